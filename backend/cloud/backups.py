@@ -1,0 +1,307 @@
+"""When backups are taken and when they go: cron with time zones, retention, limits.
+
+A cron expression has exactly five fields, or is one of cron's aliases, which are expanded here. Fields hold numbers,
+names of months and days, ranges, lists and steps; a range with equal ends is that one value. Both day fields together
+follow Debian's cron: where either begins with `*` a day must match both, otherwise one of them is enough.
+
+When clocks change, Debian's rule again: a job at fixed times runs once a day (at the end of the gap when its time is
+skipped, in the first pass when it comes twice), and a job with a `*` in its minute or hour runs by elapsed time.
+An expression that never fires is refused.
+
+croniter reads the fields; what fires when is worked out here, since croniter fires fixed jobs twice when clocks go
+back.
+**Source**: crontab(5) and cron(8) of Debian; NodeConductor, "Backup" and "Backup schedules".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import croniter
+
+from backend.cloud.model import MIB, Backup, BackupState, Schedule
+
+EXPRESSION_CHARACTERS_MAX = 128
+BACKUP_BYTES_PER_SECOND = 200 * MIB
+"""Simplified: every copy runs at this rate, whatever the drives and the load of the host."""
+
+ALIASES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+DAYS_OF_MONTH_MAX = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+class CronError(ValueError):
+    """The expression or the time zone is wrong. `str()` is a sentence; `field` is `schedule` or `time_zone`."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+
+
+# --- Cron ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cron:
+    """A rule that fires for ever, in one time zone."""
+
+    expression: str
+    time_zone: str
+    minutes: tuple[int, ...] = field(repr=False)
+    hours: tuple[int, ...] = field(repr=False)
+    days: frozenset[int] = field(repr=False)
+    months: frozenset[int] = field(repr=False)
+    weekdays: frozenset[int] = field(repr=False)
+    """0 is Sunday."""
+    needs_both_days: bool = field(repr=False)
+    """A day must match day of month and day of week; otherwise one of them is enough."""
+    runs_by_elapsed_time: bool = field(repr=False)
+    """Minute or hour begins with `*`."""
+
+    def next_after(self, instant: datetime) -> datetime:
+        """The first time it fires strictly after `instant`, in UTC."""
+        zone = ZoneInfo(self.time_zone)
+        after = instant.astimezone(UTC)
+        if self.runs_by_elapsed_time:
+            return self._next_elapsed(after, zone)
+        local = after.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
+        for wanted in self._local_times(local):
+            fires_at = _first_instant_of(wanted, zone)
+            # When clocks went back, what comes now may have fired in the first pass.
+            if fires_at > after:
+                return fires_at
+        raise AssertionError("a cron rule fires for ever")
+
+    def fires(self, after: datetime, n: int) -> list[datetime]:
+        """The next `n` times it fires after `after`, in UTC."""
+        instants: list[datetime] = []
+        for _ in range(n):
+            after = self.next_after(after)
+            instants.append(after)
+        return instants
+
+    def _next_elapsed(self, after: datetime, zone: ZoneInfo) -> datetime:
+        at = after.replace(second=0, microsecond=0) + MINUTE
+        while True:
+            local = at.astimezone(zone).replace(tzinfo=None)
+            wanted = next(self._local_times(local))
+            if wanted == local:
+                return at
+            if wanted.date() - local.date() > DAY:
+                # Days between hold nothing. Landing a day early leaves room for a change of clocks on the way.
+                at = _first_instant_of(datetime.combine(wanted.date() - DAY, time()), zone)
+                continue
+            there = at + (wanted - local)
+            if _offset(there, zone) != _offset(at, zone):
+                there = _change_between(at, there, zone)
+            at = there
+
+    def _local_times(self, start: datetime) -> Iterator[datetime]:
+        """Every matching time of the calendar from `start` on, as a clock that never changes would show it."""
+        day = start.date()
+        while True:
+            if day.month not in self.months:
+                day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+                continue
+            if self._matches_day(day):
+                for hour in self.hours:
+                    for minute in self.minutes:
+                        wanted = datetime.combine(day, time(hour, minute))
+                        if wanted >= start:
+                            yield wanted
+            day += DAY
+
+    def _matches_day(self, day: date) -> bool:
+        of_month, of_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
+        return of_month and of_week if self.needs_both_days else of_month or of_week
+
+
+def parse(expression: str, time_zone: str) -> Cron:
+    """Read a cron expression.
+
+    Raises:
+        CronError: It is not one of exactly five fields, is too long, never fires, or the time zone is unknown.
+    """
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise CronError("time_zone", f"There is no time zone {time_zone!r}.") from unknown
+    if len(expression) > EXPRESSION_CHARACTERS_MAX:
+        raise CronError("schedule", f"A schedule has at most {EXPRESSION_CHARACTERS_MAX} characters.")
+    if not expression.isascii():
+        raise CronError("schedule", "A schedule is written in ASCII.")
+    text = expression.strip().lower()
+    texts = ALIASES.get(text, text).split()
+    if len(texts) != len(_FIELDS):
+        raise CronError("schedule", f"A schedule has five fields, not {len(texts)}: minute hour day month weekday.")
+    texts = [_checked(name, names, written) for (name, names), written in zip(_FIELDS, texts, strict=True)]
+    try:
+        expanded, _ = croniter.expand(" ".join(texts))
+    except ValueError as wrong:
+        raise CronError("schedule", f"{expression!r} is not a schedule: a value is out of range.") from wrong
+    minutes, hours, days, months, weekdays = (
+        values if (values := _numbers(items)) else everything
+        for items, everything in zip(expanded, _EVERYTHING, strict=True)
+    )
+    cron = Cron(
+        expression=expression,
+        time_zone=time_zone,
+        minutes=tuple(minutes),
+        hours=tuple(hours),
+        days=frozenset(days),
+        months=frozenset(months),
+        weekdays=frozenset(weekday % 7 for weekday in weekdays),
+        needs_both_days=texts[2].startswith("*") or texts[4].startswith("*"),
+        runs_by_elapsed_time=texts[0].startswith("*") or texts[1].startswith("*"),
+    )
+    # Over the years, every date there is falls on every weekday; so only dates that no month has never come.
+    if cron.needs_both_days and min(cron.days) > max(DAYS_OF_MONTH_MAX[month - 1] for month in cron.months):
+        raise CronError("schedule", f"{expression!r} never fires: no such month has a day {min(cron.days)}.")
+    return cron
+
+
+_FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("minute", ()),
+    ("hour", ()),
+    ("day", ()),
+    ("month", _MONTHS),
+    ("weekday", _WEEKDAYS),
+)
+_EVERYTHING = (range(60), range(24), range(1, 32), range(1, 13), range(7))
+_TERM = re.compile(r"(?P<low>\*|[a-z]+|\d{1,3})(-(?P<high>[a-z]+|\d{1,3}))?(/(?P<step>\d{1,3}))?")
+
+
+def _checked(name: str, names: tuple[str, ...], text: str) -> str:
+    """The field with ranges of equal ends written as the value they are; croniter takes those for everything."""
+    terms = []
+    for term in text.split(","):
+        match = _TERM.fullmatch(term)
+        if match is None or (match["low"] == "*" and match["high"] is not None):
+            raise CronError("schedule", f"{term!r} is not a {name}.")
+        for word in (match["low"], match["high"]):
+            if word is not None and word.isalpha() and word not in names:
+                raise CronError("schedule", f"{term!r} is not a {name}.")
+        if match["step"] is not None and int(match["step"]) == 0:
+            raise CronError("schedule", f"{term!r} is not a {name}: a step is at least 1.")
+        is_single = match["high"] is not None and _number(match["low"], names) == _number(match["high"], names)
+        terms.append(match["low"] if is_single else term)
+    return ",".join(terms)
+
+
+def _number(word: str, names: tuple[str, ...]) -> int:
+    if not word.isalpha():
+        return int(word)
+    return names.index(word) + (1 if names is _MONTHS else 0)
+
+
+def _numbers(items: Iterable[object]) -> list[int]:
+    """The numbers of a field as croniter gives them; none for `*`."""
+    return sorted(item for item in items if isinstance(item, int))
+
+
+def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
+    offset = instant.astimezone(zone).utcoffset()
+    assert offset is not None, "a zone has an offset at every instant"
+    return offset
+
+
+def _first_instant_of(local: datetime, zone: ZoneInfo) -> datetime:
+    """When clocks first show `local`, in UTC; where they skip it, the end of the gap."""
+    instant = local.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local:
+        return instant
+    # In a gap, the two folds lie on either side of the change.
+    return _change_between(local.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
+
+
+def _change_between(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+    """The first whole minute after `low` at which the offset is no longer the one at `low`; by `high` it is not."""
+    before = _offset(low, zone)
+    steps_low, steps_high = 0, (high - low) // MINUTE
+    while steps_high - steps_low > 1:
+        middle = (steps_low + steps_high) // 2
+        if _offset(low + middle * MINUTE, zone) == before:
+            steps_low = middle
+        else:
+            steps_high = middle
+    return low + steps_high * MINUTE
+
+
+# --- Schedules and backups ----------------------------------------------------------------------
+
+
+def next_trigger(schedule: Schedule, now: datetime) -> datetime:
+    """When the schedule is due next. Counted from now, so runs that were missed collapse into one."""
+    return parse(schedule.cron, schedule.time_zone).next_after(now)
+
+
+def missed(schedule: Schedule, now: datetime, *, count_max: int = 1000) -> int:
+    """How many runs fell due since the schedule was last looked at, up to now: at most `count_max` are counted."""
+    due_at = schedule.next_trigger_at
+    if due_at is None or due_at > now:
+        return 0
+    cron = parse(schedule.cron, schedule.time_zone)
+    count = 0
+    while due_at <= now and count < count_max:
+        count += 1
+        due_at = cron.next_after(due_at)
+    return count
+
+
+def kept_until(created_at: datetime, retention_days: int) -> datetime | None:
+    """When a backup goes: after `retention_days`, or never for 0.
+
+    **Source**: NodeConductor from September 2015 on; the first version deleted such backups at once.
+    """
+    return created_at + timedelta(days=retention_days) if retention_days else None
+
+
+def duration_seconds(size_bytes: int) -> int:
+    """How long it takes to copy `size_bytes`; at least a second."""
+    return max(1, -(-size_bytes // BACKUP_BYTES_PER_SECOND))
+
+
+def expired(backups: Iterable[Backup], now: datetime) -> list[Backup]:
+    """Backups whose `kept_until` has come, oldest first; those kept for ever (None) never expire.
+
+    Only what is ready or has failed goes: a copy that is being made or restored from is left alone.
+    """
+    return [
+        backup
+        for backup in _oldest_first(backups)
+        if backup.state in (BackupState.READY, BackupState.ERRED)
+        and backup.kept_until is not None
+        and backup.kept_until <= now
+    ]
+
+
+def beyond(backups: Iterable[Backup], backups_max: int) -> list[Backup]:
+    """The backups of one schedule that are too many, oldest first; 0 allows any number.
+
+    Only ready ones count and go. So a copy in the making never pushes out a finished one before it is finished itself,
+    and the newest finished one always stays.
+    """
+    if not backups_max:
+        return []
+    ready = [backup for backup in _oldest_first(backups) if backup.state is BackupState.READY]
+    return ready[: max(0, len(ready) - backups_max)]
+
+
+def _oldest_first(backups: Iterable[Backup]) -> list[Backup]:
+    return sorted(backups, key=lambda backup: (backup.created_at, backup.id))

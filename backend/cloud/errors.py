@@ -1,0 +1,121 @@
+"""Everything that the cloud refuses, as one tree. Fields, not sentences; dialects give them a status and a body.
+
+CloudError
+    NotFound              no such object, or not one that the account may see
+    Forbidden             the account may not do this
+    WrongState            the object's state does not allow it now
+    Invalid               a value is wrong, or out of range
+    Conflict              the object has changed since the version that was named; a key used for another request
+    OverQuota             the project would exceed its quota
+    NoCapacity            no host has room
+    Unreachable           the object's cell does not answer: nothing was changed
+    OutcomeUnknown        the cell stopped answering in the middle: it may have been done
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass
+class CloudError(Exception):
+    """Never raised itself. `code` is stable and is what machines read."""
+
+    @property
+    def code(self) -> str:
+        return "".join("_" + c.lower() if c.isupper() else c for c in type(self).__name__).lstrip("_")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+@dataclass
+class NotFound(CloudError):
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"There is no {self.kind} {self.id}."
+
+
+@dataclass
+class Forbidden(CloudError):
+    action: str
+    reason: str = "this account may not do it"
+
+    def __str__(self) -> str:
+        return f"Cannot {self.action}: {self.reason}."
+
+
+@dataclass
+class WrongState(CloudError):
+    kind: str
+    id: str
+    action: str
+    state: str
+    wanted: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot {self.action} {self.kind} {self.id}: it is {self.state}, and should be {' or '.join(self.wanted)}."
+        )
+
+
+@dataclass
+class Invalid(CloudError):
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}"
+
+
+@dataclass
+class Conflict(CloudError):
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+@dataclass
+class OverQuota(CloudError):
+    resource: str
+    wanted: int
+    left: int
+
+    def __str__(self) -> str:
+        return f"Over quota: {self.resource} needs {self.wanted}, {self.left} left."
+
+
+@dataclass
+class NoCapacity(CloudError):
+    """`reasons` counts the hosts by why they were refused: `("short of CPU", 11)`."""
+
+    what: str
+    reasons: Sequence[tuple[str, int]] = ()
+
+    def __str__(self) -> str:
+        why = ", ".join(f"{count} {reason}" for reason, count in self.reasons)
+        return f"No host has room for {self.what}" + (f" ({why})." if why else ".")
+
+
+@dataclass
+class Unreachable(CloudError):
+    cell: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"Cell {self.cell} does not answer" + (f": {self.reason}." if self.reason else ".")
+
+
+@dataclass
+class OutcomeUnknown(CloudError):
+    cell: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cell {self.cell} stopped answering in the middle: the request may have been carried out. "
+            "Look before you repeat it."
+        )

@@ -1,0 +1,353 @@
+"""The nouns of the cloud, frozen. CPU in MHz, memory and sizes in bytes, instants aware UTC.
+
+Nothing here decides anything; `lifecycle`, `placement`, `backfill` and `backups` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+GIB = 2**30
+MIB = 2**20
+VCPU_MHZ = 2000
+
+GROUP_TAG_PREFIX = "group:"
+"""Servers that belong together carry the tag `group:NAME`."""
+
+
+class HostKind(StrEnum):
+    COMPUTE = "compute"
+    STORAGE = "storage"
+
+
+class HostState(StrEnum):
+    UP = "up"
+    DOWN = "down"
+    MAINTENANCE = "maintenance"
+
+
+class ServerState(StrEnum):
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    PAUSED = "paused"
+    UNAVAILABLE = "unavailable"
+
+
+class DriveState(StrEnum):
+    CREATING = "creating"
+    UNMOUNTED = "unmounted"
+    MOUNTED = "mounted"
+    CLONING_SRC = "cloning_src"
+    CLONING_DST = "cloning_dst"
+    RESIZING = "resizing"
+    UPLOADING = "uploading"
+    UNAVAILABLE = "unavailable"
+
+
+class TaskState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class BackupState(StrEnum):
+    BACKING_UP = "backing_up"
+    READY = "ready"
+    RESTORING = "restoring"
+    DELETING = "deleting"
+    ERRED = "erred"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """An amount of both dimensions."""
+
+    cpu_mhz: int
+    memory_bytes: int
+
+    def __add__(self, other: Size) -> Size:
+        return Size(self.cpu_mhz + other.cpu_mhz, self.memory_bytes + other.memory_bytes)
+
+    def __sub__(self, other: Size) -> Size:
+        return Size(self.cpu_mhz - other.cpu_mhz, self.memory_bytes - other.memory_bytes)
+
+    def fits_in(self, room: Size) -> bool:
+        return self.cpu_mhz <= room.cpu_mhz and self.memory_bytes <= room.memory_bytes
+
+
+NOTHING = Size(0, 0)
+SMALLEST_SERVER = Size(250, 256 * MIB)
+LARGEST_SERVER = Size(96_000, 520 * GIB)
+"""The published limits of one server. Source: CloudSigma API 2.0, capabilities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    name: str
+    cell: str
+    kind: HostKind
+    state: HostState
+    capacity: Size = NOTHING
+    """Of a compute host; nothing for a storage host."""
+    storage_bytes: int = 0
+    """Of a storage host; 0 for a compute host."""
+    state_since: datetime | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A virtual machine. What holds a host has `host`, `floor`, `effective` and `started_at`."""
+
+    id: str
+    name: str
+    cell: str
+    project_id: str
+    owner: str
+    """The account's name."""
+    size: Size
+    """Nominal. What it really has is `effective`."""
+    created_at: datetime
+    state: ServerState = ServerState.STOPPED
+    state_since: datetime | None = None
+    is_backfilling: bool = False
+    """CloudSigma's published flag `is_grey`."""
+    floor_permille: tuple[int, int] = (0, 0)
+    """Its own thresholds for CPU and memory, in thousandths (`cpu_perf_threshold`, `mem_perf_threshold`)."""
+    smp: int = 1
+    host: str | None = None
+    floor: Size | None = None
+    """The least it is shrunk to, fixed at its start; equals `size` for a normal server."""
+    effective: Size | None = None
+    """What it really has now; None when it holds no host."""
+    started_at: datetime | None = None
+    """When the current start was decided: work lost is counted from here."""
+    has_run: bool = False
+    """False until the first start has ended: dialects tell a first start (build) from a later one."""
+    waits: int | None = None
+    """Place in the order of decision while its room is not yet free; None once the room is its own."""
+    notice_until: datetime | None = None
+    """When it is stopped for room; None without a notice."""
+    notice_for: str | None = None
+    """The id of the server that it makes room for."""
+    squeezed_by: str | None = None
+    """The id of the server whose start last made it smaller; None at full size."""
+    squeezed_at: datetime | None = None
+    displaced_for: str | None = None
+    """The id of the server that it was last stopped for."""
+    displaced_at: datetime | None = None
+    displaced_count: int = 0
+    reason: str | None = None
+    """Why it is stopped or unavailable, when it was not asked to be: `host_lost`, `displaced`, a refusal."""
+    avoid: tuple[str, ...] = ()
+    """The avoid list of its last start."""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """What a dialect was told and the cloud does not interpret (vnc_password, nics, ...)."""
+    version: int = 1
+
+    @property
+    def group(self) -> str | None:
+        """The first group that it belongs to, by its tags."""
+        return next((tag[len(GROUP_TAG_PREFIX) :] for tag in self.tags if tag.startswith(GROUP_TAG_PREFIX)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    id: str
+    name: str
+    cell: str
+    project_id: str
+    owner: str
+    size_bytes: int
+    host: str
+    """Its storage host: a drive always has one."""
+    created_at: datetime
+    state: DriveState = DriveState.CREATING
+    state_since: datetime | None = None
+    media: str = "disk"
+    """`disk` or `cdrom`."""
+    server_id: str | None = None
+    """The server that it is attached to, running or not."""
+    device: str | None = None
+    """`virtio` or `ide`, while attached."""
+    channel: str | None = None
+    """`controller:unit`, while attached."""
+    boot_order: int | None = None
+    avoid: tuple[str, ...] = ()
+    meta: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Work with a due instant. Progress is derived from the instants, so it survives a restart."""
+
+    id: int
+    file: str
+    """The cell's name, or `cloud`: ids are unique within a file."""
+    kind: str
+    object_kind: str
+    object_id: str
+    begun_at: datetime
+    due_at: datetime
+    state: TaskState = TaskState.OPEN
+    ended_at: datetime | None = None
+    result: str | None = None
+    actor: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+    def progress(self, now: datetime) -> float:
+        """0 to 1. A task in a cell that does not answer has no progress; ask only of one that does."""
+        if self.state is not TaskState.OPEN:
+            return 1.0
+        whole = (self.due_at - self.begun_at).total_seconds()
+        return min(1.0, max(0.0, (now - self.begun_at).total_seconds() / whole)) if whole > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An immutable fact, written in the transaction that made it true."""
+
+    file: str
+    number: int
+    """From 1, without gaps within a file."""
+    at: datetime
+    kind: str
+    """`server.started`, `server.shrunk`, `cell.down`, ..."""
+    object_kind: str
+    object_id: str
+    object_version: int
+    actor: str = ""
+    """The account's name, or `cloud` when nobody asked."""
+    request_id: str | None = None
+    changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Each changed field before and after, as stored: past views are rebuilt from these."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user. Sees the objects of the projects it is a member of; staff sees all."""
+
+    id: str
+    name: str
+    """An e-mail address: what one logs in with."""
+    project_id: str
+    """Where what it makes goes."""
+    is_staff: bool = False
+    may_backfill: bool = False
+    projects_read: frozenset[str] = frozenset()
+    projects_write: frozenset[str] = frozenset()
+
+    def may_see(self, project_id: str) -> bool:
+        return self.is_staff or project_id in self.projects_read
+
+    def may_change(self, project_id: str) -> bool:
+        return self.is_staff or project_id in self.projects_write
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A cron rule that takes backups of one server."""
+
+    id: str
+    server_id: str
+    project_id: str
+    description: str
+    cron: str
+    """Five fields, or one of cron's aliases; see `backups.parse`."""
+    time_zone: str
+    retention_days: int
+    """How long its backups are kept; 0 = for ever."""
+    backups_max: int
+    """How many of its backups are kept; 0 = any number."""
+    is_active: bool
+    next_trigger_at: datetime | None
+    """None while it is not active."""
+    created_at: datetime
+    last_run_at: datetime | None = None
+    reason: str | None = None
+    """Why it is off, when it was not asked to be."""
+    missed_since: datetime | None = None
+    """The first run that could not reach its source; one catch-up is owed when it returns."""
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A copy of a server's drives at an instant. It lies outside the cells."""
+
+    id: str
+    server_id: str
+    project_id: str
+    schedule_id: str | None
+    description: str
+    state: BackupState
+    created_at: datetime
+    size_bytes: int
+    kept_until: datetime | None
+    """None = for ever."""
+    contents: Mapping[str, Any] = field(default_factory=dict)
+    """What a restore needs: the server and its drives as they were."""
+    reason: str | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PartialServer:
+    """All that is centrally known of a server whose cell does not answer. Source: Nova, "Handling Down Cells"."""
+
+    id: str
+    cell: str
+    project_id: str
+    owner: str
+    created_at: datetime
+    size: Size
+    is_backfilling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDrive:
+    """All that is centrally known of a drive whose cell does not answer."""
+
+    id: str
+    cell: str
+    project_id: str
+    owner: str
+    created_at: datetime
+    size_bytes: int
+    server_id: str | None
+
+
+class ReachabilityState(StrEnum):
+    UP = "up"
+    DOWN = "down"
+    HUNG = "hung"
+
+
+@dataclass(frozen=True, slots=True)
+class Reachability:
+    """Whether a cell answers. `since` and the ages made of it are wall time: it is about the real disk."""
+
+    state: ReachabilityState
+    since: datetime
+    reason: str = ""
+    """A sentence: `cell file is missing`, `injected: down`, `no answer within 200 ms`."""
+    is_injected: bool = False
+    answer_ms: float | None = None
+    """How long the last answer took; None without one."""
+    next_try_seconds: float | None = None
+    """Until it is asked again; None while it answers."""
+    history: tuple[ReachabilityState, ...] = ()
+    """The last eight answers, oldest first."""
