@@ -1,0 +1,111 @@
+"""Wiring only: store, engine and dialects become one ASGI app.
+
+`running` is an async context manager because the app has parts to start and stop, and httpx's ASGITransport, through
+which tests drive it, ignores ASGI's own lifespan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from backend.clock import Clock, ClockError, system_wall
+from backend.dialects import cloudsigma, ops, wire
+from backend.engine import Engine
+from backend.operations import Cloud
+from backend.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePort:
+    """What the operator's dialect may ask of the engine, so that no dialect imports it."""
+
+    engine: Engine
+    clock: Clock
+
+    async def advance(self, seconds: float) -> None:
+        """Raises ClockError in mode `wall`, whose time is not ours to move."""
+        if self.clock.mode == "wall":
+            raise ClockError("this cloud's time is the wall's; set mode manual or rate first")
+        await self.engine.advance(seconds)
+
+    async def change_clock(self, *, mode: str, rate: float | None) -> None:
+        """Raises ClockError."""
+        if mode not in ("wall", "rate", "manual"):
+            raise ClockError("mode must be one of wall, rate, manual")
+        self.clock.change(mode=mode, rate=rate)  # type: ignore[arg-type]
+        await self.engine.save_clock()
+
+
+class App:
+    """One cloud on one port: an ASGI callable, with the parts that tests and the replay reach for."""
+
+    def __init__(
+        self, cloud: Cloud, engine: Engine, credentials: wire.Credentials, *, hosts: Iterable[str] = ()
+    ) -> None:
+        self.cloud = cloud
+        self.engine = engine
+        port = EnginePort(engine, cloud.clock)
+        routes = [*ops.routes(cloud, credentials, port), *cloudsigma.routes(cloud, credentials)]
+        app = Starlette(routes=routes, exception_handlers=wire.EXCEPTION_HANDLERS)
+        self._app = wire.guarded(app, hosts=hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, *, credentials: wire.Credentials, clock: Clock | None = None, hosts: Iterable[str] = ()
+) -> AsyncIterator[App]:
+    """A cloud from its folder, running until the block ends.
+
+    A part that fails is a bug: the block is cancelled and the failure raised, so that the process ends and says why.
+
+    Args:
+        clock: Replaces the one that the folder remembers.
+        hosts: Names, beside loopback's, under which requests may ask for us.
+
+    Raises:
+        FolderError: the folder cannot be opened; `str()` is a sentence.
+    """
+    store = await Store.open(folder, wall=clock.wall_now if clock else system_wall)
+    try:
+        stored = await store.cloud_read(lambda tx: tx.clock_state())
+        cloud = Cloud(store, clock or Clock.restored(stored))
+        engine = Engine(cloud)
+        await engine.start()
+        async with _together(store.watch(), engine.run(), engine.keep_clock()):
+            yield App(cloud, engine, credentials, hosts=hosts)
+        await engine.save_clock()
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _together(*endless: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    owner = asyncio.current_task()
+    assert owner is not None, "an app runs in a task"
+    parts = [asyncio.create_task(part) for part in endless]
+
+    def ended(part: asyncio.Task[None]) -> None:
+        if not part.cancelled() and part.exception() is not None:
+            owner.cancel()
+
+    for part in parts:
+        part.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.cancel()
+        for result in await asyncio.gather(*parts, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result

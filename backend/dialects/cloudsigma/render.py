@@ -1,0 +1,317 @@
+"""From the cloud's values to CloudSigma's published objects. CPU in MHz over all cores, memory and sizes in bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, assert_never
+from uuid import UUID, uuid5
+
+from backend.cloud.backfill import perf_factor
+from backend.cloud.errors import Invalid
+from backend.cloud.model import Account, Drive, DriveState, PartialDrive, PartialServer, Server, ServerState
+
+PREFIX = "/api/2.0"
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+ServerStatus = Literal["stopped", "starting", "running", "stopping", "paused", "unavailable"]
+
+
+def server_status(state: ServerState) -> ServerStatus:
+    match state:
+        case ServerState.STOPPED:
+            return "stopped"
+        case ServerState.STARTING:
+            return "starting"
+        case ServerState.RUNNING:
+            return "running"
+        case ServerState.STOPPING:
+            return "stopping"
+        case ServerState.PAUSED:
+            return "paused"
+        case ServerState.UNAVAILABLE:
+            return "unavailable"
+        case _:
+            assert_never(state)
+
+
+def drive_status(state: DriveState) -> str:
+    match state:
+        case DriveState.CREATING:
+            return "creating"
+        case DriveState.UNMOUNTED:
+            return "unmounted"
+        case DriveState.MOUNTED:
+            return "mounted"
+        case DriveState.CLONING_SRC:
+            return "cloning_src"
+        case DriveState.CLONING_DST:
+            return "cloning_dst"
+        case DriveState.RESIZING:
+            return "resizing"
+        case DriveState.UPLOADING:
+            return "uploading"
+        case DriveState.UNAVAILABLE:
+            return "unavailable"
+        case _:
+            assert_never(state)
+
+
+def instant(at: datetime) -> str:
+    """`2015-03-19T13:52:51+00:00`."""
+    return at.isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What references need: the accounts by name, and the cloud's id, which ids of tags are made from."""
+
+    accounts: Mapping[str, Account]
+    cloud_id: UUID
+
+    def owner(self, name: str) -> dict[str, str | None]:
+        account = self.accounts.get(name)
+        uuid = account.id if account else None
+        return {"uuid": uuid, "email": name, "resource_uri": f"{PREFIX}/user/{uuid}/" if uuid else None}
+
+    def tag_id(self, project_id: str, tag: str) -> str:
+        """Tags are words inside; here each has a uuid, the same for the same word in the same project."""
+        return str(uuid5(self.cloud_id, f"tag/{project_id}/{tag}"))
+
+    def tags(self, project_id: str, tags: Sequence[str]) -> list[dict[str, str]]:
+        found = []
+        for tag in tags:
+            uuid = self.tag_id(project_id, tag)
+            found.append({"uuid": uuid, "name": tag, "resource_uri": f"{PREFIX}/tags/{uuid}/"})
+        return found
+
+    def words(self, sent: Sequence[str], project_id: str, current: Sequence[str]) -> tuple[str, ...]:
+        """The tags behind what a client sent: references to those that the object has, or new words as they are.
+
+        Raises Invalid for the uuid of a tag that the object does not have.
+        """
+        by_id = {self.tag_id(project_id, tag): tag for tag in current}
+        found = []
+        for tag in sent:
+            if tag not in by_id and _UUID.fullmatch(tag):
+                raise Invalid("tags", f"there is no tag {tag}")
+            found.append(by_id.get(tag, tag))
+        return tuple(dict.fromkeys(found))
+
+
+def reference(resource: str, uuid: str) -> dict[str, str]:
+    return {"uuid": uuid, "resource_uri": f"{PREFIX}/{resource}/{uuid}/"}
+
+
+# -------------------------------------------------------------------------------------------------------------- servers
+
+SERVER_SHORT = ("uuid", "name", "owner", "resource_uri", "runtime", "status")
+"""The fields of the plain list. Source: CloudSigma API 2.0, servers, "Listing"."""
+
+_DRIVE_IO = {
+    "bytes_read": 0,
+    "bytes_written": 0,
+    "count_flush": 0,
+    "count_read": 0,
+    "count_written": 0,
+    "total_time_ns_flush": 0,
+    "total_time_ns_read": 0,
+    "total_time_ns_write": 0,
+}
+_NIC_IO = {"bytes_recv": 0, "bytes_sent": 0, "packets_recv": 0, "packets_sent": 0}
+"""Simplified: nothing is counted; the real ones grow."""
+
+
+def mac_of(server_id: str, number: int) -> str:
+    """The address of the server's nic `number`, always the same."""
+    digest = hashlib.sha256(f"{server_id}/{number}".encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x22, *digest[:5]))
+
+
+def server_detail(server: Server, drives: Sequence[Drive], directory: Directory) -> dict[str, Any]:
+    attributes = server.attributes
+    is_running = server.state is ServerState.RUNNING
+    nics = [_nic(server.id, nic, is_running=is_running) for nic in attributes.get("nics", ())]
+    return {
+        "allocation_pool": None,
+        "auto_start": attributes.get("auto_start", False),
+        "context": attributes.get("context", True),
+        "cpu": server.size.cpu_mhz,
+        "cpu_model": attributes.get("cpu_model"),
+        "cpu_perf_threshold": server.floor_permille[0] / 1000,
+        "cpu_type": attributes.get("cpu_type", "amd"),
+        "cpus_instead_of_cores": attributes.get("cpus_instead_of_cores", False),
+        "drives": [_mount(drive, is_running=is_running) for drive in drives],
+        "enable_numa": attributes.get("enable_numa", False),
+        "epcs": [],
+        "gpus": [],
+        "grantees": [],
+        "hv_relaxed": attributes.get("hv_relaxed", False),
+        "hv_tsc": attributes.get("hv_tsc", False),
+        "hypervisor": attributes.get("hypervisor", "kvm"),
+        "is_grey": server.is_backfilling,
+        "jobs": [],
+        "mem": server.size.memory_bytes,
+        "mem_perf_threshold": server.floor_permille[1] / 1000,
+        "meta": server.meta,
+        "name": server.name,
+        "nics": nics,
+        "owner": directory.owner(server.owner),
+        "permissions": [],
+        "pubkeys": [],
+        "requirements": attributes.get("requirements", []),
+        "resource_uri": f"{PREFIX}/servers/{server.id}/",
+        "runtime": _runtime(server, nics) if is_running else None,
+        "smp": server.smp,
+        "status": server_status(server.state),
+        "tags": directory.tags(server.project_id, server.tags),
+        "uuid": server.id,
+        "vnc_password": attributes.get("vnc_password", ""),
+    }
+
+
+def _runtime(server: Server, nics: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of a running server; `perf_factor` only where it is a backfilling one.
+
+    Source: CloudSigma API 2.0, "Backfilling", "Server Runtime and Server Details". The shape of `perf_factor` is ours:
+    the published example was never made public.
+    """
+    since = server.started_at or server.state_since or server.created_at
+    runtime: dict[str, Any] = {
+        "active_since": instant(since),
+        "nics": [{**nic["runtime"], "mac": nic["mac"]} for nic in nics],
+    }
+    if server.is_backfilling and server.effective is not None:
+        runtime["perf_factor"] = {
+            "cpu": perf_factor(server.effective.cpu_mhz, server.size.cpu_mhz),
+            "mem": perf_factor(server.effective.memory_bytes, server.size.memory_bytes),
+        }
+    return runtime
+
+
+def _mount(drive: Drive, *, is_running: bool) -> dict[str, Any]:
+    return {
+        "boot_order": drive.boot_order,
+        "dev_channel": drive.channel,
+        "device": drive.device,
+        "drive": reference("drives", drive.id),
+        "runtime": {"io": _DRIVE_IO} if is_running else None,
+    }
+
+
+def _nic(server_id: str, nic: Mapping[str, Any], *, is_running: bool) -> dict[str, Any]:
+    """Simplified: no address is ever leased, so `ip_v4` stays null; the real one shows it while the server runs."""
+    conf = nic.get("conf")
+    runtime = {
+        "interface_type": "public",
+        "io": _NIC_IO,
+        "ip_v4": None,
+        "ip_v6": None,
+        "rx_foreign": 0,
+        "rx_local": 0,
+        "tx_foreign": 0,
+        "tx_local": 0,
+    }
+    return {
+        "boot_order": nic.get("boot_order"),
+        "firewall_policy": None,
+        "ip_v4_conf": {"conf": conf, "ip": None} if conf else None,
+        "ip_v6_conf": None,
+        "mac": mac_of(server_id, int(nic["number"])),
+        "model": nic.get("model", "virtio"),
+        "runtime": runtime if is_running else None,
+        "vlan": None,
+    }
+
+
+def partial_server_detail(server: PartialServer, directory: Directory) -> dict[str, Any]:
+    """A server whose cell does not answer: `unavailable`, with what is centrally known and nothing else."""
+    return {
+        "allocation_pool": None,
+        "cpu": server.size.cpu_mhz,
+        "drives": [],
+        "grantees": [],
+        "is_grey": server.is_backfilling,
+        "jobs": [],
+        "mem": server.size.memory_bytes,
+        "meta": {},
+        "name": None,
+        "nics": [],
+        "owner": directory.owner(server.owner),
+        "permissions": [],
+        "resource_uri": f"{PREFIX}/servers/{server.id}/",
+        "runtime": None,
+        "smp": None,
+        "status": server_status(ServerState.UNAVAILABLE),
+        "tags": [],
+        "uuid": server.id,
+        "vnc_password": None,
+    }
+
+
+# --------------------------------------------------------------------------------------------------------------- drives
+
+DRIVE_SHORT = ("uuid", "owner", "resource_uri", "status")
+"""The fields of the plain list. Source: CloudSigma API 2.0, drives, "Listing"."""
+
+STORAGE_TYPE = "dssd"
+
+
+def drive_detail(drive: Drive, directory: Directory) -> dict[str, Any]:
+    attributes = drive.attributes
+    storage_type = attributes.get("storage_type", STORAGE_TYPE)
+    return {
+        "affinities": attributes.get("affinities", []),
+        "allow_multimount": attributes.get("allow_multimount", False),
+        "backup_scheduler": None,
+        "grantees": [],
+        "iops": None,
+        "jobs": [],
+        "licenses": [],
+        "media": drive.media,
+        "meta": drive.meta,
+        "mounted_on": [reference("servers", drive.server_id)] if drive.server_id else [],
+        "name": drive.name,
+        "owner": directory.owner(drive.owner),
+        "permissions": [],
+        "remote_snapshots": [],
+        "resource_uri": f"{PREFIX}/drives/{drive.id}/",
+        "runtime": {
+            "is_snapshotable": None if drive.state is DriveState.CREATING else True,
+            "snapshots_allocated_size": 0,
+            "storage_type": storage_type,
+        },
+        "size": drive.size_bytes,
+        "snapshots": [],
+        "status": drive_status(drive.state),
+        "storage_type": storage_type,
+        "tags": directory.tags(drive.project_id, drive.tags),
+        "uuid": drive.id,
+    }
+
+
+def partial_drive_detail(drive: PartialDrive, directory: Directory) -> dict[str, Any]:
+    """A drive whose cell does not answer: `unavailable`, with what is centrally known and nothing else."""
+    return {
+        "affinities": [],
+        "allow_multimount": False,
+        "jobs": [],
+        "licenses": [],
+        "media": None,
+        "meta": {},
+        "mounted_on": [reference("servers", drive.server_id)] if drive.server_id else [],
+        "name": None,
+        "owner": directory.owner(drive.owner),
+        "resource_uri": f"{PREFIX}/drives/{drive.id}/",
+        "runtime": None,
+        "size": drive.size_bytes,
+        "snapshots": [],
+        "status": drive_status(DriveState.UNAVAILABLE),
+        "storage_type": None,
+        "tags": [],
+        "uuid": drive.id,
+    }

@@ -1,0 +1,164 @@
+"""`/ops/v1`: the operator's own API, and the only one that the console of an embedded cloud speaks.
+
+Staff sees and does everything; other accounts see the objects of their projects, and cells by name and state. JSON in
+snake_case; a bearer token always; every refusal is `{"error": {"code", "message", ...}}`. Any write may carry an
+`Idempotency-Key`. The OpenAPI document is made from `TABLE`, which is also what is routed.
+
+    schema      the shapes, in and out          reads, writes   the handlers
+    render      from the cloud's values to rows plans           decisions and previews
+    table       an endpoint and its refusals    document        OpenAPI 3.1
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from starlette.routing import Route
+
+from backend.dialects import wire
+from backend.dialects.ops import reads, schema, writes
+from backend.dialects.ops.document import document
+from backend.dialects.ops.schema import NoBody, NoQuery
+from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, get, refuse, routes_of, write
+from backend.operations import Cloud
+from backend.operations.cells import Pictures
+
+__all__ = ["ERRORS", "PREFIX", "TABLE", "refuse", "routes"]
+
+TABLE = (
+    get("", reads.hello, "Which cloud this is, and who asks", schema.Hello, query=NoQuery),
+    get("/openapi.json", reads.openapi, "This document", schema.Document, query=NoQuery),
+    get("/status", reads.status, "All that is small and changes by itself", schema.Status, query=NoQuery),
+    get(
+        "/changes",
+        reads.changes,
+        "What has changed after a cursor, or will soon",
+        schema.Changes,
+        query=schema.ChangesQuery,
+    ),
+    get("/servers", reads.list_servers, "A page of servers", schema.ServerPage, query=schema.ServersQuery),
+    write(
+        "POST",
+        "/servers",
+        writes.create_server,
+        "Make a stopped server",
+        {201: schema.ServerRow},
+        body=schema.ServerToMake,
+    ),
+    get("/servers/{id}", reads.get_server, "One server with its drives", schema.ServerDetail, query=NoQuery),
+    write(
+        "POST",
+        "/servers/{id}/actions",
+        writes.act_on_server,
+        "Act on a server, or see what an action would do",
+        {200: schema.PlanAnswer, 202: schema.ServerOutcome},
+        body=schema.ServerAction,
+    ),
+    get("/drives", reads.list_drives, "A page of drives", schema.DrivePage, query=schema.DrivesQuery),
+    write("POST", "/drives", writes.create_drive, "Make a drive", {201: schema.DriveRow}, body=schema.DriveToMake),
+    get("/drives/{id}", reads.get_drive, "One drive", schema.DriveRow, query=NoQuery),
+    write(
+        "POST",
+        "/drives/{id}/actions",
+        writes.act_on_drive,
+        "Act on a drive",
+        {202: schema.DriveOutcome},
+        body=schema.DriveAction,
+    ),
+    get("/cells", reads.list_cells, "Every cell, and whether it answers", schema.CellList, query=NoQuery),
+    write(
+        "PUT",
+        "/cells/{name}/reachability",
+        writes.set_reachability,
+        "Inject a fault, or take it away",
+        {200: schema.CellRow},
+        body=schema.ReachabilityToSet,
+        staff_action="inject a fault",
+    ),
+    write(
+        "POST",
+        "/cells/{name}/ask",
+        writes.ask_cell,
+        "Ask a cell now",
+        {200: schema.CellRow},
+        body=NoBody,
+        staff_action="ask a cell",
+    ),
+    get(
+        "/hosts",
+        reads.list_hosts,
+        "Every host and what is on it",
+        schema.HostList,
+        query=NoQuery,
+        staff_action="list hosts",
+    ),
+    get(
+        "/capacity", reads.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
+    ),
+    get("/groups", reads.list_groups, "Groups and what they tolerate, worst first", schema.GroupList, query=NoQuery),
+    get(
+        "/events",
+        reads.list_events,
+        "The newest events, or those after a cursor",
+        schema.EventPage,
+        query=schema.EventsQuery,
+    ),
+    get("/tasks", reads.list_tasks, "Work under way, or done", schema.TaskPage, query=schema.TasksQuery),
+    get("/schedules", reads.list_schedules, "Rules that take backups", schema.ScheduleList, query=NoQuery),
+    get("/backups", reads.list_backups, "Backups, the newest first", schema.BackupList, query=NoQuery),
+    get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
+    write(
+        "PATCH",
+        "/clock",
+        writes.change_clock,
+        "Change how the cloud's time runs",
+        {200: schema.ClockRow},
+        body=schema.ClockChange,
+        staff_action="change the clock",
+    ),
+    write(
+        "POST",
+        "/clock/advance",
+        writes.advance_clock,
+        "Move the cloud's time forward, and run all that falls due",
+        {200: schema.ClockRow},
+        body=schema.Advance,
+        staff_action="move the clock",
+    ),
+    get(
+        "/accounts",
+        reads.list_accounts,
+        "Every account",
+        schema.AccountList,
+        query=NoQuery,
+        staff_action="list accounts",
+    ),
+    write(
+        "PATCH",
+        "/accounts/{name}",
+        writes.change_account,
+        "Grant or withdraw the right to backfilling servers",
+        {200: schema.AccountRow},
+        body=schema.AccountChange,
+        staff_action="change an account",
+    ),
+)
+
+
+@cache
+def _document() -> bytes:
+    return document(TABLE)
+
+
+def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine) -> list[Route]:
+    context = Context(
+        cloud=cloud,
+        credentials=credentials,
+        engine=engine,
+        pictures=Pictures(cloud),
+        server_rows=wire.Fragments(),
+        drive_rows=wire.Fragments(),
+        document=_document,
+        locks={},
+    )
+    return routes_of(TABLE, context)

@@ -1,0 +1,130 @@
+"""How `/ops/v1` says why a server was placed where it is, and what an action would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from backend.cloud.backfill import perf_factor
+from backend.cloud.errors import Conflict
+from backend.cloud.model import Server, Size
+from backend.dialects.ops.schema import DecisionRow, PlannedFactor, PlannedStop, PlanRow
+from backend.dialects.ops.table import Call
+from backend.dialects.wire import instant_text_or_none
+from backend.operations import drives
+from backend.operations.plans import Change, Plan
+from backend.operations.rooms import Decision
+
+_BECAUSE = {
+    "only": "it is the only host with room",
+    "avoid": "it holds the fewest of the servers to avoid",
+    "disruption": "it disturbs the fewest backfilling servers",
+    "room": "it has the room that the policy prefers",
+    "name": "its name comes first among equals",
+}
+
+
+def decision_row(decision: Decision, names: Mapping[str, str]) -> DecisionRow:
+    return {
+        "host": decision.host,
+        "decided_by": cast(Any, decision.decided_by),
+        "stops": [{"id": id, "name": names.get(id)} for id in decision.stops],
+        "shrinks": decision.shrinks,
+        "waits": decision.waits,
+        "avoided": decision.avoided,
+        "runner_up": decision.runner_up,
+        "refused": decision.refused,
+    }
+
+
+async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) -> PlanRow:
+    """A version that is not the one that the caller saw makes a plan that is not allowed, like any other problem."""
+    server = plan.server
+    problem = plan.problem
+    if problem is None and if_version is not None and if_version != server.version:
+        problem = Conflict(f"It has changed: you saw version {if_version}, it is at {server.version} now. Look again.")
+    is_allowed = problem is None
+    names = {stop.id: stop.name for stop in plan.stops}
+    attached = await drives.drives_of(call.cloud, [server.id]) if plan.action == "delete" else {}
+    return {
+        "action": plan.action,
+        "object_id": server.id,
+        "allowed": is_allowed,
+        "problem": None if problem is None else str(problem),
+        "code": None if problem is None else problem.code,
+        "decision": None if plan.decision is None else decision_row(plan.decision, names),
+        "stops": [_stop(plan, stop) for stop in plan.stops],
+        "shrinks": [_factor(change) for change in plan.shrinks],
+        "grows": [_factor(change) for change in plan.grows],
+        "downtime_seconds": plan.downtime_seconds,
+        "version": server.version,
+        "sentences": [str(problem)] if problem else _sentences(plan, drives_left=len(attached.get(server.id, ()))),
+    }
+
+
+def _stop(plan: Plan, server: Server) -> PlannedStop:
+    seconds = 0.0 if server.started_at is None else (plan.at - server.started_at).total_seconds()
+    return {
+        "id": server.id,
+        "name": server.name,
+        "cpu_mhz": server.size.cpu_mhz,
+        "memory_bytes": server.size.memory_bytes,
+        "started_at": instant_text_or_none(server.started_at),
+        "work_ghz_hours": round(server.size.cpu_mhz / 1000 * max(0.0, seconds) / 3600, 3),
+    }
+
+
+def _factor(change: Change) -> PlannedFactor:
+    before, after, size = change.before, change.after, change.server.size
+
+    def factors(part: Size) -> tuple[float, float]:
+        return perf_factor(part.cpu_mhz, size.cpu_mhz), perf_factor(part.memory_bytes, size.memory_bytes)
+
+    cpu_before, memory_before = factors(before)
+    cpu_after, memory_after = factors(after)
+    return {
+        "id": change.server.id,
+        "name": change.server.name,
+        "cpu_before": cpu_before,
+        "cpu_after": cpu_after,
+        "memory_before": memory_before,
+        "memory_after": memory_after,
+    }
+
+
+def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
+    """What will happen, one thing a sentence, the most important first."""
+    name = plan.server.name or plan.server.id
+    match plan.action:
+        case "stop":
+            found = [f"{name} is cut off and stopped in {plan.downtime_seconds} s; what its memory holds is lost."]
+        case "shutdown":
+            found = [f"{name} is asked to shut down, which takes {plan.downtime_seconds} s."]
+        case "delete":
+            found = [f"{name} is deleted and cannot be brought back."]
+            if drives_left:
+                found.append(f"Its {counted(drives_left, 'drive')} will stay.")
+        case _:
+            found = _start_sentences(plan, name)
+    if plan.shrinks:
+        found.append(f"{counted(len(plan.shrinks), 'backfilling server')} will get smaller.")
+    if plan.grows:
+        found.append(f"{counted(len(plan.grows), 'backfilling server')} will get larger.")
+    return found
+
+
+def _start_sentences(plan: Plan, name: str) -> list[str]:
+    decision = plan.decision
+    assert decision is not None, "a start that is allowed has a decision"
+    found = [f"{name} starts on {decision.host}: {_BECAUSE[decision.decided_by]}."]
+    if plan.stops:
+        found.append(f"{counted(len(plan.stops), 'backfilling server')} will be stopped to make room.")
+    if decision.waits:
+        found.append(f"It waits for its room, and runs in {plan.downtime_seconds} s.")
+    if decision.avoided:
+        found.append(f"{counted(len(decision.avoided), 'server')} of the avoid list will share the host all the same.")
+    return found
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,518 @@
+"""The GET endpoints of `/ops/v1`."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from backend.cloud import backfill
+from backend.cloud.backfill import HostLoad
+from backend.cloud.errors import Invalid, NotFound
+from backend.cloud.model import (
+    NOTHING,
+    Drive,
+    HostState,
+    PartialDrive,
+    PartialServer,
+    ReachabilityState,
+    Server,
+    Size,
+)
+from backend.dialects.ops import document, render, schema
+from backend.dialects.ops.schema import (
+    CapacityRow,
+    CellRow,
+    ChangesQuery,
+    DrivesQuery,
+    EventsQuery,
+    GroupRow,
+    HostRow,
+    NoBody,
+    NoQuery,
+    ScheduleRow,
+    ServersQuery,
+    TasksQuery,
+)
+from backend.dialects.ops.table import Answer, Call
+from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
+from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
+from backend.operations.cells import CellView
+from backend.operations.hosts import Capacity, HostView
+from backend.store import CloudTransaction, ServerEntry
+
+NO_SIZE = render.size_row(NOTHING)
+
+
+# ---------------------------------------------------------------------------------------------- the cloud as a whole
+
+
+async def hello(call: Call[NoQuery, NoBody]) -> Answer:
+    store = call.cloud.store
+    return Answer(
+        {
+            "cloud_id": store.cloud_id,
+            "kind": store.kind,
+            "version": document.version_of_project(),
+            "clock": render.clock_row(call.cloud.clock),
+            "account": render.account_row(call.account),
+        }
+    )
+
+
+async def openapi(call: Call[NoQuery, NoBody]) -> Answer:
+    return Answer(orjson.Fragment(call.context.document()))
+
+
+async def clock(call: Call[NoQuery, NoBody]) -> Answer:
+    return Answer(render.clock_row(call.cloud.clock))
+
+
+async def list_accounts(call: Call[NoQuery, NoBody]) -> Answer:
+    found = await accounts.list_accounts(call.cloud, call.account)
+    return Answer({"accounts": [render.account_row(account) for account in found]})
+
+
+async def status(call: Call[NoQuery, NoBody]) -> Answer:
+    """Everything that changes by itself and is small: what a console asks for each second."""
+    cloud, account, pictures = call.cloud, call.account, call.context.pictures
+    views, found_groups, listing, found_schedules = await asyncio.gather(
+        cells.list_cells(cloud, pictures),
+        groups.list_groups(cloud, account, pictures),
+        tasks.list_tasks(cloud, account, is_open=True, limit=1),
+        backups.list_schedules(cloud, account),
+    )
+    capacity = await hosts.capacity(cloud, pictures) if account.is_staff else None
+    rows = [_cell_row(call, view) for view in views]
+    return Answer(
+        {
+            "clock": render.clock_row(cloud.clock),
+            "cells": rows,
+            "capacity": _capacity_row(capacity) if capacity else None,
+            "groups": [_group_row(group) for group in found_groups],
+            "tasks": {
+                "open": listing.open,
+                "ended": listing.ended,
+                "waiting": sum(row["waiting_tasks"] or 0 for row in rows),
+            },
+            "schedules": [_schedule_row(view) for view in found_schedules],
+            "accounts_seen": len(await cloud.accounts()) if account.is_staff else 1,
+        }
+    )
+
+
+# -------------------------------------------------------------------------------------------------- cells and hosts
+
+
+async def list_cells(call: Call[NoQuery, NoBody]) -> Answer:
+    views = await cells.list_cells(call.cloud, call.context.pictures)
+    return Answer({"cells": [_cell_row(call, view) for view in views]})
+
+
+async def cell_row(call: Call[Any, Any], name: str) -> CellRow:
+    """One cell as it is now. Raises NotFound."""
+    views = await cells.list_cells(call.cloud, call.context.pictures)
+    found = next((view for view in views if view.name == name), None)
+    if found is None:
+        raise NotFound("cell", name)
+    return _cell_row(call, found)
+
+
+def _cell_row(call: Call[Any, Any], view: CellView) -> CellRow:
+    """Staff sees all of a cell; other accounts its name and whether it answers."""
+    reachability = view.reachability
+    is_up = reachability.state is ReachabilityState.UP
+    last = call.context.pictures.last(view.name)
+    is_staff = call.account.is_staff
+
+    def size(value: Size | None) -> schema.SizeRow | None:
+        return render.size_row(value) if value is not None and is_staff else None
+
+    return {
+        "name": view.name,
+        "state": render.reachability_word(reachability.state),
+        "reason": reachability.reason,
+        "since": instant_text(reachability.since),
+        "is_injected": reachability.is_injected,
+        "answer_ms": reachability.answer_ms,
+        "next_try_seconds": reachability.next_try_seconds,
+        "history": [state.value for state in reachability.history],
+        "hosts": view.hosts if is_staff else None,
+        "servers": view.servers if is_staff else 0,
+        "unknown": view.servers if is_staff and not is_up else 0,
+        # What was open when the cell last answered; a cell that answers keeps nobody waiting.
+        "waiting_tasks": None if not is_staff else 0 if is_up else last.open_tasks if last else None,
+        "capacity": size(view.capacity),
+        "normal": size(view.normal),
+        "backfilling": size(view.backfilling),
+        "free": size(view.free),
+    }
+
+
+async def list_hosts(call: Call[NoQuery, NoBody]) -> Answer:
+    level = call.cloud.settings.start_level_permille
+    views = await hosts.list_hosts(call.cloud, call.context.pictures)
+    return Answer({"hosts": [_host_row(view, level) for view in views]})
+
+
+def _host_row(view: HostView, start_level_permille: int) -> HostRow:
+    load, host = view.load, view.load.host
+    row: HostRow = {
+        "name": host.name,
+        "cell": host.cell,
+        "kind": render.kind_word(host.kind),
+        "state": render.host_word(host.state),
+        "state_since": instant_text_or_none(host.state_since),
+        "cpu_mhz": host.capacity.cpu_mhz,
+        "memory_bytes": host.capacity.memory_bytes,
+        "storage_bytes": host.storage_bytes,
+        "normal": NO_SIZE,
+        "backfilling": NO_SIZE,
+        "backfilling_nominal": NO_SIZE,
+        "free": NO_SIZE,
+        "servers": 0,
+        "drives": 0,
+        "used_bytes": 0,
+        "reachable": view.is_current,
+    }
+    if isinstance(load, HostLoad):
+        row["normal"] = render.size_row(load.normal)
+        row["backfilling"] = render.size_row(cells.effective_backfilling(load))
+        row["backfilling_nominal"] = render.size_row(load.nominal_backfill)
+        row["servers"] = len(load.servers)
+        if host.state is HostState.UP:
+            free = backfill.free_for_backfilling(load, start_level_permille=start_level_permille)
+            row["free"] = render.size_row(free)
+    else:
+        row["drives"] = len(load.drives)
+        row["used_bytes"] = load.used_bytes
+    return row
+
+
+async def capacity(call: Call[NoQuery, NoBody]) -> Answer:
+    return Answer(_capacity_row(await hosts.capacity(call.cloud, call.context.pictures)))
+
+
+def _capacity_row(found: Capacity) -> CapacityRow:
+    def amount(size: Size) -> schema.FreeAmount:
+        return {"cpu": size.cpu_mhz, "mem": size.memory_bytes}
+
+    def price(largest: tuple[Size, str | None]) -> schema.PriceRow:
+        size, host = largest
+        return {"cpu_mhz": size.cpu_mhz, "memory_bytes": size.memory_bytes, "host": host}
+
+    free = found.free
+    return {
+        "free_resources": {
+            "total": amount(free.total),
+            "most_free_by_cpu": amount(free.most_free_by_cpu),
+            "most_free_by_memory": amount(free.most_free_by_memory),
+        },
+        "host_by_cpu": free.host_by_cpu,
+        "host_by_memory": free.host_by_memory,
+        "normal_prices": {
+            "none_shrunk": price(found.none_shrunk),
+            "others_shrink": price(found.others_shrink),
+            "others_stop": price(found.others_stop),
+        },
+        "cells": list(found.cells),
+        "unreachable": list(found.unreachable),
+    }
+
+
+async def list_groups(call: Call[NoQuery, NoBody]) -> Answer:
+    found = await groups.list_groups(call.cloud, call.account, call.context.pictures)
+    return Answer({"groups": [_group_row(group) for group in found]})
+
+
+def _group_row(group: groups.Group) -> GroupRow:
+    found = group.redundancy
+    return {
+        "name": group.name,
+        "members": [
+            {
+                "id": member.id,
+                "name": member.name,
+                "cell": member.cell,
+                "host": member.host,
+                "state": member.state,
+                "reachable": member.is_known,
+            }
+            for member in group.members
+        ],
+        "needs": group.needs,
+        "hosts": found.hosts,
+        "collisions": found.collisions,
+        "tolerates": found.tolerates,
+        "is_bound": found.is_bound,
+        "worst_case": found.worst_case,
+    }
+
+
+# ------------------------------------------------------------------------------------------------ servers and drives
+
+
+def encode_token(content: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(content)).decode().rstrip("=")
+
+
+def decode_token(text: str | None, kind: Sequence[str]) -> list[Any] | None:
+    """What follows `kind` in a token of `encode_token`; None without one. Raises Invalid for one of another list."""
+    if text is None:
+        return None
+    try:
+        found = orjson.loads(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError):
+        found = None
+    if not isinstance(found, list) or found[: len(kind)] != list(kind) or len(found) == len(kind):
+        raise Invalid("after", "is not the `next` of this list")
+    return found[len(kind) :]
+
+
+def _offset_of(text: str | None, kind: Sequence[str]) -> int:
+    rest = decode_token(text, kind)
+    if rest is None:
+        return 0
+    if len(rest) != 1 or type(rest[0]) is not int or not 0 <= rest[0] < 2**53:
+        raise Invalid("after", "is not the `next` of this list")
+    return rest[0]
+
+
+def server_row(call: Call[Any, Any], server: Server) -> orjson.Fragment:
+    return call.context.server_rows.of(server.id, server.version, lambda: render.server_row(server))
+
+
+def drive_row(call: Call[Any, Any], drive: Drive) -> orjson.Fragment:
+    return call.context.drive_rows.of(drive.id, drive.version, lambda: render.drive_row(drive))
+
+
+async def server_rows(call: Call[Any, Any], found: Iterable[Server | PartialServer]) -> list[Any]:
+    """Rows in the same order; those of cells that do not answer with what was last seen of them."""
+    items = list(found)
+    pictures = await last_known.pictures(call.cloud, [item.id for item in items if isinstance(item, PartialServer)])
+    return [
+        server_row(call, item) if isinstance(item, Server) else render.partial_server_row(item, pictures.get(item.id))
+        for item in items
+    ]
+
+
+async def drive_rows(call: Call[Any, Any], found: Iterable[Drive | PartialDrive]) -> list[Any]:
+    items = list(found)
+    pictures = await last_known.pictures(call.cloud, [item.id for item in items if isinstance(item, PartialDrive)])
+    return [
+        drive_row(call, item) if isinstance(item, Drive) else render.partial_drive_row(item, pictures.get(item.id))
+        for item in items
+    ]
+
+
+async def list_servers(call: Call[ServersQuery, NoBody]) -> Answer:
+    """One page over the cells that answer. Those that do not are named; their servers come with `cell=NAME`."""
+    query, cloud = call.query, call.cloud
+    cursor = await feed.cursor_now(cloud)
+    if query.ids is not None:
+        wanted = [part.strip() for part in query.ids.split(",") if part.strip()]
+        found = await _find_servers(call, wanted[: schema.LIMIT_MAX])
+        silent = {item.cell for item in found if isinstance(item, PartialServer)}
+        return Answer(_server_page(await server_rows(call, found), None, cursor, len(found), silent))
+    names = cloud.store.cell_names if query.cell is None else (query.cell,)
+    if query.cell is not None and query.cell not in cloud.store.cell_names:
+        raise NotFound("cell", query.cell)
+    silent = {name for name in names if cloud.store.reachability(name).state is not ReachabilityState.UP}
+    if query.state == "unknown" or (query.cell is not None and silent):
+        return await _list_unknown(call, sorted(silent), cursor)
+    order = "desc" if query.order == "desc" else "asc"
+    kind = ("servers", query.sort, order)
+    after = decode_token(query.after, kind)
+    if after is not None and not (
+        len(after) == _KEY_LENGTHS[query.sort] and all(isinstance(part, str) for part in after)
+    ):
+        raise Invalid("after", "is not the `next` of this list")
+    projects = servers.projects_of(call.account)
+    page = await cloud.store.page_servers(
+        sort=query.sort,
+        descending=order == "desc",
+        after=None if after is None else tuple(after),
+        limit=query.limit,
+        projects=projects,
+        cells=names,
+        name_contains=query.name,
+        state=query.state,
+    )
+    next_token = None if page.next_after is None else encode_token([*kind, *page.next_after])
+    rows = [server_row(call, server) for server in page.rows]
+    total = await cloud.store.cloud_read(lambda tx: tx.count_server_entries(projects=projects, cells=names))
+    return Answer(_server_page(rows, next_token, cursor, total, page.unreachable))
+
+
+_KEY_LENGTHS = {"name": 2, "state": 3, "created_at": 2}
+"""How many texts tell where a page ended."""
+
+
+async def _find_servers(call: Call[ServersQuery, NoBody], wanted: Sequence[str]) -> list[Server | PartialServer]:
+    """Those of the ids that exist and that the account may see, in the order asked for."""
+
+    def find(tx: CloudTransaction) -> list[ServerEntry]:
+        entries = [tx.find_server_entry(id) for id in dict.fromkeys(wanted)]
+        return [entry for entry in entries if entry is not None and entry.state != "deleting"]
+
+    entries = await call.cloud.store.cloud_read(find)
+    visible = [entry for entry in entries if call.account.may_see(entry.project_id)]
+    return [item for item in await servers.read_servers(call.cloud, visible) if item is not None]
+
+
+async def _list_unknown(call: Call[ServersQuery, NoBody], silent: Sequence[str], cursor: str) -> Answer:
+    """What is known of the servers of silent cells, in the order of creation; `name` looks at the last known names."""
+    query = call.query
+    kind = ("unknown", *silent)
+    offset = _offset_of(query.after, kind)
+    found = [item for cell in silent for item in await servers.list_unreachable(call.cloud, call.account, cell)]
+    if query.state not in (None, "unknown"):
+        found = []
+    if query.name is not None:
+        pictures = await last_known.pictures(call.cloud, [item.id for item in found])
+        part = query.name.lower()
+        found = [item for item in found if item.id in pictures and part in pictures[item.id].server().name.lower()]
+    rows = await server_rows(call, found[offset : offset + query.limit])
+    end = offset + len(rows)
+    next_token = encode_token([*kind, end]) if end < len(found) else None
+    return Answer(_server_page(rows, next_token, cursor, len(found), silent))
+
+
+def _server_page(
+    rows: list[Any], next_token: str | None, cursor: str, total: int, unreachable: Iterable[str]
+) -> schema.ServerPage:
+    return {
+        "servers": rows,
+        "next": next_token,
+        "cursor": cursor,
+        "total": total,
+        "unreachable": sorted(unreachable),
+    }
+
+
+async def get_server(call: Call[NoQuery, NoBody]) -> Answer:
+    found = await servers.get_server(call.cloud, call.account, call.path["id"])
+    if isinstance(found, PartialServer):
+        pictures = await last_known.pictures(call.cloud, [found.id])
+        partial = render.partial_server_row(found, pictures.get(found.id))
+        return Answer({**partial, "drives": [], "attributes": {}})
+    attached = await drives.drives_of(call.cloud, [found.id])
+    rows = [render.drive_row(drive) for drive in attached.get(found.id, ())]
+    return Answer({**render.server_row(found), "drives": rows, "attributes": found.attributes})
+
+
+async def list_drives(call: Call[DrivesQuery, NoBody]) -> Answer:
+    """In the order of creation; drives of silent cells are among them."""
+    query = call.query
+    cursor = await feed.cursor_now(call.cloud)
+    offset = _offset_of(query.after, ("drives",))
+    listing = await drives.list_drives(call.cloud, call.account, offset=offset, limit=query.limit)
+    end = offset + query.limit
+    silent = {item.cell for item in listing.items if isinstance(item, PartialDrive)}
+    return Answer(
+        {
+            "drives": await drive_rows(call, listing.items),
+            "next": encode_token(["drives", end]) if end < listing.total else None,
+            "cursor": cursor,
+            "total": listing.total,
+            "unreachable": sorted(silent),
+        }
+    )
+
+
+async def get_drive(call: Call[NoQuery, NoBody]) -> Answer:
+    found = await drives.get_drive(call.cloud, call.account, call.path["id"])
+    return Answer((await drive_rows(call, [found]))[0])
+
+
+# ------------------------------------------------------------------------------------------------ what happens in it
+
+
+def _cursor(text: str) -> str:
+    """The cursor itself. Raises Invalid for one that the store could not even look up."""
+    if any(type(number) is not int or number > INTEGER_MAX for number in feed.decode(text).values()):
+        raise Invalid("after", "is not a cursor of this cloud; begin again with a list")
+    return text
+
+
+async def changes(call: Call[ChangesQuery, NoBody]) -> Answer:
+    """A bounded long poll: answers when something has changed after the cursor, or when the time is over.
+
+    The wait begins before the feed is read, so that what happens in between is not missed.
+    """
+    cloud, query = call.cloud, call.query
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + query.wait_seconds
+    after = _cursor(query.after)
+    while True:
+        left = deadline - loop.time()
+        news = asyncio.create_task(cloud.changed(max(0.0, left)))
+        try:
+            found = await feed.changes(cloud, call.account, after, limit=query.limit)
+            # Events that the account may not see still move its cursor.
+            if found.events or found.servers or found.drives or found.removed or left <= 0 or not await news:
+                break
+            after = found.cursor
+        finally:
+            news.cancel()
+    changed_cells = {event.object_id for event in found.events if event.object_kind == "cell"}
+    rows: list[CellRow] = []
+    if changed_cells:
+        views = await cells.list_cells(cloud, call.context.pictures)
+        rows = [_cell_row(call, view) for view in views if view.name in changed_cells]
+    return Answer(
+        {
+            "cursor": found.cursor,
+            "servers": [server_row(call, server) for server in found.servers],
+            "drives": [drive_row(call, drive) for drive in found.drives],
+            "removed": found.removed,
+            "events": [render.event_row(event) for event in found.events],
+            "cells": rows,
+        }
+    )
+
+
+async def list_events(call: Call[EventsQuery, NoBody]) -> Answer:
+    """The newest, or with `after` those that follow a cursor; the newest last."""
+    query = call.query
+    if query.after is not None and query.object is not None:
+        raise Invalid("object", "cannot be asked for together with `after`")
+    if query.after is not None:
+        found = await feed.changes(call.cloud, call.account, _cursor(query.after), limit=query.limit)
+        return Answer({"events": [render.event_row(event) for event in found.events], "cursor": found.cursor})
+    cursor = await feed.cursor_now(call.cloud)
+    events = await feed.latest_events(call.cloud, call.account, limit=query.limit, object_id=query.object)
+    return Answer({"events": [render.event_row(event) for event in events], "cursor": cursor})
+
+
+async def list_tasks(call: Call[TasksQuery, NoBody]) -> Answer:
+    listing = await tasks.list_tasks(
+        call.cloud, call.account, is_open=call.query.state == "open", limit=call.query.limit
+    )
+    now = call.cloud.clock.now()
+    return Answer(
+        {
+            "tasks": [render.task_row(view.task, now=now, object_name=view.object_name) for view in listing.items],
+            "open": listing.open,
+            "ended": listing.ended,
+            "unreachable": list(listing.unreachable),
+        }
+    )
+
+
+async def list_schedules(call: Call[NoQuery, NoBody]) -> Answer:
+    found = await backups.list_schedules(call.cloud, call.account)
+    return Answer({"schedules": [_schedule_row(view) for view in found]})
+
+
+def _schedule_row(view: backups.ScheduleView) -> ScheduleRow:
+    return render.schedule_row(view.schedule, server_name=view.server_name, history=list(view.history))
+
+
+async def list_backups(call: Call[NoQuery, NoBody]) -> Answer:
+    found = await backups.list_backups(call.cloud, call.account)
+    return Answer({"backups": [render.backup_row(view.backup, server_name=view.server_name) for view in found]})

@@ -1,0 +1,202 @@
+"""How an endpoint of `/ops/v1` is described, and what becomes of it: a route, and a part of the document."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from typing import Any, Generic, Protocol, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from backend.cloud.errors import (
+    CloudError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NoCapacity,
+    NotFound,
+    OutcomeUnknown,
+    OverQuota,
+    Unreachable,
+    WrongState,
+)
+from backend.cloud.model import Account
+from backend.dialects import wire
+from backend.dialects.ops.schema import Body, NoBody, NoQuery, Query
+from backend.operations import Cloud, RequestKey
+from backend.operations.cells import Pictures
+
+PREFIX = "/ops/v1"
+REALM = "stratodeck"
+
+ERRORS: Mapping[type[CloudError], int] = {
+    NotFound: 404,
+    Forbidden: 403,
+    WrongState: 409,
+    Invalid: 400,
+    Conflict: 409,
+    OverQuota: 409,
+    NoCapacity: 409,
+    Unreachable: 503,
+    OutcomeUnknown: 503,
+}
+"""The status of each; the body is `{"error": {"code", "message", ...fields}}` for all."""
+
+_FIELD_NAMES = {"cpu": "cpu_mhz", "mem": "memory_bytes", "size": "size_bytes"}
+"""What operations call a value by another published name."""
+
+
+def refuse(error: wire.Refusal) -> Response:
+    """Every refusal in this dialect's one shape."""
+    if isinstance(error, wire.WireError):
+        content = {"error": {"code": error.code, "message": error.message}}
+        return wire.JsonAnswer(content, error.status, error.headers)
+    if isinstance(error, Invalid):
+        error = Invalid(_FIELD_NAMES.get(error.field, error.field), error.problem)
+    details = {field.name: getattr(error, field.name) for field in fields(error)}
+    if isinstance(error, NoCapacity):
+        details["reasons"] = dict(error.reasons)
+    return wire.JsonAnswer(
+        {"error": {"code": error.code, "message": str(error), **details}}, wire.mapped(ERRORS, error)
+    )
+
+
+class Engine(Protocol):
+    """The little of the engine that an operator may ask for; the wiring hands it in."""
+
+    async def advance(self, seconds: float) -> None:
+        """Move the cloud's own time forward and run all that falls due on the way, in order. Raises ClockError."""
+
+    async def change_clock(self, *, mode: str, rate: float | None) -> None:
+        """Raises ClockError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all handlers share."""
+
+    cloud: Cloud
+    credentials: wire.Credentials
+    engine: Engine
+    pictures: Pictures
+    server_rows: wire.Fragments
+    drive_rows: wire.Fragments
+    document: Callable[[], bytes]
+    locks: dict[str, asyncio.Lock]
+    """By request key, while a request with it is under way."""
+
+    @asynccontextmanager
+    async def one_at_a_time(self, key: str) -> AsyncIterator[None]:
+        """Two requests with the same key do not run at once."""
+        lock = self.locks.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self.locks.pop(key, None)
+
+
+TQuery = TypeVar("TQuery", bound=Query)
+TBody = TypeVar("TBody", bound=Body)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[TQuery, TBody]):
+    """One request, parsed: who asks, for what, with what."""
+
+    context: Context
+    account: Account
+    path: Mapping[str, str]
+    query: TQuery
+    body: TBody
+    request: RequestKey | None
+
+    @property
+    def cloud(self) -> Cloud:
+        return self.context.cloud
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`content` is JSON, or made of fragments that are."""
+
+    content: Any
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[TQuery, TBody]):
+    """A line of the table. `answers` gives the shape of the body by status."""
+
+    method: str
+    path: str
+    handler: Callable[[Call[TQuery, TBody]], Awaitable[Answer]]
+    summary: str
+    answers: Mapping[int, Any]
+    query: type[TQuery]
+    body: type[TBody]
+    staff_action: str | None = None
+    """What only staff may do here, as it is said in the refusal; None: any account."""
+
+    def handle(self, context: Context) -> wire.Handler:
+        """The endpoint as a handler of requests: credentials, then the right, then query and body, then the work."""
+
+        async def handle(request: Request) -> Response:
+            account = await wire.account_of_bearer(request, context.cloud, context.credentials, REALM)
+            if self.staff_action is not None and not account.is_staff:
+                raise Forbidden(self.staff_action, "only staff may")
+            raw = b"" if request.method in ("GET", "HEAD") else await wire.read_body(request)
+            call = Call(
+                context=context,
+                account=account,
+                path=request.path_params,
+                query=wire.validated(self.query, dict(request.query_params)),
+                body=wire.validated(self.body, wire.parse_json(raw)),
+                request=None if request.method in ("GET", "HEAD") else wire.request_key(request, raw, account),
+            )
+            answer = await self.handler(call)
+            return wire.JsonAnswer(answer.content, answer.status)
+
+        return handle
+
+
+def get(
+    path: str,
+    handler: Callable[[Call[TQuery, NoBody]], Awaitable[Answer]],
+    summary: str,
+    answer: Any,
+    *,
+    query: type[TQuery],
+    staff_action: str | None = None,
+) -> Endpoint[TQuery, NoBody]:
+    return Endpoint("GET", path, handler, summary, {200: answer}, query, NoBody, staff_action)
+
+
+def write(
+    method: str,
+    path: str,
+    handler: Callable[[Call[NoQuery, TBody]], Awaitable[Answer]],
+    summary: str,
+    answers: Mapping[int, Any],
+    *,
+    body: type[TBody],
+    staff_action: str | None = None,
+) -> Endpoint[NoQuery, TBody]:
+    return Endpoint(method, path, handler, summary, answers, NoQuery, body, staff_action)
+
+
+def routes_of(table: Iterable[Endpoint[Any, Any]], context: Context) -> list[Route]:
+    """One route for each path, in the order of the table, and one for every other path under the prefix."""
+    by_path: dict[str, dict[str, wire.Handler]] = {}
+    for endpoint in table:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint.handle(context)
+    resources = {path: wire.Resource(handlers, refuse) for path, handlers in by_path.items()}
+    routes = [Route(PREFIX + path, resource) for path, resource in resources.items()]
+    # HTTP libraries that join a base address with nothing write its last slash.
+    routes.append(Route(PREFIX + "/", resources[""]))
+    return [*routes, Route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]

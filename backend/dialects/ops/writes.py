@@ -1,0 +1,262 @@
+"""The endpoints of `/ops/v1` that change something."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from backend.clock import ClockError
+from backend.cloud.errors import Conflict, Invalid
+from backend.cloud.model import Server, Size, Task
+from backend.dialects.ops import plans, reads, render
+from backend.dialects.ops.schema import (
+    AccountChange,
+    Advance,
+    ClockChange,
+    DecisionRow,
+    DriveAction,
+    DriveToMake,
+    NoBody,
+    NoQuery,
+    ReachabilityToSet,
+    ServerAction,
+    ServerOutcome,
+    ServerToMake,
+    TaskRow,
+)
+from backend.dialects.ops.table import Answer, Call
+from backend.operations import accounts, backups, cells, drives, servers
+from backend.operations.plans import preview
+from backend.operations.rooms import Decision
+
+
+async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """For work that keeps no memory of its request itself: a repeat gets the answer of the first.
+
+    The memory is written after the work: a crash in between forgets the request, never the work.
+    """
+    key = call.request
+    if key is None:
+        return await work()
+    cloud = call.cloud
+    async with call.context.one_at_a_time(key.key):
+        found = await cloud.store.cloud_read(key.remembered)
+        if found is not None:
+            return Answer(found["content"], found["status"])
+        answer = await work()
+        content = orjson.loads(orjson.dumps(answer.content))
+        now = cloud.clock.now()
+        await cloud.store.cloud_write(
+            lambda tx: tx.remember(key.key, key.digest, {"status": answer.status, "content": content}, at=now)
+        )
+    return answer
+
+
+def _all_none(*values: object) -> bool:
+    return all(value is None for value in values)
+
+
+# -------------------------------------------------------------------------------------------------------------- servers
+
+
+async def create_server(call: Call[NoQuery, ServerToMake]) -> Answer:
+    body = call.body
+    spec = servers.ServerSpec(
+        name=body.name,
+        size=Size(body.cpu_mhz, body.memory_bytes),
+        smp=body.smp,
+        is_backfilling=body.is_backfilling,
+        floor_permille=(round(body.cpu_floor * 1000), round(body.memory_floor * 1000)),
+        meta=body.meta,
+        tags=tuple(body.tags),
+        avoid=tuple(body.avoid),
+        cell=body.cell,
+    )
+    server = await servers.create_server(call.cloud, call.account, spec, request=call.request)
+    return Answer(reads.server_row(call, server), 201)
+
+
+async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
+    """202 with what has begun; with `preview` 200 with what would happen, and nothing does."""
+    body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
+    if body.action != "edit" and not _all_none(body.name, body.meta, body.tags):
+        raise Invalid("action", "name, meta and tags are changed by edit")
+    if body.action != "start" and body.avoid:
+        raise Invalid("avoid", "belongs to start")
+    if body.preview:
+        if body.action == "edit":
+            raise Invalid("preview", "there is nothing to show before an edit")
+        plan = await preview(cloud, account, id, body.action, avoid=tuple(body.avoid))
+        return Answer({"plan": await plans.plan_row(call, plan, if_version=body.if_version)})
+    match body.action:
+        case "start":
+            started = await servers.start_server(
+                cloud, account, id, avoid=tuple(body.avoid), if_version=body.if_version, request=call.request
+            )
+            decision = await _decision_row(call, started.decision)
+            return _outcome(call, started.server, started.task, decision)
+        case "stop" | "shutdown":
+            begun = await servers.stop_server(
+                cloud, account, id, action=body.action, if_version=body.if_version, request=call.request
+            )
+            return _outcome(call, begun.server, begun.task, None)
+        case "edit":
+            return await once(call, lambda: _edit_server(call))
+        case "delete":
+            return await once(call, lambda: _delete_server(call))
+
+
+async def _edit_server(call: Call[NoQuery, ServerAction]) -> Answer:
+    body = call.body
+    changes = servers.ServerChanges(
+        name=body.name, meta=body.meta, tags=None if body.tags is None else tuple(body.tags)
+    )
+    server = await servers.edit_server(call.cloud, call.account, call.path["id"], changes, if_version=body.if_version)
+    return _outcome(call, server, None, None)
+
+
+async def _delete_server(call: Call[NoQuery, ServerAction]) -> Answer:
+    """Its drives stay."""
+    await servers.delete_server(call.cloud, call.account, call.path["id"], if_version=call.body.if_version)
+    return _outcome(call, None, None, None)
+
+
+def _outcome(call: Call[Any, Any], server: Server | None, task: Task | None, decision: DecisionRow | None) -> Answer:
+    row: Any = None if server is None else reads.server_row(call, server)
+    outcome: ServerOutcome = {
+        "server": row,
+        "task": None if task is None else _task_row(call, task, None if server is None else server.name),
+        "decision": decision,
+    }
+    return Answer(outcome, 202)
+
+
+def _task_row(call: Call[Any, Any], task: Task, object_name: str | None) -> TaskRow:
+    return render.task_row(task, now=call.cloud.clock.now(), object_name=object_name)
+
+
+async def _decision_row(call: Call[Any, Any], decision: Decision) -> DecisionRow:
+    names = await backups.names_of(call.cloud, decision.stops) if decision.stops else {}
+    return plans.decision_row(decision, names)
+
+
+# --------------------------------------------------------------------------------------------------------------- drives
+
+
+async def create_drive(call: Call[NoQuery, DriveToMake]) -> Answer:
+    body = call.body
+    spec = drives.DriveSpec(
+        name=body.name,
+        size_bytes=body.size_bytes,
+        media=body.media,
+        avoid=tuple(body.avoid),
+        meta=body.meta,
+        tags=tuple(body.tags),
+        cell=body.cell,
+    )
+    drive = await drives.create_drive(call.cloud, call.account, spec, request=call.request)
+    return Answer(reads.drive_row(call, drive), 201)
+
+
+async def act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
+    body = call.body
+    if body.action != "attach" and not _all_none(body.server_id, body.device, body.channel, body.boot_order):
+        raise Invalid("action", "server_id, device, channel and boot_order belong to attach")
+    if body.action != "edit" and not _all_none(body.name, body.meta, body.tags):
+        raise Invalid("action", "name, meta and tags are changed by edit")
+    if body.action == "attach" and body.server_id is None:
+        raise Invalid("server_id", "is needed to attach")
+    return await once(call, lambda: _act_on_drive(call))
+
+
+async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
+    body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
+    match body.action:
+        case "attach":
+            assert body.server_id is not None, "checked before"
+            drive = await drives.attach_drive(
+                cloud,
+                account,
+                id,
+                body.server_id,
+                device=body.device or "virtio",
+                channel=body.channel or await _free_channel(call, body.server_id, body.device or "virtio"),
+                boot_order=body.boot_order,
+                if_version=body.if_version,
+            )
+        case "detach":
+            drive = await drives.detach_drive(cloud, account, id, if_version=body.if_version)
+        case "edit":
+            changes = drives.DriveChanges(
+                name=body.name, meta=body.meta, tags=None if body.tags is None else tuple(body.tags)
+            )
+            drive = await drives.edit_drive(cloud, account, id, changes, if_version=body.if_version)
+        case "delete":
+            await drives.delete_drive(cloud, account, id, if_version=body.if_version)
+            return Answer({"drive": None, "task": None}, 202)
+    return Answer({"drive": reads.drive_row(call, drive), "task": None}, 202)
+
+
+async def _free_channel(call: Call[Any, Any], server_id: str, device: str) -> str:
+    """The first channel of the device that no drive of the server has. Raises Invalid."""
+    attached = (await drives.drives_of(call.cloud, [server_id])).get(server_id, [])
+    taken = {drive.channel for drive in attached if drive.device == device}
+    controllers, units = (2, 2) if device == "ide" else (256, 6)
+    free = (f"{controller}:{unit}" for controller in range(controllers) for unit in range(units))
+    channel = next((each for each in free if each not in taken), None)
+    if channel is None:
+        raise Invalid("device", f"{device} has no free channel")
+    return channel
+
+
+# ------------------------------------------------------------------------------------------- cells, clock, accounts
+
+
+async def set_reachability(call: Call[NoQuery, ReachabilityToSet]) -> Answer:
+    """A fault that stays until it is taken away, also over a restart."""
+    name = call.path["name"]
+    await cells.inject(call.cloud, call.account, name, call.body.state)
+    return Answer(await reads.cell_row(call, name))
+
+
+async def ask_cell(call: Call[NoQuery, NoBody]) -> Answer:
+    """Ask the cell now, without waiting for the next try."""
+    name = call.path["name"]
+    await cells.ask(call.cloud, name)
+    return Answer(await reads.cell_row(call, name))
+
+
+async def change_clock(call: Call[NoQuery, ClockChange]) -> Answer:
+    """A rate alone means mode `rate`."""
+    body, clock = call.body, call.cloud.clock
+    mode = body.mode or ("rate" if body.rate is not None else clock.mode)
+    if mode != "rate" and body.rate is not None:
+        raise Invalid("rate", "belongs to mode rate")
+    rate = body.rate if body.rate is not None else clock.rate if clock.mode == "rate" else None
+    if mode == "rate" and rate is None:
+        raise Invalid("rate", "is needed for mode rate")
+    try:
+        await call.context.engine.change_clock(mode=mode, rate=rate)
+    except ClockError as error:
+        raise Conflict(str(error)) from error
+    return Answer(render.clock_row(clock))
+
+
+async def advance_clock(call: Call[NoQuery, Advance]) -> Answer:
+    """Returns when all that fell due on the way has run."""
+
+    async def advance() -> Answer:
+        try:
+            await call.context.engine.advance(call.body.seconds)
+        except ClockError as error:
+            raise Conflict(str(error)) from error
+        return Answer(render.clock_row(call.cloud.clock))
+
+    return await once(call, advance)
+
+
+async def change_account(call: Call[NoQuery, AccountChange]) -> Answer:
+    account = await accounts.allow_backfilling(call.cloud, call.account, call.path["name"], may=call.body.may_backfill)
+    return Answer(render.account_row(account))

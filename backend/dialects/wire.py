@@ -1,0 +1,382 @@
+"""What dialects share: the parts of HTTP that no published API is about.
+
+Nothing here knows a path, an envelope or a field. A request passes the `Guard` (is it meant for us, is it small
+enough), then the `Resource` of its path, which picks the handler by method and turns whatever was refused into the
+dialect's own answer. Bugs are not caught.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+from backend.cloud.errors import CloudError, Invalid
+from backend.cloud.model import Account
+from backend.operations import Cloud, RequestKey
+
+BODY_BYTES_MAX = 2**20
+"""The largest body that is read; more is refused while it arrives."""
+
+INTEGER_MAX = 2**63 - 1
+"""The largest integer that the store can hold."""
+
+REQUEST_ID_HEADER = "X-REQUEST-ID"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]|stratodeck", re.IGNORECASE)
+
+TModel = TypeVar("TModel", bound=BaseModel)
+T = TypeVar("T")
+
+
+# --------------------------------------------------------------------------------------------------------- refusals
+
+
+class WireError(Exception):
+    """A request that is refused before any operation is asked: `status`, a stable `code`, a sentence, extra headers."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+def unauthorized(challenge: str) -> WireError:
+    """One answer for every reason, so that nobody learns which names exist."""
+    return WireError(401, "unauthorized", "The credentials are missing or wrong.", {"WWW-Authenticate": challenge})
+
+
+def no_such_path(path: str) -> WireError:
+    return WireError(404, "not_found", f"There is nothing at {path}.")
+
+
+def method_not_allowed(method: str, allowed: Iterable[str]) -> WireError:
+    names = ", ".join(sorted(allowed))
+    return WireError(405, "method_not_allowed", f"{method} is not possible here; {names} is.", {"Allow": names})
+
+
+def too_large() -> WireError:
+    return WireError(413, "too_large", f"The body is larger than {BODY_BYTES_MAX} bytes.")
+
+
+def bad_host() -> WireError:
+    return WireError(400, "bad_host", "The Host header does not name this server.")
+
+
+Refusal = CloudError | WireError
+Refuse = Callable[[Refusal], Response]
+"""How a dialect answers a refusal."""
+
+
+def mapped(table: Mapping[type[CloudError], T], error: CloudError) -> T:
+    """The table's entry for this class or the nearest one above it."""
+    for cls in type(error).__mro__:
+        if cls in table:
+            return table[cls]
+    raise AssertionError(f"no entry for {type(error).__name__}")
+
+
+# ------------------------------------------------------------------------------------------------------------ guard
+
+
+class Guard:
+    """An ASGI wrapper around everything: refuses requests for another host, and bodies that say they are too large.
+
+    The Host header is checked because a page in the operator's browser could otherwise reach a loopback port under a
+    name of its own (DNS rebinding). A refusal has the shape of the dialect that the path belongs to.
+    """
+
+    def __init__(self, app: Starlette, *, hosts: Iterable[str] = ()) -> None:
+        self.app = app
+        self.hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        hosts: list[str] = []
+        length = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                hosts.append(value.decode("latin-1"))
+            elif name == b"content-length":
+                length = value
+        if len(hosts) != 1 or not self.names_us(hosts[0]):
+            await self._refuse(bad_host(), scope, receive, send)
+        elif length and not (length.isdigit() and len(length) < 16 and int(length) <= BODY_BYTES_MAX):
+            await self._refuse(too_large(), scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def names_us(self, host: str) -> bool:
+        """Whether a Host header is a loopback name, `stratodeck`, or a name that we listen on; ports do not matter."""
+        name = re.sub(r":\d{0,5}$", "", host)
+        return bool(_LOOPBACK.fullmatch(name)) or name.lower() in self.hosts
+
+    async def _refuse(self, error: WireError, scope: Scope, receive: Receive, send: Send) -> None:
+        refuse = refuse_plainly
+        for route in self.app.routes:
+            if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+                refuse = getattr(route.endpoint, "refuse", refuse_plainly)
+                break
+        await refuse(error)(scope, receive, send)
+
+
+def guarded(app: Starlette, *, hosts: Iterable[str] = ()) -> Guard:
+    """`app` behind a Guard. `hosts` are the names, without ports, that it answers to besides the loopback's."""
+    return Guard(app, hosts=hosts)
+
+
+def refuse_plainly(error: Refusal) -> Response:
+    """For paths that belong to no dialect."""
+    status = error.status if isinstance(error, WireError) else 400
+    return Response(f"{error}\n", status, media_type="text/plain")
+
+
+async def _nothing_here(request: Request, error: Exception) -> Response:
+    return refuse_plainly(no_such_path(request.url.path))
+
+
+EXCEPTION_HANDLERS = {HTTPException: _nothing_here}
+"""For the wiring: what is left to the framework is only the paths that belong to no dialect."""
+
+
+# -------------------------------------------------------------------------------------------------------- resources
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Resource:
+    """One path as an ASGI endpoint: the handler by method, and every refusal in the dialect's shape."""
+
+    def __init__(self, handlers: Mapping[str, Handler], refuse: Refuse) -> None:
+        self.handlers = dict(handlers)
+        if "GET" in self.handlers:
+            self.handlers.setdefault("HEAD", self.handlers["GET"])
+        self.refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            handler = self.handlers.get(request.method)
+            if handler is None:
+                raise method_not_allowed(request.method, self.handlers)
+            response = await handler(request)
+        except (CloudError, WireError) as error:
+            response = self.refuse(error)
+        except ClientDisconnect:
+            return  # nobody is left to answer
+        response.headers[REQUEST_ID_HEADER] = request_id(request)
+        await response(scope, receive, send)
+
+
+class UnknownPath:
+    """An endpoint for the rest of a dialect's prefix: 404 in its own shape."""
+
+    def __init__(self, refuse: Refuse) -> None:
+        self.refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.refuse(no_such_path(str(scope["path"])))(scope, receive, send)
+
+
+# ------------------------------------------------------------------------------------------------------ credentials
+
+
+class Credentials(Protocol):
+    """Who may come in. Implementations compare secrets with `same_secret`."""
+
+    def password_of(self, account_name: str) -> str | None: ...
+
+    def account_by_token(self, token: str) -> str | None: ...
+
+
+def same_secret(given: str, wanted: str) -> bool:
+    """In a time that does not depend on where they differ."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode("utf-8", "surrogatepass"))
+
+
+def _scheme_and_rest(request: Request, scheme: str) -> str | None:
+    found, _, rest = request.headers.get("authorization", "").partition(" ")
+    return rest.strip() if found.lower() == scheme else None
+
+
+async def account_of_bearer(request: Request, cloud: Cloud, credentials: Credentials, realm: str) -> Account:
+    """Raises WireError 401."""
+    token = _scheme_and_rest(request, "bearer")
+    name = credentials.account_by_token(token) if token else None
+    return await _account(cloud, name, f'Bearer realm="{realm}"')
+
+
+async def account_of_basic(request: Request, cloud: Cloud, credentials: Credentials, realm: str) -> Account:
+    """Raises WireError 401. An unknown name costs a comparison too."""
+    encoded = _scheme_and_rest(request, "basic")
+    name = None
+    if encoded is not None:
+        try:
+            given, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            given, password = "", ""
+        wanted = credentials.password_of(given)
+        if same_secret(password, wanted if wanted is not None else secrets.token_hex(16)) and wanted is not None:
+            name = given
+    return await _account(cloud, name, f'Basic realm="{realm}"')
+
+
+async def _account(cloud: Cloud, name: str | None, challenge: str) -> Account:
+    accounts = await cloud.accounts()
+    if name is None or name not in accounts:
+        raise unauthorized(challenge)
+    return accounts[name]
+
+
+# --------------------------------------------------------------------------------------------------- ids of requests
+
+
+def request_id(request: Request) -> str:
+    """The client's own `X-Request-Id` where it is one, or a new one; the same throughout a request."""
+    found = request.scope.get("stratodeck.request_id")
+    if found is None:
+        told = request.headers.get("x-request-id", "")
+        found = told if _REQUEST_ID.fullmatch(told) else secrets.token_hex(16)
+        request.scope["stratodeck.request_id"] = found
+    return str(found)
+
+
+def request_key(request: Request, body: bytes, account: Account) -> RequestKey | None:
+    """What makes a repeat recognisable, when the client wants it to be: the key belongs to the account.
+
+    Raises Invalid for a key that is empty, too long or not printable ASCII.
+    """
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Invalid(IDEMPOTENCY_HEADER, "must be 1 to 255 printable ASCII characters")
+    whole = b"\n".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
+    return RequestKey(f"{account.name} {key}", hashlib.sha256(whole).hexdigest())
+
+
+# ------------------------------------------------------------------------------------------------------------ bodies
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body, counted while it arrives. Raises WireError 413 as soon as it is too large."""
+    chunks: list[bytes] = []
+    count = 0
+    async for chunk in request.stream():
+        count += len(chunk)
+        if count > BODY_BYTES_MAX:
+            raise too_large()
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def parse_json(body: bytes) -> Any:
+    """Raises Invalid. An empty body is an empty object: clients post actions without one."""
+    if not body.strip():
+        return {}
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Invalid("body", f"is not JSON: {error}") from None
+
+
+def validated(model: type[TModel], value: Any) -> TModel:
+    """`value` as the model. Raises Invalid for the first thing that is wrong, under the name that the client used."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "body"
+        raise Invalid(field, _problem(first["type"], first["msg"])) from None
+
+
+REQUIRED = "This field is required"
+"""Source: CloudSigma API 2.0, "Errors": the message of a missing field."""
+
+
+def _problem(kind: str, message: str) -> str:
+    if kind == "missing":
+        return REQUIRED
+    if kind == "extra_forbidden":
+        return "is not known here"
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def json_bytes(value: Any) -> bytes:
+    return orjson.dumps(value)
+
+
+class JsonAnswer(Response):
+    """Rendered by orjson; `content` may hold fragments that are JSON already."""
+
+    media_type = "application/json; charset=utf-8"
+
+    def __init__(self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(orjson.dumps(content), status, headers)
+
+
+class Fragments:
+    """Finished JSON by id, the newest version of each, up to `count_max` of them.
+
+    When it is full the older half goes: a scan of a large fleet costs its rendering again, and no bookkeeping.
+    """
+
+    def __init__(self, count_max: int = 16_384) -> None:
+        self._count_max = count_max
+        self._kept: dict[str, tuple[Hashable, orjson.Fragment]] = {}
+
+    def of(self, id: str, version: Hashable, render: Callable[[], Any]) -> orjson.Fragment:
+        """What `render` answered for this version; it must depend on nothing else."""
+        found = self._kept.get(id)
+        if found is not None and found[0] == version:
+            return found[1]
+        fragment = orjson.Fragment(orjson.dumps(render()))
+        if len(self._kept) >= self._count_max:
+            for old in list(self._kept)[: self._count_max // 2]:
+                del self._kept[old]
+        self._kept[id] = (version, fragment)
+        return fragment
+
+
+# ---------------------------------------------------------------------------------------------------------- instants
+
+
+def instant_text(at: datetime) -> str:
+    """`2026-11-20T14:03:27Z`, with milliseconds when there are any. `at` is aware UTC."""
+    text = at.isoformat(timespec="milliseconds" if at.microsecond >= 1000 else "seconds")
+    return text[:-6] + "Z"
+
+
+def instant_text_or_none(at: datetime | None) -> str | None:
+    return None if at is None else instant_text(at)
+
+
+# ------------------------------------------------------------------------------------------------------ query values
+
+
+def comma_list(text: str | None) -> tuple[str, ...]:
+    """The parts of a comma list, without the empty ones. Nothing else is wrong with any text."""
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()

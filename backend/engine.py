@@ -1,0 +1,158 @@
+"""Runs what falls due: tasks of the cells, backups and schedules of the cloud. It decides nothing itself.
+
+A task is a row with a due instant. `run_due` ends them in order, each at its own instant, so that moving the clock far
+gives the same events as waiting would. Tasks of a cell that does not answer wait, and resume when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from backend.cloud.errors import OutcomeUnknown, Unreachable
+from backend.cloud.model import Reachability, ReachabilityState
+from backend.operations import Cloud, backups, recovery, tasks
+from backend.operations.feed import CLOUD_FILE
+
+SAVE_CLOCK_SECONDS = 5
+
+
+class Engine:
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._running = asyncio.Lock()
+        self._returned: set[str] = set()
+        self._notes: set[asyncio.Task[None]] = set()
+        cloud.store.on_reachability = self._reachability_changed
+        cloud.store.on_return = self._recover
+
+    async def start(self) -> None:
+        """Finish what a crash left half-done, and learn what is due."""
+        cloud = self._cloud
+        await cloud.store.recover()
+        dues = await cloud.store.each_cell(lambda tx: tx.next_due())
+        cloud.next_due.update({cell: due for cell, due in dues.items() if not isinstance(due, Unreachable)})
+        cloud.next_due[CLOUD_FILE] = await cloud.store.cloud_read(lambda tx: tx.next_due())
+
+    async def run(self) -> None:
+        """For ever: sleep until something is due or something has changed, then run what is due."""
+        cloud = self._cloud
+        while True:
+            cloud.engine_wake.clear()
+            await self.run_due(cloud.clock.now())
+            due = self._next_due()
+            seconds = None if due is None else cloud.clock.seconds_until(due)
+            try:
+                async with asyncio.timeout(seconds):
+                    await cloud.engine_wake.wait()
+            except TimeoutError:
+                pass
+
+    async def keep_clock(self) -> None:
+        """For ever: a timeline of its own is stored now and then, so that it goes on from there after a crash."""
+        while True:
+            await asyncio.sleep(SAVE_CLOCK_SECONDS)
+            if self._cloud.clock.mode == "rate":
+                await self.save_clock()
+
+    async def save_clock(self) -> None:
+        state = self._cloud.clock.state()
+        await self._cloud.store.cloud_write(lambda tx: tx.save_clock_state(state))
+
+    async def advance(self, seconds: float) -> datetime:
+        """Move a timeline of its own forward, stopping at every instant at which something falls due."""
+        cloud = self._cloud
+        until = cloud.clock.now() + timedelta(seconds=seconds)
+        while (due := self._next_due()) is not None and due <= until:
+            cloud.clock.move_to(due)
+            if await self.run_due(due) == 0:
+                break
+        cloud.clock.move_to(until)
+        await self.run_due(until)
+        await self.save_clock()
+        cloud.tell()
+        return cloud.clock.now()
+
+    async def run_due(self, until: datetime) -> int:
+        """Everything that is due by `until`, in the order of the instants. Returns how much there was."""
+        async with self._running:
+            count = 0
+            while True:
+                for cell in sorted(self._returned):
+                    self._returned.discard(cell)
+                    await backups.catch_up_missed(self._cloud, until)
+                due = self._next_due()
+                if due is None or due > until:
+                    return count
+                ran = await self._run_until(due, now=until)
+                count += ran
+                if ran == 0:
+                    # A cell fell silent in between, or cloud.db has been told of later work: look again later.
+                    return count
+
+    async def _run_until(self, due: datetime, *, now: datetime) -> int:
+        cloud = self._cloud
+        count = 0
+        for file, at in list(cloud.next_due.items()):
+            if at is None or at > due:
+                continue
+            if file == CLOUD_FILE:
+                count += await cloud.store.cloud_write(lambda tx: backups.run_due_centrally(tx, due))
+                count += await backups.run_due_schedules(cloud, now)
+                cloud.next_due[file] = await cloud.store.cloud_read(lambda tx: tx.next_due())
+                count += 1
+            elif cloud.store.reachability(file).state is ReachabilityState.UP:
+                count += await self._run_cell(file, due)
+        return count
+
+    async def _run_cell(self, cell: str, due: datetime) -> int:
+        cloud = self._cloud
+        try:
+            return await cloud.store.cell_write(
+                cell,
+                lambda tx: tasks.run_due_in_cell(
+                    tx, due, settings=cloud.settings, no_earlier_than=cloud.resumed_at.get(cell)
+                ),
+            )
+        except (Unreachable, OutcomeUnknown):
+            return 0
+
+    def _next_due(self) -> datetime | None:
+        cloud = self._cloud
+        dues = [
+            due
+            for file, due in cloud.next_due.items()
+            if due is not None and (file == CLOUD_FILE or cloud.store.reachability(file).state is ReachabilityState.UP)
+        ]
+        return min(dues, default=None)
+
+    async def _recover(self, cell: str) -> None:
+        await recovery.recover(self._cloud, cell)
+
+    def _reachability_changed(self, cell: str, before: Reachability, after: Reachability) -> None:
+        """Record it where it is known: in cloud.db. A cell that is back resumes its tasks."""
+        if before.state is after.state:
+            return
+        cloud = self._cloud
+        now = cloud.clock.now()
+        if after.state is ReachabilityState.UP:
+            cloud.resumed_at[cell] = now
+            self._returned.add(cell)
+        note = asyncio.get_running_loop().create_task(self._note(cell, after, now))
+        self._notes.add(note)
+        note.add_done_callback(self._notes.discard)
+
+    async def _note(self, cell: str, after: Reachability, now: datetime) -> None:
+        cloud = self._cloud
+        changes = {"state": (None, after.state.value)}
+        details = {"reason": after.reason}
+        await cloud.store.cloud_write(
+            lambda tx: tx.emit(f"cell.{after.state}", "cell", cell, at=now, changes=changes, details=details)
+        )
+        if after.state is ReachabilityState.UP:
+            try:
+                cloud.next_due[cell] = await cloud.store.cell_read(cell, lambda tx: tx.next_due())
+            except Unreachable:
+                return
+        cloud.engine_wake.set()
+        cloud.tell()

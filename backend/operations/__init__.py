@@ -1,0 +1,121 @@
+"""What one can ask of the cloud. Each operation: load, decide (in `backend.cloud`), save, emit.
+
+An operation on one cell is one transaction there. One that spans cloud.db and a cell writes cloud.db first and last and
+the cell in between; each step may run twice, and `recovery` finishes or undoes what a crash left half-done.
+
+Functions ending in `_in_cell` are the transaction itself: they take a `CellTransaction`, never await, and are what the
+engine, the seed and the replay call in bulk. The async functions around them find the cell, check who asks and send
+the work there. `now` is always an argument of the former.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from backend.clock import Clock
+from backend.cloud.errors import Conflict, NotFound
+from backend.cloud.lifecycle import GRACE_SECONDS_DEFAULT
+from backend.cloud.model import Account
+from backend.store import Commit, Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set for a whole cloud; kept in cloud.db."""
+
+    grace_seconds: int = GRACE_SECONDS_DEFAULT
+    floor_permille: int = 250
+    """The least factor of a backfilling server, in thousandths; its own thresholds may raise it."""
+    placement: Literal["spread", "pack"] = "spread"
+    start_level_permille: int = 1000
+    """A backfilling server starts where everybody could still have this share of its size."""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Settings:
+        return cls(**{key: stored[key] for key in cls.__slots__ if key in stored})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A request that may be repeated: the same key and digest get the same answer, another digest is a conflict."""
+
+    key: str
+    digest: str
+
+    def remembered(self, tx: Transaction) -> Any | None:
+        """What was answered to this request before; None the first time.
+
+        Raises:
+            Conflict: the key was used for another request.
+        """
+        found = tx.remembered(self.key)
+        if found is None:
+            return None
+        digest, answer = found
+        if digest != self.digest:
+            raise Conflict("This Idempotency-Key was used for another request.")
+        return answer
+
+
+class Cloud:
+    """What every operation needs: the store, the clock, the settings, and who is waiting for news."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.settings = Settings.of(store.settings)
+        self.live: set[str] = set()
+        """Ids with an operation under way in this process: recovery leaves them alone."""
+        self.resumed_at: dict[str, datetime] = {}
+        """When each cell last came back, in simulated time: its waiting tasks run no earlier than this."""
+        self.next_due: dict[str, datetime | None] = {}
+        self.engine_wake = asyncio.Event()
+        self._news = asyncio.Event()
+        self._accounts: dict[str, Account] | None = None
+        store.on_commit = self._committed
+
+    def _committed(self, commit: Commit) -> None:
+        self.next_due[commit.file] = commit.next_due
+        self.engine_wake.set()
+        self.tell()
+
+    def tell(self) -> None:
+        """Wake everybody who waits for something to change."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def changed(self, seconds: float) -> bool:
+        """Wait until something has changed, at most `seconds`; whether it has."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def accounts(self) -> dict[str, Account]:
+        if self._accounts is None:
+            found = await self.store.cloud_read(lambda tx: tx.accounts())
+            self._accounts = {account.name: account for account in found}
+        return self._accounts
+
+    async def account(self, name: str) -> Account:
+        """Raises NotFound."""
+        accounts = await self.accounts()
+        if name not in accounts:
+            raise NotFound("account", name)
+        return accounts[name]
+
+    def forget_accounts(self) -> None:
+        """After a change of an account, a project or a membership."""
+        self._accounts = None
+
+
+def check_version(found: int, wanted: int | None) -> None:
+    """Raises Conflict when the object has changed since the version that the caller saw."""
+    if wanted is not None and found != wanted:
+        raise Conflict(f"It has changed: you saw version {wanted}, it is at {found} now. Look again.")

@@ -1,0 +1,29 @@
+"""Accounts: who may do what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from backend.cloud.errors import Forbidden
+from backend.cloud.model import Account
+from backend.operations import Cloud
+
+
+async def list_accounts(cloud: Cloud, actor: Account) -> list[Account]:
+    """By name. Raises Forbidden for all but staff."""
+    if not actor.is_staff:
+        raise Forbidden("list accounts", "it needs a staff account")
+    return sorted((await cloud.accounts()).values(), key=lambda account: account.name)
+
+
+async def allow_backfilling(cloud: Cloud, actor: Account, name: str, *, may: bool) -> Account:
+    """Grant or withdraw the right to backfilling servers. Raises Forbidden, NotFound."""
+    if not actor.is_staff:
+        raise Forbidden("change an account", "it needs a staff account")
+    now = cloud.clock.now()
+    before = await cloud.account(name)
+    after = await cloud.store.cloud_write(
+        lambda tx: tx.save_account(before, replace(before, may_backfill=may), at=now, actor=actor.name)
+    )
+    cloud.forget_accounts()
+    return after

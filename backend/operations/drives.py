@@ -1,0 +1,447 @@
+"""Drives: create with avoid, attach, detach, edit, delete, and reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from backend.cloud import lifecycle, placement
+from backend.cloud.cells import partial_drive
+from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, NotFound, OutcomeUnknown, WrongState
+from backend.cloud.model import Account, Drive, DriveState, PartialDrive, Server, ServerState, Task, TaskState
+from backend.operations import Cloud, RequestKey, cells, check_version, servers
+from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
+
+SIZE_BYTES_MIN = 512 * 2**20
+SIZE_BYTES_MAX = 15_492_389_427_364
+"""The published limits of one drive. Source: CloudSigma API 2.0, capabilities, `dssd`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriveSpec:
+    """What a new drive is to be."""
+
+    name: str
+    size_bytes: int
+    media: str = "disk"
+    avoid: tuple[str, ...] = ()
+    """Ids of drives, or of servers, which stand for all their drives at one rank."""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    cell: str | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriveChanges:
+    """What to change; None leaves a field as it is."""
+
+    name: str | None = None
+    meta: Mapping[str, str] | None = None
+    tags: tuple[str, ...] | None = None
+    attributes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriveListing:
+    items: list[Drive | PartialDrive]
+    total: int
+
+
+# --- one transaction in the drive's cell -----------------------------------------------------------------------------
+
+
+def add_in_cell(tx: CellTransaction, drive: Drive, *, now: datetime, policy: Any, ranks: Any, actor: str) -> Drive:
+    """Choose the storage host and add the drive; it is `creating` until its task ends. Raises NoCapacity."""
+    known = tx.find_drive(drive.id)
+    if known is not None:
+        return known
+    found = placement.place_drive(drive.size_bytes, tx.storage_loads(), ranks=ranks, policy=policy)
+    if isinstance(found, placement.NoValidHost):
+        raise NoCapacity(f"drive {drive.name or drive.id}", found.counted())
+    tx.add_drive(replace(drive, host=found.host), at=now, actor=actor)
+    seconds = lifecycle.TRANSITIONS["drive"]["create"].duration_seconds
+    tx.schedule("create", "drive", drive.id, begun_at=now, due_at=now + timedelta(seconds=seconds), actor=actor)
+    return tx.drive(drive.id)
+
+
+def end_create(tx: CellTransaction, task: Task, *, at: datetime) -> None:
+    drive = tx.drive(task.object_id)
+    state = DriveState.MOUNTED if drive.server_id else DriveState.UNMOUNTED
+    tx.save_drive(drive, replace(drive, state=state, state_since=at), kind=f"drive.{state}", at=at, actor=task.actor)
+    tx.end_task(task, TaskState.DONE, at=at)
+
+
+def attach_in_cell(
+    tx: CellTransaction,
+    drive_id: str,
+    server_id: str,
+    *,
+    now: datetime,
+    device: str,
+    channel: str,
+    boot_order: int | None,
+    actor: str,
+    if_version: int | None = None,
+) -> Drive:
+    """A drive that is still being made becomes `mounted` when it is ready. Raises WrongState, Conflict."""
+    drive = tx.drive(drive_id)
+    check_version(drive.version, if_version)
+    if drive.server_id == server_id:
+        state = drive.state
+    elif drive.server_id is not None:
+        raise WrongState("drive", drive.id, "attach", "attached to another server", ("unmounted",))
+    elif drive.state in (DriveState.CREATING, DriveState.CLONING_DST):
+        state = drive.state
+    else:
+        lifecycle.begin("drive", drive.id, "attach", drive.state)
+        state = DriveState.MOUNTED
+    attached = replace(
+        drive,
+        state=state,
+        state_since=drive.state_since if state is drive.state else now,
+        server_id=server_id,
+        device=device,
+        channel=channel,
+        boot_order=boot_order,
+    )
+    return tx.save_drive(drive, attached, kind="drive.attached", at=now, actor=actor)
+
+
+def detach_in_cell(
+    tx: CellTransaction, drive_id: str, *, now: datetime, actor: str, if_version: int | None = None
+) -> Drive:
+    drive = tx.drive(drive_id)
+    check_version(drive.version, if_version)
+    state = DriveState.UNMOUNTED if drive.state is DriveState.MOUNTED else drive.state
+    detached = replace(drive, state=state, state_since=now, server_id=None, device=None, channel=None, boot_order=None)
+    return tx.save_drive(drive, detached, kind="drive.detached", at=now, actor=actor)
+
+
+def _remove(tx: CellTransaction, drive_id: str, *, now: datetime, actor: str, if_version: int | None) -> None:
+    drive = tx.find_drive(drive_id)
+    if drive is None:
+        return
+    check_version(drive.version, if_version)
+    lifecycle.begin("drive", drive.id, "delete", drive.state)
+    for task in tx.open_tasks_of(drive.id):
+        tx.end_task(task, TaskState.CANCELLED, at=now, result="the drive was deleted")
+    tx.remove_drive(drive, at=now, actor=actor)
+
+
+# --- operations ------------------------------------------------------------------------------------------------------
+
+
+async def create_drive(cloud: Cloud, actor: Account, spec: DriveSpec, *, request: RequestKey | None = None) -> Drive:
+    """Raises Invalid, Forbidden, OverQuota, NoCapacity, Unreachable, OutcomeUnknown. `avoid` never fails."""
+    project_id = spec.project_id or actor.project_id
+    if not actor.may_change(project_id):
+        raise Forbidden("create a drive", "this account may not change the project")
+    if not SIZE_BYTES_MIN <= spec.size_bytes <= SIZE_BYTES_MAX:
+        raise Invalid("size", f"must be between {SIZE_BYTES_MIN} and {SIZE_BYTES_MAX}, not {spec.size_bytes}")
+    if spec.media not in ("disk", "cdrom"):
+        raise Invalid("media", "must be disk or cdrom")
+    avoid_hosts = await hosts_to_avoid(cloud, actor, spec.avoid)
+    cell = await cells.choose_for_drive(
+        cloud, spec.size_bytes, actor, avoid_hosts=avoid_hosts, avoid=spec.avoid, cell=spec.cell
+    )
+    now = cloud.clock.now()
+    drive = Drive(
+        id="",
+        name=spec.name,
+        cell=cell,
+        project_id=project_id,
+        owner=actor.name,
+        size_bytes=spec.size_bytes,
+        host="",
+        created_at=now,
+        state_since=now,
+        media=spec.media,
+        avoid=spec.avoid,
+        meta=spec.meta,
+        tags=spec.tags,
+        attributes=spec.attributes,
+    )
+    reserved, is_new = await cloud.store.cloud_write(lambda tx: reserve_drive(tx, drive, request=request))
+    ranks = placement.avoided_ranks(spec.avoid, avoid_hosts)
+    policy = cloud.settings.placement
+    cloud.live.add(reserved.id)
+    try:
+        stored = await cloud.store.cell_write(
+            reserved.cell,
+            lambda tx: add_in_cell(tx, reserved, now=now, policy=policy, ranks=ranks, actor=actor.name),
+        )
+        await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, reserved.id, state="active"))
+    except OutcomeUnknown:
+        raise
+    except CloudError:
+        if is_new:
+            await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(reserved.id))
+        raise
+    finally:
+        cloud.live.discard(reserved.id)
+    return stored
+
+
+def reserve_drive(tx: CloudTransaction, drive: Drive, *, request: RequestKey | None) -> tuple[Drive, bool]:
+    """As `servers.reserve_server`, for a drive."""
+    if request is not None and (answer := request.remembered(tx)) is not None:
+        entry = tx.find_drive_entry(answer["id"])
+        if entry is not None:
+            return replace(drive, id=entry.id, cell=entry.cell, created_at=entry.created_at), False
+    servers.check_quota(tx, drive.project_id, storage_bytes=drive.size_bytes)
+    drive = replace(drive, id=tx.next_id(drive.cell))
+    tx.add_drive_entry(entry_of(drive, state="building"))
+    if request is not None:
+        tx.remember(request.key, request.digest, {"id": drive.id}, at=drive.created_at)
+    return drive, True
+
+
+def entry_of(drive: Drive, *, state: EntryState) -> DriveEntry:
+    return DriveEntry(
+        id=drive.id,
+        cell=drive.cell,
+        project_id=drive.project_id,
+        owner=drive.owner,
+        created_at=drive.created_at,
+        size_bytes=drive.size_bytes,
+        server_id=drive.server_id,
+        state=state,
+    )
+
+
+def set_drive_entry(tx: CloudTransaction, drive_id: str, **changes: Any) -> None:
+    entry = tx.find_drive_entry(drive_id)
+    if entry is not None:
+        changed = replace(entry, **changes)
+        if changed != entry:
+            tx.save_drive_entry(changed)
+
+
+async def hosts_to_avoid(cloud: Cloud, actor: Account, avoid: tuple[str, ...]) -> dict[str, list[str]]:
+    """The storage hosts that each entry of an avoid list stands for: a drive's own, or those of a server's drives.
+
+    Entries that are unknown, invisible or unreachable stand for none.
+    Source: CloudSigma API 2.0, availability groups, "drives-avoid".
+    """
+    if not avoid:
+        return {}
+    wanted = list(dict.fromkeys(avoid))[:10_000]
+
+    def find(tx: CloudTransaction) -> list[tuple[str, DriveEntry]]:
+        found = [(each, entry) for each in wanted if (entry := tx.find_drive_entry(each)) is not None]
+        for each in wanted:
+            found.extend((each, entry) for entry in tx.drive_entries_of(each))
+        return [(each, entry) for each, entry in found if actor.may_see(entry.project_id)]
+
+    found = await cloud.store.cloud_read(find)
+    drives = await read_drives(cloud, [entry for _, entry in found])
+    hosts: dict[str, list[str]] = {}
+    for (each, _), drive in zip(found, drives, strict=True):
+        if isinstance(drive, Drive):
+            hosts.setdefault(each, []).append(drive.host)
+    return hosts
+
+
+async def attach_drive(
+    cloud: Cloud,
+    actor: Account,
+    drive_id: str,
+    server_id: str,
+    *,
+    device: str = "virtio",
+    channel: str = "0:0",
+    boot_order: int | None = None,
+    if_version: int | None = None,
+) -> Drive:
+    """Attach to a stopped server.
+
+    Raises:
+        NotFound, Forbidden, Invalid, WrongState, Conflict, Unreachable, OutcomeUnknown.
+    """
+    if device not in ("virtio", "ide"):
+        raise Invalid("device", "must be virtio or ide")
+    entry = await entry_for(cloud, actor, drive_id, to_change=True)
+    server_entry = await servers.entry_for(cloud, actor, server_id, to_change=True)
+    await _require_stopped(cloud, server_entry.cell, server_id, "attach a drive to")
+    drive = await cloud.store.cell_write(
+        entry.cell,
+        lambda tx: attach_in_cell(
+            tx,
+            drive_id,
+            server_id,
+            now=cloud.clock.now(),
+            device=device,
+            channel=channel,
+            boot_order=boot_order,
+            actor=actor.name,
+            if_version=if_version,
+        ),
+    )
+    await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, server_id=server_id))
+    return drive
+
+
+async def _require_stopped(cloud: Cloud, cell: str, server_id: str, action: str) -> Server:
+    server = await cloud.store.cell_read(cell, lambda tx: tx.server(server_id))
+    if server.state is not ServerState.STOPPED:
+        raise WrongState("server", server_id, action, server.state, (ServerState.STOPPED,))
+    return server
+
+
+async def detach_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None) -> Drive:
+    """Detach from a stopped server. Raises NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown."""
+    entry = await entry_for(cloud, actor, drive_id, to_change=True)
+    if entry.server_id is not None:
+        server_id = entry.server_id
+        server_entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
+        if server_entry is not None and server_entry.state != "deleting":
+            await _require_stopped(cloud, server_entry.cell, server_id, "detach a drive from")
+    drive = await cloud.store.cell_write(
+        entry.cell,
+        lambda tx: detach_in_cell(tx, drive_id, now=cloud.clock.now(), actor=actor.name, if_version=if_version),
+    )
+    await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, server_id=None))
+    return drive
+
+
+async def edit_drive(
+    cloud: Cloud, actor: Account, drive_id: str, changes: DriveChanges, *, if_version: int | None = None
+) -> Drive:
+    """Raises NotFound, Forbidden, Conflict, Unreachable, OutcomeUnknown."""
+    entry = await entry_for(cloud, actor, drive_id, to_change=True)
+    wanted = {
+        name: value for name in ("name", "meta", "tags", "attributes") if (value := getattr(changes, name)) is not None
+    }
+
+    def edit(tx: CellTransaction) -> Drive:
+        drive = tx.drive(drive_id)
+        check_version(drive.version, if_version)
+        return tx.save_drive(
+            drive, replace(drive, **wanted), kind="drive.edited", at=cloud.clock.now(), actor=actor.name
+        )
+
+    return await cloud.store.cell_write(entry.cell, edit)
+
+
+async def delete_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None) -> None:
+    """A drive of a stopped server may go, one of a running server may not.
+
+    Raises:
+        NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown.
+    """
+    entry = await entry_for(cloud, actor, drive_id, to_change=True)
+    if entry.server_id is not None:
+        server_id = entry.server_id
+        server_entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
+        if server_entry is not None:
+            await _require_stopped(cloud, server_entry.cell, server_id, "delete a drive of")
+    now = cloud.clock.now()
+    await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, state="deleting"))
+    cloud.live.add(drive_id)
+    try:
+        await cloud.store.cell_write(
+            entry.cell, lambda tx: _remove(tx, drive_id, now=now, actor=actor.name, if_version=if_version)
+        )
+        await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(drive_id))
+    except OutcomeUnknown:
+        raise
+    except CloudError:
+        await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, state="active"))
+        raise
+    finally:
+        cloud.live.discard(drive_id)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def entry_for(cloud: Cloud, actor: Account, drive_id: str, *, to_change: bool = False) -> DriveEntry:
+    """What is centrally known of a drive that the account may see. Raises NotFound, Forbidden."""
+    entry = await cloud.store.cloud_read(lambda tx: tx.find_drive_entry(drive_id))
+    if entry is None or entry.state == "deleting" or not actor.may_see(entry.project_id):
+        raise NotFound("drive", drive_id)
+    if to_change and not actor.may_change(entry.project_id):
+        raise Forbidden("change the drive", "this account may only look at it")
+    return entry
+
+
+async def get_drive(cloud: Cloud, actor: Account, drive_id: str) -> Drive | PartialDrive:
+    """Raises NotFound."""
+    entry = await entry_for(cloud, actor, drive_id)
+    found = (await read_drives(cloud, [entry]))[0]
+    if found is None:
+        raise NotFound("drive", drive_id)
+    return found
+
+
+async def read_drives(cloud: Cloud, entries: Iterable[DriveEntry]) -> list[Drive | PartialDrive | None]:
+    """The drives of these entries, in their order; partial where the cell does not answer, None where it has none."""
+    wanted: dict[str, list[str]] = {}
+    entries = list(entries)
+    for entry in entries:
+        wanted.setdefault(entry.cell, []).append(entry.id)
+    answers = await cloud.store.each_cell(lambda tx: tx.drives(wanted[tx.cell]), cells=wanted)
+    found: list[Drive | PartialDrive | None] = []
+    for entry in entries:
+        answer = answers[entry.cell]
+        found.append(answer.get(entry.id) if isinstance(answer, dict) else partial_drive(entry))
+    return found
+
+
+async def list_drives(cloud: Cloud, actor: Account, *, offset: int = 0, limit: int | None = None) -> DriveListing:
+    """In the order of creation."""
+    projects = servers.projects_of(actor)
+
+    def find(tx: CloudTransaction) -> tuple[list[DriveEntry], int]:
+        return tx.drive_entries(projects=projects, offset=offset, limit=limit), tx.count_drive_entries(
+            projects=projects
+        )
+
+    entries, total = await cloud.store.cloud_read(find)
+    found = await read_drives(cloud, [entry for entry in entries if entry.state != "deleting"])
+    return DriveListing([item for item in found if item is not None], total)
+
+
+async def drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[Drive]]:
+    """The drives attached to each server, by channel; those in cells that do not answer are left out."""
+    wanted = frozenset(server_ids)
+
+    def find(tx: CellTransaction) -> list[Drive]:
+        if len(wanted) > 50:
+            attached = tx.drives_attached()
+            return [drive for server_id in wanted for drive in attached.get(server_id, ())]
+        return [drive for server_id in wanted for drive in tx.drives_of(server_id)]
+
+    answers = await cloud.store.each_cell(find)
+    found: dict[str, list[Drive]] = {}
+    for answer in answers.values():
+        for drive in answer if isinstance(answer, list) else ():
+            if drive.server_id is not None:
+                found.setdefault(drive.server_id, []).append(drive)
+    for drives in found.values():
+        drives.sort(key=lambda drive: (drive.channel or "", drive.id))
+    return found
+
+
+async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
+    """The ids of drives that share a storage host, one list a host, only those that the account may see."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    answers = await cloud.store.each_cell(lambda tx: tx.all_drives())
+    for cell, answer in answers.items():
+        for drive in answer if isinstance(answer, list) else ():
+            if actor.may_see(drive.project_id):
+                groups.setdefault((cell, drive.host), []).append(drive.id)
+    return [sorted(ids) for _, ids in sorted(groups.items())]
+
+
+async def availability_group(cloud: Cloud, actor: Account, drive_id: str) -> list[str]:
+    """The ids that share the drive's storage host, itself included; empty while its cell does not answer."""
+    drive = await get_drive(cloud, actor, drive_id)
+    if not isinstance(drive, Drive):
+        return []
+    answer = await cloud.store.cell_read(drive.cell, lambda tx: tx.all_drives())
+    return sorted(other.id for other in answer if other.host == drive.host and actor.may_see(other.project_id))

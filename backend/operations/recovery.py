@@ -1,0 +1,72 @@
+"""What a crash or a silent cell left half-done between cloud.db and a cell, finished or undone when the cell opens.
+
+`building` and in the cell: it was made, so it is active. `building` and not in the cell: nothing was acknowledged, so
+the entry goes. `deleting`: the deletion is finished. Entries with an operation under way here are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from backend.cloud.model import ServerState
+from backend.operations import Cloud, backups
+from backend.store import CellTransaction, CloudTransaction
+
+
+async def recover(cloud: Cloud, cell: str) -> None:
+    """Runs before the returning cell takes other writes."""
+    now = cloud.clock.now()
+    live = frozenset(cloud.live)
+    servers, drives = await cloud.store.cloud_read(
+        lambda tx: (tx.unfinished_server_entries(cell), tx.unfinished_drive_entries(cell))
+    )
+    servers = [entry for entry in servers if entry.id not in live]
+    drives = [entry for entry in drives if entry.id not in live]
+    server_goals = {entry.id: entry.state for entry in servers}
+    drive_goals = {entry.id: entry.state for entry in drives}
+
+    def look_and_finish(tx: CellTransaction) -> tuple[set[str], set[str], dict[str, str | None]]:
+        kept_servers, kept_drives = set(), set()
+        for server_id, state in server_goals.items():
+            server = tx.find_server(server_id)
+            if server is None:
+                continue
+            if state == "deleting" and server.state is ServerState.STOPPED:
+                tx.remove_server(server, at=now, actor="cloud")
+            else:
+                kept_servers.add(server_id)
+        for drive_id, state in drive_goals.items():
+            drive = tx.find_drive(drive_id)
+            if drive is None:
+                continue
+            if state == "deleting":
+                tx.remove_drive(drive, at=now, actor="cloud")
+            else:
+                kept_drives.add(drive_id)
+        return kept_servers, kept_drives, tx.mounts()
+
+    kept_servers, kept_drives, mounts = await cloud.store.cell_write(cell, look_and_finish, is_recovery=True)
+
+    def close(tx: CloudTransaction) -> None:
+        for entry in servers:
+            if entry.id in kept_servers:
+                tx.save_server_entry(replace(entry, state="active"))
+            else:
+                backups.switch_off_schedules(tx, entry.id, reason="its server was deleted", now=now)
+                tx.remove_server_entry(entry.id)
+        for drive in drives:
+            if drive.id in kept_drives:
+                tx.save_drive_entry(replace(drive, state="active"))
+            else:
+                tx.remove_drive_entry(drive.id)
+        _agree_on_mounts(tx, cell, mounts)
+
+    await cloud.store.cloud_write(close)
+
+
+def _agree_on_mounts(tx: CloudTransaction, cell: str, mounts: Mapping[str, str | None]) -> None:
+    """The cell has the last word on which drive is attached where."""
+    for entry in tx.drive_entries(projects=None, cells=[cell]):
+        if entry.id in mounts and entry.server_id != mounts[entry.id]:
+            tx.save_drive_entry(replace(entry, server_id=mounts[entry.id]))

@@ -1,0 +1,256 @@
+"""Room on hosts: who gets it, who is shrunk for it, who is stopped for it, and who grows back when it is free again.
+
+Every change of what is on a host ends in `settle`, so that the effective sizes are always the function of what is there
+that `cloud.backfill` says. A server that must wait for room is `starting` with its place in the order of decision; the
+ones that make room have a notice, and are stopped when the grace is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from backend.cloud import backfill, lifecycle, placement
+from backend.cloud.backfill import HostLoad
+from backend.cloud.model import NOTHING, Account, Server, ServerState, Task, TaskState
+from backend.cloud.placement import NoValidHost, Placement, Request
+from backend.operations import Settings
+from backend.store import CellTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why a server was placed where it was: kept in the event of its start."""
+
+    host: str
+    decided_by: str
+    """The first part of the key that told the chosen host from the second: avoid, disruption, room, name, only."""
+    stops: tuple[str, ...]
+    """The ids of the backfilling servers that make room."""
+    shrinks: int
+    """How many backfilling servers get smaller."""
+    waits: bool
+    avoided: tuple[str, ...]
+    """Ids of the avoid list that are on the host all the same."""
+    runner_up: str | None
+    refused: Mapping[str, int]
+    """Hosts that were refused, counted by reason."""
+    is_proved: bool
+    """Whether no smaller loss of work is possible; that no smaller number of stops is, is always proved."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Decision:
+        return cls(**{**stored, "stops": tuple(stored["stops"]), "avoided": tuple(stored["avoided"])})
+
+    @classmethod
+    def of(cls, found: Placement, *, waits: bool) -> Decision:
+        refused: dict[str, int] = {}
+        for reason, count in NoValidHost(found.refusals).counted():
+            refused[reason] = count
+        return cls(
+            host=found.chosen.host,
+            decided_by=found.decided_by,
+            stops=tuple(found.chosen.plan.stops),
+            shrinks=found.chosen.shrunk,
+            waits=waits,
+            avoided=tuple(found.avoided),
+            runner_up=found.runner_up.host if found.runner_up else None,
+            refused=refused,
+            is_proved=found.chosen.plan.is_proved,
+        )
+
+
+def choose(
+    tx: CellTransaction,
+    server: Server,
+    *,
+    now: datetime,
+    settings: Settings,
+    avoid: tuple[str, ...] = (),
+    visible_to: Account | None = None,
+) -> Placement | NoValidHost:
+    """Where the server would start now. Changes nothing."""
+    loads = tx.loads()
+    ranks = placement.avoided_ranks(avoid, hosts_of(loads, avoid, server_id=server.id, visible_to=visible_to))
+    request = Request(server.size, is_backfilling=server.is_backfilling, avoid=avoid, server_id=server.id)
+    return placement.place(request, loads, now=now, policy=settings.placement, ranks=ranks)
+
+
+def hosts_of(
+    loads: list[HostLoad], avoid: tuple[str, ...], *, server_id: str | None, visible_to: Account | None
+) -> dict[str, str]:
+    """The host of each avoided server that counts: known, visible to the account, and not the server itself."""
+    if not avoid:
+        return {}
+    wanted = frozenset(avoid) - {server_id}
+    return {
+        server.id: load.host.name
+        for load in loads
+        for server in load.servers
+        if server.id in wanted and (visible_to is None or visible_to.may_see(server.project_id))
+    }
+
+
+def move_in(
+    tx: CellTransaction,
+    server: Server,
+    found: Placement,
+    *,
+    now: datetime,
+    settings: Settings,
+    avoid: tuple[str, ...],
+    actor: str,
+) -> Decision:
+    """Carry out a placement: notices to who must go, the server's place in the order of decision, and `settle`."""
+    host = found.chosen.host
+    floor = (
+        backfill.floor_of(server.size, server.floor_permille, settings.floor_permille)
+        if server.is_backfilling
+        else server.size
+    )
+    placed = replace(
+        server,
+        state=ServerState.STARTING,
+        state_since=now,
+        host=host,
+        floor=floor,
+        effective=server.size if server.is_backfilling else NOTHING,
+        started_at=now,
+        # A backfilling server starts only where nobody has to make room: its room is its own at once.
+        waits=None if server.is_backfilling else tx.last_event_number() + 1,
+        avoid=avoid,
+        reason=None,
+        displaced_for=None,
+        displaced_at=None,
+    )
+    waits = bool(found.chosen.plan.stops) or not _has_room_now(tx.load(host), placed)
+    decision = Decision.of(found, waits=waits)
+    tx.save_server(server, placed, kind="server.placed", at=now, actor=actor, details={"decision": decision.to_json()})
+    for victim_id in found.chosen.plan.stops:
+        _give_notice(tx, tx.server(victim_id), server.id, now=now, grace_seconds=settings.grace_seconds)
+    if server.is_backfilling:
+        _begin_start(tx, tx.server(server.id), now=now, actor=actor)
+    settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
+    return decision
+
+
+def _has_room_now(load: HostLoad, server: Server) -> bool:
+    if server.is_backfilling:
+        return True
+    on_it = HostLoad(load.host, tuple(sorted((*load.servers, server), key=lambda other: other.id)))
+    return any(admitted.id == server.id for admitted in backfill.admissions(on_it))
+
+
+def _give_notice(tx: CellTransaction, victim: Server, cause: str, *, now: datetime, grace_seconds: int) -> None:
+    until = now + timedelta(seconds=grace_seconds)
+    tx.save_server(
+        victim,
+        replace(victim, notice_until=until, notice_for=cause),
+        kind="server.notice",
+        at=now,
+        details={"for": cause},
+    )
+    tx.schedule("displace", "server", victim.id, begun_at=now, due_at=until)
+
+
+def _begin_start(tx: CellTransaction, server: Server, *, now: datetime, actor: str) -> None:
+    seconds = lifecycle.TRANSITIONS["server"]["start"].duration_seconds
+    tx.schedule("start", "server", server.id, begun_at=now, due_at=now + timedelta(seconds=seconds), actor=actor)
+
+
+def move_out(
+    tx: CellTransaction,
+    server: Server,
+    *,
+    now: datetime,
+    settings: Settings,
+    kind: str,
+    state: ServerState = ServerState.STOPPED,
+    actor: str = "cloud",
+    **changes: Any,
+) -> Server:
+    """Take a server off its host, cancel what was under way for it, and give its room to who waits or was shrunk."""
+    host = server.host
+    assert host is not None, "only what holds a host can leave it"
+    for task in tx.open_tasks_of(server.id):
+        if task.kind in ("start", "stop", "displace"):
+            tx.end_task(task, TaskState.CANCELLED, at=now, result=f"it is {state.value}")
+    left = replace(
+        server,
+        state=state,
+        state_since=now,
+        host=None,
+        floor=None,
+        effective=None,
+        started_at=None,
+        waits=None,
+        notice_until=None,
+        notice_for=None,
+        squeezed_by=None,
+        squeezed_at=None,
+        **changes,
+    )
+    stored = tx.save_server(server, left, kind=kind, at=now, actor=actor, details={"host": host})
+    settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
+    return stored
+
+
+def displace(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -> None:
+    """The grace is over: the server is stopped, and marked with whom it made room for."""
+    server = tx.server(task.object_id)
+    if server.notice_until is None:
+        tx.end_task(task, TaskState.CANCELLED, at=at, result="the notice was withdrawn")
+        return
+    tx.end_task(task, TaskState.DONE, at=at)
+    move_out(
+        tx,
+        server,
+        now=at,
+        settings=settings,
+        kind="server.displaced",
+        reason="displaced",
+        displaced_for=server.notice_for,
+        displaced_at=at,
+        displaced_count=server.displaced_count + 1,
+    )
+
+
+def settle(
+    tx: CellTransaction, host: str, *, now: datetime, settings: Settings, cause: str, actor: str = "cloud"
+) -> None:
+    """Make the host what the rules say of what is on it: admit who waits, withdraw notices, set effective sizes."""
+    for server in backfill.admissions(tx.load(host)):
+        admitted = replace(server, waits=None, effective=server.size)
+        stored = tx.save_server(server, admitted, kind="server.admitted", at=now, actor=actor)
+        _begin_start(tx, stored, now=now, actor=actor)
+    for server in backfill.withdrawals(tx.load(host)):
+        for task in tx.open_tasks_of(server.id):
+            if task.kind == "displace":
+                tx.end_task(task, TaskState.CANCELLED, at=now, result="the notice was withdrawn")
+        tx.save_server(
+            server, replace(server, notice_until=None, notice_for=None), kind="server.notice_withdrawn", at=now
+        )
+    load = tx.load(host)
+    for server_id, size in backfill.effective_sizes(load).items():
+        server = next(server for server in load.servers if server.id == server_id)
+        if server.effective is None or server.effective == size:
+            continue
+        shrinks = size.cpu_mhz < server.effective.cpu_mhz or size.memory_bytes < server.effective.memory_bytes
+        is_whole = size == server.size
+        tx.save_server(
+            server,
+            replace(
+                server,
+                effective=size,
+                squeezed_by=None if is_whole else cause if shrinks else server.squeezed_by,
+                squeezed_at=None if is_whole else now if shrinks else server.squeezed_at,
+            ),
+            kind="server.shrunk" if shrinks else "server.grown",
+            at=now,
+            details={"cause": cause, "host": host},
+        )

@@ -1,0 +1,599 @@
+"""Servers: create, start, stop, shut down, edit, delete, and reading them.
+
+The life on a host is in `rooms` (who gets room, who is shrunk, who is stopped); this file is about the server itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from backend.cloud import lifecycle, placement
+from backend.cloud.cells import partial_server
+from backend.cloud.errors import (
+    CloudError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NoCapacity,
+    NotFound,
+    OutcomeUnknown,
+    OverQuota,
+)
+from backend.cloud.model import (
+    LARGEST_SERVER,
+    SMALLEST_SERVER,
+    Account,
+    PartialServer,
+    Server,
+    ServerState,
+    Size,
+    Task,
+    TaskState,
+)
+from backend.operations import Cloud, RequestKey, Settings, cells, check_version, rooms
+from backend.operations.rooms import Decision
+from backend.store import CellTransaction, CloudTransaction, EntryState, ServerEntry
+
+NAME_LENGTH_MAX = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """What a new server is to be."""
+
+    name: str
+    size: Size
+    smp: int = 1
+    is_backfilling: bool = False
+    floor_permille: tuple[int, int] = (0, 0)
+    meta: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    avoid: tuple[str, ...] = ()
+    """Weighs in the choice of the cell; the host is chosen at the start."""
+    cell: str | None = None
+    project_id: str | None = None
+    """None: the account's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChanges:
+    """What to change; None leaves a field as it is."""
+
+    name: str | None = None
+    meta: Mapping[str, str] | None = None
+    tags: tuple[str, ...] | None = None
+    attributes: Mapping[str, Any] | None = None
+    size: Size | None = None
+    smp: int | None = None
+    is_backfilling: bool | None = None
+    floor_permille: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An action that was accepted, and the task that ends it."""
+
+    server: Server
+    task: Task | None
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Begun):
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A window of the list in the order of creation, and how many there are in all."""
+
+    items: list[Server | PartialServer]
+    total: int
+
+
+# --- one transaction in the server's cell ----------------------------------------------------------------------------
+
+
+def start_in_cell(
+    tx: CellTransaction,
+    server_id: str,
+    *,
+    now: datetime,
+    settings: Settings,
+    avoid: tuple[str, ...] = (),
+    visible_to: Account | None = None,
+    actor: str = "cloud",
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+) -> Started:
+    """Decide a host, give the server its room or its place in the queue for it, and say why there.
+
+    Args:
+        avoid: Ids in order of preference. Unknown ones, those that `visible_to` may not see, and the server itself
+            have no effect but keep their rank.
+
+    Raises:
+        WrongState, Conflict, NoCapacity.
+    """
+    if request is not None and (answer := request.remembered(tx)) is not None:
+        task = tx.find_task(answer["task"]) if answer["task"] is not None else None
+        return Started(tx.server(server_id), task, Decision.from_json(answer["decision"]))
+    server = tx.server(server_id)
+    check_version(server.version, if_version)
+    lifecycle.begin("server", server.id, "start", server.state)
+    found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid, visible_to=visible_to)
+    if isinstance(found, placement.NoValidHost):
+        raise NoCapacity(f"server {server.name or server.id}", found.counted())
+    decision = rooms.move_in(tx, server, found, now=now, settings=settings, avoid=avoid, actor=actor)
+    task = next((task for task in tx.open_tasks_of(server.id) if task.kind == "start"), None)
+    if request is not None:
+        answer = {"task": task.id if task else None, "decision": decision.to_json()}
+        tx.remember(request.key, request.digest, answer, at=now)
+    return Started(tx.server(server.id), task, decision)
+
+
+def stop_in_cell(
+    tx: CellTransaction,
+    server_id: str,
+    *,
+    now: datetime,
+    action: str = "stop",
+    actor: str = "cloud",
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+) -> Begun:
+    """`stop` pulls the plug, `shutdown` asks the guest and takes longer. The host is free when the task has ended."""
+    if request is not None and (answer := request.remembered(tx)) is not None:
+        return Begun(tx.server(server_id), tx.find_task(answer["task"]))
+    server = tx.server(server_id)
+    check_version(server.version, if_version)
+    transition = lifecycle.begin("server", server.id, action, server.state)
+    server = tx.save_server(
+        server,
+        replace(server, state=ServerState.STOPPING, state_since=now),
+        kind="server.stopping",
+        at=now,
+        actor=actor,
+        details={"action": action},
+    )
+    task = tx.schedule(
+        "stop",
+        "server",
+        server.id,
+        begun_at=now,
+        due_at=now + timedelta(seconds=transition.duration_seconds),
+        actor=actor,
+    )
+    if request is not None:
+        tx.remember(request.key, request.digest, {"task": task.id}, at=now)
+    return Begun(server, task)
+
+
+def end_start(tx: CellTransaction, task: Task, *, at: datetime) -> None:
+    """The start's time is over: it runs."""
+    server = tx.server(task.object_id)
+    tx.save_server(
+        server,
+        replace(server, state=ServerState.RUNNING, state_since=at, has_run=True, reason=None),
+        kind="server.running",
+        at=at,
+        actor=task.actor,
+        details={"task": task.id},
+    )
+    tx.end_task(task, TaskState.DONE, at=at)
+
+
+def end_stop(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -> None:
+    """The stop's time is over: it leaves its host, and what it leaves goes to who waits or was shrunk."""
+    tx.end_task(task, TaskState.DONE, at=at)
+    rooms.move_out(tx, tx.server(task.object_id), now=at, settings=settings, kind="server.stopped", actor=task.actor)
+
+
+def edit_in_cell(
+    tx: CellTransaction,
+    server_id: str,
+    changes: ServerChanges,
+    *,
+    now: datetime,
+    actor: str,
+    if_version: int | None = None,
+) -> Server:
+    """While it is not stopped only name, meta and tags change; the rest is ignored in silence, as published.
+
+    Source: CloudSigma API 2.0, servers, "Editing".
+    """
+    server = tx.server(server_id)
+    check_version(server.version, if_version)
+    fields: tuple[str, ...] = ("name", "meta", "tags")
+    if server.state is ServerState.STOPPED:
+        fields += ("attributes", "size", "smp", "is_backfilling", "floor_permille")
+    wanted = {name: value for name in fields if (value := getattr(changes, name)) is not None}
+    return tx.save_server(server, replace(server, **wanted), kind="server.edited", at=now, actor=actor)
+
+
+# --- operations ------------------------------------------------------------------------------------------------------
+
+
+async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, request: RequestKey | None = None) -> Server:
+    """Make a stopped server in the cell where it would be placed best now. The cell is for life.
+
+    Raises:
+        Invalid, Forbidden, OverQuota, Unreachable, OutcomeUnknown.
+    """
+    project_id = spec.project_id or actor.project_id
+    if not actor.may_change(project_id):
+        raise Forbidden("create a server", "this account may not change the project")
+    check_size(spec.size)
+    _check_name(spec.name)
+    if spec.is_backfilling and not actor.may_backfill:
+        raise Forbidden("create a backfilling server", "backfilling is not enabled for this account")
+    cell = await cells.choose(
+        cloud, spec.size, actor, is_backfilling=spec.is_backfilling, avoid=spec.avoid, cell=spec.cell
+    )
+    now = cloud.clock.now()
+    server = Server(
+        id="",
+        name=spec.name,
+        cell=cell,
+        project_id=project_id,
+        owner=actor.name,
+        size=spec.size,
+        created_at=now,
+        state_since=now,
+        is_backfilling=spec.is_backfilling,
+        floor_permille=spec.floor_permille,
+        smp=spec.smp,
+        meta=spec.meta,
+        tags=spec.tags,
+        attributes=spec.attributes,
+    )
+    reserved, is_new = await cloud.store.cloud_write(lambda tx: reserve_server(tx, server, request=request))
+    cloud.live.add(reserved.id)
+    try:
+        stored = await cloud.store.cell_write(reserved.cell, lambda tx: _add(tx, reserved, actor.name, now))
+        await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, reserved.id, "active"))
+    except OutcomeUnknown:
+        raise
+    except CloudError:
+        # The cell has refused it or was never asked, so nothing was made: the reservation goes back.
+        if is_new:
+            await cloud.store.cloud_write(lambda tx: tx.remove_server_entry(reserved.id))
+        raise
+    finally:
+        cloud.live.discard(reserved.id)
+    return stored
+
+
+def reserve_server(tx: CloudTransaction, server: Server, *, request: RequestKey | None) -> tuple[Server, bool]:
+    """First step of a create: the id, the quota and the entry, in one transaction; and whether they are new.
+
+    A repeated request finds the id that it was given the first time, and makes nothing.
+    """
+    if request is not None and (answer := request.remembered(tx)) is not None:
+        entry = tx.find_server_entry(answer["id"])
+        if entry is not None:
+            return replace(server, id=entry.id, cell=entry.cell, created_at=entry.created_at), False
+    check_quota(tx, server.project_id, servers=1, size=server.size)
+    server = replace(server, id=tx.next_id(server.cell))
+    tx.add_server_entry(entry_of(server, state="building"))
+    if request is not None:
+        tx.remember(request.key, request.digest, {"id": server.id}, at=server.created_at)
+    return server, True
+
+
+def entry_of(server: Server, *, state: EntryState) -> ServerEntry:
+    return ServerEntry(
+        id=server.id,
+        cell=server.cell,
+        project_id=server.project_id,
+        owner=server.owner,
+        created_at=server.created_at,
+        size=server.size,
+        is_backfilling=server.is_backfilling,
+        state=state,
+    )
+
+
+def _add(tx: CellTransaction, server: Server, actor: str, now: datetime) -> Server:
+    tx.add_server(server, at=now, actor=actor)
+    return tx.server(server.id)
+
+
+def set_server_entry_state(tx: CloudTransaction, server_id: str, state: EntryState) -> None:
+    entry = tx.find_server_entry(server_id)
+    if entry is not None and entry.state != state:
+        tx.save_server_entry(replace(entry, state=state))
+
+
+async def start_server(
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    *,
+    avoid: tuple[str, ...] = (),
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+    only_backfilling: bool = False,
+) -> Started:
+    """Raises NotFound, Forbidden, WrongState, Conflict, NoCapacity, Unreachable, OutcomeUnknown."""
+    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+    if entry.is_backfilling and not actor.may_backfill:
+        raise Forbidden("start a backfilling server", "backfilling is not enabled for this account")
+    return await cloud.store.cell_write(
+        entry.cell,
+        lambda tx: start_in_cell(
+            tx,
+            server_id,
+            now=cloud.clock.now(),
+            settings=cloud.settings,
+            avoid=avoid,
+            visible_to=actor,
+            actor=actor.name,
+            if_version=if_version,
+            request=request,
+        ),
+    )
+
+
+async def stop_server(
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    *,
+    action: str = "stop",
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+    only_backfilling: bool = False,
+) -> Begun:
+    """`action` is `stop` or `shutdown`. Raises NotFound, WrongState, Conflict, Unreachable, OutcomeUnknown."""
+    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+    return await cloud.store.cell_write(
+        entry.cell,
+        lambda tx: stop_in_cell(
+            tx,
+            server_id,
+            now=cloud.clock.now(),
+            action=action,
+            actor=actor.name,
+            if_version=if_version,
+            request=request,
+        ),
+    )
+
+
+async def edit_server(
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    changes: ServerChanges,
+    *,
+    if_version: int | None = None,
+    only_backfilling: bool = False,
+) -> Server:
+    """Raises NotFound, Forbidden, Invalid, Conflict, OverQuota, Unreachable, OutcomeUnknown."""
+    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+    if changes.name is not None:
+        _check_name(changes.name)
+    if changes.size is not None:
+        check_size(changes.size)
+    if changes.is_backfilling and not actor.may_backfill:
+        raise Forbidden("make a server a backfilling one", "backfilling is not enabled for this account")
+    if changes.size is not None and changes.size != entry.size:
+        larger = changes.size - entry.size
+        await cloud.store.cloud_read(lambda tx: check_quota(tx, entry.project_id, servers=0, size=larger))
+    stored = await cloud.store.cell_write(
+        entry.cell,
+        lambda tx: edit_in_cell(tx, server_id, changes, now=cloud.clock.now(), actor=actor.name, if_version=if_version),
+    )
+    if stored.size != entry.size or stored.is_backfilling != entry.is_backfilling:
+        await cloud.store.cloud_write(
+            lambda tx: tx.save_server_entry(replace(entry, size=stored.size, is_backfilling=stored.is_backfilling))
+        )
+    return stored
+
+
+async def delete_server(
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    *,
+    recurse: str = "none",
+    if_version: int | None = None,
+    only_backfilling: bool = False,
+) -> None:
+    """Delete a stopped server. Its drives stay, unless `recurse` is `all_drives`, `disks` or `cdroms`.
+
+    Its backups stay restorable; its schedules are switched off with the reason.
+
+    Raises:
+        NotFound, WrongState, Conflict, Unreachable, OutcomeUnknown.
+    """
+    from backend.operations import backups, drives
+
+    if recurse not in ("none", "all_drives", "disks", "cdroms"):
+        raise Invalid("recurse", "must be one of all_drives, disks, cdroms")
+    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+    attached = await drives.drives_of(cloud, [server_id])
+    now = cloud.clock.now()
+
+    def check(tx: CellTransaction) -> None:
+        server = tx.server(server_id)
+        check_version(server.version, if_version)
+        lifecycle.begin("server", server.id, "delete", server.state)
+
+    await cloud.store.cell_read(entry.cell, check)
+    await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, server_id, "deleting"))
+    cloud.live.add(server_id)
+    try:
+        await cloud.store.cell_write(entry.cell, lambda tx: _remove(tx, server_id, now=now, actor=actor.name))
+    except OutcomeUnknown:
+        raise
+    except CloudError:
+        await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, server_id, "active"))
+        raise
+    finally:
+        cloud.live.discard(server_id)
+    for drive in attached.get(server_id, []):
+        await drives.detach_drive(cloud, actor, drive.id)
+        if recurse in ("all_drives", f"{drive.media}s"):
+            await drives.delete_drive(cloud, actor, drive.id)
+    await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
+
+
+def _remove(tx: CellTransaction, server_id: str, *, now: datetime, actor: str) -> None:
+    server = tx.find_server(server_id)
+    if server is not None:
+        lifecycle.begin("server", server.id, "delete", server.state)
+        tx.remove_server(server, at=now, actor=actor)
+
+
+def _forget(tx: CloudTransaction, server_id: str, now: datetime, switch_off_schedules: Any) -> None:
+    switch_off_schedules(tx, server_id, reason="its server was deleted", now=now)
+    tx.remove_server_entry(server_id)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def entry_for(
+    cloud: Cloud, actor: Account, server_id: str, *, to_change: bool = False, only_backfilling: bool = False
+) -> ServerEntry:
+    """What is centrally known of a server that the account may see. An account that may see but not change is refused.
+
+    Raises:
+        NotFound, Forbidden.
+    """
+    entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
+    if entry is None or entry.state == "deleting" or not actor.may_see(entry.project_id):
+        raise NotFound("server", server_id)
+    if only_backfilling and not entry.is_backfilling:
+        raise NotFound("server", server_id)
+    if to_change and not actor.may_change(entry.project_id):
+        raise Forbidden("change the server", "this account may only look at it")
+    return entry
+
+
+async def get_server(
+    cloud: Cloud, actor: Account, server_id: str, *, only_backfilling: bool = False
+) -> Server | PartialServer:
+    """The server, or what is centrally known of it while its cell does not answer. Raises NotFound."""
+    entry = await entry_for(cloud, actor, server_id, only_backfilling=only_backfilling)
+    found = (await read_servers(cloud, [entry]))[0]
+    if found is None:
+        raise NotFound("server", server_id)
+    return found
+
+
+async def read_servers(cloud: Cloud, entries: Iterable[ServerEntry]) -> list[Server | PartialServer | None]:
+    """The servers of these entries, in their order; partial where the cell does not answer, None where it has none."""
+    wanted: dict[str, list[str]] = {}
+    entries = list(entries)
+    for entry in entries:
+        wanted.setdefault(entry.cell, []).append(entry.id)
+    answers = await cloud.store.each_cell(lambda tx: tx.servers(wanted[tx.cell]), cells=wanted)
+    found: list[Server | PartialServer | None] = []
+    for entry in entries:
+        answer = answers[entry.cell]
+        found.append(answer.get(entry.id) if isinstance(answer, dict) else partial_server(entry))
+    return found
+
+
+def projects_of(actor: Account) -> frozenset[str] | None:
+    """What the account may see, as the store's filters take it: None is everything."""
+    return None if actor.is_staff else actor.projects_read
+
+
+async def list_servers(
+    cloud: Cloud,
+    actor: Account,
+    *,
+    offset: int = 0,
+    limit: int | None = None,
+    is_backfilling: bool | None = None,
+) -> Listing:
+    """In the order of creation. What lies in a cell that does not answer stays in the list, as far as it is known."""
+    projects = projects_of(actor)
+
+    def find(tx: CloudTransaction) -> tuple[list[ServerEntry], int]:
+        total = tx.count_server_entries(projects=projects, is_backfilling=is_backfilling)
+        return tx.server_entries(projects=projects, is_backfilling=is_backfilling, offset=offset, limit=limit), total
+
+    entries, total = await cloud.store.cloud_read(find)
+    found = await read_servers(cloud, [entry for entry in entries if entry.state != "deleting"])
+    return Listing([item for item in found if item is not None], total)
+
+
+async def list_unreachable(cloud: Cloud, actor: Account, cell: str) -> list[PartialServer]:
+    """All that is centrally known of one cell's servers."""
+    entries = await cloud.store.cloud_read(
+        lambda tx: tx.server_entries(projects=projects_of(actor), cells=[cell], is_backfilling=None)
+    )
+    return [partial_server(entry) for entry in entries if entry.state != "deleting"]
+
+
+async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
+    """The ids of servers that share a compute host, one list a host, only those that the account may see.
+
+    Source: CloudSigma API 2.0, "Availability groups": running servers; the ones that hold no host are in no group.
+    """
+    answers = await cloud.store.each_cell(
+        lambda tx: [
+            [server.id for server in load.servers if _is_grouped(server) and actor.may_see(server.project_id)]
+            for load in tx.loads()
+        ]
+    )
+    return [group for answer in answers.values() if isinstance(answer, list) for group in answer if group]
+
+
+async def availability_group(cloud: Cloud, actor: Account, server_id: str) -> list[str]:
+    """The ids that share the server's host, itself included; empty when it holds none or its cell does not answer."""
+    found = await get_server(cloud, actor, server_id)
+    if not isinstance(found, Server) or found.host is None or not _is_grouped(found):
+        return []
+    host = found.host
+    load = await cloud.store.cell_read(found.cell, lambda tx: tx.load(host))
+    return [server.id for server in load.servers if _is_grouped(server) and actor.may_see(server.project_id)]
+
+
+def _is_grouped(server: Server) -> bool:
+    return server.state is not ServerState.UNAVAILABLE
+
+
+# --- checks ----------------------------------------------------------------------------------------------------------
+
+
+def check_size(size: Size) -> None:
+    """Raises Invalid, naming the field and the limits."""
+    for name, value, least, most in (
+        ("cpu", size.cpu_mhz, SMALLEST_SERVER.cpu_mhz, LARGEST_SERVER.cpu_mhz),
+        ("mem", size.memory_bytes, SMALLEST_SERVER.memory_bytes, LARGEST_SERVER.memory_bytes),
+    ):
+        if not least <= value <= most:
+            raise Invalid(name, f"must be between {least} and {most}, not {value}")
+
+
+def _check_name(name: str) -> None:
+    if len(name) > NAME_LENGTH_MAX:
+        raise Invalid("name", f"may have at most {NAME_LENGTH_MAX} characters")
+
+
+def check_quota(
+    tx: CloudTransaction, project_id: str, *, servers: int = 0, size: Size | None = None, storage_bytes: int = 0
+) -> None:
+    """Raises OverQuota when the project would hold more than it may. Counts reservations, so no cell is asked."""
+    project = next((project for project in tx.projects() if project.id == project_id), None)
+    if project is None:
+        raise Conflict(f"There is no project {project_id}.")
+    used = tx.usage(project_id)
+    more = size or Size(0, 0)
+    for resource, limit, now_used, wanted in (
+        ("servers", project.servers_max, used.servers, servers),
+        ("cpu", project.cpu_mhz_max, used.cpu_mhz, more.cpu_mhz),
+        ("mem", project.memory_bytes_max, used.memory_bytes, more.memory_bytes),
+        ("storage", project.storage_bytes_max, used.storage_bytes, storage_bytes),
+    ):
+        if limit is not None and wanted > 0 and now_used + wanted > limit:
+            raise OverQuota(resource, wanted, max(0, limit - now_used))

@@ -1,0 +1,49 @@
+"""Everything durable: one SQLite file for the cloud, one for each cell. The only SQL of the project.
+
+A function that is given to the store runs in a file's lane, takes a transaction, and returns plain values; it never
+awaits and never keeps the transaction. What it wrote is durable when the call returns.
+
+Map, from the disk upwards
+    schema_*.sql     the tables, with what must always be true of them as CHECKs
+    migrations       how a file comes to the schema of today
+    files            opening a file, and knowing that it is still the one that was opened
+    rows             objects of the model as rows, and what an event says of a change
+    entries          what is known centrally, as frozen values
+    transaction      what one job may ask of any file: events, tasks, remembered requests
+    cell, cloud      what it may ask of a cell, and of cloud.db
+    lane             the threads: group commits, snapshots, claims
+    link             one cell as it is reached: silence, the probe, back-off, injected faults, return
+    mirror           what was last known of every object, behind the cells' commits
+    pages            pages over the cells at the cost of the page
+    creation         making a folder, all of it or none of it
+    fleet            `Store`, which puts these together
+"""
+
+from backend.store.cell import CellTransaction
+from backend.store.cloud import CloudTransaction
+from backend.store.creation import FolderWriter, create_folder, is_made
+from backend.store.entries import CellEntry, DriveEntry, EntryState, LastKnown, Page, Project, ServerEntry, Usage
+from backend.store.files import FolderError
+from backend.store.fleet import Store
+from backend.store.lane import Commit
+from backend.store.transaction import Transaction
+
+__all__ = [
+    "CellEntry",
+    "CellTransaction",
+    "CloudTransaction",
+    "Commit",
+    "DriveEntry",
+    "EntryState",
+    "FolderError",
+    "FolderWriter",
+    "LastKnown",
+    "Page",
+    "Project",
+    "ServerEntry",
+    "Store",
+    "Transaction",
+    "Usage",
+    "create_folder",
+    "is_made",
+]

@@ -1,0 +1,475 @@
+"""One cell's hosts, servers and drives, and how full its hosts are."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from backend.cloud.backfill import HostLoad
+from backend.cloud.model import Drive, Host, HostKind, Server, Size
+from backend.cloud.placement import StorageLoad
+from backend.store.rows import DRIVE, HOST, SERVER, Row, Table, json_of
+from backend.store.transaction import Touched, Transaction
+
+_HOSTS_ONE_BY_ONE = 8
+"""Up to so many hosts are loaded by one query each, more by one query for all."""
+
+_SERVERS_OF_HOST = f"{SERVER.select} WHERE host = ? ORDER BY id"
+_SERVERS_ON_HOSTS = f"{SERVER.select} WHERE host IS NOT NULL ORDER BY id"
+_DRIVES_OF_HOST = "SELECT id, size_bytes FROM drive WHERE host = ?"
+_STOPPED_SIZE = (
+    "SELECT coalesce(sum(cpu_mhz), 0), coalesce(sum(memory_bytes), 0) FROM server"
+    " WHERE state = 'stopped' AND is_backfilling = 0"
+)
+
+
+def _as_stored(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The same after a round trip through JSON: what a reader of the file will see."""
+    stored: dict[str, Any] = orjson.loads(json_of(dict(value)))
+    return stored
+
+
+class CellTransaction(Transaction):
+    """A job's view of one cell file.
+
+    The load of every host, and how full the storage hosts are, are kept in memory: a write changes the entries of the
+    hosts it touches, a rollback drops them, and the write of another connection drops all. So a decision over all hosts
+    reads none of them from the file.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, cell: str) -> None:
+        super().__init__(connection, cell)
+        self.cell = cell
+        self._names: dict[HostKind, list[str]] = {}
+        self._loads: dict[str, HostLoad] = {}
+        self._storage: dict[str, StorageLoad] = {}
+        self._hosts_of_job: set[str] = set()
+        self._hosts_of_batch: set[str] = set()
+        self._touched_by_job: list[Touched] = []
+        self._touched_by_batch: list[Touched] = []
+
+    # Servers
+
+    def find_server(self, id: str) -> Server | None:
+        return self._find(SERVER, id)
+
+    def server(self, id: str) -> Server:
+        """NotFound if there is none."""
+        return self._get(SERVER, id)
+
+    def servers(self, ids: Iterable[str]) -> dict[str, Server]:
+        """Those of `ids` that exist, by id."""
+        return {server.id: server for server in self._listed(SERVER, ids)}
+
+    def all_servers(self) -> list[Server]:
+        """By (created_at, id)."""
+        return self._list(SERVER, "ORDER BY created_at, id")
+
+    def add_server(
+        self,
+        server: Server,
+        *,
+        at: datetime,
+        actor: str,
+        request_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Insert it, and emit `server.created`, unless its id is there already: then nothing, and False."""
+        if server.state_since is None:
+            server = replace(server, state_since=server.created_at)
+        if self._run(SERVER.insert, SERVER.stored(server)).rowcount == 0:
+            return False
+        self._change_load(None, server)
+        self._created(SERVER, server, at=at, actor=actor, request_id=request_id, details=details)
+        self._touched_by_job.append(("server", server.id, server))
+        return True
+
+    def save_server(
+        self,
+        before: Server,
+        after: Server,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str = "cloud",
+        request_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Server:
+        """Write the changed columns with version + 1, and the event `kind` that has them before and after.
+
+        Returns what is stored. With nothing changed, writes nothing and emits nothing.
+        """
+        difference = SERVER.difference(before, after)
+        if difference is None:
+            return before
+        self._write(difference, before.id, before.version)
+        after = SERVER.with_version(after, before.version + 1)
+        if "attributes" in difference.changes or "meta" in difference.changes:
+            after = replace(after, attributes=_as_stored(after.attributes), meta=_as_stored(after.meta))
+        self._change_load(before, after)
+        self._touched_by_job.append(("server", after.id, after))
+        self.emit(
+            kind,
+            "server",
+            after.id,
+            at=at,
+            version=after.version,
+            actor=actor,
+            changes=difference.changes,
+            details=details,
+            request_id=request_id,
+        )
+        return after
+
+    def remove_server(self, server: Server, *, at: datetime, actor: str, request_id: str | None = None) -> None:
+        """Delete it and emit `server.deleted`; nothing if it has gone already."""
+        if self._run(SERVER.delete, (server.id,)).rowcount == 0:
+            return
+        self._change_load(server, None)
+        self._deleted(SERVER, server, at=at, actor=actor, request_id=request_id)
+
+    def grouped_servers(self) -> list[Server]:
+        """Those that carry the tag of an availability group, by id."""
+        return self._list(SERVER, "WHERE instr(tags, '\"group:') > 0 ORDER BY id")
+
+    def server_rows(self, text: str, values: tuple[Any, ...]) -> list[Row]:
+        """Rows as they are, for whoever takes only some of them. The statement is `SERVER.select` with a tail."""
+        return self._run(text, values).fetchall()
+
+    def count_servers(self) -> int:
+        return int(self._run("SELECT count(*) FROM server").fetchone()[0])
+
+    def count_by_state(self) -> dict[str, int]:
+        return dict(self._run("SELECT state, count(*) FROM server GROUP BY state").fetchall())
+
+    def stopped_size(self) -> Size:
+        """What the stopped normal servers add up to: the cell's pledges."""
+        return Size(*self._run(_STOPPED_SIZE).fetchone())
+
+    # Drives
+
+    def find_drive(self, id: str) -> Drive | None:
+        return self._find(DRIVE, id)
+
+    def drive(self, id: str) -> Drive:
+        """NotFound if there is none."""
+        return self._get(DRIVE, id)
+
+    def drives(self, ids: Iterable[str]) -> dict[str, Drive]:
+        """Those of `ids` that exist, by id."""
+        return {drive.id: drive for drive in self._listed(DRIVE, ids)}
+
+    def all_drives(self) -> list[Drive]:
+        """By (created_at, id)."""
+        return self._list(DRIVE, "ORDER BY created_at, id")
+
+    def drives_of(self, server_id: str) -> list[Drive]:
+        """Those attached to the server, in the order of their channels."""
+        return self._list(DRIVE, "WHERE server_id = ? ORDER BY channel, id", (server_id,))
+
+    def drives_attached(self) -> dict[str, list[Drive]]:
+        """Every attached drive by its server's id, in the order of their channels."""
+        attached: dict[str, list[Drive]] = {}
+        for drive in self._list(DRIVE, "WHERE server_id IS NOT NULL ORDER BY channel, id"):
+            attached.setdefault(drive.server_id or "", []).append(drive)
+        return attached
+
+    def mounts(self) -> dict[str, str | None]:
+        """Of every drive, the server that it is attached to."""
+        return dict(self._run("SELECT id, server_id FROM drive").fetchall())
+
+    def add_drive(
+        self,
+        drive: Drive,
+        *,
+        at: datetime,
+        actor: str,
+        request_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Insert it, and emit `drive.created`, unless its id is there already: then nothing, and False."""
+        if drive.state_since is None:
+            drive = replace(drive, state_since=drive.created_at)
+        if self._run(DRIVE.insert, DRIVE.stored(drive)).rowcount == 0:
+            return False
+        self._change_storage(None, drive)
+        self._created(DRIVE, drive, at=at, actor=actor, request_id=request_id, details=details)
+        self._touched_by_job.append(("drive", drive.id, drive))
+        return True
+
+    def save_drive(
+        self,
+        before: Drive,
+        after: Drive,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str = "cloud",
+        request_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Drive:
+        """As `save_server`."""
+        difference = DRIVE.difference(before, after)
+        if difference is None:
+            return before
+        self._write(difference, before.id, before.version)
+        after = DRIVE.with_version(after, before.version + 1)
+        if "attributes" in difference.changes or "meta" in difference.changes:
+            after = replace(after, attributes=_as_stored(after.attributes), meta=_as_stored(after.meta))
+        if "size_bytes" in difference.changes or "host" in difference.changes:
+            self._change_storage(before, after)
+        self._touched_by_job.append(("drive", after.id, after))
+        self.emit(
+            kind,
+            "drive",
+            after.id,
+            at=at,
+            version=after.version,
+            actor=actor,
+            changes=difference.changes,
+            details=details,
+            request_id=request_id,
+        )
+        return after
+
+    def remove_drive(self, drive: Drive, *, at: datetime, actor: str, request_id: str | None = None) -> None:
+        """Delete it and emit `drive.deleted`; nothing if it has gone already."""
+        if self._run(DRIVE.delete, (drive.id,)).rowcount == 0:
+            return
+        self._change_storage(drive, None)
+        self._deleted(DRIVE, drive, at=at, actor=actor, request_id=request_id)
+
+    # Hosts
+
+    def hosts(self, kind: HostKind | None = None) -> list[Host]:
+        """By name."""
+        if kind is None:
+            return self._list(HOST, "ORDER BY name")
+        return self._list(HOST, "WHERE kind = ? ORDER BY name", (kind.value,))
+
+    def host(self, name: str) -> Host:
+        """NotFound if there is none."""
+        return self._get(HOST, name)
+
+    def add_host(self, host: Host, *, at: datetime) -> None:
+        """Insert it and emit `host.created`."""
+        if host.state_since is None:
+            host = replace(host, state_since=at)
+        done = self._run(HOST.insert, HOST.stored(host))
+        assert done.rowcount == 1, f"there is a host {host.name} already"
+        self._touch(host.name)
+        self._names.clear()
+        self._created(HOST, host, at=at, actor="cloud")
+
+    def save_host(
+        self,
+        before: Host,
+        after: Host,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str = "cloud",
+        details: Mapping[str, Any] | None = None,
+    ) -> Host:
+        """As `save_server`."""
+        difference = HOST.difference(before, after)
+        if difference is None:
+            return before
+        self._write(difference, before.name, before.version)
+        after = HOST.with_version(after, before.version + 1)
+        self._touch(after.name)
+        self.emit(
+            kind,
+            "host",
+            after.name,
+            at=at,
+            version=after.version,
+            actor=actor,
+            changes=difference.changes,
+            details=details,
+        )
+        return after
+
+    # How full the hosts are
+
+    def loads(self) -> list[HostLoad]:
+        """Every compute host with the servers that hold it (by id), by host name."""
+        names = self._names_of(HostKind.COMPUTE)
+        missing = [name for name in names if name not in self._loads]
+        if len(missing) > _HOSTS_ONE_BY_ONE:
+            self._load_all(missing)
+        else:
+            for name in missing:
+                self._loads[name] = self._read_load(name)
+        loads = self._loads
+        return [loads[name] for name in names]
+
+    def load(self, host_name: str) -> HostLoad:
+        """NotFound if there is no such host."""
+        load = self._loads.get(host_name)
+        if load is None:
+            load = self._loads[host_name] = self._read_load(host_name)
+        return load
+
+    def storage_loads(self) -> list[StorageLoad]:
+        """Every storage host with the bytes and the ids of its drives, by host name."""
+        names = self._names_of(HostKind.STORAGE)
+        for name in names:
+            if name not in self._storage:
+                drives = self._run(_DRIVES_OF_HOST, (name,)).fetchall()
+                self._storage[name] = StorageLoad(
+                    self.host(name), sum(size for _, size in drives), frozenset(id_ for id_, _ in drives)
+                )
+        return [self._storage[name] for name in names]
+
+    def _names_of(self, kind: HostKind) -> list[str]:
+        names = self._names.get(kind)
+        if names is None:
+            rows = self._run("SELECT name FROM host WHERE kind = ? ORDER BY name", (kind.value,))
+            names = self._names[kind] = [name for (name,) in rows]
+        return names
+
+    def _read_load(self, name: str) -> HostLoad:
+        servers = self._run(_SERVERS_OF_HOST, (name,))
+        return HostLoad(self.host(name), tuple(SERVER.of(row, self.cell) for row in servers))
+
+    def _load_all(self, missing: list[str]) -> None:
+        wanted = set(missing)
+        on_host: dict[str, list[Server]] = {name: [] for name in missing}
+        at_host = SERVER.columns.index("host")
+        for row in self._run(_SERVERS_ON_HOSTS):
+            if row[at_host] in wanted:
+                on_host[row[at_host]].append(SERVER.of(row, self.cell))
+        for host in self.hosts(HostKind.COMPUTE):
+            if host.name in wanted:
+                self._loads[host.name] = HostLoad(host, tuple(on_host[host.name]))
+
+    def _change_load(self, before: Server | None, after: Server | None) -> None:
+        """Keep the loads in step with a server that was written."""
+        old = before.host if before is not None else None
+        new = after.host if after is not None else None
+        if old is not None:
+            self._hosts_of_job.add(old)
+            load = self._loads.get(old)
+            if load is not None:
+                assert before is not None
+                if new == old and after is not None:
+                    servers = tuple(after if server.id == after.id else server for server in load.servers)
+                else:
+                    servers = tuple(server for server in load.servers if server.id != before.id)
+                self._loads[old] = HostLoad(load.host, servers)
+        if new is not None and new != old:
+            self._hosts_of_job.add(new)
+            load = self._loads.get(new)
+            if load is not None:
+                assert after is not None
+                held = sorted((*load.servers, after), key=lambda server: server.id)
+                self._loads[new] = HostLoad(load.host, tuple(held))
+
+    def _change_storage(self, before: Drive | None, after: Drive | None) -> None:
+        """Keep the storage loads in step with a drive that was written."""
+        for drive, sign in ((before, -1), (after, 1)):
+            if drive is None:
+                continue
+            self._hosts_of_job.add(drive.host)
+            load = self._storage.get(drive.host)
+            if load is not None:
+                drives = load.drives - {drive.id} if sign < 0 else load.drives | {drive.id}
+                self._storage[drive.host] = StorageLoad(load.host, load.used_bytes + sign * drive.size_bytes, drives)
+
+    def _touch(self, host: str) -> None:
+        self._hosts_of_job.add(host)
+        self._loads.pop(host, None)
+        self._storage.pop(host, None)
+
+    # What the lane tells it
+
+    def forget(self) -> None:
+        super().forget()
+        self._names.clear()
+        self._loads.clear()
+        self._storage.clear()
+
+    def keep_job(self) -> None:
+        self._hosts_of_batch |= self._hosts_of_job
+        self._hosts_of_job.clear()
+        self._touched_by_batch += self._touched_by_job
+        self._touched_by_job.clear()
+
+    def drop_job(self) -> None:
+        super().drop_job()
+        self._drop(self._hosts_of_job)
+        self._touched_by_job.clear()
+
+    def keep_batch(self) -> list[Touched]:
+        self._hosts_of_batch.clear()
+        touched, self._touched_by_batch = self._touched_by_batch, []
+        return touched
+
+    def drop_batch(self) -> None:
+        super().drop_batch()
+        self._drop(self._hosts_of_job)
+        self._drop(self._hosts_of_batch)
+        self._touched_by_job.clear()
+        self._touched_by_batch.clear()
+
+    def _drop(self, hosts: set[str]) -> None:
+        if hosts:
+            self._names.clear()
+        for host in hosts:
+            self._loads.pop(host, None)
+            self._storage.pop(host, None)
+        hosts.clear()
+
+    # Shared by the kinds
+
+    def _listed(self, table: Any, ids: Iterable[str]) -> list[Any]:
+        return self._list(table, "WHERE id IN (SELECT value FROM json_each(?))", (json_of(list(ids)),))
+
+    def _created(
+        self,
+        table: Table[Any],
+        thing: Any,
+        *,
+        at: datetime,
+        actor: str,
+        request_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.emit(
+            f"{table.name}.created",
+            table.name,
+            getattr(thing, table.key),
+            at=at,
+            version=thing.version,
+            actor=actor,
+            changes={column: (None, value) for column, value in table.picture(thing).items()},
+            details=details,
+            request_id=request_id,
+        )
+
+    def _deleted(
+        self,
+        table: Table[Any],
+        thing: Any,
+        *,
+        at: datetime,
+        actor: str,
+        request_id: str | None,
+    ) -> None:
+        self._touched_by_job.append((table.name, thing.id, None))
+        self.emit(
+            f"{table.name}.deleted",
+            table.name,
+            thing.id,
+            at=at,
+            version=thing.version + 1,
+            actor=actor,
+            changes={column: (value, None) for column, value in table.picture(thing).items()},
+            request_id=request_id,
+        )

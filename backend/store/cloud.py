@@ -1,0 +1,566 @@
+"""What is known centrally: who may do what, where everything lives, backups and schedules, the last pictures."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+from uuid import UUID, uuid5
+
+from backend.cloud.errors import NotFound
+from backend.cloud.model import Account, Backup, ReachabilityState, Schedule, Size
+from backend.store.entries import CellEntry, DriveEntry, LastKnown, Project, ServerEntry, Usage
+from backend.store.rows import (
+    BACKUP,
+    SCHEDULE,
+    Row,
+    Table,
+    instant_of,
+    json_of,
+    object_of,
+    text_of,
+)
+from backend.store.transaction import Transaction
+
+T = TypeVar("T", Schedule, Backup)
+Role = Literal["customer_owner", "project_manager", "project_admin"]
+
+_SERVER_COLUMNS = (
+    "id, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, flavor, image, zone,"
+    " server_group"
+)
+_DRIVE_COLUMNS = "id, cell, project_id, owner, created_at, size_bytes, server_id, state"
+_CELL_COLUMNS = "name, position, injected, next_sequence, epoch, mirrored_event"
+_PROJECT_COLUMNS = "id, name, customer_id, servers_max, cpu_mhz_max, memory_bytes_max, storage_bytes_max"
+
+_USAGE = """
+SELECT (SELECT count(*) FROM server_directory WHERE project_id = :project),
+       (SELECT coalesce(sum(cpu_mhz), 0) FROM server_directory WHERE project_id = :project),
+       (SELECT coalesce(sum(memory_bytes), 0) FROM server_directory WHERE project_id = :project),
+       (SELECT coalesce(sum(size_bytes), 0) FROM drive_directory WHERE project_id = :project)
+       + (SELECT coalesce(sum(size_bytes), 0) FROM backup WHERE project_id = :project)
+"""
+_NEXT_DUE = """
+SELECT min(at) FROM (
+    SELECT min(due_at) AS at FROM task WHERE state = 'open'
+    UNION ALL SELECT min(next_trigger_at) FROM schedule WHERE is_active = 1
+    UNION ALL SELECT min(kept_until) FROM backup WHERE kept_until IS NOT NULL
+)
+"""
+_LAST_KNOWN_WRITE = (
+    "INSERT INTO last_known (id, object_kind, cell, known_at, picture) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)"
+    " DO UPDATE SET known_at = excluded.known_at, picture = excluded.picture"
+)
+
+
+def _server_entry_of(row: Row) -> ServerEntry:
+    id_, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, *rest = row
+    return ServerEntry(
+        id_,
+        cell,
+        project_id,
+        owner,
+        instant_of(created_at),
+        Size(cpu_mhz, memory_bytes),
+        bool(is_backfilling),
+        state,
+        *rest,
+    )
+
+
+def _drive_entry_of(row: Row) -> DriveEntry:
+    id_, cell, project_id, owner, created_at, size_bytes, server_id, state = row
+    return DriveEntry(id_, cell, project_id, owner, instant_of(created_at), size_bytes, server_id, state)
+
+
+def _server_entry_row(entry: ServerEntry) -> tuple[Any, ...]:
+    return (
+        entry.id,
+        entry.cell,
+        entry.project_id,
+        entry.owner,
+        text_of(entry.created_at),
+        entry.size.cpu_mhz,
+        entry.size.memory_bytes,
+        int(entry.is_backfilling),
+        entry.state,
+        entry.flavor,
+        entry.image,
+        entry.zone,
+        entry.server_group,
+    )
+
+
+def _drive_entry_row(entry: DriveEntry) -> tuple[Any, ...]:
+    return (
+        entry.id,
+        entry.cell,
+        entry.project_id,
+        entry.owner,
+        text_of(entry.created_at),
+        entry.size_bytes,
+        entry.server_id,
+        entry.state,
+    )
+
+
+def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
+    """A WHERE clause of what is wanted: a value, any of a collection, or anything (None)."""
+    clauses: list[str] = []
+    values: list[Any] = []
+    for column, value in wanted.items():
+        if value is None:
+            continue
+        if isinstance(value, bool | str):
+            clauses.append(f"{column} = ?")
+            values.append(value)
+        else:
+            clauses.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
+            values.append(json_of(sorted(value)))
+    return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
+
+
+class CloudTransaction(Transaction):
+    """A job's view of cloud.db."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection, "cloud")
+
+    # The cloud itself
+
+    def settings(self) -> dict[str, Any]:
+        return object_of(self._run("SELECT settings FROM cloud").fetchone()[0])
+
+    def save_settings(self, settings: Mapping[str, Any]) -> None:
+        self._run("UPDATE cloud SET settings = ?", (json_of(dict(settings)),))
+
+    def clock_state(self) -> dict[str, Any]:
+        return object_of(self._run("SELECT clock FROM cloud").fetchone()[0])
+
+    def save_clock_state(self, state: Mapping[str, Any]) -> None:
+        self._run("UPDATE cloud SET clock = ?", (json_of(dict(state)),))
+
+    def identity(self) -> tuple[str, str, int, datetime]:
+        """Cloud id, kind, seed, and when it was made."""
+        cloud_id, kind, seed, created_at = self._run("SELECT cloud_id, kind, seed, created_at FROM cloud").fetchone()
+        return cloud_id, kind, seed, instant_of(created_at)
+
+    def next_due(self) -> datetime | None:
+        """The earliest open task, active schedule, or end of a backup's retention."""
+        text = self._run(_NEXT_DUE).fetchone()[0]
+        return None if text is None else instant_of(text)
+
+    # Cells
+
+    def cells(self) -> list[CellEntry]:
+        """By position."""
+        return [
+            CellEntry(name, position, None if injected is None else ReachabilityState(injected), *rest)
+            for name, position, injected, *rest in self._run(f"SELECT {_CELL_COLUMNS} FROM cell ORDER BY position")  # noqa: S608
+        ]
+
+    def add_cell(self, name: str) -> None:
+        """After those that are there. Its file is made by whoever calls this."""
+        self._run(
+            "INSERT INTO cell (name, position, injected, next_sequence, epoch, mirrored_event)"
+            " VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM cell), NULL, 1, 0, 0)",
+            (name,),
+        )
+
+    def save_injected(self, cell: str, state: ReachabilityState | None) -> None:
+        self._run("UPDATE cell SET injected = ? WHERE name = ?", (None if state is None else state.value, cell))
+
+    def save_progress(self, cell: str, *, epoch: int, mirrored_event: int) -> None:
+        """How far the cell is known to have come. Never goes back."""
+        self._run(
+            "UPDATE cell SET epoch = max(epoch, ?), mirrored_event = max(mirrored_event, ?) WHERE name = ?",
+            (epoch, mirrored_event, cell),
+        )
+
+    def next_id(self, cell: str) -> str:
+        """A new id, the same for the same seed and commands: uuid5 of (cloud id, cell, sequence).
+
+        `cloud` counts what lies in no cell: backups, schedules.
+        """
+        if cell == "cloud":
+            row = self._run("UPDATE cloud SET next_sequence = next_sequence + 1 RETURNING next_sequence").fetchone()
+        else:
+            row = self._run(
+                "UPDATE cell SET next_sequence = next_sequence + 1 WHERE name = ? RETURNING next_sequence", (cell,)
+            ).fetchone()
+        if row is None:
+            raise NotFound("cell", cell)
+        cloud_id = self._run("SELECT cloud_id FROM cloud").fetchone()[0]
+        return str(uuid5(UUID(cloud_id), f"{cell}/{row[0] - 1}"))
+
+    # Customers, projects, accounts
+
+    def add_customer(self, id: str, name: str) -> None:
+        self._run("INSERT INTO customer (id, name) VALUES (?, ?)", (id, name))
+
+    def add_project(
+        self,
+        id: str,
+        name: str,
+        customer_id: str,
+        *,
+        servers_max: int | None = None,
+        cpu_mhz_max: int | None = None,
+        memory_bytes_max: int | None = None,
+        storage_bytes_max: int | None = None,
+    ) -> None:
+        self._run(
+            f"INSERT INTO project ({_PROJECT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (id, name, customer_id, servers_max, cpu_mhz_max, memory_bytes_max, storage_bytes_max),
+        )
+
+    def add_account(self, account: Account) -> None:
+        """Its projects come from memberships: those of `account` are not stored."""
+        self._run(
+            "INSERT INTO account (name, id, project_id, is_staff, may_backfill) VALUES (?, ?, ?, ?, ?)",
+            (account.name, account.id, account.project_id, int(account.is_staff), int(account.may_backfill)),
+        )
+
+    def add_membership(self, account: str, role: Role, scope_id: str) -> None:
+        """`account` by name; the scope is a customer's id for `customer_owner`, else a project's."""
+        self._run("INSERT INTO membership (account, role, scope_id) VALUES (?, ?, ?)", (account, role, scope_id))
+
+    def accounts(self) -> list[Account]:
+        """By name, with the projects that their memberships let them read and write.
+
+        A project's admin writes; its manager, and the owner of its customer, read.
+        Source: NodeConductor, "Backups", permissions.
+        """
+        read: dict[str, set[str]] = {}
+        write: dict[str, set[str]] = {}
+        of_customer: dict[str, list[str]] = {}
+        for project in self.projects():
+            of_customer.setdefault(project.customer_id, []).append(project.id)
+        for account, role, scope_id in self._run("SELECT account, role, scope_id FROM membership"):
+            scope = of_customer.get(scope_id, []) if role == "customer_owner" else [scope_id]
+            read.setdefault(account, set()).update(scope)
+            if role == "project_admin":
+                write.setdefault(account, set()).update(scope)
+        rows = self._run("SELECT id, name, project_id, is_staff, may_backfill FROM account ORDER BY name")
+        return [
+            Account(
+                id_,
+                name,
+                project_id,
+                bool(is_staff),
+                bool(may_backfill),
+                frozenset(read.get(name, ())),
+                frozenset(write.get(name, ())),
+            )
+            for id_, name, project_id, is_staff, may_backfill in rows
+        ]
+
+    def account(self, name: str) -> Account:
+        """NotFound if there is none."""
+        for account in self.accounts():
+            if account.name == name:
+                return account
+        raise NotFound("account", name)
+
+    def save_account(self, before: Account, after: Account, *, at: datetime, actor: str) -> Account:
+        """Write `is_staff`, `may_backfill` and `project_id`, and emit `account.changed` with what changed."""
+        fields = ("project_id", "is_staff", "may_backfill")
+        changes = {
+            field: (getattr(before, field), getattr(after, field))
+            for field in fields
+            if getattr(before, field) != getattr(after, field)
+        }
+        if not changes:
+            return before
+        self._run(
+            "UPDATE account SET project_id = ?, is_staff = ?, may_backfill = ? WHERE name = ?",
+            (after.project_id, int(after.is_staff), int(after.may_backfill), before.name),
+        )
+        self.emit("account.changed", "account", before.id, at=at, actor=actor, changes=changes)
+        return after
+
+    def projects(self) -> list[Project]:
+        """By name."""
+        return [Project(*row) for row in self._run(f"SELECT {_PROJECT_COLUMNS} FROM project ORDER BY name")]  # noqa: S608
+
+    def usage(self, project_id: str) -> Usage:
+        """From the directories and the backups, so reservations and unreachable cells count."""
+        return Usage(*self._run(_USAGE, {"project": project_id}).fetchone())
+
+    # Which server lives where
+
+    def find_server_entry(self, id: str) -> ServerEntry | None:
+        row = self._run(f"SELECT {_SERVER_COLUMNS} FROM server_directory WHERE id = ?", (id,)).fetchone()  # noqa: S608
+        return None if row is None else _server_entry_of(row)
+
+    def server_entries(
+        self,
+        *,
+        projects: frozenset[str] | None = None,
+        cells: Iterable[str] | None = None,
+        is_backfilling: bool | None = None,
+        ids: Iterable[str] | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> list[ServerEntry]:
+        """By (created_at, id), whatever their state. None: any."""
+        where, values = _conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids)
+        text = f"SELECT {_SERVER_COLUMNS} FROM server_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
+        return [_server_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
+
+    def count_server_entries(
+        self,
+        *,
+        projects: frozenset[str] | None = None,
+        cells: Iterable[str] | None = None,
+        is_backfilling: bool | None = None,
+        ids: Iterable[str] | None = None,
+    ) -> int:
+        where, values = _conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids)
+        return int(self._run(f"SELECT count(*) FROM server_directory {where}", values).fetchone()[0])  # noqa: S608
+
+    def add_server_entry(self, entry: ServerEntry) -> None:
+        self._run(
+            f"INSERT INTO server_directory ({_SERVER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            _server_entry_row(entry),
+        )
+
+    def save_server_entry(self, entry: ServerEntry) -> None:
+        """Write all of it over the one with the same id."""
+        names = _SERVER_COLUMNS.split(", ")[1:]
+        listed = ", ".join(f"{name} = ?" for name in names)
+        id_, *values = _server_entry_row(entry)
+        done = self._run(f"UPDATE server_directory SET {listed} WHERE id = ?", (*values, id_))  # noqa: S608
+        assert done.rowcount == 1, f"server {entry.id} is in no directory"
+
+    def remove_server_entry(self, id: str) -> None:
+        """With its last picture. Nothing if it has gone already."""
+        self._run("DELETE FROM server_directory WHERE id = ?", (id,))
+        self._run("DELETE FROM last_known WHERE id = ?", (id,))
+
+    def unfinished_server_entries(self, cell: str) -> list[ServerEntry]:
+        """`building` and `deleting` ones of the cell, by id."""
+        text = f"SELECT {_SERVER_COLUMNS} FROM server_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
+        return [_server_entry_of(row) for row in self._run(text, (cell,))]
+
+    # Which drive lives where
+
+    def find_drive_entry(self, id: str) -> DriveEntry | None:
+        row = self._run(f"SELECT {_DRIVE_COLUMNS} FROM drive_directory WHERE id = ?", (id,)).fetchone()  # noqa: S608
+        return None if row is None else _drive_entry_of(row)
+
+    def drive_entries(
+        self,
+        *,
+        projects: frozenset[str] | None = None,
+        cells: Iterable[str] | None = None,
+        ids: Iterable[str] | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> list[DriveEntry]:
+        """By (created_at, id), whatever their state. None: any."""
+        where, values = _conditions(project_id=projects, cell=cells, id=ids)
+        text = f"SELECT {_DRIVE_COLUMNS} FROM drive_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
+        return [_drive_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
+
+    def count_drive_entries(
+        self,
+        *,
+        projects: frozenset[str] | None = None,
+        cells: Iterable[str] | None = None,
+        ids: Iterable[str] | None = None,
+    ) -> int:
+        where, values = _conditions(project_id=projects, cell=cells, id=ids)
+        return int(self._run(f"SELECT count(*) FROM drive_directory {where}", values).fetchone()[0])  # noqa: S608
+
+    def drive_entries_of(self, server_id: str) -> list[DriveEntry]:
+        """Those attached to the server, by (created_at, id)."""
+        text = f"SELECT {_DRIVE_COLUMNS} FROM drive_directory WHERE server_id = ? ORDER BY created_at, id"  # noqa: S608
+        return [_drive_entry_of(row) for row in self._run(text, (server_id,))]
+
+    def add_drive_entry(self, entry: DriveEntry) -> None:
+        self._run(
+            f"INSERT INTO drive_directory ({_DRIVE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            _drive_entry_row(entry),
+        )
+
+    def save_drive_entry(self, entry: DriveEntry) -> None:
+        """Write all of it over the one with the same id."""
+        listed = ", ".join(f"{name} = ?" for name in _DRIVE_COLUMNS.split(", ")[1:])
+        id_, *values = _drive_entry_row(entry)
+        done = self._run(f"UPDATE drive_directory SET {listed} WHERE id = ?", (*values, id_))  # noqa: S608
+        assert done.rowcount == 1, f"drive {entry.id} is in no directory"
+
+    def remove_drive_entry(self, id: str) -> None:
+        """With its last picture. Nothing if it has gone already."""
+        self._run("DELETE FROM drive_directory WHERE id = ?", (id,))
+        self._run("DELETE FROM last_known WHERE id = ?", (id,))
+
+    def unfinished_drive_entries(self, cell: str) -> list[DriveEntry]:
+        """`building` and `deleting` ones of the cell, by id."""
+        text = f"SELECT {_DRIVE_COLUMNS} FROM drive_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
+        return [_drive_entry_of(row) for row in self._run(text, (cell,))]
+
+    # The last pictures, for the operator's eyes when a cell does not answer
+
+    def last_known(self, ids: Iterable[str]) -> list[LastKnown]:
+        """Those of `ids` of which there is one, by id."""
+        return self._last_known("id IN (SELECT value FROM json_each(?))", (json_of(list(ids)),))
+
+    def last_known_of_cell(self, cell: str, kind: Literal["server", "drive"]) -> list[LastKnown]:
+        """By id."""
+        return self._last_known("cell = ? AND object_kind = ?", (cell, kind))
+
+    def save_last_known(
+        self, cell: str, pictures: Iterable[tuple[str, str, Mapping[str, Any] | None]], *, known_at: datetime
+    ) -> None:
+        """Pictures are (kind, id, picture), the picture None when the object is gone."""
+        kept = [(id_, kind, picture) for kind, id_, picture in pictures if picture is not None]
+        gone = [(id_,) for _, id_, picture in pictures if picture is None]
+        known = text_of(known_at)
+        writer = self._connection
+        writer.executemany(
+            _LAST_KNOWN_WRITE, [(id_, kind, cell, known, json_of(picture)) for id_, kind, picture in kept]
+        )
+        writer.executemany("DELETE FROM last_known WHERE id = ?", gone)
+
+    def _last_known(self, where: str, values: tuple[Any, ...]) -> list[LastKnown]:
+        text = f"SELECT id, object_kind, cell, known_at, picture FROM last_known WHERE {where} ORDER BY id"  # noqa: S608
+        return [
+            LastKnown(id_, kind, cell, instant_of(known_at), object_of(picture))
+            for id_, kind, cell, known_at, picture in self._run(text, values)
+        ]
+
+    # Schedules
+
+    def schedules(self, *, server_id: str | None = None) -> list[Schedule]:
+        """By (created_at, id)."""
+        where, values = _conditions(server_id=server_id)
+        return self._list(SCHEDULE, f"{where} ORDER BY created_at, id", values)
+
+    def find_schedule(self, id: str) -> Schedule | None:
+        return self._find(SCHEDULE, id)
+
+    def backup_schedule(self, id: str) -> Schedule:
+        """NotFound if there is none."""
+        return self._get(SCHEDULE, id)
+
+    def due_schedules(self, now: datetime) -> list[Schedule]:
+        """Active ones whose `next_trigger_at` has come, by (next_trigger_at, id)."""
+        tail = "WHERE is_active = 1 AND next_trigger_at <= ? ORDER BY next_trigger_at, id"
+        return self._list(SCHEDULE, tail, (text_of(now),))
+
+    def add_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
+        self._add(SCHEDULE, schedule, at=at, actor=actor, details=None)
+
+    def save_schedule(
+        self,
+        before: Schedule,
+        after: Schedule,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str = "cloud",
+        details: Mapping[str, Any] | None = None,
+    ) -> Schedule:
+        """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
+        return self._save(SCHEDULE, before, after, kind=kind, at=at, actor=actor, details=details)
+
+    def remove_schedule(self, schedule: Schedule, *, at: datetime, actor: str = "cloud") -> None:
+        self._remove(SCHEDULE, schedule, at=at, actor=actor)
+
+    # Backups
+
+    def backups(
+        self, *, schedule_id: str | None = None, server_id: str | None = None, limit: int | None = None
+    ) -> list[Backup]:
+        """Newest first."""
+        where, values = _conditions(schedule_id=schedule_id, server_id=server_id)
+        tail = f"{where} ORDER BY created_at DESC, id DESC LIMIT ?"
+        return self._list(BACKUP, tail, (*values, -1 if limit is None else limit))
+
+    def find_backup(self, id: str) -> Backup | None:
+        return self._find(BACKUP, id)
+
+    def backup(self, id: str) -> Backup:
+        """NotFound if there is none."""
+        return self._get(BACKUP, id)
+
+    def expired_backups(self, now: datetime) -> list[Backup]:
+        """Those whose `kept_until` has passed, oldest first."""
+        return self._list(BACKUP, "WHERE kept_until <= ? ORDER BY kept_until, id", (text_of(now),))
+
+    def add_backup(
+        self, backup: Backup, *, at: datetime, actor: str = "cloud", details: Mapping[str, Any] | None = None
+    ) -> None:
+        self._add(BACKUP, backup, at=at, actor=actor, details=details)
+
+    def save_backup(
+        self,
+        before: Backup,
+        after: Backup,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str = "cloud",
+        details: Mapping[str, Any] | None = None,
+    ) -> Backup:
+        """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
+        return self._save(BACKUP, before, after, kind=kind, at=at, actor=actor, details=details)
+
+    def remove_backup(self, backup: Backup, *, at: datetime, actor: str = "cloud") -> None:
+        self._remove(BACKUP, backup, at=at, actor=actor)
+
+    # What schedules and backups have in common
+
+    def _add(
+        self, table: Table[Any], thing: Any, *, at: datetime, actor: str, details: Mapping[str, Any] | None
+    ) -> None:
+        done = self._run(table.insert, table.stored(thing))
+        assert done.rowcount == 1, f"there is a {table.name} {thing.id} already"
+        # What a backup contains is in its row; in the log it would only be large.
+        changes = {column: (None, value) for column, value in table.picture(thing).items() if column != "contents"}
+        self.emit(
+            f"{table.name}.created",
+            table.name,
+            thing.id,
+            at=at,
+            version=thing.version,
+            actor=actor,
+            changes=changes,
+            details=details,
+        )
+
+    def _save(
+        self,
+        table: Table[T],
+        before: T,
+        after: T,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str,
+        details: Mapping[str, Any] | None,
+    ) -> T:
+        difference = table.difference(before, after)
+        if difference is None:
+            return before
+        self._write(difference, before.id, before.version)
+        difference.changes.pop("contents", None)
+        after = table.with_version(after, before.version + 1)
+        self.emit(
+            kind,
+            table.name,
+            after.id,
+            at=at,
+            version=after.version,
+            actor=actor,
+            changes=difference.changes,
+            details=details,
+        )
+        return after
+
+    def _remove(self, table: Table[Any], thing: Any, *, at: datetime, actor: str) -> None:
+        if self._run(table.delete, (thing.id,)).rowcount:
+            self.emit(f"{table.name}.deleted", table.name, thing.id, at=at, version=thing.version + 1, actor=actor)

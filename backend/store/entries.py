@@ -1,0 +1,111 @@
+"""What is known centrally, frozen: where things live, who they belong to, what a project uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from backend.cloud.model import Drive, ReachabilityState, Server, Size
+from backend.store.rows import DRIVE, SERVER
+
+EntryState = Literal["building", "active", "deleting"]
+"""`building` and `deleting` are half-way: recovery finishes or undoes them when the cell answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellEntry:
+    name: str
+    position: int
+    injected: ReachabilityState | None
+    """DOWN or HUNG while an operator's fault is on."""
+    next_sequence: int
+    epoch: int
+    """Of the newest commit that the cell is known to have acknowledged."""
+    mirrored_event: int
+    """`last_known` tells of the cell's events up to this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEntry:
+    """Where a server lives, and all that is said of it while its cell does not answer."""
+
+    id: str
+    cell: str
+    project_id: str
+    owner: str
+    created_at: datetime
+    size: Size
+    is_backfilling: bool
+    state: EntryState = "active"
+    flavor: str | None = None
+    image: str | None = None
+    zone: str | None = None
+    server_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriveEntry:
+    """Where a drive lives, and all that is said of it while its cell does not answer."""
+
+    id: str
+    cell: str
+    project_id: str
+    owner: str
+    created_at: datetime
+    size_bytes: int
+    server_id: str | None = None
+    state: EntryState = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`None` in a maximum: no quota."""
+
+    id: str
+    name: str
+    customer_id: str
+    servers_max: int | None = None
+    cpu_mhz_max: int | None = None
+    memory_bytes_max: int | None = None
+    storage_bytes_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a project has reserved, whether or not the cells answer. Storage is drives and backups."""
+
+    servers: int
+    cpu_mhz: int
+    memory_bytes: int
+    storage_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastKnown:
+    """The last picture of an object. True from `known_at` (wall time) at least until its cell stopped answering."""
+
+    id: str
+    object_kind: Literal["server", "drive"]
+    cell: str
+    known_at: datetime
+    picture: Mapping[str, Any]
+    """What is not empty, by column."""
+
+    def server(self) -> Server:
+        return SERVER.of_picture(self.picture, self.cell)
+
+    def drive(self) -> Drive:
+        return DRIVE.of_picture(self.picture, self.cell)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of servers over the cells."""
+
+    rows: tuple[Server, ...]
+    next_after: tuple[str, ...] | None
+    """What to ask after for the next page: the last row's sort values and id, as text. None on the last page."""
+    unreachable: tuple[str, ...]
+    """Cells that did not answer: their servers are not among the rows."""

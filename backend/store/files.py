@@ -1,0 +1,227 @@
+"""Opening a file of the data folder, and knowing that it is still the one that was opened.
+
+Nothing here creates a file: a cell whose file is gone is down, not new. What is wrong with a file is a
+`FileFault` with a sentence; everything else is a bug and stays what it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from backend.store.cell import CellTransaction
+from backend.store.cloud import CloudTransaction
+from backend.store.migrations import SCHEMA_VERSION, FileKind, migrate
+
+BUSY_SECONDS = 0.05
+"""How long one statement waits for a lock of another process. Waiting longer is the lane's to decide, not SQLite's."""
+
+_NOUN: dict[FileKind, str] = {"cloud": "cloud.db", "cell": "cell file"}
+
+_FAULTS = {
+    sqlite3.SQLITE_BUSY: "is locked by another process",
+    sqlite3.SQLITE_LOCKED: "is locked by another process",
+    sqlite3.SQLITE_PROTOCOL: "is locked by another process",
+    sqlite3.SQLITE_NOTADB: "is not a database",
+    sqlite3.SQLITE_CORRUPT: "is corrupt",
+    sqlite3.SQLITE_IOERR: "cannot be read: disk I/O error",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    sqlite3.SQLITE_READONLY: "is read-only",
+    sqlite3.SQLITE_PERM: "may not be opened",
+    sqlite3.SQLITE_AUTH: "may not be opened",
+    sqlite3.SQLITE_NOLFS: "is too large for this file system",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
+}
+_HARMLESS = {sqlite3.SQLITE_FULL}
+"""What refuses a write and leaves the file readable."""
+
+
+class FolderError(Exception):
+    """The data folder cannot be used. Its text is a sentence for standard error."""
+
+
+class FileFault(Exception):
+    """A file cannot be used now. Its text is the reason, such as `cell file is missing`."""
+
+    def __init__(self, reason: str, *, is_down: bool = True, is_busy: bool = False, is_newer: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_down = is_down
+        """Whether the file cannot be read either."""
+        self.is_busy = is_busy
+        """Whether waiting a little may help."""
+        self.is_newer = is_newer
+        """Whether a newer version of the program made it."""
+
+
+def fault_of(error: sqlite3.Error, kind: FileKind) -> FileFault | None:
+    """What an error says of the file; None when it says something of the statement (a bug, a constraint)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    primary = code & 0xFF
+    sentence = _FAULTS.get(primary)
+    if sentence is None:
+        return None
+    is_busy = primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return FileFault(f"{_NOUN[kind]} {sentence}", is_down=primary not in _HARMLESS, is_busy=is_busy)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which file is meant, and what must be in it."""
+
+    path: Path
+    """Absolute."""
+    kind: FileKind
+    cloud_id: str | None = None
+    """None for cloud.db, which says it itself."""
+    cell: str | None = None
+
+    @property
+    def noun(self) -> str:
+        return _NOUN[self.kind]
+
+
+def _device_and_inode(path: str, noun: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise FileFault(f"{noun} is missing") from None
+    except OSError as error:
+        raise FileFault(f"{noun} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        # Opening a pipe would hang for ever in open(2), and so would the probe.
+        raise FileFault(f"{noun} is not a regular file")
+    return status.st_dev, status.st_ino
+
+
+class Identity:
+    """The file and its write-ahead log as they were when it was opened.
+
+    A connection goes on writing into a file that was unlinked or replaced, and says nothing. So what it did is only
+    acknowledged when, after the commit, its name still leads to the same file.
+    """
+
+    __slots__ = ("_file", "_log", "_log_path", "_noun", "_path")
+
+    def __init__(self, place: Place) -> None:
+        self._path = str(place.path)
+        self._log_path = self._path + "-wal"
+        self._noun = place.noun
+        self._file = _device_and_inode(self._path, self._noun)
+        self._log: tuple[int, int] | None = None
+
+    def take_log(self) -> None:
+        """Once the first transaction has made the log."""
+        self._log = _device_and_inode(self._log_path, f"{self._noun}'s log")
+
+    def check(self) -> None:
+        """Raise FileFault unless both names still lead to the files that were opened."""
+        if _device_and_inode(self._path, self._noun) != self._file:
+            raise FileFault(f"{self._noun} was replaced")
+        if self._log is not None and _device_and_inode(self._log_path, f"{self._noun}'s log") != self._log:
+            raise FileFault(f"{self._noun}'s log was replaced")
+
+
+@dataclass(slots=True)
+class Opened:
+    """A connection in the thread that opened it, with what belongs to it."""
+
+    connection: sqlite3.Connection
+    transaction: CellTransaction | CloudTransaction
+    identity: Identity
+    epoch: int
+    """Of a cell: how many group commits it has had. 0 for cloud.db."""
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A bare connection to a file that exists. Raises sqlite3.Error."""
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=256
+    )
+
+
+def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
+    """Open, check that it is the file that is meant, and migrate it if it is older than the program (writers only).
+
+    Raises FileFault: missing, not regular, not a database, corrupt, locked, of another cloud or cell, made by a newer
+    version, or older than what was acknowledged (`epoch_min`).
+    """
+    identity = Identity(place)
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = connect(place.path)
+        _check_version(connection, place, is_writer=is_writer)
+        if not is_writer:
+            connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        epoch = _check_identity(connection, place, epoch_min)
+        identity.take_log()
+        identity.check()
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        fault = fault_of(error, place.kind)
+        raise fault or FileFault(f"{place.noun} is not of this cloud: {error}") from error
+    except FileFault:
+        if connection is not None:
+            connection.close()
+        raise
+    transaction = CloudTransaction(connection) if place.cell is None else CellTransaction(connection, place.cell)
+    return Opened(connection, transaction, identity, epoch)
+
+
+def _check_version(connection: sqlite3.Connection, place: Place, *, is_writer: bool) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise FileFault(f"{place.noun} was made by a newer version of Stratodeck", is_newer=True)
+    if version < 1:
+        # An empty file is a valid empty database: it must not become a cell by being opened.
+        raise FileFault(f"{place.noun} is not of this cloud: it has no tables")
+    if version < SCHEMA_VERSION and is_writer:
+        migrate(connection, place.kind)
+
+
+def _check_identity(connection: sqlite3.Connection, place: Place, epoch_min: int) -> int:
+    if place.cell is None:
+        connection.execute("SELECT cloud_id, kind, seed, created_at FROM cloud").fetchone()
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return 0
+    row = connection.execute("SELECT cloud_id, cell, epoch FROM identity").fetchone()
+    if row is None or row[0] != place.cloud_id:
+        raise FileFault(f"{place.noun} belongs to another cloud")
+    if row[1] != place.cell:
+        raise FileFault(f"{place.noun} belongs to cell {row[1]}")
+    if row[2] < epoch_min:
+        raise FileFault(f"{place.noun} is older than what was acknowledged")
+    return int(row[2])
+
+
+def probe_file(place: Place, *, epoch_min: int) -> None:
+    """Ask the file with a fresh connection, because an open one does not notice that its pages were overwritten.
+
+    Raises FileFault. Writes nothing.
+    """
+    _device_and_inode(str(place.path), place.noun)
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = connect(place.path)
+        connection.execute("PRAGMA query_only = ON")
+        _check_version(connection, place, is_writer=False)
+        _check_identity(connection, place, epoch_min)
+        connection.execute("SELECT max(number) FROM event").fetchone()
+    except sqlite3.Error as error:
+        raise fault_of(error, place.kind) or FileFault(f"{place.noun} is not of this cloud: {error}") from error
+    finally:
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,411 @@
+"""Lanes: the threads that wait for the disk, so that the event loop never does.
+
+Each file has one write lane, whose connection is the only one that writes and checkpoints (SQLite before 3.51.3
+can corrupt a file in WAL mode that two connections checkpoint at once), one read lane, and one probe. A lane is
+a daemon thread that its first job starts, with a queue. The writer drains its queue into one group commit: each
+job in a savepoint, so that one that is refused leaves its neighbours; answered after the commit, all by one
+call into the loop.
+
+Whoever waits may give up: a claim, taken by the thread right before it runs a job or by whoever gives up first,
+settles whether the job was run. A lane that hangs is never replaced, so there is never a second writer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from backend.clock import monotonic_seconds
+from backend.cloud.errors import CloudError, OutcomeUnknown, Unreachable
+from backend.store.files import FileFault, Opened, fault_of
+from backend.store.migrations import FileKind
+from backend.store.transaction import Touched
+
+BATCH_JOBS_MAX = 256
+"""So that a flood cannot hold a commit, and everybody's answer, for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a group commit left behind."""
+
+    file: str
+    event_number: int
+    """The last event of the file."""
+    next_due: datetime | None
+    """When the next thing of the file falls due."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitDetails:
+    """What only the store wants to know of a commit."""
+
+    commit: Commit
+    epoch: int
+    touched: Sequence[Touched]
+    """Servers and drives that were written, in order."""
+
+
+class Job:
+    """A function for a lane, and the future of its answer."""
+
+    __slots__ = ("_claim", "answer", "function", "is_given_up")
+
+    def __init__(self, function: Callable[[Any], Any], answer: asyncio.Future[Any]) -> None:
+        self.function = function
+        self.answer = answer
+        self.is_given_up = False
+        """Set on the loop: nobody waits any more for what was claimed by the thread."""
+        self._claim = threading.Lock()
+
+    def claim(self) -> bool:
+        """True for the first who asks: the thread that is about to run it, or the loop that gives up."""
+        return self._claim.acquire(blocking=False)
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a thread tells the loop about one batch."""
+
+    jobs: list[tuple[Job, Any, BaseException | None]] = field(default_factory=list)
+    """Job, value, error."""
+    committed: CommitDetails | None = None
+    fault: FileFault | None = None
+    """What is wrong with the file."""
+
+
+class Lane:
+    """A daemon thread with a queue. Subclasses say what it does with a batch; this class is used from the loop."""
+
+    def __init__(self, name: str, gate: threading.Event, deliver: Callable[[Lane, Answers], None]) -> None:
+        self.name = name
+        self.waiting: set[Job] = set()
+        """Jobs that have had no answer yet. The loop's."""
+        self._gate = gate
+        """Open, but for the injected fault `hung`: then the thread waits before each step."""
+        self._deliver = deliver
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._ended: asyncio.Future[None]
+        self._step_begun: float | None = None
+
+    def submit(self, function: Callable[[Any], Any]) -> Job:
+        loop = asyncio.get_running_loop()
+        if self._thread is None:
+            self._ended = loop.create_future()
+            self._thread = threading.Thread(target=self._work, name=f"lane {self.name}", daemon=True)
+            self._thread.start()
+        job = Job(function, loop.create_future())
+        self.waiting.add(job)
+        self._queue.put(job)
+        return job
+
+    def silent_seconds(self) -> float:
+        """How long the thread has been in its present step; 0 between steps. Time in the queue does not count."""
+        begun = self._step_begun
+        return 0.0 if begun is None else monotonic_seconds() - begun
+
+    def answered(self, answers: Answers) -> None:
+        """On the loop: hand out what the thread brought."""
+        for job, value, error in answers.jobs:
+            self.waiting.discard(job)
+            if job.answer.done():
+                continue
+            if error is None:
+                job.answer.set_result(value)
+            else:
+                job.answer.set_exception(error)
+
+    def give_up(self, refused: Callable[[], CloudError], unknown: Callable[[], CloudError]) -> None:
+        """On the loop: answer everybody who waits. What the thread has not begun, it never will."""
+        for job in list(self.waiting):
+            never_ran = job.claim()
+            job.is_given_up = True
+            if not job.answer.done():
+                job.answer.set_exception(refused() if never_ran else unknown())
+        self.waiting.clear()
+
+    async def close(self, seconds: float) -> None:
+        """Let the thread finish what it has, close its connection, and end. Leave it behind if it does not."""
+        if self._thread is None:
+            return
+        self._queue.put(None)
+        done, _ = await asyncio.wait({self._ended}, timeout=seconds)
+        if done:
+            # Saying so was the last that it did.
+            self._thread.join()
+
+    def forget(self, job: Job) -> None:
+        """On the loop: whoever asked for this was cancelled."""
+        if job.claim():
+            self.waiting.discard(job)
+
+    # In the thread
+
+    def _work(self) -> None:
+        is_open = True
+        while is_open:
+            job = self._queue.get()
+            batch: list[Job] = []
+            while job is not None:
+                batch.append(job)
+                if len(batch) == BATCH_JOBS_MAX:
+                    break
+                try:
+                    job = self._queue.get_nowait()
+                except Empty:
+                    break
+            else:
+                is_open = False
+            if batch:
+                answers = self._run(batch)
+                self._step_begun = None
+                self._tell(self._deliver, self, answers)
+        self._end()
+        self._tell(self._ended.set_result, None)
+
+    def _tell(self, call: Callable[..., Any], *values: Any) -> None:
+        try:
+            self._ended.get_loop().call_soon_threadsafe(call, *values)
+        except RuntimeError:
+            # The loop has been closed: there is nobody left to tell.
+            return
+
+    def _step(self) -> None:
+        """Begin a step: from here the deadline runs."""
+        self._step_begun = monotonic_seconds()
+        if not self._gate.is_set():
+            self._gate.wait()
+            self._step_begun = monotonic_seconds()
+
+    def _run(self, batch: list[Job]) -> Answers:
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        pass
+
+
+class ProbeLane(Lane):
+    """Runs functions that open and close the file themselves."""
+
+    def _run(self, batch: list[Job]) -> Answers:
+        answers = Answers()
+        for job in batch:
+            self._step()
+            if job.claim():
+                try:
+                    answers.jobs.append((job, job.function(None), None))
+                except BaseException as error:  # the caller's, who waits on the loop
+                    answers.jobs.append((job, None, error))
+        return answers
+
+
+class FileLane(Lane):
+    """A lane with a connection, opened by its first job and again after every fault."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: FileKind,
+        gate: threading.Event,
+        deliver: Callable[[Lane, Answers], None],
+        *,
+        open_: Callable[[], Opened],
+        busy_seconds_max: float,
+    ) -> None:
+        super().__init__(name, gate, deliver)
+        self._kind = kind
+        self._open = open_
+        self._busy_seconds_max = busy_seconds_max
+        self._opened: Opened | None = None
+
+    def _end(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _ready(self) -> Opened:
+        """The open file, still the same. Raises FileFault."""
+        if self._opened is None:
+            self._opened = self._patiently(self._open)
+        self._opened.identity.check()
+        return self._opened
+
+    def _patiently(self, begin: Callable[[], Any]) -> Any:
+        """Wait for another process's lock, but not past the deadline."""
+        ends = monotonic_seconds() + self._busy_seconds_max
+        while True:
+            try:
+                return begin()
+            except FileFault as fault:
+                if not fault.is_busy or monotonic_seconds() > ends:
+                    raise
+            except sqlite3.Error as error:
+                found = fault_of(error, self._kind)
+                if found is None:
+                    raise
+                if not found.is_busy or monotonic_seconds() > ends:
+                    raise found from error
+            self._step_begun = monotonic_seconds()
+
+    def _drop(self) -> None:
+        """Close after a fault; the next job opens anew."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            try:
+                opened.close()
+            except sqlite3.Error:
+                # It is being left because it does not work.
+                return
+
+
+class ReadLane(FileLane):
+    """One snapshot for each job, on a connection that cannot write."""
+
+    def _run(self, batch: list[Job]) -> Answers:
+        answers = Answers()
+        for job in batch:
+            self._step()
+            if not job.claim():
+                continue
+            try:
+                answers.jobs.append((job, self._read(job), None))
+            except FileFault as fault:
+                self._drop()
+                answers.fault = fault
+                answers.jobs.append((job, None, Unreachable(self.name, fault.reason)))
+            except BaseException as error:  # the caller's, who waits on the loop
+                answers.jobs.append((job, None, error))
+        return answers
+
+    def _read(self, job: Job) -> Any:
+        opened = self._ready()
+        run = opened.connection.execute
+        try:
+            run("BEGIN")
+            try:
+                opened.transaction.start_batch()
+                return job.function(opened.transaction)
+            finally:
+                if opened.connection.in_transaction:
+                    run("ROLLBACK")
+        except sqlite3.Error as error:
+            fault = fault_of(error, self._kind)
+            # A job that tries to write here is wrong; the file is not.
+            if fault is None or error.sqlite_errorcode == sqlite3.SQLITE_READONLY:
+                raise
+            raise fault from error
+
+
+class WriteLane(FileLane):
+    """Group commits: the one writer of its file."""
+
+    def _run(self, batch: list[Job]) -> Answers:
+        answers = Answers()
+        self._step()
+        try:
+            opened = self._ready()
+            self._patiently(lambda: opened.connection.execute("BEGIN IMMEDIATE"))
+        except (FileFault, sqlite3.Error) as error:
+            self._refuse(batch, answers, error)
+            return answers
+        try:
+            is_changed = self._run_jobs(opened, batch, answers)
+            self._finish(opened, answers, is_changed=is_changed)
+        except (FileFault, sqlite3.Error) as error:
+            self._roll_back(opened)
+            self._refuse(batch, answers, error)
+        except BaseException as error:  # a bug of ours: those who wait hear of it, and the thread lives
+            self._roll_back(opened)
+            answers.jobs = [(job, None, error) for job in batch]
+        return answers
+
+    def _run_jobs(self, opened: Opened, batch: list[Job], answers: Answers) -> bool:
+        """Each job in its savepoint. True if anything was written by one that was kept."""
+        run = opened.connection.execute
+        transaction = opened.transaction
+        transaction.start_batch()
+        is_changed = False
+        for job in batch:
+            self._step()
+            if not job.claim():
+                continue
+            writes = opened.connection.total_changes
+            run("SAVEPOINT job")
+            try:
+                value = job.function(transaction)
+            except BaseException as error:  # the caller's, who waits on the loop
+                fault = fault_of(error, self._kind) if isinstance(error, sqlite3.Error) else None
+                if fault is not None:
+                    answers.jobs.append((job, None, Unreachable(self.name, fault.reason)))
+                    raise fault from error
+                run("ROLLBACK TO job")
+                run("RELEASE job")
+                transaction.drop_job()
+                answers.jobs.append((job, None, error))
+            else:
+                run("RELEASE job")
+                transaction.keep_job()
+                is_changed = is_changed or opened.connection.total_changes != writes
+                answers.jobs.append((job, value, None))
+        return is_changed
+
+    def _finish(self, opened: Opened, answers: Answers, *, is_changed: bool) -> None:
+        """Commit, and make sure that it went into the file that has the name. Raises when it surely did not."""
+        self._step()
+        run = opened.connection.execute
+        if not is_changed or all(job.is_given_up for job, _, _ in answers.jobs):
+            run("ROLLBACK")
+            opened.transaction.drop_batch()
+            return
+        epoch = opened.epoch
+        if self._kind == "cell":
+            epoch += 1
+            run("UPDATE identity SET epoch = ?", (epoch,))
+        commit = Commit(self.name, opened.transaction.last_event_number(), opened.transaction.next_due())
+        opened.identity.check()
+        try:
+            run("COMMIT")
+            opened.identity.check()
+        except (FileFault, sqlite3.Error) as error:
+            # It may be in the file, in a file without a name, or nowhere.
+            self._drop()
+            answers.fault = self._fault(error)
+            answers.jobs = [(job, None, refusal or OutcomeUnknown(self.name)) for job, _, refusal in answers.jobs]
+            return
+        opened.epoch = epoch
+        answers.committed = CommitDetails(commit, epoch, opened.transaction.keep_batch())
+
+    def _refuse(self, batch: list[Job], answers: Answers, error: FileFault | sqlite3.Error) -> None:
+        """Nothing of the batch was done, and everybody is told so."""
+        fault = self._fault(error)
+        if fault.is_down or self._opened is None:
+            self._drop()
+        answers.fault = fault
+        kept = {id(job): (job, error) for job, _, error in answers.jobs if error is not None}
+        answers.jobs = []
+        for job in batch:
+            if id(job) in kept:
+                answers.jobs.append((job, None, kept[id(job)][1]))
+            else:
+                job.claim()
+                answers.jobs.append((job, None, Unreachable(self.name, fault.reason)))
+
+    def _roll_back(self, opened: Opened) -> None:
+        opened.transaction.drop_batch()
+        try:
+            if opened.connection.in_transaction:
+                opened.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._drop()
+
+    def _fault(self, error: FileFault | sqlite3.Error) -> FileFault:
+        if isinstance(error, FileFault):
+            return error
+        return fault_of(error, self._kind) or FileFault(f"the file failed: {error}")

@@ -1,0 +1,57 @@
+"""How a file's schema comes about and changes: two sets of migrations, `cloud` and `cell`.
+
+Append only: a migration that has landed is never edited, moved or taken out, because each file remembers which
+it has had. `PRAGMA user_version` is the cheap gate in front: sqlite-utils is imported only when it differs from
+`SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from importlib.resources import files as package_files
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+FileKind = Literal["cloud", "cell"]
+
+SCHEMA_VERSION = 1
+"""The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
+
+
+def _statements(name: str) -> Iterator[str]:
+    """One statement at a time: `executescript` would commit behind the migration's back."""
+    text = package_files("backend.store").joinpath(name).read_text(encoding="utf-8")
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    assert not statement.strip(), f"{name} ends in the middle of a statement"
+
+
+def migrations(kind: FileKind) -> Migrations:
+    """The set of one kind of file."""
+    from sqlite_utils import Migrations
+
+    found = Migrations(kind)
+
+    @found(name="0001_first_schema")
+    def first_schema(database: Database) -> None:
+        for name in ("schema_shared.sql", f"schema_{kind}.sql"):
+            for statement in _statements(name):
+                database.execute(statement)
+
+    return found
+
+
+def migrate(connection: sqlite3.Connection, kind: FileKind) -> None:
+    """Bring the file to `SCHEMA_VERSION`. What fails is rolled back, and raises."""
+    from sqlite_utils import Database
+
+    # Plugins of whoever runs this have no business in a cloud's files.
+    migrations(kind).apply(Database(connection, execute_plugins=False, recursive_triggers=False))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

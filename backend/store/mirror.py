@@ -1,0 +1,129 @@
+"""What was last known of every server and drive, kept in cloud.db behind the cells' commits.
+
+Written in batches: at most half a second of it is missing after a crash, and then the cell's events say of
+which objects. Nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from backend.cloud.errors import Unreachable
+from backend.store.cell import CellTransaction
+from backend.store.cloud import CloudTransaction
+from backend.store.lane import CommitDetails
+from backend.store.rows import DRIVE, SERVER
+from backend.store.transaction import Touched
+
+if TYPE_CHECKING:
+    from backend.store.fleet import Store
+
+_EVENTS_AT_ONCE = 10_000
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What one cell has committed and cloud.db does not tell yet."""
+
+    objects: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """By kind and id; None when it was removed."""
+    epoch: int = 0
+    event_number: int = 0
+
+
+def pictures_of(touched: Iterable[Touched]) -> list[tuple[str, str, Mapping[str, Any] | None]]:
+    """Kind, id and picture; a later one of the same object replaces an earlier one."""
+    latest = {(kind, id_): thing for kind, id_, thing in touched if kind != "host"}
+    return [
+        (kind, id_, None if thing is None else (SERVER if kind == "server" else DRIVE).picture(thing))
+        for (kind, id_), thing in latest.items()
+    ]
+
+
+def touched_since(transaction: CellTransaction, number: int) -> tuple[list[Touched], int]:
+    """What the events after `number` are about, as it is now, and the number of the last of them."""
+    ids: dict[str, set[str]] = {"server": set(), "drive": set()}
+    while events := transaction.events(after=number, limit=_EVENTS_AT_ONCE):
+        for event in events:
+            if event.object_kind in ids:
+                ids[event.object_kind].add(event.object_id)
+        number = events[-1].number
+    servers = transaction.servers(ids["server"])
+    drives = transaction.drives(ids["drive"])
+    touched: list[Touched] = [("server", id_, servers.get(id_)) for id_ in sorted(ids["server"])]
+    touched += [("drive", id_, drives.get(id_)) for id_ in sorted(ids["drive"])]
+    return touched, number
+
+
+class Mirror:
+    """Collects on the loop, writes in cloud.db's lane."""
+
+    def __init__(self, store: Store, wall: Callable[[], datetime]) -> None:
+        self.mirrored: dict[str, int] = {}
+        """The last event of each cell that cloud.db tells of."""
+        self.behind: set[str] = set()
+        """Cells that have just (re)opened: what they committed may never have been mirrored."""
+        self._store = store
+        self._wall = wall
+        self._pending: dict[str, _Pending] = {}
+        self._flushing = asyncio.Lock()
+
+    def take(self, cell: str, details: CommitDetails) -> None:
+        pending = self._pending.setdefault(cell, _Pending())
+        for kind, id_, thing in details.touched:
+            pending.objects[kind, id_] = thing
+        pending.epoch = details.epoch
+        pending.event_number = details.commit.event_number
+
+    async def flush(self) -> None:
+        async with self._flushing:
+            await self._catch_up()
+            await self._write()
+
+    async def _write(self) -> None:
+        # A cell whose past is not caught up with keeps its news, or the gap would be forgotten.
+        pending = {cell: news for cell, news in self._pending.items() if cell not in self.behind}
+        for cell in pending:
+            del self._pending[cell]
+        if not pending:
+            return
+        known_at = self._wall()
+
+        def write(transaction: CloudTransaction) -> None:
+            for cell, news in pending.items():
+                pictures = pictures_of((kind, id_, thing) for (kind, id_), thing in news.objects.items())
+                transaction.save_last_known(cell, pictures, known_at=known_at)
+                transaction.save_progress(cell, epoch=news.epoch, mirrored_event=news.event_number)
+
+        try:
+            await self._store.cloud_write(write)
+        except BaseException:
+            # Whatever came meanwhile is newer.
+            for cell, older in pending.items():
+                news = self._pending.setdefault(cell, older)
+                news.objects = {**older.objects, **news.objects}
+            raise
+        for cell, news in pending.items():
+            self.mirrored[cell] = max(self.mirrored[cell], news.event_number)
+
+    async def _catch_up(self) -> None:
+        for cell in sorted(self.behind):
+            mirrored = self.mirrored[cell]
+            try:
+                touched, number = await self._store.cell_read(
+                    cell,
+                    lambda transaction, since=mirrored: touched_since(transaction, since),  # type: ignore[misc]
+                )
+            except Unreachable:
+                continue
+            self.behind.discard(cell)
+            if number == mirrored:
+                continue
+            pending = self._pending.setdefault(cell, _Pending())
+            for kind, id_, thing in touched:
+                pending.objects.setdefault((kind, id_), thing)
+            pending.event_number = max(pending.event_number, number)

@@ -1,0 +1,518 @@
+"""The nouns of the model as rows, and back: column names, JSON columns, instants as text.
+
+A `Table` knows how each field of a frozen dataclass is stored. From that it makes, once, the text of the
+statements, and what an event says of a change: `{column: [before, after]}` with JSON columns as values, so that
+an older picture of an object can be rebuilt by laying the changes over each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from backend.cloud.model import (
+    Backup,
+    BackupState,
+    Drive,
+    DriveState,
+    Event,
+    Host,
+    HostKind,
+    HostState,
+    Schedule,
+    Server,
+    ServerState,
+    Size,
+    Task,
+    TaskState,
+)
+
+Row = Sequence[Any]
+T = TypeVar("T")
+
+
+def text_of(instant: datetime) -> str:
+    """Fixed width, UTC, with microseconds and `Z`: text order is time order."""
+    assert instant.tzinfo is not None, "instants are aware"
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def text_or_none(instant: datetime | None) -> str | None:
+    return None if instant is None else text_of(instant)
+
+
+def instant_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def instant_or_none(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def json_of(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+
+
+def object_of(text: str) -> dict[str, Any]:
+    if text == "{}":
+        return {}
+    value: dict[str, Any] = orjson.loads(text)
+    return value
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    return () if text == "[]" else tuple(orjson.loads(text))
+
+
+# What a field is called in the table, what is stored of it, and what an event shows of it.
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    columns: tuple[str, ...]
+    to_stored: Callable[[Any], tuple[Any, ...]]
+    to_shown: Callable[[Any], tuple[Any, ...]]
+
+
+def _alone(value: Any) -> tuple[Any, ...]:
+    return (value,)
+
+
+def _plain(name: str) -> Field:
+    return Field(name, (name,), _alone, _alone)
+
+
+def _state(name: str) -> Field:
+    return Field(name, (name,), lambda value: (value.value,), lambda value: (value.value,))
+
+
+def _flag(name: str) -> Field:
+    return Field(name, (name,), lambda value: (int(value),), lambda value: (bool(value),))
+
+
+def _instant(name: str) -> Field:
+    return Field(name, (name,), lambda value: (text_or_none(value),), lambda value: (text_or_none(value),))
+
+
+def _words(name: str) -> Field:
+    return Field(name, (name,), lambda value: (json_of(list(value)) if value else "[]",), lambda value: (list(value),))
+
+
+def _object(name: str) -> Field:
+    return Field(name, (name,), lambda value: (json_of(dict(value)) if value else "{}",), lambda value: (dict(value),))
+
+
+def _size(name: str, ending: str = "") -> Field:
+    def pair(value: Size | None) -> tuple[Any, ...]:
+        return (None, None) if value is None else (value.cpu_mhz, value.memory_bytes)
+
+    return Field(name, (f"cpu_mhz{ending}", f"memory_bytes{ending}"), pair, pair)
+
+
+def _pair(name: str, columns: tuple[str, str]) -> Field:
+    return Field(name, columns, tuple, tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a save writes: the statement, its values, and what the event says."""
+
+    update: str
+    """Takes the values, the new version, the key and the old version."""
+    values: list[Any]
+    changes: dict[str, tuple[Any, Any]]
+
+
+class Table(Generic[T]):
+    """How one frozen dataclass lies in one table. `version` is the last column; the first is the key."""
+
+    def __init__(self, name: str, noun: type[T], fields: Sequence[Field], of: Callable[[Row, str], T]) -> None:
+        self.name = name
+        self._noun = noun
+        # Several times as fast as `dataclasses.replace`, which asks each field by name.
+        self._all: Callable[[T], tuple[Any, ...]] = attrgetter(*noun.__dataclass_fields__)  # type: ignore[attr-defined]
+        self.of = of
+        """Makes the object from a row of `select` and the cell's name."""
+        self.columns = (*(column for field in fields for column in field.columns), "version")
+        self.key = self.columns[0]
+        listed = ", ".join(self.columns)
+        self.select = f"SELECT {listed} FROM {name}"  # noqa: S608
+        self.find = f"{self.select} WHERE {self.key} = ?"
+        marks = ", ".join("?" * len(self.columns))
+        self.insert = f"INSERT OR IGNORE INTO {name} ({listed}) VALUES ({marks})"  # noqa: S608
+        self.delete = f"DELETE FROM {name} WHERE {self.key} = ?"  # noqa: S608
+        self._fields = tuple(fields)
+        self._values = attrgetter(*(field.name for field in fields))
+        self._updates: dict[tuple[int, ...], str] = {}
+
+    def stored(self, thing: T) -> list[Any]:
+        values = self._values(thing)
+        row = [stored for field, value in zip(self._fields, values, strict=True) for stored in field.to_stored(value)]
+        row.append(thing.version)  # type: ignore[attr-defined]
+        return row
+
+    def with_version(self, thing: T, version: int) -> T:
+        """The same with another version, which is the last field of every noun."""
+        return self._noun(*self._all(thing)[:-1], version)  # type: ignore[call-arg]
+
+    def picture(self, thing: T) -> dict[str, Any]:
+        """What is not empty, by column, with JSON columns as values. `of_picture` makes the object again."""
+        picture: dict[str, Any] = {}
+        for field, value in zip(self._fields, self._values(thing), strict=True):
+            for column, shown in zip(field.columns, field.to_shown(value), strict=True):
+                if shown is not None and shown not in ({}, []):
+                    picture[column] = shown
+        picture["version"] = thing.version  # type: ignore[attr-defined]
+        return picture
+
+    def of_picture(self, picture: Mapping[str, Any], cell: str) -> T:
+        row: list[Any] = []
+        for field in self._fields:
+            for column in field.columns:
+                value = picture.get(column)
+                if column in ("avoid", "tags"):
+                    value = json_of(value or [])
+                elif column in ("meta", "attributes", "contents"):
+                    value = json_of(value or {})
+                row.append(value)
+        row.append(picture["version"])
+        return self.of(row, cell)
+
+    def difference(self, before: T, after: T) -> Difference | None:
+        """None when nothing but perhaps the version differs."""
+        changed = tuple(
+            index
+            for index, (old, new) in enumerate(zip(self._values(before), self._values(after), strict=True))
+            if old is not new and old != new
+        )
+        if not changed:
+            return None
+        assert changed[0] > 0, "the key of an object never changes"
+        values: list[Any] = []
+        changes: dict[str, tuple[Any, Any]] = {}
+        for index in changed:
+            field = self._fields[index]
+            values += field.to_stored(getattr(after, field.name))
+            old_shown = field.to_shown(getattr(before, field.name))
+            for column, old, new in zip(
+                field.columns, old_shown, field.to_shown(getattr(after, field.name)), strict=True
+            ):
+                if old != new:
+                    changes[column] = (old, new)
+        update = self._updates.get(changed)
+        if update is None:
+            listed = ", ".join(f"{column} = ?" for index in changed for column in self._fields[index].columns)
+            update = f"UPDATE {self.name} SET {listed}, version = ? WHERE {self.key} = ? AND version = ?"  # noqa: S608
+            self._updates[changed] = update
+        return Difference(update, values, changes)
+
+
+SERVER_STATES = {state.value: state for state in ServerState}
+DRIVE_STATES = {state.value: state for state in DriveState}
+TASK_STATES = {state.value: state for state in TaskState}
+
+
+def _server_of(row: Row, cell: str) -> Server:
+    (
+        id_, name, project_id, owner, state, state_since, created_at, cpu_mhz, memory_bytes, smp, is_backfilling,
+        cpu_floor_permille, memory_floor_permille, host, cpu_mhz_floor, memory_bytes_floor, cpu_mhz_effective,
+        memory_bytes_effective, started_at, has_run, waits, notice_until, notice_for, squeezed_by, squeezed_at,
+        displaced_for, displaced_at, displaced_count, reason, avoid, meta, tags, attributes, version,
+    ) = row  # fmt: skip
+    parse = datetime.fromisoformat
+    return Server(
+        id_,
+        name,
+        cell,
+        project_id,
+        owner,
+        Size(cpu_mhz, memory_bytes),
+        parse(created_at),
+        SERVER_STATES[state],
+        parse(state_since),
+        bool(is_backfilling),
+        (cpu_floor_permille, memory_floor_permille),
+        smp,
+        host,
+        None if cpu_mhz_floor is None else Size(cpu_mhz_floor, memory_bytes_floor),
+        None if cpu_mhz_effective is None else Size(cpu_mhz_effective, memory_bytes_effective),
+        None if started_at is None else parse(started_at),
+        bool(has_run),
+        waits,
+        None if notice_until is None else parse(notice_until),
+        notice_for,
+        squeezed_by,
+        None if squeezed_at is None else parse(squeezed_at),
+        displaced_for,
+        None if displaced_at is None else parse(displaced_at),
+        displaced_count,
+        reason,
+        words_of(avoid),
+        object_of(meta),
+        words_of(tags),
+        object_of(attributes),
+        version,
+    )
+
+
+SERVER: Table[Server] = Table(
+    "server",
+    Server,
+    [
+        _plain("id"),
+        _plain("name"),
+        _plain("project_id"),
+        _plain("owner"),
+        _state("state"),
+        _instant("state_since"),
+        _instant("created_at"),
+        _size("size"),
+        _plain("smp"),
+        _flag("is_backfilling"),
+        _pair("floor_permille", ("cpu_floor_permille", "memory_floor_permille")),
+        _plain("host"),
+        _size("floor", "_floor"),
+        _size("effective", "_effective"),
+        _instant("started_at"),
+        _flag("has_run"),
+        _plain("waits"),
+        _instant("notice_until"),
+        _plain("notice_for"),
+        _plain("squeezed_by"),
+        _instant("squeezed_at"),
+        _plain("displaced_for"),
+        _instant("displaced_at"),
+        _plain("displaced_count"),
+        _plain("reason"),
+        _words("avoid"),
+        _object("meta"),
+        _words("tags"),
+        _object("attributes"),
+    ],
+    _server_of,
+)
+
+
+def _drive_of(row: Row, cell: str) -> Drive:
+    (
+        id_, name, project_id, owner, state, state_since, created_at, size_bytes, media, host, server_id, device,
+        channel, boot_order, avoid, meta, tags, attributes, version,
+    ) = row  # fmt: skip
+    return Drive(
+        id_,
+        name,
+        cell,
+        project_id,
+        owner,
+        size_bytes,
+        host,
+        datetime.fromisoformat(created_at),
+        DRIVE_STATES[state],
+        datetime.fromisoformat(state_since),
+        media,
+        server_id,
+        device,
+        channel,
+        boot_order,
+        words_of(avoid),
+        object_of(meta),
+        words_of(tags),
+        object_of(attributes),
+        version,
+    )
+
+
+DRIVE: Table[Drive] = Table(
+    "drive",
+    Drive,
+    [
+        _plain("id"),
+        _plain("name"),
+        _plain("project_id"),
+        _plain("owner"),
+        _state("state"),
+        _instant("state_since"),
+        _instant("created_at"),
+        _plain("size_bytes"),
+        _plain("media"),
+        _plain("host"),
+        _plain("server_id"),
+        _plain("device"),
+        _plain("channel"),
+        _plain("boot_order"),
+        _words("avoid"),
+        _object("meta"),
+        _words("tags"),
+        _object("attributes"),
+    ],
+    _drive_of,
+)
+
+
+def _host_of(row: Row, cell: str) -> Host:
+    name, kind, state, state_since, cpu_mhz, memory_bytes, storage_bytes, version = row
+    return Host(
+        name,
+        cell,
+        HostKind(kind),
+        HostState(state),
+        Size(cpu_mhz, memory_bytes),
+        storage_bytes,
+        datetime.fromisoformat(state_since),
+        version,
+    )
+
+
+HOST: Table[Host] = Table(
+    "host",
+    Host,
+    [
+        _plain("name"),
+        _state("kind"),
+        _state("state"),
+        _instant("state_since"),
+        _size("capacity"),
+        _plain("storage_bytes"),
+    ],
+    _host_of,
+)
+
+
+def _schedule_of(row: Row, _cell: str) -> Schedule:
+    (
+        id_, server_id, project_id, description, cron, time_zone, retention_days, backups_max, is_active,
+        next_trigger_at, created_at, last_run_at, reason, missed_since, version,
+    ) = row  # fmt: skip
+    return Schedule(
+        id_,
+        server_id,
+        project_id,
+        description,
+        cron,
+        time_zone,
+        retention_days,
+        backups_max,
+        bool(is_active),
+        instant_or_none(next_trigger_at),
+        instant_of(created_at),
+        instant_or_none(last_run_at),
+        reason,
+        instant_or_none(missed_since),
+        version,
+    )
+
+
+SCHEDULE: Table[Schedule] = Table(
+    "schedule",
+    Schedule,
+    [
+        _plain("id"),
+        _plain("server_id"),
+        _plain("project_id"),
+        _plain("description"),
+        _plain("cron"),
+        _plain("time_zone"),
+        _plain("retention_days"),
+        _plain("backups_max"),
+        _flag("is_active"),
+        _instant("next_trigger_at"),
+        _instant("created_at"),
+        _instant("last_run_at"),
+        _plain("reason"),
+        _instant("missed_since"),
+    ],
+    _schedule_of,
+)
+
+
+def _backup_of(row: Row, _cell: str) -> Backup:
+    (
+        id_, server_id, project_id, schedule_id, description, state, created_at, size_bytes, kept_until, contents,
+        reason, version,
+    ) = row  # fmt: skip
+    return Backup(
+        id_,
+        server_id,
+        project_id,
+        schedule_id,
+        description,
+        BackupState(state),
+        instant_of(created_at),
+        size_bytes,
+        instant_or_none(kept_until),
+        object_of(contents),
+        reason,
+        version,
+    )
+
+
+BACKUP: Table[Backup] = Table(
+    "backup",
+    Backup,
+    [
+        _plain("id"),
+        _plain("server_id"),
+        _plain("project_id"),
+        _plain("schedule_id"),
+        _plain("description"),
+        _state("state"),
+        _instant("created_at"),
+        _plain("size_bytes"),
+        _instant("kept_until"),
+        _object("contents"),
+        _plain("reason"),
+    ],
+    _backup_of,
+)
+
+TASK_COLUMNS = (
+    "id, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload"  # in this order
+)
+
+
+def task_of(row: Row, file: str) -> Task:
+    id_, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload = row
+    return Task(
+        id_,
+        file,
+        kind,
+        object_kind,
+        object_id,
+        instant_of(begun_at),
+        instant_of(due_at),
+        TASK_STATES[state],
+        instant_or_none(ended_at),
+        result,
+        actor,
+        object_of(payload),
+    )
+
+
+EVENT_COLUMNS = (
+    "number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details"  # in this order
+)
+
+
+def event_of(row: Row, file: str) -> Event:
+    number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details = row
+    return Event(
+        file,
+        number,
+        instant_of(at),
+        kind,
+        object_kind,
+        object_id,
+        object_version,
+        actor,
+        request_id,
+        {column: (before, after) for column, (before, after) in object_of(changes).items()},
+        object_of(details),
+    )

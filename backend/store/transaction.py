@@ -1,0 +1,231 @@
+"""What one job may ask of one file, whichever it is: events, tasks, remembered requests.
+
+A transaction belongs to a connection and lives as long as it; jobs borrow it one at a time, in the lane's
+thread. It holds prepared text and caches of what is in the file, nothing of a job: what a job touched is
+dropped from the caches when its savepoint is rolled back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from backend.cloud.errors import NotFound
+from backend.cloud.model import Event, Task, TaskState
+from backend.store.rows import (
+    EVENT_COLUMNS,
+    TASK_COLUMNS,
+    Difference,
+    Table,
+    event_of,
+    instant_of,
+    json_of,
+    task_of,
+    text_of,
+)
+
+Changes = Mapping[str, tuple[Any, Any]]
+T = TypeVar("T")
+
+_EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
+_EVENTS_BEFORE = f"SELECT {EVENT_COLUMNS} FROM event WHERE number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+_EVENTS_OF = f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+_TASK_INSERT = f"INSERT INTO task ({TASK_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, 'open', NULL, NULL, ?, ?)"  # noqa: S608
+_TASK_FIND = f"SELECT {TASK_COLUMNS} FROM task WHERE id = ?"  # noqa: S608
+_TASKS_OPEN_OF = f"SELECT {TASK_COLUMNS} FROM task WHERE object_id = ? AND state = 'open' ORDER BY id"  # noqa: S608
+_TASKS_DUE = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND due_at <= ? ORDER BY due_at, id LIMIT ?"  # noqa: S608
+_TASKS_OPEN = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' ORDER BY due_at, id LIMIT ?"  # noqa: S608
+_TASKS_ENDED = f"SELECT {TASK_COLUMNS} FROM task WHERE state <> 'open' ORDER BY ended_at DESC, id DESC LIMIT ?"  # noqa: S608
+_TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ? WHERE id = ? AND state = 'open'"
+_TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
+
+
+class Transaction:
+    """What transactions on cloud.db and on cells share. Every instant given and taken is aware UTC."""
+
+    def __init__(self, connection: sqlite3.Connection, file: str) -> None:
+        self.file = file
+        """`cloud`, or the cell's name."""
+        self._connection = connection
+        self._run = connection.execute
+        self._event_number: int | None = None
+        self._data_version: int | None = None
+
+    # Events
+
+    def emit(
+        self,
+        kind: str,
+        object_kind: str,
+        object_id: str,
+        *,
+        at: datetime,
+        version: int = 0,
+        actor: str = "cloud",
+        changes: Changes | None = None,
+        details: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+    ) -> Event:
+        """Add the next event of this file. Numbers have no gaps: one that is rolled back is given again."""
+        number = self.last_event_number() + 1
+        changes = changes or {}
+        details = details or {}
+        self._run(
+            _EVENT_INSERT,
+            (
+                number,
+                text_of(at),
+                kind,
+                object_kind,
+                object_id,
+                version,
+                actor,
+                request_id,
+                json_of(changes) if changes else "{}",
+                json_of(details) if details else "{}",
+            ),
+        )
+        self._event_number = number
+        return Event(self.file, number, at, kind, object_kind, object_id, version, actor, request_id, changes, details)
+
+    def events(self, *, after: int, limit: int) -> list[Event]:
+        """By number, from the one after `after`."""
+        return [event_of(row, self.file) for row in self._run(_EVENTS_AFTER, (after, limit))]
+
+    def events_before(self, before: int, *, limit: int) -> list[Event]:
+        """The `limit` events before number `before`, newest first."""
+        return [event_of(row, self.file) for row in self._run(_EVENTS_BEFORE, (before, limit))]
+
+    def events_of(self, object_id: str, *, limit: int = 100) -> list[Event]:
+        """Newest first."""
+        return [event_of(row, self.file) for row in self._run(_EVENTS_OF, (object_id, limit))]
+
+    def last_event_number(self) -> int:
+        """0 when nothing has happened yet."""
+        if self._event_number is None:
+            self._event_number = int(self._run("SELECT coalesce(max(number), 0) FROM event").fetchone()[0])
+        return self._event_number
+
+    # Tasks
+
+    def schedule(
+        self,
+        kind: str,
+        object_kind: str,
+        object_id: str,
+        *,
+        begun_at: datetime,
+        due_at: datetime,
+        actor: str = "",
+        payload: Mapping[str, Any] | None = None,
+    ) -> Task:
+        """Open a task that falls due at `due_at`."""
+        payload = payload or {}
+        made = self._run(
+            _TASK_INSERT,
+            (kind, object_kind, object_id, text_of(begun_at), text_of(due_at), actor, json_of(payload)),
+        )
+        assert made.lastrowid is not None
+        return Task(
+            made.lastrowid, self.file, kind, object_kind, object_id, begun_at, due_at, actor=actor, payload=payload
+        )
+
+    def find_task(self, id: int) -> Task | None:
+        row = self._run(_TASK_FIND, (id,)).fetchone()
+        return None if row is None else task_of(row, self.file)
+
+    def open_tasks_of(self, object_id: str) -> list[Task]:
+        return [task_of(row, self.file) for row in self._run(_TASKS_OPEN_OF, (object_id,))]
+
+    def due_tasks(self, now: datetime, *, limit: int = 256) -> list[Task]:
+        """Open tasks with `due_at` <= `now`, by (due_at, id)."""
+        return [task_of(row, self.file) for row in self._run(_TASKS_DUE, (text_of(now), limit))]
+
+    def next_due(self) -> datetime | None:
+        """When the next thing of this file falls due; None when nothing waits."""
+        text = self._run(_TASK_NEXT_DUE).fetchone()[0]
+        return None if text is None else instant_of(text)
+
+    def end_task(self, task: Task, state: TaskState, *, at: datetime, result: str | None = None) -> None:
+        assert state is not TaskState.OPEN, "a task is not ended by opening it"
+        done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
+        assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+
+    def tasks(self, *, is_open: bool, limit: int) -> list[Task]:
+        """Open ones by due instant, ended ones newest first."""
+        return [task_of(row, self.file) for row in self._run(_TASKS_OPEN if is_open else _TASKS_ENDED, (limit,))]
+
+    def count_tasks(self) -> tuple[int, int]:
+        """How many are open, and how many have ended."""
+        is_open = self._run("SELECT count(*) FROM task WHERE state = 'open'").fetchone()[0]
+        return is_open, self._run("SELECT count(*) FROM task").fetchone()[0] - is_open
+
+    # Requests that were answered
+
+    def remembered(self, key: str) -> tuple[str, Any] | None:
+        """The digest of the request that used this key, and its answer."""
+        row = self._run("SELECT digest, answer FROM request WHERE key = ?", (key,)).fetchone()
+        return None if row is None else (row[0], orjson.loads(row[1]))
+
+    def remember(self, key: str, digest: str, answer: Any, *, at: datetime) -> None:
+        """Keep the answer in the transaction that made it true: a repeat then answers the same."""
+        self._run(
+            "INSERT INTO request (key, digest, answer, at) VALUES (?, ?, ?, ?)",
+            (key, digest, json_of(answer), text_of(at)),
+        )
+
+    # What the tables have in common
+
+    def _find(self, table: Table[T], key: str) -> T | None:
+        row = self._run(table.find, (key,)).fetchone()
+        return None if row is None else table.of(row, self.file)
+
+    def _get(self, table: Table[T], key: str) -> T:
+        row = self._run(table.find, (key,)).fetchone()
+        if row is None:
+            raise NotFound(table.name, key)
+        return table.of(row, self.file)
+
+    def _list(self, table: Table[T], tail: str, values: tuple[Any, ...] = ()) -> list[T]:
+        return [table.of(row, self.file) for row in self._run(f"{table.select} {tail}", values)]
+
+    def _write(self, difference: Difference, key: str, version: int) -> None:
+        done = self._run(difference.update, (*difference.values, version + 1, key, version))
+        assert done.rowcount == 1, f"{key} was saved over something newer than version {version}"
+
+    # What the lane tells it
+
+    def start_batch(self) -> None:
+        """Inside the transaction: forget what was cached if another connection has written to the file."""
+        version = self._run("PRAGMA data_version").fetchone()[0]
+        if version != self._data_version:
+            self._data_version = version
+            self.forget()
+
+    def forget(self) -> None:
+        """Drop every cache."""
+        self._event_number = None
+
+    def keep_job(self) -> None:
+        """The job's savepoint was released."""
+
+    def drop_job(self) -> None:
+        """The job's savepoint was rolled back."""
+        self._event_number = None
+
+    def keep_batch(self) -> list[Touched]:
+        """The batch was committed. Gives what it wrote of servers and drives, in order."""
+        return []
+
+    def drop_batch(self) -> None:
+        """The batch was rolled back, or what became of it is not known."""
+        self._event_number = None
+
+
+Touched = tuple[str, str, Any]
+"""Kind, id, and the object after the write; None when it was removed."""

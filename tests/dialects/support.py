@@ -1,0 +1,144 @@
+"""A small running cloud behind its real ASGI app, with one client for each dialect and account."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import TypeAdapter
+
+from backend.app import App, running
+from backend.clock import Clock
+from backend.dialects import ops, wire
+from backend.dialects.ops.table import PREFIX
+from tests.backend.support import OPERATOR, TENANT, make_folder
+from tests.builders import NOON
+
+T = TypeVar("T")
+
+PASSWORDS = {OPERATOR: "operator-password", TENANT: "tenant-password"}
+TOKENS = {"operator-token": OPERATOR, "tenant-token": TENANT}
+BASE = "http://stratodeck"
+
+
+class Keys:
+    """Credentials as tests know them."""
+
+    def password_of(self, account_name: str) -> str | None:
+        return PASSWORDS.get(account_name)
+
+    def account_by_token(self, token: str) -> str | None:
+        return next((name for known, name in TOKENS.items() if wire.same_secret(token, known)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """The app and its clients. Every answer of `/ops/v1` is checked against the shape that its document promises."""
+
+    app: App
+    bare: httpx.AsyncClient
+    """Without credentials."""
+    ops: httpx.AsyncClient
+    tenant_ops: httpx.AsyncClient
+    sigma: httpx.AsyncClient
+    tenant_sigma: httpx.AsyncClient
+
+    async def advance(self, seconds: float) -> None:
+        answer = await self.ops.post("/clock/advance", json={"seconds": seconds})
+        assert answer.status_code == 200, answer.text
+
+    async def events(self) -> list[dict[str, Any]]:
+        answer = await self.ops.get("/events", params={"limit": 1000})
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["events"]
+        return found
+
+    async def server(self, name: str = "web-01", cpu: int = 2000, gib: int = 4, **more: Any) -> dict[str, Any]:
+        """Made through `/ops/v1`, stopped."""
+        body = {"name": name, "cpu_mhz": cpu, "memory_bytes": gib * 2**30, **more}
+        return good(await self.ops.post("/servers", json=body), 201)
+
+    async def running(self, name: str = "web-01", cpu: int = 2000, gib: int = 4, **more: Any) -> dict[str, Any]:
+        server = await self.server(name, cpu, gib, **more)
+        good(await self.ops.post(f"/servers/{server['id']}/actions", json={"action": "start"}), 202)
+        await self.advance(60)
+        return good(await self.ops.get(f"/servers/{server['id']}"))
+
+    async def drive(self, name: str = "disk-01", gib: int = 10, **more: Any) -> dict[str, Any]:
+        drive = good(await self.ops.post("/drives", json={"name": name, "size_bytes": gib * 2**30, **more}), 201)
+        await self.advance(5)
+        return drive
+
+    async def break_cell(self, name: str, state: str = "down") -> None:
+        """And wait until the event log has it, which is written behind the answer."""
+        cursor = good(await self.ops.get("/events", params={"limit": 1}))["cursor"]
+        good(await self.ops.put(f"/cells/{name}/reachability", json={"state": state}))
+        news = good(await self.ops.get("/changes", params={"after": cursor, "wait_seconds": 25}))
+        assert [event["kind"] for event in news["events"]] == [f"cell.{state}"]
+
+
+def good(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
+    """The object in an answer that must have this status."""
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def refused(answer: httpx.Response, status: int) -> Any:
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+    return answer.json()
+
+
+def wired(folder: Path, story: Callable[[Wired], Awaitable[T]], **shape: Any) -> T:
+    """Run a story against a new small cloud whose clock stands still until it is advanced."""
+    make_folder(folder, **shape)
+
+    async def tell() -> T:
+        async with running(folder, credentials=Keys(), clock=Clock.manual(NOON)) as app:
+            transport = httpx.ASGITransport(app=app)
+
+            def client(path: str, **more: Any) -> httpx.AsyncClient:
+                return httpx.AsyncClient(transport=transport, base_url=BASE + path, **more)
+
+            def ops_client(token: str) -> httpx.AsyncClient:
+                headers = {"Authorization": f"Bearer {token}"}
+                return client("/ops/v1", headers=headers, event_hooks={"response": [check_shape]})
+
+            return await story(
+                Wired(
+                    app=app,
+                    bare=client(""),
+                    ops=ops_client("operator-token"),
+                    tenant_ops=ops_client("tenant-token"),
+                    sigma=client("/api/2.0", auth=(OPERATOR, PASSWORDS[OPERATOR])),
+                    tenant_sigma=client("/api/2.0", auth=(TENANT, PASSWORDS[TENANT])),
+                )
+            )
+
+    return asyncio.run(tell())
+
+
+_SHAPES = [
+    (endpoint.method, re.compile(re.sub(r"{\w+}", "[^/]+", PREFIX + endpoint.path)), endpoint) for endpoint in ops.TABLE
+]
+
+
+async def check_shape(answer: httpx.Response) -> None:
+    """What the document says of an answer is all that is in it, and of the right types."""
+    await answer.aread()
+    if answer.status_code >= 400 and answer.request.method != "HEAD":
+        error = answer.json()["error"]
+        assert set(answer.json()) == {"error"}
+        assert isinstance(error["code"], str)
+        assert isinstance(error["message"], str)
+        return
+    for method, path, endpoint in _SHAPES:
+        if method == answer.request.method and path.fullmatch(answer.request.url.path):
+            adapter: TypeAdapter[Any] = TypeAdapter(endpoint.answers[answer.status_code])
+            assert adapter.validate_json(answer.content, strict=True) == json.loads(answer.content)
