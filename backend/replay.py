@@ -32,7 +32,7 @@ from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import NoCapacity, OutcomeUnknown, Unreachable
 from backend.cloud.model import GIB, NOTHING, VCPU_MHZ, Account, Host, HostKind, HostState, Server, ServerState, Size
 from backend.operations import Settings, servers, tasks
-from backend.store import CellTransaction, CloudTransaction, FolderError, FolderWriter, Store, create_folder
+from backend.store import CellTransaction, CloudTransaction, EntryState, FolderError, FolderWriter, Store, create_folder
 from backend.trace import BIN_SECONDS, Arrival, Peak
 
 CELL = "cell-1"
@@ -453,7 +453,7 @@ def _look_back(tx: CellTransaction, before: int, seen: _Seen) -> None:
             seen.stopped += 1
 
 
-def _mark(tx: CloudTransaction, ids: Iterable[str], state: str) -> None:
+def _mark(tx: CloudTransaction, ids: Iterable[str], state: EntryState) -> None:
     for server_id in ids:
         servers.set_server_entry_state(tx, server_id, state)
 

@@ -174,7 +174,6 @@ def _run(tx: CloudTransaction, planned: Schedule, stored: Schedule, source: Sour
         return None
     ran = replace(planned, last_run_at=now, missed_since=None)
     tx.save_schedule(stored, ran, kind="schedule.ran", at=now, details={"backup": backup.id})
-    _drop(tx, rules.beyond(tx.backups(schedule_id=planned.id), planned.backups_max), now=now)
     return backup
 
 
@@ -200,6 +199,10 @@ def _end_backup(tx: CloudTransaction, task: Task) -> None:
         return
     tx.save_backup(backup, replace(backup, state=BackupState.READY), kind="backup.ready", at=task.due_at)
     tx.end_task(task, TaskState.DONE, at=task.due_at)
+    schedule = tx.find_schedule(backup.schedule_id) if backup.schedule_id else None
+    if schedule is not None:
+        # Only now: an old copy goes when the new one is safe, never before.
+        _drop(tx, rules.beyond(tx.backups(schedule_id=schedule.id), schedule.backups_max), now=task.due_at)
 
 
 def switch_off_schedules(tx: CloudTransaction, server_id: str, *, reason: str, now: datetime) -> None:

@@ -166,11 +166,9 @@ class Store:
     async def each_cell(
         self, fn: Callable[[CellTransaction], T], *, cells: Iterable[str] | None = None
     ) -> dict[str, T | Unreachable]:
-        """Run `fn` on a snapshot of each cell at once.
+        """Run `fn` on a snapshot of each cell at once, for answers in the order of `cells`.
 
-        A cell that does not answer gives its Unreachable. In the order of `cells`.
-
-        What `fn` raises in any cell is raised, once all have answered.
+        A cell that does not answer gives its Unreachable. What `fn` raises in any cell is raised, once all have answered.
         """
         found: dict[str, T | Unreachable] = {}
         jobs: dict[str, Job] = {}

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backend.cloud.model import GIB, Account, Event, Host, HostKind, HostState, Server, Size
 from backend.clock import Clock
+from backend.cloud.model import GIB, Account, Event, Host, HostKind, HostState, Server, Size
 from backend.engine import Engine
 from backend.operations import Cloud, feed, servers
 from backend.operations.cells import Pictures
@@ -37,7 +37,14 @@ class Harness:
     pictures: Pictures
 
     async def server(
-        self, name: str, *, vcpus: int = 2, gib: int = 4, is_backfilling: bool = False, cell: str | None = None, **more: Any
+        self,
+        name: str,
+        *,
+        vcpus: int = 2,
+        gib: int = 4,
+        is_backfilling: bool = False,
+        cell: str | None = None,
+        **more: Any,
     ) -> Server:
         size = Size(vcpus * 2000, gib * GIB)
         spec = ServerSpec(name, size, is_backfilling=is_backfilling, cell=cell, **more)
@@ -87,14 +94,10 @@ def make_folder(
             cell_tx = writer.cell(cell)
             for number in range(1, hosts + 1):
                 name = f"c{place}-h{number}"
-                cell_tx.add_host(
-                    Host(name, cell, HostKind.COMPUTE, HostState.UP, capacity, state_since=now), at=now
-                )
+                cell_tx.add_host(Host(name, cell, HostKind.COMPUTE, HostState.UP, capacity, state_since=now), at=now)
             for number in (1, 2):
                 name = f"s{place}-{number}"
-                storage = Host(
-                    name, cell, HostKind.STORAGE, HostState.UP, storage_bytes=storage_bytes, state_since=now
-                )
+                storage = Host(name, cell, HostKind.STORAGE, HostState.UP, storage_bytes=storage_bytes, state_since=now)
                 cell_tx.add_host(storage, at=now)
 
     create_folder(

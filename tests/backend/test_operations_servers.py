@@ -216,9 +216,7 @@ def test_every_bad_request_is_refused_and_leaves_no_event(tmp_path: Path) -> Non
             (Invalid, servers.delete_server(on.cloud, on.operator, theirs.id, recurse="everything")),
             (
                 Forbidden,
-                servers.create_server(
-                    on.cloud, on.tenant, ServerSpec("spare", Size(2000, GIB), is_backfilling=True)
-                ),
+                servers.create_server(on.cloud, on.tenant, ServerSpec("spare", Size(2000, GIB), is_backfilling=True)),
             ),
         ):
             with pytest.raises(error):

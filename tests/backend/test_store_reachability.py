@@ -155,7 +155,7 @@ def test_a_cell_that_another_process_keeps_locked_is_down_until_it_lets_go(folde
         await store.cell_write("cell-1", lambda tx: note(tx, "kept"))
         return await store.cell_read("cell-1", noted)
 
-    assert with_store(folder, story, deadline_seconds=0.05) == ["kept"]
+    assert with_store(folder, story) == ["kept"]
 
 
 # Hanging
@@ -184,7 +184,7 @@ def test_a_cell_that_hangs_does_not_hold_up_the_others(folder: Path) -> None:
 
 def test_a_busy_lane_is_not_taken_for_a_hung_cell_because_the_probe_answers(folder: Path) -> None:
     """Under load a job may take longer than the deadline. That is no reason to make its servers unknown."""
-    deadline = 0.02
+    deadline = 0.2
 
     async def story(store: Store) -> tuple[str, ReachabilityState]:
         release = threading.Event()
@@ -195,8 +195,8 @@ def test_a_busy_lane_is_not_taken_for_a_hung_cell_because_the_probe_answers(fold
 
         reading = asyncio.create_task(store.cell_read("cell-1", slow))
         link = store._links["cell-1"]
-        while link.reader.silent_seconds() < 10 * deadline:
-            await asyncio.wait({reading}, timeout=deadline)
+        while link.reader.silent_seconds() < 2 * deadline:
+            await asyncio.wait({reading}, timeout=deadline / 4)
         assert link._probe_job is not None, "it was suspected, and the probe was asked"
         state = (await store.ask("cell-1")).state
         release.set()
@@ -217,7 +217,7 @@ def test_a_write_that_is_cut_off_is_neither_done_nor_refused(folder: Path) -> No
             await store.cell_write("cell-1", job)
         gate.set()
 
-    with_store(folder, story, deadline_seconds=0.05)
+    with_store(folder, story)
 
 
 def test_a_hung_cell_that_is_let_go_answers_again(folder: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_hung_cell_that_is_let_go_answers_again(folder: Path) -> None:
         await store.cell_write("cell-1", lambda tx: note(tx, "n"))
         return changes, during, store.reachability("cell-1"), await store.cell_read("cell-1", noted)
 
-    changes, during, after, kept = with_store(folder, story, deadline_seconds=0.05)
+    changes, during, after, kept = with_store(folder, story)
 
     assert changes == [("cell-1", HUNG), ("cell-1", UP)]
     assert (during.state, during.reason, during.is_injected) == (HUNG, "injected: hung", True)
@@ -289,7 +289,7 @@ def test_an_injected_down_refuses_at_once_and_lets_what_has_begun_end(folder: Pa
 
 @pytest.mark.parametrize("fault", [DOWN, HUNG])
 def test_an_injected_fault_survives_a_restart(folder: Path, fault: ReachabilityState) -> None:
-    with_store(folder, lambda store: store.inject("cell-1", fault), deadline_seconds=0.05)
+    with_store(folder, lambda store: store.inject("cell-1", fault))
 
     async def story(store: Store) -> Reachability:
         found = store.reachability("cell-1")
@@ -297,7 +297,7 @@ def test_an_injected_fault_survives_a_restart(folder: Path, fault: ReachabilityS
         assert store.reachability("cell-1").state is UP
         return found
 
-    found = with_store(folder, story, deadline_seconds=0.05)
+    found = with_store(folder, story)
     assert (found.state, found.is_injected) == (fault, True)
     assert with_store(folder, lambda store: store.ask("cell-1")).state is UP
 

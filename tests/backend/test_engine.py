@@ -1,0 +1,173 @@
+"""What falls due is run in order, each at its own instant; what cannot be reached waits, and resumes."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+from backend.cloud.model import BackupState, ServerState
+from backend.operations import backups, cells, drives, feed, groups, servers
+from backend.operations.drives import DriveSpec
+from tests.backend.support import Harness, in_a_cloud, make_folder, opened
+from tests.builders import NOON
+
+GIB = 2**30
+
+
+async def with_a_drive(on: Harness, server_id: str, *, gib: int = 10, cell: str = "cell-1") -> str:
+    drive = await drives.create_drive(on.cloud, on.operator, DriveSpec("disk", gib * GIB, cell=cell))
+    await on.engine.advance(5)
+    await drives.attach_drive(on.cloud, on.operator, drive.id, server_id)
+    return drive.id
+
+
+def test_moving_the_clock_far_gives_the_same_events_as_moving_it_second_by_second(tmp_path: Path) -> None:
+    async def story(on: Harness, steps: list[float]) -> list[tuple[object, str]]:
+        spare = await on.server("render-01", vcpus=8, is_backfilling=True)
+        await servers.start_server(on.cloud, on.operator, spare.id)
+        for _ in range(10):
+            await on.engine.advance(1)
+        normal = await on.server("web-01", vcpus=8)
+        await servers.start_server(on.cloud, on.operator, normal.id)
+        for step in steps:
+            await on.engine.advance(step)
+        return [(event.at, event.kind) for event in await on.events()]
+
+    shape = {"cells": ("cell-1",), "hosts": 1}
+    far = in_a_cloud(tmp_path / "far", lambda on: story(on, [60]), **shape)
+    near = in_a_cloud(tmp_path / "near", lambda on: story(on, [1] * 60), **shape)
+    assert far == near
+    assert (NOON + timedelta(seconds=48), "server.running") in far
+
+
+def test_tasks_of_a_silent_cell_wait_and_resume_when_it_is_back(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await on.server("web-01", cell="cell-1")
+        await servers.start_server(on.cloud, on.operator, server.id)
+        await cells.inject(on.cloud, on.operator, "cell-1", "down")
+
+        await on.engine.advance(3600)
+        silent = await servers.get_server(on.cloud, on.operator, server.id)
+        await cells.inject(on.cloud, on.operator, "cell-1", "up")
+        await on.engine.advance(1)
+        back = await on.look(server.id)
+
+        assert not hasattr(silent, "state")
+        assert back.state is ServerState.RUNNING
+        assert back.state_since is not None
+        assert back.state_since >= NOON + timedelta(seconds=3600), "it ended when its cell was back, not before"
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_the_other_cell_goes_on_while_one_is_silent(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        await cells.inject(on.cloud, on.operator, "cell-1", "hung")
+
+        server = await on.running("web-01")
+        listed = await servers.list_servers(on.cloud, on.operator)
+
+        assert server.cell == "cell-2"
+        assert listed.total == 1
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_schedule_takes_backups_by_cron_and_keeps_no_more_than_it_may(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await on.server("db-01", cell="cell-1")
+        await with_a_drive(on, server.id)
+        await backups.create_schedule(
+            on.cloud, on.operator, server.id, description="hourly", cron="0 * * * *", backups_max=2
+        )
+
+        await on.engine.advance(5.5 * 3600)
+        kept = [view.backup for view in await backups.list_backups(on.cloud, on.operator)]
+
+        assert [(backup.created_at - NOON) // timedelta(hours=1) for backup in kept] == [5, 4]
+        assert {backup.state for backup in kept} <= {BackupState.READY, BackupState.BACKING_UP}
+        (view,) = await backups.list_schedules(on.cloud, on.operator)
+        assert view.history == ("ok",) * 5
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_missed_runs_are_recorded_and_caught_up_once_when_the_source_is_back(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await on.server("db-01", cell="cell-1")
+        await with_a_drive(on, server.id)
+        await backups.create_schedule(on.cloud, on.operator, server.id, description="hourly", cron="0 * * * *")
+        await cells.inject(on.cloud, on.operator, "cell-1", "down")
+
+        await on.engine.advance(3 * 3600)
+        (missed,) = await backups.list_schedules(on.cloud, on.operator)
+        none_yet = await backups.list_backups(on.cloud, on.operator)
+        await cells.inject(on.cloud, on.operator, "cell-1", "up")
+        await on.engine.advance(60)
+        (caught_up,) = await backups.list_schedules(on.cloud, on.operator)
+
+        assert missed.history == ("missed",) * 3
+        assert missed.schedule.is_active, "a missed run is not a failed one"
+        assert none_yet == []
+        assert caught_up.history == (*missed.history, "ok")
+        assert caught_up.schedule.missed_since is None
+        assert len(await backups.list_backups(on.cloud, on.operator)) == 1
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_members_of_a_silent_cell_make_what_a_group_tolerates_a_lower_bound(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        for number, cell in enumerate(("cell-1", "cell-2", "cell-2")):
+            await on.running(f"web-{number}", cell=cell, tags=("group:web",))
+        await on.cloud.store.flush_last_known()
+        (before,) = await groups.list_groups(on.cloud, on.operator, on.pictures)
+        await cells.inject(on.cloud, on.operator, "cell-1", "down")
+        (after,) = await groups.list_groups(on.cloud, on.operator, on.pictures)
+
+        assert (before.redundancy.tolerates, before.redundancy.is_bound) == (2, False)
+        assert (after.redundancy.tolerates, after.redundancy.is_bound) == (1, True)
+        assert [member.state for member in after.members] == ["unknown", "running", "running"]
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_the_feed_tells_each_change_once_and_a_returning_cell_its_own_later(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await on.server("web-01", cell="cell-1")
+        other = await on.server("web-02", cell="cell-2")
+        cursor = await feed.cursor_now(on.cloud)
+        await servers.start_server(on.cloud, on.operator, server.id)
+        await servers.start_server(on.cloud, on.operator, other.id)
+        await cells.inject(on.cloud, on.operator, "cell-1", "down")
+
+        first = await feed.changes(on.cloud, on.operator, cursor)
+        await cells.inject(on.cloud, on.operator, "cell-1", "up")
+        second = await feed.changes(on.cloud, on.operator, first.cursor)
+        third = await feed.changes(on.cloud, on.operator, second.cursor)
+
+        assert [each.id for each in first.servers] == [other.id]
+        assert [each.id for each in second.servers] == [server.id]
+        assert not third.servers
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_what_was_under_way_goes_on_after_a_restart(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make_folder(folder)
+
+    async def begin() -> str:
+        async with opened(folder) as on:
+            server = await on.server("web-01")
+            await servers.start_server(on.cloud, on.operator, server.id)
+            await on.engine.advance(3)
+            return server.id
+
+    async def go_on(server_id: str) -> None:
+        async with opened(folder, at=NOON + timedelta(seconds=3)) as on:
+            await on.engine.advance(5)
+            assert (await on.look(server_id)).state is ServerState.RUNNING
+
+    asyncio.run(go_on(asyncio.run(begin())))
