@@ -22,6 +22,7 @@ from tests.builders import NOON
 OPERATOR = "operator@example.org"
 TENANT = "tenant@example.org"
 CLOUD_ID = "5d6e1d2e-6a5c-4f0f-9a6b-0d3c2f1b7a11"
+SMALL_HOST = Size(16_000, 64 * GIB)
 T = TypeVar("T")
 
 
@@ -73,7 +74,7 @@ def make_folder(
     *,
     cells: Sequence[str] = ("cell-1", "cell-2"),
     hosts: int = 2,
-    capacity: Size = Size(16_000, 64 * GIB),
+    capacity: Size = SMALL_HOST,
     storage_bytes: int = 1000 * GIB,
     settings: Mapping[str, Any] | None = None,
     now: datetime = NOON,
