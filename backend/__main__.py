@@ -433,15 +433,17 @@ class Folder:
     @asynccontextmanager
     async def open(self, options: Options) -> AsyncIterator[Opened]:
         """The accounts are known only to the cloud, so their secrets are completed once it is open."""
+        from backend import listening
         from backend.app import running
         from backend.clock import ClockError
         from backend.store import FolderError
 
         credentials = folder.read_credentials(options.path)
         try:
-            async with running(options.path, credentials=credentials) as app:
-                names = sorted(await app.cloud.accounts())
-                credentials.by_account.update(folder.ensure_credentials(options.path, names).by_account)
+            names = listening.names_of(options.host) if options.port is not None else ()
+            async with running(options.path, credentials=credentials, hosts=names) as app:
+                accounts = sorted(await app.cloud.accounts())
+                credentials.by_account.update(folder.ensure_credentials(options.path, accounts).by_account)
                 if options.clock is not None:
                     app.cloud.clock.change(mode=options.clock, rate=options.clock_rate)
                     await app.engine.save_clock()

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 
 import uvicorn
@@ -57,6 +57,20 @@ def url_of(bound: socket.socket) -> str:
     if address.is_unspecified:
         host = "127.0.0.1" if address.version == 4 else "::1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def names_of(host: str) -> frozenset[str]:
+    """What clients may call us when we listen on `host`, as in a Host header; a wildcard address has many names."""
+    names = {host}
+    if host in ("", "::", "0.0.0.0"):  # noqa: S104 - what the user asked for
+        names.add(socket.gethostname())
+        with suppress(OSError):
+            names.update(str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None))
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            # Connecting a datagram socket sends nothing: it only tells which of our addresses the way out begins at.
+            asked.connect(("192.0.2.1", 9))
+            names.add(asked.getsockname()[0])
+    return frozenset(f"[{name}]" if ":" in name else name for name in names if name)
 
 
 async def serve(

@@ -37,7 +37,7 @@ from backend.store import CellTransaction, CloudTransaction, FolderWriter, creat
 
 KINDS = ("demo", "empty")
 CELLS = ("cell-1", "cell-2", "cell-3", "cell-4")
-COMPUTE_HOSTS = 25
+COMPUTE_HOSTS = 24
 STORAGE_HOSTS = 4
 STORAGE_BYTES = 20 * 1024 * GIB
 HOST = Size(48_000, 128 * GIB)
@@ -390,7 +390,7 @@ def _schedule(writer: FolderWriter, demo: _Demo, *, now: datetime) -> None:
         server = tx.server(demo.ids[name])
         per_hour = "* * * *" in cron
         began = now - (timedelta(hours=11) if per_hour else HISTORY)
-        word = {"15": "hourly", "5": "hourly", "*/10": "every 10 minutes"}.get(cron.split()[0], "nightly")
+        word = {"15": "hourly", "5": "hourly", "*/10": "often"}.get(cron.split()[0], "nightly")
         schedule = backups.new_schedule(
             cloud,
             server.id,

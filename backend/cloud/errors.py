@@ -86,7 +86,10 @@ class OverQuota(CloudError):
     left: int
 
     def __str__(self) -> str:
-        return f"Over quota: {self.resource} needs {self.wanted}, {self.left} left."
+        return f"Over quota: {self.resource} needs {self._said(self.wanted)}, {self._said(self.left)} left."
+
+    def _said(self, amount: int) -> str:
+        return f"{amount / 2**30:.1f} GiB" if self.resource in ("mem", "storage") else f"{amount}"
 
 
 @dataclass

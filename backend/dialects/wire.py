@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import math
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
@@ -111,7 +112,7 @@ class Guard:
         self.hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         hosts: list[str] = []
@@ -134,6 +135,9 @@ class Guard:
         return bool(_LOOPBACK.fullmatch(name)) or name.lower() in self.hosts
 
     async def _refuse(self, error: WireError, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
         refuse = refuse_plainly
         for route in self.app.routes:
             if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
@@ -366,15 +370,21 @@ class Fragments:
 
 def instant_text(at: datetime) -> str:
     """`2026-11-20T14:03:27Z`, with milliseconds when there are any. `at` is aware UTC."""
-    text = at.isoformat(timespec="milliseconds" if at.microsecond >= 1000 else "seconds")
-    return text[:-6] + "Z"
+    if not at.microsecond:
+        return at.isoformat()[:-6] + "Z"
+    return at.isoformat(timespec="milliseconds" if at.microsecond >= 1000 else "seconds")[:-6] + "Z"
 
 
 def instant_text_or_none(at: datetime | None) -> str | None:
     return None if at is None else instant_text(at)
 
 
-# ------------------------------------------------------------------------------------------------------ query values
+# ------------------------------------------------------------------------------------------------------ small values
+
+
+def permille(share: float) -> int:
+    """A share in thousandths, rounded up: nobody gets less than was asked for."""
+    return math.ceil(round(share * 1000, 6))
 
 
 def comma_list(text: str | None) -> tuple[str, ...]:

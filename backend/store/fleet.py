@@ -168,7 +168,8 @@ class Store:
     ) -> dict[str, T | Unreachable]:
         """Run `fn` on a snapshot of each cell at once, for answers in the order of `cells`.
 
-        A cell that does not answer gives its Unreachable. What `fn` raises in any cell is raised, once all have answered.
+        A cell that does not answer gives its Unreachable. What `fn` raises in any cell is raised once all
+        have answered.
         """
         found: dict[str, T | Unreachable] = {}
         jobs: dict[str, Job] = {}

@@ -6,7 +6,6 @@ object with one. A field that is absent from a PUT keeps its value: `model_field
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -178,11 +177,6 @@ def drives_sent(content: Any) -> list[DriveSent]:
 
 def rounded_size(size_bytes: int) -> int:
     return -(-size_bytes // SIZE_STEP_BYTES) * SIZE_STEP_BYTES
-
-
-def permille(threshold: float) -> int:
-    """Rounded up: a server never gets less than was asked for."""
-    return math.ceil(round(threshold * 1000, 6))
 
 
 def channels(mounts: list[Mount]) -> list[tuple[Mount, str]]:

@@ -166,7 +166,7 @@ def _spec(call: Call, wish: Wish) -> operations.ServerSpec:
         size=Size(sent.cpu, sent.mem),
         smp=sent.smp,
         is_backfilling=sent.is_grey or call.only_backfilling,
-        floor_permille=(bodies.permille(sent.cpu_perf_threshold), bodies.permille(sent.mem_perf_threshold)),
+        floor_permille=(wire.permille(sent.cpu_perf_threshold), wire.permille(sent.mem_perf_threshold)),
         meta=sent.meta,
         tags=wish.tags,
         attributes={**{name: getattr(sent, name) for name in bodies.PLAIN_ATTRIBUTES}, "nics": wish.nics},
@@ -179,16 +179,15 @@ async def edit(call: Call) -> Response:
     directory = await call.directory()
     sent = wire.validated(ServerSent, await call.content())
     given = sent.model_fields_set
-    nics = _nics(sent.nics, server) if "nics" in given else server.attributes.get("nics", [])
-    mounts = bodies.channels(sent.drives)
     tags = directory.words(sent.tags, server.project_id, server.tags)
     is_stopped = server.state is ServerState.STOPPED
-    if is_stopped and "drives" in given:
-        for mount, _ in mounts:
-            await _require_free(call, mount.drive, server_id=server.id)
+    nics = _nics(sent.nics, server) if is_stopped and "nics" in given else server.attributes.get("nics", [])
+    mounts = bodies.channels(sent.drives) if is_stopped and "drives" in given else None
+    for mount, _ in mounts or ():
+        await _require_free(call, mount.drive, server_id=server.id)
     floors = (
-        bodies.permille(sent.cpu_perf_threshold) if "cpu_perf_threshold" in given else server.floor_permille[0],
-        bodies.permille(sent.mem_perf_threshold) if "mem_perf_threshold" in given else server.floor_permille[1],
+        wire.permille(sent.cpu_perf_threshold) if "cpu_perf_threshold" in given else server.floor_permille[0],
+        wire.permille(sent.mem_perf_threshold) if "mem_perf_threshold" in given else server.floor_permille[1],
     )
     plain = {name: getattr(sent, name) for name in bodies.PLAIN_ATTRIBUTES if name in given}
     changes = operations.ServerChanges(
@@ -204,7 +203,7 @@ async def edit(call: Call) -> Response:
     edited = await operations.edit_server(
         call.cloud, call.account, server.id, changes, only_backfilling=call.only_backfilling
     )
-    if is_stopped and "drives" in given:
+    if mounts is not None:
         await _remount(call, server.id, mounts)
     return wire.JsonAnswer(_detail(edited, await _drives_of(call, [edited]), directory))
 

@@ -4,9 +4,10 @@ Staff sees and does everything; other accounts see the objects of their projects
 snake_case; a bearer token always; every refusal is `{"error": {"code", "message", ...}}`. Any write may carry an
 `Idempotency-Key`. The OpenAPI document is made from `TABLE`, which is also what is routed.
 
-    schema      the shapes, in and out          reads, writes   the handlers
-    render      from the cloud's values to rows plans           decisions and previews
-    table       an endpoint and its refusals    document        OpenAPI 3.1
+    bodies      what it takes                     reads, writes   the handlers
+    schema      what it answers                   plans           decisions and previews
+    render      from the cloud's values to that   document        OpenAPI 3.1
+    table       an endpoint, and its refusals
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from functools import cache
 from starlette.routing import Route
 
 from backend.dialects import wire
-from backend.dialects.ops import reads, schema, writes
+from backend.dialects.ops import bodies, reads, schema, writes
+from backend.dialects.ops.bodies import NoBody, NoQuery
 from backend.dialects.ops.document import document
-from backend.dialects.ops.schema import NoBody, NoQuery
-from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, get, refuse, routes_of, write
+from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, Turns, get, refuse, routes_of, write
 from backend.operations import Cloud
 from backend.operations.cells import Pictures
 
@@ -34,16 +35,16 @@ TABLE = (
         reads.changes,
         "What has changed after a cursor, or will soon",
         schema.Changes,
-        query=schema.ChangesQuery,
+        query=bodies.ChangesQuery,
     ),
-    get("/servers", reads.list_servers, "A page of servers", schema.ServerPage, query=schema.ServersQuery),
+    get("/servers", reads.list_servers, "A page of servers", schema.ServerPage, query=bodies.ServersQuery),
     write(
         "POST",
         "/servers",
         writes.create_server,
         "Make a stopped server",
         {201: schema.ServerRow},
-        body=schema.ServerToMake,
+        body=bodies.ServerToMake,
     ),
     get("/servers/{id}", reads.get_server, "One server with its drives", schema.ServerDetail, query=NoQuery),
     write(
@@ -52,10 +53,10 @@ TABLE = (
         writes.act_on_server,
         "Act on a server, or see what an action would do",
         {200: schema.PlanAnswer, 202: schema.ServerOutcome},
-        body=schema.ServerAction,
+        body=bodies.ServerAction,
     ),
-    get("/drives", reads.list_drives, "A page of drives", schema.DrivePage, query=schema.DrivesQuery),
-    write("POST", "/drives", writes.create_drive, "Make a drive", {201: schema.DriveRow}, body=schema.DriveToMake),
+    get("/drives", reads.list_drives, "A page of drives", schema.DrivePage, query=bodies.DrivesQuery),
+    write("POST", "/drives", writes.create_drive, "Make a drive", {201: schema.DriveRow}, body=bodies.DriveToMake),
     get("/drives/{id}", reads.get_drive, "One drive", schema.DriveRow, query=NoQuery),
     write(
         "POST",
@@ -63,7 +64,7 @@ TABLE = (
         writes.act_on_drive,
         "Act on a drive",
         {202: schema.DriveOutcome},
-        body=schema.DriveAction,
+        body=bodies.DriveAction,
     ),
     get("/cells", reads.list_cells, "Every cell, and whether it answers", schema.CellList, query=NoQuery),
     write(
@@ -72,7 +73,7 @@ TABLE = (
         writes.set_reachability,
         "Inject a fault, or take it away",
         {200: schema.CellRow},
-        body=schema.ReachabilityToSet,
+        body=bodies.ReachabilityToSet,
         staff_action="inject a fault",
     ),
     write(
@@ -101,9 +102,9 @@ TABLE = (
         reads.list_events,
         "The newest events, or those after a cursor",
         schema.EventPage,
-        query=schema.EventsQuery,
+        query=bodies.EventsQuery,
     ),
-    get("/tasks", reads.list_tasks, "Work under way, or done", schema.TaskPage, query=schema.TasksQuery),
+    get("/tasks", reads.list_tasks, "Work under way, or done", schema.TaskPage, query=bodies.TasksQuery),
     get("/schedules", reads.list_schedules, "Rules that take backups", schema.ScheduleList, query=NoQuery),
     get("/backups", reads.list_backups, "Backups, the newest first", schema.BackupList, query=NoQuery),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
@@ -113,7 +114,7 @@ TABLE = (
         writes.change_clock,
         "Change how the cloud's time runs",
         {200: schema.ClockRow},
-        body=schema.ClockChange,
+        body=bodies.ClockChange,
         staff_action="change the clock",
     ),
     write(
@@ -122,7 +123,7 @@ TABLE = (
         writes.advance_clock,
         "Move the cloud's time forward, and run all that falls due",
         {200: schema.ClockRow},
-        body=schema.Advance,
+        body=bodies.Advance,
         staff_action="move the clock",
     ),
     get(
@@ -139,7 +140,7 @@ TABLE = (
         writes.change_account,
         "Grant or withdraw the right to backfilling servers",
         {200: schema.AccountRow},
-        body=schema.AccountChange,
+        body=bodies.AccountChange,
         staff_action="change an account",
     ),
 )
@@ -159,6 +160,6 @@ def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine) -> list[
         server_rows=wire.Fragments(),
         drive_rows=wire.Fragments(),
         document=_document,
-        locks={},
+        turns=Turns(),
     )
     return routes_of(TABLE, context)

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import orjson
 from pydantic import TypeAdapter
 
-from backend.dialects.ops.schema import Body, ErrorAnswer, NoBody, Query
+from backend.dialects.ops.bodies import Body, NoBody, Query
+from backend.dialects.ops.schema import ErrorAnswer
 from backend.dialects.ops.table import PREFIX, Endpoint
 from backend.dialects.wire import IDEMPOTENCY_HEADER
 

@@ -23,21 +23,17 @@ from backend.cloud.model import (
     Server,
     Size,
 )
-from backend.dialects.ops import document, render, schema
-from backend.dialects.ops.schema import (
-    CapacityRow,
-    CellRow,
+from backend.dialects.ops import bodies, document, render, schema
+from backend.dialects.ops.bodies import (
     ChangesQuery,
     DrivesQuery,
     EventsQuery,
-    GroupRow,
-    HostRow,
     NoBody,
     NoQuery,
-    ScheduleRow,
     ServersQuery,
     TasksQuery,
 )
+from backend.dialects.ops.schema import CapacityRow, CellRow, GroupRow, HostRow, ScheduleRow
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
 from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
@@ -315,7 +311,7 @@ async def list_servers(call: Call[ServersQuery, NoBody]) -> Answer:
     cursor = await feed.cursor_now(cloud)
     if query.ids is not None:
         wanted = [part.strip() for part in query.ids.split(",") if part.strip()]
-        found = await _find_servers(call, wanted[: schema.LIMIT_MAX])
+        found = await _find_servers(call, wanted[: bodies.LIMIT_MAX])
         silent = {item.cell for item in found if isinstance(item, PartialServer)}
         return Answer(_server_page(await server_rows(call, found), None, cursor, len(found), silent))
     names = cloud.store.cell_names if query.cell is None else (query.cell,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
@@ -26,7 +27,7 @@ from backend.cloud.errors import (
 )
 from backend.cloud.model import Account
 from backend.dialects import wire
-from backend.dialects.ops.schema import Body, NoBody, NoQuery, Query
+from backend.dialects.ops.bodies import Body, NoBody, NoQuery, Query
 from backend.operations import Cloud, RequestKey
 from backend.operations.cells import Pictures
 
@@ -75,6 +76,26 @@ class Engine(Protocol):
         """Raises ClockError."""
 
 
+class Turns:
+    """Requests with the same key come one after the other."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._users: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def of(self, key: str) -> AsyncIterator[None]:
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        self._users[key] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._users[key] -= 1
+            if not self._users[key]:
+                del self._users[key], self._locks[key]
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What all handlers share."""
@@ -86,19 +107,7 @@ class Context:
     server_rows: wire.Fragments
     drive_rows: wire.Fragments
     document: Callable[[], bytes]
-    locks: dict[str, asyncio.Lock]
-    """By request key, while a request with it is under way."""
-
-    @asynccontextmanager
-    async def one_at_a_time(self, key: str) -> AsyncIterator[None]:
-        """Two requests with the same key do not run at once."""
-        lock = self.locks.setdefault(key, asyncio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked():
-                self.locks.pop(key, None)
+    turns: Turns
 
 
 TQuery = TypeVar("TQuery", bound=Query)

@@ -10,22 +10,21 @@ import orjson
 from backend.clock import ClockError
 from backend.cloud.errors import Conflict, Invalid
 from backend.cloud.model import Server, Size, Task
+from backend.dialects import wire
 from backend.dialects.ops import plans, reads, render
-from backend.dialects.ops.schema import (
+from backend.dialects.ops.bodies import (
     AccountChange,
     Advance,
     ClockChange,
-    DecisionRow,
     DriveAction,
     DriveToMake,
     NoBody,
     NoQuery,
     ReachabilityToSet,
     ServerAction,
-    ServerOutcome,
     ServerToMake,
-    TaskRow,
 )
+from backend.dialects.ops.schema import DecisionRow, ServerOutcome, TaskRow
 from backend.dialects.ops.table import Answer, Call
 from backend.operations import accounts, backups, cells, drives, servers
 from backend.operations.plans import preview
@@ -41,7 +40,7 @@ async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> A
     if key is None:
         return await work()
     cloud = call.cloud
-    async with call.context.one_at_a_time(key.key):
+    async with call.context.turns.of(key.key):
         found = await cloud.store.cloud_read(key.remembered)
         if found is not None:
             return Answer(found["content"], found["status"])
@@ -68,7 +67,7 @@ async def create_server(call: Call[NoQuery, ServerToMake]) -> Answer:
         size=Size(body.cpu_mhz, body.memory_bytes),
         smp=body.smp,
         is_backfilling=body.is_backfilling,
-        floor_permille=(round(body.cpu_floor * 1000), round(body.memory_floor * 1000)),
+        floor_permille=(wire.permille(body.cpu_floor), wire.permille(body.memory_floor)),
         meta=body.meta,
         tags=tuple(body.tags),
         avoid=tuple(body.avoid),
@@ -217,8 +216,12 @@ async def _free_channel(call: Call[Any, Any], server_id: str, device: str) -> st
 async def set_reachability(call: Call[NoQuery, ReachabilityToSet]) -> Answer:
     """A fault that stays until it is taken away, also over a restart."""
     name = call.path["name"]
-    await cells.inject(call.cloud, call.account, name, call.body.state)
-    return Answer(await reads.cell_row(call, name))
+
+    async def inject() -> Answer:
+        await cells.inject(call.cloud, call.account, name, call.body.state)
+        return Answer(await reads.cell_row(call, name))
+
+    return await once(call, inject)
 
 
 async def ask_cell(call: Call[NoQuery, NoBody]) -> Answer:
@@ -237,11 +240,15 @@ async def change_clock(call: Call[NoQuery, ClockChange]) -> Answer:
     rate = body.rate if body.rate is not None else clock.rate if clock.mode == "rate" else None
     if mode == "rate" and rate is None:
         raise Invalid("rate", "is needed for mode rate")
-    try:
-        await call.context.engine.change_clock(mode=mode, rate=rate)
-    except ClockError as error:
-        raise Conflict(str(error)) from error
-    return Answer(render.clock_row(clock))
+
+    async def change() -> Answer:
+        try:
+            await call.context.engine.change_clock(mode=mode, rate=rate)
+        except ClockError as error:
+            raise Conflict(str(error)) from error
+        return Answer(render.clock_row(clock))
+
+    return await once(call, change)
 
 
 async def advance_clock(call: Call[NoQuery, Advance]) -> Answer:

@@ -1,0 +1,172 @@
+"""What `/ops/v1` takes: bodies and query strings, checked by pydantic. The OpenAPI document is made from these too."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.dialects.wire import INTEGER_MAX
+
+NAME_LENGTH_MAX = 255
+TAGS_MAX = 64
+META_MAX = 64
+META_KEY_LENGTH_MAX = 32
+"""Source: CloudSigma API 2.0, "Meta": keys of at most 32 characters. One store serves all dialects."""
+
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
+Tag = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
+Tags = Annotated[list[Tag], Field(max_length=TAGS_MAX)]
+Meta = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=META_KEY_LENGTH_MAX)],
+        Annotated[str, Field(max_length=4096)],
+    ],
+    Field(max_length=META_MAX),
+]
+Id = Annotated[str, Field(max_length=255)]
+Avoid = Annotated[list[Id], Field(max_length=1000)]
+Version = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
+Floor = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Amount = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+CpuMhz = Annotated[Amount, Field(description="MHz in all")]
+Bytes = Annotated[Amount, Field(description="bytes")]
+
+
+class Body(BaseModel):
+    """A JSON body: nothing unknown in it, and no text where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NoBody(Body):
+    """Nothing, or an empty object."""
+
+
+class ServerToMake(Body):
+    name: Name
+    cpu_mhz: CpuMhz
+    memory_bytes: Bytes
+    smp: Annotated[int, Field(ge=1, le=32)] = 1
+    is_backfilling: bool = False
+    tags: Tags = []
+    meta: Meta = {}
+    cell: Name | None = None
+    avoid: Avoid = []
+    cpu_floor: Floor = 0.0
+    memory_floor: Floor = 0.0
+
+
+class ServerAction(Body):
+    """`preview` answers what it would do and changes nothing. `name`, `meta` and `tags` belong to `edit`."""
+
+    action: Literal["start", "stop", "shutdown", "delete", "edit"]
+    preview: bool = False
+    if_version: Version | None = None
+    avoid: Avoid = []
+    name: Name | None = None
+    meta: Meta | None = None
+    tags: Tags | None = None
+
+
+class DriveToMake(Body):
+    name: Name
+    size_bytes: Bytes
+    media: Literal["disk", "cdrom"] = "disk"
+    avoid: Avoid = []
+    cell: Name | None = None
+    meta: Meta = {}
+    tags: Tags = []
+
+
+class DriveAction(Body):
+    """`server_id`, `device`, `channel` and `boot_order` belong to `attach`; `name`, `meta` and `tags` to `edit`."""
+
+    action: Literal["attach", "detach", "delete", "edit"]
+    if_version: Version | None = None
+    server_id: Id | None = None
+    device: Literal["virtio", "ide"] | None = None
+    channel: Annotated[str, Field(pattern=r"^\d{1,4}:\d{1,4}$")] | None = None
+    boot_order: Annotated[int, Field(ge=1, le=1000)] | None = None
+    name: Name | None = None
+    meta: Meta | None = None
+    tags: Tags | None = None
+
+
+class ReachabilityToSet(Body):
+    """`up` takes an injected fault away; a file that is really broken stays down."""
+
+    state: Literal["up", "down", "hung"]
+
+
+class ClockChange(Body):
+    """`rate` is simulated seconds for each real one, in mode `rate`."""
+
+    mode: Literal["wall", "rate", "manual"] | None = None
+    rate: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+
+
+SECONDS_MAX = 366 * 86_400
+
+
+class Advance(Body):
+    seconds: Annotated[float, Field(ge=0, le=SECONDS_MAX, allow_inf_nan=False)]
+
+
+class AccountChange(Body):
+    may_backfill: bool
+
+
+# ------------------------------------------------------------------------------------------------------------- queries
+
+LIMIT_MAX = 1000
+WAIT_SECONDS_MAX = 25
+"""A long poll answers after this long at the latest."""
+
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+Cursor = Annotated[str, Field(max_length=4096, description="opaque, from an earlier answer")]
+
+
+class Query(BaseModel):
+    """The query string, as one text for each name; an unknown name is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoQuery(Query):
+    """Nothing."""
+
+
+class ServersQuery(Query):
+    limit: Limit = LIMIT_MAX
+    after: Cursor | None = None
+    sort: Literal["name", "state", "created_at"] = "name"
+    order: Literal["asc", "desc"] = "asc"
+    cell: Name | None = None
+    state: Literal["stopped", "starting", "running", "stopping", "paused", "unavailable", "unknown"] | None = None
+    name: Annotated[str, Field(max_length=NAME_LENGTH_MAX, description="part of the name")] | None = None
+    ids: Annotated[str, Field(max_length=40_000, description="ids, separated by commas")] | None = None
+
+
+class DrivesQuery(Query):
+    limit: Limit = LIMIT_MAX
+    after: Cursor | None = None
+
+
+class ChangesQuery(Query):
+    after: Cursor
+    wait_seconds: Annotated[float, Field(ge=0, le=WAIT_SECONDS_MAX, allow_inf_nan=False)] = 0
+    limit: Limit = LIMIT_MAX
+
+
+class EventsQuery(Query):
+    """`object` gives the events of one object; with `after` those that follow a cursor."""
+
+    after: Cursor | None = None
+    limit: Limit = 100
+    object: Annotated[str, Field(max_length=255)] | None = None
+
+
+class TasksQuery(Query):
+    state: Literal["open", "ended"] = "open"
+    limit: Limit = 200
