@@ -227,6 +227,8 @@ def settle(
     for server in backfill.admissions(tx.load(host)):
         admitted = replace(server, waits=None, effective=server.size)
         stored = tx.save_server(server, admitted, kind="server.admitted", at=now, actor=actor)
+        # Who gets the room is why others shrink, whoever left it.
+        cause = stored.id
         _begin_start(tx, stored, now=now, actor=actor)
     for server in backfill.withdrawals(tx.load(host)):
         for task in tx.open_tasks_of(server.id):

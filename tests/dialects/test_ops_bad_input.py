@@ -19,6 +19,7 @@ WRITES: list[tuple[str, str, Any, int, str]] = [
     ("POST", "/servers", b"{", 400, "invalid"),
     ("POST", "/servers", b"\xff\xfe", 400, "invalid"),
     ("POST", "/servers", b"[" * 100_000, 400, "invalid"),
+    ("POST", "/servers", b'{"name": "\\ud800", "cpu_mhz": 2000, "memory_bytes": 4294967296}', 400, "invalid"),
     ("POST", "/servers", [SERVER], 400, "invalid"),
     ("POST", "/servers", "web-01", 400, "invalid"),
     ("POST", "/servers", {**SERVER, "name": ""}, 400, "invalid"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from backend.cloud.errors import CloudError
 from backend.dialects import cloudsigma, ops, wire
 from tests.backend.support import OPERATOR
 from tests.dialects.conftest import Tell
-from tests.dialects.support import PASSWORDS, Wired, refused
+from tests.dialects.support import PASSWORDS, Wired, good, refused
 
 DIALECTS = [ops, cloudsigma]
 
@@ -86,6 +87,40 @@ def test_a_request_under_another_name_is_refused_before_its_credentials_are_read
         assert refused(ops_answer, 400)["error"]["code"] == "bad_host"
         assert refused(sigma_answer, 400)[0]["error_type"] == "validation"
         assert other_answer.status_code == 400
+
+    tell(story)
+
+
+def test_a_socket_under_another_name_is_closed_before_it_is_open() -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/", "headers": [(b"host", b"evil.example.org")]}
+    asyncio.run(wire.guarded(Starlette())(scope, receive, send))
+
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize(
+    "name", ["<b>[red]x", "a\x00b", "\x1b[31m", "\u202eevil", "\u200b", "'; DROP TABLE server; --", "\U0001f600", " "]
+)
+def test_a_hostile_name_is_only_a_name(tell: Tell, name: str) -> None:
+    async def story(on: Wired) -> None:
+        server = await on.server(name, meta={name: name}, tags=[name])
+        by_sigma = good(await on.sigma.get(f"/servers/{server['id']}/"))
+        found = good(await on.ops.get("/servers", params={"name": name}))
+        put = good(await on.sigma.put(f"/servers/{server['id']}/", json={**by_sigma, "vnc_password": name}))
+
+        assert server["name"] == by_sigma["name"] == put["name"] == name
+        assert server["meta"] == by_sigma["meta"] == {name: name}
+        assert by_sigma["tags"][0]["name"] == name
+        assert "\x00" in name or [row["name"] for row in found["servers"]] == [name]
+        assert put["vnc_password"] == name
 
     tell(story)
 

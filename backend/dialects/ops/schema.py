@@ -1,7 +1,8 @@
 """The shapes of what `/ops/v1` answers, as typed dicts; `bodies` has what it takes.
 
-The renderers return these, and the OpenAPI document is made from them: a shape is written once. JSON in snake_case; CPU in MHz, memory and sizes in bytes, times in seconds, instants in UTC as
-`2026-11-20T14:03:27Z`, with milliseconds when there are any. `null` means that nobody said, never zero.
+The renderers return these, and the OpenAPI document is made from them: a shape is written once. JSON in snake_case; CPU
+in MHz, memory and sizes in bytes, times in seconds, instants in UTC as `2026-11-20T14:03:27Z`, with milliseconds when
+there are any. `null` means that nobody said, never zero.
 """
 
 from __future__ import annotations

@@ -1,0 +1,350 @@
+"""The port to a cloud: the only module that knows HTTP.
+
+Two things happen here and nowhere else. Every failure, of the wire or of the API, becomes a ClientError with a
+sentence to show. And every text is made harmless: names are hostile input, and what leaves this module holds no
+character that moves a cursor, hides, or turns the direction of writing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from console import wire
+from console.records import (
+    CellRecord,
+    Changes,
+    ClockRecord,
+    Events,
+    Hello,
+    Hosts,
+    OutcomeRecord,
+    PlanRecord,
+    ServerDetail,
+    ServerRecord,
+    ServersPage,
+    Status,
+    Tasks,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+PREFIX = "/ops/v1"
+HOST_OF_SOCKETS = "stratodeck"
+"""What the Host header says on a Unix socket, where no name was looked up."""
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 10.0
+PAGE_ROWS = 1000
+
+_RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
+_OUTCOME_UNKNOWN = "the connection broke in the middle: the request may have been carried out; look before repeating it"
+
+
+@dataclass(eq=False)
+class ClientError(Exception):
+    """A request that brought no result, in a sentence for the operator.
+
+    `code` is the API's own, or one of `no_answer` (nobody listens), `timeout`, `broken`, `outcome_unknown` (a verb was
+    sent and its answer never came), `bad_answer` (not understood), `bad_address`. Codes in `OFFLINE` mean that the
+    cloud itself cannot be reached; every other one is an answer of it. `is_retryable` says that the same request may
+    simply be sent again.
+    """
+
+    sentence: str
+    code: str
+    is_retryable: bool
+
+    OFFLINE = frozenset({"no_answer", "timeout", "broken"})
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    @property
+    def is_offline(self) -> bool:
+        return self.code in self.OFFLINE
+
+
+# Hostile texts ---------------------------------------------------------------------------------------------------
+
+_BLANKS = re.compile(r"[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Printable by their category, and yet they draw nothing or change the width of what they follow."""
+SHOWN_INSTEAD = "·"
+
+
+def sanitise(text: str) -> str:
+    """The text with `·` for each character that must not reach a terminal, and a space for each break of line.
+
+    Controls (C0, DEL, C1), bidirectional and other format characters, invisible and unassigned ones: shown, not
+    dropped, so that two names that differ only in them do not look the same.
+    """
+    if text.isascii():
+        if text.isprintable():
+            return text
+    elif text.isprintable() and not _INVISIBLE.search(text):
+        return text
+    broken = _BLANKS.sub(" ", text)
+    return "".join(sign if sign.isprintable() and not _INVISIBLE.match(sign) else SHOWN_INSTEAD for sign in broken)
+
+
+def clean(value: Any) -> Any:
+    """A decoded JSON value with every text in it sanitised, keys too."""
+    if isinstance(value, str):
+        return sanitise(value)
+    if isinstance(value, list):
+        return [clean(each) for each in value]
+    if isinstance(value, dict):
+        return {sanitise(key): clean(each) for key, each in value.items()}
+    return value
+
+
+def decode(body: bytes) -> Any:
+    """JSON with every text sanitised. ASCII without escapes holds nothing to sanitise, which is nearly every list."""
+    import orjson
+
+    value = orjson.loads(body)
+    return value if body.isascii() and b"\\" not in body and b"\x7f" not in body else clean(value)
+
+
+# The client ------------------------------------------------------------------------------------------------------
+
+
+class CloudClient:
+    """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    # Reading
+
+    async def hello(self) -> Hello:
+        return await self._read("", wire.hello)
+
+    async def status(self) -> Status:
+        return await self._read("/status", wire.status)
+
+    async def hosts(self) -> Hosts:
+        return await self._read("/hosts", wire.hosts)
+
+    async def servers_page(
+        self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None
+    ) -> ServersPage:
+        """One page of all servers, or of one cell's. `after` is the `next` of the page before."""
+        asked = {"limit": limit, "after": after, "cell": cell}
+        return await self._read("/servers", lambda body: wire.servers_page(body, cell_name=cell), asked)
+
+    async def server(self, server_id: str) -> ServerDetail:
+        return await self._read(f"/servers/{_quoted(server_id)}", wire.server_detail)
+
+    async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
+        """What has changed since `cursor`. Answers at once when something has, else after `wait_seconds`.
+
+        A ClientError with code `invalid` means that the cursor is not the cloud's any more: read the list anew.
+        """
+        asked = {"after": cursor, "wait_seconds": wait_seconds, "limit": limit}
+        return await self._read("/changes", wire.changes, asked, patience_seconds=wait_seconds)
+
+    async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
+        return await self._read("/tasks", wire.tasks, {"state": state, "limit": limit})
+
+    async def events(self, *, limit: int = 200, before: str | None = None, object_id: str | None = None) -> Events:
+        return await self._read("/events", wire.events, {"limit": limit, "before": before, "object": object_id})
+
+    # Verbs
+
+    async def preview(
+        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] = (), **fields: Any
+    ) -> PlanRecord:
+        """What the action would do. Changes nothing."""
+        body = {"action": action, "preview": True, **({"avoid": list(avoid)} if avoid else {}), **fields}
+        return await self._send("POST", _actions(kind, object_id), wire.plan, body)
+
+    async def act(
+        self,
+        kind: str,
+        object_id: str,
+        action: str,
+        *,
+        if_version: int | None = None,
+        avoid: Sequence[str] = (),
+        key: str | None = None,
+        **fields: Any,
+    ) -> OutcomeRecord:
+        """Begin an action. With `if_version` it is refused when the object has changed since.
+
+        `key` makes a repeat harmless: the same key and request answer the same and act once.
+        """
+        body = {"action": action, **({"avoid": list(avoid)} if avoid else {}), **fields}
+        if if_version is not None:
+            body["if_version"] = if_version
+        return await self._send("POST", _actions(kind, object_id), wire.outcome, body, key=key or token_hex(16))
+
+    async def create_server(self, fields: Mapping[str, Any], *, key: str | None = None) -> ServerRecord:
+        return await self._send("POST", "/servers", wire.server, fields, key=key or token_hex(16))
+
+    async def set_reachability(self, cell: str, state: str) -> CellRecord:
+        """Inject a fault into a cell of a simulated cloud, or take it away (`up`)."""
+        return await self._send("PUT", f"/cells/{_quoted(cell)}/reachability", wire.cell, {"state": state})
+
+    async def ask_cell(self, cell: str) -> CellRecord:
+        """Ask a cell now, once, instead of when its back-off ends."""
+        return await self._send("POST", f"/cells/{_quoted(cell)}/ask", wire.cell, {})
+
+    async def patch_clock(self, *, mode: str | None = None, rate: float | None = None) -> ClockRecord:
+        body = {name: value for name, value in (("mode", mode), ("rate", rate)) if value is not None}
+        return await self._send("PATCH", "/clock", wire.clock, body)
+
+    async def advance(self, seconds: float) -> ClockRecord:
+        return await self._send("POST", "/clock/advance", wire.clock, {"seconds": seconds})
+
+    # The wire
+
+    async def _read(
+        self,
+        path: str,
+        read: Callable[[Any], T],
+        asked: Mapping[str, Any] | None = None,
+        *,
+        patience_seconds: float = 0.0,
+    ) -> T:
+        params = {name: str(value) for name, value in (asked or {}).items() if value is not None}
+        seconds = ANSWER_SECONDS + patience_seconds
+        return _understood(await self._answer("GET", path, params=params, seconds=seconds), read)
+
+    async def _send(
+        self, method: str, path: str, read: Callable[[Any], T], body: Mapping[str, Any], *, key: str | None = None
+    ) -> T:
+        import orjson
+
+        headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+        content = orjson.dumps(body)
+        return _understood(await self._answer(method, path, content=content, headers=headers), read)
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> httpx.Response:
+        """The response of a request that was carried out. Every other end is a ClientError."""
+        import httpx
+
+        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        try:
+            response = await self._http.request(
+                method, PREFIX + path, params=params, content=content, headers=headers, timeout=timeout
+            )
+        except httpx.ConnectTimeout as failure:
+            raise ClientError(f"no answer within {CONNECT_SECONDS:g} s", "timeout", True) from failure
+        except httpx.ConnectError as failure:
+            raise ClientError(_connect_sentence(failure), "no_answer", True) from failure
+        except httpx.TransportError as failure:
+            raise _lost(failure, method, seconds) from failure
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as failure:
+            raise ClientError(sanitise(str(failure)) or type(failure).__name__, "bad_address", False) from failure
+        if response.is_success:
+            return response
+        raise _refused(response)
+
+
+def connect(*, url: str | None = None, socket: Path | str | None = None, token: str) -> CloudClient:
+    """A client of the cloud at `url`, or at a Unix socket. Nothing is asked yet.
+
+    httpx is imported here and not with the module, so that the first paint need not wait for it.
+
+    Raises:
+        ClientError: The address is not one.
+    """
+    import httpx
+
+    if (url is None) == (socket is None):
+        raise ClientError("give an address or a socket, and only one", "bad_address", False)
+    headers = {"Authorization": f"Bearer {token.strip()}", "Accept": "application/json"}
+    if socket is not None:
+        transport = httpx.AsyncHTTPTransport(uds=str(socket))
+        return CloudClient(
+            httpx.AsyncClient(
+                transport=transport, base_url=f"http://{HOST_OF_SOCKETS}", headers=headers, trust_env=False
+            )
+        )
+    try:
+        parts = urlsplit(url or "")
+        _ = parts.port
+    except ValueError as failure:
+        raise ClientError(f"{sanitise(url or '')} is not an http address", "bad_address", False) from failure
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ClientError(f"{sanitise(url or '')} is not an http address", "bad_address", False)
+    is_local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    base = (url or "").rstrip("/").removesuffix(PREFIX)
+    # A proxy from the environment must not stand between the console and its own machine.
+    return CloudClient(httpx.AsyncClient(base_url=base, headers=headers, trust_env=not is_local))
+
+
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _actions(kind: str, object_id: str) -> str:
+    return f"/{_quoted(kind)}s/{_quoted(object_id)}/actions"
+
+
+def _understood(response: httpx.Response, read: Callable[[Any], T]) -> T:
+    try:
+        return read(decode(response.content))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as failure:
+        raise ClientError("the cloud answered something that is not understood", "bad_answer", False) from failure
+
+
+def _connect_sentence(failure: Exception) -> str:
+    cause: BaseException | None = failure
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        if isinstance(cause, FileNotFoundError):
+            return "its socket is gone"
+        if isinstance(cause, PermissionError):
+            return "its socket may not be opened"
+        cause = cause.__cause__ or cause.__context__
+    return sanitise(str(failure)) or "no connection"
+
+
+def _lost(failure: httpx.TransportError, method: str, seconds: float) -> ClientError:
+    """A connection that was made and brought no answer. A verb may have been carried out all the same."""
+    import httpx
+
+    if method != "GET" and not isinstance(failure, httpx.PoolTimeout | httpx.UnsupportedProtocol):
+        return ClientError(_OUTCOME_UNKNOWN, "outcome_unknown", False)
+    if isinstance(failure, httpx.TimeoutException):
+        return ClientError(f"no answer within {seconds:g} s", "timeout", True)
+    return ClientError("the connection broke", "broken", True)
+
+
+def _refused(response: httpx.Response) -> ClientError:
+    """An error body of the API as an error; a body of anything else by its status."""
+    status = response.status_code
+    is_retryable = status in _RETRYABLE_STATUSES
+    try:
+        error = decode(response.content)["error"]
+        code, sentence = str(error["code"]), str(error["message"])
+    except (KeyError, TypeError, ValueError, IndexError):
+        code, sentence = f"http_{status}", f"the cloud answered {status}"
+    if code == "outcome_unknown":
+        is_retryable = False
+    return ClientError(sentence, code, is_retryable)

@@ -1,0 +1,479 @@
+"""What one can ask of the console: every command with its keys, its words, its impact and when it is off.
+
+The key row, the help view, the actions menu, the command line and the palette are all made from `COMMANDS`, so
+none of them can promise a key that does nothing. Pure: it decides and words, screens act.
+
+Two rules hold everywhere and are tested: no two commands of one view (or of one menu) share a key, and nothing
+with an impact above 0 sits on a key of the list itself: verbs live in the menu behind `x`.
+
+Reading order: Item and Selection, Command, COMMANDS, `for_key`, `hints`; then the command line at the end.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+VIEWS: tuple[str, ...] = ("overview", "servers", "groups", "backfill", "cells", "tasks", "events")
+"""Views in the order of their digits: overview is 0."""
+
+LISTS = frozenset(VIEWS)
+PAGES = frozenset({"detail", "raw", "help"})
+"""Views that are read rather than chosen from: opened over a list, left with esc."""
+
+SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail"})
+CELL_VIEWS = frozenset({"overview", "cells", "detail"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object that a command would act on, as the console knows it now."""
+
+    kind: str
+    key: str
+    name: str
+    state: str = ""
+    is_reachable: bool = True
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Where the operator stands: the view, the marked rows or else the row under the cursor, and the connection."""
+
+    view: str
+    items: tuple[Item, ...] = ()
+    is_read_only: bool = False
+    is_stale: bool = False
+    is_simulated: bool = True
+    clock_mode: str | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """The kind that all the items share, or None."""
+        kinds = {item.kind for item in self.items}
+        return kinds.pop() if len(kinds) == 1 else None
+
+
+def _never_off(_selection: Selection) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing to ask for.
+
+    `keys` are Textual's names of keys; `verb_of` is the kind whose menu holds it (its keys are letters of that
+    menu), None for a key of the list. `impact` is the tier: 0 changes nothing, 1 is undone by its opposite, 2 asks
+    once, 3 cannot be undone and asks for the name. `rank` orders the key row (0: not shown there).
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    title: str
+    help: str
+    impact: int = 0
+    views: frozenset[str] = LISTS | PAGES
+    verb_of: str | None = None
+    cost: str = ""
+    rank: int = 0
+    disabled_reason: Callable[[Selection], str | None] = _never_off
+
+
+def _needs_row(selection: Selection) -> str | None:
+    return None if selection.items else "nothing is under the cursor"
+
+
+def _off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
+    """Off when no item is in one of `states`, and says what they are instead."""
+    wanted = frozenset(states)
+
+    def reason(selection: Selection) -> str | None:
+        if not any(item.is_reachable for item in selection.items):
+            return "its cell does not answer"
+        if any(item.is_reachable and item.state in wanted for item in selection.items):
+            return None
+        found = sorted({item.state for item in selection.items})
+        pronoun = "it is" if len(selection.items) == 1 else "they are"
+        return f"{pronoun} {' and '.join(found)}"
+
+    return reason
+
+
+def _simulated_only(selection: Selection) -> str | None:
+    return None if selection.is_simulated else "only a simulated cloud takes faults"
+
+
+def _cell_not_in(state: str) -> Callable[[Selection], str | None]:
+    def reason(selection: Selection) -> str | None:
+        if (off := _simulated_only(selection)) is not None:
+            return off
+        return f"it is {state}" if all(item.state == state for item in selection.items) else None
+
+    return reason
+
+
+def _clock_not_wall(selection: Selection) -> str | None:
+    if (off := _simulated_only(selection)) is not None:
+        return off
+    return "the clock follows the wall" if selection.clock_mode == "wall" else None
+
+
+def _clock_not_manual(selection: Selection) -> str | None:
+    if (off := _simulated_only(selection)) is not None:
+        return off
+    return "it stands already" if selection.clock_mode == "manual" else None
+
+
+def _view_commands() -> tuple[Command, ...]:
+    return tuple(
+        Command(f"view.{name}", (str(digit),), name, f"go to {name}, also :{name}") for digit, name in enumerate(VIEWS)
+    )
+
+
+COMMANDS: tuple[Command, ...] = (
+    # Move.
+    Command("move.down", ("j", "down"), "down", "one row down"),
+    Command("move.up", ("k", "up"), "up", "one row up"),
+    Command("move.half_down", ("ctrl+d",), "half page down", "half a page down"),
+    Command("move.half_up", ("ctrl+u",), "half page up", "half a page up"),
+    Command("move.page_down", ("pagedown", "ctrl+f"), "page down", "a page down"),
+    Command("move.page_up", ("pageup",), "page up", "a page up"),
+    Command("move.top", ("g", "home"), "first", "first row"),
+    Command("move.bottom", ("G", "end"), "last", "last row"),
+    Command("move.next_region", ("tab",), "next table", "next table of this view"),
+    Command("move.previous_region", ("shift+tab",), "previous table", "previous table of this view"),
+    # Go.
+    Command("open", ("enter", "l", "right"), "open", "open what the row is about", views=LISTS | {"detail"}, rank=1),
+    Command("back", ("escape", "h", "left", "backspace"), "back", "clear the filter, else one view back", rank=80),
+    Command("history.back", ("left_square_bracket",), "earlier", "the place before this one"),
+    Command("history.forward", ("right_square_bracket",), "later", "the place after this one"),
+    Command("line", ("colon",), "go to", "type a command: a view, a cell, the clock", rank=4),
+    Command("filter", ("slash",), "filter", "show only rows that match", views=LISTS | {"raw"}, rank=2),
+    *_view_commands(),
+    # Look.
+    Command("describe", ("d",), "describe", "all that is known of the row", views=LISTS, rank=7),
+    Command("raw", ("y",), "raw", "the record as JSON", views=LISTS | {"detail"}, rank=30),
+    Command("events", ("e",), "events", "events of the row's object", views=LISTS | {"detail"}, rank=20),
+    Command("preview", ("p",), "preview", "show or hide the preview pane", views=LISTS, rank=31),
+    Command("sort", ("s",), "sort", "next order of the rows", views=LISTS, rank=6),
+    Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
+    Command("refresh", ("r",), "refresh", "ask again now; tries at once when the cloud does not answer", rank=41),
+    # Mark.
+    Command("mark", ("space",), "mark", "mark or unmark the row", views=LISTS, rank=5),
+    Command("mark.range", ("v",), "range", "mark from here to where the cursor goes next; v ends it", views=LISTS),
+    Command("mark.all", ("a",), "mark all", "mark every row that the filter shows, or none", views=LISTS),
+    Command("mark.invert", ("i",), "invert", "invert the marks of the rows shown", views=LISTS),
+    # Act and take away.
+    Command("actions", ("x",), "actions", "what can be done to the row or the marked rows", views=LISTS | {"detail"},
+            rank=3),
+    Command("copy", ("Y",), "copy", "copy id, name, row, or the request as curl", views=LISTS | PAGES, rank=50),
+    Command("help", ("question_mark", "f1"), "help", "every key of this view", rank=99),
+    Command("quit", ("q",), "quit", "leave the console; :q from anywhere", views=frozenset({"overview"}),
+            rank=60),
+    # Verbs: letters of the menu behind x.
+    Command("server.start", ("s",), "start", "start it where it fits best", 2, SERVER_VIEWS, "server",
+            "may stop others", disabled_reason=_off_unless({"stopped"})),
+    Command("server.start_apart", ("a",), "start, avoid its group", "start it away from the members of its group", 2,
+            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"})),
+    Command("server.shutdown", ("h",), "shut down (ACPI)", "ask the server to shut itself down", 2, SERVER_VIEWS,
+            "server", "about 12 s", disabled_reason=_off_unless({"running"})),
+    Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
+            disabled_reason=_off_unless({"running"})),
+    Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
+            disabled_reason=_off_unless({"stopped"})),
+    Command("cell.ask", ("a",), "ask now", "ask the cell once, now", 1, CELL_VIEWS, "cell", "one deadline, once"),
+    Command("cell.up", ("u",), "let it answer", "take an injected fault back", 1, CELL_VIEWS, "cell",
+            "its tasks resume", disabled_reason=_cell_not_in("up")),
+    Command("cell.down", ("d",), "take it down", "inject a fault: connections are refused", 2, CELL_VIEWS, "cell",
+            "its servers turn UNKNOWN", disabled_reason=_cell_not_in("down")),
+    Command("cell.hung", ("h",), "hang it", "inject a fault: it takes requests and never answers", 2, CELL_VIEWS,
+            "cell", "its servers turn UNKNOWN", disabled_reason=_cell_not_in("hung")),
+    Command("clock.advance", ("t",), "advance the clock 60 s", "run all that falls due in the next minute", 1, LISTS,
+            "cloud", "does not go back", disabled_reason=_clock_not_wall),
+    Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 1, LISTS,
+            "cloud", "tasks wait", disabled_reason=_clock_not_manual),
+)  # fmt: skip
+
+BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
+
+_SHOWN_KEYS = {
+    "colon": ":",
+    "slash": "/",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "escape": "esc",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+}
+
+
+def shown_key(key: str) -> str:
+    """The name of a key as the key row prints it."""
+    return _SHOWN_KEYS.get(key, key)
+
+
+def keys_of(view: str) -> dict[str, Command]:
+    """The commands of the keys of `view` itself, without its menus."""
+    return {key: command for command in COMMANDS if command.verb_of is None and view in command.views
+            for key in command.keys}  # fmt: skip
+
+
+_KEYS = {view: keys_of(view) for view in (*VIEWS, *sorted(PAGES))}
+
+
+def for_key(view: str, key: str) -> Command | None:
+    """The command that `key` asks for in `view`."""
+    return _KEYS[view].get(key)
+
+
+def verbs_for(selection: Selection) -> tuple[Command, ...]:
+    """The verbs of the menu behind `x`, off ones included: those of the selected kind, then those of the cloud.
+
+    A server's menu leaves the cloud's out: where all of its own verbs are off, enter would be a verb of another thing.
+    """
+    kinds = [kind for kind in (selection.kind, None if selection.kind == "server" else "cloud") if kind is not None]
+    return tuple(command for kind in kinds for command in COMMANDS if command.verb_of == kind)
+
+
+def reason_off(command: Command, selection: Selection) -> str | None:
+    """Why the command is off now, as words that follow "off: "; None when it is on."""
+    if command.impact and selection.is_read_only:
+        return "read-only"
+    if command.impact and selection.is_stale:
+        return "stale: the cloud does not answer"
+    if command.verb_of not in (None, "cloud") and (reason := _needs_row(selection)) is not None:
+        return reason
+    return command.disabled_reason(selection)
+
+
+def clashes(commands: Sequence[Command] = COMMANDS) -> list[str]:
+    """Sentences about keys that two commands of one view, or two verbs of one menu, both claim. Empty is right."""
+    found = []
+    owners: dict[tuple[str, str], str] = {}
+    for command in commands:
+        if command.verb_of is None:
+            places: Iterable[str] = sorted(command.views)
+        elif command.verb_of == "cloud":
+            # The cloud's verbs stand in every kind's menu.
+            places = [f"menu of {kind}" for kind in sorted({c.verb_of for c in commands if c.verb_of is not None})]
+        else:
+            places = [f"menu of {command.verb_of}"]
+        for place in places:
+            for key in command.keys:
+                owner = owners.setdefault((place, key), command.id)
+                if owner != command.id:
+                    found.append(f"{key} in {place} is both {owner} and {command.id}")
+    return found
+
+
+def hints(view: str, first: Sequence[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+    """What the key row says, as (key, words), most used first and `? help` last; it cuts from the right.
+
+    `first` are hints that the state of the screen puts before all others.
+    """
+    shown = sorted(
+        (command for command in COMMANDS if command.rank and command.verb_of is None and view in command.views),
+        key=lambda command: command.rank,
+    )
+    taken = {key for key, _ in first}
+    found = list(first)
+    for command in shown:
+        key = shown_key(command.keys[0])
+        if key not in taken and not (command.id == "back" and view == VIEWS[0]):
+            found.append((key, command.title))
+    return found
+
+
+def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The help of a view: titles, each with rows of (keys, words)."""
+    sections = []
+    for title, prefixes in _HELP_SECTIONS:
+        rows = [
+            (" ".join(shown_key(key) for key in command.keys), command.help)
+            for command in COMMANDS
+            if command.verb_of is None and view in command.views and command.id.startswith(prefixes)
+        ]
+        if rows:
+            sections.append((title, rows))
+    for kind in ("server", "cell", "cloud"):
+        rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
+                for command in COMMANDS if command.verb_of == kind and view in command.views]  # fmt: skip
+        if rows:
+            sections.append((f"actions on a {kind}", rows))
+    sections.append(("the line after :", [(f":{usage}", words) for usage, words in LINE_HELP]))
+    return sections
+
+
+_HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("move", ("move.",)),
+    ("go", ("open", "back", "history.", "line", "filter", "view.", "quit")),
+    ("look", ("describe", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
+    ("mark", ("mark",)),
+    ("act and take away", ("actions", "copy")),
+)
+
+LINE_HELP: tuple[tuple[str, str], ...] = (
+    ("servers CELL /text", "a view, perhaps of one cell, perhaps filtered; any beginning of the word will do"),
+    ("cell NAME", "the servers of a cell"),
+    ("group NAME", "one availability group"),
+    ("advance 60", "advance the simulated clock; also 5m, 2h, 1d"),
+    ("clock manual", "stop the simulated clock; also wall, or a rate such as x60"),
+    ("palette light", "dark, light or contrast"),
+    ("q", "leave the console"),
+)
+
+
+# ---------------------------------------------------------------------------------------------- the command line
+
+
+@dataclass(frozen=True, slots=True)
+class GoTo:
+    """Show a view, perhaps of one cell or group, perhaps filtered."""
+
+    view: str
+    scope: str | None = None
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a command of the registry."""
+
+    command_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetClock:
+    """Set the simulated clock's mode; `rate` only with the mode "rate"."""
+
+    mode: str
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Advance a clock that is not the wall's by whole seconds."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetPalette:
+    """Choose a set of colours."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the console."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The line cannot be understood; the sentence says why."""
+
+    sentence: str
+
+
+Request = GoTo | Run | SetClock | Advance | SetPalette | Leave | Problem
+
+PALETTES = ("dark", "light", "contrast")
+LINE_WORDS: tuple[str, ...] = (
+    *VIEWS[1:],
+    VIEWS[0],
+    "cell",
+    "group",
+    "advance",
+    "clock",
+    "palette",
+    "refresh",
+    "freeze",
+    "help",
+    "quit",
+)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_RUN_WORDS = {"refresh": "refresh", "freeze": "freeze", "help": "help"}
+
+
+def parse_line(text: str) -> Request:
+    """Read what was typed after `:`. A view may be followed by `/filter`; any unique beginning of a word will do."""
+    head, slash, filter_text = text.strip().partition("/")
+    words = head.split()
+    if not words:
+        return GoTo(VIEWS[1], None, filter_text) if slash else Problem("type a view, such as servers")
+    match words[0]:
+        case "q" | "q!" | "quit" | "exit":
+            return Leave()
+        case "s":
+            name: str | None = "servers"
+        case word:
+            name = _whole_word(word)
+    rest = words[1:]
+    if name is None:
+        return Problem(f"no command or view is called {words[0]}")
+    if name in VIEWS:
+        return GoTo(name, rest[0] if rest else None, filter_text)
+    if name in _RUN_WORDS:
+        return Run(_RUN_WORDS[name])
+    return _parse_argument(name, rest, filter_text)
+
+
+def _parse_argument(name: str, rest: Sequence[str], filter_text: str) -> Request:
+    argument = rest[0] if rest else ""
+    match name:
+        case "cell":
+            return GoTo("servers", argument, filter_text) if argument else GoTo("cells", None, filter_text)
+        case "group":
+            return GoTo("groups", argument or None, filter_text)
+        case "advance":
+            seconds = _parse_seconds(argument or "60")
+            return Problem("advance takes seconds, such as 60, 5m or 2h") if seconds is None else Advance(seconds)
+        case "clock":
+            return _parse_clock(argument)
+        case "palette":
+            return SetPalette(argument) if argument in PALETTES else Problem(f"palettes: {', '.join(PALETTES)}")
+        case _:
+            return Leave()
+
+
+def _parse_seconds(text: str) -> int | None:
+    digits, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 8:
+        return None
+    return int(digits) * _SECONDS[unit] or None
+
+
+def _parse_clock(argument: str) -> Request:
+    if argument in ("manual", "wall"):
+        return SetClock(argument)
+    digits = argument.removeprefix("x")
+    try:
+        rate = float(digits)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 100_000:
+        return Problem("clock takes manual, wall, or a rate such as x60")
+    return SetClock("rate", rate)
+
+
+def _whole_word(beginning: str) -> str | None:
+    """The word that is meant: itself, or the first in the order of LINE_WORDS that begins so."""
+    if beginning in LINE_WORDS:
+        return beginning
+    return next((word for word in LINE_WORDS if word.startswith(beginning)), None)
+
+
+def complete_line(text: str, names: Mapping[str, Sequence[str]]) -> str | None:
+    """`text` completed, for the ghost behind the cursor; None when nothing fits.
+
+    `names` are what may follow a word, such as {"cell": cell names}. The answer begins with `text`.
+    """
+    if not text or (text[-1] == " " and text.strip() not in names):
+        return None
+    first, space, rest = text.partition(" ")
+    if not space:
+        return next((word for word in LINE_WORDS if word.startswith(first) and word != first), None)
+    options = names.get(_whole_word(first) or "", ())
+    found = next((name for name in options if name.startswith(rest) and name != rest), None)
+    return None if found is None else f"{first} {found}"

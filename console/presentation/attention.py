@@ -1,0 +1,143 @@
+"""What needs attention: who, what, since when, and what would help. Worst first; calm facts are not in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.presentation import figures, redundancy
+from console.presentation.lines import Frame, Glyphs, Tone
+from console.presentation.mirror import Mirror
+from console.records import CellRecord, Factors, GroupRecord, ScheduleRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One row of the list."""
+
+    key: str
+    """What the row leads to."""
+    glyph: str
+    tone: Tone
+    who: str
+    what: str
+    remedy: str
+    since: datetime | None = None
+    is_wall: bool = False
+    """Whether `since` is the wall's instant, as it is for cells, and not the cloud's."""
+
+
+def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:
+    """Cells that do not answer, lost hosts, fragile groups, schedules that are off, then backfilling in one line."""
+    glyphs = frame.glyphs
+    return [
+        *(_cell(cell, glyphs) for cell in _silent(mirror)),
+        *_hosts(mirror, glyphs),
+        *_stranded(mirror, glyphs),
+        *_groups(mirror, glyphs),
+        *_schedules(mirror, glyphs),
+        *_backfill(mirror, glyphs),
+    ]
+
+
+def _silent(mirror: Mirror) -> list[CellRecord]:
+    silent = [cell for cell in mirror.cells or () if not cell.is_up]
+    return sorted(silent, key=lambda cell: (figures.cell_state(cell).rank, cell.name))
+
+
+def _cell(cell: CellRecord, glyphs: Glyphs) -> Alarm:
+    look = figures.cell_state(cell, glyphs)
+    unknown, waits = cell.unknown or 0, cell.waiting_tasks or 0
+    known = [f"{unknown:,} servers UNKNOWN"] if unknown else []
+    known += [f"{waits} task{'s wait' if waits != 1 else ' waits'}"] if waits else []
+    parts = [look.word, *([", ".join(known)] if known else []), *([cell.reason] if cell.reason else [])]
+    retry = "" if cell.next_try_seconds is None else f"; asked again in {figures.countdown(cell.next_try_seconds)}"
+    remedy = f"its tasks resume by themselves when it answers{retry}"
+    return Alarm(f"cell:{cell.name}", look.glyph, look.tone, cell.name, "; ".join(parts), remedy, cell.since, True)
+
+
+def _hosts(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    lost = [host for host in mirror.hosts or () if host.state == "down" and mirror.is_host_known(host)]
+    if not lost:
+        return
+    held = Counter(row.host for row in mirror.fleet.lost)
+    for host in sorted(lost, key=lambda host: (-held[host.name], host.name)):
+        number = held[host.name]
+        what = "storage host down" if host.kind == "storage" else "host down"
+        what += f"; {number} server{'s' if number != 1 else ''} unavailable" if number else ""
+        remedy = "host lost without notice: no grace"
+        yield Alarm(f"host:{host.name}", glyphs.lost, Tone.CRIT, host.name, what, remedy, host.state_since)
+
+
+def _stranded(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    """Servers that are lost although no host is named for it."""
+    down = {host.name for host in mirror.hosts or () if host.state == "down"}
+    rows = [row for row in mirror.fleet.lost if row.host not in down]
+    if rows:
+        since = max((row.state_since for row in rows if row.state_since is not None), default=None)
+        what = f"{len(rows)} unavailable: " + ", ".join(sorted(row.title for row in rows)[:3])
+        yield Alarm("view:servers", glyphs.lost, Tone.CRIT, "servers", what, "their rows say why", since)
+
+
+def fragile(group: GroupRecord) -> bool:
+    """Whether a group that is meant to survive something is at risk: it tolerates nothing, or members collide."""
+    return len(group.members) > 1 and (bool(group.collisions) or (group.tolerates == 0 and not group.is_bound))
+
+
+def _groups(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    rows = [group for group in redundancy.worst_first(mirror) if fragile(group)]
+    rows.sort(key=lambda group: not (group.tolerates == 0 and not group.is_bound))
+    for group in rows:
+        tone = Tone.CRIT if group.tolerates == 0 and not group.is_bound else Tone.WARN
+        remedy = (
+            "start one of them again with the others in its avoid list" if group.collisions else "one more host helps"
+        )
+        yield Alarm(f"group:{group.name}", glyphs.violation, tone, group.name, redundancy.risk(group), remedy)
+
+
+def _schedules(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    for schedule in sorted(mirror.schedules or (), key=lambda schedule: schedule.title):
+        what = _schedule_trouble(schedule)
+        if what is not None:
+            remedy = "remove the cause, then activate it" if not schedule.is_active else "one catch-up run is owed"
+            since = schedule.missed_since or schedule.last_run_at
+            key = f"schedule:{schedule.id}"
+            yield Alarm(key, glyphs.attention, Tone.WARN, schedule.title, what, remedy, since)
+
+
+def _schedule_trouble(schedule: ScheduleRecord) -> str | None:
+    """Off is only trouble when nobody asked for it; missed is not failed."""
+    if not schedule.is_active and schedule.reason:
+        return f"deactivated: {schedule.reason}"
+    return "missed: its source could not be reached" if schedule.missed_since is not None else None
+
+
+def _backfill(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    fleet = mirror.fleet
+    shrunk, stopped, noticed = fleet.shrunk, fleet.stopped_for_room, fleet.noticed
+    parts = []
+    if shrunk:
+        hosts = len({row.host for row in shrunk})
+        floored = sum(_is_at_floor(row.perf_factor, row.floor) for row in shrunk)
+        parts.append(f"{len(shrunk):,} shrunk on {hosts} host{'s' if hosts != 1 else ''}, {floored:,} at floor")
+    if stopped:
+        parts.append(f"{len(stopped):,} stopped")
+    if noticed:
+        parts.append(f"{len(noticed):,} will be stopped")
+    if parts:
+        instants = [at for row in (*shrunk, *stopped) for at in (row.squeezed_at, row.displaced_at) if at is not None]
+        causes = len({row.squeezed_by for row in shrunk} - {None})
+        remedy = (
+            f"by {causes} normal server{'s' if causes != 1 else ''}" if causes else "to make room for normal servers"
+        )
+        latest = max(instants, default=None)
+        yield Alarm("view:backfill", glyphs.attention, Tone.WARN, "backfill", "; ".join(parts), remedy, latest)
+
+
+def _is_at_floor(factor: Factors | None, floor: Factors | None) -> bool:
+    if factor is None or floor is None:
+        return False
+    pairs = ((factor.cpu, floor.cpu), (factor.memory, floor.memory))
+    return any(figures.factor_tone(share, low) is Tone.WARN for share, low in pairs)

@@ -1,0 +1,535 @@
+"""One object in full: `d` describe, `y` raw JSON, and the short form that stands beside a list.
+
+A fact is a label and a line. What nobody said is `—`; what is last known keeps its tilde and says how old it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console.presentation import events, figures, redundancy, tasks
+from console.presentation.lines import (
+    Frame,
+    Glyphs,
+    Line,
+    Lines,
+    Span,
+    Tone,
+    View,
+    at,
+    blank,
+    cells,
+    compose,
+    cut,
+    fit_id,
+    fit_name,
+    left,
+    right,
+    ruled,
+    span_width,
+    wrap,
+)
+from console.presentation.mirror import Mirror
+from console.presentation.sentences import sentence, up_since
+from console.records import DriveRecord, GroupRecord, ServerDetail, ServerRecord
+
+LABEL_COLUMN = 1
+VALUE_COLUMN = 14
+PANE_VALUE_COLUMN = 11
+EVENTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A label, its value, and where enter on it leads."""
+
+    label: str
+    value: Line
+    key: str | None = None
+
+
+def _fact(label: str, text: str | None, glyphs: Glyphs, tone: Tone = Tone.TEXT, key: str | None = None) -> Fact:
+    if text is None:
+        return Fact(label, (Span(glyphs.nobody_said, Tone.UNKNOWN),))
+    return Fact(label, (Span(text, tone),), key)
+
+
+# Describe ------------------------------------------------------------------------------------------------------------
+
+
+def describe(mirror: Mirror, key: str, frame: Frame, detail: ServerDetail | None = None) -> View:
+    """All that is known of the object with this key: a server's id, or `cell:NAME`, `host:NAME`, `group:NAME`,
+    `task:ID`, `event:FILE/NUMBER`, `schedule:ID`.
+    """
+    kind, _, name = key.partition(":")
+    server = mirror.servers.get(key)
+    if server is not None:
+        title, facts = (
+            server.title,
+            [*_server_facts(mirror, frame, server), *_more_facts(mirror, frame, server, detail)],
+        )
+    elif kind in _OTHERS and name:
+        title, facts = name, _OTHERS[kind](mirror, frame, name)
+    else:
+        title, facts = name or key, []
+    width = frame.width
+    lines: list[Line] = []
+    keys: list[str | None] = []
+    for fact in facts:
+        for number, line in enumerate(_fact_lines(fact, width, VALUE_COLUMN)):
+            lines.append(line)
+            keys.append(fact.key if number == 0 else None)
+    if not lines:
+        lines = [compose(width, left(1, f"{title} is not known any more   esc goes back", Tone.MUTED))]
+        keys = [None]
+    return View(
+        "detail",
+        (_PLACES.get(kind, "servers"), title),
+        "describe",
+        (Lines(lines, keys),),
+        status=lambda _key: (Span(_summary(mirror, frame, key), Tone.MUTED),),
+    )
+
+
+_PLACES = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks", "event": "events",
+           "schedule": "overview"}  # fmt: skip
+
+
+def _fact_lines(fact: Fact, width: int, column: int) -> list[Line]:
+    """The fact on as many lines as its value needs. A value of several tones is one line, cut at its end."""
+    room = width - column - 1
+    label = left(LABEL_COLUMN, fact.label, Tone.MUTED)
+    if len(fact.value) != 1:
+        return [compose(width, label, at(column, cut(fact.value, room)))]
+    span = fact.value[0]
+    texts = wrap(span.text, room)
+    first = compose(width, label, left(column, texts[0], span.tone))
+    return [first, *(compose(width, left(column, text, span.tone)) for text in texts[1:])]
+
+
+def _summary(mirror: Mirror, frame: Frame, key: str) -> str:
+    server = mirror.servers.get(key)
+    return f"{server.title}: {sentence(mirror, frame, server)}" if server is not None else ""
+
+
+def _server_facts(mirror: Mirror, frame: Frame, server: ServerRecord) -> list[Fact]:
+    """What one wants first: state, place, size, what it really has, its group."""
+    glyphs = frame.glyphs
+    look = figures.server_state(server, glyphs)
+    known = server.is_reachable and not mirror.is_offline
+    tone = Tone.TEXT if known else Tone.UNKNOWN
+    facts = [
+        Fact("state", (Span(f"{look.glyph} {look.word}", look.tone), Span("  " + _since(frame, server), Tone.MUTED))),
+        _fact("cell", server.cell, glyphs, tone, f"cell:{server.cell}"),
+        _fact("host", server.host, glyphs, tone, f"host:{server.host}"),
+        Fact("size", (Span(_size(server, glyphs, is_known=known), tone),)),
+    ]
+    if server.is_backfilling:
+        facts += _backfill_facts(mirror, frame, server)
+    group = redundancy.find(mirror, server.group) if server.group is not None else None
+    if group is not None:
+        facts.append(Fact("group", _group_line(group, glyphs), redundancy.key_of(group)))
+    elif server.group is not None:
+        facts.append(_fact("group", server.group, glyphs, tone, f"group:{server.group}"))
+    if server.avoid:
+        names = [mirror.name_of(each) or each[:8] for each in server.avoid]
+        facts.append(_fact("avoid", ", ".join(names), glyphs, tone))
+    return facts
+
+
+def _since(frame: Frame, server: ServerRecord) -> str:
+    if not server.is_reachable:
+        was = f"last known {server.last_state}, " if server.last_state else ""
+        if server.known_at is None:
+            return f"{was}never known here"
+        age = figures.age_since(server.known_at, frame.wall_now)
+        return f"{was}{frame.glyphs.last_known}{age} ago, at {figures.instant(server.known_at, frame.wall_now)}"
+    since = up_since(server)
+    if since is None:
+        return ""
+    return f"since {figures.instant(since, frame.now)} ({figures.age_since(since, frame.now)})"
+
+
+def _size(server: ServerRecord, glyphs: Glyphs, *, is_known: bool) -> str:
+    cpu = None if server.cpu_mhz is None else figures.ghz(server.cpu_mhz)
+    memory = None if server.memory_bytes is None else figures.gib(server.memory_bytes)
+    write = figures.or_dash if is_known else figures.last_known
+    return f"{write(cpu, glyphs)} GHz   {write(memory, glyphs)} GiB"
+
+
+def _backfill_facts(mirror: Mirror, frame: Frame, server: ServerRecord) -> list[Fact]:
+    glyphs, factor, floor = frame.glyphs, server.perf_factor, server.floor
+    facts = [_fact("backfilling", "yes: lives on what normal servers leave", glyphs, Tone.BACKFILL)]
+    if factor is not None:
+        known = server.is_reachable and not mirror.is_offline
+        for label, share, low in (
+            ("CPU factor", factor.cpu, floor.cpu if floor else None),
+            ("mem factor", factor.memory, floor.memory if floor else None),
+        ):
+            if known:
+                tail = () if low is None else (Span(f"   floor {figures.factor(low)}", Tone.MUTED),)
+                facts.append(Fact(label, (*figures.gauge_and_number(share, low, glyphs), *tail)))
+            else:
+                facts.append(_fact(label, figures.last_known(figures.factor(share), glyphs), glyphs, Tone.UNKNOWN))
+    if server.squeezed_by is not None:
+        when = "" if server.squeezed_at is None else f" at {figures.instant(server.squeezed_at, frame.now)}"
+        name = mirror.name_of(server.squeezed_by) or server.squeezed_by[:8]
+        facts.append(_fact("shrunk by", name + when, glyphs, Tone.TEXT, server.squeezed_by))
+    if server.notice_until is not None:
+        left_seconds = (server.notice_until - frame.now).total_seconds()
+        name = mirror.name_of(server.notice_for) or "another server"
+        facts.append(_fact("notice", f"stops in {figures.countdown(left_seconds)} for {name}", glyphs, Tone.WARN))
+    if server.displaced_count:
+        facts.append(_fact("stopped for", _displaced(mirror, frame, server), glyphs))
+    return facts
+
+
+def _displaced(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
+    name = mirror.name_of(server.displaced_for) or (server.displaced_for or "others")[:8]
+    when = "" if server.displaced_at is None else f" at {figures.instant(server.displaced_at, frame.now)}"
+    times = f", {server.displaced_count} time{'s' if server.displaced_count != 1 else ''} in all"
+    return name + when + times
+
+
+def _group_line(group: GroupRecord, glyphs: Glyphs) -> Line:
+    spans = [Span(group.name), Span(f"   {len(group.members)} members on {group.hosts or 0} hosts   tolerates ")]
+    spans.append(redundancy.tolerates_span(group, glyphs))
+    if group.collisions:
+        plural = "s" if group.collisions != 1 else ""
+        spans.append(Span(f"   {glyphs.violation} {group.collisions} collision{plural}", Tone.CRIT))
+    return tuple(spans)
+
+
+def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: ServerDetail | None) -> list[Fact]:
+    glyphs = frame.glyphs
+    facts = [
+        _fact("id", server.id, glyphs),
+        _fact("owner", server.owner, glyphs),
+        _fact("project", server.project_id, glyphs),
+        _fact("created", _instant(server.created_at, frame.now), glyphs),
+        _fact("tags", ", ".join(server.tags) or glyphs.nothing, glyphs),
+    ]
+    if server.meta:
+        facts.append(_fact("meta", ", ".join(f"{name}={value}" for name, value in server.meta.items()), glyphs))
+    if server.reason:
+        facts.append(_fact("reason", server.reason, glyphs, Tone.WARN))
+    facts.append(_fact("version", None if server.version is None else str(server.version), glyphs))
+    if detail is not None and detail.server.id == server.id:
+        facts += [
+            Fact("drives" if place == 0 else "", _drive_line(drive, glyphs))
+            for place, drive in enumerate(detail.drives)
+        ] or [_fact("drives", "none", glyphs, Tone.MUTED)]
+    facts += _event_facts(mirror, frame, (server.id,))
+    return facts
+
+
+def _drive_line(drive: DriveRecord, glyphs: Glyphs) -> Line:
+    size = glyphs.nobody_said if drive.size_bytes is None else f"{figures.gib(drive.size_bytes)} GiB"
+    host = drive.host or glyphs.nobody_said
+    tone = Tone.TEXT if drive.is_reachable else Tone.UNKNOWN
+    return (Span(drive.name or drive.id[:8], tone), Span(f"   {size}   {host}   {drive.state}", Tone.MUTED))
+
+
+def _event_facts(mirror: Mirror, frame: Frame, object_ids: Sequence[str]) -> list[Fact]:
+    """The latest events of the object, newest first."""
+    own = [event for event in reversed(mirror.events) if event.object_id in object_ids][:EVENTS_SHOWN]
+    facts = []
+    for place, event in enumerate(own):
+        glyph, tone = events.look(event, frame.glyphs)
+        time = figures.instant_short(event.at, frame.now)
+        spans = (Span(f"{time:>8}  ", Tone.MUTED), Span(glyph, tone), Span(f" {events.sentence(mirror, event)}"))
+        facts.append(Fact("events" if place == 0 else "", spans))
+    return facts
+
+
+def _instant(at_instant: datetime | None, now: datetime) -> str | None:
+    return None if at_instant is None else f"{figures.instant(at_instant, now)} ({figures.age_since(at_instant, now)})"
+
+
+def _cell_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
+    cell, glyphs = mirror.cell(name), frame.glyphs
+    if cell is None:
+        return []
+    look = figures.cell_state(cell, glyphs)
+    since = _instant(cell.since, frame.wall_now)
+    capacity = cell.capacity
+    facts = [
+        Fact("state", (Span(f"{look.glyph} {look.word}", look.tone), Span(f"  since {since}", Tone.MUTED))),
+        _fact("reason", cell.reason or glyphs.nothing, glyphs),
+        _fact("fault", "injected: x takes it back" if cell.is_injected else "none injected", glyphs),
+        _fact("servers", None if cell.servers is None else figures.count(cell.servers), glyphs),
+        _fact("UNKNOWN", None if cell.unknown is None else figures.count(cell.unknown), glyphs),
+        _fact("tasks wait", None if cell.waiting_tasks is None else str(cell.waiting_tasks), glyphs),
+        _fact("hosts", None if cell.hosts is None else figures.count(cell.hosts), glyphs),
+    ]
+    for label, size in (("capacity", capacity), ("normal", cell.normal), ("backfilling", cell.backfilling),
+                        ("best host", cell.free)):  # fmt: skip
+        text = None
+        if size is not None:
+            mark = "" if cell.is_up else glyphs.last_known
+            text = f"{mark}{figures.ghz(size.cpu_mhz)} GHz   {mark}{figures.gib(size.memory_bytes)} GiB"
+        facts.append(_fact(label, text, glyphs, Tone.TEXT if cell.is_up else Tone.UNKNOWN))
+    return facts + _event_facts(mirror, frame, (name,))
+
+
+def _host_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
+    host, glyphs = next((host for host in mirror.hosts or () if host.name == name), None), frame.glyphs
+    if host is None:
+        return []
+    look = figures.host_state(host, glyphs)
+    known = mirror.is_host_known(host)
+    state = Span(f"{look.glyph} {look.word}", look.tone) if known else Span("? no answer", Tone.UNKNOWN)
+    facts = [
+        Fact("state", (state, Span(f"  since {_instant(host.state_since, frame.now)}", Tone.MUTED))),
+        _fact("cell", host.cell, glyphs, Tone.TEXT, f"cell:{host.cell}"),
+        _fact("kind", host.kind, glyphs),
+    ]
+    if host.capacity is not None and host.capacity.cpu_mhz:
+        normal = host.normal.cpu_mhz if host.normal else 0
+        backfill = host.backfilling.cpu_mhz if host.backfilling else 0
+        bar = figures.use_bar(normal, backfill, host.capacity.cpu_mhz, 28, glyphs, is_known=known)
+        text = f"  {figures.ghz(normal)} + {figures.ghz(backfill)} of {figures.ghz(host.capacity.cpu_mhz)} GHz"
+        facts.append(Fact("CPU", (*bar, Span(text))))
+        normal = host.normal.memory_bytes if host.normal else 0
+        backfill = host.backfilling.memory_bytes if host.backfilling else 0
+        bar = figures.use_bar(normal, backfill, host.capacity.memory_bytes, 28, glyphs, is_known=known)
+        text = f"  {figures.gib(normal)} + {figures.gib(backfill)} of {figures.gib(host.capacity.memory_bytes)} GiB"
+        facts.append(Fact("memory", (*bar, Span(text))))
+    if host.free is not None:
+        text = f"{figures.ghz(host.free.cpu_mhz)} GHz   {figures.gib(host.free.memory_bytes)} GiB"
+        facts.append(_fact("free", f"{text} for one backfilling server", glyphs))
+    if host.storage_bytes:
+        used = "" if host.used_bytes is None else f"{figures.gib(host.used_bytes)} of "
+        facts.append(_fact("storage", f"{used}{figures.gib(host.storage_bytes)} GiB", glyphs))
+    rows = sorted((row for row in mirror.servers.values() if row.host == name), key=lambda row: row.sort_name)
+    for place, row in enumerate(rows):
+        facts.append(Fact(f"{len(rows)} servers" if place == 0 else "", _server_line(row, glyphs), row.id))
+    return facts + _event_facts(mirror, frame, (name,))
+
+
+def _server_line(server: ServerRecord, glyphs: Glyphs) -> Line:
+    look = figures.server_state(server, glyphs)
+    known = server.is_reachable
+    tone = Tone.BACKFILL if server.is_backfilling and known else Tone.TEXT if known else Tone.UNKNOWN
+    name = fit_name(server.title, 14, glyphs)
+    spans = [
+        Span(look.glyph, look.tone),
+        Span(f" {name}{' ' * (16 - cells(name))}", tone),
+        Span(_size(server, glyphs, is_known=known), Tone.TEXT if known else Tone.UNKNOWN),
+    ]
+    if server.is_shrunk and server.perf_factor is not None:
+        letter, share = figures.lower_factor(server.perf_factor)
+        spans.append(Span(f"   {'CPU' if letter == 'c' else 'memory'} {figures.factor(share)}", Tone.BACKFILL))
+    return tuple(spans)
+
+
+def _group_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
+    group = redundancy.find(mirror, name)
+    if group is None:
+        return []
+    glyphs = frame.glyphs
+    hosts = figures.or_dash(None if group.hosts is None else str(group.hosts), glyphs)
+    facts = [
+        _fact("size", f"{len(group.members)} members on {hosts} hosts", glyphs, Tone.TEXT, redundancy.key_of(group)),
+        _fact("needs", f"{group.needs} members must stay", glyphs),
+        Fact("collisions", (redundancy.collisions_span(group, glyphs),)),
+        Fact("tolerates", (redundancy.tolerates_span(group, glyphs), Span(" lost hosts"))),
+    ]
+    for place, member in enumerate(sorted(group.members, key=lambda each: (each.host or "~", each.name or each.id))):
+        tone = Tone.TEXT if redundancy.is_known(mirror, member) else Tone.UNKNOWN
+        host = member.host or frame.glyphs.nobody_said
+        text = f"{member.name or member.id[:8]}   {host}   {member.state}"
+        facts.append(Fact("members" if place == 0 else "", (Span(text, tone),), member.id))
+    return facts
+
+
+def _task_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
+    task, glyphs = next((task for task in mirror.tasks or () if task.id == name), None), frame.glyphs
+    if task is None:
+        return []
+    return [
+        _fact("task", f"{tasks.kind(task)} ({task.id})", glyphs),
+        _fact("target", tasks.target(mirror, task), glyphs, Tone.TEXT, task.object_id or None),
+        _fact("cell", task.cell, glyphs, Tone.TEXT, f"cell:{task.cell}"),
+        _fact("state", "waits for its cell" if tasks.is_waiting(mirror, task) else task.state, glyphs),
+        _fact("begun", _instant(task.begun_at, frame.now), glyphs),
+        _fact("due", None if task.due_at is None else figures.instant(task.due_at, frame.now), glyphs),
+        _fact("ended", _instant(task.ended_at, frame.now), glyphs),
+        _fact("result", task.result, glyphs),
+        _fact("by", task.actor, glyphs),
+    ]
+
+
+def _event_detail(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
+    event, glyphs = next((event for event in mirror.events if event.key == name), None), frame.glyphs
+    if event is None:
+        return []
+    facts = [
+        _fact("event", f"{event.kind}, number {event.number} of {event.file}", glyphs),
+        _fact("at", _instant(event.at, frame.now), glyphs),
+        _fact("object", f"{event.object_kind} {events.title(mirror, event)}", glyphs, Tone.TEXT, event.object_id),
+        _fact("what", events.sentence(mirror, event), glyphs),
+        _fact("by", event.actor or None, glyphs),
+        _fact("request", event.request_id, glyphs),
+    ]
+    for place, (field, (before, after)) in enumerate(event.changes.items()):
+        facts.append(_fact("changes" if place == 0 else "", f"{field}: {before} to {after}", glyphs))
+    for place, (field, value) in enumerate(event.details.items()):
+        facts.append(_fact("details" if place == 0 else "", f"{field}: {value}", glyphs))
+    return facts
+
+
+def _schedule_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
+    schedule, glyphs = next((each for each in mirror.schedules or () if each.id == name), None), frame.glyphs
+    if schedule is None:
+        return []
+    signs = {"ok": (glyphs.done, Tone.OK), "failed": (glyphs.lost, Tone.CRIT), "missed": (glyphs.nothing, Tone.WARN)}
+    ribbon = tuple(Span(*signs.get(word, (glyphs.unknown, Tone.UNKNOWN))) for word in schedule.history)
+    kept = "for ever" if schedule.retention_days == 0 else f"{schedule.retention_days} days"
+    most = "" if not schedule.backups_max else f", at most {schedule.backups_max}"
+    return [
+        _fact("schedule", schedule.title, glyphs),
+        _fact("source", schedule.server_name or schedule.server_id[:8], glyphs, Tone.TEXT, schedule.server_id),
+        _fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
+        _fact("state", "active" if schedule.is_active else "off", glyphs, Tone.OK if schedule.is_active else Tone.CRIT),
+        _fact("reason", schedule.reason or glyphs.nothing, glyphs),
+        _fact("next", _instant_ahead(schedule.next_trigger_at, frame.now), glyphs),
+        _fact("last run", _instant(schedule.last_run_at, frame.now), glyphs),
+        Fact("last runs", ribbon or (Span(glyphs.nothing, Tone.MUTED),)),
+        _fact("kept", None if schedule.retention_days is None else kept + most, glyphs),
+    ]
+
+
+def _instant_ahead(at_instant: datetime | None, now: datetime) -> str | None:
+    if at_instant is None:
+        return None
+    return f"{figures.instant(at_instant, now)} UTC in {figures.countdown((at_instant - now).total_seconds())}"
+
+
+_OTHERS: Mapping[str, Callable[[Mirror, Frame, str], list[Fact]]] = {
+    "cell": _cell_facts,
+    "host": _host_facts,
+    "group": _group_facts,
+    "task": _task_facts,
+    "event": _event_detail,
+    "schedule": _schedule_facts,
+}
+
+
+# Beside a list -------------------------------------------------------------------------------------------------------
+
+
+def pane(mirror: Mirror, key: str, frame: Frame, width: int) -> tuple[Line, ...]:
+    """The facts of a server beside the list, with the rule in front, `width` cells each; as many as the body has."""
+    server, glyphs = mirror.servers.get(key), frame.glyphs
+    lines: list[Line] = []
+    if server is not None:
+        look = figures.server_state(server, glyphs)
+        identity = fit_id(server.id, 13, glyphs)
+        lines.append(
+            ruled(
+                width,
+                glyphs,
+                left(2, fit_name(server.title, max(8, width - 60), glyphs), Tone.ACCENT, bold=True),
+                at(4 + cells(fit_name(server.title, max(8, width - 60), glyphs)),
+                   (Span(f"{look.glyph} {look.word}", look.tone), Span("  " + _since(frame, server), Tone.MUTED))),
+                right(width - 2, identity, Tone.MUTED),
+            )
+        )  # fmt: skip
+        facts = [*_server_facts(mirror, frame, server)[1:], *_more_facts(mirror, frame, server, None)[1:]]
+        for fact in facts:
+            lines += _pane_lines(fact, width, glyphs)
+    lines += [ruled(width, glyphs)] * (frame.body_height - len(lines))
+    return tuple(lines[: frame.body_height])
+
+
+def _pane_lines(fact: Fact, width: int, glyphs: Glyphs) -> Iterable[Line]:
+    room = width - PANE_VALUE_COLUMN - 3
+    label = left(2, fact.label, Tone.MUTED)
+    column = PANE_VALUE_COLUMN + 3
+    if len(fact.value) != 1:
+        yield ruled(width, glyphs, label, at(column, cut(fact.value, room)))
+        return
+    for number, text in enumerate(wrap(fact.value[0].text, room - 1)):
+        value = left(column, text, fact.value[0].tone)
+        yield ruled(width, glyphs, *((label, value) if number == 0 else (value,)))
+
+
+# Raw -----------------------------------------------------------------------------------------------------------------
+
+
+def raw(title: str, value: Mapping[str, Any], frame: Frame) -> View:
+    """The object as the API gave it, in JSON. The filter keeps the lines that hold it."""
+    lines = [line for spans in _json_lines(value, 0, ()) for line in _folded(spans, frame.width)]
+    wanted = frame.filter.casefold()
+    if wanted:
+        lines = [line for line in lines if wanted in "".join(span.text for span in line).casefold()]
+    if not value:
+        lines = [compose(frame.width, left(1, "nothing was said of it", Tone.MUTED))]
+    return View(
+        "raw",
+        (fit_id(title, 24, frame.glyphs),),
+        f"raw JSON   {len(lines)} lines",
+        (Lines(lines or [blank(frame.width)]),),
+    )
+
+
+def _json_lines(value: Any, depth: int, opening: Line, *, tail: str = "") -> Iterable[Line]:
+    """Indented lines of JSON: keys muted, texts plain, other values in accent."""
+    indent = Span("  " * depth)
+    if isinstance(value, Mapping | list | tuple) and value:
+        is_object = isinstance(value, Mapping)
+        yield (indent, *opening, Span("{" if is_object else "[", Tone.MUTED))
+        pairs = list(value.items()) if isinstance(value, Mapping) else [(None, each) for each in value]
+        for place, (name, each) in enumerate(pairs):
+            label = (Span(f"{_quoted(str(name))}: ", Tone.MUTED),) if is_object else ()
+            yield from _json_lines(each, depth + 1, label, tail="," if place < len(pairs) - 1 else "")
+        yield (indent, Span(("}" if is_object else "]") + tail, Tone.MUTED))
+        return
+    yield (indent, *opening, *_json_value(value), Span(tail, Tone.MUTED))
+
+
+def _json_value(value: Any) -> Line:
+    match value:
+        case None:
+            return (Span("null", Tone.UNKNOWN),)
+        case bool():
+            return (Span("true" if value else "false", Tone.ACCENT),)
+        case int() | float():
+            return (Span(repr(value), Tone.ACCENT),)
+        case str():
+            return (Span(_quoted(value)),)
+        case _:
+            return (Span("{}" if isinstance(value, Mapping) else "[]", Tone.MUTED),)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _folded(spans: Line, width: int) -> list[Line]:
+    """The line, cut into as many as it needs: nothing of a raw object is left out."""
+    room = width - 2
+    lines: list[Line] = []
+    rest = tuple(span for span in spans if span.text)
+    while span_width(rest) > room:
+        first = cut(rest, room)
+        taken = sum(len(span.text) for span in first)
+        lines.append(compose(width, at(1, first)))
+        rest = _without(rest, taken)
+    return [*lines, compose(width, at(1, rest))]
+
+
+def _without(spans: Line, signs: int) -> Line:
+    """The spans without so many signs at their start."""
+    kept: list[Span] = []
+    for span in spans:
+        if signs >= len(span.text):
+            signs -= len(span.text)
+            continue
+        kept.append(Span(span.text[signs:], span.tone))
+        signs = 0
+    return tuple(kept)

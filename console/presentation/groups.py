@@ -1,0 +1,319 @@
+"""The availability map: which members of a group share a host, and how many lost hosts it survives.
+
+Two numbers matter more than any picture: collisions, and failures tolerated. They are the cloud's own; nothing of
+them is counted again here. The map of all groups has one column for each host; one group is a list of the hosts
+that hold its members. What does not answer is blank: no claim is made about it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.presentation import figures
+from console.presentation.group_map import map_regions
+from console.presentation.lines import (
+    Frame,
+    Glyphs,
+    Line,
+    Lines,
+    Placed,
+    Region,
+    Rows,
+    Span,
+    Tone,
+    View,
+    at,
+    blank,
+    compose,
+    fit_name,
+    fit_sentence,
+    left,
+    matched,
+    right,
+)
+from console.presentation.mirror import Mirror
+from console.presentation.redundancy import (
+    ORDERS,
+    collisions_span,
+    find,
+    is_known,
+    key_of,
+    right_span,
+    risk,
+    title_spans,
+    tolerates_span,
+    worst_first,
+    worst_host,
+)
+from console.records import GroupRecord, HostRecord, MemberRecord
+
+MAP_FROM_WIDTH = 100
+HOSTS_WIDTH_MAX = 100
+"""Beyond it the list of a group's hosts would only have wider gaps."""
+
+
+def view(mirror: Mirror, frame: Frame) -> View:
+    """All groups, or the one that `frame.scope` names."""
+    if frame.scope is not None:
+        return _one(mirror, frame, frame.scope)
+    shown = [group for group in worst_first(mirror, frame) if _is_wanted(group, frame.filter)]
+    if not shown:
+        head = _list_head(frame.width)
+        regions: tuple[Region, ...] = (
+            Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=head),
+        )
+    elif frame.width >= MAP_FROM_WIDTH and mirror.cells:
+        regions = map_regions(mirror, frame, shown)
+    else:
+        regions = (Rows(_list_head(frame.width), shown, lambda group: list_row(mirror, frame, group), key_of),)
+    order = frame.sort if frame.sort in ORDERS else "tolerates"
+    return View(
+        "groups",
+        ("groups",),
+        f"{len(shown)}   sort {order}",
+        regions,
+        status=lambda key: status(mirror, key),
+        preview=lambda key: preview(mirror, frame, key),
+        orders=ORDERS,
+    )
+
+
+def _is_wanted(group: GroupRecord, wanted: str) -> bool:
+    text = wanted.casefold()
+    names = (group.name, *(member.name or "" for member in group.members), *(m.host or "" for m in group.members))
+    return any(text in name.casefold() for name in names)
+
+
+def _instead(mirror: Mirror, frame: Frame) -> str:
+    if mirror.groups is None:
+        return frame.glyphs.ellipsis
+    if frame.filter:
+        return f"no groups match /{frame.filter}   esc clears the filter"
+    return "no groups: servers that share a tag group:NAME make one"
+
+
+# The list, below 100 columns ---------------------------------------------------------------------------------------
+
+
+def _list_head(width: int) -> Line:
+    muted = Tone.MUTED
+    if width < 60:
+        return compose(width, left(2, "GROUP", muted), right(width - 12, "COLL", muted),
+                       right(width - 2, "TOLERATES", muted))  # fmt: skip
+    placed = [left(2, "GROUP", muted), right(23, "N", muted), right(30, "HOSTS", muted), right(36, "COLL", muted),
+              right(47, "TOLERATES", muted)]  # fmt: skip
+    placed.append(left(51, "WORST HOST" if width >= 80 else "WORST", muted))
+    return compose(width, *placed)
+
+
+def list_row(mirror: Mirror, frame: Frame, group: GroupRecord) -> Line:
+    width, glyphs = frame.width, frame.glyphs
+    silent = not all(is_known(mirror, member) for member in group.members)
+    name = fit_name(group.name, 18 if width >= 60 else max(8, width - 22), glyphs)
+    tone = Tone.CRIT if group.tolerates == 0 and not group.is_bound else Tone.UNKNOWN if silent else Tone.TEXT
+    placed: list[Placed] = [at(2, matched(Span(name, tone), frame.filter))]
+    if width < 60:
+        placed += [right_span(width - 12, collisions_span(group, glyphs))]
+        return compose(width, *placed, right_span(width - 2, tolerates_span(group, glyphs)))
+    hosts = figures.or_dash(None if group.hosts is None else str(group.hosts), glyphs)
+    placed += [
+        right(23, str(len(group.members))),
+        right(30, hosts),
+        right_span(36, collisions_span(group, glyphs)),
+        right_span(47, tolerates_span(group, glyphs)),
+    ]
+    worst = worst_host(group)
+    if worst is not None:
+        text = f"{worst[1]} on {worst[0]}" + (", some do not answer" if silent else "")
+        shown = fit_sentence(text, width - 52, glyphs) if width >= 80 else fit_name(worst[0], 7, glyphs)
+        placed.append(left(51, shown, Tone.MUTED))
+    return compose(width, *placed)
+
+
+# One group -----------------------------------------------------------------------------------------------------------
+
+
+def _one(mirror: Mirror, frame: Frame, name: str) -> View:
+    group = find(mirror, name)
+    order = [each.name for each in worst_first(mirror, frame)]
+    if group is None:
+        text = f"there is no group {name} any more   esc goes back" if mirror.groups is not None else ""
+        empty = Lines([compose(frame.width, left(2, text or frame.glyphs.ellipsis, Tone.MUTED))])
+        return View("groups", ("groups", name), "", (empty,))
+    place = order.index(name) + 1
+    title = compose(frame.width, at(1, title_spans(group, frame.glyphs)))
+    rows = host_rows(mirror, group)
+    regions = (
+        Lines((title, blank(frame.width))),
+        Rows(_host_head(frame), rows, lambda each: host_row(mirror, frame, group, each), lambda each: each.key),
+        Lines((blank(frame.width), *_worst_case(mirror, frame, group))),
+    )
+    return View(
+        "groups",
+        ("groups", name),
+        f"{place} of {len(order)}   sort {frame.sort or 'tolerates'}",
+        regions,
+        status=lambda key: _host_status(group, rows, key),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HostOfGroup:
+    """A host with the members that it holds. No name: the members hold no host."""
+
+    name: str | None
+    cell: str
+    members: tuple[MemberRecord, ...]
+    stay: int
+    """Members that run elsewhere and are known to: what is left when this host is lost."""
+
+    @property
+    def key(self) -> str:
+        return f"host:{self.name}" if self.name is not None else self.members[0].id
+
+
+def host_rows(mirror: Mirror, group: GroupRecord) -> list[HostOfGroup]:
+    """The hosts that hold members, the most members first; then one row for each member that holds none."""
+    on_host: dict[tuple[str, str], list[MemberRecord]] = defaultdict(list)
+    homeless = []
+    for member in group.members:
+        if member.host is None:
+            homeless.append(HostOfGroup(None, member.cell, (member,), 0))
+        else:
+            on_host[member.cell, member.host].append(member)
+    up = [member for member in group.members if member.state == "running" and is_known(mirror, member)]
+    rows = [
+        HostOfGroup(host, cell, tuple(members), sum(member.host != host for member in up))
+        for (cell, host), members in on_host.items()
+    ]
+    rows.sort(key=lambda row: (-len(row.members), row.cell, row.name))
+    return rows + sorted(homeless, key=lambda row: row.members[0].name or row.members[0].id)
+
+
+def _host_head(frame: Frame) -> Line:
+    width, muted = min(frame.width, HOSTS_WIDTH_MAX), Tone.MUTED
+    if width < 60:
+        return compose(
+            frame.width, left(2, "HOST", muted), left(17, "N", muted), right(width - 2, "LEFT IF LOST", muted)
+        )
+    placed = [left(2, "HOST", muted), left(10, "CELL", muted), left(18, "STATE", muted), left(26, "N", muted),
+              left(30, "MEMBERS", muted)]  # fmt: skip
+    if width < 80:
+        return compose(frame.width, *placed, right(58, "LEFT", muted))
+    return compose(frame.width, *placed, right(width - 18, "LEFT IF LOST", muted), right(width - 2, "CPU", muted))
+
+
+def host_row(mirror: Mirror, frame: Frame, group: GroupRecord, row: HostOfGroup) -> Line:
+    width, glyphs = min(frame.width, HOSTS_WIDTH_MAX), frame.glyphs
+    known = all(is_known(mirror, member) for member in row.members)
+    tone = Tone.TEXT if known else Tone.UNKNOWN
+    host = next((host for host in mirror.hosts or () if host.name == row.name), None)
+    number = len(row.members)
+    if number == 1:
+        count = Span("1", tone)
+    else:
+        count = Span(f"{number}!", Tone.CRIT if known else Tone.UNKNOWN, is_reversed=known)
+    name = fit_name(row.name or glyphs.nobody_said, 7 if width >= 60 else 14, glyphs)
+    stay = glyphs.nothing if row.name is None else str(row.stay)
+    stay_tone = Tone.MUTED if row.name is None else Tone.CRIT if row.stay < group.needs else Tone.TEXT
+    placed: list[Placed] = [left(2, name, tone)]
+    if width < 60:
+        return compose(frame.width, *placed, at(17, (count,)), right(width - 2, stay, stay_tone))
+    placed += [left(10, fit_name(row.cell, 7, glyphs), tone), at(18, _host_state(host, row, known, glyphs))]
+    if row.name is not None:
+        placed.append(at(26, (count,)))
+    last = 58 if width < 80 else width - 18
+    room = last - 30 - 5
+    names = " ".join(member.name or member.id[:8] for member in row.members)
+    placed += [left(30, fit_sentence(names, room, glyphs), tone), right(last, stay, stay_tone)]
+    if width >= 80 and host is not None and host.capacity is not None:
+        bar = _cpu_bar(host, 12, frame, known)
+        placed.append(at(width - 13, bar))
+    return compose(frame.width, *placed)
+
+
+def _cpu_bar(host: HostRecord, width: int, frame: Frame, known: bool) -> Line:
+    capacity = host.capacity.cpu_mhz if host.capacity else 0
+    normal = host.normal.cpu_mhz if host.normal else 0
+    backfill = host.backfilling.cpu_mhz if host.backfilling else 0
+    return figures.use_bar(normal, backfill, capacity, width, frame.glyphs, is_known=known)
+
+
+def _host_state(host: HostRecord | None, row: HostOfGroup, known: bool, glyphs: Glyphs) -> Line:
+    if not known:
+        return (
+            Span(glyphs.unknown, Tone.UNKNOWN),
+            Span(" "),
+            Span("?" if host is None else host.state[:5], Tone.UNKNOWN),
+        )
+    if row.name is None:
+        return (Span(row.members[0].state[:7], Tone.MUTED),)
+    if host is None:
+        return (Span(glyphs.nobody_said, Tone.UNKNOWN),)
+    look = figures.host_state(host, glyphs)
+    return (Span(look.glyph, look.tone), Span(" "), Span(look.word, look.tone))
+
+
+def _worst_case(mirror: Mirror, frame: Frame, group: GroupRecord) -> list[Line]:
+    """Which hosts to lose, in the order that hurts, and what stays."""
+    lines = []
+    if group.worst_case:
+        first, *others = group.worst_case
+        lost = set(group.worst_case)
+        stay = sum(
+            member.state == "running" and is_known(mirror, member) and member.host not in lost
+            for member in group.members
+        )
+        then = f", then {', '.join(others)}" if others else ""
+        lines.append(f"lose {first}{then}: {stay} stay, needs {group.needs}")
+    silent = sum(not is_known(mirror, member) for member in group.members)
+    if silent:
+        verb = "does" if silent == 1 else "do"
+        lines.append(f"{silent} of {len(group.members)} members {verb} not answer and count as lost")
+    room = frame.width - 14
+    placed = [
+        compose(
+            frame.width,
+            left(1, "WORST CASE" if number == 0 else "", Tone.MUTED),
+            left(13, fit_sentence(text, room, frame.glyphs), Tone.UNKNOWN if "answer" in text else Tone.TEXT),
+        )
+        for number, text in enumerate(lines)
+    ]
+    return placed
+
+
+def _host_status(group: GroupRecord, rows: Sequence[HostOfGroup], key: str | None) -> Line:
+    row = next((row for row in rows if row.key == key), None)
+    if row is None or row.name is None:
+        return (Span(f"{group.name}: {risk(group)}", Tone.MUTED),)
+    number = len(row.members)
+    goes = f"{number} member{'s go' if number != 1 else ' goes'}"
+    return (
+        Span(f"{row.name} lost: {goes}, {row.stay} of {len(group.members)} stay, {group.needs} needed", Tone.MUTED),
+    )
+
+
+def status(mirror: Mirror, key: str | None) -> Line:
+    group = find(mirror, key.removeprefix("group:")) if key is not None else None
+    if group is None:
+        total, colliding = len(mirror.groups or ()), sum(bool(each.collisions) for each in mirror.groups or ())
+        text = f"{total} groups, {colliding} with collisions" if mirror.groups is not None else "asking the cloud"
+        return (Span(text, Tone.MUTED),)
+    return (Span(f"{group.name}: {risk(group)}", Tone.MUTED),)
+
+
+def preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
+    """The hosts of the group under the cursor, for below the list."""
+    group = find(mirror, key.removeprefix("group:"))
+    if group is None or frame.width < 60:
+        return ()
+    rows = host_rows(mirror, group)
+    return (
+        blank(frame.width),
+        compose(frame.width, at(1, title_spans(group, frame.glyphs))),
+        _host_head(frame),
+        *(host_row(mirror, frame, group, row) for row in rows),
+        *_worst_case(mirror, frame, group),
+    )

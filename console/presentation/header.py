@@ -1,0 +1,215 @@
+"""The four rows of the frame: header, crumbs, status, keys.
+
+The header names the worst fact of the cloud in a few words, and how old what is shown is. Those two are never
+dropped; everything else goes as the terminal gets narrower.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.presentation import figures
+from console.presentation.lines import (
+    Frame,
+    Line,
+    Placed,
+    Span,
+    Tone,
+    View,
+    at,
+    cells,
+    compose,
+    cut,
+    fit_name,
+    fit_sentence,
+    left,
+    span_width,
+)
+from console.presentation.mirror import Mirror
+
+POLL_SECONDS = 1
+AGE_SHOUTS_SECONDS = 3 * POLL_SECONDS
+STALE_SECONDS = 10 * POLL_SECONDS
+
+NARROW, MEDIUM, WIDE = 60, 80, 120
+
+
+@dataclass(frozen=True, slots=True)
+class WorstFact:
+    glyph: str
+    words: str
+    short: str
+    tone: Tone
+
+
+def worst_fact(mirror: Mirror, frame: Frame) -> WorstFact:
+    """The one thing to know first: silence of the cloud, of cells, of hosts, then what is at risk."""
+    glyphs = frame.glyphs
+    if mirror.is_offline:
+        return WorstFact(glyphs.lost, "no answer from the cloud", "no answer", Tone.CRIT)
+    if mirror.cells is None:
+        return WorstFact(glyphs.busy, "asking the cloud", "asking", Tone.MUTED)
+    silent, total = sum(not cell.is_up for cell in mirror.cells), len(mirror.cells)
+    if silent:
+        words = f"{silent} of {total} cell{'s' if total != 1 else ''} degraded"
+        return WorstFact(glyphs.attention, words, f"{silent}/{total} cells", Tone.WARN)
+    down = sum(host.state == "down" and mirror.is_host_known(host) for host in mirror.hosts or ())
+    if down:
+        words = f"{down} host{'s' if down != 1 else ''} down"
+        return WorstFact(glyphs.lost, words, words, Tone.CRIT)
+    fragile = sum(group.tolerates == 0 and not group.is_bound for group in mirror.groups or ())
+    if fragile:
+        words = f"{fragile} group{'s' if fragile != 1 else ''} at risk"
+        return WorstFact(glyphs.violation, words, words, Tone.CRIT)
+    words = "no cells" if not total else "its cell is up" if total == 1 else f"all {total} cells up"
+    return WorstFact(glyphs.running, words, words, Tone.MUTED)
+
+
+def header(mirror: Mirror, frame: Frame) -> Line:
+    """Row 1: the cloud, its worst fact, totals, clock, age."""
+    width, fact = frame.width, worst_fact(mirror, frame)
+    gap = 2 if width < NARROW else 3
+    name = fit_name(mirror.kind or "stratodeck", 12, frame.glyphs)
+    words = fact.short if width < NARROW else fact.words
+    end = (*_clock(mirror, frame), *_age(mirror, frame))
+    room = width - 2 - span_width(end)
+    placed: list[Placed] = [left(1, name, Tone.ACCENT, bold=True), at(width - 1 - span_width(end), end)]
+    column = 1 + cells(name) + gap
+    words = fit_sentence(words, room - column - 3, frame.glyphs)
+    placed.append(at(column, (Span(fact.glyph, fact.tone), Span(" "), Span(words, fact.tone))))
+    column += 2 + cells(words) + gap
+    choices = (_totals_wide(mirror, frame), _totals(mirror, frame), _servers_short(mirror, frame))
+    fitting = (totals for totals in choices if column + span_width(totals) + 2 <= room)
+    if width >= MEDIUM:
+        placed.append(at(column, next(fitting, ())))
+    return compose(width, *placed)
+
+
+def _servers(mirror: Mirror, frame: Frame) -> str:
+    """How many servers there are, which is central knowledge: also those of cells that do not answer."""
+    told = [cell.servers for cell in mirror.cells or ()]
+    if mirror.cells is not None and all(number is not None for number in told):
+        total: int | None = sum(number or 0 for number in told)
+    else:
+        total = mirror.servers_total
+    if total is None:
+        return frame.glyphs.nobody_said
+    return figures.last_known(figures.count(total), frame.glyphs) if mirror.is_offline else figures.count(total)
+
+
+def _servers_short(mirror: Mirror, frame: Frame) -> Line:
+    return (Span("srv "), Span(_servers(mirror, frame), Tone.UNKNOWN if mirror.is_offline else Tone.TEXT))
+
+
+def _host_total(mirror: Mirror, frame: Frame) -> str:
+    if mirror.hosts is not None:
+        return figures.count(sum(host.kind == "compute" for host in mirror.hosts))
+    told = [cell.hosts for cell in mirror.cells or () if cell.hosts is not None]
+    return figures.count(sum(told)) if told else frame.glyphs.nobody_said
+
+
+def _totals(mirror: Mirror, frame: Frame) -> Line:
+    if mirror.is_offline:
+        return _servers_short(mirror, frame)
+    return (Span(f"hosts {_host_total(mirror, frame)}  "), *_servers_short(mirror, frame))
+
+
+def _totals_wide(mirror: Mirror, frame: Frame) -> Line:
+    if frame.width < WIDE or mirror.is_offline:
+        return _totals(mirror, frame)
+    states = Counter(
+        ("maint" if host.state == "maintenance" else host.state) if mirror.is_host_known(host) else "unknown"
+        for host in mirror.hosts or ()
+        if host.kind == "compute"
+    )
+    parts = [f"{states[word]} {word}" for word in ("down", "maint", "unknown") if states[word]]
+    broken = f" ({', '.join(parts)})" if parts else ""
+    backfill = figures.count(len(mirror.fleet.backfilling)) if mirror.is_complete else frame.glyphs.nobody_said
+    return (
+        Span(f"hosts {_host_total(mirror, frame)}{broken}   servers {_servers(mirror, frame)}   "),
+        Span(f"backfill {backfill}"),
+    )
+
+
+def _clock(mirror: Mirror, frame: Frame) -> Line:
+    """The cloud's time and, when it is not the wall's, how it runs."""
+    if frame.width < NARROW or mirror.clock is None:
+        return ()
+    time = Span(f"{figures.time_of_day(frame.now)}Z")
+    if mirror.is_offline or mirror.clock.mode == "wall":
+        return (time, Span("  "))
+    rate = "PAUSED" if mirror.clock.mode == "manual" else f"x{mirror.clock.rate:g}"
+    return (time, Span(f" {rate}  ", Tone.WARN if rate == "PAUSED" else Tone.TEXT))
+
+
+def _age(mirror: Mirror, frame: Frame) -> Line:
+    seconds = mirror.age_seconds(frame.wall_now)
+    if seconds is None:
+        return (Span(f"age {frame.glyphs.nobody_said}", Tone.MUTED),)
+    if seconds > STALE_SECONDS:
+        text = figures.age(seconds)
+        if frame.width < NARROW and "m" in text:
+            text = text[: text.index("m") + 1]
+        return (Span(f"STALE {text}", Tone.CRIT, is_reversed=True),)
+    if seconds > AGE_SHOUTS_SECONDS:
+        return (Span(f"AGE {figures.age(seconds)}", Tone.WARN, is_reversed=True),)
+    return (Span(f"age {figures.age(seconds)}", Tone.MUTED),)
+
+
+def crumbs(view: View, frame: Frame) -> Line:
+    """Row 2: where one is, and the view's note at the right end."""
+    marks = f"   marked {len(frame.marks)}" if frame.marks and "marked" not in view.note else ""
+    note = view.note + marks
+    if frame.width < NARROW:
+        # Only the last figure of the note is worth the room: how many rows there are.
+        note = note.rsplit("   ", 1)[-1]
+    end = frame.width - 1 - cells(note)
+    path: list[Span] = []
+    for crumb in view.crumbs:
+        if path:
+            path.append(Span(" > ", Tone.MUTED))
+        path.append(Span(crumb, Tone.ACCENT))
+    if frame.filter:
+        path.append(Span(f" /{frame.filter}", Tone.TEXT))
+    return compose(frame.width, at(1, cut(path, max(0, end - 2))), left(end, note))
+
+
+def status(line: Line, frame: Frame) -> Line:
+    """Row h-1: a status that a view gave, fitted to the frame. A sentence of one tone is cut at a word."""
+    if len(line) == 1:
+        span = line[0]
+        text = fit_sentence(span.text, frame.width - 2, frame.glyphs)
+        line = (Span(text, span.tone, span.is_reversed, span.is_bold),)
+    return compose(frame.width, at(1, line))
+
+
+def message(sentence: str, tone: Tone, frame: Frame) -> Line:
+    """Row h-1: progress, or the last error."""
+    return status((Span(sentence, tone),), frame)
+
+
+def keys(hints: Sequence[tuple[str, str]], frame: Frame) -> Line:
+    """Row h: hints of (key, words), most used first; whole ones go from the right, the last (`? help`) always stays."""
+    if not hints:
+        return compose(frame.width)
+    *first, last = hints
+    room = frame.width - 2 - _hint_width(last)
+    kept: list[tuple[str, str]] = []
+    used = 0
+    for hint in first:
+        if used + _hint_width(hint) + 3 > room:
+            break
+        kept.append(hint)
+        used += _hint_width(hint) + 3
+    spans: list[Span] = []
+    for key, words in [*kept, last]:
+        if spans:
+            spans.append(Span("   "))
+        spans += [Span(key, Tone.ACCENT, is_bold=True), Span(f" {words}", Tone.MUTED)]
+    return compose(frame.width, at(1, tuple(spans)))
+
+
+def _hint_width(hint: tuple[str, str]) -> int:
+    return cells(hint[0]) + 1 + cells(hint[1])

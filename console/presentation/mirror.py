@@ -1,0 +1,312 @@
+"""What the console knows of a cloud, as one immutable value: `mirror.apply(answer, at)` is the next one.
+
+The mirror is honest about time. A row of a cell that does not answer becomes `unknown` with the instant at which it
+was last known, and stays so until the cell itself has told it anew. Figures of such a cell are kept, and are drawn
+as last known. When the cloud itself falls silent nothing is emptied: `problem` is set and every source keeps its age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from console.presentation.fleet import Fleet
+from console.records import (
+    UNKNOWN,
+    AccountRecord,
+    Answer,
+    CapacityRecord,
+    CellRecord,
+    Changes,
+    ClockRecord,
+    EventRecord,
+    Events,
+    GroupRecord,
+    Hello,
+    HostRecord,
+    Hosts,
+    ScheduleRecord,
+    ServerRecord,
+    ServersPage,
+    Status,
+    TaskRecord,
+    Tasks,
+)
+
+EVENTS_KEPT = 500
+FEED_WAIT_SECONDS = 25
+"""A feed without changes may be silent for as long as this, and is fresh all the same."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    cloud: str = ""
+    """Its id."""
+    kind: str = ""
+    """What an embedded cloud was filled with: `demo`, `empty`."""
+    account: AccountRecord | None = None
+    clock: ClockRecord | None = None
+    clock_at: datetime | None = None
+    """The wall's instant at which the clock was read."""
+    fleet: Fleet = field(default_factory=Fleet)
+    cells: tuple[CellRecord, ...] | None = None
+    hosts: tuple[HostRecord, ...] | None = None
+    capacity: CapacityRecord | None = None
+    groups: tuple[GroupRecord, ...] | None = None
+    schedules: tuple[ScheduleRecord, ...] | None = None
+    tasks: tuple[TaskRecord, ...] | None = None
+    tasks_open: int | None = None
+    tasks_ended: int | None = None
+    tasks_waiting: int | None = None
+    events: tuple[EventRecord, ...] = ()
+    """The latest ones, newest last."""
+    cursor: str | None = None
+    """Where the change feed is read on from."""
+    next_page: str | None = None
+    """Where the list that fills the mirror goes on; None before the first page and after the last."""
+    servers_total: int | None = None
+    is_complete: bool = False
+    """Whether every page of the list has been read."""
+    reload_cells: frozenset[str] = frozenset()
+    """Cells that answer again, whose rows must be asked for anew (`servers_page(cell=NAME)`)."""
+    answered_at: Mapping[str, datetime] = field(default_factory=dict)
+    """By source (`status`, `servers`, `hosts`, `tasks`, `events`): the wall's instant of its last answer."""
+    problem: str | None = None
+    """Why the last request failed, in a sentence; None after an answer."""
+    failed_at: datetime | None = None
+    tries: int = 0
+    retry_at: datetime | None = None
+    unconfirmed: frozenset[str] = frozenset()
+    """While the list is read again: rows that no page has brought yet. They go when the last page has come."""
+    removed: frozenset[str] = frozenset()
+    """While the list is read: ids that the feed has removed, so that an older page cannot bring them back."""
+
+    @property
+    def servers(self) -> Mapping[str, ServerRecord]:
+        return self.fleet.by_id
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether the cloud has stopped answering. Before the first answer it is only late."""
+        return self.problem is not None and bool(self.answered_at)
+
+    def apply(self, answer: Answer, at: datetime) -> Mirror:
+        """The mirror after this answer, which came at the wall's instant `at`."""
+        match answer:
+            case Hello():
+                return self._after_hello(answer, at)
+            case Status():
+                return self._after_status(answer, at)
+            case Hosts():
+                return self._answered("hosts", at, hosts=_with_kept_hosts(self.hosts, answer.hosts))
+            case ServersPage():
+                return self._after_page(answer, at)
+            case Changes():
+                return self._after_changes(answer, at)
+            case Tasks():
+                return self._answered("tasks", at, tasks=answer.tasks, tasks_open=answer.open, tasks_ended=answer.ended)
+            case Events():
+                return self._answered("events", at, events=_merged_events(self.events, answer.events))
+            case _:
+                assert_never(answer)
+
+    def failed(self, problem: str, at: datetime, *, retry_at: datetime | None = None) -> Mirror:
+        """The mirror after a request that brought no answer from the cloud: rows stay, with their age.
+
+        Only for a cloud that cannot be reached: a request that it refuses (403, 409) is an answer.
+        """
+        return replace(self, problem=problem, failed_at=at, tries=self.tries + 1, retry_at=retry_at)
+
+    def restarted(self) -> Mirror:
+        """The mirror before its list is read again from the first page: rows stay until they are replaced."""
+        return replace(
+            self,
+            cursor=None,
+            next_page=None,
+            is_complete=False,
+            unconfirmed=frozenset(self.fleet.by_id),
+            removed=frozenset(),
+        )
+
+    def now(self, wall_now: datetime) -> datetime:
+        """The cloud's instant, from its clock and rate; it stands still while the cloud does not answer."""
+        if self.clock is None or self.clock_at is None:
+            return wall_now
+        if self.clock.mode == "manual" or self.problem is not None:
+            return self.clock.now
+        rate = self.clock.rate if self.clock.mode == "rate" else 1.0
+        return self.clock.now + timedelta(seconds=max(0.0, (wall_now - self.clock_at).total_seconds()) * rate)
+
+    def age_seconds(self, wall_now: datetime) -> float | None:
+        """How old what is shown is; None before there is anything. A quiet feed is not an old one."""
+        ages = []
+        for source, quiet_seconds in (("status", 0), ("servers", FEED_WAIT_SECONDS)):
+            if source in self.answered_at:
+                ages.append((wall_now - self.answered_at[source]).total_seconds() - quiet_seconds)
+        return max(0.0, *ages) if ages else None
+
+    def cell(self, name: str) -> CellRecord | None:
+        return next((cell for cell in self.cells or () if cell.name == name), None)
+
+    def is_cell_up(self, name: str) -> bool:
+        """Whether a cell answers. One that nobody has spoken of yet is taken to."""
+        cell = self.cell(name)
+        return cell is None or cell.is_up
+
+    def is_host_known(self, host: HostRecord) -> bool:
+        return host.is_reachable and self.is_cell_up(host.cell)
+
+    def name_of(self, object_id: str | None) -> str | None:
+        """The name of a server, if it is one that the mirror knows."""
+        server = self.fleet.by_id.get(object_id) if object_id else None
+        return server.name if server else None
+
+    # Each kind of answer -----------------------------------------------------------------------------------------
+
+    def _answered(self, source: str, at: datetime, **changes: object) -> Mirror:
+        fields = {"problem": None, "failed_at": None, "tries": 0, "retry_at": None, **changes}
+        return replace(self, answered_at={**self.answered_at, source: at}, **fields)  # type: ignore[arg-type]
+
+    def _after_hello(self, answer: Hello, at: datetime) -> Mirror:
+        clock = {"clock": answer.clock, "clock_at": at} if answer.clock is not None else {}
+        return self._answered("hello", at, cloud=answer.cloud_id, kind=answer.kind, account=answer.account, **clock)
+
+    def _after_status(self, answer: Status, at: datetime) -> Mirror:
+        cells = tuple(_with_kept_figures(self.cell(cell.name), cell) for cell in answer.cells)
+        changes: dict[str, object] = {"capacity": answer.capacity} if answer.capacity is not None else {}
+        for name, value in (
+            ("groups", answer.groups),
+            ("schedules", answer.schedules),
+            ("tasks_open", answer.tasks_open),
+            ("tasks_ended", answer.tasks_ended),
+            ("tasks_waiting", answer.tasks_waiting),
+        ):
+            if value is not None:
+                changes[name] = value
+        if answer.clock is not None:
+            changes |= {"clock": answer.clock, "clock_at": at}
+        return self._with_cells(cells, at)._answered("status", at, **changes)
+
+    def _with_cells(self, cells: tuple[CellRecord, ...], at: datetime) -> Mirror:
+        """The mirror with these cells; the rows of those that have just stopped answering become unknown."""
+        before = {cell.name: cell.is_up for cell in self.cells or ()}
+        lost = {cell.name: cell.since or at for cell in cells if not cell.is_up and before.get(cell.name, True)}
+        back = {cell.name for cell in cells if cell.is_up and before.get(cell.name) is False}
+        fleet = self.fleet
+        if lost:
+            fleet = fleet.changed(
+                [_made_unknown(row, lost[row.cell]) for row in fleet.by_id.values() if row.cell in lost]
+            )
+        if back:
+            back &= {row.cell for row in fleet.by_id.values() if not row.is_reachable and row.cell in back}
+        reload = (self.reload_cells | back) - lost.keys()
+        return replace(self, cells=cells, fleet=fleet, reload_cells=frozenset(reload))
+
+    def _after_page(self, page: ServersPage, at: datetime) -> Mirror:
+        fleet = self.fleet.changed(self._news(row for row in page.servers if row.id not in self.removed))
+        if page.cell is not None:
+            reload = self.reload_cells - {page.cell} if page.next is None else self.reload_cells
+            return self._answered("servers", at, fleet=fleet, reload_cells=reload)
+        unconfirmed = self.unconfirmed.difference(row.id for row in page.servers) if self.unconfirmed else frozenset()
+        is_complete = page.next is None
+        if is_complete and unconfirmed:
+            # The list leaves out cells that do not answer: their rows are not gone.
+            gone = [row_id for row_id in unconfirmed if self._is_gone(row_id)]
+            fleet = fleet.changed((), gone)
+            unconfirmed = frozenset()
+        return self._answered(
+            "servers",
+            at,
+            fleet=fleet,
+            cursor=self.cursor or page.cursor,
+            next_page=page.next,
+            servers_total=page.total if page.total is not None else self.servers_total,
+            is_complete=is_complete,
+            unconfirmed=unconfirmed,
+            removed=frozenset() if is_complete else self.removed,
+        )
+
+    def _is_gone(self, row_id: str) -> bool:
+        row = self.fleet.by_id.get(row_id)
+        return row is not None and self.is_cell_up(row.cell)
+
+    def _after_changes(self, answer: Changes, at: datetime) -> Mirror:
+        mirror = self
+        if answer.cells:
+            news = {cell.name: cell for cell in answer.cells}
+            cells = tuple(_with_kept_figures(cell, news.pop(cell.name, cell)) for cell in self.cells or ())
+            mirror = self._with_cells((*cells, *news.values()), at)
+        fleet = mirror.fleet.changed(mirror._news(answer.servers), answer.removed)
+        events = _merged_events(self.events, answer.events) if answer.events else self.events
+        removed = self.removed if self.is_complete else self.removed.union(answer.removed)
+        unconfirmed = self.unconfirmed.difference(row.id for row in answer.servers)
+        return mirror._answered(
+            "servers",
+            at,
+            fleet=fleet,
+            cursor=answer.cursor,
+            events=events,
+            removed=removed,
+            unconfirmed=unconfirmed,
+        )
+
+    def _known_until_silence(self, row: ServerRecord) -> ServerRecord:
+        """A row that was last written down at some instant stayed true until its cell stopped answering."""
+        cell = self.cell(row.cell)
+        if row.known_at is None or cell is None or cell.is_up or cell.since is None or cell.since <= row.known_at:
+            return row
+        return replace(row, known_at=cell.since)
+
+    def _news(self, rows: Iterable[ServerRecord]) -> list[ServerRecord]:
+        """The rows that say something newer than what is known: pages and the feed overtake each other."""
+        news = []
+        for row in rows:
+            known = self.fleet.by_id.get(row.id)
+            if known is None:
+                news.append(row if row.is_reachable else self._known_until_silence(row))
+            elif not row.is_reachable:
+                # Central knowledge is less than what this console has seen itself.
+                kept = _made_unknown(known, row.known_at or known.known_at)
+                news.append(self._known_until_silence(row) if row.name is not None else kept)
+            elif row != known and not _is_older(row, known):
+                news.append(row)
+        return news
+
+
+def _is_older(row: ServerRecord, known: ServerRecord) -> bool:
+    if not known.is_reachable or row.version is None or known.version is None:
+        return False
+    return row.version < known.version
+
+
+def _made_unknown(row: ServerRecord, known_at: datetime | None) -> ServerRecord:
+    if row.state == UNKNOWN:
+        return row
+    return replace(row, state=UNKNOWN, last_state=row.state, is_reachable=False, known_at=known_at)
+
+
+def _with_kept_figures(before: CellRecord | None, cell: CellRecord) -> CellRecord:
+    """A cell that does not answer keeps the figures that it had: they are drawn as last known."""
+    if before is None or cell.is_up:
+        return cell
+    return replace(
+        cell,
+        hosts=before.hosts if cell.hosts is None else cell.hosts,
+        capacity=cell.capacity or before.capacity,
+        normal=cell.normal or before.normal,
+        backfilling=cell.backfilling or before.backfilling,
+    )
+
+
+def _with_kept_hosts(before: tuple[HostRecord, ...] | None, hosts: tuple[HostRecord, ...]) -> tuple[HostRecord, ...]:
+    """The hosts, and those of cells from which none has come: as they were, and marked as not answering."""
+    answered = {host.cell for host in hosts}
+    kept = (replace(host, is_reachable=False) for host in before or () if host.cell not in answered)
+    return tuple(sorted((*hosts, *kept), key=lambda host: (host.cell, host.name)))
+
+
+def _merged_events(before: tuple[EventRecord, ...], news: Iterable[EventRecord]) -> tuple[EventRecord, ...]:
+    events = {event.key: event for event in (*before, *news)}
+    return tuple(sorted(events.values(), key=lambda event: (event.at, event.file, event.number))[-EVENTS_KEPT:])

@@ -1,0 +1,103 @@
+"""What there is to say of an object in one sentence: for status rows, descriptions and attention lists."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from console.presentation import figures
+from console.presentation.lines import Frame
+from console.presentation.mirror import Mirror
+from console.records import ServerRecord
+
+
+def up_since(server: ServerRecord) -> datetime | None:
+    """The instant that the age of a row is counted from: of its start while it runs, else of its state."""
+    if server.state in {"running", "starting", "stopping"} and server.started_at is not None:
+        return server.started_at
+    return server.state_since
+
+
+def offline_sentence(mirror: Mirror, frame: Frame) -> str:
+    """What is tried, and how old what is shown is."""
+    parts = [f"{mirror.problem}, try {mirror.tries}"]
+    if mirror.retry_at is not None:
+        wait = (mirror.retry_at - frame.wall_now).total_seconds()
+        parts.append(f"next in {figures.countdown(wait)}" if wait >= 0 else "asking now")
+    age = figures.age(mirror.age_seconds(frame.wall_now) or 0)
+    return f"{', '.join(parts)}; the rows above are {age} old"
+
+
+def census(mirror: Mirror) -> str:
+    """How many servers are in each state; before that is known, who is being asked."""
+    if mirror.cells is None:
+        return mirror.problem or "asking the cloud"
+    if not mirror.is_complete:
+        silent = [cell.name for cell in mirror.cells if not cell.is_up]
+        asked = f"asking {len(mirror.cells)} cells"
+        return f"{asked}; {', '.join(silent)} do{'es' if len(silent) == 1 else ''} not answer" if silent else asked
+    states = mirror.fleet.by_state
+    words = {"unavailable": "lost", "unknown": "UNKNOWN", "running": "run"}
+    order = ("unavailable", "unknown", "paused", "starting", "stopping", "running", "stopped")
+    return ", ".join(f"{states[state]:,} {words.get(state, state)}" for state in order if states[state])
+
+
+def sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
+    """What there is to say of a server now, the most urgent thing first."""
+    since = figures.age_since(up_since(server), frame.now) or frame.glyphs.nobody_said
+    host = server.host or "no host"
+    match server.state:
+        case "unknown":
+            return _unknown_sentence(frame, server)
+        case "unavailable":
+            return f"lost {since} ago on {host}" + (f": {_reason(server)}" if server.reason else "")
+        case "starting" if server.waits:
+            return f"waits for its room on {host}, since {since}; others are being stopped for it"
+        case "starting" | "stopping":
+            return f"{server.state} on {host} since {since}"
+        case "running" if server.notice_until is not None:
+            left_seconds = (server.notice_until - frame.now).total_seconds()
+            cause = mirror.name_of(server.notice_for) or "another"
+            return f"will be stopped in {figures.countdown(left_seconds)}: {cause} needs its room on {host}"
+        case "running" if server.is_shrunk:
+            return f"on {host}, {_shrunk_sentence(mirror, frame, server)}"
+        case "running":
+            made_smaller = sum(other.squeezed_by == server.id for other in mirror.fleet.shrunk)
+            shrank = f", shrank {made_smaller} backfilling server{'s' if made_smaller != 1 else ''}"
+            return f"started {since} ago on {host}" + (shrank if made_smaller else "")
+        case "stopped" if server.reason:
+            return f"stopped {since} ago: {_stop_reason(mirror, server)}"
+        case _:
+            return f"{server.state} since {since}"
+
+
+def _unknown_sentence(frame: Frame, server: ServerRecord) -> str:
+    if server.known_at is None:
+        return f"{server.cell} does not answer, and nothing was ever known of it here"
+    known = figures.instant(server.known_at, frame.wall_now)
+    was = f"last known {server.last_state}" if server.last_state else "last known"
+    return f"{server.cell} does not answer; {was} on {server.host or 'no host'} at {known}"
+
+
+def _shrunk_sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
+    assert server.perf_factor is not None, "only a shrunk server has a sentence about its factor"
+    letter, share = figures.lower_factor(server.perf_factor)
+    what = "CPU" if letter == "c" else "memory"
+    floor = None if server.floor is None else server.floor.cpu if letter == "c" else server.floor.memory
+    text = f"{what} at {figures.factor(share)}" + (f", floor {figures.factor(floor)}" if floor is not None else "")
+    cause = mirror.name_of(server.squeezed_by)
+    if cause is not None:
+        text += f"; shrunk by {cause}"
+        if server.squeezed_at is not None:
+            text += f" at {figures.instant(server.squeezed_at, frame.now)}"
+    return text
+
+
+def _stop_reason(mirror: Mirror, server: ServerRecord) -> str:
+    if server.reason == "displaced":
+        times = f", {server.displaced_count} times so far" if server.displaced_count > 1 else ""
+        return f"{mirror.name_of(server.displaced_for) or 'another server'} needed its room{times}"
+    return _reason(server)
+
+
+def _reason(server: ServerRecord) -> str:
+    return "its host was lost" if server.reason == "host_lost" else (server.reason or "")

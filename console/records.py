@@ -1,0 +1,455 @@
+"""What a cloud said, frozen. None means that it did not say; nothing here is made up for it.
+
+CPU in MHz, memory and sizes in bytes, instants aware UTC. Every text in a record has been through
+`client.sanitise`: it holds no control, bidirectional or invisible character. Records decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+UNKNOWN = "unknown"
+"""The state of a server whose cell does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRecord:
+    cpu_mhz: int
+    memory_bytes: int
+    host: str | None = None
+    """The host that offers it, where the API says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """Two shares of a nominal size, 0 to 1."""
+
+    cpu: float
+    memory: float
+
+    @property
+    def lower(self) -> float:
+        return min(self.cpu, self.memory)
+
+
+def natural(name: str) -> str:
+    """A text that sorts like the name, without regard to case and with the number at its end as a number."""
+    folded = name.casefold()
+    head = folded.rstrip("0123456789")
+    digits = folded[len(head) :].lstrip("0")
+    return f"{head}{chr(0x30 + min(len(digits), 60))}{digits}" if len(head) < len(folded) else folded
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRecord:
+    """A server. One whose cell does not answer has state `unknown`, and what was last known of the rest."""
+
+    id: str
+    name: str | None
+    cell: str
+    state: str
+    host: str | None = None
+    state_since: datetime | None = None
+    is_backfilling: bool | None = None
+    cpu_mhz: int | None = None
+    memory_bytes: int | None = None
+    """Both nominal: `perf_factor` tells what it really has."""
+    perf_factor: Factors | None = None
+    floor: Factors | None = None
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, str] = field(default_factory=dict)
+    project_id: str | None = None
+    owner: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    waits: bool = False
+    notice_until: datetime | None = None
+    notice_for: str | None = None
+    squeezed_by: str | None = None
+    squeezed_at: datetime | None = None
+    displaced_for: str | None = None
+    displaced_at: datetime | None = None
+    displaced_count: int = 0
+    reason: str | None = None
+    avoid: tuple[str, ...] = ()
+    version: int | None = None
+    is_reachable: bool = True
+    known_at: datetime | None = None
+    """The wall's instant of what is last known; None for a server that answers, and where nothing was ever known."""
+    last_state: str | None = None
+    """Its last known state, while it is `unknown`."""
+    sort_name: str = ""
+    """Made here: see `natural`."""
+
+    def __post_init__(self) -> None:
+        if not self.sort_name:
+            object.__setattr__(self, "sort_name", natural(self.name or self.id))
+
+    @property
+    def title(self) -> str:
+        """What to call it: its name, or else the start of its id."""
+        return self.name or self.id[:8]
+
+    @property
+    def is_shrunk(self) -> bool:
+        return self.perf_factor is not None and self.perf_factor.lower < 1
+
+
+@dataclass(frozen=True, slots=True)
+class DriveRecord:
+    id: str
+    name: str | None
+    cell: str
+    state: str
+    host: str | None = None
+    state_since: datetime | None = None
+    size_bytes: int | None = None
+    media: str | None = None
+    server_id: str | None = None
+    device: str | None = None
+    channel: str | None = None
+    boot_order: int | None = None
+    tags: tuple[str, ...] = ()
+    project_id: str | None = None
+    owner: str | None = None
+    created_at: datetime | None = None
+    version: int | None = None
+    is_reachable: bool = True
+    known_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    name: str
+    cell: str
+    kind: str
+    """`compute` or `storage`."""
+    state: str
+    """`up`, `down` or `maintenance`."""
+    state_since: datetime | None = None
+    capacity: SizeRecord | None = None
+    normal: SizeRecord | None = None
+    backfilling: SizeRecord | None = None
+    """Effective."""
+    backfilling_nominal: SizeRecord | None = None
+    free: SizeRecord | None = None
+    """For the start of one backfilling server: everybody else counted at nominal size."""
+    storage_bytes: int | None = None
+    used_bytes: int | None = None
+    servers: int | None = None
+    drives: int | None = None
+    is_reachable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecord:
+    name: str
+    state: str
+    """`up`, `down` or `hung`."""
+    reason: str = ""
+    since: datetime | None = None
+    """Wall time, like everything about whether a cell answers."""
+    is_injected: bool = False
+    answer_ms: float | None = None
+    next_try_seconds: float | None = None
+    history: tuple[str, ...] = ()
+    """The last answers, oldest first."""
+    hosts: int | None = None
+    servers: int | None = None
+    unknown: int | None = None
+    waiting_tasks: int | None = None
+    capacity: SizeRecord | None = None
+    normal: SizeRecord | None = None
+    backfilling: SizeRecord | None = None
+    free: SizeRecord | None = None
+    """Of its best host."""
+
+    @property
+    def is_up(self) -> bool:
+        return self.state == "up"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    id: str
+    """The file and the number: `cell-1/17`."""
+    cell: str
+    """The cell's name, or `cloud`."""
+    kind: str
+    object_kind: str
+    object_id: str
+    object_name: str | None = None
+    state: str = "open"
+    """`open`, `done`, `failed` or `cancelled`."""
+    begun_at: datetime | None = None
+    due_at: datetime | None = None
+    ended_at: datetime | None = None
+    progress: float | None = None
+    """0 to 1; None while its cell does not answer."""
+    result: str | None = None
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    file: str
+    number: int
+    at: datetime
+    kind: str
+    object_kind: str
+    object_id: str
+    object_version: int | None = None
+    actor: str = ""
+    request_id: str | None = None
+    changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.file}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecord:
+    id: str
+    name: str | None
+    cell: str
+    host: str | None
+    state: str
+    is_reachable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    name: str
+    members: tuple[MemberRecord, ...] = ()
+    needs: int = 1
+    """How many members must stay."""
+    hosts: int | None = None
+    collisions: int | None = None
+    tolerates: int | None = None
+    """Lost hosts, whichever they are; None when nothing is known."""
+    is_bound: bool = False
+    """True where members do not answer: `tolerates` is a lower bound."""
+    worst_case: tuple[str, ...] = ()
+    """The hosts to lose, in the order that hurts."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityRecord:
+    """What fits now. None where the account may not know."""
+
+    total: SizeRecord | None = None
+    most_free_by_cpu: SizeRecord | None = None
+    most_free_by_memory: SizeRecord | None = None
+    none_shrunk: SizeRecord | None = None
+    others_shrink: SizeRecord | None = None
+    others_stop: SizeRecord | None = None
+    cells: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRecord:
+    id: str
+    server_id: str
+    server_name: str | None = None
+    description: str = ""
+    cron: str = ""
+    time_zone: str = "UTC"
+    is_active: bool = True
+    next_trigger_at: datetime | None = None
+    last_run_at: datetime | None = None
+    reason: str | None = None
+    missed_since: datetime | None = None
+    retention_days: int | None = None
+    backups_max: int | None = None
+    history: tuple[str, ...] = ()
+    """`ok`, `failed` or `missed`, oldest first."""
+
+    @property
+    def title(self) -> str:
+        return self.description or self.server_name or self.id[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRecord:
+    now: datetime
+    """The cloud's instant when it answered."""
+    mode: str = "wall"
+    """`wall`, `rate` or `manual`."""
+    rate: float = 1.0
+    wall_now: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    name: str
+    is_staff: bool = False
+    may_backfill: bool = False
+    project_id: str | None = None
+
+
+# Answers: what one request brings ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    cloud_id: str
+    kind: str
+    version: str
+    clock: ClockRecord | None = None
+    account: AccountRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is polled each second, in one request."""
+
+    clock: ClockRecord | None
+    cells: tuple[CellRecord, ...] = ()
+    capacity: CapacityRecord | None = None
+    groups: tuple[GroupRecord, ...] | None = None
+    schedules: tuple[ScheduleRecord, ...] | None = None
+    tasks_open: int | None = None
+    tasks_ended: int | None = None
+    tasks_waiting: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    hosts: tuple[HostRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServersPage:
+    """One page of the list that fills the mirror. The first page's cursor is where the change feed is read from."""
+
+    servers: tuple[ServerRecord, ...]
+    next: str | None = None
+    cursor: str | None = None
+    total: int | None = None
+    unreachable: tuple[str, ...] = ()
+    cell: str | None = None
+    """The cell that was asked for, when it was not all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    cursor: str
+    servers: tuple[ServerRecord, ...] = ()
+    drives: tuple[DriveRecord, ...] = ()
+    removed: tuple[str, ...] = ()
+    events: tuple[EventRecord, ...] = ()
+    cells: tuple[CellRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    tasks: tuple[TaskRecord, ...]
+    open: int | None = None
+    ended: int | None = None
+    unreachable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    events: tuple[EventRecord, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDetail:
+    """One server with its drives, and the object as the API gave it (its texts sanitised)."""
+
+    server: ServerRecord
+    drives: tuple[DriveRecord, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+Answer = Hello | Status | Hosts | ServersPage | Changes | Tasks | Events
+
+
+# Verbs ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedRecord:
+    """A server that a plan would stop, with the work that would be lost."""
+
+    id: str
+    name: str | None = None
+    cpu_mhz: int | None = None
+    memory_bytes: int | None = None
+    started_at: datetime | None = None
+    work_ghz_hours: float | None = None
+
+    @property
+    def title(self) -> str:
+        return self.name or self.id[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class ResizedRecord:
+    """A backfilling server whose factors would change."""
+
+    id: str
+    name: str | None = None
+    cpu_before: float | None = None
+    cpu_after: float | None = None
+    memory_before: float | None = None
+    memory_after: float | None = None
+
+    @property
+    def title(self) -> str:
+        return self.name or self.id[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """Why a server goes where it goes."""
+
+    host: str
+    decided_by: str | None = None
+    """`only`, `avoid`, `disruption`, `room` or `name`."""
+    stops: tuple[StoppedRecord, ...] = ()
+    shrinks: int | None = None
+    waits: bool = False
+    avoided: tuple[str, ...] = ()
+    """Ids of the avoid list that are on the host all the same."""
+    runner_up: str | None = None
+    refused: tuple[tuple[str, int], ...] = ()
+    """Reasons with how many hosts each refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """What an action would do, before it is done."""
+
+    action: str
+    object_id: str
+    is_allowed: bool = True
+    problem: str | None = None
+    code: str | None = None
+    decision: DecisionRecord | None = None
+    stops: tuple[StoppedRecord, ...] = ()
+    shrinks: tuple[ResizedRecord, ...] = ()
+    grows: tuple[ResizedRecord, ...] = ()
+    downtime_seconds: float | None = None
+    version: int | None = None
+    """The object's version that the plan was made for: the action is refused when it has changed."""
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRecord:
+    """What an action has begun."""
+
+    server: ServerRecord | None = None
+    drive: DriveRecord | None = None
+    task: TaskRecord | None = None
+    decision: DecisionRecord | None = None

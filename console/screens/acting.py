@@ -1,0 +1,362 @@
+"""Verbs: from the menu behind `x` to the request and what became of it.
+
+Nothing here decides whether a verb makes sense; the registry says why one is off, the backend's preview says what it
+would do. A verb of several servers is previewed for each and sent for each, one after the other, and the outcome
+counts. Every request carries an idempotency key and the version that its plan was made for.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from textual.screen import Screen
+
+from console.client import ClientError, CloudClient
+from console.commands import Command, Item, Selection, reason_off, verbs_for
+from console.presentation import plan
+from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
+from console.presentation.mirror import Mirror
+from console.records import OutcomeRecord, PlanRecord
+from console.screens import objects
+from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
+
+PREVIEWS_MAX = 20
+"""Plans shown in one confirmation; more servers than that are counted, not previewed."""
+
+_ACTIONS = {
+    "server.start": "start",
+    "server.start_apart": "start",
+    "server.shutdown": "shutdown",
+    "server.stop": "stop",
+    "server.delete": "delete",
+}
+_VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
+_CELL_TITLES = {"down": "Take {} down", "hung": "Hang {}", "up": "Let {} answer"}
+_CELL_STATES = {"cell.up": "up", "cell.down": "down", "cell.hung": "hung"}
+MENU_NOTES = ("tier 1 acts at once   2 asks   3 asks for the name",)
+
+
+class Host(Protocol):
+    """What acting needs of the screen that it acts for."""
+
+    @property
+    def mirror(self) -> Mirror: ...
+    @property
+    def client(self) -> CloudClient | None: ...
+    def frame(self) -> Frame: ...
+    def wall_now(self) -> datetime: ...
+    def selection(self) -> Selection: ...
+    def say(self, sentence: str, tone: Tone = Tone.TEXT) -> None: ...
+    def copy(self, text: str) -> None: ...
+    async def ask_dialog(self, dialog: Screen[Any]) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    item: Item
+    avoid: tuple[str, ...]
+
+
+class Acting:
+    """Runs one verb at a time, in a worker of the screen."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def run_menu(self) -> None:
+        """Show the verbs for the selection; do, or copy, what is chosen."""
+        selection = self._host.selection()
+        verbs = verbs_for(selection)
+        items = [_menu_item(command, selection) for command in verbs]
+        if not items:
+            self._host.say("nothing here can be acted on")
+            return
+        dialog = Menu(_menu_title(selection), items, self._host.frame(), notes=MENU_NOTES, can_copy=True)
+        choice: Choice | None = await self._host.ask_dialog(dialog)
+        if choice is None:
+            return
+        command = verbs[choice.index]
+        if choice.is_copy:
+            self._copy_request(command, selection)
+        else:
+            await self.run(command, selection)
+
+    async def run(self, command: Command, selection: Selection) -> None:
+        """Do a verb of the menu; a failure is a sentence in the status row."""
+        if (reason := reason_off(command, selection)) is not None:
+            self._host.say(f"{command.title} is off: {reason}", Tone.WARN)
+            return
+        client = self._host.client
+        if client is None:
+            self._host.say("not connected yet", Tone.WARN)
+            return
+        try:
+            if command.id in _ACTIONS:
+                await self._act_on_servers(client, command, selection)
+            elif command.id in _CELL_STATES:
+                await self._inject(client, command, selection)
+            elif command.id == "cell.ask":
+                for item in selection.items:
+                    cell = await client.ask_cell(item.name)
+                    self._host.say(f"{cell.name}: {cell.state}  {cell.reason}".rstrip())
+            elif command.id == "clock.advance":
+                await self.advance(60)
+            elif command.id == "clock.manual":
+                await self.set_clock("manual", None)
+        except ClientError as error:
+            self._host.say(f"{command.title}: {error.sentence}", Tone.CRIT)
+
+    async def advance(self, seconds: int) -> None:
+        """Advance the simulated clock."""
+        client = self._host.client
+        if client is None:
+            self._host.say("not connected yet", Tone.WARN)
+            return
+        try:
+            clock = await client.advance(seconds)
+        except ClientError as error:
+            self._host.say(f"advance: {error.sentence}", Tone.CRIT)
+        else:
+            self._host.say(f"advanced by {seconds} s to {clock.now:%H:%M:%S}")
+
+    async def set_clock(self, mode: str, rate: float | None) -> None:
+        """Set the simulated clock's mode."""
+        client = self._host.client
+        if client is None:
+            self._host.say("not connected yet", Tone.WARN)
+            return
+        try:
+            clock = await client.patch_clock(mode=mode, rate=rate)
+        except ClientError as error:
+            self._host.say(f"clock: {error.sentence}", Tone.CRIT)
+        else:
+            self._host.say(f"clock: {clock.mode}" + (f" x{clock.rate:g}" if clock.mode == "rate" else ""))
+
+    # ------------------------------------------------------------------------------------------------------ servers
+
+    async def _act_on_servers(self, client: CloudClient, command: Command, selection: Selection) -> None:
+        action = _ACTIONS[command.id]
+        targets = [
+            _Target(item, self._avoided(item) if command.id == "server.start_apart" else ())
+            for item in selection.items
+            if item.kind == "server" and reason_off(command, _only(selection, item)) is None
+        ]
+        left_out = len(selection.items) - len(targets)
+        plans: dict[str, PlanRecord] = {}
+
+        async def ask() -> Briefing:
+            plans.clear()
+            for target in targets[:PREVIEWS_MAX]:
+                item = target.item
+                plans[item.key] = await client.preview("server", item.key, action, avoid=target.avoid)
+            return self._briefing(command, action, targets, left_out, plans)
+
+        def is_changed() -> bool:
+            servers = self._host.mirror.servers
+            return any(
+                each.version is not None and (key not in servers or servers[key].version not in (None, each.version))
+                for key, each in plans.items()
+            )
+
+        title = f"{_VERBS[action]} {_names(targets)}"
+        dialog = Confirmation(
+            title, ask, self._host.frame(), wall_now=self._host.wall_now, is_changed=is_changed
+        )  # fmt: skip
+        if not await self._host.ask_dialog(dialog):
+            self._host.say("cancelled; nothing was sent", Tone.MUTED)
+            return
+        await self._send(client, action, targets, plans)
+
+    async def _send(
+        self, client: CloudClient, action: str, targets: Sequence[_Target], plans: dict[str, PlanRecord]
+    ) -> None:
+        problems: list[str] = []
+        outcome: OutcomeRecord | None = None
+        for number, target in enumerate(targets, start=1):
+            item = target.item
+            if len(targets) > 1:
+                self._host.say(f"{_VERBS[action]}: {number} of {len(targets)}", Tone.ACCENT)
+            made_for = plans.get(item.key)
+            try:
+                outcome = await client.act(
+                    "server",
+                    item.key,
+                    action,
+                    if_version=made_for.version if made_for else item.version,
+                    avoid=target.avoid,
+                    key=uuid.uuid4().hex,
+                )
+            except ClientError as error:
+                problems.append(f"{item.name}: {error.sentence}")
+        done = len(targets) - len(problems)
+        if not problems and len(targets) == 1 and outcome is not None:
+            self._host.say(_outcome_sentence(action, targets[0].item, outcome), Tone.OK)
+        elif not problems:
+            self._host.say(f"{_VERBS[action]}: {done} of {len(targets)} accepted", Tone.OK)
+        else:
+            start = f"{done} of {len(targets)} accepted; " if len(targets) > 1 else ""
+            self._host.say(f"{_VERBS[action]}: {start}{problems[0]}", Tone.CRIT)
+
+    def _briefing(
+        self,
+        command: Command,
+        action: str,
+        targets: Sequence[_Target],
+        left_out: int,
+        plans: dict[str, PlanRecord],
+    ) -> Briefing:
+        servers = self._host.mirror.servers
+        verb = _VERBS[action]
+        allowed = [each for each in plans.values() if each.is_allowed]
+        problem = None
+        if not allowed:
+            refused = next(iter(plans.values()), None)
+            problem = (refused.problem if refused else None) or "it is refused"
+        is_single = len(targets) == 1
+        title = f"{verb} {_names(targets)}"
+        if is_single and plans:
+            title = plan.plan_title(next(iter(plans.values())), servers.get(targets[0].item.key)) or title
+
+        def lines(frame: Frame) -> list[Line]:
+            made: list[Line] = []
+            if not is_single:
+                made.append(
+                    (Span(f"{len(targets)} servers" + (f", {left_out} off" if left_out else ""), is_bold=True),)
+                )
+            for key, each in plans.items():
+                if not is_single:
+                    name = servers[key].title if key in servers else key
+                    made += [(Span(""),), (Span(fit_sentence(name, frame.width, frame.glyphs), Tone.ACCENT),)]
+                made += plan.plan_lines(each, servers.get(key), frame)
+            if len(targets) > len(plans):
+                made.append((Span(f"and {len(targets) - len(plans)} more, not previewed", Tone.WARN),))
+            return made
+
+        to_type = None
+        if command.impact >= 3:
+            to_type = targets[0].item.name if is_single else str(len(targets))
+        return Briefing(title, verb, command.impact, lines, problem, to_type)
+
+    def _avoided(self, item: Item) -> tuple[str, ...]:
+        server = self._host.mirror.servers.get(item.key)
+        if server is None or server.group is None:
+            return ()
+        group = next((each for each in self._host.mirror.groups or () if each.name == server.group), None)
+        return () if group is None else tuple(member.id for member in group.members if member.id != item.key)
+
+    # -------------------------------------------------------------------------------------------------------- cells
+
+    async def _inject(self, client: CloudClient, command: Command, selection: Selection) -> None:
+        state = _CELL_STATES[command.id]
+        names = [item.name for item in selection.items]
+        if command.impact >= 2:
+            title = _CELL_TITLES[state].format(", ".join(names))
+
+            async def ask() -> Briefing:
+                return Briefing(title, f"inject {state}", command.impact, self._cell_lines(names))
+
+            dialog = Confirmation(
+                title, ask, self._host.frame(), wall_now=self._host.wall_now, is_changed=lambda: False
+            )
+            if not await self._host.ask_dialog(dialog):
+                self._host.say("cancelled; nothing was sent", Tone.MUTED)
+                return
+        for name in names:
+            cell = await client.set_reachability(name, state)
+            self._host.say(f"{cell.name} is {cell.state}", Tone.OK)
+
+    def _cell_lines(self, names: Sequence[str]) -> Callable[[Frame], list[Line]]:
+        cells = [cell for cell in self._host.mirror.cells or () if cell.name in names]
+
+        def lines(frame: Frame) -> list[Line]:
+            made: list[Line] = []
+            for cell in cells:
+                servers = frame.glyphs.nobody_said if cell.servers is None else f"{cell.servers:,}"
+                made += [
+                    _fact(
+                        "SERVERS", f"{servers} of {cell.name} turn UNKNOWN; last known values stay", Tone.CRIT, frame
+                    ),
+                    _fact("TASKS", "those of the cell wait and resume when it answers", Tone.TEXT, frame),
+                    _fact("PLACEMENT", "skips the cell", Tone.TEXT, frame),
+                ]
+            made.append(_fact("NOT", "nothing is stopped or lost: x u lets it answer again", Tone.MUTED, frame))
+            return made
+
+        return lines
+
+    # --------------------------------------------------------------------------------------------------------- copy
+
+    def _copy_request(self, command: Command, selection: Selection) -> None:
+        item = selection.items[0] if selection.items else None
+        if command.id in _ACTIONS and item is not None:
+            avoid = self._avoided(item) if command.id == "server.start_apart" else ()
+            self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
+        elif command.id in _CELL_STATES and item is not None:
+            self._host.copy(objects.curl_of_cell(item.name, _CELL_STATES[command.id]))
+        else:
+            self._host.say("there is no request to copy for this")
+
+    async def run_copy(self, key: str, row: str) -> None:
+        """Ask what of a row to copy, and copy it."""
+        mirror = self._host.mirror
+        item = objects.item_of(mirror, key)
+        name = item.name if item is not None else key
+        texts = {
+            "i": ("id", objects.split_key(mirror, key)[1]),
+            "n": ("name", name),
+            "r": ("row", row),
+            "c": ("curl", objects.curl(mirror, key)),
+        }
+        items = [
+            plan.MenuItem(letter, title, fit_sentence(text, 24, self._host.frame().glyphs), 0)
+            for letter, (title, text) in texts.items()
+        ]
+        choice: Choice | None = await self._host.ask_dialog(Menu(f"{name}   copy", items, self._host.frame()))
+        if choice is not None:
+            self._host.copy(list(texts.values())[choice.index][1])
+
+
+def _fact(head: str, sentence: str, tone: Tone, frame: Frame) -> Line:
+    words = fit_sentence(sentence, max(1, frame.width - 13), frame.glyphs)
+    return (Span(f"{head:<12} ", Tone.MUTED), Span(words, tone))
+
+
+def _only(selection: Selection, item: Item) -> Selection:
+    return Selection(selection.view, (item,), selection.is_read_only, selection.is_stale, selection.is_simulated,
+                     selection.clock_mode)  # fmt: skip
+
+
+def _names(targets: Sequence[_Target]) -> str:
+    return targets[0].item.name if len(targets) == 1 else f"{len(targets)} servers"
+
+
+def _menu_item(command: Command, selection: Selection) -> plan.MenuItem:
+    return plan.MenuItem(
+        command.keys[0], command.title, command.cost, command.impact, reason_off(command, selection)
+    )  # fmt: skip
+
+
+def _menu_title(selection: Selection) -> str:
+    if not selection.items:
+        return "actions"
+    if len(selection.items) == 1:
+        return f"{selection.items[0].name}   actions"
+    return f"{len(selection.items)} {selection.kind or 'object'}s   actions"
+
+
+def _outcome_sentence(action: str, item: Item, outcome: OutcomeRecord) -> str:
+    decision = outcome.decision
+    if decision is None:
+        return f"{item.name}: {_VERBS[action]} accepted"
+    parts = [f"{item.name}: starting on {decision.host}"]
+    if decision.stops:
+        parts.append(f"stops {len(decision.stops)}")
+    if decision.shrinks:
+        parts.append(f"shrinks {decision.shrinks}")
+    if decision.waits:
+        parts.append("waits for its room")
+    if decision.avoided:
+        parts.append(f"shares the host with {len(decision.avoided)} it avoids")
+    return ", ".join(parts)

@@ -1,0 +1,346 @@
+"""The only screens that are pushed: menus and the confirmation. The list behind stays, muted by a class.
+
+A dialog answers with what was chosen and does nothing itself. In a confirmation no letter presses a button, the focus
+begins on `[ cancel ]`, and the other button is off while its plan is old or the world has changed under it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.worker import Worker, WorkerState
+
+from console.client import ClientError
+from console.presentation import header, plan
+from console.presentation.lines import Frame, Line, Span, Tone, wrap
+from console.widgets.box import BORDER_CELLS, Box
+from console.widgets.painting import Bar
+
+PLAN_SECONDS_MAX = 30
+MENU_WIDTH_MAX = 66
+COST_WIDTH_MIN = 50
+"""Below this the costs have no column in the menu; the foot says that of the highlighted verb."""
+NOTES_HEIGHT_MIN = 16
+CONFIRMATION_WIDTH_MAX = 76
+CHOICE_LENGTH_MAX = 200
+
+_TIER_TONES = {0: Tone.TEXT, 1: Tone.TEXT, 2: Tone.WARN, 3: Tone.CRIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A menu's answer: which item, and whether its request is to be copied instead of sent."""
+
+    index: int
+    is_copy: bool = False
+
+
+class Menu(ModalScreen[Choice | None]):
+    """Verbs by letter. Items that are off keep their place and say why when they are chosen."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(
+        self,
+        title: str,
+        items: Sequence[plan.MenuItem],
+        frame: Frame,
+        *,
+        above: Sequence[Line] = (),
+        notes: Sequence[str] = (),
+        can_copy: bool = False,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._items = tuple(items)
+        self._frame = frame
+        self._above = tuple(above)
+        self._notes = tuple(notes)
+        self._can_copy = can_copy
+        self._at = next((n for n, item in enumerate(self._items) if item.reason is None), 0)
+        self._said = ""
+        self._is_answered = False
+
+    def compose(self) -> ComposeResult:
+        """The box, and the keys in the last row."""
+        yield Box(self._frame.glyphs, id="menu")
+        yield Bar(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """Draw for the first time."""
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self._draw()
+
+    def _draw(self) -> None:
+        size = self.app.size
+        width = min(MENU_WIDTH_MAX, size.width)
+        inner = replace(self._frame, width=max(1, width - BORDER_CELLS), height=size.height)
+        lines = plan.menu_lines(self._items, inner, highlighted=self._at)
+        notes = [note for note in (self._said,) if note]
+        if not notes and inner.width < COST_WIDTH_MIN and self._items:
+            item = self._items[self._at]
+            notes = [f"off: {item.reason}" if item.reason else item.cost]
+        if size.height >= NOTES_HEIGHT_MIN:
+            notes += self._notes
+        foot = tuple(
+            (Span(row, Tone.WARN if note == self._said else Tone.MUTED),)
+            for note in notes
+            for row in wrap(note, inner.width)
+        )
+        box = self.query_one(Box)
+        box.styles.width = width
+        box.show(self._title, (*self._above, *lines), (((Span(""),), *foot) if foot else ()))
+        # One head stands before the items.
+        box.reveal(len(self._above) + len(lines) - len(self._items) + self._at)
+        keys = [("a-z", "choose"), ("enter", "choose"), ("j/k", "move"), ("esc", "close")]
+        if self._can_copy:
+            keys.insert(2, ("Y", "copy as curl"))
+        self.query_one(Bar).show(header.keys(keys, replace(self._frame, width=size.width, height=size.height)))
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters choose, enter chooses what is highlighted, Y copies it."""
+        event.stop()
+        event.prevent_default()
+        letters = [item.letter for item in self._items]
+        match event.key:
+            case "escape" | "left":
+                self._answer(None)
+            case "enter" | "right":
+                self._choose(self._at)
+            case "Y" if self._can_copy:
+                self._answer(Choice(self._at, is_copy=True))
+            case key if (event.character or key) in letters:
+                self._choose(letters.index(event.character or key))
+            case "down" | "j" | "tab":
+                self._move(1)
+            case "up" | "k" | "shift+tab":
+                self._move(-1)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click beside the box closes the menu."""
+        if event.widget is self:
+            self._answer(None)
+
+    def _answer(self, choice: Choice | None) -> None:
+        # Keys that were typed faster than the screen goes away must not answer twice.
+        if not self._is_answered:
+            self._is_answered = True
+            self.dismiss(choice)
+
+    def _move(self, step: int) -> None:
+        if self._items:
+            self._at = (self._at + step) % len(self._items)
+            self._said = ""
+            self._draw()
+
+    def _choose(self, index: int) -> None:
+        if index >= len(self._items):
+            return
+        reason = self._items[index].reason
+        if reason is None:
+            self._answer(Choice(index))
+        else:
+            self._at, self._said = index, f"{self._items[index].title} is off: {reason}"
+            self._draw()
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """What a confirmation says: made anew each time the plan is asked for."""
+
+    title: str
+    """A full sentence: verb, object, condition."""
+    verb: str
+    """The words on the button."""
+    tier: int
+    lines: Callable[[Frame], Sequence[Line]]
+    problem: str | None = None
+    """Why it cannot be done at all."""
+    name_to_type: str | None = None
+    """For what cannot be undone: the name, or the count of several."""
+
+
+class Confirmation(ModalScreen[bool]):
+    """Shows the blast radius and asks. Answers True only when the button was pressed on a fresh plan.
+
+    `ask` makes the briefing (from a preview) and may raise ClientError; `is_changed` tells whether the object has
+    moved on since.
+    """
+
+    AUTO_FOCUS = ""
+
+    def __init__(
+        self,
+        title: str,
+        ask: Callable[[], Awaitable[Briefing]],
+        frame: Frame,
+        *,
+        wall_now: Callable[[], datetime],
+        is_changed: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._ask = ask
+        self._frame = frame
+        self._wall_now = wall_now
+        self._is_changed = is_changed
+        self._briefing: Briefing | None = None
+        self._asked_at: datetime | None = None
+        self._problem: str | None = None
+        self._is_on_button = False
+        self._typed = ""
+        self._is_answered = False
+
+    def compose(self) -> ComposeResult:
+        """The box, and the keys in the last row."""
+        yield Box(self._frame.glyphs, id="confirmation")
+        yield Bar(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """Ask for the plan; its age ticks."""
+        self._draw()
+        self._ask_again()
+        self.set_interval(1.0, self._draw)
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self._draw()
+
+    @property
+    def off_because(self) -> str | None:
+        """Why the button is off; None when enter would press it."""
+        if self._briefing is None:
+            return self._problem or "asking for the plan"
+        if self._briefing.problem is not None:
+            return self._briefing.problem
+        if self._age_seconds() > PLAN_SECONDS_MAX:
+            return "the preview is old: r previews again"
+        if self._is_changed():
+            return "it has changed: r previews again"
+        return None
+
+    def _age_seconds(self) -> float:
+        return 0.0 if self._asked_at is None else (self._wall_now() - self._asked_at).total_seconds()
+
+    def _ask_again(self) -> None:
+        self._briefing, self._problem, self._is_on_button = None, None, False
+        self.run_worker(self._make_briefing(), group="plan", exclusive=True, exit_on_error=False)
+        self._draw()
+
+    async def _make_briefing(self) -> None:
+        try:
+            briefing = await self._ask()
+        except ClientError as error:
+            self._problem = error.sentence
+        else:
+            self._briefing, self._asked_at = briefing, self._wall_now()
+        self._draw()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A bug in making the plan leaves the button off and says so."""
+        if event.state is WorkerState.ERROR:
+            self._problem = f"the plan could not be made: {type(event.worker.error).__name__}"
+            self._draw()
+
+    # ------------------------------------------------------------------------------------------------------ drawing
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        size = self.app.size
+        width = min(CONFIRMATION_WIDTH_MAX, size.width)
+        inner = replace(self._frame, width=max(1, width - BORDER_CELLS), height=size.height)
+        briefing = self._briefing
+        if briefing is None:
+            words = self._problem or f"asking what it would do {self._frame.glyphs.ellipsis}"
+            lines: Sequence[Line] = ((Span(words, Tone.CRIT if self._problem else Tone.MUTED),),)
+        else:
+            lines = briefing.lines(inner)
+        box = self.query_one(Box)
+        box.styles.width = width
+        tone = _TIER_TONES[briefing.tier] if briefing else Tone.TEXT
+        box.show(briefing.title if briefing else self._title, lines, self._foot(inner), tone)
+        keys = [("tab", "other button"), ("enter", "press"), ("r", "preview again"), ("esc", "cancel")]
+        if briefing is not None and briefing.name_to_type is not None:
+            keys = [("enter", "confirm the name"), ("esc", "cancel")]
+        self.query_one(Bar).show(header.keys(keys, replace(self._frame, width=size.width, height=size.height)))
+
+    def _foot(self, inner: Frame) -> tuple[Line, ...]:
+        briefing, off = self._briefing, self.off_because
+        if briefing is not None and off is None and briefing.name_to_type is not None:
+            question = f"type {briefing.name_to_type} to {briefing.verb}: "
+            return (
+                (Span(""),),
+                (Span(question, Tone.CRIT, is_bold=True), Span(self._typed), Span(" ", is_reversed=True)),
+            )
+        cancel = Span("[ cancel ]", Tone.ACCENT, is_reversed=not self._is_on_button)
+        if briefing is None:
+            return ((Span(""),), (cancel,))
+        if off is not None:
+            reason: Line = (Span(f"off: {off}", Tone.WARN),)
+            return ((Span(""),), (cancel, Span(f"   {briefing.verb}", Tone.MUTED)), reason)
+        button = Span(f"[ {briefing.verb} ]", _TIER_TONES[briefing.tier], is_reversed=self._is_on_button)
+        words = f"   tier {briefing.tier}: asks once; preview {int(self._age_seconds())}s old"
+        return ((Span(""),), (cancel, Span("   "), button, Span(words, Tone.MUTED)))
+
+    # --------------------------------------------------------------------------------------------------------- keys
+
+    def on_key(self, event: events.Key) -> None:
+        """Tab goes to the other button, enter presses; letters only type the name where one is asked for."""
+        event.stop()
+        event.prevent_default()
+        asks_name = self._briefing is not None and self._briefing.name_to_type is not None and self.off_because is None
+        match event.key:
+            case "escape":
+                self._answer(False)
+            case "down" | "pagedown":
+                self.query_one(Box).scroll(1 if event.key == "down" else 8)
+            case "up" | "pageup":
+                self.query_one(Box).scroll(-1 if event.key == "up" else -8)
+            case _ if asks_name:
+                self._type(event)
+            case "tab" | "shift+tab" | "left" | "right":
+                self._is_on_button = not self._is_on_button and self.off_because is None
+                self._draw()
+            case "enter":
+                self._press()
+            case "r":
+                self._ask_again()
+
+    def _answer(self, is_confirmed: bool) -> None:
+        # Keys that were typed faster than the screen goes away must not answer twice.
+        if not self._is_answered:
+            self._is_answered = True
+            self.dismiss(is_confirmed)
+
+    def _type(self, event: events.Key) -> None:
+        assert self._briefing is not None, "a name is asked for by a briefing"
+        match event.key:
+            case "enter":
+                if self._typed == self._briefing.name_to_type and self.off_because is None:
+                    self._answer(True)
+                else:
+                    self._typed = ""
+            case "backspace":
+                self._typed = self._typed[:-1]
+            case "ctrl+u":
+                self._typed = ""
+            case _:
+                if event.character is not None and event.is_printable and len(self._typed) < CHOICE_LENGTH_MAX:
+                    self._typed += event.character
+        self._draw()
+
+    def _press(self) -> None:
+        if not self._is_on_button:
+            self._answer(False)
+        elif self.off_because is None:
+            self._answer(True)
+        else:
+            self._is_on_button = False
+            self._draw()

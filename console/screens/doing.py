@@ -1,0 +1,227 @@
+"""What each key of the list does. One function for each command of the registry, found by the command's id.
+
+They only change what the operator chose (place, cursor, marks, freeze) or ask the screen for a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from console import commands
+from console.presentation.lines import Tone
+from console.screens import objects
+from console.screens.places import Place
+
+if TYPE_CHECKING:
+    from console.screens.main import MainScreen
+
+CLIPBOARD_BYTES_MAX = 74_994
+"""What terminals take in one OSC 52 sequence; more is cut or dropped by many without a word."""
+
+
+def do(screen: MainScreen, command_id: str) -> None:
+    """Do what a key asks for."""
+    if command_id.startswith("view."):
+        screen.jump(Place(command_id.removeprefix("view.")))
+    else:
+        _DOINGS[command_id](screen)
+
+
+def obey(screen: MainScreen, text: str) -> None:
+    """Do what a line after `:` asks for."""
+    match commands.parse_line(text):
+        case commands.Problem(sentence):
+            screen.say(sentence, Tone.WARN)
+        case commands.GoTo(view, scope, filter_text):
+            known = {cell.name for cell in screen.mirror.cells or ()}
+            if view == "servers" and scope is not None and known and scope not in known:
+                screen.say(f"no cell is called {scope}", Tone.WARN)
+            else:
+                screen.jump(Place(view, scope, filter_text))
+        case commands.Run(command_id):
+            do(screen, command_id)
+        case commands.Leave():
+            screen.app.exit()
+        case commands.SetPalette(name):
+            screen.set_palette(name)
+        case commands.Advance(seconds):
+            screen.act(lambda: screen.acting.advance(seconds))
+        case commands.SetClock(mode, rate):
+            screen.act(lambda: screen.acting.set_clock(mode, rate))
+
+
+def _move(rows: int) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.moved(lambda: screen.active.move(rows))
+
+
+def _page(share: float) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.moved(lambda: screen.active.page(share))
+
+
+def _end(is_last: bool) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.moved(lambda: screen.active.go_to_end(is_last=is_last))
+
+
+def _walk(step: int) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.walk(step)
+
+
+def _open(screen: MainScreen) -> None:
+    key = screen.cursor_key
+    if key is None:
+        screen.say("nothing is under the cursor", Tone.MUTED)
+    else:
+        screen.enter(objects.place_of(screen.mirror, key, screen.place.view))
+
+
+def _back(screen: MainScreen) -> None:
+    if screen.active.is_ranging:
+        screen.moved(screen.active.toggle_range)
+    elif screen.place.filter:
+        screen.change(filter="")
+    elif screen.active.marks and len(screen.trail.stack) == 1:
+        screen.moved(lambda: screen.active.set_marks(()))
+    else:
+        screen.go(screen.kept_trail().back())
+
+
+def _earlier(screen: MainScreen) -> None:
+    screen.go(screen.kept_trail().earlier())
+
+
+def _later(screen: MainScreen) -> None:
+    screen.go(screen.kept_trail().later())
+
+
+def _line(screen: MainScreen) -> None:
+    screen.begin_prompt(":")
+
+
+def _filter(screen: MainScreen) -> None:
+    screen.begin_prompt("/", screen.place.filter)
+
+
+def _page_about(view: str) -> Callable[[MainScreen], None]:
+    def doing(screen: MainScreen) -> None:
+        key = screen.subject
+        if key is None:
+            screen.say("nothing is under the cursor", Tone.MUTED)
+        else:
+            screen.enter(Place(view, key))
+
+    return doing
+
+
+def _events(screen: MainScreen) -> None:
+    key = screen.subject
+    item = None if key is None else objects.item_of(screen.mirror, key)
+    if item is None:
+        screen.jump(Place("events"))
+    else:
+        screen.enter(Place("events", None, item.name))
+
+
+def _help(screen: MainScreen) -> None:
+    if screen.place.view == "help":
+        _back(screen)
+    else:
+        screen.enter(Place("help", screen.place.view))
+
+
+def _preview(screen: MainScreen) -> None:
+    before = screen.view
+    screen.toggle_pane()
+    if all(view.pane_width == 0 and view.preview is None for view in (before, screen.view)):
+        screen.toggle_pane()
+        screen.say("there is no room for a pane here; d shows the same", Tone.MUTED)
+
+
+def _sort(screen: MainScreen) -> None:
+    orders = screen.view.orders
+    if not orders:
+        screen.say("this view has one order: worst first", Tone.MUTED)
+        return
+    place = screen.place
+    # Each order both ways before the next one; no order chosen is the first of them.
+    if not place.is_descending:
+        screen.change(sort=place.sort or orders[0], is_descending=True)
+    else:
+        at = orders.index(place.sort) if place.sort in orders else 0
+        screen.change(sort=orders[(at + 1) % len(orders)], is_descending=False)
+
+
+def _refresh(screen: MainScreen) -> None:
+    screen.refresh_now()
+
+
+def _freeze(screen: MainScreen) -> None:
+    screen.toggle_freeze()
+
+
+def _mark(screen: MainScreen) -> None:
+    screen.moved(screen.active.mark)
+
+
+def _range(screen: MainScreen) -> None:
+    screen.moved(screen.active.toggle_range)
+
+
+def _mark_all(screen: MainScreen) -> None:
+    screen.moved(screen.active.mark_all)
+
+
+def _invert(screen: MainScreen) -> None:
+    screen.moved(screen.active.invert_marks)
+
+
+def _actions(screen: MainScreen) -> None:
+    screen.act(screen.acting.run_menu, opens_menu=True)
+
+
+def _copy(screen: MainScreen) -> None:
+    key = screen.subject
+    if key is None:
+        screen.say("nothing is under the cursor", Tone.MUTED)
+        return
+    row = screen.active.row_text()
+    screen.act(lambda: screen.acting.run_copy(key, row), opens_menu=True)
+
+
+def _quit(screen: MainScreen) -> None:
+    screen.app.exit()
+
+
+_DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
+    "move.down": _move(1),
+    "move.up": _move(-1),
+    "move.half_down": _page(0.5),
+    "move.half_up": _page(-0.5),
+    "move.page_down": _page(1),
+    "move.page_up": _page(-1),
+    "move.top": _end(False),
+    "move.bottom": _end(True),
+    "move.next_region": _walk(1),
+    "move.previous_region": _walk(-1),
+    "open": _open,
+    "back": _back,
+    "history.back": _earlier,
+    "history.forward": _later,
+    "line": _line,
+    "filter": _filter,
+    "describe": _page_about("detail"),
+    "raw": _page_about("raw"),
+    "events": _events,
+    "preview": _preview,
+    "sort": _sort,
+    "freeze": _freeze,
+    "refresh": _refresh,
+    "mark": _mark,
+    "mark.range": _range,
+    "mark.all": _mark_all,
+    "mark.invert": _invert,
+    "actions": _actions,
+    "copy": _copy,
+    "help": _help,
+    "quit": _quit,
+}

@@ -1,0 +1,120 @@
+"""What the key of a row is about: an object to act on, a place to open, a text to copy. Pure.
+
+Keys are a server's id, or `kind:NAME` for everything else.
+"""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from console.commands import Item
+from console.presentation.mirror import Mirror
+from console.screens.places import Place
+
+_SCOPED_VIEWS = {"cell": "servers", "group": "groups"}
+_VIEW_KINDS = frozenset({"overview", "servers", "groups", "backfill", "cells", "tasks", "events"})
+
+
+def split_key(mirror: Mirror, key: str) -> tuple[str, str]:
+    """The kind and the name or id of what a row is about."""
+    if key in mirror.servers:
+        return "server", key
+    kind, colon, rest = key.partition(":")
+    return (kind, rest) if colon else ("server", key)
+
+
+def item_of(mirror: Mirror, key: str) -> Item | None:
+    """The object of a row as commands see it; None for rows about nothing that one acts on, or that is gone."""
+    kind, name = split_key(mirror, key)
+    match kind:
+        case "server":
+            server = mirror.servers.get(name)
+            if server is None:
+                return None
+            return Item(kind, key, server.title, server.state, server.is_reachable, server.version)
+        case "cell":
+            cell = next((each for each in mirror.cells or () if each.name == name), None)
+            return None if cell is None else Item(kind, key, name, cell.state)
+        case _:
+            return Item(kind, key, name)
+
+
+def place_of(mirror: Mirror, key: str, view: str) -> Place:
+    """Where enter on a row leads."""
+    kind, name = split_key(mirror, key)
+    if kind == "view" and name in _VIEW_KINDS:
+        return Place(name)
+    if kind in _VIEW_KINDS:
+        return Place(kind)
+    if kind == "task":
+        task = next((each for each in mirror.tasks or () if each.id == name), None)
+        if task is not None and task.object_id in mirror.servers:
+            return Place("detail", task.object_id)
+    if kind == "event":
+        event = next((each for each in mirror.events if each.key == name), None)
+        if event is not None and event.object_id in mirror.servers:
+            return Place("detail", event.object_id)
+    if kind in _SCOPED_VIEWS and not (kind == "group" and view == "groups" and name == ""):
+        return Place(_SCOPED_VIEWS[kind], name)
+    return Place("detail", key)
+
+
+def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
+    """The record behind a row as plain values, for objects whose raw form the API does not give by itself."""
+    kind, name = split_key(mirror, key)
+    sources: Mapping[str, tuple[Any, ...]] = {
+        "server": tuple(server for server in (mirror.servers.get(name),) if server is not None),
+        "cell": tuple(each for each in mirror.cells or () if each.name == name),
+        "host": tuple(each for each in mirror.hosts or () if each.name == name),
+        "group": tuple(each for each in mirror.groups or () if each.name == name),
+        "task": tuple(each for each in mirror.tasks or () if each.id == name),
+        "event": tuple(each for each in mirror.events if each.key == name),
+        "schedule": tuple(each for each in mirror.schedules or () if each.id == name),
+    }
+    found = sources.get(kind, ())
+    plain = _plain(found[0]) if found else {}
+    assert isinstance(plain, dict), "a record is a dataclass"
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name != "sort_name"}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, tuple | list | frozenset):
+        return [_plain(each) for each in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def curl(mirror: Mirror, key: str) -> str:
+    """The request that reads the object, for the shell; the variables are those of `stratodeck env curl`."""
+    kind, name = split_key(mirror, key)
+    paths = {"server": f"servers/{name}", "cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
+    return _curl("GET", paths.get(kind, "status"))
+
+
+def curl_of_action(key: str, action: str, avoid: tuple[str, ...] = ()) -> str:
+    """The request that a verb would send, for the shell."""
+    body: dict[str, Any] = {"action": action}
+    if avoid:
+        body["avoid"] = list(avoid)
+    return _curl("POST", f"servers/{key}/actions", body)
+
+
+def curl_of_cell(name: str, state: str) -> str:
+    """The request that injects a fault, for the shell."""
+    return _curl("PUT", f"cells/{name}/reachability", {"state": state})
+
+
+def _curl(method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
+    words = ["curl -sS"]
+    if method != "GET":
+        words.append(f"-X {method}")
+    words.append('-H "Authorization: Bearer $STRATODECK_TOKEN"')
+    if body is not None:
+        words += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(json.dumps(body))}"]
+    return " ".join([*words, f'"$STRATODECK_URL"{shlex.quote("/ops/v1/" + path)}'])

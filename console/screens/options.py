@@ -1,0 +1,43 @@
+"""What the main screen is made with."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from console.client import CloudClient
+from console.presentation.lines import Glyphs
+from console.screens.feed import POLL_SECONDS
+
+
+class Backend(Protocol):
+    """The console's own child process, where it has one."""
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether it died so often that it is not started again without being asked."""
+        ...
+
+    @property
+    def sentence(self) -> str | None:
+        """What it is doing or what became of it; None while all is well."""
+        ...
+
+    async def restart(self) -> None:
+        """Start it again, counting from nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the main screen is made with."""
+
+    client_factory: Callable[[], Awaitable[CloudClient]]
+    wall_now: Callable[[], datetime]
+    glyphs: Glyphs
+    is_read_only: bool = False
+    is_embedded: bool = True
+    backend: Backend | None = None
+    progress: Callable[[], AsyncIterator[str]] | None = None
+    poll_seconds: float = POLL_SECONDS
+    set_palette: Callable[[str], None] = lambda _name: None

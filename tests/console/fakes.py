@@ -1,0 +1,341 @@
+"""A cloud in memory with the methods of `CloudClient`, for screens: it answers, falls silent, and remembers."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from console.app import ConsoleApp
+from console.client import ClientError, CloudClient
+from console.records import (
+    CapacityRecord,
+    CellRecord,
+    Changes,
+    ClockRecord,
+    DecisionRecord,
+    EventRecord,
+    Events,
+    Factors,
+    GroupRecord,
+    Hello,
+    HostRecord,
+    Hosts,
+    MemberRecord,
+    OutcomeRecord,
+    PlanRecord,
+    ServerDetail,
+    ServerRecord,
+    ServersPage,
+    SizeRecord,
+    Status,
+    StoppedRecord,
+    TaskRecord,
+    Tasks,
+)
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+GIB = 2**30
+
+
+class ManualClock:
+    """The wall's time, moved by tests."""
+
+    def __init__(self, at: datetime = NOON) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+def a_server(number: int, **changes: Any) -> ServerRecord:
+    """A running normal server; only what a test is about differs."""
+    made = ServerRecord(
+        id=f"0000{number:04d}-0000-4000-8000-000000000000",
+        name=f"web-{number:02d}",
+        cell="cell-1",
+        state="running",
+        host="c1-h01",
+        state_since=NOON - timedelta(hours=2),
+        is_backfilling=False,
+        cpu_mhz=4_000,
+        memory_bytes=8 * GIB,
+        created_at=NOON - timedelta(days=1),
+        started_at=NOON - timedelta(hours=2),
+        version=1,
+    )
+    return replace(made, **changes)
+
+
+def some_servers() -> list[ServerRecord]:
+    """Forty servers: running, stopped, shrunk, and some of a cell that does not answer."""
+    servers = [a_server(n) for n in range(1, 25)]
+    servers += [a_server(n, name=f"db-{n:02d}", state="stopped", host=None, started_at=None) for n in range(25, 31)]
+    servers += [
+        a_server(
+            n,
+            name=f"render-{n:02d}",
+            is_backfilling=True,
+            perf_factor=Factors(0.5, 1.0),
+            floor=Factors(0.25, 0.25),
+            squeezed_by=servers[0].id,
+            squeezed_at=NOON - timedelta(minutes=5),
+        )
+        for n in range(31, 37)
+    ]
+    servers += [
+        a_server(
+            n,
+            name=f"mail-{n:02d}",
+            cell="cell-2",
+            host="c2-h01",
+            state="unknown",
+            last_state="running",
+            is_reachable=False,
+            known_at=NOON - timedelta(minutes=3),
+        )
+        for n in range(37, 41)
+    ]
+    return servers
+
+
+@dataclass
+class FakeCloud(CloudClient):
+    """Answers like a small cloud. `outage` is raised by every request while it is set."""
+
+    servers: list[ServerRecord] = field(default_factory=some_servers)
+    cells: dict[str, str] = field(default_factory=lambda: {"cell-1": "up", "cell-2": "down"})
+    page_limit: int = 1_000
+    outage: ClientError | None = None
+    refusal: ClientError | None = None
+    plan: PlanRecord | None = None
+    clock_mode: str = "manual"
+    clock_now: datetime = NOON
+    requests: list[tuple[Any, ...]] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+        self._changes: list[Changes] = []
+        self._news = asyncio.Event()
+
+    def push(self, *servers: ServerRecord, removed: Sequence[str] = ()) -> None:
+        """Say through the change feed that these servers are so now."""
+        self._changes.append(Changes("", tuple(servers), removed=tuple(removed)))
+        self._news.set()
+
+    def fall_silent(self) -> None:
+        """Fail every request from now on, also the one that waits."""
+        self.outage = ClientError("connection refused", "unreachable", True)
+        self._news.set()
+
+    def come_back(self) -> None:
+        self.outage = None
+
+    async def _request(self, *request: Any) -> None:
+        self.requests.append(request)
+        await self.gate.wait()
+        if self.outage is not None:
+            raise self.outage
+
+    async def close(self) -> None:
+        self.requests.append(("close",))
+
+    async def hello(self) -> Hello:
+        await self._request("hello")
+        return Hello("5d1f0000-0000-5000-8000-000000000000", "demo", "0.1.0", self._clock(), None)
+
+    def _clock(self) -> ClockRecord:
+        return ClockRecord(self.clock_now, self.clock_mode, 1.0, NOON)
+
+    def _cell(self, name: str) -> CellRecord:
+        rows = [server for server in self.servers if server.cell == name]
+        state = self.cells[name]
+        is_up = state == "up"
+        size = SizeRecord(1_024_000, 4_096 * GIB)
+        return CellRecord(
+            name,
+            state,
+            "" if is_up else "connection refused",
+            NOON - timedelta(minutes=12),
+            is_injected=not is_up,
+            answer_ms=4.0 if is_up else None,
+            next_try_seconds=1.0 if is_up else 14.0,
+            history=("up",) * 7 + (state,),
+            hosts=2,
+            servers=len(rows),
+            unknown=0 if is_up else len(rows),
+            waiting_tasks=0,
+            capacity=size if is_up else None,
+            normal=SizeRecord(400_000, 2_000 * GIB) if is_up else None,
+            backfilling=SizeRecord(100_000, 200 * GIB) if is_up else None,
+            free=SizeRecord(28_000, 232 * GIB) if is_up else None,
+        )
+
+    async def status(self) -> Status:
+        await self._request("status")
+        size = SizeRecord(28_000, 232 * GIB, "c1-h02")
+        members = tuple(
+            MemberRecord(server.id, server.name, server.cell, server.host, server.state, server.is_reachable)
+            for server in self.servers[:3]
+        )
+        return Status(
+            self._clock(),
+            tuple(self._cell(name) for name in self.cells),
+            CapacityRecord(size, size, size, size, size, size, ("cell-1",), ("cell-2",)),
+            (GroupRecord("web", members, 1, 1, 2, 0, False, ("c1-h01",)),),
+            (),
+            1,
+            3,
+            0,
+        )
+
+    async def hosts(self) -> Hosts:
+        await self._request("hosts")
+        size = SizeRecord(64_000, 256 * GIB)
+        half, none = SizeRecord(32_000, 128 * GIB), SizeRecord(0, 0)
+        return Hosts(
+            tuple(
+                HostRecord(f"c1-h{n:02d}", "cell-1", "compute", "up", NOON, size, half, none, none, half, servers=10)
+                for n in (1, 2)
+            )
+        )
+
+    async def servers_page(
+        self, *, after: str | None = None, limit: int = 1000, cell: str | None = None
+    ) -> ServersPage:
+        await self._request("servers_page", after, cell)
+        if cell is not None:
+            return ServersPage(tuple(s for s in self.servers if s.cell == cell), None, None, None, (), cell)
+        rows = [server for server in self.servers if self.cells[server.cell] == "up"]
+        start = int(after or 0)
+        end = start + min(limit, self.page_limit)
+        more = str(end) if end < len(rows) else None
+        silent = tuple(name for name, state in self.cells.items() if state != "up")
+        return ServersPage(tuple(rows[start:end]), more, "0", len(self.servers), silent)
+
+    async def server(self, server_id: str) -> ServerDetail:
+        await self._request("server", server_id)
+        found = next((server for server in self.servers if server.id == server_id), None)
+        if found is None:
+            raise ClientError("there is no such server", "not_found", False)
+        return ServerDetail(found, (), {"id": found.id, "name": found.name, "state": found.state})
+
+    async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
+        await self._request("changes", cursor)
+        while not self._changes:
+            await self._news.wait()
+            self._news.clear()
+            if self.outage is not None:
+                raise self.outage
+        return replace(self._changes.pop(0), cursor=str(int(cursor) + 1))
+
+    async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
+        await self._request("tasks")
+        task = TaskRecord(
+            "cell-1/7",
+            "cell-1",
+            "backup",
+            "server",
+            self.servers[0].id if self.servers else "",
+            "web-01",
+            begun_at=NOON - timedelta(seconds=20),
+            due_at=NOON + timedelta(seconds=20),
+            progress=0.5,
+            actor="operator",
+        )
+        return Tasks((task,), 1, 3)
+
+    async def events(self, *, limit: int = 200, before: str | None = None, object_id: str | None = None) -> Events:
+        await self._request("events")
+        started = EventRecord(
+            "cell-1",
+            1,
+            NOON - timedelta(minutes=1),
+            "server.started",
+            "server",
+            self.servers[0].id if self.servers else "",
+            1,
+            "operator",
+            changes={"state": ("starting", "running")},
+        )
+        return Events((started,), "0")
+
+    async def preview(
+        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] = (), **fields: Any
+    ) -> PlanRecord:
+        await self._request("preview", kind, object_id, action, tuple(avoid))
+        if self.plan is not None:
+            return replace(self.plan, action=action, object_id=object_id)
+        known = next(server for server in self.servers if server.id == object_id)
+        stopped = StoppedRecord("s1", "crawl-028", 8_000, 8 * GIB, NOON - timedelta(hours=2), 16.0)
+        decision = DecisionRecord("c1-h02", "disruption", (stopped,), 1, runner_up="c1-h01")
+        return PlanRecord(
+            action,
+            object_id,
+            decision=decision if action == "start" else None,
+            stops=(stopped,) if action == "start" else (),
+            downtime_seconds=0 if action == "start" else 2,
+            version=known.version,
+            sentences=(f"{action} it",),
+        )
+
+    async def act(
+        self,
+        kind: str,
+        object_id: str,
+        action: str,
+        *,
+        if_version: int | None = None,
+        avoid: Sequence[str] = (),
+        key: str | None = None,
+        **fields: Any,
+    ) -> OutcomeRecord:
+        await self._request("act", kind, object_id, action, if_version, tuple(avoid))
+        if self.refusal is not None:
+            raise self.refusal
+        decision = DecisionRecord("c1-h02", "room") if action == "start" else None
+        return OutcomeRecord(None, None, None, decision)
+
+    async def create_server(self, fields: Mapping[str, Any], *, key: str | None = None) -> ServerRecord:
+        await self._request("create_server")
+        return a_server(99)
+
+    async def set_reachability(self, cell: str, state: str) -> CellRecord:
+        await self._request("set_reachability", cell, state)
+        self.cells[cell] = state
+        return self._cell(cell)
+
+    async def ask_cell(self, cell: str) -> CellRecord:
+        await self._request("ask_cell", cell)
+        return self._cell(cell)
+
+    async def patch_clock(self, *, mode: str | None = None, rate: float | None = None) -> ClockRecord:
+        await self._request("patch_clock", mode, rate)
+        self.clock_mode = mode or self.clock_mode
+        return self._clock()
+
+    async def advance(self, seconds: float) -> ClockRecord:
+        await self._request("advance", seconds)
+        self.clock_now += timedelta(seconds=seconds)
+        return self._clock()
+
+
+def an_app(cloud: FakeCloud, clock: ManualClock | None = None, **options: Any) -> ConsoleApp:
+    """The console on a fake cloud, with a wall clock that tests move."""
+
+    async def connect() -> CloudClient:
+        if cloud.outage is not None:
+            raise cloud.outage
+        return cloud
+
+    return ConsoleApp(connect, now=clock or ManualClock(), **options)
+
+
+def screen_text(app: ConsoleApp) -> str:
+    """What the terminal shows, line by line, without trailing blanks."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)

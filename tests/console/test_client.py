@@ -1,0 +1,369 @@
+"""The port to a cloud: what is asked, what is understood, what each failure becomes, and that names are harmless."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console import client
+from console.client import ClientError, CloudClient, clean, connect, decode, sanitise
+from console.records import Factors, SizeRecord
+
+ROW: dict[str, Any] = {"id": "u1", "name": "web-01", "cell": "cell-1", "state": "running"}
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def a_client(handler: Handler) -> CloudClient:
+    return CloudClient(httpx.AsyncClient(transport=httpx.MockTransport(handler), base_url="http://cloud"))
+
+
+def answering(body: Any, status: int = 200) -> Handler:
+    return lambda request: httpx.Response(status, json=body)
+
+
+def failing(error: httpx.TransportError) -> Handler:
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return handler
+
+
+def run(question: Awaitable[Any]) -> Any:
+    import asyncio
+
+    async def ask() -> Any:
+        return await question
+
+    return asyncio.run(ask())
+
+
+def error_of(handler: Handler, ask: Callable[[CloudClient], Awaitable[Any]]) -> ClientError:
+    with pytest.raises(ClientError) as caught:
+        run(ask(a_client(handler)))
+    return caught.value
+
+
+# What is asked ---------------------------------------------------------------------------------------------------
+
+
+def test_a_page_asks_for_what_was_named_and_nothing_else() -> None:
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"servers": [], "next": None, "cursor": "c1", "total": 0, "unreachable": []})
+
+    page = run(a_client(handler).servers_page(after="t/1", cell="cell-3", limit=500))
+
+    assert str(asked[0].url) == "http://cloud/ops/v1/servers?limit=500&after=t%2F1&cell=cell-3"
+    assert (page.servers, page.cursor, page.cell) == ((), "c1", "cell-3")
+
+
+def test_an_action_carries_its_version_and_a_key_of_its_own() -> None:
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(202, json={"server": ROW, "task": None, "decision": None})
+
+    cloud = a_client(handler)
+    outcome = run(cloud.act("server", "u1/../x", "start", if_version=3, avoid=["u2"]))
+    run(a_client(handler).act("server", "u1", "start", key="mine"))
+
+    assert asked[0].url.raw_path == b"/ops/v1/servers/u1%2F..%2Fx/actions"
+    assert json.loads(asked[0].content) == {"action": "start", "if_version": 3, "avoid": ["u2"]}
+    assert len(asked[0].headers["Idempotency-Key"]) == 32
+    assert asked[1].headers["Idempotency-Key"] == "mine"
+    assert outcome.server.name == "web-01"
+
+
+def test_a_preview_says_that_it_is_one() -> None:
+    plan = {
+        "action": "start", "object_id": "u1", "allowed": True, "problem": None, "code": None, "version": 3,
+        "decision": {"host": "h2", "decided_by": "disruption", "stops": [{"id": "u9", "name": "crawl"}], "shrinks": 1,
+                     "waits": True, "avoided": ["u4"], "runner_up": "h3", "refused": {"short of CPU": 11}},
+        "stops": [{"id": "u9", "name": "crawl", "cpu_mhz": 8000, "memory_bytes": 1, "started_at": None,
+                   "work_ghz_hours": 176.0}],
+        "shrinks": [{"id": "u8", "name": "r", "cpu_before": 1.0, "cpu_after": 0.62}], "grows": [],
+        "downtime_seconds": 8, "sentences": ["waits"],
+    }  # fmt: skip
+    asked: list[dict[str, Any]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return httpx.Response(200, json={"plan": plan})
+
+    made = run(a_client(handler).preview("server", "u1", "start"))
+
+    assert asked == [{"action": "start", "preview": True}]
+    assert made.decision is not None
+    assert (made.decision.refused, made.decision.waits, made.decision.runner_up) == (
+        (("short of CPU", 11),),
+        True,
+        "h3",
+    )
+    assert (made.stops[0].work_ghz_hours, made.shrinks[0].cpu_after, made.version) == (176.0, 0.62, 3)
+
+
+@pytest.mark.parametrize(
+    ("ask", "method", "path", "body"),
+    [
+        (lambda cloud: cloud.set_reachability("cell-1", "hung"), "PUT", "/ops/v1/cells/cell-1/reachability",
+         {"state": "hung"}),
+        (lambda cloud: cloud.ask_cell("cell-1"), "POST", "/ops/v1/cells/cell-1/ask", {}),
+    ],
+)  # fmt: skip
+def test_a_cells_verbs_answer_the_cell(ask: Any, method: str, path: str, body: dict[str, Any]) -> None:
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"name": "cell-1", "state": "hung"})
+
+    cell = run(ask(a_client(handler)))
+
+    assert (asked[0].method, asked[0].url.path, json.loads(asked[0].content)) == (method, path, body)
+    assert cell.state == "hung"
+
+
+def test_the_clock_is_patched_and_advanced() -> None:
+    clock = {"now": "2026-11-20T14:03:27.500Z", "mode": "manual", "rate": 0}
+
+    patched = run(a_client(answering(clock)).patch_clock(mode="manual"))
+    advanced = run(a_client(answering(clock)).advance(60))
+
+    assert patched == advanced
+    assert (patched.mode, patched.rate, patched.now.microsecond) == ("manual", 0.0, 500_000)
+
+
+# What is understood ----------------------------------------------------------------------------------------------
+
+
+def test_a_server_may_say_little_and_may_say_more_than_is_known_here() -> None:
+    body = {"servers": [{**ROW, "a_key_of_tomorrow": {"x": 1}}]}
+
+    server = run(a_client(answering(body)).servers_page()).servers[0]
+
+    assert (server.name, server.host, server.cpu_mhz, server.perf_factor, server.tags) == (
+        "web-01",
+        None,
+        None,
+        None,
+        (),
+    )
+    assert server.is_reachable
+
+
+def test_a_server_says_all_that_the_api_does() -> None:
+    row = {
+        **ROW, "host": "h1", "state_since": "2026-11-20T14:01:10Z", "is_backfilling": True, "cpu_mhz": 12_000,
+        "memory_bytes": 2**30, "perf_factor": {"cpu": 0.6181, "memory": 1.0}, "floor": {"cpu": 0.25, "memory": 0.25},
+        "group": "web", "tags": ["group:web"], "meta": {"a": "b"}, "notice_until": None, "waits": False, "version": 4,
+        "reachable": False, "known_at": "2026-11-20T13:51:02Z", "last_state": "running", "displaced_count": 2,
+    }  # fmt: skip
+
+    server = run(a_client(answering({"servers": [row]})).servers_page()).servers[0]
+
+    assert (server.perf_factor, server.floor) == (Factors(0.6181, 1.0), Factors(0.25, 0.25))
+    assert (server.is_reachable, server.last_state, server.displaced_count) == (False, "running", 2)
+    assert server.known_at is not None
+    assert server.known_at.isoformat() == "2026-11-20T13:51:02+00:00"
+
+
+def test_the_status_brings_everything_that_is_polled() -> None:
+    body = {
+        "clock": {"now": "2026-11-20T14:03:27Z", "mode": "rate", "rate": 60.0},
+        "cells": [{"name": "cell-1", "state": "up", "capacity": {"cpu_mhz": 64_000, "memory_bytes": 1}}],
+        "capacity": {
+            "free_resources": {"total": {"cpu": 28_000, "mem": 5}, "most_free_by_cpu": {"cpu": 28_000, "mem": 4}},
+            "host_by_cpu": "h1", "normal_prices": {"none_shrunk": {"cpu_mhz": 1, "memory_bytes": 2, "host": "h3"}},
+        },
+        "groups": [{"name": "web", "members": [{"id": "u1", "name": "w", "cell": "c", "host": None, "state": "stopped",
+                                               "reachable": True}], "needs": 2, "tolerates": None, "is_bound": True}],
+        "tasks": {"open": 5, "ended": 412, "waiting": 2},
+        "schedules": [{"id": "s1", "server_id": "u1", "description": "web nightly", "history": ["ok", "missed"]}],
+    }  # fmt: skip
+
+    status = run(a_client(answering(body)).status())
+
+    assert status.capacity is not None
+    assert status.capacity.most_free_by_cpu == SizeRecord(28_000, 4, "h1")
+    assert status.capacity.none_shrunk == SizeRecord(1, 2, "h3")
+    assert status.capacity.most_free_by_memory is None
+    assert (status.groups[0].tolerates, status.groups[0].needs, status.tasks_waiting) == (None, 2, 2)
+    assert status.schedules[0].history == ("ok", "missed")
+
+
+def test_an_account_that_may_not_know_what_is_free_is_told_nothing() -> None:
+    status = run(a_client(answering({"cells": [], "capacity": {"backfilling": False}})).status())
+
+    assert status.capacity is not None
+    assert status.capacity.total is None
+    assert (status.groups, status.clock) == (None, None)
+
+
+# What failures become ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "is_retryable"),
+    [
+        (httpx.ConnectError("All connection attempts failed"), "no_answer", True),
+        (httpx.ConnectTimeout(""), "timeout", True),
+        (httpx.ReadTimeout(""), "timeout", True),
+        (httpx.ReadError(""), "broken", True),
+        (httpx.RemoteProtocolError("x"), "broken", True),
+    ],
+)
+def test_a_broken_wire_is_an_error_that_may_be_tried_again(
+    failure: httpx.TransportError, code: str, is_retryable: bool
+) -> None:
+    error = error_of(failing(failure), lambda cloud: cloud.status())
+
+    assert (error.code, error.is_retryable, error.is_offline) == (code, is_retryable, True)
+    assert error.sentence
+
+
+@pytest.mark.parametrize("failure", [httpx.ReadTimeout(""), httpx.ReadError(""), httpx.RemoteProtocolError("")])
+def test_a_verb_whose_answer_never_came_may_have_been_carried_out(failure: httpx.TransportError) -> None:
+    error = error_of(failing(failure), lambda cloud: cloud.act("server", "u1", "start"))
+
+    assert (error.code, error.is_retryable, error.is_offline) == ("outcome_unknown", False, False)
+
+
+def test_a_verb_that_never_left_was_not_carried_out() -> None:
+    error = error_of(failing(httpx.ConnectError("")), lambda cloud: cloud.act("server", "u1", "start"))
+
+    assert (error.code, error.is_retryable) == ("no_answer", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_retryable"),
+    [(401, "unauthorized", False), (403, "forbidden", False), (409, "no_capacity", False), (503, "unreachable", True),
+     (503, "outcome_unknown", False)],
+)  # fmt: skip
+def test_an_error_body_keeps_its_code_and_its_sentence(status: int, code: str, is_retryable: bool) -> None:
+    body = {"error": {"code": code, "message": "Cell cell-1 does \x1b[31mnot\x1b[0m answer.", "cell": "cell-1"}}
+
+    error = error_of(answering(body, status), lambda cloud: cloud.server("u1"))
+
+    assert (error.code, error.is_retryable, error.is_offline) == (code, is_retryable, False)
+    assert error.sentence == str(error) == "Cell cell-1 does ·[31mnot·[0m answer."
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"error": "no"}', b'{"error": {"code": 1}}', b"\xff"])
+def test_an_error_without_a_body_of_ours_is_told_by_its_status(content: bytes) -> None:
+    error = error_of(lambda request: httpx.Response(502, content=content), lambda cloud: cloud.status())
+
+    assert (error.sentence, error.code, error.is_retryable) == ("the cloud answered 502", "http_502", True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"servers": [{"id": 1}]}', b'{"servers": 7}', b'{"servers": [[]]}',
+     b'{"servers": [{"id": "u", "cell": "c", "state": "s", "created_at": "yesterday"}]}',
+     b'{"servers": [{"id": "u", "cell": "c", "state": "s", "perf_factor": {"cpu": "x"}}]}'],
+)  # fmt: skip
+def test_an_answer_that_is_not_understood_is_an_error_and_not_a_crash(content: bytes) -> None:
+    error = error_of(lambda request: httpx.Response(200, content=content), lambda cloud: cloud.servers_page())
+
+    assert (error.code, error.is_retryable) == ("bad_answer", False)
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "localhost:8774", "http://", "http://[::1", "http://x:port"])
+def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        connect(url=url, token="t")
+
+    assert (caught.value.code, caught.value.is_retryable) == ("bad_address", False)
+
+
+def test_a_socket_that_is_gone_is_said_so(tmp_path: Any) -> None:
+    with pytest.raises(ClientError) as caught:
+        run(connect(socket=tmp_path / "none.sock", token="t").status())
+
+    assert (caught.value.code, caught.value.sentence) == ("no_answer", "its socket is gone")
+
+
+def test_the_module_is_imported_without_httpx() -> None:
+    """The first paint does not wait for it."""
+    names = "['httpx' in sys.modules, 'rich' in sys.modules, 'asyncio' in sys.modules]"
+    code = f"import sys, console.client, console.presentation.overview; print(*{names})"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["False", "False", "False"]
+
+
+# Hostile names ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("web-01", "web-01"),
+        ("Übergröße 数据 é", "Übergröße 数据 é"),
+        ("[red]x[/] [@click=app.quit]y[/]", "[red]x[/] [@click=app.quit]y[/]"),
+        ("a\x1b]2;title\x07b", "a·]2;title·b"),
+        ("a\x9b31mb", "a·31mb"),
+        ("del\x7f", "del·"),
+        ("two\r\nlines\tand a tab", "two lines and a tab"),
+        ("evil\u202egpj.exe", "evil·gpj.exe"),
+        ("zero\u200bwidth\ufeff", "zero·width·"),
+        ("join\u200ded", "join·ed"),
+        ("emoji\u2764\ufe0f", "emoji\u2764·"),
+        ("blank\u3164\u2800", "blank··"),
+    ],
+)
+def test_a_name_cannot_move_the_cursor_hide_or_turn_the_text(name: str, shown: str) -> None:
+    assert sanitise(name) == shown
+
+
+@given(st.text())
+def test_a_sanitised_text_is_printable_and_stays_as_it_is(text: str) -> None:
+    once = sanitise(text)
+
+    assert once.isprintable()
+    assert "\x1b" not in once
+    assert sanitise(once) == once
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON, st.booleans())
+def test_the_short_way_around_sanitising_changes_nothing(value: Any, is_ascii: bool) -> None:
+    try:
+        body = json.dumps(value, ensure_ascii=is_ascii).encode()
+    except UnicodeEncodeError:
+        return
+
+    try:
+        decoded = decode(body)
+    except ValueError:
+        # A lone surrogate is not text.
+        return
+
+    assert decoded == clean(json.loads(body))
+
+
+def test_every_text_of_an_answer_is_sanitised_keys_too() -> None:
+    row = {**ROW, "name": "a\x1bb", "meta": {"k\x07": "v\u202e"}, "tags": ["t\x00"]}
+
+    detail = run(a_client(answering({**row, "drives": []})).server("u1"))
+
+    assert (detail.server.name, detail.server.meta, detail.server.tags) == ("a·b", {"k·": "v·"}, ("t·",))
+    assert detail.raw["meta"] == {"k·": "v·"}
+    assert client.SHOWN_INSTEAD == "·"

@@ -1,0 +1,190 @@
+"""The registry of commands, and the line after `:`."""
+
+import string
+
+import pytest
+
+from console import commands
+from console.commands import (
+    COMMANDS,
+    LISTS,
+    VIEWS,
+    Advance,
+    Command,
+    GoTo,
+    Item,
+    Leave,
+    Problem,
+    Request,
+    Run,
+    Selection,
+    SetClock,
+    SetPalette,
+)
+
+
+def a_selection(*states: str, kind: str = "server", view: str = "servers") -> Selection:
+    items = tuple(Item(kind, f"id-{n}", f"name-{n}", state) for n, state in enumerate(states))
+    return Selection(view, items, clock_mode="manual")
+
+
+def test_no_two_commands_of_one_view_or_one_menu_share_a_key() -> None:
+    assert commands.clashes() == []
+
+
+def test_a_clash_is_found_and_said() -> None:
+    thief = Command("thief", ("d",), "thief", "takes the key of describe", views=frozenset({"servers"}))
+
+    assert commands.clashes([*COMMANDS, thief]) == ["d in servers is both describe and thief"]
+
+
+def test_a_clash_between_the_verbs_of_the_cloud_and_of_a_kind_is_found() -> None:
+    thief = Command("thief", ("t",), "thief", "takes the key of advance", 1, LISTS, "server")
+
+    assert any("thief" in sentence for sentence in commands.clashes([*COMMANDS, thief]))
+
+
+def test_nothing_with_an_impact_is_on_a_key_of_the_list() -> None:
+    assert [command.id for command in COMMANDS if command.impact and command.verb_of is None] == []
+
+
+def test_no_verb_is_on_a_control_chord() -> None:
+    assert [
+        c.id for c in COMMANDS if c.verb_of is not None and any(key not in string.ascii_letters for key in c.keys)
+    ] == []
+
+
+def test_verbs_do_not_use_the_keys_that_move_in_their_menu() -> None:
+    assert [c.id for c in COMMANDS if c.verb_of is not None and {"j", "k", "Y"} & set(c.keys)] == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_has_a_digit_and_can_be_left_and_filtered(view: str) -> None:
+    assert commands.for_key("servers", str(VIEWS.index(view))) is commands.BY_ID[f"view.{view}"]
+    assert commands.for_key(view, "escape") is commands.BY_ID["back"]
+    assert commands.for_key(view, "slash") is commands.BY_ID["filter"]
+
+
+def test_q_leaves_only_from_the_overview() -> None:
+    assert [view for view in VIEWS if commands.for_key(view, "q") is not None] == ["overview"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "states", "reason"),
+    [
+        ("server.start", ["stopped"], None),
+        ("server.start", ["running"], "it is running"),
+        ("server.start", ["running", "stopped"], None),
+        ("server.start", ["running", "paused"], "they are paused and running"),
+        ("server.start", [], "nothing is under the cursor"),
+        ("server.stop", ["stopped"], "it is stopped"),
+        ("server.delete", ["running"], "it is running"),
+    ],
+)
+def test_a_verb_says_why_it_is_off(verb: str, states: list[str], reason: str | None) -> None:
+    assert commands.reason_off(commands.BY_ID[verb], a_selection(*states)) == reason
+
+
+def test_a_server_of_a_silent_cell_cannot_be_started() -> None:
+    selection = Selection("servers", (Item("server", "id", "mail", "unknown", is_reachable=False),))
+
+    assert commands.reason_off(commands.BY_ID["server.start"], selection) == "its cell does not answer"
+
+
+def test_every_verb_is_off_while_the_cloud_does_not_answer_and_in_read_only() -> None:
+    stale = Selection("servers", (Item("server", "id", "web", "stopped"),), is_stale=True)
+    read_only = Selection("servers", (Item("server", "id", "web", "stopped"),), is_read_only=True)
+
+    assert {commands.reason_off(verb, stale) for verb in commands.verbs_for(stale)} == {
+        "stale: the cloud does not answer"
+    }
+    assert {commands.reason_off(verb, read_only) for verb in commands.verbs_for(read_only)} == {"read-only"}
+
+
+def test_the_menu_of_a_cell_offers_faults_and_says_which_one_it_has() -> None:
+    selection = a_selection("down", kind="cell", view="cells")
+
+    off = {verb.id: commands.reason_off(verb, selection) for verb in commands.verbs_for(selection)}
+
+    assert off["cell.up"] is None
+    assert off["cell.down"] == "it is down"
+
+
+def test_the_key_row_begins_with_what_the_state_asks_for_and_ends_with_help() -> None:
+    hints = commands.hints("servers", [("r", "try now")])
+
+    assert hints[0] == ("r", "try now")
+    assert hints[1] == ("enter", "open")
+    assert hints[-1] == ("?", "help")
+    assert [key for key, _ in hints].count("r") == 1
+
+
+def test_help_names_every_command_of_a_view() -> None:
+    words = {row[1] for _, rows in commands.help_sections("servers") for row in rows}
+
+    missing = [c.id for c in COMMANDS if c.verb_of is None and "servers" in c.views and c.help not in words]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("servers", GoTo("servers")),
+        ("ser", GoTo("servers")),
+        ("s", GoTo("servers")),
+        ("servers cell-3 /db", GoTo("servers", "cell-3", "db")),
+        ("servers /web 1", GoTo("servers", None, "web 1")),
+        ("groups/auth", GoTo("groups", None, "auth")),
+        ("/db", GoTo("servers", None, "db")),
+        ("cell cell-2", GoTo("servers", "cell-2")),
+        ("cell", GoTo("cells")),
+        ("group web", GoTo("groups", "web")),
+        ("ov", GoTo("overview")),
+        ("q", Leave()),
+        ("q!", Leave()),
+        ("quit", Leave()),
+        ("refresh", Run("refresh")),
+        ("help", Run("help")),
+        ("advance 60", Advance(60)),
+        ("advance 5m", Advance(300)),
+        ("advance", Advance(60)),
+        ("clock manual", SetClock("manual")),
+        ("clock x60", SetClock("rate", 60.0)),
+        ("clock 2.5", SetClock("rate", 2.5)),
+        ("palette light", SetPalette("light")),
+    ],
+)
+def test_a_line_is_understood(line: str, request_: Request) -> None:
+    assert commands.parse_line(line) == request_
+
+
+@pytest.mark.parametrize(
+    "line", ["", "   ", "nonsense", "advance soon", "advance -5", "clock", "clock nan", "palette x"]
+)
+def test_a_line_that_makes_no_sense_is_a_sentence(line: str) -> None:
+    assert isinstance(commands.parse_line(line), Problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "completed"),
+    [
+        ("se", "servers"),
+        ("c", "cells"),
+        ("cell c", "cell cell-1"),
+        ("cell cell-2", None),
+        ("", None),
+        ("servers", None),
+        ("xyz", None),
+        ("overview ", None),
+    ],
+)
+def test_a_line_is_completed_to_what_begins_with_it(text: str, completed: str | None) -> None:
+    assert commands.complete_line(text, {"cell": ("cell-1", "cell-2")}) == completed
+
+
+def test_every_word_of_the_line_can_be_typed_and_is_completed_from_its_beginning() -> None:
+    for word in commands.LINE_WORDS:
+        assert not isinstance(commands.parse_line(f"{word} 60" if word == "advance" else word), Problem) or word in (
+            "clock",
+            "palette",
+        )
