@@ -397,13 +397,11 @@ async def list_drives(cloud: Cloud, actor: Account, *, offset: int = 0, limit: i
     projects = servers.projects_of(actor)
 
     def find(tx: CloudTransaction) -> tuple[list[DriveEntry], int]:
-        return tx.drive_entries(projects=projects, offset=offset, limit=limit), tx.count_drive_entries(
-            projects=projects
-        )
+        entries = tx.drive_entries(projects=projects, states=servers.LISTED, offset=offset, limit=limit)
+        return entries, tx.count_drive_entries(projects=projects, states=servers.LISTED)
 
     entries, total = await cloud.store.cloud_read(find)
-    found = await read_drives(cloud, [entry for entry in entries if entry.state != "deleting"])
-    return DriveListing([item for item in found if item is not None], total)
+    return DriveListing([item for item in await read_drives(cloud, entries) if item is not None], total)
 
 
 async def drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[Drive]]:

@@ -19,6 +19,8 @@ from backend.operations import Cloud
 from backend.store import CellTransaction, CloudTransaction, Transaction
 
 CLOUD_FILE = "cloud"
+EVENT_NUMBER_MAX = 2**63 - 1
+"""The largest number that a file can hold."""
 Cursor = Mapping[str, int]
 
 
@@ -44,7 +46,9 @@ def decode(text: str) -> dict[str, int]:
         found = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError) as problem:
         raise Invalid("after", "is not a cursor of this cloud; begin again with a list") from problem
-    if not isinstance(found, dict) or not all(isinstance(number, int) and number >= 0 for number in found.values()):
+    if not isinstance(found, dict) or not all(
+        type(number) is int and 0 <= number <= EVENT_NUMBER_MAX for number in found.values()
+    ):
         raise Invalid("after", "is not a cursor of this cloud; begin again with a list")
     return found
 
@@ -90,9 +94,15 @@ async def changes(cloud: Cloud, actor: Account, after: str, *, limit: int = 1000
         events.extend(event for event in part.events if actor.is_staff or event.object_id in visible)
         servers.extend(server for server in part.servers if server.id in visible)
         drives.extend(drive for drive in part.drives if drive.id in visible)
-        removed.extend(part.removed)
+        gone = {event.object_id for event in part.events if actor.may_see(_last_project(event))}
+        removed.extend(id for id in part.removed if actor.is_staff or id in gone)
     events.sort(key=lambda event: (event.at, event.file, event.number))
     return Changes(encode(moved), events, servers, drives, removed, is_more)
+
+
+def _last_project(event: Event) -> str:
+    """Whose the object was that this event says is gone; of any other event, nobody's."""
+    return str(event.changes["project_id"][0]) if event.kind.endswith(".deleted") else ""
 
 
 def _read(tx: CellTransaction, after: int, limit: int) -> _Part:

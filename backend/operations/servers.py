@@ -39,6 +39,9 @@ from backend.store import CellTransaction, CloudTransaction, EntryState, ServerE
 
 NAME_LENGTH_MAX = 255
 
+LISTED: tuple[EntryState, ...] = ("active", "building")
+"""What is being deleted is gone from every list at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
@@ -383,7 +386,9 @@ async def edit_server(
         raise Forbidden("make a server a backfilling one", "backfilling is not enabled for this account")
     if changes.size is not None and changes.size != entry.size:
         larger = changes.size - entry.size
-        await cloud.store.cloud_read(lambda tx: check_quota(tx, entry.project_id, servers=0, size=larger))
+        server = await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id))
+        if server.state is ServerState.STOPPED:
+            await cloud.store.cloud_read(lambda tx: check_quota(tx, entry.project_id, servers=0, size=larger))
     stored = await cloud.store.cell_write(
         entry.cell,
         lambda tx: edit_in_cell(tx, server_id, changes, now=cloud.clock.now(), actor=actor.name, if_version=if_version),
@@ -518,20 +523,31 @@ async def list_servers(
     projects = projects_of(actor)
 
     def find(tx: CloudTransaction) -> tuple[list[ServerEntry], int]:
-        total = tx.count_server_entries(projects=projects, is_backfilling=is_backfilling)
-        return tx.server_entries(projects=projects, is_backfilling=is_backfilling, offset=offset, limit=limit), total
+        total = tx.count_server_entries(projects=projects, is_backfilling=is_backfilling, states=LISTED)
+        entries = tx.server_entries(
+            projects=projects, is_backfilling=is_backfilling, states=LISTED, offset=offset, limit=limit
+        )
+        return entries, total
 
     entries, total = await cloud.store.cloud_read(find)
-    found = await read_servers(cloud, [entry for entry in entries if entry.state != "deleting"])
-    return Listing([item for item in found if item is not None], total)
+    return Listing([item for item in await read_servers(cloud, entries) if item is not None], total)
+
+
+async def find_servers(cloud: Cloud, actor: Account, ids: Iterable[str]) -> list[Server | PartialServer]:
+    """Those of the ids that exist and that the account may see, in the order asked for."""
+    wanted = list(dict.fromkeys(ids))
+    projects = projects_of(actor)
+    entries = await cloud.store.cloud_read(lambda tx: tx.server_entries(projects=projects, ids=wanted, states=LISTED))
+    entries.sort(key=lambda entry: wanted.index(entry.id))
+    return [item for item in await read_servers(cloud, entries) if item is not None]
 
 
 async def list_unreachable(cloud: Cloud, actor: Account, cell: str) -> list[PartialServer]:
     """All that is centrally known of one cell's servers."""
     entries = await cloud.store.cloud_read(
-        lambda tx: tx.server_entries(projects=projects_of(actor), cells=[cell], is_backfilling=None)
+        lambda tx: tx.server_entries(projects=projects_of(actor), cells=[cell], states=LISTED)
     )
-    return [partial_server(entry) for entry in entries if entry.state != "deleting"]
+    return [partial_server(entry) for entry in entries]
 
 
 async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:

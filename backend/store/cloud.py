@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from backend.cloud.errors import NotFound
 from backend.cloud.model import Account, Backup, ReachabilityState, Schedule, Size
-from backend.store.entries import CellEntry, DriveEntry, LastKnown, Project, ServerEntry, Usage
+from backend.store.entries import CellEntry, DriveEntry, EntryState, LastKnown, Project, ServerEntry, Usage
 from backend.store.rows import (
     BACKUP,
     SCHEDULE,
@@ -301,11 +301,14 @@ class CloudTransaction(Transaction):
         cells: Iterable[str] | None = None,
         is_backfilling: bool | None = None,
         ids: Iterable[str] | None = None,
+        states: Iterable[EntryState] | None = None,
         offset: int = 0,
         limit: int | None = None,
     ) -> list[ServerEntry]:
         """By (created_at, id), whatever their state. None: any."""
-        where, values = _conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids)
+        where, values = _conditions(
+            project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids, state=states
+        )
         text = f"SELECT {_SERVER_COLUMNS} FROM server_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
         return [_server_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 
@@ -316,8 +319,11 @@ class CloudTransaction(Transaction):
         cells: Iterable[str] | None = None,
         is_backfilling: bool | None = None,
         ids: Iterable[str] | None = None,
+        states: Iterable[EntryState] | None = None,
     ) -> int:
-        where, values = _conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids)
+        where, values = _conditions(
+            project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids, state=states
+        )
         return int(self._run(f"SELECT count(*) FROM server_directory {where}", values).fetchone()[0])  # noqa: S608
 
     def add_server_entry(self, entry: ServerEntry) -> None:
@@ -356,11 +362,12 @@ class CloudTransaction(Transaction):
         projects: frozenset[str] | None = None,
         cells: Iterable[str] | None = None,
         ids: Iterable[str] | None = None,
+        states: Iterable[EntryState] | None = None,
         offset: int = 0,
         limit: int | None = None,
     ) -> list[DriveEntry]:
         """By (created_at, id), whatever their state. None: any."""
-        where, values = _conditions(project_id=projects, cell=cells, id=ids)
+        where, values = _conditions(project_id=projects, cell=cells, id=ids, state=states)
         text = f"SELECT {_DRIVE_COLUMNS} FROM drive_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
         return [_drive_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 
@@ -370,8 +377,9 @@ class CloudTransaction(Transaction):
         projects: frozenset[str] | None = None,
         cells: Iterable[str] | None = None,
         ids: Iterable[str] | None = None,
+        states: Iterable[EntryState] | None = None,
     ) -> int:
-        where, values = _conditions(project_id=projects, cell=cells, id=ids)
+        where, values = _conditions(project_id=projects, cell=cells, id=ids, state=states)
         return int(self._run(f"SELECT count(*) FROM drive_directory {where}", values).fetchone()[0])  # noqa: S608
 
     def drive_entries_of(self, server_id: str) -> list[DriveEntry]:

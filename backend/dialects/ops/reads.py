@@ -39,7 +39,6 @@ from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_non
 from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
 from backend.operations.cells import CellView
 from backend.operations.hosts import Capacity, HostView
-from backend.store import CloudTransaction, ServerEntry
 
 NO_SIZE = render.size_row(NOTHING)
 
@@ -311,7 +310,7 @@ async def list_servers(call: Call[ServersQuery, NoBody]) -> Answer:
     cursor = await feed.cursor_now(cloud)
     if query.ids is not None:
         wanted = [part.strip() for part in query.ids.split(",") if part.strip()]
-        found = await _find_servers(call, wanted[: bodies.LIMIT_MAX])
+        found = await servers.find_servers(cloud, call.account, wanted[: bodies.LIMIT_MAX])
         silent = {item.cell for item in found if isinstance(item, PartialServer)}
         return Answer(_server_page(await server_rows(call, found), None, cursor, len(found), silent))
     names = cloud.store.cell_names if query.cell is None else (query.cell,)
@@ -340,24 +339,14 @@ async def list_servers(call: Call[ServersQuery, NoBody]) -> Answer:
     )
     next_token = None if page.next_after is None else encode_token([*kind, *page.next_after])
     rows = [server_row(call, server) for server in page.rows]
-    total = await cloud.store.cloud_read(lambda tx: tx.count_server_entries(projects=projects, cells=names))
+    total = await cloud.store.cloud_read(
+        lambda tx: tx.count_server_entries(projects=projects, cells=names, states=servers.LISTED)
+    )
     return Answer(_server_page(rows, next_token, cursor, total, page.unreachable))
 
 
 _KEY_LENGTHS = {"name": 2, "state": 3, "created_at": 2}
 """How many texts tell where a page ended."""
-
-
-async def _find_servers(call: Call[ServersQuery, NoBody], wanted: Sequence[str]) -> list[Server | PartialServer]:
-    """Those of the ids that exist and that the account may see, in the order asked for."""
-
-    def find(tx: CloudTransaction) -> list[ServerEntry]:
-        entries = [tx.find_server_entry(id) for id in dict.fromkeys(wanted)]
-        return [entry for entry in entries if entry is not None and entry.state != "deleting"]
-
-    entries = await call.cloud.store.cloud_read(find)
-    visible = [entry for entry in entries if call.account.may_see(entry.project_id)]
-    return [item for item in await servers.read_servers(call.cloud, visible) if item is not None]
 
 
 async def _list_unknown(call: Call[ServersQuery, NoBody], silent: Sequence[str], cursor: str) -> Answer:
