@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from backend.cloud import backups as rules
 from backend.cloud.errors import Invalid, NotFound, OverQuota
-from backend.cloud.model import Account, Backup, BackupState, Drive, Schedule, Server, Task, TaskState
+from backend.cloud.model import Account, Backup, BackupState, Drive, PartialDrive, Schedule, Server, Task, TaskState
 from backend.operations import Cloud, drives, servers
-from backend.store import CloudTransaction
+from backend.store import CloudTransaction, DriveEntry, ServerEntry
 
 LATE_SECONDS = 60
 """A run that is later than this was missed: the backend was not running, or the clock was moved past it."""
@@ -188,7 +189,7 @@ def run_due_centrally(tx: CloudTransaction, until: datetime) -> int:
     while due := tx.due_tasks(until, limit=1):
         _end_backup(tx, due[0])
         count += 1
-    _drop(tx, tx.expired_backups(until), now=until)
+    _drop(tx, rules.expired(tx.expired_backups(until), until), now=until)
     return count
 
 
@@ -216,22 +217,31 @@ def switch_off_schedules(tx: CloudTransaction, server_id: str, *, reason: str, n
 
 
 async def read_source(cloud: Cloud, server_id: str) -> Source | None:
-    """The server and its drives now; None while its cell does not answer. Raises NotFound."""
-    entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
-    if entry is None:
+    """The server and its drives now; None while a cell that holds any of them does not answer. Raises NotFound."""
+
+    def find(tx: CloudTransaction) -> tuple[ServerEntry | None, list[DriveEntry]]:
+        return tx.find_server_entry(server_id), tx.drive_entries_of(server_id)
+
+    entry, attached = await cloud.store.cloud_read(find)
+    if entry is None or entry.state == "deleting":
         raise NotFound("server", server_id)
     server = (await servers.read_servers(cloud, [entry]))[0]
-    if not isinstance(server, Server):
+    found = await drives.read_drives(cloud, attached)
+    if not isinstance(server, Server) or any(isinstance(drive, PartialDrive) for drive in found):
         return None
-    attached = await drives.drives_of(cloud, [server_id])
-    return Source(server, tuple(attached.get(server_id, ())))
+    return Source(server, tuple(drive for drive in found if isinstance(drive, Drive)))
 
 
 async def run_due_schedules(cloud: Cloud, until: datetime) -> int:
     """Every schedule that is due by `until`, one after the other: what goes wrong with one never stops another."""
     count = 0
     for schedule in await cloud.store.cloud_read(lambda tx: tx.due_schedules(until)):
-        source = await read_source(cloud, schedule.server_id)
+        count += 1
+        try:
+            source = await read_source(cloud, schedule.server_id)
+        except NotFound as problem:
+            await cloud.store.cloud_write(partial(_end_without_source, schedule, str(problem), now=until))
+            continue
 
         def run(tx: CloudTransaction, due: Schedule = schedule, found: Source | None = source) -> None:
             current = tx.find_schedule(due.id)
@@ -239,15 +249,22 @@ async def run_due_schedules(cloud: Cloud, until: datetime) -> int:
                 run_schedule(tx, current, found, now=until)
 
         await cloud.store.cloud_write(run)
-        count += 1
     return count
+
+
+def _end_without_source(schedule: Schedule, reason: str, tx: CloudTransaction, *, now: datetime) -> None:
+    switch_off_schedules(tx, schedule.server_id, reason=reason, now=now)
 
 
 async def catch_up_missed(cloud: Cloud, now: datetime) -> None:
     """After a cell has come back: take what is owed for it."""
     owed = await cloud.store.cloud_read(lambda tx: [each for each in tx.schedules() if each.missed_since is not None])
     for schedule in owed:
-        source = await read_source(cloud, schedule.server_id)
+        try:
+            source = await read_source(cloud, schedule.server_id)
+        except NotFound:
+            # Its next run finds the same, and switches it off with the reason.
+            continue
         if source is not None:
 
             def run(tx: CloudTransaction, schedule_id: str = schedule.id, found: Source = source) -> None:

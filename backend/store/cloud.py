@@ -45,7 +45,7 @@ _NEXT_DUE = """
 SELECT min(at) FROM (
     SELECT min(due_at) AS at FROM task WHERE state = 'open'
     UNION ALL SELECT min(next_trigger_at) FROM schedule WHERE is_active = 1
-    UNION ALL SELECT min(kept_until) FROM backup WHERE kept_until IS NOT NULL
+    UNION ALL SELECT min(kept_until) FROM backup WHERE kept_until IS NOT NULL AND state IN ('ready', 'erred')
 )
 """
 _LAST_KNOWN_WRITE = (
