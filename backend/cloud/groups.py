@@ -15,11 +15,6 @@ def availability(ids_by_host: Mapping[str, Collection[str]]) -> list[list[str]]:
     return sorted(sorted(ids) for ids in ids_by_host.values() if ids)
 
 
-def availability_of(ids_by_host: Mapping[str, Collection[str]], id: str) -> list[str]:
-    """The ids that share the host of `id`, itself included; empty when it is on none."""
-    return next((sorted(group) for group in ids_by_host.values() if id in group), [])
-
-
 @dataclass(frozen=True, slots=True)
 class Member:
     """A server of a group, as far as its redundancy goes."""

@@ -329,10 +329,6 @@ def _problem(kind: str, message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def json_bytes(value: Any) -> bytes:
-    return orjson.dumps(value)
-
-
 class JsonAnswer(Response):
     """Rendered by orjson; `content` may hold fragments that are JSON already."""
 

@@ -15,7 +15,7 @@ from typing import Any
 from backend.cloud import backups as rules
 from backend.cloud.errors import Invalid, NotFound, OverQuota
 from backend.cloud.model import Account, Backup, BackupState, Drive, PartialDrive, Schedule, Server, Task, TaskState
-from backend.operations import Cloud, drives, servers
+from backend.operations import Cloud, drives, quotas, servers
 from backend.store import CloudTransaction, DriveEntry, ServerEntry
 
 LATE_SECONDS = 60
@@ -103,7 +103,7 @@ def take(
     actor: str = "cloud",
 ) -> Backup:
     """Begin a backup; it is ready when its task ends. Raises OverQuota, with the figures."""
-    servers.check_quota(tx, source.server.project_id, storage_bytes=source.size_bytes)
+    quotas.check(tx, source.server.project_id, storage_bytes=source.size_bytes)
     backup = Backup(
         id=tx.next_id("cloud"),
         server_id=source.server.id,
@@ -144,7 +144,7 @@ def run_schedule(tx: CloudTransaction, schedule: Schedule, source: Source | None
     """One due run. None as the source: it cannot be reached, so the run is missed and owed."""
     due_at = schedule.next_trigger_at
     assert due_at is not None, "only an active schedule is due"
-    following = rules.parse(schedule.cron, schedule.time_zone).next_after(now)
+    following = rules.next_trigger(schedule, now)
     late_seconds = (now - due_at).total_seconds()
     if source is None or late_seconds > LATE_SECONDS:
         schedule = tx.save_schedule(
@@ -152,7 +152,11 @@ def run_schedule(tx: CloudTransaction, schedule: Schedule, source: Source | None
             replace(schedule, missed_since=schedule.missed_since or due_at, next_trigger_at=following),
             kind="schedule.missed",
             at=now,
-            details={"due_at": due_at.isoformat(), "why": "unreachable" if source is None else "not running"},
+            details={
+                "due_at": due_at.isoformat(),
+                "runs": max(1, rules.missed(schedule, now)),
+                "why": "unreachable" if source is None else "not running",
+            },
         )
         if source is None:
             return None

@@ -12,7 +12,6 @@ from backend.cloud.errors import Forbidden, Invalid, NoCapacity, NotFound, Unrea
 from backend.cloud.model import (
     NOTHING,
     Account,
-    HostKind,
     HostState,
     Reachability,
     ReachabilityState,
@@ -262,7 +261,3 @@ async def ask(cloud: Cloud, cell: str) -> Reachability:
     if cell not in cloud.store.cell_names:
         raise NotFound("cell", cell)
     return await cloud.store.ask(cell)
-
-
-def storage_hosts(picture: Picture) -> list[StorageLoad]:
-    return [load for load in picture.storage if load.host.kind is HostKind.STORAGE]

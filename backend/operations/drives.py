@@ -10,8 +10,9 @@ from typing import Any
 from backend.cloud import lifecycle, placement
 from backend.cloud.cells import partial_drive
 from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, NotFound, OutcomeUnknown, WrongState
+from backend.cloud.groups import availability
 from backend.cloud.model import Account, Drive, DriveState, PartialDrive, Server, ServerState, Task, TaskState
-from backend.operations import Cloud, RequestKey, cells, check_version, servers
+from backend.operations import Cloud, RequestKey, cells, check_version, quotas, servers
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
 
 SIZE_BYTES_MIN = 512 * 2**20
@@ -192,7 +193,7 @@ def reserve_drive(tx: CloudTransaction, drive: Drive, *, request: RequestKey | N
         entry = tx.find_drive_entry(answer["id"])
         if entry is not None:
             return replace(drive, id=entry.id, cell=entry.cell, created_at=entry.created_at), False
-    servers.check_quota(tx, drive.project_id, storage_bytes=drive.size_bytes)
+    quotas.check(tx, drive.project_id, storage_bytes=drive.size_bytes)
     drive = replace(drive, id=tx.next_id(drive.cell))
     tx.add_drive_entry(entry_of(drive, state="building"))
     if request is not None:
@@ -427,13 +428,13 @@ async def drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[D
 
 async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
     """The ids of drives that share a storage host, one list a host, only those that the account may see."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[str, list[str]] = {}
     answers = await cloud.store.each_cell(lambda tx: tx.all_drives())
     for cell, answer in answers.items():
         for drive in answer if isinstance(answer, list) else ():
             if actor.may_see(drive.project_id):
-                groups.setdefault((cell, drive.host), []).append(drive.id)
-    return [sorted(ids) for _, ids in sorted(groups.items())]
+                groups.setdefault(f"{cell}/{drive.host}", []).append(drive.id)
+    return availability(groups)
 
 
 async def availability_group(cloud: Cloud, actor: Account, drive_id: str) -> list[str]:

@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.cloud import lifecycle, placement
+from backend.cloud.backfill import HostLoad
 from backend.cloud.cells import partial_server
 from backend.cloud.errors import (
     CloudError,
-    Conflict,
     Forbidden,
     Invalid,
     NoCapacity,
     NotFound,
     OutcomeUnknown,
-    OverQuota,
 )
+from backend.cloud.groups import availability
 from backend.cloud.model import (
     LARGEST_SERVER,
     SMALLEST_SERVER,
@@ -33,7 +33,7 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.operations import Cloud, RequestKey, Settings, cells, check_version, rooms
+from backend.operations import Cloud, RequestKey, Settings, cells, check_version, quotas, rooms
 from backend.operations.rooms import Decision
 from backend.store import CellTransaction, CloudTransaction, EntryState, ServerEntry
 
@@ -279,7 +279,7 @@ def reserve_server(tx: CloudTransaction, server: Server, *, request: RequestKey 
         entry = tx.find_server_entry(answer["id"])
         if entry is not None:
             return replace(server, id=entry.id, cell=entry.cell, created_at=entry.created_at), False
-    check_quota(tx, server.project_id, servers=1, size=server.size)
+    quotas.check(tx, server.project_id, servers=1, size=server.size)
     server = replace(server, id=tx.next_id(server.cell))
     tx.add_server_entry(entry_of(server, state="building"))
     if request is not None:
@@ -388,7 +388,7 @@ async def edit_server(
         larger = changes.size - entry.size
         server = await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id))
         if server.state is ServerState.STOPPED:
-            await cloud.store.cloud_read(lambda tx: check_quota(tx, entry.project_id, servers=0, size=larger))
+            await cloud.store.cloud_read(lambda tx: quotas.check(tx, entry.project_id, size=larger))
     stored = await cloud.store.cell_write(
         entry.cell,
         lambda tx: edit_in_cell(tx, server_id, changes, now=cloud.clock.now(), actor=actor.name, if_version=if_version),
@@ -555,27 +555,25 @@ async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
 
     Source: CloudSigma API 2.0, "Availability groups": running servers; the ones that hold no host are in no group.
     """
-    answers = await cloud.store.each_cell(
-        lambda tx: [
-            [server.id for server in load.servers if _is_grouped(server) and actor.may_see(server.project_id)]
-            for load in tx.loads()
-        ]
+    answers = await cloud.store.each_cell(lambda tx: [(load.host.name, _grouped(load, actor)) for load in tx.loads()])
+    return availability(
+        {f"{cell}/{host}": ids for cell, answer in answers.items() if isinstance(answer, list) for host, ids in answer}
     )
-    return [group for answer in answers.values() if isinstance(answer, list) for group in answer if group]
 
 
 async def availability_group(cloud: Cloud, actor: Account, server_id: str) -> list[str]:
     """The ids that share the server's host, itself included; empty when it holds none or its cell does not answer."""
     found = await get_server(cloud, actor, server_id)
-    if not isinstance(found, Server) or found.host is None or not _is_grouped(found):
+    if not isinstance(found, Server) or found.host is None or not lifecycle.has_host(found.state):
         return []
     host = found.host
-    load = await cloud.store.cell_read(found.cell, lambda tx: tx.load(host))
-    return [server.id for server in load.servers if _is_grouped(server) and actor.may_see(server.project_id)]
+    return sorted(_grouped(await cloud.store.cell_read(found.cell, lambda tx: tx.load(host)), actor))
 
 
-def _is_grouped(server: Server) -> bool:
-    return server.state is not ServerState.UNAVAILABLE
+def _grouped(load: HostLoad, actor: Account) -> list[str]:
+    return [
+        server.id for server in load.servers if lifecycle.has_host(server.state) and actor.may_see(server.project_id)
+    ]
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------
@@ -594,22 +592,3 @@ def check_size(size: Size) -> None:
 def _check_name(name: str) -> None:
     if len(name) > NAME_LENGTH_MAX:
         raise Invalid("name", f"may have at most {NAME_LENGTH_MAX} characters")
-
-
-def check_quota(
-    tx: CloudTransaction, project_id: str, *, servers: int = 0, size: Size | None = None, storage_bytes: int = 0
-) -> None:
-    """Raises OverQuota when the project would hold more than it may. Counts reservations, so no cell is asked."""
-    project = next((project for project in tx.projects() if project.id == project_id), None)
-    if project is None:
-        raise Conflict(f"There is no project {project_id}.")
-    used = tx.usage(project_id)
-    more = size or Size(0, 0)
-    for resource, limit, now_used, wanted in (
-        ("servers", project.servers_max, used.servers, servers),
-        ("cpu", project.cpu_mhz_max, used.cpu_mhz, more.cpu_mhz),
-        ("mem", project.memory_bytes_max, used.memory_bytes, more.memory_bytes),
-        ("storage", project.storage_bytes_max, used.storage_bytes, storage_bytes),
-    ):
-        if limit is not None and wanted > 0 and now_used + wanted > limit:
-            raise OverQuota(resource, wanted, max(0, limit - now_used))

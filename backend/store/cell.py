@@ -144,9 +144,6 @@ class CellTransaction(Transaction):
     def count_servers(self) -> int:
         return int(self._run("SELECT count(*) FROM server").fetchone()[0])
 
-    def count_by_state(self) -> dict[str, int]:
-        return dict(self._run("SELECT state, count(*) FROM server GROUP BY state").fetchall())
-
     def stopped_size(self) -> Size:
         """What the stopped normal servers add up to: the cell's pledges."""
         return Size(*self._run(_STOPPED_SIZE).fetchone())

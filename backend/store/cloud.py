@@ -132,9 +132,6 @@ class CloudTransaction(Transaction):
     def settings(self) -> dict[str, Any]:
         return object_of(self._run("SELECT settings FROM cloud").fetchone()[0])
 
-    def save_settings(self, settings: Mapping[str, Any]) -> None:
-        self._run("UPDATE cloud SET settings = ?", (json_of(dict(settings)),))
-
     def clock_state(self) -> dict[str, Any]:
         return object_of(self._run("SELECT clock FROM cloud").fetchone()[0])
 
@@ -474,11 +471,6 @@ class CloudTransaction(Transaction):
     ) -> Schedule:
         """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
         return self._save(SCHEDULE, before, after, kind=kind, at=at, actor=actor, details=details)
-
-    def remove_schedule(self, schedule: Schedule, *, at: datetime, actor: str = "cloud") -> None:
-        self._remove(SCHEDULE, schedule, at=at, actor=actor)
-
-    # Backups
 
     def backups(
         self, *, schedule_id: str | None = None, server_id: str | None = None, limit: int | None = None

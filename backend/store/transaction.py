@@ -33,7 +33,6 @@ T = TypeVar("T")
 
 _EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
-_EVENTS_BEFORE = f"SELECT {EVENT_COLUMNS} FROM event WHERE number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608
 _EVENTS_OF = f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
 _TASK_INSERT = f"INSERT INTO task ({TASK_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, 'open', NULL, NULL, ?, ?)"  # noqa: S608
 _TASK_FIND = f"SELECT {TASK_COLUMNS} FROM task WHERE id = ?"  # noqa: S608
@@ -96,10 +95,6 @@ class Transaction:
     def events(self, *, after: int, limit: int) -> list[Event]:
         """By number, from the one after `after`."""
         return [event_of(row, self.file) for row in self._run(_EVENTS_AFTER, (after, limit))]
-
-    def events_before(self, before: int, *, limit: int) -> list[Event]:
-        """The `limit` events before number `before`, newest first."""
-        return [event_of(row, self.file) for row in self._run(_EVENTS_BEFORE, (before, limit))]
 
     def events_of(self, object_id: str, *, limit: int = 100) -> list[Event]:
         """Newest first."""

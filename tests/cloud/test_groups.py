@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.cloud.groups import Member, availability, availability_of, redundancy
+from backend.cloud.groups import Member, availability, redundancy
 from tests.strategies import QUICK, THOROUGH
 
 
@@ -110,5 +110,3 @@ def test_availability_groups_are_lists_of_ids_that_tell_nothing_of_the_hosts() -
     on = {"h2": ["c", "a"], "h1": ["d"], "h3": [], "h4": ["b"]}
 
     assert availability(on) == [["a", "c"], ["b"], ["d"]]
-    assert availability_of(on, "c") == ["a", "c"]
-    assert availability_of(on, "stopped") == []
