@@ -160,8 +160,8 @@ class CloudClient:
     async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
         return await self._read("/tasks", wire.tasks, {"state": state, "limit": limit})
 
-    async def events(self, *, limit: int = 200, before: str | None = None, object_id: str | None = None) -> Events:
-        return await self._read("/events", wire.events, {"limit": limit, "before": before, "object": object_id})
+    async def events(self, *, limit: int = 200, object_id: str | None = None) -> Events:
+        return await self._read("/events", wire.events, {"limit": limit, "object": object_id})
 
     # Verbs
 

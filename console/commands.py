@@ -155,6 +155,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("events", ("e",), "events", "events of the row's object", views=LISTS | {"detail"}, rank=20),
     Command("preview", ("p",), "preview", "show or hide the preview pane", views=LISTS, rank=31),
     Command("sort", ("s",), "sort", "next order of the rows", views=LISTS, rank=6),
+    Command("sort.reverse", ("S",), "reverse", "the same order the other way round", views=LISTS),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
     Command("refresh", ("r",), "refresh", "ask again now; tries at once when the cloud does not answer", rank=41),
     # Mark.
@@ -177,7 +178,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("server.shutdown", ("h",), "shut down (ACPI)", "ask the server to shut itself down", 2, SERVER_VIEWS,
             "server", "about 12 s", disabled_reason=_off_unless({"running"})),
     Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
-            disabled_reason=_off_unless({"running"})),
+            disabled_reason=_off_unless({"running", "paused"})),
     Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
             disabled_reason=_off_unless({"stopped"})),
     Command("cell.ask", ("a",), "ask now", "ask the cell once, now", 1, CELL_VIEWS, "cell", "one deadline, once"),

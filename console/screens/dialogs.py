@@ -283,7 +283,8 @@ class Confirmation(ModalScreen[bool]):
         if briefing is None:
             return ((Span(""),), (cancel,))
         if off is not None:
-            reason: Line = (Span(f"off: {off}", Tone.WARN),)
+            # The plan's own lines have just said at length why it is refused.
+            reason: Line = (Span("off: refused" if off == briefing.problem else f"off: {off}", Tone.WARN),)
             return ((Span(""),), (cancel, Span(f"   {briefing.verb}", Tone.MUTED)), reason)
         button = Span(f"[ {briefing.verb} ]", _TIER_TONES[briefing.tier], is_reversed=self._is_on_button)
         words = f"   tier {briefing.tier}: asks once; preview {int(self._age_seconds())}s old"

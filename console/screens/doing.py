@@ -142,13 +142,14 @@ def _sort(screen: MainScreen) -> None:
     if not orders:
         screen.say("this view has one order: worst first", Tone.MUTED)
         return
-    place = screen.place
-    # Each order both ways before the next one; no order chosen is the first of them.
-    if not place.is_descending:
-        screen.change(sort=place.sort or orders[0], is_descending=True)
-    else:
-        at = orders.index(place.sort) if place.sort in orders else 0
-        screen.change(sort=orders[(at + 1) % len(orders)], is_descending=False)
+    # No order chosen is the first of them: the view's own.
+    at = orders.index(screen.place.sort) if screen.place.sort in orders else 0
+    screen.change(sort=orders[(at + 1) % len(orders)], is_descending=False)
+
+
+def _reverse(screen: MainScreen) -> None:
+    if screen.view.orders:
+        screen.change(sort=screen.place.sort or screen.view.orders[0], is_descending=not screen.place.is_descending)
 
 
 def _refresh(screen: MainScreen) -> None:
@@ -214,6 +215,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "events": _events,
     "preview": _preview,
     "sort": _sort,
+    "sort.reverse": _reverse,
     "freeze": _freeze,
     "refresh": _refresh,
     "mark": _mark,

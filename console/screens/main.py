@@ -40,6 +40,7 @@ from console.widgets.table import RegionList
 
 REPAINT_SECONDS = 0.1
 TICK_SECONDS = 1.0
+SAID_SECONDS = 10
 PENDING_KEYS_MAX = 64
 FRAME_LINES = 4
 
@@ -61,6 +62,7 @@ class MainScreen(Screen[None]):
         self.trail = Trail.begin(VIEWS[0])
         self._view = View("", (), "", ())
         self._said: tuple[str, Tone] | None = None
+        self._said_at = options.wall_now()
         self._progress = ""
         self._details: dict[str, ServerDetail] = {}
         self._has_pane = True
@@ -135,7 +137,9 @@ class MainScreen(Screen[None]):
 
     @on(Failed)
     def _take_failure(self, message: Failed) -> None:
-        """Keep the rows, and say what is wrong."""
+        """Keep the rows, and say what is wrong, also where something else was said before."""
+        if self._mirror.problem is None:
+            self._said = None
         self._mirror = self._mirror.failed(message.sentence, message.at, retry_at=message.retry_at)
         self._render_soon()
 
@@ -161,7 +165,10 @@ class MainScreen(Screen[None]):
             )  # fmt: skip
 
     def _tick(self) -> None:
-        """Ages grow."""
+        """Ages grow, and what was said of an action that went well grows old."""
+        is_old = (self.wall_now() - self._said_at).total_seconds() > SAID_SECONDS
+        if is_old and self._said is not None and self._said[1] is not Tone.CRIT:
+            self._said = None
         if self._repaint is None:
             self._render_all()
 
@@ -243,8 +250,8 @@ class MainScreen(Screen[None]):
         )
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT) -> None:
-        """Put a sentence into the status row; it stays until the next key."""
-        self._said = (sentence, tone)
+        """Put a sentence into the status row until the next key; good news goes by itself before."""
+        self._said, self._said_at = (sentence, tone), self.wall_now()
         self._render_status()
 
     def copy(self, text: str) -> None:

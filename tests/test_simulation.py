@@ -1,0 +1,190 @@
+"""Random lives of a small cloud, with faults: whatever is asked and whatever fails, the invariants hold after each."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from backend.cloud import backfill
+from backend.cloud.backfill import HostLoad
+from backend.cloud.errors import CloudError
+from backend.cloud.model import GIB, NOTHING, ReachabilityState, Server, ServerState, Size
+from backend.operations import backups, cells, drives, servers
+from backend.operations.drives import DriveSpec
+from backend.store import CellTransaction
+from tests.backend.support import Harness, make_folder, opened
+
+HOLDING = {ServerState.STARTING, ServerState.RUNNING, ServerState.STOPPING, ServerState.PAUSED}
+
+
+@dataclass
+class Life:
+    """What the player knows: the ids that it was told. It asks for anything of anything."""
+
+    on: Harness
+    chance: random.Random
+    servers: list[str] = field(default_factory=list)
+    drives: list[str] = field(default_factory=list)
+    done: int = 0
+    refused: int = 0
+
+    def some_server(self) -> str:
+        return self.chance.choice([*self.servers, "nonsense"])
+
+    def some_drive(self) -> str:
+        return self.chance.choice([*self.drives, "nonsense"])
+
+    async def create(self) -> None:
+        made = await self.on.server(
+            f"s{len(self.servers)}",
+            vcpus=self.chance.choice((1, 1, 2, 4, 8)),
+            gib=self.chance.choice((1, 2, 8, 32)),
+            is_backfilling=self.chance.random() < 0.6,
+            tags=("group:web",) if self.chance.random() < 0.3 else (),
+        )
+        self.servers.append(made.id)
+
+    async def start(self) -> None:
+        avoid = tuple(self.some_server() for _ in range(self.chance.randrange(4)))
+        await servers.start_server(self.on.cloud, self.on.operator, self.some_server(), avoid=avoid)
+
+    async def stop(self) -> None:
+        action = self.chance.choice(("stop", "shutdown"))
+        await servers.stop_server(self.on.cloud, self.on.operator, self.some_server(), action=action)
+
+    async def delete(self) -> None:
+        recurse = self.chance.choice(("none", "all_drives"))
+        await servers.delete_server(self.on.cloud, self.on.operator, self.some_server(), recurse=recurse)
+
+    async def create_drive(self) -> None:
+        avoid = tuple(self.chance.sample([*self.servers, *self.drives], min(2, len(self.servers) + len(self.drives))))
+        spec = DriveSpec("disk", self.chance.choice((1, 10)) * GIB, avoid=avoid)
+        self.drives.append((await drives.create_drive(self.on.cloud, self.on.operator, spec)).id)
+
+    async def attach(self) -> None:
+        await drives.attach_drive(self.on.cloud, self.on.operator, self.some_drive(), self.some_server())
+
+    async def detach(self) -> None:
+        await drives.detach_drive(self.on.cloud, self.on.operator, self.some_drive())
+
+    async def delete_drive(self) -> None:
+        await drives.delete_drive(self.on.cloud, self.on.operator, self.some_drive())
+
+    async def schedule(self) -> None:
+        await backups.create_schedule(
+            self.on.cloud, self.on.operator, self.some_server(), description="x", cron="*/7 * * * *", backups_max=2
+        )
+
+    async def advance(self) -> None:
+        await self.on.engine.advance(self.chance.choice((1, 3, 9, 31, 300)))
+
+    async def fault(self) -> None:
+        cell = self.chance.choice(self.on.cloud.store.cell_names)
+        state = self.chance.choice(("down", "up", "up"))
+        await cells.inject(self.on.cloud, self.on.operator, cell, state)
+
+    async def step(self) -> None:
+        deeds: list[tuple[Callable[[], Awaitable[None]], int]] = [
+            (self.create, 6),
+            (self.start, 12),
+            (self.stop, 5),
+            (self.delete, 2),
+            (self.create_drive, 3),
+            (self.attach, 3),
+            (self.detach, 2),
+            (self.delete_drive, 1),
+            (self.schedule, 1),
+            (self.advance, 10),
+            (self.fault, 1),
+        ]
+        (deed,) = self.chance.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])
+        try:
+            await deed()
+            self.done += 1
+        except CloudError:
+            self.refused += 1
+
+
+def check_host(load: HostLoad) -> None:
+    held = sum((server.effective or NOTHING for server in load.servers), NOTHING)
+    assert held.fits_in(load.host.capacity), f"{load.host.name} holds {held}"
+    wanted = backfill.effective_sizes(load)
+    for server in load.servers:
+        assert server.effective == wanted.get(server.id, server.effective), f"{server.name} is not what it should be"
+        assert server.effective is not None
+        assert server.floor is not None
+        if server.is_backfilling:
+            assert server.floor.fits_in(server.effective), f"{server.name} is below its floor"
+
+
+def check_cell(tx: CellTransaction) -> tuple[dict[str, Server], dict[str, str | None]]:
+    for load in tx.loads():
+        check_host(load)
+    all_servers = tx.all_servers()
+    for server in all_servers:
+        assert (server.host is not None) == (server.state in HOLDING), server
+    numbers = [event.number for event in tx.events(after=0, limit=10**6)]
+    assert numbers == list(range(1, len(numbers) + 1)), "the log has a gap"
+    for server in all_servers:
+        open_tasks = [task.kind for task in tx.open_tasks_of(server.id)]
+        assert len(open_tasks) == len(set(open_tasks)), f"{server.name} has the same work twice: {open_tasks}"
+        if server.state in (ServerState.STOPPING,) or (server.state is ServerState.STARTING and server.waits is None):
+            assert open_tasks, f"{server.name} is {server.state} for ever"
+    return {server.id: server for server in all_servers}, tx.mounts()
+
+
+async def check(on: Harness) -> None:
+    found = await on.cloud.store.each_cell(check_cell)
+    entries, drive_entries = await on.cloud.store.cloud_read(lambda tx: (tx.server_entries(), tx.drive_entries()))
+    for cell, answer in found.items():
+        if not isinstance(answer, tuple):
+            continue
+        there, mounts = answer
+        assert {entry.id for entry in entries if entry.cell == cell} == there.keys(), "directory and cell differ"
+        assert {entry.id for entry in drive_entries if entry.cell == cell} == mounts.keys()
+        for drive in drive_entries:
+            if drive.cell == cell:
+                assert drive.server_id == mounts[drive.id]
+        for entry in entries:
+            if entry.cell == cell:
+                assert (entry.size, entry.is_backfilling) == (there[entry.id].size, there[entry.id].is_backfilling)
+
+
+def live(folder: Path, seed: int, steps: int) -> list[tuple[str, int, str]]:
+    make_folder(folder, hosts=2, capacity=Size(16_000, 40 * GIB))
+
+    async def story() -> list[tuple[str, int, str]]:
+        async with opened(folder) as on:
+            life = Life(on, random.Random(seed))
+            for _ in range(steps):
+                await life.step()
+                await check(on)
+            for cell in on.cloud.store.cell_names:
+                await cells.inject(on.cloud, on.operator, cell, ReachabilityState.UP)
+            await on.engine.advance(600)
+            await check(on)
+            assert life.done > steps // 3, f"only {life.done} of {steps} were carried out: this tests nothing"
+            events = [event for event in await on.events() if event.object_kind != "cell"]
+            return [(event.file, event.number, event.kind) for event in events]
+
+    return asyncio.run(story())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_life_keeps_the_invariants(tmp_path: Path, seed: int) -> None:
+    live(tmp_path / "data", seed, 120)
+
+
+def test_the_same_life_gives_the_same_events(tmp_path: Path) -> None:
+    assert live(tmp_path / "one", 7, 60) == live(tmp_path / "two", 7, 60)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_a_long_random_life_keeps_the_invariants(tmp_path: Path, seed: int) -> None:
+    live(tmp_path / "data", seed, 600)
