@@ -172,6 +172,11 @@ class MainScreen(Screen[None]):
         if self._repaint is None:
             self._render_all()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that is known is drawn: nothing has come since the last repaint."""
+        return self._repaint is None and not self._is_outdated
+
     def _render_soon(self) -> None:
         """Repaint now, or when the last repaint is a tenth of a second old."""
         if self._repaint is not None:

@@ -168,5 +168,6 @@ class EventsQuery(Query):
 
 
 class TasksQuery(Query):
-    state: Literal["open", "ended"] = "open"
+    state: Literal["open", "ended"] | None = None
+    """None: what is open, then what has ended."""
     limit: Limit = 200

@@ -475,13 +475,18 @@ async def list_events(call: Call[EventsQuery, NoBody]) -> Answer:
 
 
 async def list_tasks(call: Call[TasksQuery, NoBody]) -> Answer:
-    listing = await tasks.list_tasks(
-        call.cloud, call.account, is_open=call.query.state == "open", limit=call.query.limit
+    """What is open is due first, first; what has ended is newest first."""
+    query = call.query
+    wanted = [True, False] if query.state is None else [query.state == "open"]
+    listings = await asyncio.gather(
+        *(tasks.list_tasks(call.cloud, call.account, is_open=is_open, limit=query.limit) for is_open in wanted)
     )
+    listing = listings[0]
+    items = [view for each in listings for view in each.items][: query.limit]
     now = call.cloud.clock.now()
     return Answer(
         {
-            "tasks": [render.task_row(view.task, now=now, object_name=view.object_name) for view in listing.items],
+            "tasks": [render.task_row(view.task, now=now, object_name=view.object_name) for view in items],
             "open": listing.open,
             "ended": listing.ended,
             "unreachable": list(listing.unreachable),

@@ -1,0 +1,56 @@
+"""Every view as it is drawn, on the demo cloud at one instant. After a change: look at the SVG, then accept it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.demo import STORIES, DemoConsole, copied, make_demo, play
+
+WIDE, CARD, LARGE = (120, 40), (80, 24), (200, 60)
+CARDS = ("servers", "groups", "backfill", "cells")
+"""What the product is for."""
+
+CASES = [
+    *((name, WIDE) for name in STORIES),
+    *((name, size) for name in CARDS for size in (CARD, LARGE)),
+]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_demo(tmp_path_factory.mktemp("demo") / "data")
+
+
+@pytest.fixture(autouse=True)
+def steady_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+@pytest.mark.parametrize(("name", "size"), CASES, ids=[f"{name}-{size[0]}x{size[1]}" for name, size in CASES])
+def test_the_screen_is_as_it_was(
+    name: str, size: tuple[int, int], demo: Path, tmp_path: Path, snap_compare: Callable[..., bool]
+) -> None:
+    app = DemoConsole(copied(demo, tmp_path / "data"))
+
+    assert snap_compare(app, terminal_size=size, run_before=partial(play, story=STORIES[name]))
+
+
+def test_the_same_screen_in_ascii(demo: Path, tmp_path: Path, snap_compare: Callable[..., bool]) -> None:
+    app = DemoConsole(copied(demo, tmp_path / "data"), is_ascii=True)
+
+    assert snap_compare(app, terminal_size=CARD, run_before=partial(play, story=STORIES["backfill"]))
+
+
+def test_the_same_screen_without_colour(
+    demo: Path, tmp_path: Path, snap_compare: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = DemoConsole(copied(demo, tmp_path / "data"))
+
+    assert snap_compare(app, terminal_size=CARD, run_before=partial(play, story=STORIES["servers"]))

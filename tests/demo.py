@@ -1,0 +1,187 @@
+"""The real console on the real demo cloud, in one process and at one instant, for snapshots and screenshots.
+
+What depends on the speed of the machine (how long a cell took to answer, when it is asked again) is made steady where
+it crosses the wire; everything else is what the backend says.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from textual import events
+from textual.pilot import Pilot
+
+import console
+from backend import seed
+from backend.app import App, running
+from backend.clock import Clock
+from console.app import ConsoleApp
+from console.client import CloudClient
+from tests.builders import NOON
+from tests.console.fakes import screen_text
+
+NOW = NOON + timedelta(seconds=27)
+"""The demo is made at noon, and looked at 27 seconds later."""
+TOKEN = "a-token-of-the-tests"
+TURNS_MAX = 2000
+
+
+class OperatorOnly:
+    """Credentials of the one who looks."""
+
+    def password_of(self, account_name: str) -> str | None:
+        return None
+
+    def account_by_token(self, token: str) -> str | None:
+        return seed.OPERATOR if token == TOKEN else None
+
+
+class Steady(httpx.AsyncBaseTransport):
+    """The wire to the app, with the machine's own speed taken out. `is_cut` is a backend that has gone."""
+
+    def __init__(self, app: App) -> None:
+        self._inner = httpx.ASGITransport(app)
+        self.is_cut = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_cut:
+            raise httpx.ConnectError("connection refused", request=request)
+        response = await self._inner.handle_async_request(request)
+        body = await response.aread()
+        if b'"answer_ms"' in body:
+            found = orjson.loads(body)
+            for cell in found.get("cells", [found]):
+                _steady(cell)
+            body = orjson.dumps(found)
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return httpx.Response(response.status_code, headers=headers, content=body)
+
+
+def _steady(cell: dict[str, Any]) -> None:
+    if cell["answer_ms"] is not None:
+        cell["answer_ms"] = 4.0
+    if cell["next_try_seconds"] is not None:
+        cell["next_try_seconds"] = 14.0
+    cell["history"] = cell["history"][-1:]
+
+
+class DemoConsole(ConsoleApp):
+    """The console, with the backend in its own loop."""
+
+    CSS_PATH = str(Path(console.__file__).with_name("console.tcss"))
+    """Textual looks for it beside the module of the subclass."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        super().__init__(self._connect, now=lambda: NOW, **options)
+        self._folder = folder
+        self._open = AsyncExitStack()
+        self._client: CloudClient | None = None
+        self.wire: Steady | None = None
+
+    async def _connect(self) -> CloudClient:
+        if self._client is None:
+            context = running(self._folder, credentials=OperatorOnly(), clock=Clock.manual(NOW))
+            self.wire = Steady(await self._open.enter_async_context(context))
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            http = httpx.AsyncClient(transport=self.wire, base_url="http://stratodeck", headers=headers)
+            self._client = CloudClient(http)
+        return self._client
+
+    async def on_unmount(self, event: events.Unmount) -> None:
+        await self._open.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How to get to a screen: what is typed, and a word that is there when it has come."""
+
+    name: str
+    typed: tuple[str, ...] = ()
+    """Each part is typed as it stands; `<enter>` and the like are keys."""
+    wait_for: str = "NEEDS ATTENTION"
+    then: Callable[[DemoConsole], Awaitable[None]] | None = None
+
+
+async def cut_the_wire(app: DemoConsole) -> None:
+    assert app.wire is not None, "it has connected"
+    app.wire.is_cut = True
+
+
+STORIES = {
+    story.name: story
+    for story in (
+        Story("overview"),
+        Story("servers", (":servers", "<enter>"), "sort state"),
+        Story("groups", (":groups", "<enter>"), "db-main"),
+        Story("group", (":groups", "<enter>", "<enter>"), "needs"),
+        Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
+        Story("cells", (":cells", "<enter>"), "injected"),
+        Story("tasks", (":tasks", "<enter>"), "ENDED"),
+        Story("events", (":events", "<enter>"), "web-31"),
+        Story("detail", (":servers /web-31", "<enter>", "d"), "web-31"),
+        Story("help", ("?",), "half"),
+        Story("actions", (":servers /web-31", "<enter>", "x"), "power off"),
+        Story("confirmation", (":servers /erp-02", "<enter>", "xo"), "cancel"),
+        Story("stale", (":servers", "<enter>"), "sort state", cut_the_wire),
+    )
+}
+
+
+def make_demo(folder: Path) -> Path:
+    clock_state = {"mode": "manual", "rate": 0, "simulated_at": NOON.isoformat()}
+    seed.make(folder, "demo", seed=1, now=NOON, clock_state=clock_state)
+    return folder
+
+
+def copied(demo: Path, folder: Path) -> Path:
+    """A demo of one's own: opening a cloud writes to its folder."""
+    shutil.copytree(demo, folder)
+    return folder
+
+
+async def play(pilot: Pilot[Any], story: Story) -> None:
+    """Wait until the console knows the whole cloud, and walk to the story's screen."""
+    app = pilot.app
+    assert isinstance(app, DemoConsole)
+    await _until(pilot, lambda: app.main.mirror.is_complete and not _is_asking(app))
+    for part in story.typed:
+        await pilot.press(*_keys(part))
+        await pilot.pause()
+    await _until(pilot, lambda: story.wait_for in screen_text(app) and not _is_asking(app))
+    if story.then is not None:
+        await story.then(app)
+        app.main.feed.wake()
+        await _until(pilot, lambda: app.main.mirror.is_offline and app.main.is_settled)
+    await pilot.pause()
+
+
+def _is_asking(app: DemoConsole) -> bool:
+    """Whether a source has not answered yet, a silent cell's rows are still to come, or what came is not drawn."""
+    mirror = app.main.mirror
+    known = sum(cell.servers or 0 for cell in mirror.cells or ())
+    if mirror.hosts is None or mirror.tasks is None or len(mirror.servers) < known or not mirror.events:
+        return True
+    return not app.main.is_settled
+
+
+def _keys(part: str) -> list[str]:
+    if part.startswith("<"):
+        return [part.strip("<>")]
+    names = {" ": "space", ":": "colon", "/": "slash", "-": "minus", "?": "question_mark"}
+    return [names.get(each, each) for each in part]
+
+
+async def _until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
+    for _ in range(TURNS_MAX):
+        if is_so():
+            return
+        await pilot.pause()
+    raise AssertionError(f"it never came:\n{screen_text(pilot.app)}")  # type: ignore[arg-type]
