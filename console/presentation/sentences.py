@@ -51,9 +51,9 @@ def sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
         case "unavailable":
             return f"lost {since} ago on {host}" + (f": {_reason(server)}" if server.reason else "")
         case "starting" if server.waits:
-            return f"waits for its room on {host}, since {since}; others are being stopped for it"
+            return f"waits for its room on {host}, for {since} now; others are being stopped for it"
         case "starting" | "stopping":
-            return f"{server.state} on {host} since {since}"
+            return f"{server.state} on {host} for {since}"
         case "running" if server.notice_until is not None:
             left_seconds = (server.notice_until - frame.now).total_seconds()
             cause = mirror.name_of(server.notice_for) or "another"
@@ -67,7 +67,7 @@ def sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
         case "stopped" if server.reason:
             return f"stopped {since} ago: {_stop_reason(mirror, server)}"
         case _:
-            return f"{server.state} since {since}"
+            return f"{server.state} for {since}"
 
 
 def _unknown_sentence(frame: Frame, server: ServerRecord) -> str:

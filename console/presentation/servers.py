@@ -119,13 +119,20 @@ def visible(mirror: Mirror, frame: Frame) -> tuple[Sequence[ServerRecord], int]:
 
 def _narrowed(mirror: Mirror, question: tuple[object, ...], wanted: str) -> Sequence[ServerRecord] | None:
     """The rows that held the text before its last signs were typed: the others cannot hold it now."""
-    if wanted.startswith("!"):
+    if "!" in wanted:
         return None
     earlier = (wanted[:size] for size in range(len(wanted) - 1, ID_LETTERS_MIN - 1, -1))
     return next((rows for text in earlier if (rows := mirror.fleet.remembered((*question, text))) is not None), None)
 
 
-def _matching(mirror: Mirror, rows: Sequence[ServerRecord], wanted: str) -> list[ServerRecord]:
+def _matching(mirror: Mirror, rows: Sequence[ServerRecord], wanted: str) -> Sequence[ServerRecord]:
+    """The rows that match every word."""
+    for word in wanted.split():
+        rows = _matching_word(mirror, rows, word)
+    return rows
+
+
+def _matching_word(mirror: Mirror, rows: Sequence[ServerRecord], wanted: str) -> Sequence[ServerRecord]:
     """The rows whose name, host, cell, group, state or id's start holds the text; with a leading `!`, the others."""
     is_inverted = wanted.startswith("!") and len(wanted) > 1
     text = wanted.removeprefix("!" if is_inverted else "").casefold()
@@ -253,7 +260,7 @@ class _Figures:
         tone = self.tone(Tone.BACKFILL if server.is_backfilling else Tone.TEXT)
         is_marked = server.id in self.frame.marks
         span = Span(fit_name(server.name, width, self.glyphs), tone, is_bold=is_marked)
-        return at(column, matched(span, self.frame.filter))
+        return at(column, matched(span, next(iter(self.frame.filter.split()), "")))
 
     def host(self, column: int, width: int) -> Placed:
         if self.server.host is None:

@@ -288,7 +288,7 @@ def test_while_the_cloud_is_silent_nothing_looks_current() -> None:
         ("id-crawl-22", "crawl-22: stopped 25m ago: its host was lost"),
         ("id-auth-01", "auth-01: cell-3 does not answer; last known running on c3-h02 at 13:51:02"),
         ("id-nameless", "id-namel: cell-5 does not answer, and nothing was ever known of it here"),
-        ("id-proxy-02", "proxy-02: starting on c2-h11 since 2s"),
+        ("id-proxy-02", "proxy-02: starting on c2-h11 for 2s"),
         (None, "2 lost, 4 UNKNOWN, 1 starting, 10 run, 2 stopped"),
     ],
 )
