@@ -4,6 +4,7 @@
     app            thin: palettes, and the frame as the bottom of the screen stack
     screens        compose, workers, what a key does; no formatting, no rules
     widgets        draw the lines that they are given
+    launch         the backend as a child process; unix_http: one request, for commands that are over at once
     client, wire   the port to a cloud, and its answers as records; failures are ClientError
     commands       every key in one registry: title, impact, where it acts, why it is off
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour

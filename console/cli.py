@@ -8,10 +8,7 @@ exit status 2; a cloud that did not answer in time is exit status 1.
 from __future__ import annotations
 
 import gc
-import http.client
-import json
 import shlex
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -30,9 +27,6 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8774
 DEFAULT_SEED = 1
-
-REQUEST_SECONDS = 10
-"""How long `stratodeck cell` waits for the backend."""
 
 
 class Refusal(click.ClickException):
@@ -359,6 +353,7 @@ def cell(state: str, name: str, data: Path | None) -> None:
     A fault outlives a restart of the backend.
     """
     from backend import folder
+    from console import unix_http
 
     path = _folder(data)
     running = _running(path)
@@ -367,11 +362,13 @@ def cell(state: str, name: str, data: Path | None) -> None:
     except folder.FolderProblem as problem:
         raise Refusal(str(problem)) from problem
     try:
-        answer = _put(
+        answer = unix_http.put(
             running.socket, f"/ops/v1/cells/{quote(name, safe='')}/reachability", {"state": state}, token or ""
         )
-    except (OSError, http.client.HTTPException) as error:
-        raise Silence(f"The backend of {path} did not answer ({error or type(error).__name__}).") from error
+    except unix_http.Refused as refusal:
+        raise Refusal(str(refusal)) from refusal
+    except OSError as error:
+        raise Silence(f"The backend of {path} did not answer ({error}).") from error
     reason = answer.get("reason")
     click.echo(f"{answer.get('name', name)} is {answer.get('state', state)}" + (f" ({reason})" if reason else ""))
 
@@ -383,38 +380,6 @@ def _running(path: Path) -> Running:
     if running is None:
         raise Refusal(f"No cloud is running in {path}: open it with `stratodeck`, or serve it with `stratodeck serve`.")
     return running
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket: what it takes of the standard library, so that this command starts at once."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("stratodeck", timeout=REQUEST_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def _put(socket_path: Path, path: str, body: dict[str, str], token: str) -> dict[str, Any]:
-    """The answer's body. Raises Refusal with what the cloud said, OSError or HTTPException when it said nothing."""
-    connection = _UnixConnection(socket_path)
-    try:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        connection.request("PUT", path, json.dumps(body), headers)
-        response = connection.getresponse()
-        try:
-            said = json.loads(response.read())
-        except ValueError:
-            said = {}
-        if response.status >= 400:
-            message = said.get("error", {}).get("message") if isinstance(said, dict) else None
-            raise Refusal(message or f"The backend answered {response.status} {response.reason}.")
-        return said if isinstance(said, dict) else {}
-    finally:
-        connection.close()
 
 
 @main.command(short_help="Drive a cloud of its own from a real workload.")

@@ -84,7 +84,8 @@ class Prompt(Input):
                 self.post_message(self.Left(self.kind))
             case "backspace":
                 self.action_delete_left()
-            case "enter":
+            case "enter" | "ctrl+j":
+                # What is typed before the terminal is raw arrives with line feeds.
                 await self.action_submit()
             case "tab":
                 self.action_cursor_right()
