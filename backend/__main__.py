@@ -404,7 +404,7 @@ class _OpenFolder:
         return self.app.cloud.store.kind
 
     def tell(self) -> None:
-        self.app.cloud.tell()
+        self.app.cloud.end()
 
 
 class Folder:

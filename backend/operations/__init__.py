@@ -75,6 +75,7 @@ class Cloud:
         self.next_due: dict[str, datetime | None] = {}
         self.engine_wake = asyncio.Event()
         self._news = asyncio.Event()
+        self._is_ending = False
         self._accounts: dict[str, Account] | None = None
         store.on_commit = self._committed
 
@@ -88,14 +89,21 @@ class Cloud:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
+    def end(self) -> None:
+        """Nothing will change any more: whoever waits for something to change gives up."""
+        self._is_ending = True
+        self.tell()
+
     async def changed(self, seconds: float) -> bool:
-        """Wait until something has changed, at most `seconds`; whether it has."""
+        """Wait until something has changed, at most `seconds`; whether it has. At the end it has not."""
+        if self._is_ending:
+            return False
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
             return False
-        return True
+        return not self._is_ending
 
     async def accounts(self) -> dict[str, Account]:
         if self._accounts is None:

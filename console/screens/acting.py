@@ -73,7 +73,7 @@ class Acting:
         if not items:
             self._host.say("nothing here can be acted on")
             return
-        dialog = Menu(_menu_title(selection), items, self._host.frame(), notes=MENU_NOTES, can_copy=True)
+        dialog = Menu(_menu_title(selection, verbs), items, self._host.frame(), notes=MENU_NOTES, can_copy=True)
         choice: Choice | None = await self._host.ask_dialog(dialog)
         if choice is None:
             return
@@ -338,9 +338,10 @@ def _menu_item(command: Command, selection: Selection) -> plan.MenuItem:
     )  # fmt: skip
 
 
-def _menu_title(selection: Selection) -> str:
-    if not selection.items:
-        return "actions"
+def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:
+    if all(command.verb_of == "cloud" for command in verbs):
+        # Of a group, say: what can be done is done to the cloud, and a name would promise otherwise.
+        return "the cloud   actions"
     if len(selection.items) == 1:
         return f"{selection.items[0].name}   actions"
     return f"{len(selection.items)} {selection.kind or 'object'}s   actions"

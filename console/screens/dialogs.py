@@ -26,6 +26,7 @@ COST_WIDTH_MIN = 50
 NOTES_HEIGHT_MIN = 16
 CONFIRMATION_WIDTH_MAX = 76
 CHOICE_LENGTH_MAX = 200
+CANCEL = "[ cancel ]"
 
 _TIER_TONES = {0: Tone.TEXT, 1: Tone.TEXT, 2: Tone.WARN, 3: Tone.CRIT}
 
@@ -61,6 +62,8 @@ class Menu(ModalScreen[Choice | None]):
         self._notes = tuple(notes)
         self._can_copy = can_copy
         self._at = next((n for n, item in enumerate(self._items) if item.reason is None), 0)
+        self._head = 0
+        """How many lines stand before the items."""
         self._said = ""
         self._is_answered = False
 
@@ -96,8 +99,8 @@ class Menu(ModalScreen[Choice | None]):
         box = self.query_one(Box)
         box.styles.width = width
         box.show(self._title, (*self._above, *lines), (((Span(""),), *foot) if foot else ()))
-        # One head stands before the items.
-        box.reveal(len(self._above) + len(lines) - len(self._items) + self._at)
+        self._head = len(self._above) + len(lines) - len(self._items)
+        box.reveal(self._head + self._at)
         keys = [("a-z", "choose"), ("enter", "choose"), ("j/k", "move"), ("esc", "close")]
         if self._can_copy:
             keys.insert(2, ("Y", "copy as curl"))
@@ -123,9 +126,12 @@ class Menu(ModalScreen[Choice | None]):
                 self._move(-1)
 
     def on_click(self, event: events.Click) -> None:
-        """A click beside the box closes the menu."""
+        """A click on a row chooses it, one beside the box closes the menu."""
+        box = self.query_one(Box)
         if event.widget is self:
             self._answer(None)
+        elif event.widget is box and (line := box.line_at(event.screen_y - box.region.y)) is not None:
+            self._choose(line - self._head)
 
     def _answer(self, choice: Choice | None) -> None:
         # Keys that were typed faster than the screen goes away must not answer twice.
@@ -140,7 +146,7 @@ class Menu(ModalScreen[Choice | None]):
             self._draw()
 
     def _choose(self, index: int) -> None:
-        if index >= len(self._items):
+        if not 0 <= index < len(self._items):
             return
         reason = self._items[index].reason
         if reason is None:
@@ -164,6 +170,10 @@ class Briefing:
     """Why it cannot be done at all."""
     name_to_type: str | None = None
     """For what cannot be undone: the name, or the count of several."""
+
+
+def _button(briefing: Briefing) -> str:
+    return f"[ {briefing.verb} ]"
 
 
 class Confirmation(ModalScreen[bool]):
@@ -279,14 +289,14 @@ class Confirmation(ModalScreen[bool]):
                 (Span(""),),
                 (Span(question, Tone.CRIT, is_bold=True), Span(self._typed), Span(" ", is_reversed=True)),
             )
-        cancel = Span("[ cancel ]", Tone.ACCENT, is_reversed=not self._is_on_button)
+        cancel = Span(CANCEL, Tone.ACCENT, is_reversed=not self._is_on_button)
         if briefing is None:
             return ((Span(""),), (cancel,))
         if off is not None:
             # The plan's own lines have just said at length why it is refused.
             reason: Line = (Span("off: refused" if off == briefing.problem else f"off: {off}", Tone.WARN),)
             return ((Span(""),), (cancel, Span(f"   {briefing.verb}", Tone.MUTED)), reason)
-        button = Span(f"[ {briefing.verb} ]", _TIER_TONES[briefing.tier], is_reversed=self._is_on_button)
+        button = Span(_button(briefing), _TIER_TONES[briefing.tier], is_reversed=self._is_on_button)
         words = f"   tier {briefing.tier}: asks once; preview {int(self._age_seconds())}s old"
         return ((Span(""),), (cancel, Span("   "), button, Span(words, Tone.MUTED)))
 
@@ -313,6 +323,15 @@ class Confirmation(ModalScreen[bool]):
                 self._press()
             case "r":
                 self._ask_again()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a button presses it."""
+        box = self.query_one(Box)
+        words = box.words_at(event.screen_x - box.region.x, event.screen_y - box.region.y)
+        if words == CANCEL:
+            self._answer(False)
+        elif self._briefing is not None and words == _button(self._briefing) and self.off_because is None:
+            self._answer(True)
 
     def _answer(self, is_confirmed: bool) -> None:
         # Keys that were typed faster than the screen goes away must not answer twice.

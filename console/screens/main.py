@@ -35,7 +35,7 @@ from console.screens.options import Options
 from console.screens.places import Place, Trail
 from console.widgets.middle import Middle
 from console.widgets.painting import Bar
-from console.widgets.prompt import Prompt
+from console.widgets.prompt import Entered, Left, Prompt, takes
 from console.widgets.table import RegionList
 
 REPAINT_SECONDS = 0.1
@@ -492,17 +492,17 @@ class MainScreen(Screen[None]):
         self.run_command(command)
 
     def _is_for_another(self, event: events.Key) -> bool:
-        """Hand on a key that was typed for the prompt or a menu before it was there.
+        """Give a key to the prompt, or to the menu that it was typed for before that was there.
 
         The application chooses who gets a key before the keys ahead of it have been worked off. A confirmation is
         never given such a key: what is typed blindly must not press a button.
         """
-        key = events.Key(event.key, event.character)
         if self._prompt_row.display:
-            if event is not self._prompt.seen:
+            if takes(event):
                 event.stop()
-                self._prompt.post_message(key)
+                self._type(event)
             return True
+        key = events.Key(event.key, event.character)
         if self._is_opening:
             event.stop()
             self._typed_ahead.append(key)
@@ -569,18 +569,16 @@ class MainScreen(Screen[None]):
         if message.kind == "/" and self._prompt_row.display:
             self.change(filter=message.text)
 
-    @on(Prompt.Entered)
-    def _take_line(self, message: Prompt.Entered) -> None:
-        """Enter: keep the filter, or obey the line."""
-        self._end_prompt()
-        if message.kind == "/":
-            self.change(filter=message.text)
-        elif message.text.strip():
-            doing.obey(self, message.text)
-
-    @on(Prompt.Left)
-    def _leave_prompt(self, message: Prompt.Left) -> None:
-        """Esc: as if nothing had been typed."""
-        self._end_prompt()
-        if message.kind == "/":
-            self.change(filter=self._filter_before)
+    def _type(self, key: events.Key) -> None:
+        """A key of the prompt. Enter keeps the filter, or obeys the line; esc is as if nothing had been typed."""
+        match self._prompt.take(key):
+            case Entered(kind, text):
+                self._end_prompt()
+                if kind == "/":
+                    self.change(filter=text)
+                elif text.strip():
+                    doing.obey(self, text)
+            case Left(kind):
+                self._end_prompt()
+                if kind == "/":
+                    self.change(filter=self._filter_before)

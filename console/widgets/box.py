@@ -50,6 +50,21 @@ class Box(LineWidget):
             self._set_top(index if index < self._top else index - room + 1)
             self.refresh()
 
+    def line_at(self, y: int) -> int | None:
+        """Which of the lines is drawn in a row of the box; None for its border, its foot, and below the lines."""
+        index = y - 1 + self._top
+        return index if 0 < y <= self._room() and index < len(self._lines) else None
+
+    def words_at(self, x: int, y: int) -> str:
+        """The words of one tone that the foot shows in a cell of the box; "" where it shows nothing."""
+        index, column = y - 1 - self._room(), x - BORDER_CELLS // 2
+        if not (0 <= index < len(self._foot) and column >= 0):
+            return ""
+        for span in self._foot[index]:
+            if (column := column - cells(span.text)) < 0:
+                return span.text
+        return ""
+
     def _room(self) -> int:
         return self.size.height - BORDER_LINES - len(self._foot)
 

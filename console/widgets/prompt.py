@@ -23,10 +23,37 @@ class _Ghost(Suggester):
         return self._complete(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Enter was pressed."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The line was left without enter."""
+
+    kind: str
+
+
+_TAKEN = frozenset({"escape", "backspace", "enter", "ctrl+j", "tab", "shift+tab", "up", "down"})
+
+
+def takes(key: events.Key) -> bool:
+    """Whether `Prompt.take` does something with the key."""
+    return key.is_printable or key.key in _TAKEN
+
+
 class Prompt(Input):
     """One line of typing. `kind` is ":" or "/"; the screen hides it and gives it back the keys.
 
     Tab and the right arrow take the ghost text; esc, and backspace in an empty line, leave.
+
+    The application gives a key to whoever has the focus when it comes, not when the keys ahead of it have been worked
+    off. So keys go by the screen here too: its queue is the one in which all of them keep their order, however fast
+    they are typed.
     """
 
     @dataclass
@@ -35,19 +62,6 @@ class Prompt(Input):
 
         kind: str
         text: str
-
-    @dataclass
-    class Entered(Message):
-        """Enter was pressed."""
-
-        kind: str
-        text: str
-
-    @dataclass
-    class Left(Message):
-        """The line was left without enter."""
-
-        kind: str
 
     KINDS: ClassVar[tuple[str, ...]] = (":", "/")
 
@@ -58,8 +72,6 @@ class Prompt(Input):
         self._ghost = _Ghost(complete)
         self._earlier: dict[str, list[str]] = {kind: [] for kind in self.KINDS}
         self._at = 0
-        self.seen: events.Key | None = None
-        """The key that came here last; the screen tells by it which keys have not been here yet."""
 
     def begin(self, kind: str, text: str = "") -> None:
         """Take the keys, with `text` in the line."""
@@ -71,44 +83,42 @@ class Prompt(Input):
         self._at = len(self._earlier[kind])
         self.screen.set_focus(self)
 
-    async def on_key(self, event: events.Key) -> None:
-        """The few keys that the stock line does not have, and two that it has as bindings.
+    def on_key(self, event: events.Key) -> None:
+        """Send a key by the screen, unless it is one that the stock line has as a binding."""
+        if takes(event):
+            event.stop()
+            event.prevent_default()
+            self.screen.post_message(events.Key(event.key, event.character))
 
-        A key that the screen hands on does not bubble to the application, where bindings are looked up.
-        """
-        self.seen = event
-        match event.key:
+    def take(self, key: events.Key) -> Entered | Left | None:
+        """Do what a key asks for, and say whether that was the last one."""
+        match key.key:
             case "escape":
-                self.post_message(self.Left(self.kind))
+                return Left(self.kind)
             case "backspace" if not self.value:
-                self.post_message(self.Left(self.kind))
+                return Left(self.kind)
             case "backspace":
                 self.action_delete_left()
+            # What is typed before the terminal is raw arrives with line feeds.
             case "enter" | "ctrl+j":
-                # What is typed before the terminal is raw arrives with line feeds.
-                await self.action_submit()
+                return self._entered()
             case "tab":
                 self.action_cursor_right()
             case "up" | "down" if self._earlier[self.kind]:
-                self._recall(-1 if event.key == "up" else 1)
-            case "shift+tab" | "up" | "down":
-                pass
-            case _:
-                return
-        event.stop()
-        event.prevent_default()
+                self._recall(-1 if key.key == "up" else 1)
+            case _ if key.is_printable and key.character is not None:
+                self.replace(key.character, *self.selection)
+        return None
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell the screen, which filters while one types."""
         event.stop()
         self.post_message(self.Typed(self.kind, event.value))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Tell the screen."""
-        event.stop()
-        if event.value and event.value not in self._earlier[self.kind][-1:]:
-            self._earlier[self.kind].append(event.value)
-        self.post_message(self.Entered(self.kind, event.value))
+    def _entered(self) -> Entered:
+        if self.value and self.value not in self._earlier[self.kind][-1:]:
+            self._earlier[self.kind].append(self.value)
+        return Entered(self.kind, self.value)
 
     def _recall(self, step: int) -> None:
         lines = self._earlier[self.kind]

@@ -350,6 +350,27 @@ async def test_a_line_typed_at_once_is_not_lost_on_its_way_to_the_prompt() -> No
         assert app.main.place.view == "cells"
 
 
+async def test_two_lines_and_the_keys_after_them_keep_their_order() -> None:
+    app = an_app(FakeCloud())
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "age 0s")
+        type_at_once(app, "colon", *"events", "enter", "colon", "backspace", "colon", *"cells", "enter", *"jx")
+        await until(pilot, "cell-1   actions")
+
+        assert app.main.place.view == "cells"
+
+
+async def test_a_line_that_was_typed_before_the_terminal_was_raw_is_obeyed() -> None:
+    app = an_app(FakeCloud())
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        type_at_once(app, "colon", *"cells", "ctrl+j")
+        await until(pilot, " cells ")
+
+        assert app.main.place.view == "cells"
+
+
 async def test_q_leaves_only_from_the_overview_and_a_line_leaves_from_anywhere() -> None:
     app = an_app(FakeCloud())
 

@@ -410,6 +410,21 @@ def test_a_long_poll_answers_as_soon_as_something_changes(tell: Tell) -> None:
     tell(story)
 
 
+def test_a_long_poll_gives_up_at_once_when_the_backend_ends(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        cursor = good(await on.ops.get("/servers"))["cursor"]
+        waiting = asyncio.create_task(on.ops.get("/changes", params={"after": cursor, "wait_seconds": 25}))
+        await on.ops.get("/clock")
+
+        on.app.cloud.end()
+        async with asyncio.timeout(5):
+            found = good(await waiting)
+
+        assert not found["events"]
+
+    tell(story)
+
+
 def test_a_cell_that_falls_silent_is_news(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         cursor = good(await on.ops.get("/servers"))["cursor"]
