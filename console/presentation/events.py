@@ -75,7 +75,9 @@ def head(width: int) -> Line:
 
 def title(mirror: Mirror, event: EventRecord) -> str:
     """What to call the object: its name as known now, or as the event tells it."""
-    named = mirror.name_of(event.object_id) or _text(_value(event, "name"))
+    # A backup has no name of its own: it goes by its server's.
+    owner = _text(_value(event, "server_id")) if event.object_kind == "backup" else ""
+    named = mirror.name_of(event.object_id) or _text(_value(event, "name")) or mirror.name_of(owner)
     if named:
         return named
     return event.object_id[:8] if event.object_kind in {"server", "drive", "backup", "schedule"} else event.object_id
@@ -128,9 +130,9 @@ def look(event: EventRecord, glyphs: Glyphs) -> tuple[str, Tone]:
 
 
 def _value(event: EventRecord, field: str) -> Any:
-    """What a field became."""
-    pair = event.changes.get(field)
-    return pair[1] if pair is not None else None
+    """What a field became; of what is gone, what it was."""
+    before, after = event.changes.get(field, (None, None))
+    return before if event.kind.endswith(".deleted") else after
 
 
 def _text(value: Any) -> str:

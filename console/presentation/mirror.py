@@ -159,9 +159,11 @@ class Mirror:
         return host.is_reachable and self.is_cell_up(host.cell)
 
     def name_of(self, object_id: str | None) -> str | None:
-        """The name of a server, if it is one that the mirror knows."""
+        """The name of a server, or what a schedule is called, if it is one that the mirror knows."""
         server = self.fleet.by_id.get(object_id) if object_id else None
-        return server.name if server else None
+        if server is not None:
+            return server.name
+        return next((each.description for each in self.schedules or () if each.id == object_id), None)
 
     # Each kind of answer -----------------------------------------------------------------------------------------
 

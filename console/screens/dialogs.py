@@ -128,9 +128,9 @@ class Menu(ModalScreen[Choice | None]):
     def on_click(self, event: events.Click) -> None:
         """A click on a row chooses it, one beside the box closes the menu."""
         box = self.query_one(Box)
-        if event.widget is self:
+        if not box.region.contains(event.screen_x, event.screen_y):
             self._answer(None)
-        elif event.widget is box and (line := box.line_at(event.screen_y - box.region.y)) is not None:
+        elif (line := box.line_at(event.screen_y - box.region.y)) is not None:
             self._choose(line - self._head)
 
     def _answer(self, choice: Choice | None) -> None:

@@ -10,8 +10,8 @@ from console.client import ClientError
 from console.records import PlanRecord
 from console.screens.dialogs import Confirmation, Menu
 from console.widgets.box import Box
-from tests.console.fakes import FakeCloud, ManualClock, an_app
-from tests.console.stories import bar, requests, type_at_once, type_line, until
+from tests.console.fakes import FakeCloud, ManualClock, an_app, screen_text
+from tests.console.stories import app_of, bar, requests, type_at_once, type_line, until
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +71,42 @@ async def test_enter_alone_presses_cancel_and_no_letter_presses_the_button() -> 
         await until(pilot, "cancelled")
 
         assert requests(cloud, "act") == []
+
+
+async def click(pilot: Pilot[Any], words: str) -> None:
+    """Click where the dialog shows the words."""
+    rows = screen_text(app_of(pilot)).splitlines()
+    y = next(number for number, row in enumerate(rows) if words in row)
+    await pilot.click(offset=(rows[y].index(words) + 1, y))
+
+
+async def test_the_mouse_chooses_a_verb_and_presses_the_button() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await start_dialog(pilot)
+        await click(pilot, "[ cancel ]")
+        await until(pilot, "cancelled")
+        assert requests(cloud, "act") == []
+
+        await pilot.press("x")
+        await until(pilot, "may stop others")
+        await click(pilot, "may stop others")
+        await until(pilot, "[ cancel ]", "crawl-028")
+        assert requests(cloud, "act") == []
+        await click(pilot, "[ start ]")
+        await until(pilot, "db-25: starting on c1-h02")
+
+
+async def test_the_menu_of_what_has_no_verbs_is_the_cloud_s_and_says_so() -> None:
+    app = an_app(FakeCloud())
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until(pilot, "GROUP")
+        await pilot.press("x")
+        await until(pilot, "the cloud   actions", "stop the clock")
 
 
 async def test_an_old_preview_turns_the_button_off_until_it_is_asked_for_again() -> None:
