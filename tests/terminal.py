@@ -31,11 +31,15 @@ class Terminal:
         self.process = process
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
-        self.title_changes = 0
 
     @property
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self._screen.display)
+
+    @property
+    def title(self) -> str:
+        """The window's title, as the program has set it."""
+        return str(self._screen.title)
 
     def type(self, text: str) -> None:
         os.write(self._descriptor, text.encode())

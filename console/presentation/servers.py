@@ -121,7 +121,9 @@ def _narrowed(mirror: Mirror, question: tuple[object, ...], wanted: str) -> Sequ
     """The rows that held the text before its last signs were typed: the others cannot hold it now."""
     if "!" in wanted:
         return None
-    earlier = (wanted[:size] for size in range(len(wanted) - 1, ID_LETTERS_MIN - 1, -1))
+    # A word's first letters do not look at the ids yet.
+    least = wanted.rfind(" ") + 1 + ID_LETTERS_MIN
+    earlier = (wanted[:size] for size in range(len(wanted) - 1, least - 1, -1))
     return next((rows for text in earlier if (rows := mirror.fleet.remembered((*question, text))) is not None), None)
 
 

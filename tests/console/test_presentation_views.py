@@ -232,6 +232,16 @@ def test_the_filter_finds_names_hosts_states_groups_and_the_starts_of_ids(wanted
     assert [row.name for row in servers.visible(mirror, a_frame(filter=wanted))[0]] == names
 
 
+def test_a_second_word_looks_at_ids_as_soon_as_it_is_long_enough() -> None:
+    rows = [a_server("web-abc1"), a_server("web-02", id="abc1ee00-0000")]
+    mirror = Mirror(fleet=the_cloud().fleet.changed(rows))
+
+    for wanted in ("web abc", "web abc1"):
+        found = {row.name for row in servers.visible(mirror, a_frame(filter=wanted))[0]}
+
+    assert found == {"web-abc1", "web-02"}
+
+
 def test_typing_on_and_inverting_give_the_same_as_asking_at_once() -> None:
     mirror = the_cloud()
     everything = {row.id for row in mirror.servers.values()}
