@@ -255,9 +255,15 @@ class Mirror:
         )
 
     def _known_until_silence(self, row: ServerRecord) -> ServerRecord:
-        """A row that was last written down at some instant stayed true until its cell stopped answering."""
+        """A row that was last written down at some instant stayed true until its cell stopped answering.
+
+        Only a cell that has answered lately says when it stopped: one that was silent when its backend started has
+        been so for longer than `since` tells.
+        """
         cell = self.cell(row.cell)
         if row.known_at is None or cell is None or cell.is_up or cell.since is None or cell.since <= row.known_at:
+            return row
+        if "up" not in cell.history:
             return row
         return replace(row, known_at=cell.since)
 

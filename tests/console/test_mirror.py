@@ -123,11 +123,19 @@ def test_central_knowledge_without_a_name_does_not_erase_what_was_seen_before() 
 
 
 def test_what_was_written_down_long_ago_was_true_until_its_cell_fell_silent() -> None:
-    down = CellRecord("cell-3", "down", since=ago(minutes=5))
+    down = CellRecord("cell-3", "down", since=ago(minutes=5), history=("up", "down"))
 
     mirror = a_mirror(an_unknown("a", "cell-3", "c3-h01", known_at=ago(days=3)), cells=(down,))
 
     assert mirror.servers["id-a"].known_at == ago(minutes=5)
+
+
+def test_a_cell_that_was_silent_when_its_backend_started_makes_nothing_look_newer_than_it_is() -> None:
+    down = CellRecord("cell-3", "down", since=ago(minutes=5), history=("down", "down"))
+
+    mirror = a_mirror(an_unknown("a", "cell-3", "c3-h01", known_at=ago(days=3)), cells=(down,))
+
+    assert mirror.servers["id-a"].known_at == ago(days=3)
 
 
 def test_a_list_that_is_read_again_leaves_out_silent_cells_and_does_not_drop_their_rows() -> None:
