@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from backend.cloud import backfill
 from backend.cloud.backfill import FreeResources, HostLoad
-from backend.cloud.errors import Unreachable
+from backend.cloud.errors import NotFound, Unreachable
 from backend.cloud.model import Size
 from backend.cloud.placement import StorageLoad
 from backend.operations import Cloud
@@ -48,6 +48,14 @@ async def list_hosts(cloud: Cloud, pictures: Pictures) -> list[HostView]:
             found.extend(HostView(load, is_current) for load in picture.loads)
             found.extend(HostView(load, is_current) for load in picture.storage)
     return found
+
+
+async def find_host(cloud: Cloud, pictures: Pictures, name: str) -> HostView:
+    """Raises NotFound."""
+    for view in await list_hosts(cloud, pictures):
+        if view.load.host.name == name:
+            return view
+    raise NotFound("host", name)
 
 
 async def capacity(cloud: Cloud, pictures: Pictures) -> Capacity:

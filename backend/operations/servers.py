@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.cloud import lifecycle, placement
-from backend.cloud.backfill import HostLoad
 from backend.cloud.cells import partial_server
 from backend.cloud.errors import (
     CloudError,
@@ -22,7 +21,6 @@ from backend.cloud.errors import (
     OutcomeUnknown,
     WrongState,
 )
-from backend.cloud.groups import availability
 from backend.cloud.model import (
     LARGEST_SERVER,
     SMALLEST_SERVER,
@@ -580,32 +578,6 @@ async def list_unreachable(cloud: Cloud, actor: Account, cell: str) -> list[Part
         lambda tx: tx.server_entries(projects=projects_of(actor), cells=[cell], states=LISTED)
     )
     return [partial_server(entry) for entry in entries]
-
-
-async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
-    """The ids of servers that share a compute host, one list a host, only those that the account may see.
-
-    Source: CloudSigma API 2.0, "Availability groups": running servers; the ones that hold no host are in no group.
-    """
-    answers = await cloud.store.each_cell(lambda tx: [(load.host.name, _grouped(load, actor)) for load in tx.loads()])
-    return availability(
-        {f"{cell}/{host}": ids for cell, answer in answers.items() if isinstance(answer, list) for host, ids in answer}
-    )
-
-
-async def availability_group(cloud: Cloud, actor: Account, server_id: str) -> list[str]:
-    """The ids that share the server's host, itself included; empty when it holds none or its cell does not answer."""
-    found = await get_server(cloud, actor, server_id)
-    if not isinstance(found, Server) or found.host is None or not lifecycle.has_host(found.state):
-        return []
-    host = found.host
-    return sorted(_grouped(await cloud.store.cell_read(found.cell, lambda tx: tx.load(host)), actor))
-
-
-def _grouped(load: HostLoad, actor: Account) -> list[str]:
-    return [
-        server.id for server in load.servers if lifecycle.has_host(server.state) and actor.may_see(server.project_id)
-    ]
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------
