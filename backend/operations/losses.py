@@ -148,7 +148,7 @@ def relocate(tx: CellTransaction, task: Task, *, at: datetime, settings: Setting
 
 
 def _start_elsewhere(tx: CellTransaction, server: Server, *, now: datetime, settings: Settings) -> bool:
-    """Whether the server has a new host. Where it has not, it says why."""
+    """Whether the server is placed anew. Where it is not, it says why."""
     if lost := rooms.lost_drives(tx, server.id):
         problem = f"Its drive {lost[0].name or lost[0].id} is on a lost storage host."
     else:
@@ -184,7 +184,10 @@ def recover_in_cell(
         for task in tx.open_tasks_of(name):
             tx.end_task(task, TaskState.CANCELLED, at=now, result="the host is back")
         if host.kind is HostKind.COMPUTE:
-            for server in tx.load(name).servers:
+            # Who had room gets it back before those who waited for some are placed.
+            for server in sorted(
+                tx.load(name).servers, key=lambda each: (each.lost_from == lifecycle.WAITING, each.id)
+            ):
                 _take_up(tx, server, elsewhere, now=now, settings=settings)
             rooms.settle(tx, name, now=now, settings=settings, cause=name, actor=actor)
         else:
@@ -205,7 +208,9 @@ def _take_up(tx: CellTransaction, server: Server, elsewhere: Elsewhere, *, now: 
             rooms.move_out(tx, server, now=now, settings=settings, kind="server.stopped")
         case lifecycle.WAITING:
             # Its room was never its own, and those who were to make it have had their notices withdrawn.
-            _start_elsewhere(tx, server, now=now, settings=settings)
+            if not _start_elsewhere(tx, server, now=now, settings=settings):
+                refused = tx.server(server.id)
+                rooms.move_out(tx, refused, now=now, settings=settings, kind="server.stopped", reason=refused.reason)
         case ServerState.STARTING:
             again = replace(server, state=ServerState.STARTING, state_since=now, reason=None, lost_from=None)
             tx.save_server(server, again, kind="server.returned", at=now)

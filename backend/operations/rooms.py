@@ -84,11 +84,17 @@ def choose(
     avoid: tuple[str, ...] = (),
     visible_to: Account | None = None,
 ) -> Placement | NoValidHost:
-    """Where the server would start now. Changes nothing."""
+    """Where the server would start now. Changes nothing. What it holds itself is not in its way."""
     loads = tx.loads()
+    if server.host is not None:
+        loads = [_without(load, server.id) if load.host.name == server.host else load for load in loads]
     ranks = placement.avoided_ranks(avoid, hosts_of(loads, avoid, server_id=server.id, visible_to=visible_to))
     request = Request(server.size, is_backfilling=server.is_backfilling, avoid=avoid, server_id=server.id)
     return placement.place(request, loads, now=now, policy=settings.placement, ranks=ranks)
+
+
+def _without(load: HostLoad, server_id: str) -> HostLoad:
+    return HostLoad(load.host, tuple(server for server in load.servers if server.id != server_id))
 
 
 def lost_drives(tx: CellTransaction, server_id: str) -> list[Drive]:
@@ -158,7 +164,8 @@ def move_in(
 def _has_room_now(load: HostLoad, server: Server) -> bool:
     if server.is_backfilling:
         return True
-    on_it = HostLoad(load.host, tuple(sorted((*load.servers, server), key=lambda other: other.id)))
+    others = _without(load, server.id).servers
+    on_it = HostLoad(load.host, tuple(sorted((*others, server), key=lambda other: other.id)))
     return any(admitted.id == server.id for admitted in backfill.admissions(on_it))
 
 
