@@ -8,6 +8,7 @@ that.
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -73,7 +74,7 @@ def _open_console_first(data: Path) -> tuple[float, float]:
     """Milliseconds to a word of what is being made, and to data, in a folder that does not exist."""
     began = time.perf_counter()
     with console("--data", data) as on:
-        on.wait_until(lambda text: "making" in text or "filling" in text, "progress")
+        on.wait_until(lambda text: re.search(r": \d+%", text) is not None, "progress")
         told = on.read_at - began
         on.wait(*OVERVIEW_WORDS)
         shown = on.read_at - began
