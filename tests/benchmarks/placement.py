@@ -116,8 +116,8 @@ def _measure(field: _Field, avoids: int, scale: Scale) -> dict[str, dict[str, li
     began = time.perf_counter()
     answers = {side: decide(questions[0]) for side, decide in deciders.items()}
     assert len(set(answers.values())) == 1, f"they do not agree: {answers}"
-    # So many questions a round that a round takes about a second, and at least a few.
-    count = max(5, min(len(questions), int(len(questions) * 0.002 / (time.perf_counter() - began))))
+    # So many questions a round that a round takes about a second, and at least three.
+    count = max(3, min(len(questions), int(len(questions) * 0.002 / (time.perf_counter() - began))))
 
     def ask(side: str) -> Callable[[], tuple[list[float], list[str]]]:
         return lambda: _asked(deciders[side], questions[:count])
