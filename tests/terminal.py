@@ -66,6 +66,12 @@ class Terminal:
             assert self._read(left), f"it ended before {wish}:\n{self.text}"
         return self.text
 
+    def watch(self, seconds: float) -> None:
+        """Take in what is drawn for so long."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            assert self._read(left), f"it ended:\n{self.text}"
+
     def wait_for_end(self, seconds: float = DEADLINE_SECONDS) -> int:
         """Read until the program has closed the terminal; its exit status."""
         deadline = time.monotonic() + seconds

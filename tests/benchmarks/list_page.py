@@ -73,7 +73,7 @@ def _rates(dialect: str, path: str, cloud: Served, folder: Path, scale: Scale) -
     file = folder / f"{dialect}.json"
     body = get(cloud.url, path, headers=headers)
     file.write_bytes(body)
-    with bare_endpoint(file) as floor_url:
+    with bare_endpoint(file) as (floor_url, _):
         ours, floor = interleaved(
             scale.of(7, 1),
             *(
@@ -113,10 +113,10 @@ def _growth(dialect: str, path: str, clouds: dict[int, Served], scale: Scale) ->
 
 
 @contextmanager
-def bare_endpoint(file: Path) -> Iterator[str]:
-    """The address of the floor."""
+def bare_endpoint(file: Path) -> Iterator[tuple[str, int]]:
+    """The floor, answering with the file: its address and its process."""
     with Process(str(file), module="tests.benchmarks.bare_endpoint") as process:
-        yield process.until("ready")["url"]
+        yield process.until("ready")["url"], process.pid
         process.leave()
         process.status()
 

@@ -60,7 +60,8 @@ def lines(row: Row) -> Iterator[str]:
     yield f"  {row['what']}"
     yield _side("ours", row["ours"], unit)
     for rival in row["rivals"]:
-        yield _side(rival["name"], rival, unit) + f"   ours is {number(rival['ratio'])}x"
+        ratio = "" if rival["ratio"] is None else f"   ours is {number(rival['ratio'])}x"
+        yield _side(rival["name"], rival, unit) + ratio
     if row["facts"]:
         yield "      " + ", ".join(f"{name.replace('_', ' ')} {_fact(value)}" for name, value in row["facts"].items())
     yield (
@@ -107,7 +108,7 @@ def _table_row(row: Row) -> str:
     if row["rivals"]:
         rival = row["rivals"][0]
         against = f"{rival['name']}: {number(rival['median'])} {row['unit']}"
-        ratio = f"{number(row['ratio'])}x"
+        ratio = "" if row["ratio"] is None else f"{number(row['ratio'])}x"
     ours = f"{number(row['ours']['median'])} {row['unit']}"
     return f"| {row['what']} | {ours} | {against} | {ratio} | {row['budget'] or ''} | {verdict(row)} |"
 
