@@ -1,4 +1,4 @@
-"""The benchmarks stay in working order: what they say of themselves holds, and they run. No time is ever judged here."""
+"""The benchmarks stay in working order: what they say of themselves holds, and they run. No time is judged here."""
 
 from __future__ import annotations
 
