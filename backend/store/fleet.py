@@ -54,6 +54,9 @@ class Store:
         """Cell, before, after."""
         self.on_return: Callable[[str], Awaitable[None]] | None = None
         """Recovery of a cell that answers again, before anything else is let in: its own calls say `is_recovery`."""
+        self.revision = 0
+        """One more with every commit of any file, and whenever a cell falls silent or returns: what was read between
+        two equal revisions is still what one would read."""
         self._wall = wall
         self._links: dict[str, CellLink] = {}
         self._unrecovered: set[str] = set()
@@ -264,9 +267,11 @@ class Store:
     def _delivered(self, lane: Lane, answers: Answers) -> None:
         lane.answered(answers)
         if answers.committed is not None:
+            self.revision += 1
             self._tell(answers.committed.commit)
 
     def _cell_committed(self, link: CellLink, details: CommitDetails) -> None:
+        self.revision += 1
         self._mirror.take(link.name, details)
         self._tell(details.commit)
 
@@ -279,6 +284,7 @@ class Store:
                 self.on_commit(commit)
 
     def _cell_changed(self, link: CellLink, before: Reachability, after: Reachability) -> None:
+        self.revision += 1
         if self.on_reachability is not None:
             self.on_reachability(link.name, before, after)
 

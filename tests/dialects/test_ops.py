@@ -249,6 +249,24 @@ def test_pages_hold_every_server_once_and_in_order(tell: Tell, sort: str, order:
     tell(story)
 
 
+def test_a_list_that_is_asked_for_again_shows_every_change_at_once(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        async def states() -> list[str]:
+            return [row["state"] for row in good(await on.ops.get("/servers"))["servers"]]
+
+        server = await on.server("web-1", cell="cell-1")
+        before = await states()
+        good(await on.ops.post(f"/servers/{server['id']}/actions", json={"action": "start"}), 202)
+        after = await states()
+        await on.break_cell("cell-1")
+
+        assert before == ["stopped"]
+        assert after == ["starting"]
+        assert good(await on.ops.get("/servers"))["unreachable"] == ["cell-1"]
+
+    tell(story)
+
+
 def test_a_page_token_of_another_order_is_refused(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         for number in range(3):

@@ -270,3 +270,56 @@ def test_a_fragment_is_rendered_again_only_for_another_version() -> None:
         fragments.of(str(number), 1, lambda: render("y"))
 
     assert rendered == ["x"] * 2 + ["y"] * 10
+
+
+async def _kept_story() -> tuple[list[object], int]:
+    """What is answered while the cloud changes at the marked places, and how often it was made."""
+    revision, made = 0, 0
+    kept = wire.KeptAnswers(lambda: revision, seconds_max=3600.0, bytes_max=64)
+
+    async def make(*, changes: bool = False) -> int:
+        nonlocal revision, made
+        made += 1
+        revision += changes
+        return made
+
+    answers: list[object] = []
+
+    async def ask(key: str, *, changes: bool = False) -> None:
+        fragment = await kept.of(key, lambda: make(changes=changes))
+        answers.append(orjson.loads(orjson.dumps(fragment)))
+
+    await ask("ada")
+    await ask("ada")
+    await ask("bea")
+    revision += 1
+    await ask("ada", changes=True)
+    await ask("ada")
+    await ask("ada")
+    return answers, made
+
+
+def test_a_kept_answer_ends_with_any_change_and_is_never_that_of_another() -> None:
+    answers, made = asyncio.run(_kept_story())
+
+    # The fourth was made while something changed: it is answered, and not kept.
+    assert answers == [1, 1, 2, 3, 4, 4]
+    assert made == 4
+
+
+def test_a_kept_answer_ends_by_itself_and_a_large_one_is_never_kept() -> None:
+    async def story(kept: wire.KeptAnswers, content: str) -> int:
+        made = 0
+
+        async def make() -> str:
+            nonlocal made
+            made += 1
+            return content
+
+        for _ in range(3):
+            await kept.of("ada", make)
+        return made
+
+    assert asyncio.run(story(wire.KeptAnswers(lambda: 0, seconds_max=-1.0), "x")) == 3
+    assert asyncio.run(story(wire.KeptAnswers(lambda: 0, bytes_max=64), "x" * 64)) == 3
+    assert asyncio.run(story(wire.KeptAnswers(lambda: 0, bytes_max=64), "x")) == 1

@@ -22,14 +22,14 @@ from backend.operations import drives as operations
 
 
 async def list_short(call: Call) -> Response:
-    return await _list(call, render.DRIVE_SHORT)
+    return await call.kept(lambda: _list(call, render.DRIVE_SHORT))
 
 
 async def list_detail(call: Call) -> Response:
-    return await _list(call, ())
+    return await call.kept(lambda: _list(call, ()))
 
 
-async def _list(call: Call, fields: tuple[str, ...]) -> Response:
+async def _list(call: Call, fields: tuple[str, ...]) -> dict[str, Any]:
     window = Window.of(call)
     filters = table.filters_of(call)
     # A filter has to look at everything.

@@ -98,6 +98,7 @@ class Context:
     pictures: Pictures
     server_objects: wire.Fragments
     drive_objects: wire.Fragments
+    lists: wire.KeptAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,11 @@ class Call:
     async def content(self) -> Any:
         """The body's JSON; an empty one is an empty object. Raises Invalid, WireError 413."""
         return wire.parse_json(await wire.read_body(self.request))
+
+    async def kept(self, make: Callable[[], Awaitable[Any]]) -> Response:
+        """A list that is made anew only when something has changed, for this account and address."""
+        url = self.request.url
+        return wire.JsonAnswer(await self.context.lists.of((self.account, url.path, url.query), make))
 
     async def directory(self) -> Directory:
         return Directory(await self.cloud.accounts(), UUID(self.cloud.store.cloud_id))
@@ -221,9 +227,9 @@ class Window:
     def cut(self, items: Sequence[T]) -> Sequence[T]:
         return items[self.offset : self.offset + self.limit if self.limit else None]
 
-    def envelope(self, objects: Sequence[Any], total: int) -> Response:
+    def envelope(self, objects: Sequence[Any], total: int) -> dict[str, Any]:
         meta = {"limit": self.limit, "offset": self.offset, "total_count": total}
-        return wire.JsonAnswer({"meta": meta, "objects": objects})
+        return {"meta": meta, "objects": objects}
 
 
 def only_fields(content: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:

@@ -168,6 +168,7 @@ def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine) -> list[
         pictures=Pictures(cloud),
         server_rows=wire.Fragments(),
         drive_rows=wire.Fragments(),
+        lists=wire.KeptAnswers(lambda: cloud.store.revision),
         document=_document,
         turns=Turns(),
     )

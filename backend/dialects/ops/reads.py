@@ -313,13 +313,17 @@ async def drive_rows(call: Call[Any, Any], found: Iterable[Drive | PartialDrive]
 
 async def list_servers(call: Call[ServersQuery, NoBody]) -> Answer:
     """One page over the cells that answer. Those that do not are named; their servers come with `cell=NAME`."""
+    return Answer(await call.context.lists.of((call.account, call.query), lambda: _list_servers(call)))
+
+
+async def _list_servers(call: Call[ServersQuery, NoBody]) -> schema.ServerPage:
     query, cloud = call.query, call.cloud
     cursor = await feed.cursor_now(cloud)
     if query.ids is not None:
         wanted = [part.strip() for part in query.ids.split(",") if part.strip()]
         found = await servers.find_servers(cloud, call.account, wanted[: bodies.LIMIT_MAX])
         silent = {item.cell for item in found if isinstance(item, PartialServer)}
-        return Answer(_server_page(await server_rows(call, found), None, cursor, len(found), silent))
+        return _server_page(await server_rows(call, found), None, cursor, len(found), silent)
     names = cloud.store.cell_names if query.cell is None else (query.cell,)
     if query.cell is not None and query.cell not in cloud.store.cell_names:
         raise NotFound("cell", query.cell)
@@ -349,14 +353,14 @@ async def list_servers(call: Call[ServersQuery, NoBody]) -> Answer:
     total = await cloud.store.cloud_read(
         lambda tx: tx.count_server_entries(projects=projects, cells=names, states=servers.LISTED)
     )
-    return Answer(_server_page(rows, next_token, cursor, total, page.unreachable))
+    return _server_page(rows, next_token, cursor, total, page.unreachable)
 
 
 _KEY_LENGTHS = {"name": 2, "state": 3, "created_at": 2}
 """How many texts tell where a page ended."""
 
 
-async def _list_unknown(call: Call[ServersQuery, NoBody], silent: Sequence[str], cursor: str) -> Answer:
+async def _list_unknown(call: Call[ServersQuery, NoBody], silent: Sequence[str], cursor: str) -> schema.ServerPage:
     """What is known of the servers of silent cells, in the order of creation; `name` looks at the last known names."""
     query = call.query
     kind = ("unknown", *silent)
@@ -371,7 +375,7 @@ async def _list_unknown(call: Call[ServersQuery, NoBody], silent: Sequence[str],
     rows = await server_rows(call, found[offset : offset + query.limit])
     end = offset + len(rows)
     next_token = encode_token([*kind, end]) if end < len(found) else None
-    return Answer(_server_page(rows, next_token, cursor, len(found), silent))
+    return _server_page(rows, next_token, cursor, len(found), silent)
 
 
 def _server_page(
@@ -399,21 +403,23 @@ async def get_server(call: Call[NoQuery, NoBody]) -> Answer:
 
 async def list_drives(call: Call[DrivesQuery, NoBody]) -> Answer:
     """In the order of creation; drives of silent cells are among them."""
+    return Answer(await call.context.lists.of((call.account, call.query), lambda: _list_drives(call)))
+
+
+async def _list_drives(call: Call[DrivesQuery, NoBody]) -> schema.DrivePage:
     query = call.query
     cursor = await feed.cursor_now(call.cloud)
     offset = _offset_of(query.after, ("drives",))
     listing = await drives.list_drives(call.cloud, call.account, offset=offset, limit=query.limit)
     end = offset + query.limit
     silent = {item.cell for item in listing.items if isinstance(item, PartialDrive)}
-    return Answer(
-        {
-            "drives": await drive_rows(call, listing.items),
-            "next": encode_token(["drives", end]) if end < listing.total else None,
-            "cursor": cursor,
-            "total": listing.total,
-            "unreachable": sorted(silent),
-        }
-    )
+    return {
+        "drives": await drive_rows(call, listing.items),
+        "next": encode_token(["drives", end]) if end < listing.total else None,
+        "cursor": cursor,
+        "total": listing.total,
+        "unreachable": sorted(silent),
+    }
 
 
 async def get_drive(call: Call[NoQuery, NoBody]) -> Answer:

@@ -106,6 +106,7 @@ class Context:
     pictures: Pictures
     server_rows: wire.Fragments
     drive_rows: wire.Fragments
+    lists: wire.KeptAnswers
     document: Callable[[], bytes]
     turns: Turns
 
