@@ -452,6 +452,11 @@ def test_the_directory_is_listed_by_age_and_filtered(folder: Path) -> None:
     assert ids(cells=["cell-2"]) == ["a"]
     assert ids(is_backfilling=True) == ["c"]
     assert ids(ids=["b", "zzz"]) == ["b"]
+    assert ids(states=["active"]) == ["c", "b"]
+    assert ids(states=["active", "building"], projects=frozenset({"project"})) == ["a", "b"]
+    assert ids(states=["building", "deleting"]) == ["a"]
+    assert ids(states=["active", "building", "deleting"], cells=["cell-1"]) == ["c", "b"]
+    assert ids(states=[]) == []
     assert [entry.id for entry in in_cloud(folder, lambda tx: tx.server_entries(offset=1, limit=1))] == ["a"]
     assert in_cloud(folder, lambda tx: tx.unfinished_server_entries("cell-2")) == [
         an_entry("a", "cell-2", state="building", flavor="f1", zone="z")

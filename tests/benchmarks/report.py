@@ -48,10 +48,12 @@ def machine_sentence(found: Row) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that count, and no more noise than that."""
+    """Two or three digits that count, and no more noise than that."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.2g}"
 
 
 def lines(row: Row) -> Iterator[str]:
