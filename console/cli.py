@@ -51,11 +51,30 @@ data_option = click.option(
     envvar="STRATODECK_DATA",
     help="The data folder of the cloud.  [default: the user's data folder; env: STRATODECK_DATA]",
 )
+
+
+def _fleet_file(*words: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """Takes one of the words, or the path of a file, which it makes absolute: a child may run in another folder."""
+
+    def convert(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        if value is None or value in words:
+            return value
+        path = Path.cwd() / value
+        if not path.exists() or path.is_dir():
+            found = "is a folder" if path.is_dir() else "is not there"
+            takes = "".join(f"`{word}`, " for word in words) + ("or " if words else "")
+            raise Refusal(f"{path} {found}. --cloud takes {takes}a TOML file that describes a fleet.")
+        return str(path)
+
+    return convert
+
+
 cloud_option = click.option(
     "--cloud",
     "kind",
-    type=click.Choice(["demo", "empty"]),
-    help="What to make in a folder that holds no cloud.  [default: demo]",
+    callback=_fleet_file("demo", "empty"),
+    metavar="demo|empty|FILE",
+    help="What to make in a folder that holds no cloud; FILE is TOML and describes a fleet.  [default: demo]",
 )
 seed_option = click.option(
     "--seed",
@@ -276,7 +295,7 @@ def serve(
 
     options = process.Options(
         path=_folder(data),
-        kind=kind,  # type: ignore[arg-type]  # click has checked it
+        kind=kind,
         seed=seed,
         host=host,
         port=port,
@@ -380,6 +399,48 @@ def _running(path: Path) -> Running:
     if running is None:
         raise Refusal(f"No cloud is running in {path}: open it with `stratodeck`, or serve it with `stratodeck serve`.")
     return running
+
+
+@main.group("cloud")
+def cloud_group() -> None:
+    """What a cloud is made of, as a file."""
+
+
+@cloud_group.command(short_help="Write the fleet of a cloud as a file for --cloud.")
+@data_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write to FILE, which is replaced.  [default: standard output]",
+)
+def export(data: Path | None, output: Path | None) -> None:
+    """Write the fleet of a cloud as TOML, as `--cloud FILE` takes it, whether the cloud is open or rests.
+
+    A fleet is cells, hosts, settings and accounts. Left out are servers, drives and backups, the states of hosts and
+    injected faults, quotas, and all secrets; each account keeps its own project and no other role. An exported file
+    makes exactly the same fleet again.
+    """
+    from backend import fleet_file, fleet_folder
+    from backend.store import FolderError
+
+    path = _folder(data)
+    try:
+        text = fleet_file.render(fleet_folder.find(path))
+    except FolderError as problem:
+        raise Refusal(str(problem)) from problem
+    if output is None or str(output) == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        # All of it or none of it; a pipe or a device is written to, not replaced.
+        draft = output if output.exists() and not output.is_file() else output.with_name(f".{output.name}.new")
+        draft.write_text(text, encoding="utf-8")
+        if draft is not output:
+            draft.replace(output)
+    except OSError as error:
+        raise Refusal(f"Cannot write {output}: {(error.strerror or str(error)).lower()}.") from error
 
 
 @main.command(short_help="Drive a cloud of its own from a real workload.")

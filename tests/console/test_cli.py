@@ -140,7 +140,6 @@ def test_another_cloud_needs_a_token() -> None:
         ["--url", "http://127.0.0.1:1", "--token", "t", "--data", "x"],
         ["--url", "http://127.0.0.1:1", "--token", "t", "--cloud", "demo"],
         ["--token", "t"],
-        ["--cloud", "full"],
         ["--listen", "70000"],
         ["--cloud", "demo", "serve"],
         ["--read-only", "env", "curl"],
