@@ -35,7 +35,6 @@ Reading order: Fleet, read, parse, `_Table` (how a key is checked), render.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +46,7 @@ from typing import Any, Literal
 from backend.cloud.lifecycle import GRACE_SECONDS_DEFAULT
 from backend.cloud.model import SMALLEST_SERVER, HostKind
 from backend.folder import OPERATOR, toml_string
+from backend.quoting import shown
 
 INTEGER_MAX = 2**63 - 1
 """What the store can hold; also of the sum of a fleet."""
@@ -63,7 +63,6 @@ CENTRAL = "cloud"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME_WORDS = "at most 64 of A-Z, a-z, 0-9, '.', '_', '-', the first a letter or a digit"
-_FOUND_CHARACTERS_MAX = 60
 
 
 class FleetProblem(Exception):
@@ -184,18 +183,11 @@ class _Wrong(Exception):
     """The key, what was found, what was expected: a sentence without its file."""
 
 
-def _shown(text: str) -> str:
-    """Quoted, on one line, without anything that a terminal would obey, and not longer than a line can bear."""
-    cut = text if len(text) <= _FOUND_CHARACTERS_MAX else text[:_FOUND_CHARACTERS_MAX] + "…"
-    quoted = json.dumps(cut, ensure_ascii=False)
-    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in quoted)
-
-
 def _found(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"the string {_shown(value)}"
+        return f"the string {shown(value)}"
     if isinstance(value, int | float):
         # Turning an integer of a million digits into text is refused by Python, and would help nobody.
         return "a number far too large" if isinstance(value, int) and value.bit_length() > 128 else str(value)
@@ -214,8 +206,8 @@ class _Table:
         self._values = values
 
     def key(self, key: str) -> str:
-        shown = key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else _shown(key)
-        return f"{self._where}.{shown}" if self._where else shown
+        bare = key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else shown(key)
+        return f"{self._where}.{bare}" if self._where else bare
 
     def has(self, key: str) -> bool:
         return key in self._values
@@ -294,7 +286,7 @@ class _Table:
         known = name.lower() if is_a_file else name
         if known in seen:
             but = " but for upper and lower case" if is_a_file else ""
-            raise _Wrong(f"{self.key('name')} is {_shown(name)}, as is {seen[known]}.name{but}, expected {expected}")
+            raise _Wrong(f"{self.key('name')} is {shown(name)}, as is {seen[known]}.name{but}, expected {expected}")
         seen[known] = self._where
 
 

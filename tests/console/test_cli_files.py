@@ -99,3 +99,38 @@ def test_an_export_replaces_a_file_whole_or_says_why_not(path: Path, file: Path)
     assert refusal("cloud", "export", "--data", path, "-o", nowhere) == (
         f"stratodeck: Cannot write {nowhere}: no such file or directory.\n"
     )
+
+
+# Workloads
+
+
+def test_a_share_is_not_for_a_trace_with_a_label_of_its_own() -> None:
+    assert refusal("replay", "alibaba-openb", "--backfill-share", "0.5") == (
+        "stratodeck: alibaba-openb says itself which servers are backfilling ones: leave out --backfill-share.\n"
+    )
+
+
+def test_a_workload_of_ones_own_is_replayed_on_a_fleet_of_ones_own(path: Path, file: Path) -> None:
+    rows = path.with_name("own.csv")
+    rows.write_text("arrival_seconds,lifetime_seconds,vcpus,memory_gib,tenant_batch\n0,,2,4,1\n60,600,1,0.5,1\n")
+
+    done = stratodeck("replay", rows, "--cloud", file, "--data", path)
+
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"Replayed 1 hours of {rows} on 3 hosts of 40 cores and 256 GiB, seed 1.\n")
+    assert fleet_file.parse(stratodeck("cloud", "export", "--data", path).stdout, file="exported").cells == (
+        fleet_file.read(file).cells
+    )
+
+
+def test_a_workload_that_is_wrong_is_refused_and_nothing_is_made(path: Path) -> None:
+    rows = path.with_name("own.csv")
+    rows.write_text("arrival_seconds,lifetime_seconds,vcpus,memory_gib,tenant_batch\n0,,2,lots,1\n")
+
+    assert refusal("replay", rows, "--data", path) == (
+        f'stratodeck: {rows}: line 2, memory_gib is "lots", expected a number from 0.25 to 1000000, such as 0.75.\n'
+    )
+    assert refusal("replay", "azure-2017", "--cloud", "demo", "--data", path).endswith(
+        "demo is not there. --cloud takes a TOML file that describes a fleet.\n"
+    )
+    assert not path.exists()
