@@ -3,7 +3,7 @@
 CREATE TABLE cloud (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     cloud_id TEXT NOT NULL,
-    kind TEXT NOT NULL,                         -- demo, empty, fleet, or the trace that drove it
+    kind TEXT NOT NULL,                         -- demo, empty, or the trace that it was driven from
     seed INTEGER NOT NULL,
     created_at TEXT NOT NULL,
     settings TEXT NOT NULL,                     -- JSON: grace_seconds, perf_factor_floor_permille, placement, ...
