@@ -9,9 +9,27 @@ from typing import Any
 
 from backend.cloud import lifecycle, placement
 from backend.cloud.cells import partial_drive
-from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, NotFound, OutcomeUnknown, WrongState
-from backend.cloud.groups import availability
-from backend.cloud.model import Account, Drive, DriveState, PartialDrive, Server, ServerState, Task, TaskState
+from backend.cloud.errors import (
+    CloudError,
+    Forbidden,
+    Invalid,
+    NoCapacity,
+    NotFound,
+    OutcomeUnknown,
+    Unreachable,
+    WrongState,
+)
+from backend.cloud.model import (
+    Account,
+    Drive,
+    DriveState,
+    PartialDrive,
+    ReachabilityState,
+    Server,
+    ServerState,
+    Task,
+    TaskState,
+)
 from backend.operations import Cloud, RequestKey, cells, check_version, quotas, servers
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
 
@@ -70,6 +88,7 @@ def add_in_cell(tx: CellTransaction, drive: Drive, *, now: datetime, policy: Any
 
 
 def end_create(tx: CellTransaction, task: Task, *, at: datetime) -> None:
+    """The drive is whole: made, or cloned."""
     drive = tx.drive(task.object_id)
     state = DriveState.MOUNTED if drive.server_id else DriveState.UNMOUNTED
     tx.save_drive(drive, replace(drive, state=state, state_since=at), kind=f"drive.{state}", at=at, actor=task.actor)
@@ -115,8 +134,11 @@ def attach_in_cell(
 def detach_in_cell(
     tx: CellTransaction, drive_id: str, *, now: datetime, actor: str, if_version: int | None = None
 ) -> Drive:
+    """Raises NotFound, WrongState, Conflict."""
     drive = tx.drive(drive_id)
     check_version(drive.version, if_version)
+    if drive.server_id is None:
+        raise WrongState("drive", drive.id, "detach", drive.state, (DriveState.MOUNTED,))
     state = DriveState.UNMOUNTED if drive.state is DriveState.MOUNTED else drive.state
     detached = replace(drive, state=state, state_since=now, server_id=None, device=None, channel=None, boot_order=None)
     return tx.save_drive(drive, detached, kind="drive.detached", at=now, actor=actor)
@@ -309,6 +331,33 @@ async def detach_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_versio
     return drive
 
 
+async def check_action(
+    cloud: Cloud, actor: Account, drive: Drive, action: str, *, server_id: str | None
+) -> Server | None:
+    """Whether `attach`, `detach` or `delete` would be done now. Returns the server that it is about, if there is one.
+
+    Raises:
+        NotFound, Forbidden, WrongState, Unreachable.
+    """
+    wanted = server_id if action == "attach" else drive.server_id
+    words = {"attach": "attach a drive to", "detach": "detach a drive from"}
+    server: Server | None = None
+    if wanted is not None and action in words:
+        entry = await servers.entry_for(cloud, actor, wanted, to_change=action == "attach")
+        server = await _require_stopped(cloud, entry.cell, wanted, words[action])
+    if action == "attach":
+        if drive.server_id not in (None, server_id):
+            raise WrongState("drive", drive.id, "attach", "attached to another server", (DriveState.UNMOUNTED,))
+        if drive.server_id is None and drive.state not in (DriveState.CREATING, DriveState.CLONING_DST):
+            lifecycle.begin("drive", drive.id, "attach", drive.state)
+    elif action == "detach":
+        if drive.server_id is None:
+            raise WrongState("drive", drive.id, "detach", drive.state, (DriveState.MOUNTED,))
+    else:
+        lifecycle.begin("drive", drive.id, "delete", drive.state)
+    return server
+
+
 async def edit_drive(
     cloud: Cloud, actor: Account, drive_id: str, changes: DriveChanges, *, if_version: int | None = None
 ) -> Drive:
@@ -328,8 +377,18 @@ async def edit_drive(
     return await cloud.store.cell_write(entry.cell, edit)
 
 
+async def check_deletable(cloud: Cloud, server_id: str, leaving: Iterable[Drive]) -> None:
+    """Whether these drives of a server can be deleted with it. Raises WrongState, Unreachable."""
+    for drive in leaving:
+        if drive.state is not DriveState.MOUNTED:
+            lifecycle.begin("drive", drive.id, "delete", drive.state)
+    for entry in await cloud.store.cloud_read(lambda tx: tx.drive_entries_of(server_id)):
+        if cloud.store.reachability(entry.cell).state is not ReachabilityState.UP:
+            raise Unreachable(entry.cell, cloud.store.reachability(entry.cell).reason)
+
+
 async def delete_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None) -> None:
-    """A drive of a stopped server may go, one of a running server may not.
+    """An attached drive has to be detached first.
 
     Raises:
         NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown.
@@ -424,23 +483,3 @@ async def drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[D
     for drives in found.values():
         drives.sort(key=lambda drive: (drive.channel or "", drive.id))
     return found
-
-
-async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
-    """The ids of drives that share a storage host, one list a host, only those that the account may see."""
-    groups: dict[str, list[str]] = {}
-    answers = await cloud.store.each_cell(lambda tx: tx.all_drives())
-    for cell, answer in answers.items():
-        for drive in answer if isinstance(answer, list) else ():
-            if actor.may_see(drive.project_id):
-                groups.setdefault(f"{cell}/{drive.host}", []).append(drive.id)
-    return availability(groups)
-
-
-async def availability_group(cloud: Cloud, actor: Account, drive_id: str) -> list[str]:
-    """The ids that share the drive's storage host, itself included; empty while its cell does not answer."""
-    drive = await get_drive(cloud, actor, drive_id)
-    if not isinstance(drive, Drive):
-        return []
-    answer = await cloud.store.cell_read(drive.cell, lambda tx: tx.all_drives())
-    return sorted(other.id for other in answer if other.host == drive.host and actor.may_see(other.project_id))

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.cloud import lifecycle, placement
-from backend.cloud.backfill import HostLoad
 from backend.cloud.cells import partial_server
 from backend.cloud.errors import (
     CloudError,
@@ -21,10 +20,10 @@ from backend.cloud.errors import (
     NotFound,
     OutcomeUnknown,
 )
-from backend.cloud.groups import availability
 from backend.cloud.model import (
     LARGEST_SERVER,
     SMALLEST_SERVER,
+    STORAGE_LOST,
     Account,
     PartialServer,
     Server,
@@ -127,6 +126,7 @@ def start_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     lifecycle.begin("server", server.id, "start", server.state)
+    rooms.check_drives(rooms.lost_drives(tx, server.id))
     found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid, visible_to=visible_to)
     if isinstance(found, placement.NoValidHost):
         raise NoCapacity(f"server {server.name or server.id}", found.counted())
@@ -176,12 +176,14 @@ def stop_in_cell(
 
 
 def end_start(tx: CellTransaction, task: Task, *, at: datetime) -> None:
-    """The start's time is over: it runs."""
+    """The start's time is over: it runs, unless a drive of its was lost meanwhile."""
     server = tx.server(task.object_id)
+    is_paused = server.reason == STORAGE_LOST
+    state = ServerState.PAUSED if is_paused else ServerState.RUNNING
     tx.save_server(
         server,
-        replace(server, state=ServerState.RUNNING, state_since=at, has_run=True, reason=None),
-        kind="server.running",
+        replace(server, state=state, state_since=at, has_run=True, reason=server.reason if is_paused else None),
+        kind=f"server.{state}",
         at=at,
         actor=task.actor,
         details={"task": task.id},
@@ -325,7 +327,10 @@ async def start_server(
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
     if entry.is_backfilling and not actor.may_backfill:
         raise Forbidden("start a backfilling server", "backfilling is not enabled for this account")
-    return await cloud.store.cell_write(
+    from backend.operations import losses
+
+    has_foreign_drives = await losses.check_foreign_drives(cloud, entry)
+    started = await cloud.store.cell_write(
         entry.cell,
         lambda tx: start_in_cell(
             tx,
@@ -339,6 +344,10 @@ async def start_server(
             request=request,
         ),
     )
+    if has_foreign_drives:
+        # One may have been lost between the look and the start.
+        await losses.agree_on_storage(cloud, [entry.cell])
+    return started
 
 
 async def stop_server(
@@ -421,7 +430,10 @@ async def delete_server(
     if recurse not in ("none", "all_drives", "disks", "cdroms"):
         raise Invalid("recurse", "must be one of all_drives, disks, cdroms")
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
-    attached = await drives.drives_of(cloud, [server_id])
+    attached = (await drives.drives_of(cloud, [server_id])).get(server_id, [])
+    leaving = [drive for drive in attached if recurse in ("all_drives", f"{drive.media}s")]
+    if recurse != "none":
+        await drives.check_deletable(cloud, server_id, leaving)
     now = cloud.clock.now()
 
     def check(tx: CellTransaction) -> None:
@@ -441,10 +453,15 @@ async def delete_server(
         raise
     finally:
         cloud.live.discard(server_id)
-    for drive in attached.get(server_id, []):
-        await drives.detach_drive(cloud, actor, drive.id)
-        if recurse in ("all_drives", f"{drive.media}s"):
-            await drives.delete_drive(cloud, actor, drive.id)
+    for drive in attached:
+        try:
+            await drives.detach_drive(cloud, actor, drive.id)
+            if drive in leaving:
+                await drives.delete_drive(cloud, actor, drive.id)
+        except CloudError:
+            # The server is gone whatever becomes of its drives. What was lost or silenced since they were looked at
+            # stays, and is detached when its cell returns.
+            continue
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 
@@ -548,32 +565,6 @@ async def list_unreachable(cloud: Cloud, actor: Account, cell: str) -> list[Part
         lambda tx: tx.server_entries(projects=projects_of(actor), cells=[cell], states=LISTED)
     )
     return [partial_server(entry) for entry in entries]
-
-
-async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
-    """The ids of servers that share a compute host, one list a host, only those that the account may see.
-
-    Source: CloudSigma API 2.0, "Availability groups": running servers; the ones that hold no host are in no group.
-    """
-    answers = await cloud.store.each_cell(lambda tx: [(load.host.name, _grouped(load, actor)) for load in tx.loads()])
-    return availability(
-        {f"{cell}/{host}": ids for cell, answer in answers.items() if isinstance(answer, list) for host, ids in answer}
-    )
-
-
-async def availability_group(cloud: Cloud, actor: Account, server_id: str) -> list[str]:
-    """The ids that share the server's host, itself included; empty when it holds none or its cell does not answer."""
-    found = await get_server(cloud, actor, server_id)
-    if not isinstance(found, Server) or found.host is None or not lifecycle.has_host(found.state):
-        return []
-    host = found.host
-    return sorted(_grouped(await cloud.store.cell_read(found.cell, lambda tx: tx.load(host)), actor))
-
-
-def _grouped(load: HostLoad, actor: Account) -> list[str]:
-    return [
-        server.id for server in load.servers if lifecycle.has_host(server.state) and actor.may_see(server.project_id)
-    ]
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------

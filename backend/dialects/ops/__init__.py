@@ -62,8 +62,8 @@ TABLE = (
         "POST",
         "/drives/{id}/actions",
         writes.act_on_drive,
-        "Act on a drive",
-        {202: schema.DriveOutcome},
+        "Act on a drive, or see what an action would do",
+        {200: schema.PlanAnswer, 202: schema.DriveOutcome},
         body=bodies.DriveAction,
     ),
     get("/cells", reads.list_cells, "Every cell, and whether it answers", schema.CellList, query=NoQuery),
@@ -92,6 +92,15 @@ TABLE = (
         schema.HostList,
         query=NoQuery,
         staff_action="list hosts",
+    ),
+    write(
+        "POST",
+        "/hosts/{name}/actions",
+        writes.act_on_host,
+        "Lose a host, take it back, drain or evacuate it, or see what that would come to",
+        {200: schema.HostPlanAnswer, 202: schema.HostOutcome},
+        body=bodies.HostAction,
+        staff_action="act on a host",
     ),
     get(
         "/capacity", reads.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
