@@ -18,7 +18,7 @@ from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import is_made
 from backend.store.files import FolderError, fault_of
-from backend.store.migrations import SCHEMA_VERSION
+from backend.store.migrations import SCHEMA_VERSIONS
 
 LOOK_BUSY_SECONDS = 5.0
 
@@ -31,17 +31,17 @@ class FolderLook:
         self._stack = stack
         self.reading = ""
         """The file that was opened last, for a sentence about what is wrong with it."""
-        self.cloud = CloudTransaction(self._open("cloud.db"))
+        self.cloud = CloudTransaction(self._open("cloud.db", SCHEMA_VERSIONS["cloud"]))
 
     def cell(self, name: str) -> CellTransaction:
         """Raises FolderError, which names the cell's file."""
-        connection = self._open(f"cells/{name}.db")
+        connection = self._open(f"cells/{name}.db", SCHEMA_VERSIONS["cell"])
         found = connection.execute("SELECT cloud_id, cell FROM identity").fetchone()
         if found != (self.cloud.identity()[0], name):
             raise FolderError(f"{self._path / self.reading} is the file of another cloud or cell.")
         return CellTransaction(connection, name)
 
-    def _open(self, file: str) -> sqlite3.Connection:
+    def _open(self, file: str, version_now: int) -> sqlite3.Connection:
         self.reading = file
         place = self._path / file
         if not place.is_file():
@@ -51,9 +51,11 @@ class FolderLook:
         )
         self._stack.callback(connection.close)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
+        if version < 1:
+            raise FolderError(f"{place} has no tables: it is not a file of this cloud.")
+        if version > version_now:
             raise FolderError(f"{place} was made by a newer version of Stratodeck.")
-        if version < SCHEMA_VERSION:
+        if version < version_now:
             raise FolderError(f"{place} was made by an older version of Stratodeck: open its cloud once with this one.")
         connection.execute("BEGIN")
         return connection

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from backend.fleet_file import STANDARD_ACCOUNTS, Fleet, FleetAccount, FleetCell
 from backend.folder import OPERATOR
 from backend.operations import Settings
 from backend.store import FolderError, Store
+from backend.store.migrations import SCHEMA_VERSIONS
 from tests.builders import NOON
 from tests.strategies import fleets
 
@@ -167,8 +170,8 @@ def test_a_fleet_that_cannot_be_read_whole_is_a_sentence_with_the_file(tmp_path:
     assert problem() == f"{cells}/cell-3.db is missing."
     (cells / "cell-2.db").write_bytes(b"not a database" * 100)
     assert problem() == f"{cells}/cell-2.db cannot be read: cell file is not a database."
-    (cells / "cell-1.db").write_bytes((tmp_path / "data" / "cloud.db").read_bytes())
-    assert problem().startswith(f"{cells}/cell-1.db cannot be read: no such table: identity")
+    (cells / "cell-1.db").write_bytes(b"")
+    assert problem() == f"{cells}/cell-1.db has no tables: it is not a file of this cloud."
     (tmp_path / "data" / "cloud.db").unlink()
     assert problem() == f"{tmp_path}/data holds no cloud."
 
@@ -180,6 +183,23 @@ def test_a_cell_of_another_cloud_is_not_taken_for_ours(tmp_path: Path) -> None:
 
     with pytest.raises(FolderError, match="is the file of another cloud or cell"):
         fleet_folder.find(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("version", "sentence"),
+    [
+        (99, "was made by a newer version of Stratodeck."),
+        (SCHEMA_VERSIONS["cell"] - 1, "was made by an older version of Stratodeck: open its cloud once with this one."),
+    ],
+)
+def test_a_file_of_another_version_is_a_sentence(tmp_path: Path, version: int, sentence: str) -> None:
+    make(tmp_path / "data", a_fleet())
+    with closing(sqlite3.connect(tmp_path / "data/cells/cell-1.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+
+    with pytest.raises(FolderError) as raised:
+        fleet_folder.find(tmp_path / "data")
+    assert str(raised.value) == f"{tmp_path}/data/cells/cell-1.db {sentence}"
 
 
 def test_the_demo_can_be_described_too(tmp_path: Path) -> None:
