@@ -8,6 +8,7 @@ exit status 2; a cloud that did not answer in time is exit status 1.
 from __future__ import annotations
 
 import gc
+import os
 import shlex
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -60,8 +61,9 @@ def _fleet_file(*words: str) -> Callable[[click.Context, click.Parameter, str | 
         if value is None or value in words:
             return value
         path = Path.cwd() / value
-        if not path.exists() or path.is_dir():
-            found = "is a folder" if path.is_dir() else "is not there"
+        # Not Path's own questions: those raise where a folder on the way may not be entered.
+        if not os.path.exists(path) or os.path.isdir(path):
+            found = "is a folder" if os.path.isdir(path) else "is not there"
             takes = "".join(f"`{word}`, " for word in words) + ("or " if words else "")
             raise Refusal(f"{path} {found}. --cloud takes {takes}a TOML file that describes a fleet.")
         return str(path)

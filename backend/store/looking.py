@@ -69,8 +69,11 @@ def look(path: Path) -> Iterator[FolderLook]:
         FolderError: it holds none, or what it holds cannot be read.
     """
     path = Path.cwd() / path
-    if not is_made(path):
-        raise FolderError(f"{path} holds no cloud.")
+    try:
+        if not is_made(path):
+            raise FolderError(f"{path} holds no cloud.")
+    except OSError as error:
+        raise FolderError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
     with ExitStack() as stack:
         seen: FolderLook | None = None
         try:

@@ -6,6 +6,7 @@ alibaba_openb   8,152 pods over 149 days on 1,523 hosts, with a best-effort labe
 own_csv         a file of one's own, in the form of the first
 """
 
+import os
 from pathlib import Path
 
 from backend.quoting import shown
@@ -26,7 +27,7 @@ def find(name: str) -> Trace:
     if name in KNOWN:
         return KNOWN[name]
     path = Path.cwd() / name
-    if not path.exists() and path.suffix != ".csv":
+    if not os.path.exists(path) and path.suffix != ".csv":
         raise TraceProblem(f"There is no trace {shown(name)}; there is {', '.join(NAMES)}, or the path of a CSV file.")
     return own_csv.load(path)
 

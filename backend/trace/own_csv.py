@@ -48,9 +48,10 @@ def load(path: Path) -> Trace:
 
 def arrivals(path: Path, hours: float | None = None) -> Iterator[Arrival]:
     """The servers of the first hours, of all without. Raises TraceProblem where the file goes wrong."""
-    if path.exists() and not path.is_file():
-        raise TraceProblem(f"{path} is {'a folder' if path.is_dir() else 'not a regular file'}, expected a CSV file.")
     try:
+        if path.exists() and not path.is_file():
+            found = "a folder" if path.is_dir() else "not a regular file"
+            raise TraceProblem(f"{path} is {found}, expected a CSV file.")
         # With its byte order mark, if a spreadsheet gave it one. What is not UTF-8 is found wrong in its column.
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
             rows = csv.reader(text, strict=True)

@@ -182,7 +182,7 @@ ACCOUNT = '[[accounts]]\nname = "ann@example.org"\n'
         ("perf_factor_floor = nan\n" + HOST, "perf_factor_floor is nan, expected a number over 0"),
         ("perf_factor_floor = true\n" + HOST, "perf_factor_floor is true, expected a number over 0"),
         ('perf_factor_floor = "x"\n' + HOST, 'perf_factor_floor is the string "x", expected a number over 0'),
-        ("grace_seconds = -1\n" + HOST, "grace_seconds is -1, expected an integer from 0 to 86400 (simulated se"),
+        ("grace_seconds = -1\n" + HOST, "grace_seconds is -1, expected an integer from 0 to 31622400 (simul"),
         ('placement = "fast"\n' + HOST, 'placement is the string "fast", expected "spread" or "pack".'),
         ("placement = []\n" + HOST, 'placement is an empty array, expected "spread" or "pack".'),
         ("accounts = 1\n" + HOST, "accounts is 1, expected 0 to 10000 tables [[accounts]]."),
