@@ -3,10 +3,12 @@
     __main__    the process: socket, lock, ready line          folder   the data folder's files that are not databases
     app         wiring only: store + engine + dialects -> one ASGI app
     dialects    one published API a file: parse -> operation -> render
-    engine      runs what falls due                            seed, replay   the demo cloud; a cloud driven by a trace
-    operations  what one can ask of the cloud: load, decide, save, emit
+    engine      runs what falls due                            seed, fleet_folder, replay   the demo cloud; a cloud of
+    operations  what one can ask of the cloud: load, decide,       described hosts; one that is driven by a trace
+                save, emit
     store       typed load and save; one file for the cloud, one a cell; the only SQL
-    cloud       the pure core: values in, decisions out
+    fleet_file  a fleet as TOML, every mistake named           trace    real workloads, and files of one's own
+    cloud       the pure core: values in, decisions out        quoting  what others wrote, in our sentences
     clock       the only file that asks the time
 
 Imports point down this list and never up. "Why did this server land here?" is three files:

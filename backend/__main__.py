@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from backend.app import App
+    from backend.fleet_file import Fleet
 
-Kind = Literal["demo", "empty"]
+KINDS = ("demo", "empty")
+"""What a cloud can be made as by a word; anything else is the path of a file that describes a fleet."""
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8774
@@ -57,8 +59,11 @@ class Options:
     """What to serve, and where."""
 
     path: Path
-    kind: Kind | None = None
-    """What the folder must hold; None takes what it holds, and makes a demo where it holds nothing."""
+    kind: str | None = None
+    """What the folder must hold: `demo`, `empty`, or the path of a fleet's file, which becomes `fleet` once it is read.
+    None takes what the folder holds, and makes a demo where it holds nothing."""
+    fleet: Fleet | None = None
+    """What the file describes."""
     seed: int = DEFAULT_SEED
     """Counts only when the cloud is made."""
     host: str = DEFAULT_HOST
@@ -94,6 +99,10 @@ class Opened(Protocol):
     @property
     def kind(self) -> str: ...
 
+    @property
+    def fleet(self) -> str | None:
+        """The fingerprint of the fleet that it was made from; None when no file described it."""
+
     def tell(self) -> None:
         """Answer every request that waits for news."""
 
@@ -126,7 +135,9 @@ def main(arguments: Sequence[str] | None = None, *, cloud: Cloud | None = None) 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m backend", description="Serve a Stratodeck cloud on TCP.")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data folder")
-    parser.add_argument("--cloud", choices=("demo", "empty"), help="what to make in a folder that holds no cloud")
+    parser.add_argument(
+        "--cloud", metavar="KIND", help="what to make in a folder that holds no cloud: demo, empty, or a fleet's file"
+    )
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of a demo cloud that is made now")
     parser.add_argument("--host", default=DEFAULT_HOST, help=f"address to listen on ({DEFAULT_HOST})")
     parser.add_argument("--port", type=int, help=f"port to listen on ({DEFAULT_PORT}; 0: a free one)")
@@ -179,8 +190,10 @@ def run(options: Options, report: Report, cloud: Cloud, *, stands_by: bool = Fal
 
     Raises:
         FolderHeld: another process owns the folder, and `stands_by` is False.
-        FolderProblem: the folder, the port or the cloud cannot be used.
+        FolderProblem: the folder, the port, the fleet's file or the cloud cannot be used.
     """
+    # Before the folder is claimed, which makes it: a file that is wrong leaves nothing behind.
+    options = _with_fleet(options)
     with _claimed(options, report, stands_by=stands_by) as claim:
         if isinstance(report, Pipe):
             report.log_to(claim)
@@ -201,6 +214,19 @@ def run(options: Options, report: Report, cloud: Cloud, *, stands_by: bool = Fal
                 bound.close()
 
 
+def _with_fleet(options: Options) -> Options:
+    """Read the file that describes the fleet, if one does."""
+    if options.kind is None or options.kind in KINDS or options.fleet is not None:
+        return options
+    from backend import fleet_file
+
+    try:
+        fleet = fleet_file.read(Path.cwd() / options.kind)
+    except fleet_file.FleetProblem as problem:
+        raise FolderProblem(str(problem)) from problem
+    return replace(options, kind="fleet", fleet=fleet)
+
+
 async def _own(options: Options, claim: Claim, sockets: list[socket.socket], report: Report, cloud: Cloud) -> None:
     """Open the cloud, answer, and tell everybody; returns when the end was asked for and all is closed."""
     from backend import listening
@@ -215,13 +241,18 @@ async def _own(options: Options, claim: Claim, sockets: list[socket.socket], rep
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
     async with cloud.open(options) as opened:
-        if options.kind is not None and opened.kind != options.kind:
-            raise FolderProblem(_other_kind(claim.path, opened.kind, options.kind))
+        _check_made_as(options, claim.path, opened.kind, opened.fleet)
         token = _operators_token(claim.path)
 
         def tell() -> None:
             url = listening.url_of(sockets[0]) if options.port is not None else None
-            found = claim.publish(url=url, cloud_id=opened.cloud_id, kind=opened.kind, version=version("stratodeck"))
+            found = claim.publish(
+                url=url,
+                cloud_id=opened.cloud_id,
+                kind=opened.kind,
+                fleet=opened.fleet,
+                version=version("stratodeck"),
+            )
             report.ready(found, token)
 
         await listening.serve(opened.app, sockets, wants_end=wants_end, on_answering=tell, on_ending=opened.tell)
@@ -287,8 +318,7 @@ def _stand_by(options: Options, path: Path, report: Report) -> Claim:
 
 def _check_attachable(options: Options, path: Path, running: Running) -> None:
     """Raises FolderProblem when the backend that runs is not the one that was asked for."""
-    if options.kind is not None and options.kind != running.kind:
-        raise FolderProblem(_other_kind(path, running.kind, options.kind))
+    _check_made_as(options, path, running.kind, running.fleet)
     if options.port is not None and running.url is None:
         raise FolderProblem(
             f"The cloud in {path} is open in another console, without a TCP port. "
@@ -298,11 +328,16 @@ def _check_attachable(options: Options, path: Path, running: Running) -> None:
         raise FolderProblem(f"The cloud in {path} is served already, at {running.url}. Leave out --listen to attach.")
 
 
-def _other_kind(path: Path, found: str, wanted: str) -> str:
-    return (
-        f"The folder {path} holds a cloud that was made as '{found}', not as '{wanted}'. "
-        "Leave out --cloud, or choose another folder with --data."
-    )
+def _check_made_as(options: Options, path: Path, kind: str, fleet: str | None) -> None:
+    """Raises FolderProblem when the folder holds another cloud than was asked for."""
+    way_out = "Leave out --cloud, or choose another folder with --data."
+    if options.kind is not None and options.kind != kind:
+        wanted = "from a fleet's file" if options.fleet is not None else f"as '{options.kind}'"
+        raise FolderProblem(f"The folder {path} holds a cloud that was made as '{kind}', not {wanted}. {way_out}")
+    if options.fleet is not None and options.fleet.fingerprint != fleet:
+        raise FolderProblem(
+            f"The folder {path} holds a cloud that was made from another fleet than the file describes. {way_out}"
+        )
 
 
 def _operators_token(path: Path) -> str:
@@ -403,6 +438,11 @@ class _OpenFolder:
     def kind(self) -> str:
         return self.app.cloud.store.kind
 
+    @property
+    def fleet(self) -> str | None:
+        fingerprint = self.app.cloud.store.settings.get("fleet")
+        return None if fingerprint is None else str(fingerprint)
+
     def tell(self) -> None:
         self.app.cloud.end()
 
@@ -418,15 +458,15 @@ class Folder:
             return
         now = clock.system_wall()
         timeline = clock.Clock(mode=options.clock or "wall", rate=options.clock_rate or 1.0, simulated_at=now)
+        state = timeline.state()
         try:
-            seed.make(
-                options.path,
-                options.kind or "demo",
-                seed=options.seed,
-                now=now,
-                clock_state=timeline.state(),
-                progress=progress,
-            )
+            if options.fleet is not None:
+                from backend import fleet_folder
+
+                fleet_folder.make(options.path, options.fleet, now=now, clock_state=state, progress=progress)
+            else:
+                kind = options.kind or "demo"
+                seed.make(options.path, kind, seed=options.seed, now=now, clock_state=state, progress=progress)
         except FolderError as error:
             raise FolderProblem(str(error)) from error
 

@@ -94,10 +94,10 @@ class Claim:
         self._socket_path = path
         return bound
 
-    def publish(self, *, url: str | None, cloud_id: str, kind: str, version: str) -> Running:
+    def publish(self, *, url: str | None, cloud_id: str, kind: str, version: str, fleet: str | None = None) -> Running:
         """Tell every other process where this one answers. Call it when it does."""
         assert self._socket_path is not None, "bind the socket first"
-        running = Running(os.getpid(), self._socket_path, url, cloud_id, kind, version)
+        running = Running(os.getpid(), self._socket_path, url, cloud_id, kind, version, fleet)
         write_private(self.path / RUNNING, json.dumps(running.to_json(), indent=2) + "\n")
         return running
 
@@ -225,8 +225,10 @@ class Running:
     """Its TCP address as `http://127.0.0.1:8774`; None when it has none."""
     cloud_id: str
     kind: str
-    """What its cloud was made as: `demo`, `empty`, or a trace."""
+    """What its cloud was made as: `demo`, `empty`, `fleet`, or a trace."""
     version: str
+    fleet: str | None = None
+    """The fingerprint of the fleet that a file described; None when none did."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -236,6 +238,7 @@ class Running:
             "cloud_id": self.cloud_id,
             "kind": self.kind,
             "version": self.version,
+            "fleet": self.fleet,
         }
 
 
@@ -253,6 +256,7 @@ def find_running(path: Path) -> Running | None:
             cloud_id=str(stored["cloud_id"]),
             kind=str(stored["kind"]),
             version=str(stored["version"]),
+            fleet=stored.get("fleet"),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -333,7 +337,7 @@ def ensure_credentials(path: Path, account_names: Iterable[str]) -> Credentials:
     parts = [_CREDENTIALS_HEAD]
     for name, own in whole.by_account.items():
         parts.append(
-            f"\n[{_toml_string(name)}]\npassword = {_toml_string(own.password)}\ntoken = {_toml_string(own.token)}\n"
+            f"\n[{toml_string(name)}]\npassword = {toml_string(own.password)}\ntoken = {toml_string(own.token)}\n"
         )
     try:
         write_private(path / CREDENTIALS, "".join(parts))
@@ -342,6 +346,7 @@ def ensure_credentials(path: Path, account_names: Iterable[str]) -> Credentials:
     return whole
 
 
-def _toml_string(text: str) -> str:
+def toml_string(text: str) -> str:
+    """As it is written in a TOML file, quotes included."""
     # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

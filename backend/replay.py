@@ -1,8 +1,10 @@
 """Driving a cloud from a real workload: every server of a window of the trace, at full speed, through the operations.
 
-The cloud is one of its own: one cell of equal hosts, as many as hold 95 % of the peak of the window, so that the last
-few per cent have to be earned by shrinking, stopping and refusing. Time is simulated. Each bin of 5 minutes is handed
-over in batches that are durable once they are answered: first who leaves, each at its own instant, then who comes.
+The cloud is one of its own, with one cell: the hosts that the trace really ran on where it says, or those of a fleet's
+file; else equal hosts, as many as hold 95 % of the peak of the window, so that the last few per cent have to be earned
+by shrinking, stopping and refusing. Time is simulated, in bins of 5 minutes: a server that was asked for within a bin
+comes at its end, and from then on lives as long as the trace says. Each bin is handed over in batches that are durable
+once they are answered: first who leaves, each at its own instant, then who comes.
 
 What is lost is lost: a server that was refused, or stopped for room, does not come back. With equal arguments the event
 log is the same, byte for byte.
@@ -25,19 +27,22 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TypeVar
 
-from backend import folder, trace
+from backend import fleet_file, fleet_folder, folder, trace
 from backend.clock import Clock, monotonic_seconds
 from backend.cloud import lifecycle
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import NoCapacity, OutcomeUnknown, Unreachable
-from backend.cloud.model import GIB, NOTHING, VCPU_MHZ, Account, Host, HostKind, HostState, Server, ServerState, Size
+from backend.cloud.model import GIB, NOTHING, VCPU_MHZ, HostKind, Server, ServerState, Size
+from backend.fleet_file import HOSTS_MAX, Fleet, FleetAccount, FleetCell, FleetHost, FleetProblem
 from backend.operations import Settings, servers, tasks
 from backend.store import CellTransaction, CloudTransaction, EntryState, FolderError, FolderWriter, Store, create_folder
-from backend.trace import BIN_SECONDS, Arrival, Peak
+from backend.trace import BIN_SECONDS, Arrival, Peak, Trace, TraceProblem
 
 CELL = "cell-1"
 HOST_VCPUS = 48
 HOST_SIZE = Size(HOST_VCPUS * VCPU_MHZ, 384 * GIB)
+BACKFILL_SHARE = 0.5
+"""Of the tenant batches, unless the trace says itself who is backfilling."""
 PEAK_SHARE = 0.95
 """What the hosts hold of the most that the window needs at once."""
 
@@ -45,7 +50,7 @@ BATCH_SERVERS_MAX = 200
 """In one transaction."""
 
 BEGIN = datetime(2017, 1, 1, tzinfo=UTC)
-"""The instant of the trace's second 0. The trace does not say which day it was; this one is made up."""
+"""The instant of a trace's second 0. No trace says which day it was; this one is made up."""
 
 _STOP_SECONDS = lifecycle.TRANSITIONS["server"]["stop"].duration_seconds
 
@@ -65,11 +70,16 @@ class Summary:
 
     trace: str
     hours: float
-    backfill_share: float
+    backfill_share: float | None
+    """None: the trace says itself who is backfilling."""
     seed: int
     peak: Peak
     """What the window wanted."""
     hosts: int
+    capacity: Size
+    """Of all hosts together."""
+    host_size: Size | None
+    """Of each host; None when they differ."""
     placed: int
     placed_backfilling: int
     """Of those placed."""
@@ -94,14 +104,17 @@ class Summary:
 
     def lines(self) -> Iterator[str]:
         """For a terminal, at most 100 columns."""
-        yield (
-            f"Replayed {self.hours:g} hours of {self.trace} on {self.hosts} hosts of {HOST_VCPUS} cores and "
-            f"{HOST_SIZE.memory_bytes // GIB} GiB, seed {self.seed}."
+        if self.host_size is not None:
+            hosts = f"of {_cores(self.host_size)} cores and {self.host_size.memory_bytes / GIB:,.0f} GiB"
+        else:
+            hosts = f"with {_cores(self.capacity)} cores and {self.capacity.memory_bytes / GIB:,.0f} GiB together"
+        yield f"Replayed {self.hours:g} hours of {self.trace} on {self.hosts:,} hosts {hosts}, seed {self.seed}."
+        backfilling = (
+            f"{self.placed_backfilling + self.refused_backfilling:,} of them backfilling, as it says itself"
+            if self.backfill_share is None
+            else f"{self.backfill_share:.0%} of the tenant batches backfilling"
         )
-        yield (
-            f"It has {self.peak.arrivals:,} servers, {self.backfill_share:.0%} of the tenant batches backfilling; at "
-            f"its peak {self.peak.servers:,} servers"
-        )
+        yield f"It has {self.peak.arrivals:,} servers, {backfilling}; at its peak {self.peak.servers:,} servers"
         yield f"with {self.peak.vcpus:,} vCPUs and {self.peak.memory_bytes / GIB:,.0f} GiB."
         yield ""
         yield _line("placed", self.placed, self._kinds(self.placed, self.placed_backfilling))
@@ -123,6 +136,10 @@ class Summary:
         return f"{count - backfilling:,} normal, {backfilling:,} backfilling"
 
 
+def _cores(size: Size) -> str:
+    return f"{size.cpu_mhz / VCPU_MHZ:,.0f}"
+
+
 def _line(label: str, figure: int | str, words: str) -> str:
     shown = f"{figure:,}" if isinstance(figure, int) else figure
     return f"{label:<10}{shown:>9}  {words}"
@@ -132,63 +149,96 @@ def run(
     name: str,
     path: Path | None = None,
     *,
-    hours: float,
-    backfill_share: float,
+    hours: float | None = None,
+    backfill_share: float | None = None,
     seed: int,
+    cloud: Path | None = None,
     progress: Progress = lambda share: None,
 ) -> Summary:
-    """Replay the first `hours` of a trace.
+    """Replay the first `hours` of a trace; None: as much as is usual with it.
 
     Args:
+        name: A known trace, or the path of a CSV file in the form of `trace.own_csv`.
         path: Where to keep the cloud: a folder that holds none. None takes a temporary one.
+        backfill_share: Of the tenant batches; None: half of them, or as the trace says.
+        cloud: The file of a fleet with one cell, to take in place of the hosts that belong to the trace.
 
     Raises:
-        ReplayProblem: no such trace, or a folder that cannot be taken.
+        ReplayProblem: no such trace, an option that does not go with it, or a file or folder that cannot be taken.
     """
-    if name not in trace.NAMES:
-        raise ReplayProblem(f"There is no trace {name!r}; there is {', '.join(trace.NAMES)}.")
+    try:
+        found = trace.find(name)
+        hours = _checked_hours(found, hours)
+        if found.has_label and backfill_share is not None:
+            raise ReplayProblem(
+                f"{found.name} says itself which servers are backfilling ones: leave out --backfill-share."
+            )
+        if not found.has_label and backfill_share is None:
+            backfill_share = BACKFILL_SHARE
+        peak = trace.peak(found.arrivals(hours))
+        fleet = _fleet_of(found, peak) if cloud is None else _own_fleet(cloud)
+    except (TraceProblem, FleetProblem) as problem:
+        raise ReplayProblem(str(problem)) from problem
+    plan = _Plan(found, hours, backfill_share, seed, peak, fleet)
     if path is None:
         with tempfile.TemporaryDirectory(prefix="stratodeck-replay-") as temporary:
-            return _run(
-                name, Path(temporary), None, hours=hours, backfill_share=backfill_share, seed=seed, progress=progress
-            )
-    return _run(name, path, path, hours=hours, backfill_share=backfill_share, seed=seed, progress=progress)
+            return _run(plan, Path(temporary), None, progress)
+    return _run(plan, path, path, progress)
 
 
-def _run(
-    name: str,
-    path: Path,
-    kept: Path | None,
-    *,
-    hours: float,
-    backfill_share: float,
-    seed: int,
-    progress: Progress,
-) -> Summary:
-    peak = trace.peak(trace.arrivals(hours))
-    hosts = hosts_for(peak)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is asked for, with everything that could be wrong looked at."""
+
+    trace: Trace
+    hours: float
+    backfill_share: float | None
+    seed: int
+    peak: Peak
+    fleet: Fleet
+
+    @property
+    def sizes(self) -> list[Size]:
+        """Of the compute hosts."""
+        return [Size(host.cpu_mhz, host.memory_bytes) for host in self.fleet.hosts if host.kind is HostKind.COMPUTE]
+
+
+def _checked_hours(found: Trace, hours: float | None) -> float:
+    if hours is None:
+        return found.hours_default
+    if not 0 < hours <= found.hours_max:
+        raise ReplayProblem(
+            f"{found.name} has {found.hours_max:,} hours: --hours is {hours:g}, "
+            f"expected more than 0 and at most {found.hours_max}."
+        )
+    return hours
+
+
+def _run(plan: _Plan, path: Path, kept: Path | None, progress: Progress) -> Summary:
     try:
         with folder.claim(path) as claim:
             if (claim.path / "cloud.db").exists():
                 raise ReplayProblem(
                     f"{path} holds a cloud already, and a replay makes its own. Choose another folder with --data."
                 )
-            project_id = _make(claim.path, name, seed=seed, hosts=hosts)
-            drive = _Drive(project_id, backfill_share=backfill_share, seed=seed)
+            drive = _Drive(plan, _make(claim.path, plan))
             began = monotonic_seconds()
-            asyncio.run(drive.run(claim.path, hours=hours, arrivals_total=peak.arrivals, progress=progress))
+            asyncio.run(drive.run(claim.path, progress=progress))
             seconds = monotonic_seconds() - began
     except (FolderError, folder.FolderProblem) as error:
         raise ReplayProblem(str(error)) from error
-    except (Unreachable, OutcomeUnknown) as error:
+    except (Unreachable, OutcomeUnknown, TraceProblem) as error:
         raise ReplayProblem(f"The replay stopped half-way: {error}") from error
+    sizes = plan.sizes
     return Summary(
-        trace=name,
-        hours=hours,
-        backfill_share=backfill_share,
-        seed=seed,
-        peak=peak,
-        hosts=hosts,
+        trace=plan.trace.name,
+        hours=plan.hours,
+        backfill_share=plan.backfill_share,
+        seed=plan.seed,
+        peak=plan.peak,
+        hosts=len(sizes),
+        capacity=sum(sizes, NOTHING),
+        host_size=sizes[0] if len(set(sizes)) == 1 else None,
         placed=drive.placed.total(),
         placed_backfilling=drive.placed[True],
         refused=drive.refused.total(),
@@ -209,33 +259,57 @@ def hosts_for(peak: Peak) -> int:
     return max(1, by_cpu, by_memory)
 
 
-def _make(path: Path, name: str, *, seed: int, hosts: int) -> str:
-    """The folder of a cloud with nothing but hosts and its operator. Returns the id of the project."""
-    cloud_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"stratodeck/replay/{name}/{seed}"))
+def _fleet_of(found: Trace, peak: Peak) -> Fleet:
+    """The hosts that the trace really ran on, or as many equal ones as its peak needs."""
+    if found.hosts is not None:
+        hosts = found.hosts()
+    else:
+        count = hosts_for(peak)
+        if count > HOSTS_MAX:
+            raise ReplayProblem(
+                f"At its peak {found.name} needs {count:,} hosts, expected at most {HOSTS_MAX:,}. "
+                "Take fewer --hours, or name a fleet with --cloud."
+            )
+        hosts = [(name, HOST_SIZE) for name in fleet_file.numbered_names("host", count)]
+    return Fleet(
+        cells=(
+            FleetCell(
+                CELL,
+                tuple(
+                    FleetHost(name, HostKind.COMPUTE, cpu_mhz=size.cpu_mhz, memory_bytes=size.memory_bytes)
+                    for name, size in hosts
+                ),
+            ),
+        ),
+        accounts=(FleetAccount(folder.OPERATOR, found.kind, is_staff=True, may_backfill=True),),
+    )
+
+
+def _own_fleet(file: Path) -> Fleet:
+    fleet = fleet_file.read(file)
+    if len(fleet.cells) > 1:
+        raise ReplayProblem(f"A replay drives one cell: {file} describes {len(fleet.cells)}, expected 1.")
+    return fleet
+
+
+def _make(path: Path, plan: _Plan) -> str:
+    """The folder of a cloud with nothing but its fleet. Returns the id of the project whose servers come."""
+    cloud_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"stratodeck/replay/{plan.trace.kind}/{plan.seed}"))
+    operator = next(account for account in plan.fleet.accounts if account.name == folder.OPERATOR)
     made: list[str] = []
 
     def fill(writer: FolderWriter) -> None:
-        tx = writer.cloud
-        customer_id, project_id = tx.next_id("cloud"), tx.next_id("cloud")
-        tx.add_customer(customer_id, "stratodeck")
-        tx.add_project(project_id, name, customer_id)
-        tx.add_account(Account(tx.next_id("cloud"), folder.OPERATOR, project_id, is_staff=True, may_backfill=True))
-        tx.add_membership(folder.OPERATOR, "project_admin", project_id)
-        made.append(project_id)
-        digits = len(str(hosts))
-        for number in range(1, hosts + 1):
-            host = Host(f"h{number:0{digits}}", CELL, HostKind.COMPUTE, HostState.UP, HOST_SIZE, state_since=BEGIN)
-            writer.cell(CELL).add_host(host, at=BEGIN)
+        made.append(fleet_folder.add(writer, plan.fleet, at=BEGIN)[operator.project])
 
     create_folder(
         path,
         cloud_id=cloud_id,
-        kind=name,
-        seed=seed,
+        kind=plan.trace.kind,
+        seed=plan.seed,
         created_at=BEGIN,
-        settings={},
+        settings=fleet_folder.settings_of(plan.fleet),
         clock=_clock_at(BEGIN),
-        cells=(CELL,),
+        cells=[cell.name for cell in plan.fleet.cells],
         fill=fill,
     )
     return made[0]
@@ -247,7 +321,7 @@ def _clock_at(at: datetime) -> dict[str, object]:
 
 
 def _bins(arrivals: Iterable[Arrival], end_seconds: float) -> Iterator[tuple[int, list[Arrival]]]:
-    """Every bin of the window in order, the empty ones too."""
+    """The end of every bin of the window in order, and who was asked for since the last one."""
     ahead = iter(arrivals)
     following = next(ahead, None)
     for at_seconds in range(0, math.ceil(end_seconds), BIN_SECONDS):
@@ -256,6 +330,8 @@ def _bins(arrivals: Iterable[Arrival], end_seconds: float) -> Iterator[tuple[int
             comes.append(following)
             following = next(ahead, None)
         yield at_seconds, comes
+    if following is not None:
+        yield math.ceil(end_seconds), [following, *ahead]
 
 
 def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -292,10 +368,10 @@ class _Seen:
 class _Drive:
     """One replay under way: who lives until when, and what was counted so far."""
 
-    def __init__(self, project_id: str, *, backfill_share: float, seed: int) -> None:
+    def __init__(self, plan: _Plan, project_id: str) -> None:
+        self._plan = plan
+        self._cell = plan.fleet.cells[0].name
         self._project_id = project_id
-        self._backfill_share = backfill_share
-        self._seed = seed
         self._settings = Settings()
         self._ends: list[tuple[int, int, str]] = []
         self._loads: dict[str, tuple[HostLoad, Size]] = {}
@@ -307,20 +383,21 @@ class _Drive:
         self.stopped = 0
         self.used_most = (0.0, 0.0, 0)
 
-    async def run(self, path: Path, *, hours: float, arrivals_total: int, progress: Progress) -> None:
+    async def run(self, path: Path, *, progress: Progress) -> None:
         store = await Store.open(path, wall=lambda: BEGIN)
         try:
-            capacity = await store.cell_read(CELL, lambda tx: [host.capacity for host in tx.hosts(HostKind.COMPUTE)])
-            whole = sum(capacity, NOTHING)
+            whole = sum(self._plan.sizes, NOTHING)
             self._settings = Settings.of(store.settings)
-            end_seconds = math.ceil(hours * 3600)
+            end_seconds = math.ceil(self._plan.hours * 3600)
             done = 0
-            for at_seconds, comes in _bins(trace.arrivals(hours), end_seconds):
+            for at_seconds, comes in _bins(self._plan.trace.arrivals(self._plan.hours), end_seconds):
+                if not comes and not (self._ends and self._ends[0][0] <= at_seconds):
+                    continue
                 await self._let_go(store, at_seconds)
                 for part in _parts(comes):
                     await self._take_in(store, part, at_seconds, whole)
                     done += len(part)
-                    progress(done / max(1, arrivals_total))
+                    progress(done / max(1, self._plan.peak.arrivals))
             await self._let_go(store, end_seconds)
             end = BEGIN + timedelta(seconds=end_seconds)
             await store.cloud_write(lambda tx: tx.save_clock_state(_clock_at(end)))
@@ -338,27 +415,27 @@ class _Drive:
             leaving = [_Leaving(server_id, BEGIN + timedelta(seconds=ends)) for ends, _, server_id in part]
             ids = [each.server_id for each in leaving]
             await store.cloud_write(partial(_mark, ids=ids, state="deleting"))
-            seen = await store.cell_write(CELL, partial(self._depart, leaving=leaving, now=now))
+            seen = await store.cell_write(self._cell, partial(self._depart, leaving=leaving, now=now))
             await store.cloud_write(partial(_settle, ids=ids, gone=seen.gone))
             self._count(seen)
             for _, number, server_id in part:
                 if server_id not in seen.gone:
                     heappush(self._ends, (at_seconds + BIN_SECONDS, number, server_id))
-        self._count(await store.cell_write(CELL, partial(self._depart, leaving=[], now=now)))
+        self._count(await store.cell_write(self._cell, partial(self._depart, leaving=[], now=now)))
 
     async def _take_in(self, store: Store, comes: Sequence[Arrival], at_seconds: int, whole: Size) -> None:
         now = BEGIN + timedelta(seconds=at_seconds)
         wanted = await store.cloud_write(lambda tx: [self._reserve(tx, arrival, now=now) for arrival in comes])
         ids = [server.id for server in wanted]
-        seen = await store.cell_write(CELL, partial(self._arrive, wanted=wanted, now=now))
+        seen = await store.cell_write(self._cell, partial(self._arrive, wanted=wanted, now=now))
         refused = {each.server.id for each in seen.refused}
         await store.cloud_write(partial(_settle, ids=ids, gone=refused))
         for arrival, server in zip(comes, wanted, strict=True):
             if server.id in refused:
                 continue
             self.placed[server.is_backfilling] += 1
-            if arrival.ends_at_seconds is not None:
-                heappush(self._ends, (arrival.ends_at_seconds, arrival.number, server.id))
+            if arrival.lifetime_seconds is not None:
+                heappush(self._ends, (at_seconds + arrival.lifetime_seconds, arrival.number, server.id))
         self._count(seen)
         cpu, memory, count = self.used_most
         self.used_most = (
@@ -396,11 +473,14 @@ class _Drive:
         return seen
 
     def _reserve(self, tx: CloudTransaction, arrival: Arrival, *, now: datetime) -> Server:
-        is_backfilling = trace.is_backfilling(arrival.tenant_batch, seed=self._seed, share=self._backfill_share)
+        is_backfilling = arrival.is_backfilling
+        if is_backfilling is None:
+            share = self._plan.backfill_share or 0.0
+            is_backfilling = trace.is_backfilling(arrival.tenant_batch, seed=self._plan.seed, share=share)
         server = Server(
-            id=tx.next_id(CELL),
+            id=tx.next_id(self._cell),
             name=f"{'backfill' if is_backfilling else 'server'}-{arrival.number:06}",
-            cell=CELL,
+            cell=self._cell,
             project_id=self._project_id,
             owner=folder.OPERATOR,
             size=arrival.size,

@@ -140,7 +140,7 @@ def make(
     progress("making the hosts", 0.0)
 
     def fill(writer: FolderWriter) -> None:
-        demo = _Demo(Settings(), _add_tenants(writer.cloud), {}, {})
+        demo = _Demo(Settings(), add_tenants(writer.cloud), {}, {})
         for cell in CELLS:
             _add_hosts(writer.cell(cell), cell, now=now - HISTORY)
         if kind == "demo":
@@ -160,8 +160,8 @@ def make(
     progress("done", 1.0)
 
 
-def _add_tenants(tx: CloudTransaction) -> dict[str, str]:
-    """Customers, projects, accounts and memberships. Returns the projects' ids by name."""
+def add_tenants(tx: CloudTransaction) -> dict[str, str]:
+    """The standard customers, projects, accounts and memberships. Returns the projects' ids by name."""
     inside, outside = tx.next_id("cloud"), tx.next_id("cloud")
     tx.add_customer(inside, "stratodeck")
     tx.add_customer(outside, "tenants")

@@ -8,6 +8,7 @@ exit status 2; a cloud that did not answer in time is exit status 1.
 from __future__ import annotations
 
 import gc
+import os
 import shlex
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -51,15 +52,45 @@ data_option = click.option(
     envvar="STRATODECK_DATA",
     help="The data folder of the cloud.  [default: the user's data folder; env: STRATODECK_DATA]",
 )
+
+
+def _fleet_file(*words: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """Takes one of the words, or the path of a file, which it makes absolute: a child may run in another folder."""
+
+    def convert(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        if value is None or value in words:
+            return value
+        path = Path.cwd() / value
+        # Not Path's own questions: those raise where a folder on the way may not be entered.
+        if not os.path.exists(path) or os.path.isdir(path):
+            found = "is a folder" if os.path.isdir(path) else "is not there"
+            takes = "".join(f"`{word}`, " for word in words) + ("or " if words else "")
+            raise Refusal(f"{path} {found}. --cloud takes {takes}a TOML file that describes a fleet.")
+        return str(path)
+
+    return convert
+
+
 cloud_option = click.option(
     "--cloud",
     "kind",
-    type=click.Choice(["demo", "empty"]),
-    help="What to make in a folder that holds no cloud.  [default: demo]",
+    callback=_fleet_file("demo", "empty"),
+    metavar="demo|empty|FILE",
+    help="What to make in a folder that holds no cloud; FILE is TOML and describes a fleet.  [default: demo]",
 )
+
+
+def _storable(context: click.Context, parameter: click.Parameter, value: int) -> int:
+    """A range would be written into every help."""
+    if not -(2**63) <= value < 2**63:
+        raise click.BadParameter(f"{value} is not an integer of 64 bits.")
+    return value
+
+
 seed_option = click.option(
     "--seed",
     type=int,
+    callback=_storable,
     default=DEFAULT_SEED,
     show_default=True,
     help="Makes equal demo clouds; counts when one is made.",
@@ -276,7 +307,7 @@ def serve(
 
     options = process.Options(
         path=_folder(data),
-        kind=kind,  # type: ignore[arg-type]  # click has checked it
+        kind=kind,
         seed=seed,
         host=host,
         port=port,
@@ -382,53 +413,128 @@ def _running(path: Path) -> Running:
     return running
 
 
+@main.group("cloud")
+def cloud_group() -> None:
+    """What a cloud is made of, as a file."""
+
+
+@cloud_group.command(short_help="Write the fleet of a cloud as a file for --cloud.")
+@data_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write to FILE, which is replaced.  [default: standard output]",
+)
+def export(data: Path | None, output: Path | None) -> None:
+    """Write the fleet of a cloud as TOML, as `--cloud FILE` takes it, whether the cloud is open or rests.
+
+    A fleet is cells, hosts, settings and accounts. Left out are servers, drives and backups, the states of hosts and
+    injected faults, quotas, and all secrets; each account keeps its own project and no other role. An exported file
+    makes exactly the same fleet again.
+    """
+    from backend import fleet_file, fleet_folder
+    from backend.store import FolderError
+
+    path = _folder(data)
+    try:
+        text = fleet_file.render(fleet_folder.find(path))
+    except FolderError as problem:
+        raise Refusal(str(problem)) from problem
+    if output is None or str(output) == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        # All of it or none of it; a pipe or a device is written to, not replaced.
+        draft = output if output.exists() and not output.is_file() else output.with_name(f".{output.name}.new")
+        draft.write_text(text, encoding="utf-8")
+        if draft is not output:
+            draft.replace(output)
+    except OSError as error:
+        raise Refusal(f"Cannot write {output}: {(error.strerror or str(error)).lower()}.") from error
+
+
 @main.command(short_help="Drive a cloud of its own from a real workload.")
 @click.argument("trace")
 @click.option(
     "--hours",
-    type=click.FloatRange(0, 220, min_open=True),
-    default=2.0,
-    show_default=True,
-    help="How much of the trace, from its beginning; it has 220.",
+    type=click.FloatRange(0, min_open=True),
+    help="How much of the trace, from its beginning.  [default: 2 of the 220 of azure-2017, 2,880 of the 3,585 of "
+    "alibaba-openb, all of a file]",
 )
 @click.option(
     "--backfill-share",
     type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="The share of tenant batches whose servers are backfilling ones.",
+    help="The share of tenant batches whose servers are backfilling ones, where the trace does not say.  "
+    "[default: 0.5]",
 )
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Chooses the backfilling batches.")
+@click.option(
+    "--seed",
+    type=int,
+    callback=_storable,
+    default=DEFAULT_SEED,
+    show_default=True,
+    help="Chooses the backfilling batches.",
+)
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Keep the cloud in DIR, which must hold none.  [default: a temporary folder]",
 )
-def replay(trace: str, hours: float, backfill_share: float, seed: int, data: Path | None) -> None:
+@click.option(
+    "--cloud",
+    callback=_fleet_file(),
+    metavar="FILE",
+    help="Take the hosts and settings of a fleet's file, with one cell.",
+)
+def replay(
+    *,
+    trace: str,
+    hours: float | None,
+    backfill_share: float | None,
+    seed: int,
+    data: Path | None,
+    cloud: str | None,
+) -> None:
     """Drive a cloud of its own from a real workload, and say how it went.
 
-    TRACE is `azure-2017`: 669,435 servers over 9.2 days. The cloud has one cell of hosts with 48 cores and 384 GiB,
-    as many as hold 95 % of what the chosen hours need at their peak. Simulated time runs as fast as the machine
-    allows; equal options give equal results.
+    TRACE is one of these:
+
+    \b
+    azure-2017      669,435 servers over 9.2 days. It does not say which were backfilling:
+                    whole batches of a tenant are labelled, by hashing with the seed.
+    alibaba-openb   8,152 pods over 149 days on its own 1,523 hosts. Its class "best effort"
+                    is taken for backfilling. GPUs, which it was short of, are ignored.
+    FILE.csv        your own, with the columns arrival_seconds, lifetime_seconds (empty:
+                    outlives the trace), vcpus, memory_gib, tenant_batch; sorted by arrival.
+
+    Where a trace has no hosts of its own, the cloud has hosts with 48 cores and 384 GiB, as many as hold 95 % of what
+    the chosen hours need at their peak. Simulated time runs as fast as the machine allows; equal options give equal
+    results.
 
     With --data the cloud is kept, and `stratodeck --data DIR` opens it as the replay left it.
     """
+    from functools import partial
+
     from backend import replay as driver
 
+    run = partial(
+        driver.run,
+        trace,
+        data,
+        hours=hours,
+        backfill_share=backfill_share,
+        seed=seed,
+        cloud=None if cloud is None else Path(cloud),
+    )
     try:
         if sys.stderr.isatty():
             with click.progressbar(length=1000, label="Replaying", file=sys.stderr) as bar:
-                summary = driver.run(
-                    trace,
-                    data,
-                    hours=hours,
-                    backfill_share=backfill_share,
-                    seed=seed,
-                    progress=lambda share: bar.update(int(share * 1000) - bar.pos),
-                )
+                summary = run(progress=lambda share: bar.update(int(share * 1000) - bar.pos))
         else:
-            summary = driver.run(trace, data, hours=hours, backfill_share=backfill_share, seed=seed)
+            summary = run()
     except driver.ReplayProblem as problem:
         raise Refusal(str(problem)) from problem
     for line in summary.lines():

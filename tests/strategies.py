@@ -10,7 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from backend.cloud.backfill import HostLoad, floor_of
-from backend.cloud.model import MIB, HostState, Server, Size
+from backend.cloud.model import MIB, HostKind, HostState, Server, Size
+from backend.fleet_file import STANDARD_ACCOUNTS, Fleet, FleetAccount, FleetCell, FleetHost
+from backend.folder import OPERATOR
 from tests.builders import NOON, a_host, a_server
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)
@@ -97,3 +99,56 @@ def _twin(load: HostLoad, name: str) -> HostLoad:
         replace(server, id=server.id.replace(load.host.name, name, 1), host=name) for server in load.servers
     )
     return HostLoad(replace(load.host, name=name), servers)
+
+
+# Fleets
+
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,7}", fullmatch=True)
+amounts = st.sampled_from((268_435_456, 2**40)) | st.integers(268_435_456, 2**45)
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> Fleet:
+    """In normal form. Names come in runs and with gaps, and sizes from few values: that is where folding goes wrong."""
+    cells = draw(st.lists(names.filter(lambda name: name != "cloud"), min_size=1, max_size=3, unique_by=str.lower))
+    taken: set[str] = set()
+    made: list[FleetCell] = []
+    for cell in cells:
+        hosts: dict[str, FleetHost] = {}
+        for stem in draw(st.lists(names, min_size=1, max_size=3)):
+            model = FleetHost("", HostKind.COMPUTE, cpu_mhz=draw(st.sampled_from((250, 80_000))), memory_bytes=2**30)
+            if draw(st.booleans()):
+                model = FleetHost("", HostKind.STORAGE, capacity_bytes=draw(amounts))
+            digits = draw(st.sampled_from((0, 1, 2, 2, 2, 3)))
+            first, last = draw(st.integers(0, 2)), draw(st.sampled_from((1, 2, 5, 98, 100)))
+            for number in range(first, last + 1) if digits else (0,):
+                name = f"{stem}-{number:0{digits}}" if digits else stem
+                if name not in taken:
+                    hosts[name] = replace(model, name=name)
+        taken |= hosts.keys()
+        made.append(FleetCell(cell, tuple(sorted(hosts.values()))))
+    host = FleetHost(f"{'z' * 40}", HostKind.COMPUTE, cpu_mhz=250, memory_bytes=draw(amounts))
+    made[0] = FleetCell(made[0].name, tuple(sorted((*made[0].hosts, host))))
+    return Fleet(
+        cells=tuple(cell for cell in made if cell.hosts),
+        seed=draw(st.none() | st.integers(-(2**63), 2**63 - 1)),
+        floor_permille=draw(st.integers(1, 1000)),
+        grace_seconds=draw(st.integers(0, 86_400)),
+        placement=draw(st.sampled_from(("spread", "pack"))),
+        accounts=draw(accounts()),
+    )
+
+
+@st.composite
+def accounts(draw: st.DrawFn) -> tuple[FleetAccount, ...]:
+    """The standard ones, or some with the operator among them; texts are as wild as a file may have them."""
+    if draw(st.booleans()):
+        return STANDARD_ACCOUNTS
+    wild = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp", "Cn", "Co", "Cf"]), min_size=1)
+    listed = draw(st.dictionaries(wild.filter(lambda name: ":" not in name), wild.map(lambda name: name[:64])))
+    found = [
+        FleetAccount(name[:254], project, is_staff=draw(st.booleans()), may_backfill=draw(st.booleans()))
+        for name, project in listed.items()
+    ]
+    operator = FleetAccount(OPERATOR, draw(st.sampled_from(("operations", "a b"))), is_staff=True)
+    return tuple(sorted((*found, operator)))

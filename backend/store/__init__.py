@@ -16,6 +16,7 @@ Map, from the disk upwards
     mirror           what was last known of every object, behind the cells' commits
     pages            pages over the cells at the cost of the page
     creation         making a folder, all of it or none of it
+    looking          reading a folder from outside, whoever serves it
     fleet            `Store`, which puts these together
 """
 
@@ -26,6 +27,7 @@ from backend.store.entries import CellEntry, DriveEntry, EntryState, LastKnown, 
 from backend.store.files import FolderError
 from backend.store.fleet import Store
 from backend.store.lane import Commit
+from backend.store.looking import FolderLook, look
 from backend.store.transaction import Transaction
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "DriveEntry",
     "EntryState",
     "FolderError",
+    "FolderLook",
     "FolderWriter",
     "LastKnown",
     "Page",
@@ -46,4 +49,5 @@ __all__ = [
     "Usage",
     "create_folder",
     "is_made",
+    "look",
 ]

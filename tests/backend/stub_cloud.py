@@ -27,6 +27,7 @@ from backend.folder import FolderProblem
 @dataclass
 class StubOpened:
     kind: str
+    fleet: str | None = None
     cloud_id: str = "00000000-0000-0000-0000-000000000001"
     news: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -158,6 +158,7 @@ def test_what_is_published_has_the_fields_that_other_programs_read(short_path: P
             "cloud_id": "c",
             "kind": "demo",
             "version": "1",
+            "fleet": None,
         }
 
 

@@ -337,3 +337,60 @@ def test_attaching_cannot_add_a_port(path: Path) -> None:
         with child(path, "--port", "0") as second:
             assert "leave out --listen" in second.until("refused")["sentence"]
             assert second.status() == 2
+
+
+# The fleet's file. The process reads it before it owns the folder; the stub remembers nothing of it but its kind.
+
+FLEET = """
+[[cells]]
+name = "cell-1"
+[[cells.hosts]]
+name = "h1"
+kind = "compute"
+cpu_mhz = 80000
+memory_bytes = 274877906944
+"""
+
+
+def test_a_fleets_file_that_is_wrong_is_a_sentence_and_nothing_is_made(path: Path) -> None:
+    file = path.with_suffix(".toml")
+    file.write_text(FLEET.replace("80000", '"many"'))
+    sentence = f'{file}: cells[0].hosts[0].cpu_mhz is the string "many", expected an integer from 250 to'
+
+    with server(path, "--cloud", str(file)) as backend:
+        assert backend.status() == 2
+        assert backend.errors().startswith(f"stratodeck: {sentence}")
+    with child(path, "--cloud", str(file)) as backend:
+        assert backend.told()["sentence"].startswith(sentence)
+        assert backend.status() == 2
+    assert not path.exists()
+
+
+def test_the_same_fleets_file_opens_its_cloud_again_and_another_one_is_refused(path: Path) -> None:
+    file, other = path.with_suffix(".toml"), path.with_suffix(".other.toml")
+    file.write_text(FLEET)
+    other.write_text(FLEET.replace("80000", "90000"))
+
+    def serve(*arguments: str) -> Process:
+        return Process("--port", "0", "--data", str(path), *arguments, module="backend")
+
+    with serve("--cloud", str(file)) as backend:
+        assert backend.line().startswith("stratodeck: serving ")
+        with child(path, "--cloud", str(other)) as second:
+            assert second.until("refused")["sentence"] == (
+                f"The folder {path} holds a cloud that was made from another fleet than the file describes. "
+                "Leave out --cloud, or choose another folder with --data."
+            )
+        with child(path, "--cloud", str(file)) as second:
+            assert second.until("attached")["kind"] == "fleet"
+    for arguments, sentence in (
+        (("--cloud", str(other)), "made from another fleet than the file describes"),
+        (("--cloud", "demo"), "made as 'fleet', not as 'demo'"),
+    ):
+        with serve(*arguments) as backend:
+            assert backend.status() == 2
+            assert sentence in backend.errors()
+    file.write_text("# says the same\n" + FLEET)
+    for again in (["--cloud", str(file)], []):
+        with serve(*again) as backend:
+            assert backend.line().startswith("stratodeck: serving ")

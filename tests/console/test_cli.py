@@ -140,7 +140,6 @@ def test_another_cloud_needs_a_token() -> None:
         ["--url", "http://127.0.0.1:1", "--token", "t", "--data", "x"],
         ["--url", "http://127.0.0.1:1", "--token", "t", "--cloud", "demo"],
         ["--token", "t"],
-        ["--cloud", "full"],
         ["--listen", "70000"],
         ["--cloud", "demo", "serve"],
         ["--read-only", "env", "curl"],
@@ -150,6 +149,7 @@ def test_another_cloud_needs_a_token() -> None:
         ["cell", "sideways", "cell-1"],
         ["replay", "azure-2017", "--backfill-share", "2"],
         ["replay", "azure-2017", "--hours", "0"],
+        ["replay", "azure-2017", "--seed", "9223372036854775808"],
         ["fly"],
     ],
     ids=" ".join,
@@ -285,7 +285,9 @@ def test_a_damaged_cloud_is_a_sentence_and_stays_as_it_is(path: Path, damage: by
 
 
 def test_an_unknown_trace_is_told_which_there_are() -> None:
-    assert refusal("replay", "borg-2011") == "stratodeck: There is no trace 'borg-2011'; there is azure-2017.\n"
+    assert refusal("replay", "borg-2011") == (
+        'stratodeck: There is no trace "borg-2011"; there is azure-2017, alibaba-openb, or the path of a CSV file.\n'
+    )
 
 
 # All of it, with a real cloud

@@ -1,0 +1,85 @@
+"""Looking into a folder from outside, whether a process serves it or not: nothing is changed, migrated or locked.
+
+A connection with `mode=ro` never checkpoints, so beside a running backend it is one more reader of the write-ahead log.
+In a folder that rests SQLite may leave an empty log beside each file; the next writer takes it away.
+An injected fault hides nothing here: it is the API's, and whoever can read the folder can read its files. What a fault
+of the disk has taken is not made up: the cell is named.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from backend.store.cell import CellTransaction
+from backend.store.cloud import CloudTransaction
+from backend.store.creation import is_made
+from backend.store.files import FolderError, fault_of
+from backend.store.migrations import SCHEMA_VERSIONS
+
+LOOK_BUSY_SECONDS = 5.0
+
+
+class FolderLook:
+    """Snapshots of cloud.db and of each cell, for reading only. Use `look`."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self._path = path
+        self._stack = stack
+        self.reading = ""
+        """The file that was opened last, for a sentence about what is wrong with it."""
+        self.cloud = CloudTransaction(self._open("cloud.db", SCHEMA_VERSIONS["cloud"]))
+
+    def cell(self, name: str) -> CellTransaction:
+        """Raises FolderError, which names the cell's file."""
+        connection = self._open(f"cells/{name}.db", SCHEMA_VERSIONS["cell"])
+        found = connection.execute("SELECT cloud_id, cell FROM identity").fetchone()
+        if found != (self.cloud.identity()[0], name):
+            raise FolderError(f"{self._path / self.reading} is the file of another cloud or cell.")
+        return CellTransaction(connection, name)
+
+    def _open(self, file: str, version_now: int) -> sqlite3.Connection:
+        self.reading = file
+        place = self._path / file
+        if not place.is_file():
+            raise FolderError(f"{place} is missing.")
+        connection = sqlite3.connect(
+            f"file:{quote(str(place))}?mode=ro", uri=True, isolation_level=None, timeout=LOOK_BUSY_SECONDS
+        )
+        self._stack.callback(connection.close)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version < 1:
+            raise FolderError(f"{place} has no tables: it is not a file of this cloud.")
+        if version > version_now:
+            raise FolderError(f"{place} was made by a newer version of Stratodeck.")
+        if version < version_now:
+            raise FolderError(f"{place} was made by an older version of Stratodeck: open its cloud once with this one.")
+        connection.execute("BEGIN")
+        return connection
+
+
+@contextmanager
+def look(path: Path) -> Iterator[FolderLook]:
+    """Read a folder that holds a cloud.
+
+    Raises:
+        FolderError: it holds none, or what it holds cannot be read.
+    """
+    path = Path.cwd() / path
+    try:
+        if not is_made(path):
+            raise FolderError(f"{path} holds no cloud.")
+    except OSError as error:
+        raise FolderError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    with ExitStack() as stack:
+        seen: FolderLook | None = None
+        try:
+            seen = FolderLook(path, stack)
+            yield seen
+        except sqlite3.Error as error:
+            place = path / (seen.reading if seen else "cloud.db")
+            fault = fault_of(error, "cloud" if place.name == "cloud.db" else "cell")
+            raise FolderError(f"{place} cannot be read: {fault.reason if fault else error}.") from error
