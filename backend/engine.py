@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
-from backend.operations import Cloud, backups, recovery, tasks
+from backend.operations import Cloud, backups, losses, recovery, tasks
 from backend.operations.feed import CLOUD_FILE
 
 SAVE_CLOCK_SECONDS = 5
@@ -30,6 +30,7 @@ class Engine:
         """Finish what a crash left half-done, and learn what is due."""
         cloud = self._cloud
         await cloud.store.recover()
+        await losses.agree_on_storage(cloud, cloud.store.cell_names)
         dues = await cloud.store.each_cell(lambda tx: tx.next_due())
         cloud.next_due.update({cell: due for cell, due in dues.items() if not isinstance(due, Unreachable)})
         cloud.next_due[CLOUD_FILE] = await cloud.store.cloud_read(lambda tx: tx.next_due())
@@ -80,6 +81,7 @@ class Engine:
             while True:
                 for cell in sorted(self._returned):
                     self._returned.discard(cell)
+                    await losses.agree_on_storage(self._cloud, self._cloud.store.cell_names)
                     await backups.catch_up_missed(self._cloud, until)
                 due = self._next_due()
                 if due is None or due > until:

@@ -32,7 +32,7 @@ from backend.cloud.model import (
     ServerState,
     Size,
 )
-from backend.operations import Settings, backups, drives, hosts, servers, tasks
+from backend.operations import Settings, backups, drives, losses, servers, tasks
 from backend.store import CellTransaction, CloudTransaction, FolderWriter, create_folder
 
 KINDS = ("demo", "empty")
@@ -44,7 +44,9 @@ HOST = Size(48_000, 128 * GIB)
 LARGE_HOST = Size(64_000, 192 * GIB)
 
 DOWN_CELL = "cell-3"
-LOST_HOST = ("cell-2", "c2-h13")
+LOST_HOST = ("cell-2", "c2-h01")
+LARGE = ("warehouse-01", 20, Size(20 * VCPU_MHZ, 96 * GIB))
+"""The first server of the cell that will lose a host. It is on that host, and fits on no other."""
 
 PROJECTS = ("operations", "shop", "render-farm", "ledger")
 OPERATOR = "operator@stratodeck.local"
@@ -206,7 +208,7 @@ def _fill(writer: FolderWriter, demo: _Demo, chance: random.Random, *, now: date
         for wanted in sorted(by_cell[cell], key=lambda each: (each.created_at, each.name)):
             _add(writer.cloud, tx, demo, wanted, chance)
         if cell == LOST_HOST[0]:
-            hosts.fail_in_cell(tx, LOST_HOST[1], now=now - timedelta(minutes=40))
+            losses.fail_in_cell(tx, LOST_HOST[1], now=now - timedelta(minutes=40))
         _press(writer.cloud, tx, demo, cell, chance, now=now)
         tasks.run_due_in_cell(tx, now, settings=demo.settings, no_earlier_than=None)
     progress("taking backups", 0.9)
@@ -220,6 +222,10 @@ def _wanted(chance: random.Random, *, now: datetime) -> Iterator[Wanted]:
     room_cpu = {cell: COMPUTE_HOSTS * (LARGE_HOST if cell == CELLS[-1] else HOST).cpu_mhz for cell in CELLS}
     normal_cpu, all_cpu = dict.fromkeys(CELLS, 0), dict.fromkeys(CELLS, 0)
     counts: dict[str, int] = {}
+    name, vcpus, size = LARGE
+    normal_cpu[LOST_HOST[0]] = all_cpu[LOST_HOST[0]] = size.cpu_mhz
+    created_at = now - timedelta(days=10)
+    yield Wanted(name, size, vcpus, "operations", False, None, LOST_HOST[0], created_at, True)
     for number, arrival in enumerate(long_lived):
         cell = min(CELLS, key=lambda name: (all_cpu[name] / (room_cpu[name] * FULL_SHARE[name]), name))
         if all_cpu[cell] >= FULL_SHARE[cell] * room_cpu[cell]:

@@ -13,13 +13,19 @@ import pytest
 from backend.cloud import backfill
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import CloudError
-from backend.cloud.model import GIB, NOTHING, ReachabilityState, Server, ServerState, Size
-from backend.operations import backups, cells, drives, servers
+from backend.cloud.model import GIB, NOTHING, DriveState, HostState, ReachabilityState, Server, ServerState, Size
+from backend.operations import backups, cells, drains, drives, losses, servers
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction
 from tests.backend.support import Harness, make_folder, opened
 
-HOLDING = {ServerState.STARTING, ServerState.RUNNING, ServerState.STOPPING, ServerState.PAUSED}
+HOLDING = {
+    ServerState.STARTING,
+    ServerState.RUNNING,
+    ServerState.STOPPING,
+    ServerState.PAUSED,
+    ServerState.UNAVAILABLE,
+}
 
 
 @dataclass
@@ -88,6 +94,14 @@ class Life:
         state = self.chance.choice(("down", "up", "up"))
         await cells.inject(self.on.cloud, self.on.operator, cell, state)
 
+    async def lose_host(self) -> None:
+        deed = self.chance.choice(
+            (losses.fail_host, losses.recover_host, losses.recover_host, drains.drain_host, drains.evacuate_host)
+        )
+        cell = self.chance.choice((1, 2))
+        host = self.chance.choice((f"c{cell}-h1", f"c{cell}-h2", f"s{cell}-1", f"s{cell}-2"))
+        await deed(self.on.cloud, self.on.operator.name, host)
+
     async def step(self) -> None:
         deeds: list[tuple[Callable[[], Awaitable[None]], int]] = [
             (self.create, 6),
@@ -101,6 +115,7 @@ class Life:
             (self.schedule, 1),
             (self.advance, 10),
             (self.fault, 1),
+            (self.lose_host, 3),
         ]
         (deed,) = self.chance.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])
         try:
@@ -111,6 +126,13 @@ class Life:
 
 
 def check_host(load: HostLoad) -> None:
+    is_lost = load.host.state is HostState.DOWN
+    for server in load.servers:
+        assert (server.state is ServerState.UNAVAILABLE) == is_lost, f"{server.name} is {server.state}"
+        assert (server.lost_from is not None) == is_lost
+    if is_lost:
+        # It is settled when it returns.
+        return
     held = sum((server.effective or NOTHING for server in load.servers), NOTHING)
     assert held.fits_in(load.host.capacity), f"{load.host.name} holds {held}"
     wanted = backfill.effective_sizes(load)
@@ -128,12 +150,16 @@ def check_cell(tx: CellTransaction) -> tuple[dict[str, Server], dict[str, str | 
     all_servers = tx.all_servers()
     for server in all_servers:
         assert (server.host is not None) == (server.state in HOLDING), server
+    down = {host.name for host in tx.hosts() if host.state is HostState.DOWN}
+    for drive in tx.all_drives():
+        assert (drive.state is DriveState.UNAVAILABLE) == (drive.host in down), drive
+        assert (drive.lost_from is not None) == (drive.host in down), drive
     numbers = [event.number for event in tx.events(after=0, limit=10**6)]
     assert numbers == list(range(1, len(numbers) + 1)), "the log has a gap"
     for server in all_servers:
         open_tasks = [task.kind for task in tx.open_tasks_of(server.id)]
         assert len(open_tasks) == len(set(open_tasks)), f"{server.name} has the same work twice: {open_tasks}"
-        if server.state in (ServerState.STOPPING,) or (server.state is ServerState.STARTING and server.waits is None):
+        if server.state is ServerState.STOPPING or (server.state is ServerState.STARTING and server.waits is None):
             assert open_tasks, f"{server.name} is {server.state} for ever"
     return {server.id: server for server in all_servers}, tx.mounts()
 
@@ -155,6 +181,18 @@ async def check(on: Harness) -> None:
                 assert (entry.size, entry.is_backfilling) == (there[entry.id].size, there[entry.id].is_backfilling)
 
 
+async def check_storage(on: Harness) -> None:
+    """With all cells answering: who runs has all its drives, and who is paused has lost one."""
+    answers = await on.cloud.store.each_cell(lambda tx: (tx.servers_of_lost_drives(), tx.all_servers()))
+    found = [answer for answer in answers.values() if isinstance(answer, tuple)]
+    assert len(found) == len(answers)
+    lost = frozenset[str]().union(*(ids for ids, _ in found))
+    for _, all_servers in found:
+        for server in all_servers:
+            if server.state in (ServerState.RUNNING, ServerState.PAUSED):
+                assert (server.state is ServerState.PAUSED) == (server.id in lost), server
+
+
 def live(folder: Path, seed: int, steps: int) -> list[tuple[str, int, str]]:
     make_folder(folder, hosts=2, capacity=Size(16_000, 40 * GIB))
 
@@ -168,6 +206,7 @@ def live(folder: Path, seed: int, steps: int) -> list[tuple[str, int, str]]:
                 await cells.inject(on.cloud, on.operator, cell, ReachabilityState.UP)
             await on.engine.advance(600)
             await check(on)
+            await check_storage(on)
             assert life.done > steps // 3, f"only {life.done} of {steps} were carried out: this tests nothing"
             events = [event for event in await on.events() if event.object_kind != "cell"]
             return [(event.file, event.number, event.kind) for event in events]

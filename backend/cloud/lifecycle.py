@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backend.cloud.errors import WrongState
-from backend.cloud.model import DriveState, ServerState
+from backend.cloud.model import DriveState, Server, ServerState
 
 GRACE_SECONDS_DEFAULT = 30
 """Between the notice of a stop for room and the stop."""
 
 HOST_RETURN_SECONDS = 60
-"""A host that is back within this time has its servers running again."""
+"""A host that is back within this time has its servers running again; after it they start elsewhere."""
+
+RELOCATE_SECONDS_MAX = 3600
+"""Who found no host is tried again, each time after twice as long, up to this."""
 
 NO_STATE = ""
 """What a thing is in before it is made."""
@@ -84,6 +87,15 @@ def begin(kind: str, id: str, action: str, state: str) -> Transition:
     if state not in transition.from_:
         raise WrongState(kind, id, action, str(state), tuple(str(wanted) for wanted in transition.from_))
     return transition
+
+
+WAITING = "waiting"
+"""Where a server was lost while it waited for its room: it must be placed anew."""
+
+
+def before_loss(server: Server) -> str:
+    """What to remember of a server whose host is lost: its state, or that it waited for room."""
+    return WAITING if server.waits is not None else server.state.value
 
 
 def has_host(state: str) -> bool:

@@ -15,6 +15,10 @@ GIB = 2**30
 MIB = 2**20
 VCPU_MHZ = 2000
 
+HOST_LOST = "host_lost"
+STORAGE_LOST = "storage_lost"
+"""Reasons of a server that was not asked to be as it is."""
+
 GROUP_TAG_PREFIX = "group:"
 """Servers that belong together carry the tag `group:NAME`."""
 
@@ -145,13 +149,16 @@ class Server:
     displaced_at: datetime | None = None
     displaced_count: int = 0
     reason: str | None = None
-    """Why it is stopped or unavailable, when it was not asked to be: `host_lost`, `displaced`, a refusal."""
+    """Why it is stopped, paused or unavailable, when it was not asked to be: `host_lost`, `storage_lost`, `displaced`,
+    or the refusal of its start elsewhere."""
     avoid: tuple[str, ...] = ()
     """The avoid list of its last start."""
     meta: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """What a dialect was told and the cloud does not interpret (vnc_password, nics, ...)."""
+    lost_from: str | None = None
+    """While its host is lost: what it was before, a state or `waiting`; see `lifecycle.before_loss`."""
     version: int = 1
 
     @property
@@ -186,6 +193,8 @@ class Drive:
     meta: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    lost_from: str | None = None
+    """While its storage host is lost: the state that it was in before."""
     version: int = 1
 
 

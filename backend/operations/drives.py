@@ -10,7 +10,6 @@ from typing import Any
 from backend.cloud import lifecycle, placement
 from backend.cloud.cells import partial_drive
 from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, NotFound, OutcomeUnknown, WrongState
-from backend.cloud.groups import availability
 from backend.cloud.model import Account, Drive, DriveState, PartialDrive, Server, ServerState, Task, TaskState
 from backend.operations import Cloud, RequestKey, cells, check_version, quotas, servers
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
@@ -424,23 +423,3 @@ async def drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[D
     for drives in found.values():
         drives.sort(key=lambda drive: (drive.channel or "", drive.id))
     return found
-
-
-async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
-    """The ids of drives that share a storage host, one list a host, only those that the account may see."""
-    groups: dict[str, list[str]] = {}
-    answers = await cloud.store.each_cell(lambda tx: tx.all_drives())
-    for cell, answer in answers.items():
-        for drive in answer if isinstance(answer, list) else ():
-            if actor.may_see(drive.project_id):
-                groups.setdefault(f"{cell}/{drive.host}", []).append(drive.id)
-    return availability(groups)
-
-
-async def availability_group(cloud: Cloud, actor: Account, drive_id: str) -> list[str]:
-    """The ids that share the drive's storage host, itself included; empty while its cell does not answer."""
-    drive = await get_drive(cloud, actor, drive_id)
-    if not isinstance(drive, Drive):
-        return []
-    answer = await cloud.store.cell_read(drive.cell, lambda tx: tx.all_drives())
-    return sorted(other.id for other in answer if other.host == drive.host and actor.may_see(other.project_id))

@@ -1,19 +1,17 @@
-"""Hosts: what is on them, what fits on them now, and losing one."""
+"""Hosts: what is on them, and what fits on them now. Losing one is in `losses`, emptying one in `drains`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from backend.cloud import backfill
 from backend.cloud.backfill import FreeResources, HostLoad
 from backend.cloud.errors import NotFound, Unreachable
-from backend.cloud.model import HostState, ServerState, Size, TaskState
+from backend.cloud.model import Size
 from backend.cloud.placement import StorageLoad
 from backend.operations import Cloud
 from backend.operations.cells import Picture, Pictures
-from backend.store import CellTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,14 @@ async def list_hosts(cloud: Cloud, pictures: Pictures) -> list[HostView]:
     return found
 
 
+async def find_host(cloud: Cloud, pictures: Pictures, name: str) -> HostView:
+    """Raises NotFound."""
+    for view in await list_hosts(cloud, pictures):
+        if view.load.host.name == name:
+            return view
+    raise NotFound("host", name)
+
+
 async def capacity(cloud: Cloud, pictures: Pictures) -> Capacity:
     """What one more server could have now: `free_resources` for a backfilling one, three prices for a normal one."""
     return capacity_of(cloud, await pictures.fresh())
@@ -68,27 +74,3 @@ def capacity_of(cloud: Cloud, answers: Mapping[str, Picture | Unreachable]) -> C
         cells=tuple(cell for cell, answer in answers.items() if isinstance(answer, Picture)),
         unreachable=tuple(cell for cell, answer in answers.items() if not isinstance(answer, Picture)),
     )
-
-
-def fail_in_cell(tx: CellTransaction, name: str, *, now: datetime, actor: str = "cloud") -> None:
-    """A compute host fails: its servers are unavailable at that instant, in the same transaction.
-
-    Simplified: nothing starts elsewhere by itself yet; a real cloud evacuates after a while.
-    """
-    host = next((host for host in tx.hosts() if host.name == name), None)
-    if host is None:
-        raise NotFound("host", name)
-    tx.save_host(host, replace(host, state=HostState.DOWN, state_since=now), kind="host.down", at=now, actor=actor)
-    for server in tx.load(name).servers:
-        for task in tx.open_tasks_of(server.id):
-            tx.end_task(task, TaskState.CANCELLED, at=now, result="its host failed")
-        lost = replace(
-            server,
-            state=ServerState.UNAVAILABLE,
-            state_since=now,
-            waits=None,
-            notice_until=None,
-            notice_for=None,
-            reason="host_lost",
-        )
-        tx.save_server(server, lost, kind="server.unavailable", at=now, details={"host": name})

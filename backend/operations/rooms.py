@@ -14,7 +14,17 @@ from typing import Any
 
 from backend.cloud import backfill, lifecycle, placement
 from backend.cloud.backfill import HostLoad
-from backend.cloud.model import NOTHING, Account, Server, ServerState, Task, TaskState
+from backend.cloud.model import (
+    NOTHING,
+    Account,
+    Drive,
+    DriveState,
+    HostState,
+    Server,
+    ServerState,
+    Task,
+    TaskState,
+)
 from backend.cloud.placement import NoValidHost, Placement, Request
 from backend.operations import Settings
 from backend.store import CellTransaction
@@ -74,11 +84,22 @@ def choose(
     avoid: tuple[str, ...] = (),
     visible_to: Account | None = None,
 ) -> Placement | NoValidHost:
-    """Where the server would start now. Changes nothing."""
+    """Where the server would start now. Changes nothing. What it holds itself is not in its way."""
     loads = tx.loads()
+    if server.host is not None:
+        loads = [_without(load, server.id) if load.host.name == server.host else load for load in loads]
     ranks = placement.avoided_ranks(avoid, hosts_of(loads, avoid, server_id=server.id, visible_to=visible_to))
     request = Request(server.size, is_backfilling=server.is_backfilling, avoid=avoid, server_id=server.id)
     return placement.place(request, loads, now=now, policy=settings.placement, ranks=ranks)
+
+
+def _without(load: HostLoad, server_id: str) -> HostLoad:
+    return HostLoad(load.host, tuple(server for server in load.servers if server.id != server_id))
+
+
+def lost_drives(tx: CellTransaction, server_id: str) -> list[Drive]:
+    """The drives of the server, of those that are in its own cell, whose storage host is lost: it cannot run."""
+    return [drive for drive in tx.drives_of(server_id) if drive.state is DriveState.UNAVAILABLE]
 
 
 def hosts_of(
@@ -127,6 +148,7 @@ def move_in(
         reason=None,
         displaced_for=None,
         displaced_at=None,
+        lost_from=None,
     )
     waits = bool(found.chosen.plan.stops) or not _has_room_now(tx.load(host), placed)
     decision = Decision.of(found, waits=waits)
@@ -134,7 +156,7 @@ def move_in(
     for victim_id in found.chosen.plan.stops:
         _give_notice(tx, tx.server(victim_id), server.id, now=now, grace_seconds=settings.grace_seconds)
     if server.is_backfilling:
-        _begin_start(tx, tx.server(server.id), now=now, actor=actor)
+        begin_start(tx, tx.server(server.id), now=now, actor=actor)
     settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
     return decision
 
@@ -142,7 +164,8 @@ def move_in(
 def _has_room_now(load: HostLoad, server: Server) -> bool:
     if server.is_backfilling:
         return True
-    on_it = HostLoad(load.host, tuple(sorted((*load.servers, server), key=lambda other: other.id)))
+    others = _without(load, server.id).servers
+    on_it = HostLoad(load.host, tuple(sorted((*others, server), key=lambda other: other.id)))
     return any(admitted.id == server.id for admitted in backfill.admissions(on_it))
 
 
@@ -158,7 +181,7 @@ def _give_notice(tx: CellTransaction, victim: Server, cause: str, *, now: dateti
     tx.schedule("displace", "server", victim.id, begun_at=now, due_at=until)
 
 
-def _begin_start(tx: CellTransaction, server: Server, *, now: datetime, actor: str) -> None:
+def begin_start(tx: CellTransaction, server: Server, *, now: datetime, actor: str) -> None:
     seconds = lifecycle.TRANSITIONS["server"]["start"].duration_seconds
     tx.schedule("start", "server", server.id, begun_at=now, due_at=now + timedelta(seconds=seconds), actor=actor)
 
@@ -174,7 +197,10 @@ def move_out(
     actor: str = "cloud",
     **changes: Any,
 ) -> Server:
-    """Take a server off its host, cancel what was under way for it, and give its room to who waits or was shrunk."""
+    """Take a server off its host, cancel what was under way for it, and give its room to who waits or was shrunk.
+
+    `changes` are further fields; without a `reason` among them it has none.
+    """
     host = server.host
     assert host is not None, "only what holds a host can leave it"
     for task in tx.open_tasks_of(server.id):
@@ -193,7 +219,8 @@ def move_out(
         notice_for=None,
         squeezed_by=None,
         squeezed_at=None,
-        **changes,
+        lost_from=None,
+        **{"reason": None, **changes},
     )
     stored = tx.save_server(server, left, kind=kind, at=now, actor=actor, details={"host": host})
     settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
@@ -223,13 +250,18 @@ def displace(tx: CellTransaction, task: Task, *, at: datetime, settings: Setting
 def settle(
     tx: CellTransaction, host: str, *, now: datetime, settings: Settings, cause: str, actor: str = "cloud"
 ) -> None:
-    """Make the host what the rules say of what is on it: admit who waits, withdraw notices, set effective sizes."""
+    """Make the host what the rules say of what is on it: admit who waits, withdraw notices, set effective sizes.
+
+    On a lost host nothing has a size: it is settled when it returns.
+    """
+    if tx.host(host).state is HostState.DOWN:
+        return
     for server in backfill.admissions(tx.load(host)):
         admitted = replace(server, waits=None, effective=server.size)
         stored = tx.save_server(server, admitted, kind="server.admitted", at=now, actor=actor)
         # Who gets the room is why others shrink, whoever left it.
         cause = stored.id
-        _begin_start(tx, stored, now=now, actor=actor)
+        begin_start(tx, stored, now=now, actor=actor)
     for server in backfill.withdrawals(tx.load(host)):
         for task in tx.open_tasks_of(server.id):
             if task.kind == "displace":

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.cloud import lifecycle, placement
-from backend.cloud.backfill import HostLoad
 from backend.cloud.cells import partial_server
 from backend.cloud.errors import (
     CloudError,
@@ -20,12 +19,15 @@ from backend.cloud.errors import (
     NoCapacity,
     NotFound,
     OutcomeUnknown,
+    WrongState,
 )
-from backend.cloud.groups import availability
 from backend.cloud.model import (
     LARGEST_SERVER,
     SMALLEST_SERVER,
+    STORAGE_LOST,
     Account,
+    Drive,
+    DriveState,
     PartialServer,
     Server,
     ServerState,
@@ -127,6 +129,8 @@ def start_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     lifecycle.begin("server", server.id, "start", server.state)
+    if lost := rooms.lost_drives(tx, server.id):
+        raise lost_drive(lost[0])
     found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid, visible_to=visible_to)
     if isinstance(found, placement.NoValidHost):
         raise NoCapacity(f"server {server.name or server.id}", found.counted())
@@ -136,6 +140,11 @@ def start_in_cell(
         answer = {"task": task.id if task else None, "decision": decision.to_json()}
         tx.remember(request.key, request.digest, answer, at=now)
     return Started(tx.server(server.id), task, decision)
+
+
+def lost_drive(drive: Drive) -> WrongState:
+    """Why a server of this drive cannot be started."""
+    return WrongState("drive", drive.id, "start a server with", drive.state, (DriveState.MOUNTED,))
 
 
 def stop_in_cell(
@@ -176,12 +185,14 @@ def stop_in_cell(
 
 
 def end_start(tx: CellTransaction, task: Task, *, at: datetime) -> None:
-    """The start's time is over: it runs."""
+    """The start's time is over: it runs, unless a drive of its was lost meanwhile."""
     server = tx.server(task.object_id)
+    is_paused = server.reason == STORAGE_LOST
+    state = ServerState.PAUSED if is_paused else ServerState.RUNNING
     tx.save_server(
         server,
-        replace(server, state=ServerState.RUNNING, state_since=at, has_run=True, reason=None),
-        kind="server.running",
+        replace(server, state=state, state_since=at, has_run=True, reason=server.reason if is_paused else None),
+        kind=f"server.{state}",
         at=at,
         actor=task.actor,
         details={"task": task.id},
@@ -325,7 +336,8 @@ async def start_server(
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
     if entry.is_backfilling and not actor.may_backfill:
         raise Forbidden("start a backfilling server", "backfilling is not enabled for this account")
-    return await cloud.store.cell_write(
+    has_foreign_drives = await _check_foreign_drives(cloud, entry)
+    started = await cloud.store.cell_write(
         entry.cell,
         lambda tx: start_in_cell(
             tx,
@@ -339,6 +351,24 @@ async def start_server(
             request=request,
         ),
     )
+    if has_foreign_drives:
+        # One may have been lost between the look and the start.
+        from backend.operations.losses import agree_on_storage
+
+        await agree_on_storage(cloud, [entry.cell])
+    return started
+
+
+async def _check_foreign_drives(cloud: Cloud, entry: ServerEntry) -> bool:
+    """Whether drives of the server lie in other cells. Raises WrongState, Unreachable for one that cannot be used."""
+    attached = await cloud.store.cloud_read(lambda tx: tx.drive_entries_of(entry.id))
+    foreign = [drive for drive in attached if drive.cell != entry.cell]
+    for drive_entry in foreign:
+        drive_id = drive_entry.id
+        drive = await cloud.store.cell_read(drive_entry.cell, lambda tx: tx.find_drive(drive_id))  # noqa: B023
+        if drive is not None and drive.state is DriveState.UNAVAILABLE:
+            raise lost_drive(drive)
+    return bool(foreign)
 
 
 async def stop_server(
@@ -548,32 +578,6 @@ async def list_unreachable(cloud: Cloud, actor: Account, cell: str) -> list[Part
         lambda tx: tx.server_entries(projects=projects_of(actor), cells=[cell], states=LISTED)
     )
     return [partial_server(entry) for entry in entries]
-
-
-async def availability_groups(cloud: Cloud, actor: Account) -> list[list[str]]:
-    """The ids of servers that share a compute host, one list a host, only those that the account may see.
-
-    Source: CloudSigma API 2.0, "Availability groups": running servers; the ones that hold no host are in no group.
-    """
-    answers = await cloud.store.each_cell(lambda tx: [(load.host.name, _grouped(load, actor)) for load in tx.loads()])
-    return availability(
-        {f"{cell}/{host}": ids for cell, answer in answers.items() if isinstance(answer, list) for host, ids in answer}
-    )
-
-
-async def availability_group(cloud: Cloud, actor: Account, server_id: str) -> list[str]:
-    """The ids that share the server's host, itself included; empty when it holds none or its cell does not answer."""
-    found = await get_server(cloud, actor, server_id)
-    if not isinstance(found, Server) or found.host is None or not lifecycle.has_host(found.state):
-        return []
-    host = found.host
-    return sorted(_grouped(await cloud.store.cell_read(found.cell, lambda tx: tx.load(host)), actor))
-
-
-def _grouped(load: HostLoad, actor: Account) -> list[str]:
-    return [
-        server.id for server in load.servers if lifecycle.has_host(server.state) and actor.may_see(server.project_id)
-    ]
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------

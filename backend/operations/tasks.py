@@ -7,7 +7,7 @@ from datetime import datetime
 
 from backend.cloud.errors import CloudError, Unreachable
 from backend.cloud.model import Account, Task, TaskState
-from backend.operations import Cloud, Settings, drives, rooms, servers
+from backend.operations import Cloud, Settings, drains, drives, losses, rooms, servers
 from backend.store import CellTransaction, Transaction
 
 
@@ -52,6 +52,10 @@ def _run(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -
             servers.end_stop(tx, task, at=at, settings=settings)
         case "server", "displace":
             rooms.displace(tx, task, at=at, settings=settings)
+        case "host", "relocate":
+            losses.relocate(tx, task, at=at, settings=settings)
+        case "host", "evacuate":
+            drains.end_move(tx, task, at=at, settings=settings)
         case "drive", "create":
             drives.end_create(tx, task, at=at)
         case unknown:
@@ -69,7 +73,9 @@ async def list_tasks(cloud: Cloud, actor: Account, *, is_open: bool, limit: int)
         for task in found:
             target = known_servers.get(task.object_id) or known_drives.get(task.object_id)
             if actor.is_staff or (target is not None and actor.may_see(target.project_id)):
-                views.append(TaskView(task, target.name if target else None))
+                # A host is called by its name, which is its id.
+                name = target.name if target else task.object_id if task.object_kind == "host" else None
+                views.append(TaskView(task, name))
         return views, tx.count_tasks() if actor.is_staff else (len(views) * is_open, len(views) * (not is_open))
 
     def find_central(tx: Transaction) -> tuple[list[TaskView], tuple[int, int]]:

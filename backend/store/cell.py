@@ -176,6 +176,19 @@ class CellTransaction(Transaction):
             attached.setdefault(drive.server_id or "", []).append(drive)
         return attached
 
+    def drives_on(self, host: str) -> list[Drive]:
+        """Those on one storage host, by id."""
+        return self._list(DRIVE, "WHERE host = ? ORDER BY id", (host,))
+
+    def servers_of_lost_drives(self) -> frozenset[str]:
+        """The ids of the servers, of any cell, that a drive of this cell is attached to and lost."""
+        rows = self._run("SELECT DISTINCT server_id FROM drive WHERE state = 'unavailable' AND server_id IS NOT NULL")
+        return frozenset(server_id for (server_id,) in rows)
+
+    def servers_without_storage(self) -> list[Server]:
+        """Those that are paused, or will be once started, because a drive of theirs is lost; by id."""
+        return self._list(SERVER, "WHERE reason = 'storage_lost' ORDER BY id")
+
     def mounts(self) -> dict[str, str | None]:
         """Of every drive, the server that it is attached to."""
         return dict(self._run("SELECT id, server_id FROM drive").fetchall())
@@ -248,6 +261,9 @@ class CellTransaction(Transaction):
         if kind is None:
             return self._list(HOST, "ORDER BY name")
         return self._list(HOST, "WHERE kind = ? ORDER BY name", (kind.value,))
+
+    def find_host(self, name: str) -> Host | None:
+        return self._find(HOST, name)
 
     def host(self, name: str) -> Host:
         """NotFound if there is none."""

@@ -48,6 +48,17 @@ SELECT min(at) FROM (
     UNION ALL SELECT min(kept_until) FROM backup WHERE kept_until IS NOT NULL AND state IN ('ready', 'erred')
 )
 """
+_FOREIGN_MOUNTS = """
+SELECT DISTINCT drive_directory.server_id, drive_directory.cell
+FROM drive_directory JOIN server_directory ON server_directory.id = drive_directory.server_id
+WHERE server_directory.cell = ? AND drive_directory.cell <> ?
+"""
+_CELLS_MOUNTING = """
+SELECT DISTINCT server_directory.cell
+FROM drive_directory JOIN server_directory ON server_directory.id = drive_directory.server_id
+WHERE drive_directory.cell = ? AND server_directory.cell <> ?
+ORDER BY server_directory.cell
+"""
 _LAST_KNOWN_WRITE = (
     "INSERT INTO last_known (id, object_kind, cell, known_at, picture) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)"
     " DO UPDATE SET known_at = excluded.known_at, picture = excluded.picture"
@@ -383,6 +394,14 @@ class CloudTransaction(Transaction):
         """Those attached to the server, by (created_at, id)."""
         text = f"SELECT {_DRIVE_COLUMNS} FROM drive_directory WHERE server_id = ? ORDER BY created_at, id"  # noqa: S608
         return [_drive_entry_of(row) for row in self._run(text, (server_id,))]
+
+    def foreign_mounts(self, cell: str) -> set[tuple[str, str]]:
+        """Of this cell's servers, (id, cell) for each other cell that a drive of theirs lies in."""
+        return set(self._run(_FOREIGN_MOUNTS, (cell, cell)).fetchall())
+
+    def cells_mounting(self, cell: str) -> list[str]:
+        """The other cells whose servers have drives in this one."""
+        return [name for (name,) in self._run(_CELLS_MOUNTING, (cell, cell))]
 
     def add_drive_entry(self, entry: DriveEntry) -> None:
         self._run(

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
-from backend.store.migrations import SCHEMA_VERSION, FileKind, migrate
+from backend.store.migrations import SCHEMA_VERSIONS, FileKind, migrate
 
 BUSY_SECONDS = 0.05
 """How long one statement waits for a lock of another process. Waiting longer is the lane's to decide, not SQLite's."""
@@ -183,12 +183,12 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
 
 def _check_version(connection: sqlite3.Connection, place: Place, *, is_writer: bool) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
+    if version > SCHEMA_VERSIONS[place.kind]:
         raise FileFault(f"{place.noun} was made by a newer version of Stratodeck", is_newer=True)
     if version < 1:
         # An empty file is a valid empty database: it must not become a cell by being opened.
         raise FileFault(f"{place.noun} is not of this cloud: it has no tables")
-    if version < SCHEMA_VERSION and is_writer:
+    if version < SCHEMA_VERSIONS[place.kind] and is_writer:
         migrate(connection, place.kind)
 
 

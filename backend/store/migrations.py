@@ -2,13 +2,13 @@
 
 Append only: a migration that has landed is never edited, moved or taken out, because each file remembers which
 it has had. `PRAGMA user_version` is the cheap gate in front: sqlite-utils is imported only when it differs from
-`SCHEMA_VERSION`.
+its number in `SCHEMA_VERSIONS`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files as package_files
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 1, "cell": 2}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -45,13 +45,20 @@ def migrations(kind: FileKind) -> Migrations:
             for statement in _statements(name):
                 database.execute(statement)
 
+    if kind == "cell":
+
+        @found(name="0002_lost_hosts")
+        def lost_hosts(database: Database) -> None:
+            for statement in _statements("schema_cell_0002.sql"):
+                database.execute(statement)
+
     return found
 
 
 def migrate(connection: sqlite3.Connection, kind: FileKind) -> None:
-    """Bring the file to `SCHEMA_VERSION`. What fails is rolled back, and raises."""
+    """Bring the file to its version in `SCHEMA_VERSIONS`. What fails is rolled back, and raises."""
     from sqlite_utils import Database
 
     # Plugins of whoever runs this have no business in a cloud's files.
     migrations(kind).apply(Database(connection, execute_plugins=False, recursive_triggers=False))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSIONS[kind]}")

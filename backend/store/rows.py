@@ -225,7 +225,7 @@ def _server_of(row: Row, cell: str) -> Server:
         id_, name, project_id, owner, state, state_since, created_at, cpu_mhz, memory_bytes, smp, is_backfilling,
         cpu_floor_permille, memory_floor_permille, host, cpu_mhz_floor, memory_bytes_floor, cpu_mhz_effective,
         memory_bytes_effective, started_at, has_run, waits, notice_until, notice_for, squeezed_by, squeezed_at,
-        displaced_for, displaced_at, displaced_count, reason, avoid, meta, tags, attributes, version,
+        displaced_for, displaced_at, displaced_count, reason, avoid, meta, tags, attributes, lost_from, version,
     ) = row  # fmt: skip
     parse = datetime.fromisoformat
     return Server(
@@ -259,6 +259,7 @@ def _server_of(row: Row, cell: str) -> Server:
         object_of(meta),
         words_of(tags),
         object_of(attributes),
+        lost_from,
         version,
     )
 
@@ -296,6 +297,7 @@ SERVER: Table[Server] = Table(
         _object("meta"),
         _words("tags"),
         _object("attributes"),
+        _plain("lost_from"),
     ],
     _server_of,
 )
@@ -304,7 +306,7 @@ SERVER: Table[Server] = Table(
 def _drive_of(row: Row, cell: str) -> Drive:
     (
         id_, name, project_id, owner, state, state_since, created_at, size_bytes, media, host, server_id, device,
-        channel, boot_order, avoid, meta, tags, attributes, version,
+        channel, boot_order, avoid, meta, tags, attributes, lost_from, version,
     ) = row  # fmt: skip
     return Drive(
         id_,
@@ -326,6 +328,7 @@ def _drive_of(row: Row, cell: str) -> Drive:
         object_of(meta),
         words_of(tags),
         object_of(attributes),
+        lost_from,
         version,
     )
 
@@ -352,6 +355,7 @@ DRIVE: Table[Drive] = Table(
         _object("meta"),
         _words("tags"),
         _object("attributes"),
+        _plain("lost_from"),
     ],
     _drive_of,
 )

@@ -37,6 +37,7 @@ _EVENTS_OF = f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? ORDER BY nu
 _TASK_INSERT = f"INSERT INTO task ({TASK_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, 'open', NULL, NULL, ?, ?)"  # noqa: S608
 _TASK_FIND = f"SELECT {TASK_COLUMNS} FROM task WHERE id = ?"  # noqa: S608
 _TASKS_OPEN_OF = f"SELECT {TASK_COLUMNS} FROM task WHERE object_id = ? AND state = 'open' ORDER BY id"  # noqa: S608
+_TASK_LAST_OF = f"SELECT {TASK_COLUMNS} FROM task WHERE object_id = ? ORDER BY id DESC LIMIT 1"  # noqa: S608
 _TASKS_DUE = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND due_at <= ? ORDER BY due_at, id LIMIT ?"  # noqa: S608
 _TASKS_OPEN = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' ORDER BY due_at, id LIMIT ?"  # noqa: S608
 _TASKS_ENDED = f"SELECT {TASK_COLUMNS} FROM task WHERE state <> 'open' ORDER BY ended_at DESC, id DESC LIMIT ?"  # noqa: S608
@@ -136,6 +137,11 @@ class Transaction:
 
     def open_tasks_of(self, object_id: str) -> list[Task]:
         return [task_of(row, self.file) for row in self._run(_TASKS_OPEN_OF, (object_id,))]
+
+    def last_task_of(self, object_id: str) -> Task | None:
+        """The newest, open or ended."""
+        row = self._run(_TASK_LAST_OF, (object_id,)).fetchone()
+        return None if row is None else task_of(row, self.file)
 
     def due_tasks(self, now: datetime, *, limit: int = 256) -> list[Task]:
         """Open tasks with `due_at` <= `now`, by (due_at, id)."""

@@ -8,7 +8,7 @@ import pytest
 
 from backend.cloud.errors import Conflict, Forbidden, Invalid, NoCapacity, NotFound, OverQuota, WrongState
 from backend.cloud.model import GIB, ServerState, Size
-from backend.operations import RequestKey, plans, servers
+from backend.operations import RequestKey, availability, plans, servers
 from backend.operations.servers import ServerChanges, ServerSpec
 from tests.backend.support import Harness, in_a_cloud
 
@@ -274,11 +274,11 @@ def test_running_servers_that_share_a_host_are_one_availability_group(tmp_path: 
         first, second = await on.running("a"), await on.running("b")
         stopped = await on.server("c")
 
-        groups = await servers.availability_groups(on.cloud, on.operator)
+        groups = await availability.server_groups(on.cloud, on.operator)
 
         assert groups == [sorted([first.id, second.id])]
-        assert await servers.availability_group(on.cloud, on.operator, first.id) == groups[0]
-        assert await servers.availability_group(on.cloud, on.operator, stopped.id) == []
-        assert await servers.availability_groups(on.cloud, on.tenant) == []
+        assert await availability.server_group(on.cloud, on.operator, first.id) == groups[0]
+        assert await availability.server_group(on.cloud, on.operator, stopped.id) == []
+        assert await availability.server_groups(on.cloud, on.tenant) == []
 
     in_a_cloud(tmp_path / "data", story, cells=("cell-1",), hosts=1)

@@ -64,7 +64,7 @@ def test_the_demo_shows_what_the_product_is_for(demo: Path) -> None:
 
         assert [name for name, view in views.items() if view.reachability.state == "down"] == ["cell-3"]
         assert 900 <= sum(view.servers for view in views.values()) <= 1500
-        assert [host.name for host in hosts if host.state is HostState.DOWN] == ["c2-h13"]
+        assert [host.name for host in hosts if host.state is HostState.DOWN] == ["c2-h01"]
         assert any(server.state is ServerState.UNAVAILABLE for server in everyone)
         assert any(server.effective != server.size and server.is_backfilling for server in everyone if server.host)
         assert any(server.displaced_for is not None for server in everyone)

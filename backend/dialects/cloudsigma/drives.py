@@ -17,6 +17,7 @@ from backend.dialects.cloudsigma import bodies, render, table
 from backend.dialects.cloudsigma.bodies import DriveEdited
 from backend.dialects.cloudsigma.render import Directory
 from backend.dialects.cloudsigma.table import Call, Window
+from backend.operations import availability
 from backend.operations import drives as operations
 
 
@@ -121,11 +122,11 @@ async def delete(call: Call) -> Response:
 
 
 async def availability_groups(call: Call) -> Response:
-    return wire.JsonAnswer(await operations.availability_groups(call.cloud, call.account))
+    return wire.JsonAnswer(await availability.drive_groups(call.cloud, call.account))
 
 
 async def availability_group(call: Call) -> Response:
-    return wire.JsonAnswer(await operations.availability_group(call.cloud, call.account, call.uuid))
+    return wire.JsonAnswer(await availability.drive_group(call.cloud, call.account, call.uuid))
 
 
 def _detail(item: Drive | PartialDrive, directory: Directory) -> dict[str, Any]:

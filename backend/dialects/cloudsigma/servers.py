@@ -18,6 +18,7 @@ from backend.dialects.cloudsigma import bodies, render, table
 from backend.dialects.cloudsigma.bodies import Mount, Nic, ServerSent
 from backend.dialects.cloudsigma.render import Directory
 from backend.dialects.cloudsigma.table import Call, Window
+from backend.operations import availability
 from backend.operations import drives as drive_operations
 from backend.operations import servers as operations
 
@@ -69,7 +70,7 @@ async def runtime(call: Call) -> Response:
 
 
 async def availability_groups(call: Call) -> Response:
-    groups = await operations.availability_groups(call.cloud, call.account)
+    groups = await availability.server_groups(call.cloud, call.account)
     if call.only_backfilling:
         listing = await operations.list_servers(call.cloud, call.account, is_backfilling=True)
         backfilling = {item.id for item in listing.items}
@@ -79,7 +80,7 @@ async def availability_groups(call: Call) -> Response:
 
 async def availability_group(call: Call) -> Response:
     await _find(call)
-    return wire.JsonAnswer(await operations.availability_group(call.cloud, call.account, call.uuid))
+    return wire.JsonAnswer(await availability.server_group(call.cloud, call.account, call.uuid))
 
 
 async def _find(call: Call) -> Server | PartialServer:

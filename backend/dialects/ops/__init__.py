@@ -93,6 +93,15 @@ TABLE = (
         query=NoQuery,
         staff_action="list hosts",
     ),
+    write(
+        "POST",
+        "/hosts/{name}/actions",
+        writes.act_on_host,
+        "Lose a host, take it back, drain or evacuate it, or see what that would come to",
+        {200: schema.HostPlanAnswer, 202: schema.HostOutcome},
+        body=bodies.HostAction,
+        staff_action="act on a host",
+    ),
     get(
         "/capacity", reads.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
     ),

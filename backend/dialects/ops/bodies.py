@@ -93,6 +93,14 @@ class DriveAction(Body):
     tags: Tags | None = None
 
 
+class HostAction(Body):
+    """`fail` is an injected fault; `drain` moves nothing; `evacuate` moves what is on a drained host."""
+
+    action: Literal["fail", "recover", "drain", "evacuate"]
+    preview: bool = False
+    if_version: Version | None = None
+
+
 class ReachabilityToSet(Body):
     """`up` takes an injected fault away; a file that is really broken stays down."""
 

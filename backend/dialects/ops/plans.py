@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from backend.cloud.backfill import perf_factor
 from backend.cloud.errors import Conflict
-from backend.cloud.model import Server, Size
-from backend.dialects.ops.schema import DecisionRow, PlannedFactor, PlannedStop, PlanRow
+from backend.cloud.model import HostKind, Server, Size
+from backend.dialects.ops.render import SERVER_WORDS
+from backend.dialects.ops.schema import DecisionRow, HostMove, HostPlanRow, PlannedFactor, PlannedStop, PlanRow
 from backend.dialects.ops.table import Call
 from backend.dialects.wire import instant_text_or_none
 from backend.operations import drives
-from backend.operations.plans import Change, Plan
+from backend.operations.plans import Change, HostPlan, Move, Outcome, Plan
 from backend.operations.rooms import Decision
 
 _BECAUSE = {
@@ -53,7 +56,7 @@ async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) 
         "problem": None if problem is None else str(problem),
         "code": None if problem is None else problem.code,
         "decision": None if plan.decision is None else decision_row(plan.decision, names),
-        "stops": [_stop(plan, stop) for stop in plan.stops],
+        "stops": [_stop(stop, plan.at) for stop in plan.stops],
         "shrinks": [_factor(change) for change in plan.shrinks],
         "grows": [_factor(change) for change in plan.grows],
         "downtime_seconds": plan.downtime_seconds,
@@ -62,8 +65,8 @@ async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) 
     }
 
 
-def _stop(plan: Plan, server: Server) -> PlannedStop:
-    seconds = 0.0 if server.started_at is None else (plan.at - server.started_at).total_seconds()
+def _stop(server: Server, at: datetime) -> PlannedStop:
+    seconds = 0.0 if server.started_at is None else (at - server.started_at).total_seconds()
     return {
         "id": server.id,
         "name": server.name,
@@ -124,6 +127,79 @@ def _start_sentences(plan: Plan, name: str) -> list[str]:
     if decision.avoided:
         found.append(f"{counted(len(decision.avoided), 'server')} of the avoid list will share the host all the same.")
     return found
+
+
+def host_plan_row(plan: HostPlan) -> HostPlanRow:
+    problem = plan.problem
+    return {
+        "action": plan.action,
+        "host": plan.host.name,
+        "allowed": problem is None,
+        "problem": None if problem is None else str(problem),
+        "code": None if problem is None else problem.code,
+        "moves": [_move(plan, move) for move in plan.moves],
+        "drives": plan.drives,
+        "seconds": plan.seconds,
+        "version": plan.host.version,
+        "sentences": [str(problem)] if problem else _host_sentences(plan),
+    }
+
+
+def _move(plan: HostPlan, move: Move) -> HostMove:
+    server = move.server
+    return {
+        "id": server.id,
+        "name": server.name,
+        "is_backfilling": server.is_backfilling,
+        "cpu_mhz": server.size.cpu_mhz,
+        "memory_bytes": server.size.memory_bytes,
+        "state": SERVER_WORDS[server.state],
+        "outcome": move.outcome,
+        "to": move.to,
+        "problem": move.problem,
+        "stops": [_stop(stop, plan.at) for stop in move.stops],
+        "shrinks": move.shrinks,
+    }
+
+
+def _host_sentences(plan: HostPlan) -> list[str]:
+    """What will happen, one thing a sentence, the most important first."""
+    name, count = plan.host.name, Counter(move.outcome for move in plan.moves)
+    is_storage = plan.host.kind is HostKind.STORAGE
+    match plan.action:
+        case "fail" if is_storage:
+            found = [f"{name} is lost, and its {counted(plan.drives, 'drive')} with it."]
+            if count["pauses"]:
+                found.append(f"{counted(count['pauses'], 'server')} that use them are paused until it is back.")
+            return found
+        case "fail":
+            found = [f"{name} is lost: {counted(len(plan.moves), 'server')} on it cannot be reached at once."]
+            found += [f"If it is not back in {plan.seconds:.0f} s:"] if plan.moves else []
+        case "recover":
+            found = [f"{name} takes placements again."]
+            found += [f"{counted(count['returns'], 'server')} go on where they were."] if count["returns"] else []
+            return found
+        case "drain" if is_storage:
+            return [f"{name} takes no more drives; its {counted(plan.drives, 'drive')} stay and work."]
+        case "drain":
+            found = [f"{name} takes no more placements; its {counted(len(plan.moves), 'server')} go on running."]
+            found += ["If it is then evacuated:"] if plan.moves else []
+        case _:
+            found = [f"What can leave {name} does so, one server at a time, in {plan.seconds:.0f} s in all."]
+    for outcome, words in _OUTCOMES.items():
+        if count[outcome]:
+            found.append(f"{counted(count[outcome], 'server')} {words}.")
+    victims = {stop.id for move in plan.moves for stop in move.stops}
+    if victims:
+        found.append(f"{counted(len(victims), 'backfilling server')} elsewhere will be stopped to make room.")
+    return found
+
+
+_OUTCOMES: Mapping[Outcome, str] = {
+    "moves": "will start elsewhere",
+    "stops": "will be stopped",
+    "stays": "will stay, because no other host can have them",
+}
 
 
 def counted(count: int, noun: str) -> str:

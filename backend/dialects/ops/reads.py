@@ -154,6 +154,12 @@ async def list_hosts(call: Call[NoQuery, NoBody]) -> Answer:
     return Answer({"hosts": [_host_row(view, level) for view in views]})
 
 
+async def host_row(call: Call[Any, Any], name: str) -> HostRow:
+    """One host as it is now. Raises NotFound."""
+    view = await hosts.find_host(call.cloud, call.context.pictures, name)
+    return _host_row(view, call.cloud.settings.start_level_permille)
+
+
 def _host_row(view: HostView, start_level_permille: int) -> HostRow:
     load, host = view.load, view.load.host
     row: HostRow = {
@@ -172,6 +178,7 @@ def _host_row(view: HostView, start_level_permille: int) -> HostRow:
         "servers": 0,
         "drives": 0,
         "used_bytes": 0,
+        "version": host.version,
         "reachable": view.is_current,
     }
     if isinstance(load, HostLoad):

@@ -206,6 +206,7 @@ def server_row(server: Server) -> ServerRow:
         "displaced_at": instant_text_or_none(server.displaced_at),
         "displaced_count": server.displaced_count,
         "reason": server.reason,
+        "lost_from": server.lost_from,
         "avoid": server.avoid,
         "version": server.version,
         "reachable": True,
@@ -253,6 +254,7 @@ _NEVER_SEEN_SERVER: Mapping[str, Any] = {
     "displaced_at": None,
     "displaced_count": 0,
     "reason": None,
+    "lost_from": None,
     "avoid": (),
     "version": 0,
 }
@@ -277,6 +279,7 @@ def drive_row(drive: Drive) -> DriveRow:
         "project_id": drive.project_id,
         "owner": drive.owner,
         "created_at": instant_text(drive.created_at),
+        "lost_from": drive.lost_from,
         "version": drive.version,
         "reachable": True,
         "known_at": None,
@@ -309,6 +312,7 @@ _NEVER_SEEN_DRIVE: Mapping[str, Any] = {
     "boot_order": None,
     "tags": (),
     "meta": {},
+    "lost_from": None,
     "version": 0,
 }
 

@@ -61,6 +61,7 @@ class ServerRow(TypedDict):
     displaced_at: str | None
     displaced_count: int
     reason: str | None
+    lost_from: str | None
     avoid: Sequence[str]
     version: int
     reachable: bool
@@ -96,6 +97,7 @@ class DriveRow(TypedDict):
     project_id: str
     owner: str
     created_at: str
+    lost_from: str | None
     version: int
     reachable: bool
     known_at: str | None
@@ -123,6 +125,7 @@ class HostRow(TypedDict):
     servers: int
     drives: int
     used_bytes: int
+    version: int
     reachable: bool
 
 
@@ -334,6 +337,46 @@ class PlanRow(TypedDict):
     downtime_seconds: int | float
     version: int
     sentences: Sequence[str]
+
+
+class HostMove(TypedDict):
+    """What becomes of one server. `to` is the host that it starts on; `problem` says why it stays."""
+
+    id: str
+    name: str
+    is_backfilling: bool
+    cpu_mhz: int
+    memory_bytes: int
+    state: str
+    outcome: Literal["moves", "stops", "stays", "pauses", "returns"]
+    to: str | None
+    problem: str | None
+    stops: list[PlannedStop]
+    shrinks: int
+
+
+class HostPlanRow(TypedDict):
+    """What an action on a host comes to in the end: `fail` if it does not come back, `drain` if it is evacuated."""
+
+    action: str
+    host: str
+    allowed: bool
+    problem: str | None
+    code: str | None
+    moves: list[HostMove]
+    drives: int
+    seconds: float
+    version: int
+    sentences: Sequence[str]
+
+
+class HostPlanAnswer(TypedDict):
+    plan: HostPlanRow
+
+
+class HostOutcome(TypedDict):
+    host: HostRow
+    task: TaskRow | None
 
 
 class Hello(TypedDict):

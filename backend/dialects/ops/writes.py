@@ -18,6 +18,7 @@ from backend.dialects.ops.bodies import (
     ClockChange,
     DriveAction,
     DriveToMake,
+    HostAction,
     NoBody,
     NoQuery,
     ReachabilityToSet,
@@ -26,8 +27,8 @@ from backend.dialects.ops.bodies import (
 )
 from backend.dialects.ops.schema import DecisionRow, ServerOutcome, TaskRow
 from backend.dialects.ops.table import Answer, Call
-from backend.operations import accounts, backups, cells, drives, servers
-from backend.operations.plans import preview
+from backend.operations import accounts, backups, cells, drains, drives, losses, servers
+from backend.operations.plans import preview, preview_host
 from backend.operations.rooms import Decision
 
 
@@ -208,6 +209,29 @@ async def _free_channel(call: Call[Any, Any], server_id: str, device: str) -> st
     if channel is None:
         raise Invalid("device", f"{device} has no free channel")
     return channel
+
+
+# ---------------------------------------------------------------------------------------------------------------- hosts
+
+
+async def act_on_host(call: Call[NoQuery, HostAction]) -> Answer:
+    """202 with what has begun; with `preview` 200 with what it would come to, and nothing does."""
+    body, cloud, name = call.body, call.cloud, call.path["name"]
+    if body.preview:
+        plan = await preview_host(cloud, call.account, name, body.action, if_version=body.if_version)
+        return Answer({"plan": plans.host_plan_row(plan)})
+    act = _HOST_ACTIONS[body.action]
+    begun = await act(cloud, call.account.name, name, if_version=body.if_version, request=call.request)
+    task = None if begun.task is None else _task_row(call, begun.task, name)
+    return Answer({"host": await reads.host_row(call, name), "task": task}, 202)
+
+
+_HOST_ACTIONS = {
+    "fail": losses.fail_host,
+    "recover": losses.recover_host,
+    "drain": drains.drain_host,
+    "evacuate": drains.evacuate_host,
+}
 
 
 # ------------------------------------------------------------------------------------------- cells, clock, accounts
