@@ -115,13 +115,6 @@ def _off_where_silent(selection: Selection) -> str | None:
     return None if any(item.is_reachable for item in selection.items) else "its cell does not answer"
 
 
-def _drive_is_free(selection: Selection) -> str | None:
-    """For what only an unmounted drive allows; a mounted one is named as the reason."""
-    if (off := _off_unless({"unmounted"})(selection)) is None:
-        return None
-    return "detach it first" if all(item.state == "mounted" for item in selection.items) else off
-
-
 def _fault_of_host(states: Iterable[str]) -> Callable[[Selection], str | None]:
     def reason(selection: Selection) -> str | None:
         return _simulated_only(selection) or _off_unless(states)(selection)
@@ -233,7 +226,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("drive.rename", ("n",), "rename …", "give it another name", 1, DRIVE_VIEWS, "drive",
             "type the name", disabled_reason=_alone(_off_where_silent)),
     Command("drive.delete", ("D",), "delete", "delete it and its data for good", 3, DRIVE_VIEWS, "drive",
-            "type its name", disabled_reason=_drive_is_free),
+            "type its name", disabled_reason=_off_unless({"mounted", "unmounted"})),
     Command("host.drain", ("d",), "drain", "place nothing more there; moves nothing", 2, HOST_VIEWS, "host",
             "moves nothing yet", disabled_reason=_alone(_off_unless({"up"}))),
     Command("host.evacuate", ("e",), "evacuate", "shut its servers down and start them elsewhere, one by one", 2,

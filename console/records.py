@@ -501,7 +501,7 @@ class MoveRecord:
     memory_bytes: int | None = None
     state: str = ""
     outcome: str = ""
-    """`unavailable`, `moves`, `stops`, `stays`, `pauses` or `returns`."""
+    """`moves`, `stops`, `stays`, `pauses`, `returns` or `unavailable`."""
     to: str | None = None
     """The host that it moves to."""
     problem: str | None = None
@@ -528,6 +528,8 @@ class HostPlanRecord:
     """The host's version that the plan was made for."""
     sentences: tuple[str, ...] = ()
     moves: tuple[MoveRecord, ...] = ()
+    seconds: float | None = None
+    """How long it takes; of `fail`, how long the host may be away before its servers leave it."""
 
 
 @dataclass(frozen=True, slots=True)

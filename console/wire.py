@@ -489,12 +489,13 @@ def host_plan(body: Body) -> HostPlanRecord:
     return HostPlanRecord(
         action=body["action"],
         host=body["host"],
-        is_allowed=get("is_allowed", True) is not False,
+        is_allowed=get("allowed", get("is_allowed", True)) is not False,
         problem=get("problem"),
         code=get("code"),
         version=get("version"),
         sentences=_texts(get("sentences")),
         moves=_many(_move, get("moves")),
+        seconds=get("seconds"),
     )
 
 

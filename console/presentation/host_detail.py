@@ -219,7 +219,7 @@ def _layers(mirror: Mirror, frame: Frame, host: HostRecord) -> Lines:
                 placed.append(right(column + last, write(number(max(0, amount)), glyphs), own))
         if is_shrunk and column + 16 < width - 1:
             # Less than nominal: those on it are shrunk.
-            placed.append(left(column + 8, "<", Tone.BACKFILL if known else tone))
+            placed.append(left(column + 10, "<", Tone.BACKFILL if known else tone))
         lines.append(compose(width, *placed))
     return Lines(lines, head=head)
 

@@ -157,6 +157,10 @@ def _map(mirror: Mirror, frame: Frame, shown: Sequence[HostRecord], width: int) 
     start = MAP_COLUMN if width >= 60 else 10
     room = max(1, width - 2 - start)
     widest = max(sum(host.kind == "compute" for host in hosts) for hosts in by_cell.values())
+    for each in mirror.cells or ():
+        if not frame.filter and frame.scope in (None, each.name):
+            # Hosts that were never listed, as of a cell that never answered: it has a row all the same.
+            by_cell.setdefault(each.name, [])
     storage_start = start + widest + KIND_GAP
     lines: list[tuple[str | None, list[tuple[int, HostRecord]]]] = []
     for cell in sorted(by_cell):
@@ -221,6 +225,8 @@ def _map_row(
     for column, host in row:
         sign = figures.host_glyph(host, glyphs)
         placed.append(left(column, sign, _sign_tone(mirror, host)))
+    if not row:
+        placed.append(left(MAP_COLUMN if width >= 60 else 10, glyphs.nobody_said, Tone.UNKNOWN))
     return compose(width, *placed)
 
 
