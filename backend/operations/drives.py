@@ -9,8 +9,27 @@ from typing import Any
 
 from backend.cloud import lifecycle, placement
 from backend.cloud.cells import partial_drive
-from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, NotFound, OutcomeUnknown, WrongState
-from backend.cloud.model import Account, Drive, DriveState, PartialDrive, Server, ServerState, Task, TaskState
+from backend.cloud.errors import (
+    CloudError,
+    Forbidden,
+    Invalid,
+    NoCapacity,
+    NotFound,
+    OutcomeUnknown,
+    Unreachable,
+    WrongState,
+)
+from backend.cloud.model import (
+    Account,
+    Drive,
+    DriveState,
+    PartialDrive,
+    ReachabilityState,
+    Server,
+    ServerState,
+    Task,
+    TaskState,
+)
 from backend.operations import Cloud, RequestKey, cells, check_version, quotas, servers
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
 
@@ -325,6 +344,16 @@ async def edit_drive(
         )
 
     return await cloud.store.cell_write(entry.cell, edit)
+
+
+async def check_deletable(cloud: Cloud, server_id: str, leaving: Iterable[Drive]) -> None:
+    """Whether these drives of a server can be deleted with it. Raises WrongState, Unreachable."""
+    for drive in leaving:
+        if drive.state is not DriveState.MOUNTED:
+            lifecycle.begin("drive", drive.id, "delete", drive.state)
+    for entry in await cloud.store.cloud_read(lambda tx: tx.drive_entries_of(server_id)):
+        if cloud.store.reachability(entry.cell).state is not ReachabilityState.UP:
+            raise Unreachable(entry.cell, cloud.store.reachability(entry.cell).reason)
 
 
 async def delete_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None) -> None:

@@ -101,8 +101,9 @@ async def changes(cloud: Cloud, actor: Account, after: str, *, limit: int = 1000
 
 
 def _last_project(event: Event) -> str:
-    """Whose the object was that this event says is gone; of any other event, nobody's."""
-    return str(event.changes["project_id"][0]) if event.kind.endswith(".deleted") else ""
+    """Whose the object was that this event says is gone; of any other event, and where it does not say, nobody's."""
+    project_id, _ = event.changes.get("project_id", ("", None))
+    return str(project_id) if event.kind.endswith(".deleted") else ""
 
 
 def _read(tx: CellTransaction, after: int, limit: int) -> _Part:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from backend.cloud.model import ServerState
-from backend.operations import Cloud, backups
+from backend.operations import Cloud, backups, drives
 from backend.store import CellTransaction, CloudTransaction
 
 
@@ -18,13 +19,13 @@ async def recover(cloud: Cloud, cell: str) -> None:
     """Runs before the returning cell takes other writes."""
     now = cloud.clock.now()
     live = frozenset(cloud.live)
-    servers, drives = await cloud.store.cloud_read(
+    servers, found_drives = await cloud.store.cloud_read(
         lambda tx: (tx.unfinished_server_entries(cell), tx.unfinished_drive_entries(cell))
     )
     servers = [entry for entry in servers if entry.id not in live]
-    drives = [entry for entry in drives if entry.id not in live]
+    unfinished = [entry for entry in found_drives if entry.id not in live]
     server_goals = {entry.id: entry.state for entry in servers}
-    drive_goals = {entry.id: entry.state for entry in drives}
+    drive_goals = {entry.id: entry.state for entry in unfinished}
 
     def look_and_finish(tx: CellTransaction) -> tuple[set[str], set[str], dict[str, str | None]]:
         kept_servers, kept_drives = set(), set()
@@ -47,6 +48,11 @@ async def recover(cloud: Cloud, cell: str) -> None:
         return kept_servers, kept_drives, tx.mounts()
 
     kept_servers, kept_drives, mounts = await cloud.store.cell_write(cell, look_and_finish, is_recovery=True)
+    mounting = {server_id for server_id in mounts.values() if server_id is not None}
+    entries = await cloud.store.cloud_read(lambda tx: tx.server_entries(ids=mounting))
+    orphaned = mounting - {entry.id for entry in entries}
+    if orphaned:
+        mounts = await cloud.store.cell_write(cell, lambda tx: _detach(tx, orphaned, now), is_recovery=True)
 
     def close(tx: CloudTransaction) -> None:
         for entry in servers:
@@ -55,7 +61,7 @@ async def recover(cloud: Cloud, cell: str) -> None:
             else:
                 backups.switch_off_schedules(tx, entry.id, reason="its server was deleted", now=now)
                 tx.remove_server_entry(entry.id)
-        for drive in drives:
+        for drive in unfinished:
             if drive.id in kept_drives:
                 tx.save_drive_entry(replace(drive, state="active"))
             else:
@@ -63,6 +69,14 @@ async def recover(cloud: Cloud, cell: str) -> None:
         _agree_on_mounts(tx, cell, mounts)
 
     await cloud.store.cloud_write(close)
+
+
+def _detach(tx: CellTransaction, server_ids: set[str], now: datetime) -> dict[str, str | None]:
+    """Detach what hangs on servers that were deleted while this cell was silent."""
+    for server_id in sorted(server_ids):
+        for drive in tx.drives_of(server_id):
+            drives.detach_in_cell(tx, drive.id, now=now, actor="cloud")
+    return tx.mounts()
 
 
 def _agree_on_mounts(tx: CloudTransaction, cell: str, mounts: Mapping[str, str | None]) -> None:

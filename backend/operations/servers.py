@@ -451,7 +451,10 @@ async def delete_server(
     if recurse not in ("none", "all_drives", "disks", "cdroms"):
         raise Invalid("recurse", "must be one of all_drives, disks, cdroms")
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
-    attached = await drives.drives_of(cloud, [server_id])
+    attached = (await drives.drives_of(cloud, [server_id])).get(server_id, [])
+    leaving = [drive for drive in attached if recurse in ("all_drives", f"{drive.media}s")]
+    if recurse != "none":
+        await drives.check_deletable(cloud, server_id, leaving)
     now = cloud.clock.now()
 
     def check(tx: CellTransaction) -> None:
@@ -471,10 +474,15 @@ async def delete_server(
         raise
     finally:
         cloud.live.discard(server_id)
-    for drive in attached.get(server_id, []):
-        await drives.detach_drive(cloud, actor, drive.id)
-        if recurse in ("all_drives", f"{drive.media}s"):
-            await drives.delete_drive(cloud, actor, drive.id)
+    for drive in attached:
+        try:
+            await drives.detach_drive(cloud, actor, drive.id)
+            if drive in leaving:
+                await drives.delete_drive(cloud, actor, drive.id)
+        except CloudError:
+            # The server is gone whatever becomes of its drives. What was lost or silenced since they were looked at
+            # stays, and is detached when its cell returns.
+            continue
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 

@@ -582,4 +582,13 @@ class CloudTransaction(Transaction):
 
     def _remove(self, table: Table[Any], thing: Any, *, at: datetime, actor: str) -> None:
         if self._run(table.delete, (thing.id,)).rowcount:
-            self.emit(f"{table.name}.deleted", table.name, thing.id, at=at, version=thing.version + 1, actor=actor)
+            changes = {column: (value, None) for column, value in table.picture(thing).items() if column != "contents"}
+            self.emit(
+                f"{table.name}.deleted",
+                table.name,
+                thing.id,
+                at=at,
+                version=thing.version + 1,
+                actor=actor,
+                changes=changes,
+            )

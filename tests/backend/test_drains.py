@@ -10,6 +10,7 @@ from backend.cloud.errors import Conflict, WrongState
 from backend.cloud.model import GIB, HostState, ServerState, Size
 from backend.operations import RequestKey, drains, drives, losses, plans, servers
 from backend.operations.drives import DriveSpec
+from backend.operations.losses import HostBegun
 from tests.backend.support import Harness, in_a_cloud
 
 IN_ONE_CELL = {"cells": ("cell-1",)}
@@ -22,7 +23,7 @@ async def drain(on: Harness, host: str | None) -> None:
     await drains.drain_host(on.cloud, on.operator.name, host)
 
 
-async def evacuate(on: Harness, host: str | None) -> drains.HostBegun:
+async def evacuate(on: Harness, host: str | None) -> HostBegun:
     assert host is not None
     return await drains.evacuate_host(on.cloud, on.operator.name, host)
 

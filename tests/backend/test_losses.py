@@ -429,7 +429,7 @@ def test_both_hosts_of_a_server_lost_it_moves_only_when_its_drive_is_back(tmp_pa
 
 def test_a_restart_in_the_minute_changes_nothing_of_it(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    make_folder(folder, **IN_ONE_CELL)
+    make_folder(folder, cells=("cell-1",))
 
     async def before() -> tuple[str, str]:
         async with opened(folder) as on:

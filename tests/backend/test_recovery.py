@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.cloud.errors import NotFound
-from backend.cloud.model import GIB, Server, Size
-from backend.operations import servers
-from tests.backend.support import Harness, make_folder, opened
+from backend.cloud.errors import NotFound, Unreachable, WrongState
+from backend.cloud.model import GIB, Drive, DriveState, Server, ServerState, Size
+from backend.operations import cells, drives, losses, servers
+from backend.operations.drives import DriveSpec
+from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
 
 
@@ -109,3 +110,39 @@ def test_the_cell_has_the_last_word_on_where_a_drive_is_attached(tmp_path: Path)
             assert entry.server_id == server_id
 
     asyncio.run(look(*asyncio.run(cut_short())))
+
+
+def test_a_drive_that_was_silent_while_its_server_was_deleted_is_detached_when_it_is_back(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await on.server("web-01", cell="cell-1")
+        drive = await drives.create_drive(on.cloud, on.operator, DriveSpec("far", GIB, cell="cell-2"))
+        await on.engine.advance(5)
+        await drives.attach_drive(on.cloud, on.operator, drive.id, server.id)
+        await cells.inject(on.cloud, on.operator, "cell-2", "down")
+        with pytest.raises(Unreachable):
+            await servers.delete_server(on.cloud, on.operator, server.id, recurse="all_drives")
+        await servers.delete_server(on.cloud, on.operator, server.id)
+        await cells.inject(on.cloud, on.operator, "cell-2", "up")
+
+        found = await drives.get_drive(on.cloud, on.operator, drive.id)
+        assert isinstance(found, Drive)
+        assert (found.server_id, found.state) == (None, DriveState.UNMOUNTED)
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_server_is_not_deleted_with_a_drive_that_is_lost(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await on.server("web-01", cell="cell-1")
+        drive = await drives.create_drive(on.cloud, on.operator, DriveSpec("near", GIB, cell="cell-1"))
+        await on.engine.advance(5)
+        await drives.attach_drive(on.cloud, on.operator, drive.id, server.id)
+        await losses.fail_host(on.cloud, on.operator.name, drive.host)
+        with pytest.raises(WrongState):
+            await servers.delete_server(on.cloud, on.operator, server.id, recurse="all_drives")
+        assert (await on.look(server.id)).state is ServerState.STOPPED
+        await servers.delete_server(on.cloud, on.operator, server.id)
+        with pytest.raises(NotFound):
+            await on.look(server.id)
+
+    in_a_cloud(tmp_path / "data", story)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backend.dialects.ops import TABLE
+from backend.operations import backups
 from tests.backend.support import CLOUD_ID, OPERATOR, TENANT
 from tests.dialects.conftest import Tell
 from tests.dialects.support import Wired, good, refused
@@ -393,6 +394,26 @@ def test_changes_after_a_cursor_are_rows_removals_and_events_of_what_one_may_see
         assert {event["kind"] for event in found["events"]} >= {"server.created", "server.deleted"}
         assert (again["servers"], again["events"], again["removed"]) == ([], [], [])
         assert (hidden["servers"], hidden["events"]) == ([], [])
+
+    tell(story)
+
+
+def test_changes_go_on_after_a_backup_was_dropped(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await on.server("web-01")
+        cursor = good(await on.ops.get("/servers"))["cursor"]
+        cloud = on.app.cloud
+        await backups.create_schedule(
+            cloud, await cloud.account(OPERATOR), server["id"], description="often", cron="* * * * *", backups_max=1
+        )
+        await on.advance(600)
+        found = good(await on.ops.get("/changes", params={"after": cursor}))
+        hidden = good(await on.tenant_ops.get("/changes", params={"after": cursor}))
+
+        dropped = [event for event in found["events"] if event["kind"] == "backup.deleted"]
+        assert dropped
+        assert dropped[0]["changes"]["server_id"] == [server["id"], None], "it says what is gone"
+        assert hidden["events"] == []
 
     tell(story)
 
