@@ -466,6 +466,7 @@ def fit_sentence(sentence: str, width: int, glyphs: Glyphs = UNICODE) -> str:
 
 def wrap(sentence: str, width: int) -> list[str]:
     """A sentence on as many lines as it needs. A word that is wider than the line is cut."""
+    width = max(1, width)
     if cells(sentence) <= width:
         return [sentence]
     rows, row = [], ""
