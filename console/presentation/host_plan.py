@@ -27,11 +27,11 @@ _GROUPS = (
 
 
 def title(plan: HostPlanRecord) -> str:
-    """The dialog's title: verb and host, with what it does to others."""
+    """The dialog's title: verb and host, with what it does to others; a drain does nothing to anybody yet."""
     text = _TITLES.get(plan.action, plan.action.capitalize() + " {}").format(plan.host)
     victims = stopped_elsewhere(plan)
     stops = sum(move.outcome == "stops" for move in plan.moves) + len(victims)
-    return f"{text}, stopping {stops}" if stops else text
+    return f"{text}, stopping {stops}" if stops and plan.action in {"fail", "evacuate"} else text
 
 
 def stopped_elsewhere(plan: HostPlanRecord) -> tuple[StoppedRecord, ...]:

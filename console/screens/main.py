@@ -319,14 +319,14 @@ class MainScreen(Screen[None]):
     def _room(self) -> int:
         return max(1, self.app.size.height - FRAME_LINES)
 
-    def _render_all(self, *, key: str | None = None) -> None:
+    def _render_all(self, *, at: tuple[str | None, int | None] = (None, None)) -> None:
         """Make the view for what is known now, and draw everything."""
         if not self.is_mounted or self.app.size.width == 0:
             return
         frame = self.frame()
         self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
-        self._middle.show(self._view, self._room, key=key, is_loading=self._was_loading)
+        self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
         self._was_loading = self._is_loading
         self._crumbs.show(header.crumbs(self._view, frame))
         self._header.show(header.header(self._shown_mirror, replace(frame, wall_now=self.wall_now())))
@@ -402,14 +402,15 @@ class MainScreen(Screen[None]):
             self._middle.forget()
             self.body.set_marks(place.marks)
         self._load_detail(place)
-        self._render_all(key=place.cursor)
+        self._render_all(at=(place.cursor, place.region))
         if views.wanted(place, self._mirror) - views.wanted(before, self._mirror):
             self.feed.wake()
 
     def kept_trail(self) -> Trail:
         """The trail with the cursor and the marks of this place written down."""
-        place = self.trail.here
-        return self.trail.left_as(replace(place, cursor=self.body.key, marks=self.body.marks))
+        place, spot = self.trail.here, self.body.spot
+        region = None if spot is None else spot.region
+        return self.trail.left_as(replace(place, cursor=self.body.key, region=region, marks=self.body.marks))
 
     def jump(self, place: Place) -> None:
         """Go to a view by its name."""
@@ -536,9 +537,9 @@ class MainScreen(Screen[None]):
         return False
 
     def _must_wait(self) -> bool:
-        """Whether rows are still to come for this view, so that a key for a row cannot act yet."""
+        """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
         is_empty = not self.body.has_rows or self._mirror.cells is None
-        return self.place.view in VIEWS and is_empty and self._is_loading
+        return self.place.view in VIEWS and is_empty and (self._is_loading or self._is_outdated)
 
     def _replay_pending(self) -> None:
         if self._pending and not self._must_wait():

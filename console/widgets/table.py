@@ -64,8 +64,17 @@ class RegionList(LineWidget):
 
     # ------------------------------------------------------------------------------------------------ what is shown
 
-    def show(self, regions: Sequence[Region], *, key: str | None = None, is_loading: bool = False) -> None:
+    def show(
+        self,
+        regions: Sequence[Region],
+        *,
+        key: str | None = None,
+        region: int | None = None,
+        is_loading: bool = False,
+    ) -> None:
         """Draw `regions`. The cursor goes to `key` if that is given and there, else stays on its row's key.
+
+        A key that is in several regions is looked for in the one with the number `region` first.
 
         A row that has gone leaves the cursor on the row that took its place. Where no row can be chosen there is no
         cursor, and moving scrolls. While rows are still being loaded, a cursor that nobody has moved yet stays first.
@@ -73,12 +82,14 @@ class RegionList(LineWidget):
         wanted = key if key is not None else self._key
         if key is None and is_loading and not self._is_touched:
             wanted, self._cursor = None, None
+        if region is not None and region < len(regions):
+            self._cursor = Spot(region, 0)
         self._regions = tuple(regions)
         self._lines.clear()
         self._starts, total = [], 0
-        for region in self._regions:
+        for each in self._regions:
             self._starts.append(total)
-            total += len(region) + (region.head is not None)
+            total += len(each) + (each.head is not None)
         self._total = total
         self._put_cursor(self._found(wanted) or self._nearest(self._cursor))
         self._scroll_to_cursor()
