@@ -33,6 +33,8 @@ from console.records import DriveRecord, EventRecord, HostDetail, HostRecord, Se
 
 LIST_WIDTH = 80
 NAMES_IN_PANE = 20
+BLANKS_FROM_ROWS = 24
+"""Below it there is no room for a blank row between the facts and the layers."""
 
 
 def find(mirror: Mirror, key: str | None) -> HostRecord | None:
@@ -135,9 +137,10 @@ def view(mirror: Mirror, key: str, frame: Frame, detail: HostDetail | None = Non
         region = gone(name, frame) if asked else region_of([Fact(frame.glyphs.ellipsis, ())], frame.width)
         return View("detail", ("hosts", name), "describe", (region,))
     told = _events_of(mirror, name, detail)
-    regions: list[Region] = [region_of(_facts(mirror, frame, host, told), frame.width), _layers(mirror, frame, host)]
-    regions += [blank_region(frame.width), _drives(mirror, frame, host) if host.kind == "storage"
-                else _servers(mirror, frame, host)]  # fmt: skip
+    gap = [blank_region(frame.width)] if frame.height >= BLANKS_FROM_ROWS else []
+    regions: list[Region] = [region_of(_facts(mirror, frame, host, told), frame.width), *gap]
+    held = _drives(mirror, frame, host) if host.kind == "storage" else _servers(mirror, frame, host)
+    regions += [_layers(mirror, frame, host), blank_region(frame.width), held]
     if told:
         head = compose(frame.width, left(1, "EVENTS", Tone.MUTED))
         lines = [events.row(mirror, frame, event, frame.width) for event in told[:EVENTS_SHOWN]]

@@ -57,7 +57,10 @@ def lines(plan: HostPlanRecord, frame: Frame) -> tuple[Line, ...]:
             is_restart = plan.action == "fail" and outcome == "moves"
             how = "started elsewhere, from nothing" if is_restart else words
             found += labelled(frame, label, f"{len(moves)}, {how}", tone)
-            found += [_row(move, frame, tone) for move in moves[:NAMES_SHOWN]]
+            for move in moves[:NAMES_SHOWN]:
+                found.append(_row(move, frame, tone))
+                if move.problem is not None:
+                    found += labelled(frame, "", move.problem, Tone.MUTED)
         if len(moves) > NAMES_SHOWN:
             found += labelled(frame, "", f"and {len(moves) - NAMES_SHOWN} more", tone)
     if not plan.moves:
@@ -66,7 +69,7 @@ def lines(plan: HostPlanRecord, frame: Frame) -> tuple[Line, ...]:
 
 
 def _row(move: MoveRecord, frame: Frame, tone: Tone) -> Line:
-    """Who, how large, and where to or why not."""
+    """Who, how large, and where to."""
     column = VALUE_COLUMN if frame.width >= 44 else 2
     own = Tone.BACKFILL if move.is_backfilling else tone if tone is Tone.CRIT else Tone.TEXT
     parts = []
@@ -79,8 +82,6 @@ def _row(move: MoveRecord, frame: Frame, tone: Tone) -> Line:
         parts.append(arrow)
     if move.cpu_mhz is not None and move.memory_bytes is not None:
         parts.insert(0, f"{figures.ghz(move.cpu_mhz):>5} GHz {figures.gib(move.memory_bytes):>4} GiB")
-    if move.problem is not None:
-        parts.append(move.problem)
     room = frame.width - column - 15
     return compose(
         frame.width,

@@ -295,7 +295,7 @@ def row(mirror: Mirror, frame: Frame, host: HostRecord, width: int) -> Line:
         placed.append(at(28, host_detail.bar(host, 20, glyphs, is_memory=False, is_known=is_known)))
         placed += _layers(host, frame, tone, is_known=is_known)
     placed += [
-        at(80, host_detail.bar(host, 12, glyphs, is_memory=True, is_known=is_known)),
+        at(80, host_detail.bar(host, 14, glyphs, is_memory=True, is_known=is_known)),
         right(106, write(memory, glyphs), tone),
         right(111, count, tone),
         right(118, age, tone),

@@ -16,7 +16,7 @@ from textual.geometry import Region as ScreenRegion
 from textual.message import Message
 from textual.strip import Strip
 
-from console.presentation.lines import Glyphs, Grid, Line, Region, Span, Tone, cut, text_of
+from console.presentation.lines import UNICODE, Glyphs, Grid, Line, Region, Span, Tone, cut, text_of
 from console.widgets.painting import LineWidget
 
 LINES_KEPT = 2_048
@@ -436,7 +436,7 @@ class RegionList(LineWidget):
         region = self._regions[spot.region]
         if isinstance(region, Grid):
             if is_cursor and self._cursor is not None:
-                line = _with_reversed(line, region.column(spot.index, self._cursor.place))
+                line = _with_cursor(line, region.column(spot.index, self._cursor.place), self.glyphs)
                 line = self._with_gutter(line, True, False)
             return self.paint(line, width)
         is_marked = bool(self._marks) and self._key_at(spot) in self._marks
@@ -497,12 +497,15 @@ class RegionList(LineWidget):
         self.post_message(self.Pointed(self, False))
 
 
-def _with_reversed(line: Line, column: int) -> Line:
-    """The line with the sign in this column reversed and bold: the cursor on a map."""
-    before = cut(line, column)
-    at_column = cut(_without(line, column), 1)
-    sign = tuple(Span(span.text, span.tone, True, True, span.is_underlined) for span in at_column)
-    return (*before, *sign, *_without(line, column + 1))
+def _with_cursor(line: Line, column: int, glyphs: Glyphs) -> Line:
+    """The line with the cursor of a map on the sign in this column: the sign reversed, in the cursor's tone.
+
+    A full block has no ground to be seen on when it is reversed; the cursor's own sign, half as wide, takes its place.
+    """
+    sign = "".join(span.text for span in cut(_without(line, column), 1))
+    is_solid = sign == UNICODE.normal
+    shown = Span(glyphs.cursor if is_solid else sign, Tone.ACCENT, is_reversed=not is_solid, is_bold=True)
+    return (*cut(line, column), shown, *_without(line, column + 1))
 
 
 def _without(line: Line, columns: int) -> Line:

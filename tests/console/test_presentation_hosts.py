@@ -175,7 +175,7 @@ def test_while_the_cloud_is_silent_every_host_is_last_known() -> None:
 def test_the_page_of_a_host_shows_its_layers_and_its_servers() -> None:
     lines = body(host_detail.view(the_cloud(), "host:c2-h07", a_frame()))
 
-    assert [line.rstrip() for line in lines[4:]] == [
+    assert [line.rstrip() for line in lines[5:]] == [
         " LAYERS       █normal ▒backfilling ·free    NORMAL   BACKF.    FREE       of",
         " CPU GHz      ████████████████████▒▒▒▒▒▒▒▒    44.8     19.2     0.0     64.0",
         " mem GiB      ██████████████▒▒▒▒▒▒▒·······     128       64      64      256",
@@ -258,7 +258,8 @@ def test_a_plan_names_everybody_in_the_order_of_regret() -> None:
         "  STOPS       1, without notice",
         "              render-12      12.0 GHz   48 GiB",
         "  STAYS       1, no host has room",
-        "              huge           60.0 GHz  200 GiB  14 hosts are short of CPU",
+        "              huge           60.0 GHz  200 GiB",
+        "              14 hosts are short of CPU",
         "  STOPS TOO   1 backfilling on other hosts, after notice and grace",
         "              crawl-028     8.0 GHz  8 GiB  up 22h00m  176 GHz h lost",
         "  MOVES       2, shut down, then started elsewhere",
