@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Terminal:
         self.process = process
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self.read_at = 0.0
+        """When, by `time.perf_counter`, it was last seen to draw anything."""
 
     @property
     def text(self) -> str:
@@ -64,6 +66,12 @@ class Terminal:
             assert self._read(left), f"it ended before {wish}:\n{self.text}"
         return self.text
 
+    def watch(self, seconds: float) -> None:
+        """Take in what is drawn for so long."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            assert self._read(left), f"it ended:\n{self.text}"
+
     def wait_for_end(self, seconds: float = DEADLINE_SECONDS) -> int:
         """Read until the program has closed the terminal; its exit status."""
         deadline = time.monotonic() + seconds
@@ -80,23 +88,27 @@ class Terminal:
             data = os.read(self._descriptor, 65536)
         except OSError:  # Linux says so when the other end has gone
             return False
+        self.read_at = time.perf_counter()
         self._stream.feed(data)
         return bool(data)
 
 
 @contextmanager
 def terminal(
-    *arguments: str, columns: int = 120, rows: int = 40, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    columns: int = 120,
+    rows: int = 40,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str | Path] = (Path(sys.executable).with_name("stratodeck"),),
 ) -> Iterator[Terminal]:
-    """The `stratodeck` command with these arguments; it and all its children are gone at the end."""
+    """The `stratodeck` command, or another one, with these arguments; it is gone at the end."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    command = Path(sys.executable).with_name("stratodeck")
     # COLUMNS and LINES, which a test runner may set, would win over the terminal's own size.
     told = ("NO_COLOR", "STRATODECK_DATA", "COLUMNS", "LINES")
     clean = {name: value for name, value in os.environ.items() if name not in told}
     process = subprocess.Popen(
-        [command, *arguments],
+        [*command, *arguments],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

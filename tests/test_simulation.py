@@ -14,7 +14,7 @@ from backend.cloud import backfill
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import CloudError
 from backend.cloud.model import GIB, NOTHING, DriveState, HostState, ReachabilityState, Server, ServerState, Size
-from backend.operations import backups, cells, drains, drives, losses, servers
+from backend.operations import backups, cells, clones, drains, drives, losses, servers
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction
 from tests.backend.support import Harness, make_folder, opened
@@ -78,6 +78,11 @@ class Life:
     async def detach(self) -> None:
         await drives.detach_drive(self.on.cloud, self.on.operator, self.some_drive())
 
+    async def clone_drive(self) -> None:
+        avoid = tuple(self.some_drive() for _ in range(self.chance.randrange(3)))
+        begun = await clones.clone_drive(self.on.cloud, self.on.operator, self.some_drive(), avoid=avoid)
+        self.drives.append(begun.drive.id)
+
     async def delete_drive(self) -> None:
         await drives.delete_drive(self.on.cloud, self.on.operator, self.some_drive())
 
@@ -111,6 +116,7 @@ class Life:
             (self.create_drive, 3),
             (self.attach, 3),
             (self.detach, 2),
+            (self.clone_drive, 2),
             (self.delete_drive, 1),
             (self.schedule, 1),
             (self.advance, 10),

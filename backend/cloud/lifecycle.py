@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backend.cloud.errors import WrongState
-from backend.cloud.model import DriveState, Server, ServerState
+from backend.cloud.model import MIB, DriveState, Server, ServerState
 
 GRACE_SECONDS_DEFAULT = 30
 """Between the notice of a stop for room and the stop."""
@@ -63,6 +63,14 @@ TRANSITIONS: Mapping[str, Mapping[str, Transition]] = {
         transition.action: transition
         for transition in (
             Transition("create", (NO_STATE,), DriveState.CREATING, DriveState.UNMOUNTED, 3),
+            # A drive may be the source of several clones at once. How long one takes depends on its size.
+            Transition(
+                "clone",
+                (DriveState.UNMOUNTED, DriveState.MOUNTED, DriveState.CLONING_SRC),
+                DriveState.CLONING_SRC,
+                DriveState.UNMOUNTED,
+                3,
+            ),
             Transition("attach", (DriveState.UNMOUNTED,), None, DriveState.MOUNTED),
             Transition("detach", (DriveState.MOUNTED,), None, DriveState.UNMOUNTED),
             Transition("delete", (DriveState.UNMOUNTED,), None, None),
@@ -87,6 +95,25 @@ def begin(kind: str, id: str, action: str, state: str) -> Transition:
     if state not in transition.from_:
         raise WrongState(kind, id, action, str(state), tuple(str(wanted) for wanted in transition.from_))
     return transition
+
+
+CLONE_BYTES_PER_SECOND = 1024 * MIB
+"""On the source's own storage host."""
+
+CLONE_BYTES_PER_SECOND_OVER_NETWORK = 176 * MIB
+"""To another storage host. **Source**: CloudSigma API 2.0, "General Notes on Avoid Functionality": avoiding usually
+slows a clone down significantly, since its data crosses the network. The rates are ours."""
+
+
+def clone_rate(*, is_same_host: bool) -> int:
+    """Bytes a second."""
+    return CLONE_BYTES_PER_SECOND if is_same_host else CLONE_BYTES_PER_SECOND_OVER_NETWORK
+
+
+def clone_seconds(size_bytes: int, *, is_same_host: bool) -> int:
+    """Whole seconds, rounded up; never less than the transition's own."""
+    least = TRANSITIONS["drive"]["clone"].duration_seconds
+    return max(least, -(-size_bytes // clone_rate(is_same_host=is_same_host)))
 
 
 WAITING = "waiting"

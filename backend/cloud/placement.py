@@ -41,7 +41,7 @@ Policy = Literal["spread", "pack"]
 Ranks = tuple[int, ...]
 """Places in the avoid list, from 0, of what is on a host: ascending."""
 
-DecidedBy = Literal["only", "avoid", "disruption", "room", "name"]
+DecidedBy = Literal["only", "avoid", "source", "disruption", "room", "name"]
 Reason = Literal["down", "maintenance", "cpu", "memory", "cpu and memory", "storage"]
 
 SENTENCES: Mapping[Reason, str] = {
@@ -124,7 +124,7 @@ class DriveCandidate:
     host: str
     ranks: Ranks
     room_bytes: int
-    key: tuple[Ranks, int, str]
+    key: tuple[Ranks, bool, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,11 +360,13 @@ def place_drive(
     *,
     ranks: Mapping[str, Ranks] | None = None,
     policy: Policy = "spread",
+    source_host: str | None = None,
 ) -> DrivePlacement | NoValidHost:
     """Pick the storage host for a drive: avoid first, then most (spread) or least (pack) free bytes, then the name.
 
     `ranks` says which places of the avoid list are on each host: the caller knows which drives a server's id stands
-    for. Every host has an answer: a place, or the reason of its refusal.
+    for. A clone stays with its source on `source_host` unless avoiding says otherwise: its data need not move. Every
+    host has an answer: a place, or the reason of its refusal.
     """
     ranks = ranks or {}
     refusals: list[Refusal] = []
@@ -378,7 +380,7 @@ def place_drive(
         elif size_bytes > load.free_bytes:
             refusals.append(Refusal(name, "storage", short_storage_bytes=size_bytes - load.free_bytes))
         else:
-            key = (avoid_key(held), sign * load.free_bytes, name)
+            key = (avoid_key(held), name != source_host, sign * load.free_bytes, name)
             candidates.append(DriveCandidate(name, held, load.free_bytes, key))
     if not candidates:
         return NoValidHost(tuple(refusals))
@@ -391,5 +393,7 @@ def place_drive(
         if chosen.key[0] != runner_up.key[0]:
             decided_by = "avoid"
         elif chosen.key[1] != runner_up.key[1]:
+            decided_by = "source"
+        elif chosen.key[2] != runner_up.key[2]:
             decided_by = "room"
     return DrivePlacement(chosen, runner_up, decided_by, tuple(refusals))

@@ -12,6 +12,7 @@ from backend.cloud.errors import Forbidden, Invalid, NoCapacity, NotFound, Unrea
 from backend.cloud.model import (
     NOTHING,
     Account,
+    Drive,
     HostState,
     Reachability,
     ReachabilityState,
@@ -165,8 +166,9 @@ async def choose_for_drive(
     avoid_hosts: Mapping[str, Collection[str]],
     avoid: tuple[str, ...],
     cell: str | None,
+    source: Drive | None = None,
 ) -> str:
-    """The cell for a new drive: the named one, else where it would be placed best.
+    """The cell for a new drive: the named one, else where it would be placed best; of a clone, near its source.
 
     Raises:
         NotFound, Unreachable, NoCapacity.
@@ -179,18 +181,22 @@ async def choose_for_drive(
             tx.storage_loads(),
             ranks=placement.avoided_ranks(avoid, avoid_hosts),
             policy=cloud.settings.placement,
+            source_host=None if source is None else source.host,
         )
     )
-    offers: list[tuple[tuple[int, ...], int, str]] = []
+    offers: list[tuple[tuple[int, ...], bool, bool, int, str]] = []
     refused: dict[str, int] = {}
     for name, answer in answers.items():
         if isinstance(answer, placement.NoValidHost):
             for reason, count in answer.counted():
                 refused[reason] = refused.get(reason, 0) + count
         elif not isinstance(answer, Unreachable):
-            offers.append((placement.avoid_key(answer.chosen.ranks), -answer.chosen.room_bytes, name))
+            is_moved = source is not None and answer.host != source.host
+            is_elsewhere = source is not None and name != source.cell
+            ranks = placement.avoid_key(answer.chosen.ranks)
+            offers.append((ranks, is_moved, is_elsewhere, -answer.chosen.room_bytes, name))
     if offers:
-        return min(offers)[2]
+        return min(offers)[-1]
     if refused:
         raise NoCapacity("the drive", sorted(refused.items()))
     raise Unreachable(next(iter(answers), ""), "no cell answers")

@@ -88,6 +88,7 @@ def add_in_cell(tx: CellTransaction, drive: Drive, *, now: datetime, policy: Any
 
 
 def end_create(tx: CellTransaction, task: Task, *, at: datetime) -> None:
+    """The drive is whole: made, or cloned."""
     drive = tx.drive(task.object_id)
     state = DriveState.MOUNTED if drive.server_id else DriveState.UNMOUNTED
     tx.save_drive(drive, replace(drive, state=state, state_since=at), kind=f"drive.{state}", at=at, actor=task.actor)
@@ -133,8 +134,11 @@ def attach_in_cell(
 def detach_in_cell(
     tx: CellTransaction, drive_id: str, *, now: datetime, actor: str, if_version: int | None = None
 ) -> Drive:
+    """Raises NotFound, WrongState, Conflict."""
     drive = tx.drive(drive_id)
     check_version(drive.version, if_version)
+    if drive.server_id is None:
+        raise WrongState("drive", drive.id, "detach", drive.state, (DriveState.MOUNTED,))
     state = DriveState.UNMOUNTED if drive.state is DriveState.MOUNTED else drive.state
     detached = replace(drive, state=state, state_since=now, server_id=None, device=None, channel=None, boot_order=None)
     return tx.save_drive(drive, detached, kind="drive.detached", at=now, actor=actor)
@@ -327,6 +331,33 @@ async def detach_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_versio
     return drive
 
 
+async def check_action(
+    cloud: Cloud, actor: Account, drive: Drive, action: str, *, server_id: str | None
+) -> Server | None:
+    """Whether `attach`, `detach` or `delete` would be done now. Returns the server that it is about, if there is one.
+
+    Raises:
+        NotFound, Forbidden, WrongState, Unreachable.
+    """
+    wanted = server_id if action == "attach" else drive.server_id
+    words = {"attach": "attach a drive to", "detach": "detach a drive from"}
+    server: Server | None = None
+    if wanted is not None and action in words:
+        entry = await servers.entry_for(cloud, actor, wanted, to_change=action == "attach")
+        server = await _require_stopped(cloud, entry.cell, wanted, words[action])
+    if action == "attach":
+        if drive.server_id not in (None, server_id):
+            raise WrongState("drive", drive.id, "attach", "attached to another server", (DriveState.UNMOUNTED,))
+        if drive.server_id is None and drive.state not in (DriveState.CREATING, DriveState.CLONING_DST):
+            lifecycle.begin("drive", drive.id, "attach", drive.state)
+    elif action == "detach":
+        if drive.server_id is None:
+            raise WrongState("drive", drive.id, "detach", drive.state, (DriveState.MOUNTED,))
+    else:
+        lifecycle.begin("drive", drive.id, "delete", drive.state)
+    return server
+
+
 async def edit_drive(
     cloud: Cloud, actor: Account, drive_id: str, changes: DriveChanges, *, if_version: int | None = None
 ) -> Drive:
@@ -357,7 +388,7 @@ async def check_deletable(cloud: Cloud, server_id: str, leaving: Iterable[Drive]
 
 
 async def delete_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None) -> None:
-    """A drive of a stopped server may go, one of a running server may not.
+    """An attached drive has to be detached first.
 
     Raises:
         NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown.

@@ -34,7 +34,7 @@ from backend.cloud.model import (
 )
 from backend.cloud.placement import NoValidHost
 from backend.operations import Cloud, RequestKey, Settings, check_version, rooms
-from backend.store import CellTransaction
+from backend.store import CellTransaction, ServerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +331,18 @@ def _agrees(tx: CellTransaction, elsewhere: Elsewhere) -> bool:
     to_pause = (server for server in tx.servers(lost).values() if server.state in held)
     to_resume = (s for s in tx.servers_without_storage() if s.id not in lost and s.id not in elsewhere.unknown)
     return not any(server.reason != STORAGE_LOST for server in to_pause) and next(to_resume, None) is None
+
+
+async def check_foreign_drives(cloud: Cloud, entry: ServerEntry) -> bool:
+    """Whether drives of the server lie in other cells. Raises WrongState, Unreachable for one that cannot be used."""
+    attached = await cloud.store.cloud_read(lambda tx: tx.drive_entries_of(entry.id))
+    foreign = [drive for drive in attached if drive.cell != entry.cell]
+    for drive_entry in foreign:
+        drive_id = drive_entry.id
+        drive = await cloud.store.cell_read(drive_entry.cell, lambda tx: tx.find_drive(drive_id))  # noqa: B023
+        if drive is not None and drive.state is DriveState.UNAVAILABLE:
+            rooms.check_drives([drive])
+    return bool(foreign)
 
 
 async def fail_host(

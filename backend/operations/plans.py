@@ -14,8 +14,9 @@ from typing import Literal, TypeVar
 from backend.cloud import backfill, lifecycle, placement
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, WrongState
-from backend.cloud.model import HOST_LOST, STORAGE_LOST, Account, Host, HostKind, Server, ServerState, Size
-from backend.operations import Cloud, drains, losses, rooms, servers, tasks
+from backend.cloud.model import HOST_LOST, STORAGE_LOST, Account, Drive, Host, HostKind, Server, ServerState, Size
+from backend.operations import Cloud, check_version, clones, drains, drives, losses, rooms, servers, tasks
+from backend.operations.clones import ClonePlan
 from backend.operations.losses import Elsewhere
 from backend.operations.rooms import Decision
 from backend.store import CellTransaction
@@ -129,6 +130,48 @@ def _changes(before: HostLoad, after: HostLoad) -> tuple[tuple[Change, ...], tup
         is_smaller = will.cpu_mhz < was.cpu_mhz or will.memory_bytes < was.memory_bytes
         (shrinks if is_smaller else grows).append(Change(server, was, will))
     return tuple(shrinks), tuple(grows)
+
+
+# --- drives ----------------------------------------------------------------------------------------------------------
+
+DriveAction = Literal["attach", "detach", "clone", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class DrivePlan:
+    action: DriveAction
+    drive: Drive
+    problem: CloudError | None
+    """Why it would be refused; None when it would be done."""
+    clone: ClonePlan | None = None
+    server: Server | None = None
+    """The server that it would be attached to, or detached from."""
+
+
+async def preview_drive(
+    cloud: Cloud,
+    actor: Account,
+    drive_id: str,
+    action: DriveAction,
+    *,
+    server_id: str | None = None,
+    avoid: tuple[str, ...] = (),
+    if_version: int | None = None,
+) -> DrivePlan:
+    """Raises NotFound, Unreachable. A refusal of the action itself is the plan's `problem`."""
+    entry = await drives.entry_for(cloud, actor, drive_id)
+    drive = await cloud.store.cell_read(entry.cell, lambda tx: tx.drive(drive_id))
+    plan = DrivePlan(action, drive, None)
+    try:
+        if action == "clone":
+            clone = await clones.plan_clone(cloud, actor, drive_id, avoid=avoid, if_version=if_version)
+            return replace(plan, clone=clone)
+        check_version(drive.version, if_version)
+        await drives.entry_for(cloud, actor, drive_id, to_change=True)
+        server = await drives.check_action(cloud, actor, drive, action, server_id=server_id)
+    except CloudError as problem:
+        return replace(plan, problem=problem)
+    return replace(plan, server=server)
 
 
 # --- hosts -----------------------------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ ones that make room have a notice, and are stopped when the grace is over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from backend.cloud import backfill, lifecycle, placement
 from backend.cloud.backfill import HostLoad
+from backend.cloud.errors import WrongState
 from backend.cloud.model import (
     NOTHING,
     Account,
@@ -100,6 +101,12 @@ def _without(load: HostLoad, server_id: str) -> HostLoad:
 def lost_drives(tx: CellTransaction, server_id: str) -> list[Drive]:
     """The drives of the server, of those that are in its own cell, whose storage host is lost: it cannot run."""
     return [drive for drive in tx.drives_of(server_id) if drive.state is DriveState.UNAVAILABLE]
+
+
+def check_drives(lost: Iterable[Drive]) -> None:
+    """Raises WrongState where a server has a lost drive: it cannot be started."""
+    for drive in lost:
+        raise WrongState("drive", drive.id, "start a server with", drive.state, (DriveState.MOUNTED,))
 
 
 def hosts_of(

@@ -19,15 +19,12 @@ from backend.cloud.errors import (
     NoCapacity,
     NotFound,
     OutcomeUnknown,
-    WrongState,
 )
 from backend.cloud.model import (
     LARGEST_SERVER,
     SMALLEST_SERVER,
     STORAGE_LOST,
     Account,
-    Drive,
-    DriveState,
     PartialServer,
     Server,
     ServerState,
@@ -129,8 +126,7 @@ def start_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     lifecycle.begin("server", server.id, "start", server.state)
-    if lost := rooms.lost_drives(tx, server.id):
-        raise lost_drive(lost[0])
+    rooms.check_drives(rooms.lost_drives(tx, server.id))
     found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid, visible_to=visible_to)
     if isinstance(found, placement.NoValidHost):
         raise NoCapacity(f"server {server.name or server.id}", found.counted())
@@ -140,11 +136,6 @@ def start_in_cell(
         answer = {"task": task.id if task else None, "decision": decision.to_json()}
         tx.remember(request.key, request.digest, answer, at=now)
     return Started(tx.server(server.id), task, decision)
-
-
-def lost_drive(drive: Drive) -> WrongState:
-    """Why a server of this drive cannot be started."""
-    return WrongState("drive", drive.id, "start a server with", drive.state, (DriveState.MOUNTED,))
 
 
 def stop_in_cell(
@@ -336,7 +327,9 @@ async def start_server(
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
     if entry.is_backfilling and not actor.may_backfill:
         raise Forbidden("start a backfilling server", "backfilling is not enabled for this account")
-    has_foreign_drives = await _check_foreign_drives(cloud, entry)
+    from backend.operations import losses
+
+    has_foreign_drives = await losses.check_foreign_drives(cloud, entry)
     started = await cloud.store.cell_write(
         entry.cell,
         lambda tx: start_in_cell(
@@ -353,22 +346,8 @@ async def start_server(
     )
     if has_foreign_drives:
         # One may have been lost between the look and the start.
-        from backend.operations.losses import agree_on_storage
-
-        await agree_on_storage(cloud, [entry.cell])
+        await losses.agree_on_storage(cloud, [entry.cell])
     return started
-
-
-async def _check_foreign_drives(cloud: Cloud, entry: ServerEntry) -> bool:
-    """Whether drives of the server lie in other cells. Raises WrongState, Unreachable for one that cannot be used."""
-    attached = await cloud.store.cloud_read(lambda tx: tx.drive_entries_of(entry.id))
-    foreign = [drive for drive in attached if drive.cell != entry.cell]
-    for drive_entry in foreign:
-        drive_id = drive_entry.id
-        drive = await cloud.store.cell_read(drive_entry.cell, lambda tx: tx.find_drive(drive_id))  # noqa: B023
-        if drive is not None and drive.state is DriveState.UNAVAILABLE:
-            raise lost_drive(drive)
-    return bool(foreign)
 
 
 async def stop_server(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from backend.cloud.errors import CloudError, Unreachable
 from backend.cloud.model import Account, Task, TaskState
-from backend.operations import Cloud, Settings, drains, drives, losses, rooms, servers
+from backend.operations import Cloud, Settings, clones, drains, drives, losses, rooms, servers
 from backend.store import CellTransaction, Transaction
 
 
@@ -56,8 +56,10 @@ def _run(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -
             losses.relocate(tx, task, at=at, settings=settings)
         case "host", "evacuate":
             drains.end_move(tx, task, at=at, settings=settings)
-        case "drive", "create":
+        case "drive", "create" | "clone":
             drives.end_create(tx, task, at=at)
+        case "drive", "release":
+            clones.release(tx, task, at=at)
         case unknown:
             raise AssertionError(f"no handler for task {unknown}")
 

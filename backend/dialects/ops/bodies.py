@@ -80,10 +80,16 @@ class DriveToMake(Body):
 
 
 class DriveAction(Body):
-    """`server_id`, `device`, `channel` and `boot_order` belong to `attach`; `name`, `meta` and `tags` to `edit`."""
+    """`preview` answers what it would do and changes nothing.
 
-    action: Literal["attach", "detach", "delete", "edit"]
+    `server_id`, `device`, `channel` and `boot_order` belong to `attach`; `name`, `meta` and `tags` to `edit`; `name`
+    and `avoid` to `clone`, whose copy is called after its source if it is given no name.
+    """
+
+    action: Literal["attach", "detach", "clone", "delete", "edit"]
+    preview: bool = False
     if_version: Version | None = None
+    avoid: Avoid = []
     server_id: Id | None = None
     device: Literal["virtio", "ide"] | None = None
     channel: Annotated[str, Field(pattern=r"^\d{1,4}:\d{1,4}$")] | None = None

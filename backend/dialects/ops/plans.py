@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from backend.cloud.backfill import perf_factor
 from backend.cloud.errors import Conflict
-from backend.cloud.model import HostKind, Server, Size
+from backend.cloud.model import GIB, HostKind, Server, Size
 from backend.dialects.ops.render import SERVER_WORDS
 from backend.dialects.ops.schema import DecisionRow, HostMove, HostPlanRow, PlannedFactor, PlannedStop, PlanRow
 from backend.dialects.ops.table import Call
 from backend.dialects.wire import instant_text_or_none
 from backend.operations import drives
-from backend.operations.plans import Change, HostPlan, Move, Outcome, Plan
+from backend.operations.plans import Change, DrivePlan, HostPlan, Move, Outcome, Plan
 from backend.operations.rooms import Decision
 
 _BECAUSE = {
@@ -126,6 +126,49 @@ def _start_sentences(plan: Plan, name: str) -> list[str]:
         found.append(f"It waits for its room, and runs in {plan.downtime_seconds} s.")
     if decision.avoided:
         found.append(f"{counted(len(decision.avoided), 'server')} of the avoid list will share the host all the same.")
+    return found
+
+
+def drive_plan_row(plan: DrivePlan) -> PlanRow:
+    problem = plan.problem
+    return {
+        "action": plan.action,
+        "object_id": plan.drive.id,
+        "allowed": problem is None,
+        "problem": None if problem is None else str(problem),
+        "code": None if problem is None else problem.code,
+        "decision": None,
+        "stops": [],
+        "shrinks": [],
+        "grows": [],
+        "downtime_seconds": 0,
+        "version": plan.drive.version,
+        "sentences": [str(problem)] if problem else _drive_sentences(plan),
+    }
+
+
+def _drive_sentences(plan: DrivePlan) -> list[str]:
+    name = plan.drive.name or plan.drive.id
+    server = "" if plan.server is None else plan.server.name or plan.server.id
+    match plan.action:
+        case "attach":
+            return [f"{name} is attached to {server}."]
+        case "detach":
+            return [f"{name} is detached from {server} and keeps its data."]
+        case "delete":
+            return [f"{name} is deleted with its data, and cannot be brought back."] + (
+                [f"{server} loses it."] if server else []
+            )
+    clone = plan.clone
+    assert clone is not None, "a clone that is allowed has a plan"
+    size, rate = plan.drive.size_bytes / GIB, clone.rate_bytes_per_second / GIB
+    if clone.is_same_host:
+        found = [f"The copy of {name} stays on {clone.found.host} with its source, so it is fast."]
+    else:
+        found = [f"The copy of {name} goes to {clone.found.host} over the network."]
+    found.append(f"{size:.1f} GiB at {rate:.2f} GiB/s take {clone.seconds} s.")
+    if clone.avoided:
+        found.append(f"{len(clone.avoided)} of the avoid list will share the host all the same.")
     return found
 
 

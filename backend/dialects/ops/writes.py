@@ -27,8 +27,8 @@ from backend.dialects.ops.bodies import (
 )
 from backend.dialects.ops.schema import DecisionRow, ServerOutcome, TaskRow
 from backend.dialects.ops.table import Answer, Call
-from backend.operations import accounts, backups, cells, drains, drives, losses, servers
-from backend.operations.plans import preview, preview_host
+from backend.operations import accounts, backups, cells, clones, drains, drives, losses, servers
+from backend.operations.plans import preview, preview_drive, preview_host
 from backend.operations.rooms import Decision
 
 
@@ -164,11 +164,43 @@ async def act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
     body = call.body
     if body.action != "attach" and not _all_none(body.server_id, body.device, body.channel, body.boot_order):
         raise Invalid("action", "server_id, device, channel and boot_order belong to attach")
-    if body.action != "edit" and not _all_none(body.name, body.meta, body.tags):
+    if body.action != "edit" and not _all_none(None if body.action == "clone" else body.name, body.meta, body.tags):
         raise Invalid("action", "name, meta and tags are changed by edit")
+    if body.action != "clone" and body.avoid:
+        raise Invalid("avoid", "belongs to clone")
     if body.action == "attach" and body.server_id is None:
         raise Invalid("server_id", "is needed to attach")
+    if body.preview:
+        if body.action == "edit":
+            raise Invalid("preview", "there is nothing to show before an edit")
+        plan = await preview_drive(
+            call.cloud,
+            call.account,
+            call.path["id"],
+            body.action,
+            server_id=body.server_id,
+            avoid=tuple(body.avoid),
+            if_version=body.if_version,
+        )
+        return Answer({"plan": plans.drive_plan_row(plan)})
+    if body.action == "clone":
+        return await _clone_drive(call)
     return await once(call, lambda: _act_on_drive(call))
+
+
+async def _clone_drive(call: Call[NoQuery, DriveAction]) -> Answer:
+    body = call.body
+    begun = await clones.clone_drive(
+        call.cloud,
+        call.account,
+        call.path["id"],
+        name=body.name,
+        avoid=tuple(body.avoid),
+        if_version=body.if_version,
+        request=call.request,
+    )
+    task = None if begun.task is None else _task_row(call, begun.task, begun.drive.name)
+    return Answer({"drive": reads.drive_row(call, begun.drive), "task": task}, 202)
 
 
 async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
@@ -196,6 +228,8 @@ async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
         case "delete":
             await drives.delete_drive(cloud, account, id, if_version=body.if_version)
             return Answer({"drive": None, "task": None}, 202)
+        case "clone":
+            raise AssertionError("a clone remembers its request itself")
     return Answer({"drive": reads.drive_row(call, drive), "task": None}, 202)
 
 
