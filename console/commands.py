@@ -86,6 +86,11 @@ def _needs_row(selection: Selection) -> str | None:
     return None if selection.items else "nothing is under the cursor"
 
 
+_STATE_WORDS = {"cloning_src": "being copied", "cloning_dst": "a copy in the making", "unavailable": "lost",
+                "maintenance": "in maintenance"}  # fmt: skip
+"""How a sentence says a state that the API has a longer or stranger word for."""
+
+
 def _off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
     """Off when no item is in one of `states`, and says what they are instead."""
     wanted = frozenset(states)
@@ -95,7 +100,7 @@ def _off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
             return "its cell does not answer"
         if any(item.is_reachable and item.state in wanted for item in selection.items):
             return None
-        found = sorted({item.state for item in selection.items})
+        found = sorted({_STATE_WORDS.get(item.state, item.state) for item in selection.items})
         pronoun = "it is" if len(selection.items) == 1 else "they are"
         return f"{pronoun} {' and '.join(found)}"
 

@@ -161,7 +161,7 @@ def _map(mirror: Mirror, frame: Frame, shown: Sequence[HostRecord], width: int) 
         if not frame.filter and frame.scope in (None, each.name):
             # Hosts that were never listed, as of a cell that never answered: it has a row all the same.
             by_cell.setdefault(each.name, [])
-    storage_start = start + widest + KIND_GAP
+    storage_start = start + (widest + KIND_GAP if widest else 0)
     lines: list[tuple[str | None, list[tuple[int, HostRecord]]]] = []
     for cell in sorted(by_cell):
         compute = figures.by_fill(by_cell[cell], "compute")
@@ -198,7 +198,9 @@ def _map_head(frame: Frame, width: int, start: int, storage_start: int | None) -
     edge = width - 2
     placed += [left(10, "STATE", muted)]
     has_room = storage_start is not None and storage_start + 9 < edge - len(legend)
-    if storage_start is not None:
+    if storage_start == start:
+        placed.append(left(start, "STORAGE BY FILL", muted))
+    elif storage_start is not None:
         short = storage_start - KIND_GAP - start < len("COMPUTE BY FILL")
         placed.append(left(start, "COMPUTE" if short else "COMPUTE BY FILL", muted))
         if storage_start >= start + len("COMPUTE") + 1:

@@ -108,7 +108,9 @@ def plan_lines(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> t
             lines += labelled(frame, "READY", f"{name} runs in about {wait}")
         else:
             lines += labelled(frame, "DOWNTIME", f"{name} off for about {wait}")
-    lines += [line for text in plan.sentences for line in labelled(frame, "", text, Tone.MUTED)]
+    # A refusal has just been told; its sentence is the same.
+    sentences = plan.sentences if plan.is_allowed else ()
+    lines += [line for text in sentences for line in labelled(frame, "", text, Tone.MUTED)]
     if not lines:
         lines += labelled(frame, "EFFECT", "nobody else is touched", Tone.MUTED)
     return tuple(lines)

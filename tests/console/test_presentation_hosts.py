@@ -77,6 +77,13 @@ def test_a_cell_with_more_hosts_than_fit_goes_on_below() -> None:
     assert {text_of(grid.line(place))[2:8] for place in (1, 2)} == {"      "}
 
 
+def test_where_only_storage_hosts_match_their_block_is_the_first() -> None:
+    grid = the_map(hosts.view(the_cloud(), a_frame(filter="storage cell-2")))
+
+    assert text_of(grid.head or ()).split()[:3] == ["CELL", "STATE", "STORAGE"]
+    assert text_of(grid.line(0)).rstrip() == "  cell-2  ● up   ░·"
+
+
 def test_a_cell_whose_hosts_were_never_seen_has_a_row_that_says_so() -> None:
     answered = Hosts(tuple(host for host in the_hosts() if host.cell != "cell-3"))
     mirror = replace(the_cloud(), hosts=None).apply(answered, POLLED)

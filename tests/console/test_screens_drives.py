@@ -262,7 +262,7 @@ async def test_marked_drives_are_detached_together_and_those_that_are_off_are_co
     [
         ("spare-91", "d", "detach is off: it is unmounted"),
         ("db-boot-25", "a", "attach … is off: it is mounted"),
-        ("lost-04", "c", "clone … is off: it is unavailable"),
+        ("lost-04", "c", "clone … is off: it is lost"),
         ("mail-boot-37", "n", "rename … is off: its cell does not answer"),
     ],
 )
