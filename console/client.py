@@ -20,8 +20,12 @@ from console.records import (
     CellRecord,
     Changes,
     ClockRecord,
+    DriveDetail,
+    DrivesPage,
     Events,
     Hello,
+    HostDetail,
+    HostPlanRecord,
     Hosts,
     OutcomeRecord,
     PlanRecord,
@@ -149,6 +153,17 @@ class CloudClient:
     async def server(self, server_id: str) -> ServerDetail:
         return await self._read(f"/servers/{_quoted(server_id)}", wire.server_detail)
 
+    async def drives_page(self, *, after: str | None = None, limit: int = PAGE_ROWS) -> DrivesPage:
+        """One page of all drives. `after` is the `next` of the page before."""
+        return await self._read("/drives", wire.drives_page, {"limit": limit, "after": after})
+
+    async def drive(self, drive_id: str) -> DriveDetail:
+        return await self._read(f"/drives/{_quoted(drive_id)}", wire.drive_detail)
+
+    async def host_detail(self, name: str) -> HostDetail:
+        """What has happened to a host, however long ago."""
+        return HostDetail((await self.events(object_id=name)).events)
+
     async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
         """What has changed since `cursor`. Answers at once when something has, else after `wait_seconds`.
 
@@ -171,6 +186,10 @@ class CloudClient:
         """What the action would do. Changes nothing."""
         body = {"action": action, "preview": True, **({"avoid": list(avoid)} if avoid else {}), **fields}
         return await self._send("POST", _actions(kind, object_id), wire.plan, body)
+
+    async def preview_host(self, name: str, action: str) -> HostPlanRecord:
+        """What `fail`, `recover`, `drain` or `evacuate` would do to a host. Changes nothing."""
+        return await self._send("POST", _actions("host", name), wire.host_plan, {"action": action, "preview": True})
 
     async def act(
         self,

@@ -12,7 +12,7 @@ Reading order: Item and Selection, Command, COMMANDS, `for_key`, `hints`; then t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-VIEWS: tuple[str, ...] = ("overview", "servers", "groups", "backfill", "cells", "tasks", "events")
+VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events")
 """Views in the order of their digits: overview is 0."""
 
 LISTS = frozenset(VIEWS)
@@ -20,6 +20,10 @@ PAGES = frozenset({"detail", "raw", "help"})
 """Views that are read rather than chosen from: opened over a list, left with esc."""
 
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail"})
+DRIVE_VIEWS = frozenset({"drives", "detail"})
+HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
+MAP_VIEWS = frozenset({"hosts"})
+"""Views with a map, where h and l move over it."""
 CELL_VIEWS = frozenset({"overview", "cells", "detail"})
 
 
@@ -82,6 +86,11 @@ def _needs_row(selection: Selection) -> str | None:
     return None if selection.items else "nothing is under the cursor"
 
 
+_STATE_WORDS = {"cloning_src": "being copied", "cloning_dst": "a copy in the making", "unavailable": "lost",
+                "maintenance": "in maintenance"}  # fmt: skip
+"""How a sentence says a state that the API has a longer or stranger word for."""
+
+
 def _off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
     """Off when no item is in one of `states`, and says what they are instead."""
     wanted = frozenset(states)
@@ -91,11 +100,37 @@ def _off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
             return "its cell does not answer"
         if any(item.is_reachable and item.state in wanted for item in selection.items):
             return None
-        found = sorted({item.state for item in selection.items})
+        found = sorted({_STATE_WORDS.get(item.state, item.state) for item in selection.items})
         pronoun = "it is" if len(selection.items) == 1 else "they are"
         return f"{pronoun} {' and '.join(found)}"
 
     return reason
+
+
+def _alone(reason_for: Callable[[Selection], str | None]) -> Callable[[Selection], str | None]:
+    """Off for several objects at once: what is asked for would be the same for all of them."""
+
+    def reason(selection: Selection) -> str | None:
+        return "one at a time" if len(selection.items) > 1 else reason_for(selection)
+
+    return reason
+
+
+def _off_where_silent(selection: Selection) -> str | None:
+    return None if any(item.is_reachable for item in selection.items) else "its cell does not answer"
+
+
+def _fault_of_host(states: Iterable[str]) -> Callable[[Selection], str | None]:
+    def reason(selection: Selection) -> str | None:
+        return _simulated_only(selection) or _off_unless(states)(selection)
+
+    return reason
+
+
+def _evacuates(selection: Selection) -> str | None:
+    if (off := _off_unless({"maintenance"})(selection)) is None:
+        return None
+    return "drain it first" if all(item.state == "up" for item in selection.items) else off
 
 
 def _simulated_only(selection: Selection) -> str | None:
@@ -141,9 +176,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("move.bottom", ("G", "end"), "last", "last row"),
     Command("move.next_region", ("tab",), "next table", "next table of this view"),
     Command("move.previous_region", ("shift+tab",), "previous table", "previous table of this view"),
+    Command("move.right", ("l", "right"), "right", "next host of the map; in the list, open", views=MAP_VIEWS),
+    Command("move.left", ("h", "left"), "left", "host before this one in the map; in the list, back", views=MAP_VIEWS),
     # Go.
-    Command("open", ("enter", "l", "right"), "open", "open what the row is about", views=LISTS | {"detail"}, rank=1),
-    Command("back", ("escape", "h", "left", "backspace"), "back", "clear the filter, else one view back", rank=80),
+    Command("open", ("enter",), "open", "open what the row is about", views=LISTS | {"detail"}, rank=1),
+    Command("open.right", ("l", "right"), "open", "open what the row is about",
+            views=(LISTS | {"detail"}) - MAP_VIEWS),
+    Command("back", ("escape", "backspace"), "back", "clear the filter, else one view back", rank=80),
+    Command("back.left", ("h", "left"), "back", "clear the filter, else one view back",
+            views=(LISTS | PAGES) - MAP_VIEWS),
     Command("history.back", ("left_square_bracket",), "earlier", "the place before this one"),
     Command("history.forward", ("right_square_bracket",), "later", "the place after this one"),
     Command("line", ("colon",), "go to", "type a command: a view, a cell, the clock", rank=4),
@@ -181,6 +222,24 @@ COMMANDS: tuple[Command, ...] = (
             disabled_reason=_off_unless({"running", "paused"})),
     Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
             disabled_reason=_off_unless({"stopped"})),
+    Command("drive.attach", ("a",), "attach …", "attach it to a stopped server", 2, DRIVE_VIEWS, "drive",
+            "choose the server", disabled_reason=_alone(_off_unless({"unmounted"}))),
+    Command("drive.detach", ("d",), "detach", "take it from its server", 2, DRIVE_VIEWS, "drive",
+            "its data stay", disabled_reason=_off_unless({"mounted"})),
+    Command("drive.clone", ("c",), "clone …", "copy it, away from what you name", 2, DRIVE_VIEWS, "drive",
+            "takes room and time", disabled_reason=_alone(_off_unless({"mounted", "unmounted"}))),
+    Command("drive.rename", ("n",), "rename …", "give it another name", 1, DRIVE_VIEWS, "drive",
+            "type the name", disabled_reason=_alone(_off_where_silent)),
+    Command("drive.delete", ("D",), "delete", "delete it and its data for good", 3, DRIVE_VIEWS, "drive",
+            "type its name", disabled_reason=_off_unless({"mounted", "unmounted"})),
+    Command("host.drain", ("d",), "drain", "place nothing more there; moves nothing", 2, HOST_VIEWS, "host",
+            "moves nothing yet", disabled_reason=_alone(_off_unless({"up"}))),
+    Command("host.evacuate", ("e",), "evacuate", "shut its servers down and start them elsewhere, one by one", 2,
+            HOST_VIEWS, "host", "restarts its servers", disabled_reason=_alone(_evacuates)),
+    Command("host.recover", ("r",), "recover", "up again, from a fault or from maintenance", 2, HOST_VIEWS, "host",
+            "takes placements again", disabled_reason=_alone(_off_unless({"down", "maintenance"}))),
+    Command("host.fail", ("f",), "fail", "inject a fault: the host is lost with all that is on it", 2, HOST_VIEWS,
+            "host", "loses what is on it", disabled_reason=_alone(_fault_of_host({"up", "maintenance"}))),
     Command("cell.ask", ("a",), "ask now", "ask the cell once, now", 1, CELL_VIEWS, "cell", "one deadline, once"),
     Command("cell.up", ("u",), "let it answer", "take an injected fault back", 1, CELL_VIEWS, "cell",
             "its tasks resume", disabled_reason=_cell_not_in("up")),
@@ -230,9 +289,11 @@ def for_key(view: str, key: str) -> Command | None:
 def verbs_for(selection: Selection) -> tuple[Command, ...]:
     """The verbs of the menu behind `x`, off ones included: those of the selected kind, then those of the cloud.
 
-    A server's menu leaves the cloud's out: where all of its own verbs are off, enter would be a verb of another thing.
+    The menus of servers, drives and hosts leave the cloud's out: where all of their own verbs are off, enter would be
+    a verb of another thing.
     """
-    kinds = [kind for kind in (selection.kind, None if selection.kind == "server" else "cloud") if kind is not None]
+    has_own = selection.kind in {"server", "drive", "host"}
+    kinds = [kind for kind in (selection.kind, None if has_own else "cloud") if kind is not None]
     return tuple(command for kind in kinds for command in COMMANDS if command.verb_of == kind)
 
 
@@ -296,7 +357,7 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
         ]
         if rows:
             sections.append((title, rows))
-    for kind in ("server", "cell", "cloud"):
+    for kind in ("server", "drive", "host", "cell", "cloud"):
         rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
                 for command in COMMANDS if command.verb_of == kind and view in command.views]  # fmt: skip
         if rows:
@@ -315,6 +376,8 @@ _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 LINE_HELP: tuple[tuple[str, str], ...] = (
     ("servers CELL /text", "a view, perhaps of one cell, perhaps filtered; any beginning of the word will do"),
+    ("host NAME", "one host, with what is on it"),
+    ("drive NAME", "one drive"),
     ("cell NAME", "the servers of a cell"),
     ("group NAME", "one availability group"),
     ("advance 60", "advance the simulated clock; also 5m, 2h, 1d"),
@@ -334,6 +397,15 @@ class GoTo:
     view: str
     scope: str | None = None
     filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNamed:
+    """Show one object by its name."""
+
+    kind: str
+    """`host` or `drive`."""
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,13 +449,15 @@ class Problem:
     sentence: str
 
 
-Request = GoTo | Run | SetClock | Advance | SetPalette | Leave | Problem
+Request = GoTo | OpenNamed | Run | SetClock | Advance | SetPalette | Leave | Problem
 
 PALETTES = ("dark", "light", "contrast")
 LINE_WORDS: tuple[str, ...] = (
     *VIEWS[1:],
     VIEWS[0],
     "cell",
+    "host",
+    "drive",
     "group",
     "advance",
     "clock",
@@ -413,6 +487,10 @@ def parse_line(text: str) -> Request:
     rest = words[1:]
     if name is None:
         return Problem(f"no command or view is called {words[0]}")
+    if name in ("host", "drive"):
+        # A name may hold spaces and slashes: all that follows the word is meant.
+        whole = text.strip().partition(" ")[2].strip()
+        return OpenNamed(name, whole) if whole else GoTo(f"{name}s", None, filter_text)
     if name in VIEWS:
         return GoTo(name, rest[0] if rest else None, filter_text)
     if name in _RUN_WORDS:
@@ -465,7 +543,7 @@ def _whole_word(beginning: str) -> str | None:
     return next((word for word in LINE_WORDS if word.startswith(beginning)), None)
 
 
-def complete_line(text: str, names: Mapping[str, Sequence[str]]) -> str | None:
+def complete_line(text: str, names: Mapping[str, Iterable[str]]) -> str | None:
     """`text` completed, for the ghost behind the cursor; None when nothing fits.
 
     `names` are what may follow a word, such as {"cell": cell names}. The answer begins with `text`.

@@ -82,6 +82,8 @@ class ServerRecord:
     """The wall's instant of what is last known; None for a server that answers, and where nothing was ever known."""
     last_state: str | None = None
     """Its last known state, while it is `unknown`."""
+    lost_from: str | None = None
+    """The state that it had before its host failed, while it is `unavailable`."""
     sort_name: str = ""
     """Made here: see `natural`."""
 
@@ -101,6 +103,8 @@ class ServerRecord:
 
 @dataclass(frozen=True, slots=True)
 class DriveRecord:
+    """A drive. One whose cell does not answer has state `unknown`, and what was last known of the rest."""
+
     id: str
     name: str | None
     cell: str
@@ -120,6 +124,21 @@ class DriveRecord:
     version: int | None = None
     is_reachable: bool = True
     known_at: datetime | None = None
+    last_state: str | None = None
+    """Its last known state, while it is `unknown`."""
+    lost_from: str | None = None
+    """The state that it had before its host failed, while it is `unavailable`."""
+    sort_name: str = ""
+    """Made here: see `natural`."""
+
+    def __post_init__(self) -> None:
+        if not self.sort_name:
+            object.__setattr__(self, "sort_name", natural(self.name or self.id))
+
+    @property
+    def title(self) -> str:
+        """What to call it: its name, or else the start of its id."""
+        return self.name or self.id[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +162,7 @@ class HostRecord:
     servers: int | None = None
     drives: int | None = None
     is_reachable: bool = True
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +359,15 @@ class ServersPage:
 
 
 @dataclass(frozen=True, slots=True)
+class DrivesPage:
+    """One page of the list of all drives, those of silent cells among them."""
+
+    drives: tuple[DriveRecord, ...]
+    next: str | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     cursor: str
     servers: tuple[ServerRecord, ...] = ()
@@ -371,7 +400,23 @@ class ServerDetail:
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
-Answer = Hello | Status | Hosts | ServersPage | Changes | Tasks | Events
+@dataclass(frozen=True, slots=True)
+class DriveDetail:
+    """One drive, and the object as the API gave it (its texts sanitised)."""
+
+    drive: DriveRecord
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HostDetail:
+    """What has happened to one host, as far as the cloud remembers it, the newest last."""
+
+    events: tuple[EventRecord, ...] = ()
+
+
+Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events
+Detail = ServerDetail | DriveDetail | HostDetail
 
 
 # Verbs ---------------------------------------------------------------------------------------------------------
@@ -446,6 +491,48 @@ class PlanRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveRecord:
+    """What an action on a host would do to one server."""
+
+    id: str
+    name: str | None = None
+    is_backfilling: bool | None = None
+    cpu_mhz: int | None = None
+    memory_bytes: int | None = None
+    state: str = ""
+    outcome: str = ""
+    """`moves`, `stops`, `stays`, `pauses`, `returns` or `unavailable`."""
+    to: str | None = None
+    """The host that it moves to."""
+    problem: str | None = None
+    """Why it stays."""
+    stops: tuple[StoppedRecord, ...] = ()
+    """Who is stopped so that it fits there."""
+    shrinks: int = 0
+
+    @property
+    def title(self) -> str:
+        return self.name or self.id[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlanRecord:
+    """What an action on a host would do, before it is done."""
+
+    action: str
+    host: str
+    is_allowed: bool = True
+    problem: str | None = None
+    code: str | None = None
+    version: int | None = None
+    """The host's version that the plan was made for."""
+    sentences: tuple[str, ...] = ()
+    moves: tuple[MoveRecord, ...] = ()
+    seconds: float | None = None
+    """How long it takes; of `fail`, how long the host may be away before its servers leave it."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeRecord:
     """What an action has begun."""
 
@@ -453,3 +540,4 @@ class OutcomeRecord:
     drive: DriveRecord | None = None
     task: TaskRecord | None = None
     decision: DecisionRecord | None = None
+    host: HostRecord | None = None

@@ -22,15 +22,19 @@ from console.records import (
     Changes,
     ClockRecord,
     DecisionRecord,
+    DriveDetail,
     DriveRecord,
+    DrivesPage,
     EventRecord,
     Events,
     Factors,
     GroupRecord,
     Hello,
+    HostPlanRecord,
     HostRecord,
     Hosts,
     MemberRecord,
+    MoveRecord,
     OutcomeRecord,
     PlanRecord,
     ResizedRecord,
@@ -133,31 +137,35 @@ def server(row: Body) -> ServerRecord:
         is_reachable=get("reachable", True) is not False,
         known_at=instant(get("known_at")),
         last_state=_shared(get("last_state")),
+        lost_from=_shared(get("lost_from")),
     )
 
 
 def drive(row: Body) -> DriveRecord:
     get = row.get
+    size_bytes = get("size_bytes")
     return DriveRecord(
         id=row["id"],
         name=get("name"),
-        cell=row["cell"],
-        state=row["state"],
-        host=get("host"),
+        cell=intern(row["cell"]),
+        state=intern(row["state"]),
+        host=_shared(get("host")),
         state_since=instant(get("state_since")),
-        size_bytes=get("size_bytes"),
-        media=get("media"),
+        size_bytes=None if size_bytes is None else _number(size_bytes),
+        media=_shared(get("media")),
         server_id=get("server_id"),
-        device=get("device"),
-        channel=get("channel"),
+        device=_shared(get("device")),
+        channel=_shared(get("channel")),
         boot_order=get("boot_order"),
         tags=_texts(get("tags")),
-        project_id=get("project_id"),
-        owner=get("owner"),
+        project_id=_shared(get("project_id")),
+        owner=_shared(get("owner")),
         created_at=instant(get("created_at")),
         version=get("version"),
         is_reachable=get("reachable", True) is not False,
         known_at=instant(get("known_at")),
+        last_state=_shared(get("last_state")),
+        lost_from=_shared(get("lost_from")),
     )
 
 
@@ -180,6 +188,7 @@ def host(row: Body) -> HostRecord:
         servers=get("servers"),
         drives=get("drives"),
         is_reachable=get("reachable", True) is not False,
+        version=get("version"),
     )
 
 
@@ -370,6 +379,14 @@ def server_detail(body: Body) -> ServerDetail:
     return ServerDetail(server(body), _many(drive, body.get("drives")), body)
 
 
+def drives_page(body: Body) -> DrivesPage:
+    return DrivesPage(_many(drive, body["drives"]), body.get("next"), body.get("total"))
+
+
+def drive_detail(body: Body) -> DriveDetail:
+    return DriveDetail(drive(body), body)
+
+
 def changes(body: Body) -> Changes:
     return Changes(
         cursor=body["cursor"],
@@ -449,10 +466,44 @@ def plan(body: Body) -> PlanRecord:
     )
 
 
+def _move(row: Body) -> MoveRecord:
+    get = row.get
+    return MoveRecord(
+        id=row["id"],
+        name=get("name"),
+        is_backfilling=get("is_backfilling"),
+        cpu_mhz=get("cpu_mhz"),
+        memory_bytes=get("memory_bytes"),
+        state=get("state") or "",
+        outcome=row["outcome"],
+        to=get("to"),
+        problem=get("problem"),
+        stops=_many(_stopped, get("stops")),
+        shrinks=int(get("shrinks") or 0),
+    )
+
+
+def host_plan(body: Body) -> HostPlanRecord:
+    body = body["plan"]
+    get = body.get
+    return HostPlanRecord(
+        action=body["action"],
+        host=body["host"],
+        is_allowed=get("allowed", get("is_allowed", True)) is not False,
+        problem=get("problem"),
+        code=get("code"),
+        version=get("version"),
+        sentences=_texts(get("sentences")),
+        moves=_many(_move, get("moves")),
+        seconds=get("seconds"),
+    )
+
+
 def outcome(body: Body) -> OutcomeRecord:
     return OutcomeRecord(
         server=_maybe(server, body.get("server")),
         drive=_maybe(drive, body.get("drive")),
+        host=_maybe(host, body.get("host")),
         task=_maybe(task, body.get("task")),
         decision=_maybe(decision, body.get("decision")),
     )

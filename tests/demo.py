@@ -25,6 +25,7 @@ from backend.app import App, running
 from backend.clock import Clock
 from console.app import ConsoleApp
 from console.client import CloudClient
+from console.screens import views
 from tests.builders import NOON
 from tests.console.fakes import screen_text
 
@@ -120,6 +121,11 @@ STORIES = {
     for story in (
         Story("overview"),
         Story("servers", (":servers", "<enter>"), "sort state"),
+        Story("drives", (":drives", "<enter>"), "mounted"),
+        Story("drive", (":drives /web-31-boot", "<enter>", "<enter>"), "boot order"),
+        Story("hosts", (":hosts", "<enter>", "j", "l", "l"), "compute host"),
+        Story("host", (":host c2-h07", "<enter>"), "LAYERS"),
+        Story("drain", (":host c2-h07", "<enter>", "xd"), "[ drain ]"),
         Story("groups", (":groups", "<enter>"), "db-main"),
         Story("group", (":groups", "<enter>", "<enter>"), "needs"),
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
@@ -168,6 +174,8 @@ def _is_asking(app: DemoConsole) -> bool:
     mirror = app.main.mirror
     known = sum(cell.servers or 0 for cell in mirror.cells or ())
     if mirror.hosts is None or mirror.tasks is None or len(mirror.servers) < known or not mirror.events:
+        return True
+    if "drives" in views.wanted(app.main.place, mirror) and not mirror.are_drives_complete:
         return True
     return not app.main.is_settled
 

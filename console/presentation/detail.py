@@ -5,12 +5,12 @@ A fact is a label and a line. What nobody said is `—`; what is last known keep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from console.presentation import events, figures, redundancy, tasks
+from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, pane_lines, region_of
 from console.presentation.lines import (
     Frame,
     Glyphs,
@@ -30,39 +30,17 @@ from console.presentation.lines import (
     right,
     ruled,
     span_width,
-    wrap,
 )
 from console.presentation.mirror import Mirror
 from console.presentation.sentences import sentence, up_since
 from console.records import DriveRecord, GroupRecord, ServerDetail, ServerRecord
 
-LABEL_COLUMN = 1
-VALUE_COLUMN = 14
-PANE_VALUE_COLUMN = 11
-EVENTS_SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A label, its value, and where enter on it leads."""
-
-    label: str
-    value: Line
-    key: str | None = None
-
-
-def _fact(label: str, text: str | None, glyphs: Glyphs, tone: Tone = Tone.TEXT, key: str | None = None) -> Fact:
-    if text is None:
-        return Fact(label, (Span(glyphs.nobody_said, Tone.UNKNOWN),))
-    return Fact(label, (Span(text, tone),), key)
-
-
 # Describe ------------------------------------------------------------------------------------------------------------
 
 
 def describe(mirror: Mirror, key: str, frame: Frame, detail: ServerDetail | None = None) -> View:
-    """All that is known of the object with this key: a server's id, or `cell:NAME`, `host:NAME`, `group:NAME`,
-    `task:ID`, `event:FILE/NUMBER`, `schedule:ID`.
+    """All that is known of the object with this key: a server's id, or `cell:NAME`, `group:NAME`, `task:ID`,
+    `event:FILE/NUMBER`, `schedule:ID`. Hosts and drives have modules of their own.
     """
     kind, _, name = key.partition(":")
     server = mirror.servers.get(key)
@@ -75,39 +53,16 @@ def describe(mirror: Mirror, key: str, frame: Frame, detail: ServerDetail | None
         title, facts = name, _OTHERS[kind](mirror, frame, name)
     else:
         title, facts = name or key, []
-    width = frame.width
-    lines: list[Line] = []
-    keys: list[str | None] = []
-    for fact in facts:
-        for number, line in enumerate(_fact_lines(fact, width, VALUE_COLUMN)):
-            lines.append(line)
-            keys.append(fact.key if number == 0 else None)
-    if not lines:
-        lines = [compose(width, left(1, f"{title} is not known any more   esc goes back", Tone.MUTED))]
-        keys = [None]
     return View(
         "detail",
         (_PLACES.get(kind, "servers"), title),
         "describe",
-        (Lines(lines, keys),),
+        (region_of(facts, frame.width) if facts else gone(title, frame),),
         status=lambda _key: (Span(_summary(mirror, frame, key), Tone.MUTED),),
     )
 
 
-_PLACES = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks", "event": "events",
-           "schedule": "overview"}  # fmt: skip
-
-
-def _fact_lines(fact: Fact, width: int, column: int) -> list[Line]:
-    """The fact on as many lines as its value needs. A value of several tones is one line, cut at its end."""
-    room = width - column - 1
-    label = left(LABEL_COLUMN, fact.label, Tone.MUTED)
-    if len(fact.value) != 1:
-        return [compose(width, label, at(column, cut(fact.value, room)))]
-    span = fact.value[0]
-    texts = wrap(span.text, room)
-    first = compose(width, label, left(column, texts[0], span.tone))
-    return [first, *(compose(width, left(column, text, span.tone)) for text in texts[1:])]
+_PLACES = {"cell": "cells", "group": "groups", "task": "tasks", "event": "events", "schedule": "overview"}
 
 
 def _summary(mirror: Mirror, frame: Frame, key: str) -> str:
@@ -123,8 +78,8 @@ def _server_facts(mirror: Mirror, frame: Frame, server: ServerRecord) -> list[Fa
     tone = Tone.TEXT if known else Tone.UNKNOWN
     facts = [
         Fact("state", (Span(f"{look.glyph} {look.word}", look.tone), Span("  " + _since(frame, server), Tone.MUTED))),
-        _fact("cell", server.cell, glyphs, tone, f"cell:{server.cell}"),
-        _fact("host", server.host, glyphs, tone, f"host:{server.host}"),
+        fact("cell", server.cell, glyphs, tone, f"cell:{server.cell}"),
+        fact("host", server.host, glyphs, tone, f"host:{server.host}"),
         Fact("size", (Span(_size(server, glyphs, is_known=known), tone),)),
     ]
     if server.is_backfilling:
@@ -133,10 +88,10 @@ def _server_facts(mirror: Mirror, frame: Frame, server: ServerRecord) -> list[Fa
     if group is not None:
         facts.append(Fact("group", _group_line(group, glyphs), redundancy.key_of(group)))
     elif server.group is not None:
-        facts.append(_fact("group", server.group, glyphs, tone, f"group:{server.group}"))
+        facts.append(fact("group", server.group, glyphs, tone, f"group:{server.group}"))
     if server.avoid:
         names = [mirror.name_of(each) or each[:8] for each in server.avoid]
-        facts.append(_fact("avoid", ", ".join(names), glyphs, tone))
+        facts.append(fact("avoid", ", ".join(names), glyphs, tone))
     return facts
 
 
@@ -162,7 +117,7 @@ def _size(server: ServerRecord, glyphs: Glyphs, *, is_known: bool) -> str:
 
 def _backfill_facts(mirror: Mirror, frame: Frame, server: ServerRecord) -> list[Fact]:
     glyphs, factor, floor = frame.glyphs, server.perf_factor, server.floor
-    facts = [_fact("backfilling", "yes: lives on what normal servers leave", glyphs, Tone.BACKFILL)]
+    facts = [fact("backfilling", "yes: lives on what normal servers leave", glyphs, Tone.BACKFILL)]
     if factor is not None:
         known = server.is_reachable and not mirror.is_offline
         for label, share, low in (
@@ -173,17 +128,17 @@ def _backfill_facts(mirror: Mirror, frame: Frame, server: ServerRecord) -> list[
                 tail = () if low is None else (Span(f"   floor {figures.factor(low)}", Tone.MUTED),)
                 facts.append(Fact(label, (*figures.gauge_and_number(share, low, glyphs), *tail)))
             else:
-                facts.append(_fact(label, figures.last_known(figures.factor(share), glyphs), glyphs, Tone.UNKNOWN))
+                facts.append(fact(label, figures.last_known(figures.factor(share), glyphs), glyphs, Tone.UNKNOWN))
     if server.squeezed_by is not None:
         when = "" if server.squeezed_at is None else f" at {figures.instant(server.squeezed_at, frame.now)}"
         name = mirror.name_of(server.squeezed_by) or server.squeezed_by[:8]
-        facts.append(_fact("shrunk by", name + when, glyphs, Tone.TEXT, server.squeezed_by))
+        facts.append(fact("shrunk by", name + when, glyphs, Tone.TEXT, server.squeezed_by))
     if server.notice_until is not None:
         left_seconds = (server.notice_until - frame.now).total_seconds()
         name = mirror.name_of(server.notice_for) or "another server"
-        facts.append(_fact("notice", f"stops in {figures.countdown(left_seconds)} for {name}", glyphs, Tone.WARN))
+        facts.append(fact("notice", f"stops in {figures.countdown(left_seconds)} for {name}", glyphs, Tone.WARN))
     if server.displaced_count:
-        facts.append(_fact("stopped for", _displaced(mirror, frame, server), glyphs))
+        facts.append(fact("stopped for", _displaced(mirror, frame, server), glyphs))
     return facts
 
 
@@ -206,23 +161,23 @@ def _group_line(group: GroupRecord, glyphs: Glyphs) -> Line:
 def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: ServerDetail | None) -> list[Fact]:
     glyphs = frame.glyphs
     facts = [
-        _fact("id", server.id, glyphs),
-        _fact("owner", server.owner, glyphs),
-        _fact("project", server.project_id, glyphs),
-        _fact("created", _instant(server.created_at, frame.now), glyphs),
-        _fact("tags", ", ".join(server.tags) or glyphs.nothing, glyphs),
+        fact("id", server.id, glyphs),
+        fact("owner", server.owner, glyphs),
+        fact("project", server.project_id, glyphs),
+        fact("created", instant_and_age(server.created_at, frame.now), glyphs),
+        fact("tags", ", ".join(server.tags) or glyphs.nothing, glyphs),
     ]
     if server.meta:
-        facts.append(_fact("meta", ", ".join(f"{name}={value}" for name, value in server.meta.items()), glyphs))
+        facts.append(fact("meta", ", ".join(f"{name}={value}" for name, value in server.meta.items()), glyphs))
     if server.reason:
-        facts.append(_fact("reason", server.reason, glyphs, Tone.WARN))
-    facts.append(_fact("version", None if server.version is None else str(server.version), glyphs))
+        facts.append(fact("reason", server.reason, glyphs, Tone.WARN))
+    facts.append(fact("version", None if server.version is None else str(server.version), glyphs))
     if detail is not None and detail.server.id == server.id:
         facts += [
-            Fact("drives" if place == 0 else "", _drive_line(drive, glyphs))
+            Fact("drives" if place == 0 else "", _drive_line(drive, glyphs), f"drive:{drive.id}")
             for place, drive in enumerate(detail.drives)
-        ] or [_fact("drives", "none", glyphs, Tone.MUTED)]
-    facts += _event_facts(mirror, frame, (server.id,))
+        ] or [fact("drives", "none", glyphs, Tone.MUTED)]
+    facts += event_facts(mirror, frame, (server.id,))
     return facts
 
 
@@ -233,37 +188,21 @@ def _drive_line(drive: DriveRecord, glyphs: Glyphs) -> Line:
     return (Span(drive.name or drive.id[:8], tone), Span(f"   {size}   {host}   {drive.state}", Tone.MUTED))
 
 
-def _event_facts(mirror: Mirror, frame: Frame, object_ids: Sequence[str]) -> list[Fact]:
-    """The latest events of the object, newest first."""
-    own = [event for event in reversed(mirror.events) if event.object_id in object_ids][:EVENTS_SHOWN]
-    facts = []
-    for place, event in enumerate(own):
-        glyph, tone = events.look(event, frame.glyphs)
-        time = figures.instant_short(event.at, frame.now)
-        spans = (Span(f"{time:>8}  ", Tone.MUTED), Span(glyph, tone), Span(f" {events.sentence(mirror, event)}"))
-        facts.append(Fact("events" if place == 0 else "", spans))
-    return facts
-
-
-def _instant(at_instant: datetime | None, now: datetime) -> str | None:
-    return None if at_instant is None else f"{figures.instant(at_instant, now)} ({figures.age_since(at_instant, now)})"
-
-
 def _cell_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     cell, glyphs = mirror.cell(name), frame.glyphs
     if cell is None:
         return []
     look = figures.cell_state(cell, glyphs)
-    since = _instant(cell.since, frame.wall_now)
+    since = instant_and_age(cell.since, frame.wall_now)
     capacity = cell.capacity
     facts = [
         Fact("state", (Span(f"{look.glyph} {look.word}", look.tone), Span(f"  since {since}", Tone.MUTED))),
-        _fact("reason", cell.reason or glyphs.nothing, glyphs),
-        _fact("fault", "injected: x takes it back" if cell.is_injected else "none injected", glyphs),
-        _fact("servers", None if cell.servers is None else figures.count(cell.servers), glyphs),
-        _fact("UNKNOWN", None if cell.unknown is None else figures.count(cell.unknown), glyphs),
-        _fact("tasks wait", None if cell.waiting_tasks is None else str(cell.waiting_tasks), glyphs),
-        _fact("hosts", None if cell.hosts is None else figures.count(cell.hosts), glyphs),
+        fact("reason", cell.reason or glyphs.nothing, glyphs),
+        fact("fault", "injected: x takes it back" if cell.is_injected else "none injected", glyphs),
+        fact("servers", None if cell.servers is None else figures.count(cell.servers), glyphs),
+        fact("UNKNOWN", None if cell.unknown is None else figures.count(cell.unknown), glyphs),
+        fact("tasks wait", None if cell.waiting_tasks is None else str(cell.waiting_tasks), glyphs),
+        fact("hosts", None if cell.hosts is None else figures.count(cell.hosts), glyphs),
     ]
     for label, size in (("capacity", capacity), ("normal", cell.normal), ("backfilling", cell.backfilling),
                         ("best host", cell.free)):  # fmt: skip
@@ -271,59 +210,8 @@ def _cell_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
         if size is not None:
             mark = "" if cell.is_up else glyphs.last_known
             text = f"{mark}{figures.ghz(size.cpu_mhz)} GHz   {mark}{figures.gib(size.memory_bytes)} GiB"
-        facts.append(_fact(label, text, glyphs, Tone.TEXT if cell.is_up else Tone.UNKNOWN))
-    return facts + _event_facts(mirror, frame, (name,))
-
-
-def _host_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
-    host, glyphs = next((host for host in mirror.hosts or () if host.name == name), None), frame.glyphs
-    if host is None:
-        return []
-    look = figures.host_state(host, glyphs)
-    known = mirror.is_host_known(host)
-    state = Span(f"{look.glyph} {look.word}", look.tone) if known else Span("? no answer", Tone.UNKNOWN)
-    facts = [
-        Fact("state", (state, Span(f"  since {_instant(host.state_since, frame.now)}", Tone.MUTED))),
-        _fact("cell", host.cell, glyphs, Tone.TEXT, f"cell:{host.cell}"),
-        _fact("kind", host.kind, glyphs),
-    ]
-    if host.capacity is not None and host.capacity.cpu_mhz:
-        normal = host.normal.cpu_mhz if host.normal else 0
-        backfill = host.backfilling.cpu_mhz if host.backfilling else 0
-        bar = figures.use_bar(normal, backfill, host.capacity.cpu_mhz, 28, glyphs, is_known=known)
-        text = f"  {figures.ghz(normal)} + {figures.ghz(backfill)} of {figures.ghz(host.capacity.cpu_mhz)} GHz"
-        facts.append(Fact("CPU", (*bar, Span(text))))
-        normal = host.normal.memory_bytes if host.normal else 0
-        backfill = host.backfilling.memory_bytes if host.backfilling else 0
-        bar = figures.use_bar(normal, backfill, host.capacity.memory_bytes, 28, glyphs, is_known=known)
-        text = f"  {figures.gib(normal)} + {figures.gib(backfill)} of {figures.gib(host.capacity.memory_bytes)} GiB"
-        facts.append(Fact("memory", (*bar, Span(text))))
-    if host.free is not None:
-        text = f"{figures.ghz(host.free.cpu_mhz)} GHz   {figures.gib(host.free.memory_bytes)} GiB"
-        facts.append(_fact("free", f"{text} for one backfilling server", glyphs))
-    if host.storage_bytes:
-        used = "" if host.used_bytes is None else f"{figures.gib(host.used_bytes)} of "
-        facts.append(_fact("storage", f"{used}{figures.gib(host.storage_bytes)} GiB", glyphs))
-    rows = sorted((row for row in mirror.servers.values() if row.host == name), key=lambda row: row.sort_name)
-    for place, row in enumerate(rows):
-        facts.append(Fact(f"{len(rows)} servers" if place == 0 else "", _server_line(row, glyphs), row.id))
-    return facts + _event_facts(mirror, frame, (name,))
-
-
-def _server_line(server: ServerRecord, glyphs: Glyphs) -> Line:
-    look = figures.server_state(server, glyphs)
-    known = server.is_reachable
-    tone = Tone.BACKFILL if server.is_backfilling and known else Tone.TEXT if known else Tone.UNKNOWN
-    name = fit_name(server.title, 14, glyphs)
-    spans = [
-        Span(look.glyph, look.tone),
-        Span(f" {name}{' ' * (16 - cells(name))}", tone),
-        Span(_size(server, glyphs, is_known=known), Tone.TEXT if known else Tone.UNKNOWN),
-    ]
-    if server.is_shrunk and server.perf_factor is not None:
-        letter, share = figures.lower_factor(server.perf_factor)
-        spans.append(Span(f"   {'CPU' if letter == 'c' else 'memory'} {figures.factor(share)}", Tone.BACKFILL))
-    return tuple(spans)
+        facts.append(fact(label, text, glyphs, Tone.TEXT if cell.is_up else Tone.UNKNOWN))
+    return facts + event_facts(mirror, frame, (name,))
 
 
 def _group_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
@@ -333,8 +221,8 @@ def _group_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     glyphs = frame.glyphs
     hosts = figures.or_dash(None if group.hosts is None else str(group.hosts), glyphs)
     facts = [
-        _fact("size", f"{len(group.members)} members on {hosts} hosts", glyphs, Tone.TEXT, redundancy.key_of(group)),
-        _fact("needs", f"{group.needs} members must stay", glyphs),
+        fact("size", f"{len(group.members)} members on {hosts} hosts", glyphs, Tone.TEXT, redundancy.key_of(group)),
+        fact("needs", f"{group.needs} members must stay", glyphs),
         Fact("collisions", (redundancy.collisions_span(group, glyphs),)),
         Fact("tolerates", (redundancy.tolerates_span(group, glyphs), Span(" lost hosts"))),
     ]
@@ -351,15 +239,15 @@ def _task_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     if task is None:
         return []
     return [
-        _fact("task", f"{tasks.kind(task)} ({task.id})", glyphs),
-        _fact("target", tasks.target(mirror, task), glyphs, Tone.TEXT, task.object_id or None),
-        _fact("cell", task.cell, glyphs, Tone.TEXT, f"cell:{task.cell}"),
-        _fact("state", "waits for its cell" if tasks.is_waiting(mirror, task) else task.state, glyphs),
-        _fact("begun", _instant(task.begun_at, frame.now), glyphs),
-        _fact("due", None if task.due_at is None else figures.instant(task.due_at, frame.now), glyphs),
-        _fact("ended", _instant(task.ended_at, frame.now), glyphs),
-        _fact("result", task.result, glyphs),
-        _fact("by", task.actor, glyphs),
+        fact("task", f"{tasks.kind(task)} ({task.id})", glyphs),
+        fact("target", tasks.target(mirror, task), glyphs, Tone.TEXT, task.object_id or None),
+        fact("cell", task.cell, glyphs, Tone.TEXT, f"cell:{task.cell}"),
+        fact("state", "waits for its cell" if tasks.is_waiting(mirror, task) else task.state, glyphs),
+        fact("begun", instant_and_age(task.begun_at, frame.now), glyphs),
+        fact("due", None if task.due_at is None else figures.instant(task.due_at, frame.now), glyphs),
+        fact("ended", instant_and_age(task.ended_at, frame.now), glyphs),
+        fact("result", task.result, glyphs),
+        fact("by", task.actor, glyphs),
     ]
 
 
@@ -368,17 +256,17 @@ def _event_detail(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     if event is None:
         return []
     facts = [
-        _fact("event", f"{event.kind}, number {event.number} of {event.file}", glyphs),
-        _fact("at", _instant(event.at, frame.now), glyphs),
-        _fact("object", f"{event.object_kind} {events.title(mirror, event)}", glyphs, Tone.TEXT, event.object_id),
-        _fact("what", events.sentence(mirror, event), glyphs),
-        _fact("by", event.actor or None, glyphs),
-        _fact("request", event.request_id, glyphs),
+        fact("event", f"{event.kind}, number {event.number} of {event.file}", glyphs),
+        fact("at", instant_and_age(event.at, frame.now), glyphs),
+        fact("object", f"{event.object_kind} {events.title(mirror, event)}", glyphs, Tone.TEXT, event.object_id),
+        fact("what", events.sentence(mirror, event), glyphs),
+        fact("by", event.actor or None, glyphs),
+        fact("request", event.request_id, glyphs),
     ]
     for place, (field, (before, after)) in enumerate(event.changes.items()):
-        facts.append(_fact("changes" if place == 0 else "", f"{field}: {before} to {after}", glyphs))
+        facts.append(fact("changes" if place == 0 else "", f"{field}: {before} to {after}", glyphs))
     for place, (field, value) in enumerate(event.details.items()):
-        facts.append(_fact("details" if place == 0 else "", f"{field}: {value}", glyphs))
+        facts.append(fact("details" if place == 0 else "", f"{field}: {value}", glyphs))
     return facts
 
 
@@ -391,15 +279,15 @@ def _schedule_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     kept = "for ever" if schedule.retention_days == 0 else f"{schedule.retention_days} days"
     most = "" if not schedule.backups_max else f", at most {schedule.backups_max}"
     return [
-        _fact("schedule", schedule.title, glyphs),
-        _fact("source", schedule.server_name or schedule.server_id[:8], glyphs, Tone.TEXT, schedule.server_id),
-        _fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
-        _fact("state", "active" if schedule.is_active else "off", glyphs, Tone.OK if schedule.is_active else Tone.CRIT),
-        _fact("reason", schedule.reason or glyphs.nothing, glyphs),
-        _fact("next", _instant_ahead(schedule.next_trigger_at, frame.now), glyphs),
-        _fact("last run", _instant(schedule.last_run_at, frame.now), glyphs),
+        fact("schedule", schedule.title, glyphs),
+        fact("source", schedule.server_name or schedule.server_id[:8], glyphs, Tone.TEXT, schedule.server_id),
+        fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
+        fact("state", "active" if schedule.is_active else "off", glyphs, Tone.OK if schedule.is_active else Tone.CRIT),
+        fact("reason", schedule.reason or glyphs.nothing, glyphs),
+        fact("next", _instant_ahead(schedule.next_trigger_at, frame.now), glyphs),
+        fact("last run", instant_and_age(schedule.last_run_at, frame.now), glyphs),
         Fact("last runs", ribbon or (Span(glyphs.nothing, Tone.MUTED),)),
-        _fact("kept", None if schedule.retention_days is None else kept + most, glyphs),
+        fact("kept", None if schedule.retention_days is None else kept + most, glyphs),
     ]
 
 
@@ -411,7 +299,6 @@ def _instant_ahead(at_instant: datetime | None, now: datetime) -> str | None:
 
 _OTHERS: Mapping[str, Callable[[Mirror, Frame, str], list[Fact]]] = {
     "cell": _cell_facts,
-    "host": _host_facts,
     "group": _group_facts,
     "task": _task_facts,
     "event": _event_detail,
@@ -440,22 +327,10 @@ def pane(mirror: Mirror, key: str, frame: Frame, width: int) -> tuple[Line, ...]
             )
         )  # fmt: skip
         facts = [*_server_facts(mirror, frame, server)[1:], *_more_facts(mirror, frame, server, None)[1:]]
-        for fact in facts:
-            lines += _pane_lines(fact, width, glyphs)
+        for each in facts:
+            lines += pane_lines(each, width, glyphs)
     lines += [ruled(width, glyphs)] * (frame.body_height - len(lines))
     return tuple(lines[: frame.body_height])
-
-
-def _pane_lines(fact: Fact, width: int, glyphs: Glyphs) -> Iterable[Line]:
-    room = width - PANE_VALUE_COLUMN - 3
-    label = left(2, fact.label, Tone.MUTED)
-    column = PANE_VALUE_COLUMN + 3
-    if len(fact.value) != 1:
-        yield ruled(width, glyphs, label, at(column, cut(fact.value, room)))
-        return
-    for number, text in enumerate(wrap(fact.value[0].text, room - 1)):
-        value = left(column, text, fact.value[0].tone)
-        yield ruled(width, glyphs, *((label, value) if number == 0 else (value,)))
 
 
 # Raw -----------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from console.presentation.lines import UNICODE, Glyphs, Line, Span, Tone, cells
-from console.records import CellRecord, Factors, HostRecord, ServerRecord, SizeRecord
+from console.records import CellRecord, DriveRecord, Factors, HostRecord, ServerRecord, SizeRecord
 
 GIB = 2**30
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -236,20 +236,27 @@ def cpu_fill(host: HostRecord) -> float:
     return used / host.capacity.cpu_mhz
 
 
+def host_fill(host: HostRecord) -> float:
+    """The used share of what a host is for: CPU of a compute host, room for drives of a storage host."""
+    if host.kind != "storage":
+        return cpu_fill(host)
+    return (host.used_bytes or 0) / host.storage_bytes if host.storage_bytes else 0.0
+
+
 def host_glyph(host: HostRecord, glyphs: Glyphs) -> str:
     if host.state == "down":
         return glyphs.lost
     if host.state == "maintenance":
         return glyphs.maintenance
-    fill = cpu_fill(host)
+    fill = host_fill(host)
     return glyphs.heat[sum(fill >= limit for limit in _HEAT_LIMITS)]
 
 
-def by_fill(hosts: Iterable[HostRecord]) -> list[HostRecord]:
-    """The compute hosts of a cell: lost ones, those in maintenance, then the fullest first."""
+def by_fill(hosts: Iterable[HostRecord], kind: str = "compute") -> list[HostRecord]:
+    """The hosts of a kind: lost ones, those in maintenance, then the fullest first."""
     ranks = {"down": 0, "maintenance": 1}
-    compute = (host for host in hosts if host.kind == "compute")
-    return sorted(compute, key=lambda host: (ranks.get(host.state, 2), -cpu_fill(host), host.name))
+    of_kind = (host for host in hosts if host.kind == kind)
+    return sorted(of_kind, key=lambda host: (ranks.get(host.state, 2), -host_fill(host), host.name))
 
 
 def strip(hosts: Iterable[HostRecord], glyphs: Glyphs, *, width: int = 16, is_known: bool = True) -> Line:
@@ -339,6 +346,34 @@ def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
             return StateLook(glyphs.stopped, "stopped", Tone.MUTED, "S")
         case other:
             return StateLook(glyphs.unknown, other[:7], Tone.UNKNOWN, "U")
+
+
+_DRIVE_LOOKS = {
+    # state: glyph, word, tone, letter, rank
+    "unavailable": ("lost", "lost", Tone.CRIT, "X", 0),
+    "unknown": ("unknown", "UNKNOWN", Tone.UNKNOWN, "U", 1),
+    "creating": ("busy", "creating", Tone.ACCENT, "C", 2),
+    "cloning_dst": ("busy", "a clone", Tone.ACCENT, "K", 3),
+    "cloning_src": ("busy", "cloned", Tone.ACCENT, "K", 4),
+    "resizing": ("busy", "resizing", Tone.ACCENT, "Z", 5),
+    "uploading": ("busy", "uploading", Tone.ACCENT, "L", 6),
+    "mounted": ("running", "mounted", Tone.OK, "M", 8),
+    "unmounted": ("stopped", "unmounted", Tone.MUTED, "S", 9),
+}
+
+
+def drive_rank(drive: DriveRecord) -> int:
+    """Worst first: lost, UNKNOWN, what is being worked on, mounted, unmounted."""
+    look = _DRIVE_LOOKS.get(drive.state)
+    return 1 if look is None else look[4]
+
+
+def drive_state(drive: DriveRecord, glyphs: Glyphs = UNICODE) -> StateLook:
+    look = _DRIVE_LOOKS.get(drive.state)
+    if look is None:
+        return StateLook(glyphs.unknown, drive.state[:9], Tone.UNKNOWN, "U", 1)
+    glyph, word, tone, letter, rank = look
+    return StateLook(str(getattr(glyphs, glyph)), word, tone, letter, rank)
 
 
 def host_state(host: HostRecord, glyphs: Glyphs = UNICODE) -> StateLook:

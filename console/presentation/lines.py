@@ -277,6 +277,55 @@ class TallRows(Generic[T]):
         return next((place * self.height for place in places), None)
 
 
+@dataclass(frozen=True)
+class Grid(Generic[T]):
+    """A map: each of its lines shows several records, one cell each, and the cursor goes from one to the next."""
+
+    head: Line | None
+    rows: Sequence[Sequence[tuple[int, T]]]
+    """For each line its records, each with the column in which it is drawn, from left to right."""
+    draw: Callable[[int], Line]
+    """The line with this number."""
+    key_of: Callable[[T], str]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def key(self, index: int) -> str | None:
+        return self.key_at(index, 0)
+
+    def line(self, index: int) -> Line:
+        return self.draw(index)
+
+    def find(self, key: str) -> int | None:
+        found = self.find_place(key)
+        return None if found is None else found[0]
+
+    def places(self, index: int) -> int:
+        """How many records the line shows."""
+        return len(self.rows[index])
+
+    def key_at(self, index: int, place: int) -> str | None:
+        """The key of a record of the line; where it shows fewer, of its last one."""
+        row = self.rows[index]
+        return self.key_of(row[min(place, len(row) - 1)][1]) if row else None
+
+    def column(self, index: int, place: int) -> int:
+        """Where the record is drawn."""
+        row = self.rows[index]
+        return row[min(place, len(row) - 1)][0]
+
+    def place_at(self, index: int, column: int) -> int:
+        """The record that is drawn nearest to a column."""
+        row = self.rows[index]
+        return min(range(len(row)), key=lambda place: abs(row[place][0] - column), default=0)
+
+    def find_place(self, key: str) -> tuple[int, int] | None:
+        """The line and the place in it of the record with this key."""
+        places = ((index, place) for index, row in enumerate(self.rows) for place in range(len(row)))
+        return next((at for at in places if self.key_of(self.rows[at[0]][at[1]][1]) == key), None)
+
+
 def no_status(_key: str | None) -> Line:
     return ()
 
@@ -417,6 +466,7 @@ def fit_sentence(sentence: str, width: int, glyphs: Glyphs = UNICODE) -> str:
 
 def wrap(sentence: str, width: int) -> list[str]:
     """A sentence on as many lines as it needs. A word that is wider than the line is cut."""
+    width = max(1, width)
     if cells(sentence) <= width:
         return [sentence]
     rows, row = [], ""

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import TypeVar, assert_never
 
+from console.presentation.drive_fleet import DriveFleet
 from console.presentation.fleet import Fleet
 from console.records import (
     UNKNOWN,
@@ -21,6 +22,8 @@ from console.records import (
     CellRecord,
     Changes,
     ClockRecord,
+    DriveRecord,
+    DrivesPage,
     EventRecord,
     Events,
     GroupRecord,
@@ -34,6 +37,8 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+
+Row = TypeVar("Row", ServerRecord, DriveRecord)
 
 EVENTS_KEPT = 500
 FEED_WAIT_SECONDS = 25
@@ -82,6 +87,15 @@ class Mirror:
     """While the list is read again: rows that no page has brought yet. They go when the last page has come."""
     removed: frozenset[str] = frozenset()
     """While the list is read: ids that the feed has removed, so that an older page cannot bring them back."""
+    drives: DriveFleet = field(default_factory=DriveFleet)
+    """Empty until a view asks for them: see `drives_begun`."""
+    drives_total: int | None = None
+    are_drives_followed: bool = False
+    """Whether the change feed keeps them up to date."""
+    are_drives_complete: bool = False
+    """Whether every page of their list has been read, and nothing since has made that stale."""
+    unconfirmed_drives: frozenset[str] = frozenset()
+    removed_drives: frozenset[str] = frozenset()
 
     @property
     def servers(self) -> Mapping[str, ServerRecord]:
@@ -103,6 +117,8 @@ class Mirror:
                 return self._answered("hosts", at, hosts=_with_kept_hosts(self.hosts, answer.hosts))
             case ServersPage():
                 return self._after_page(answer, at)
+            case DrivesPage():
+                return self._after_drives_page(answer, at)
             case Changes():
                 return self._after_changes(answer, at)
             case Tasks():
@@ -128,6 +144,21 @@ class Mirror:
             is_complete=False,
             unconfirmed=frozenset(self.fleet.by_id),
             removed=frozenset(),
+            are_drives_followed=False,
+            are_drives_complete=False,
+        )
+
+    def drives_begun(self) -> Mirror:
+        """The mirror before the first page of the drives is asked for: from now on the feed's news of them are kept.
+
+        Rows that are there already stay until they are replaced.
+        """
+        return replace(
+            self,
+            are_drives_followed=True,
+            are_drives_complete=False,
+            unconfirmed_drives=frozenset(self.drives.by_id),
+            removed_drives=frozenset(),
         )
 
     def now(self, wall_now: datetime) -> datetime:
@@ -159,10 +190,11 @@ class Mirror:
         return host.is_reachable and self.is_cell_up(host.cell)
 
     def name_of(self, object_id: str | None) -> str | None:
-        """The name of a server, or what a schedule is called, if it is one that the mirror knows."""
-        server = self.fleet.by_id.get(object_id) if object_id else None
-        if server is not None:
-            return server.name
+        """The name of a server or drive, or what a schedule is called, if it is one that the mirror knows."""
+        if object_id is not None and object_id in self.fleet.by_id:
+            return self.fleet.by_id[object_id].name
+        if object_id is not None and object_id in self.drives.by_id:
+            return self.drives.by_id[object_id].name
         return next((each.description for each in self.schedules or () if each.id == object_id), None)
 
     # Each kind of answer -----------------------------------------------------------------------------------------
@@ -196,18 +228,27 @@ class Mirror:
         before = {cell.name: cell.is_up for cell in self.cells or ()}
         lost = {cell.name: cell.since or at for cell in cells if not cell.is_up and before.get(cell.name, True)}
         back = {cell.name for cell in cells if cell.is_up and before.get(cell.name) is False}
-        fleet = self.fleet
+        fleet, drives = self.fleet, self.drives
+        # Drives have no list by cell: those of one that answers again come with all the others.
+        are_drives_complete = self.are_drives_complete and not (back and drives.by_state[UNKNOWN])
         if lost:
-            fleet = fleet.changed(
-                [_made_unknown(row, lost[row.cell]) for row in fleet.by_id.values() if row.cell in lost]
-            )
+            fleet = fleet.changed(_fallen_silent(fleet.by_id.values(), lost))
+            drives = drives.changed(_fallen_silent(drives.by_id.values(), lost))
         if back:
             back &= {row.cell for row in fleet.by_id.values() if not row.is_reachable and row.cell in back}
         reload = (self.reload_cells | back) - lost.keys()
-        return replace(self, cells=cells, fleet=fleet, reload_cells=frozenset(reload))
+        return replace(
+            self,
+            cells=cells,
+            fleet=fleet,
+            reload_cells=frozenset(reload),
+            drives=drives,
+            are_drives_complete=are_drives_complete,
+        )
 
     def _after_page(self, page: ServersPage, at: datetime) -> Mirror:
-        fleet = self.fleet.changed(self._news(row for row in page.servers if row.id not in self.removed))
+        rows = (row for row in page.servers if row.id not in self.removed)
+        fleet = self.fleet.changed(self._news(rows, self.fleet.by_id))
         if page.cell is not None:
             reload = self.reload_cells - {page.cell} if page.next is None else self.reload_cells
             return self._answered("servers", at, fleet=fleet, reload_cells=reload)
@@ -215,7 +256,7 @@ class Mirror:
         is_complete = page.next is None
         if is_complete and unconfirmed:
             # The list leaves out cells that do not answer: their rows are not gone.
-            gone = [row_id for row_id in unconfirmed if self._is_gone(row_id)]
+            gone = [row_id for row_id in unconfirmed if self._is_gone(self.fleet.by_id.get(row_id))]
             fleet = fleet.changed((), gone)
             unconfirmed = frozenset()
         return self._answered(
@@ -230,9 +271,27 @@ class Mirror:
             removed=frozenset() if is_complete else self.removed,
         )
 
-    def _is_gone(self, row_id: str) -> bool:
-        row = self.fleet.by_id.get(row_id)
+    def _is_gone(self, row: ServerRecord | None) -> bool:
         return row is not None and self.is_cell_up(row.cell)
+
+    def _after_drives_page(self, page: DrivesPage, at: datetime) -> Mirror:
+        rows = (row for row in page.drives if row.id not in self.removed_drives)
+        drives = self.drives.changed(self._news(rows, self.drives.by_id))
+        unconfirmed = self.unconfirmed_drives.difference(row.id for row in page.drives)
+        is_complete = page.next is None
+        if is_complete and unconfirmed:
+            # Unlike the list of servers, this one names those of silent cells too: what it left out is gone.
+            drives = drives.changed((), unconfirmed)
+        return self._answered(
+            "drives",
+            at,
+            drives=drives,
+            drives_total=page.total if page.total is not None else self.drives_total,
+            # Read on while the feed was lost, the list may lack what happened meanwhile: it is read once more.
+            are_drives_complete=is_complete and self.are_drives_followed,
+            unconfirmed_drives=frozenset() if is_complete else unconfirmed,
+            removed_drives=frozenset() if is_complete else self.removed_drives,
+        )
 
     def _after_changes(self, answer: Changes, at: datetime) -> Mirror:
         mirror = self
@@ -240,7 +299,16 @@ class Mirror:
             news = {cell.name: cell for cell in answer.cells}
             cells = tuple(_with_kept_figures(cell, news.pop(cell.name, cell)) for cell in self.cells or ())
             mirror = self._with_cells((*cells, *news.values()), at)
-        fleet = mirror.fleet.changed(mirror._news(answer.servers), answer.removed)
+        fleet = mirror.fleet.changed(mirror._news(answer.servers, mirror.fleet.by_id), answer.removed)
+        drive_changes: dict[str, object] = {}
+        if self.are_drives_followed:
+            drive_changes["drives"] = mirror.drives.changed(
+                mirror._news(answer.drives, mirror.drives.by_id), answer.removed
+            )
+            if not mirror.are_drives_complete:
+                drive_changes["removed_drives"] = self.removed_drives.union(answer.removed)
+                confirmed = (row.id for row in answer.drives)
+                drive_changes["unconfirmed_drives"] = self.unconfirmed_drives.difference(confirmed)
         events = _merged_events(self.events, answer.events) if answer.events else self.events
         removed = self.removed if self.is_complete else self.removed.union(answer.removed)
         unconfirmed = self.unconfirmed.difference(row.id for row in answer.servers)
@@ -252,9 +320,10 @@ class Mirror:
             events=events,
             removed=removed,
             unconfirmed=unconfirmed,
+            **drive_changes,
         )
 
-    def _known_until_silence(self, row: ServerRecord) -> ServerRecord:
+    def _known_until_silence(self, row: Row) -> Row:
         """A row that was last written down at some instant stayed true until its cell stopped answering.
 
         Only a cell that has answered lately says when it stopped: one that was silent when its backend started has
@@ -267,11 +336,11 @@ class Mirror:
             return row
         return replace(row, known_at=cell.since)
 
-    def _news(self, rows: Iterable[ServerRecord]) -> list[ServerRecord]:
+    def _news(self, rows: Iterable[Row], by_id: Mapping[str, Row]) -> list[Row]:
         """The rows that say something newer than what is known: pages and the feed overtake each other."""
         news = []
         for row in rows:
-            known = self.fleet.by_id.get(row.id)
+            known = by_id.get(row.id)
             if known is None:
                 news.append(row if row.is_reachable else self._known_until_silence(row))
             elif not row.is_reachable:
@@ -283,16 +352,21 @@ class Mirror:
         return news
 
 
-def _is_older(row: ServerRecord, known: ServerRecord) -> bool:
+def _is_older(row: Row, known: Row) -> bool:
     if not known.is_reachable or row.version is None or known.version is None:
         return False
     return row.version < known.version
 
 
-def _made_unknown(row: ServerRecord, known_at: datetime | None) -> ServerRecord:
+def _made_unknown(row: Row, known_at: datetime | None) -> Row:
     if row.state == UNKNOWN:
         return row
     return replace(row, state=UNKNOWN, last_state=row.state, is_reachable=False, known_at=known_at)
+
+
+def _fallen_silent(rows: Iterable[Row], lost: Mapping[str, datetime]) -> list[Row]:
+    """The rows of cells that have stopped answering, as they were last known."""
+    return [_made_unknown(row, lost[row.cell]) for row in rows if row.cell in lost]
 
 
 def _with_kept_figures(before: CellRecord | None, cell: CellRecord) -> CellRecord:

@@ -92,7 +92,7 @@ def plan_lines(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> t
     lines: list[Line] = []
     if not plan.is_allowed:
         problem = plan.problem or plan.code or "it is refused"
-        lines += _labelled(frame, "REFUSED", problem, Tone.CRIT)
+        lines += labelled(frame, "REFUSED", problem, Tone.CRIT)
     if plan.decision is not None:
         lines += _placement(plan, server, frame)
     if plan.decision is not None or plan.stops:
@@ -105,16 +105,18 @@ def plan_lines(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> t
         name = server.title if server is not None else "it"
         wait = figures.duration(plan.downtime_seconds)
         if plan.action == "start":
-            lines += _labelled(frame, "READY", f"{name} runs in about {wait}")
+            lines += labelled(frame, "READY", f"{name} runs in about {wait}")
         else:
-            lines += _labelled(frame, "DOWNTIME", f"{name} off for about {wait}")
-    lines += [line for text in plan.sentences for line in _labelled(frame, "", text, Tone.MUTED)]
+            lines += labelled(frame, "DOWNTIME", f"{name} off for about {wait}")
+    # A refusal has just been told; its sentence is the same.
+    sentences = plan.sentences if plan.is_allowed else ()
+    lines += [line for text in sentences for line in labelled(frame, "", text, Tone.MUTED)]
     if not lines:
-        lines += _labelled(frame, "EFFECT", "nobody else is touched", Tone.MUTED)
+        lines += labelled(frame, "EFFECT", "nobody else is touched", Tone.MUTED)
     return tuple(lines)
 
 
-def _labelled(frame: Frame, label: str, text: str, tone: Tone = Tone.TEXT) -> list[Line]:
+def labelled(frame: Frame, label: str, text: str, tone: Tone = Tone.TEXT) -> list[Line]:
     """A label and its text on as many lines as it needs."""
     column = VALUE_COLUMN if frame.width >= 44 else 2
     rows = wrap(text, frame.width - column - 1)
@@ -143,32 +145,32 @@ def _placement(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> l
         text += f"; second {decision.runner_up}"
     if decision.decided_by is not None:
         text += f"; {_DECIDED_BY.get(decision.decided_by, decision.decided_by)}"
-    lines = _labelled(frame, "PLACEMENT", text, Tone.OK)
+    lines = labelled(frame, "PLACEMENT", text, Tone.OK)
     if decision.waits:
-        lines += _labelled(frame, "", "waits there until its room is free", Tone.WARN)
+        lines += labelled(frame, "", "waits there until its room is free", Tone.WARN)
     if decision.avoided:
         number = len(decision.avoided)
         plural = "s of the avoid list are" if number != 1 else " of the avoid list is"
-        lines += _labelled(frame, "", f"{number} server{plural} there all the same", Tone.CRIT)
+        lines += labelled(frame, "", f"{number} server{plural} there all the same", Tone.CRIT)
     if decision.refused:
         reasons = ", ".join(f"{number} {reason}" for reason, number in decision.refused)
-        lines += _labelled(frame, "OTHER HOSTS", reasons, Tone.MUTED)
+        lines += labelled(frame, "OTHER HOSTS", reasons, Tone.MUTED)
     return lines
 
 
 def _stops(plan: PlanRecord, frame: Frame) -> list[Line]:
     stops = plan.stops or (plan.decision.stops if plan.decision is not None else ())
     if not stops:
-        return _labelled(frame, "STOPS", "nobody", Tone.MUTED)
+        return labelled(frame, "STOPS", "nobody", Tone.MUTED)
     text = f"{len(stops)} backfilling server{'s' if len(stops) != 1 else ''}, after notice and grace"
-    lines = _labelled(frame, "STOPS", text, Tone.CRIT)
-    lines += [_stopped_row(each, frame) for each in stops[:NAMES_SHOWN]]
+    lines = labelled(frame, "STOPS", text, Tone.CRIT)
+    lines += [stopped_row(each, frame) for each in stops[:NAMES_SHOWN]]
     if len(stops) > NAMES_SHOWN:
-        lines += _labelled(frame, "", f"and {len(stops) - NAMES_SHOWN} more", Tone.CRIT)
+        lines += labelled(frame, "", f"and {len(stops) - NAMES_SHOWN} more", Tone.CRIT)
     return lines
 
 
-def _stopped_row(each: StoppedRecord, frame: Frame) -> Line:
+def stopped_row(each: StoppedRecord, frame: Frame) -> Line:
     """Who is stopped, how large it is, how long it has run, how much work is lost."""
     column = VALUE_COLUMN if frame.width >= 44 else 2
     parts = []
@@ -189,10 +191,10 @@ def _stopped_row(each: StoppedRecord, frame: Frame) -> Line:
 
 def _resized(frame: Frame, label: str, rows: Sequence[ResizedRecord], tone: Tone) -> list[Line]:
     if not rows:
-        return _labelled(frame, label, "nobody", Tone.MUTED)
+        return labelled(frame, label, "nobody", Tone.MUTED)
     texts = [_change(row) for row in rows[:NAMES_SHOWN]]
     more = f", and {len(rows) - NAMES_SHOWN} more" if len(rows) > NAMES_SHOWN else ""
-    return _labelled(frame, label, ", ".join(texts) + more, tone)
+    return labelled(frame, label, ", ".join(texts) + more, tone)
 
 
 def _change(row: ResizedRecord) -> str:

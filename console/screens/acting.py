@@ -19,7 +19,7 @@ from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
-from console.screens import objects
+from console.screens import drive_verbs, host_verbs, objects
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 
 PREVIEWS_MAX = 20
@@ -95,6 +95,10 @@ class Acting:
         try:
             if command.id in _ACTIONS:
                 await self._act_on_servers(client, command, selection)
+            elif command.verb_of == "drive":
+                await drive_verbs.act(self._host, client, command, selection)
+            elif command.verb_of == "host":
+                await host_verbs.act(self._host, client, command, selection)
             elif command.id in _CELL_STATES:
                 await self._inject(client, command, selection)
             elif command.id == "cell.ask":
@@ -293,6 +297,9 @@ class Acting:
         if command.id in _ACTIONS and item is not None:
             avoid = self._avoided(item) if command.id == "server.start_apart" else ()
             self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
+        elif command.verb_of in ("drive", "host") and item is not None:
+            action = command.id.partition(".")[2].replace("rename", "edit")
+            self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))
         elif command.id in _CELL_STATES and item is not None:
             self._host.copy(objects.curl_of_cell(item.name, _CELL_STATES[command.id]))
         else:

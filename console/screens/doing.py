@@ -33,9 +33,11 @@ def obey(screen: MainScreen, text: str) -> None:
     match commands.parse_line(text):
         case commands.Problem(sentence):
             screen.say(sentence, Tone.WARN)
+        case commands.OpenNamed(kind, name):
+            _open_named(screen, kind, name)
         case commands.GoTo(view, scope, filter_text):
             known = {cell.name for cell in screen.mirror.cells or ()}
-            if view == "servers" and scope is not None and known and scope not in known:
+            if view in ("servers", "drives", "hosts") and scope is not None and known and scope not in known:
                 screen.say(f"no cell is called {scope}", Tone.WARN)
             else:
                 screen.jump(Place(view, scope, filter_text))
@@ -49,6 +51,38 @@ def obey(screen: MainScreen, text: str) -> None:
             screen.act(lambda: screen.acting.advance(seconds))
         case commands.SetClock(mode, rate):
             screen.act(lambda: screen.acting.set_clock(mode, rate))
+
+
+def _open_named(screen: MainScreen, kind: str, name: str) -> None:
+    """Show a host or a drive by its name; where several drives have it, or none yet, the list of those that match."""
+    mirror = screen.mirror
+    if kind == "host":
+        if mirror.hosts is None or any(host.name == name for host in mirror.hosts):
+            screen.enter(Place("detail", f"host:{name}"))
+        else:
+            screen.say(f"no host is called {name}", Tone.WARN)
+        return
+    found = [drive.id for drive in mirror.drives.by_id.values() if name in (drive.name, drive.id)]
+    if len(found) == 1:
+        screen.enter(Place("detail", f"drive:{found[0]}"))
+    elif not found and mirror.are_drives_complete:
+        screen.say(f"no drive is called {name}", Tone.WARN)
+    else:
+        screen.jump(Place("drives", None, name))
+
+
+def _left(screen: MainScreen) -> None:
+    if screen.active.is_on_map:
+        screen.moved(lambda: screen.active.move_aside(-1))
+    else:
+        _back(screen)
+
+
+def _right(screen: MainScreen) -> None:
+    if screen.active.is_on_map:
+        screen.moved(lambda: screen.active.move_aside(1))
+    else:
+        _open(screen)
 
 
 def _move(rows: int) -> Callable[[MainScreen], None]:
@@ -202,10 +236,14 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "move.page_up": _page(-1),
     "move.top": _end(False),
     "move.bottom": _end(True),
+    "move.left": _left,
+    "move.right": _right,
     "move.next_region": _walk(1),
     "move.previous_region": _walk(-1),
     "open": _open,
+    "open.right": _open,
     "back": _back,
+    "back.left": _back,
     "history.back": _earlier,
     "history.forward": _later,
     "line": _line,

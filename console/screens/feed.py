@@ -1,8 +1,9 @@
 """What runs behind the screens: asking the cloud, again and again, and never giving up.
 
-Two loops share one connection. The *heartbeat* connects, asks for the status each second and owns the back-off; the
-*follower* reads the list of servers once, page by page, and then long-polls its changes. Each answer is posted to the
-screen and the loop waits until it has been taken, so that answers cannot pile up before a busy screen.
+Three loops share one connection. The *heartbeat* connects, asks for the status each second and owns the back-off; the
+*follower* reads the list of servers once, page by page, and then long-polls its changes; the *reader of drives* sleeps
+until a view needs them, and reads their list while the follower goes on. Each answer is posted to the screen and the
+loop waits until it has been taken, so that answers cannot pile up before a busy screen.
 
 A failure is posted too and ends nothing. After one, the client's factory is awaited again: a backend that came back
 elsewhere is found there; a factory may well return the client that it returned before.
@@ -55,8 +56,15 @@ class Restarted(Message):
     taken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass
+class DrivesBegun(Message):
+    """The list of drives is about to be read: the feed's news of drives are to be kept from now on."""
+
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Feed:
-    """The two loops and their connection. `wanted` names the extra sources that the view in sight needs."""
+    """The loops and their connection. `wanted` names the extra sources that the view in sight needs."""
 
     def __init__(
         self,
@@ -79,6 +87,7 @@ class Feed:
         self._is_greeted = False
         self._refused: set[str] = set()
         self._cursor: str | None = None
+        self._drives_wanted = asyncio.Event()
         self.client: CloudClient | None = None
 
     def wake(self) -> None:
@@ -123,6 +132,34 @@ class Feed:
                     self._post(restarted)
                     await restarted.taken.wait()
 
+    async def read_drives(self) -> None:
+        """The reader of drives. Never returns.
+
+        It fails without a word: the heartbeat says what is wrong with the cloud, and asks for the drives again.
+        """
+        while True:
+            await self._drives_wanted.wait()
+            try:
+                await self._read_all_drives()
+            except ClientError as error:
+                if not error.is_retryable:
+                    self._refused.add("drives")
+            self._drives_wanted.clear()
+
+    async def _read_all_drives(self) -> None:
+        client = self.client
+        assert client is not None, "the heartbeat had an answer, so there is a client"
+        begun = DrivesBegun()
+        self._post(begun)
+        await begun.taken.wait()
+        after: str | None = None
+        while True:
+            page = await client.drives_page(after=after, limit=PAGE_LIMIT)
+            await self._deliver(page)
+            after = page.next
+            if after is None:
+                return
+
     async def _ask_once(self) -> None:
         if not self._is_greeted:
             self.client = await self._factory()
@@ -140,6 +177,10 @@ class Feed:
                     raise
                 # Not for this account: the rest of the cloud still answers, so this is no outage.
                 self._refused.add(name)
+        # Before the change feed has a cursor, what happened while the list was read would be missed.
+        is_time = self._cursor is not None and "drives" not in self._refused
+        if is_time and "drives" in self._wanted() and not self._mirror().are_drives_complete:
+            self._drives_wanted.set()
 
     async def _read_list(self) -> None:
         client = self.client

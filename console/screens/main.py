@@ -26,11 +26,11 @@ from console.commands import VIEWS, Command, Selection
 from console.presentation import header, sentences
 from console.presentation.lines import Frame, Span, Tone, View
 from console.presentation.mirror import Mirror
-from console.records import Changes, ServerDetail
+from console.records import Changes, Detail
 from console.screens import doing, objects, views
 from console.screens.acting import Acting
 from console.screens.dialogs import Menu
-from console.screens.feed import Answered, Failed, Feed, Restarted
+from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
 from console.screens.options import Options
 from console.screens.places import Place, Trail
 from console.widgets.middle import Middle
@@ -64,7 +64,7 @@ class MainScreen(Screen[None]):
         self._said: tuple[str, Tone] | None = None
         self._said_at = options.wall_now()
         self._progress = ""
-        self._details: dict[str, ServerDetail] = {}
+        self._details: dict[str, Detail] = {}
         self._has_pane = True
         self._filter_before = ""
         self._pending: list[str] = []
@@ -81,7 +81,7 @@ class MainScreen(Screen[None]):
             self.post_message,
             wall_now=options.wall_now,
             mirror=lambda: self._mirror,
-            wanted=lambda: views.wanted(self.trail.here.view),
+            wanted=lambda: self._wanted,
             poll_seconds=options.poll_seconds,
         )
 
@@ -110,6 +110,7 @@ class MainScreen(Screen[None]):
     def _start_workers(self) -> None:
         self.run_worker(self.feed.beat(), group="status", exit_on_error=False)
         self.run_worker(self.feed.follow(), group="feed", exit_on_error=False)
+        self.run_worker(self.feed.read_drives(), group="drives", exit_on_error=False)
         if self._options.progress is not None:
             self.run_worker(self._follow_progress(self._options.progress()), group="progress", exit_on_error=False)
 
@@ -130,7 +131,8 @@ class MainScreen(Screen[None]):
         message.taken.set()
         self._progress = ""
         if self._held is not None and isinstance(message.answer, Changes):
-            self._changes_held += len(message.answer.servers) + len(message.answer.removed)
+            answer = message.answer
+            self._changes_held += len(answer.servers) + len(answer.drives) + len(answer.removed)
         if had_failed:
             self._said = None
         self._render_soon()
@@ -150,14 +152,21 @@ class MainScreen(Screen[None]):
         message.taken.set()
         self._render_soon()
 
+    @on(DrivesBegun)
+    def _take_drives_begun(self, message: DrivesBegun) -> None:
+        """The drives are about to be read; what the feed says of them counts from now on."""
+        self._mirror = self._mirror.drives_begun()
+        message.taken.set()
+        self._render_soon()
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A bug in a worker is a sentence, never the end; the two loops are started again."""
+        """A bug in a worker is a sentence, never the end; the loops are started again."""
         if event.state is not WorkerState.ERROR:
             return
         error = event.worker.error
         self.log.error("worker failed", group=event.worker.group, error=repr(error))
         self.say(f"error in the console: {type(error).__name__} in {event.worker.group}", Tone.CRIT)
-        loops = {"status": self.feed.beat, "feed": self.feed.follow}
+        loops = {"status": self.feed.beat, "feed": self.feed.follow, "drives": self.feed.read_drives}
         if event.worker.group in loops:
             loop = loops[event.worker.group]
             self.set_timer(
@@ -298,18 +307,27 @@ class MainScreen(Screen[None]):
         return self.active.key
 
     @property
+    def _is_loading(self) -> bool:
+        """Whether rows of the view in sight are still to come."""
+        return not self._mirror.is_complete or ("drives" in self._wanted and not self._mirror.are_drives_complete)
+
+    @property
+    def _wanted(self) -> frozenset[str]:
+        return views.wanted(self.trail.here, self._mirror)
+
+    @property
     def _room(self) -> int:
         return max(1, self.app.size.height - FRAME_LINES)
 
-    def _render_all(self, *, key: str | None = None) -> None:
+    def _render_all(self, *, at: tuple[str | None, int | None] = (None, None)) -> None:
         """Make the view for what is known now, and draw everything."""
         if not self.is_mounted or self.app.size.width == 0:
             return
         frame = self.frame()
         self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
-        self._middle.show(self._view, self._room, key=key, is_loading=self._was_loading)
-        self._was_loading = not self._mirror.is_complete
+        self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
+        self._was_loading = self._is_loading
         self._crumbs.show(header.crumbs(self._view, frame))
         self._header.show(header.header(self._shown_mirror, replace(frame, wall_now=self.wall_now())))
         self._render_status()
@@ -384,14 +402,15 @@ class MainScreen(Screen[None]):
             self._middle.forget()
             self.body.set_marks(place.marks)
         self._load_detail(place)
-        self._render_all(key=place.cursor)
-        if views.wanted(place.view) - views.wanted(before.view):
+        self._render_all(at=(place.cursor, place.region))
+        if views.wanted(place, self._mirror) - views.wanted(before, self._mirror):
             self.feed.wake()
 
     def kept_trail(self) -> Trail:
         """The trail with the cursor and the marks of this place written down."""
-        place = self.trail.here
-        return self.trail.left_as(replace(place, cursor=self.body.key, marks=self.body.marks))
+        place, spot = self.trail.here, self.body.spot
+        region = None if spot is None else spot.region
+        return self.trail.left_as(replace(place, cursor=self.body.key, region=region, marks=self.body.marks))
 
     def jump(self, place: Place) -> None:
         """Go to a view by its name."""
@@ -460,14 +479,17 @@ class MainScreen(Screen[None]):
 
     def _load_detail(self, place: Place) -> None:
         key, client = place.scope, self.client
-        if place.view in ("detail", "raw") and key is not None and key in self._mirror.servers and client is not None:
-            self.run_worker(self._fetch_detail(client, key), group="detail", exclusive=True, exit_on_error=False)
+        if place.view in ("detail", "raw") and key is not None and client is not None:
+            ask = views.asking(client, self._mirror, key)
+            if ask is not None:
+                self.run_worker(self._fetch_detail(ask, key), group="detail", exclusive=True, exit_on_error=False)
 
-    async def _fetch_detail(self, client: CloudClient, key: str) -> None:
+    async def _fetch_detail(self, ask: Callable[[], Awaitable[Detail]], key: str) -> None:
         try:
-            self._details = {key: await client.server(key)}
+            self._details = {key: await ask()}
         except ClientError as error:
-            self.say(f"{self._mirror.servers[key].title}: {error.sentence}", Tone.WARN)
+            item = objects.item_of(self._mirror, key)
+            self.say(f"{key if item is None else item.name}: {error.sentence}", Tone.WARN)
         else:
             self._render_soon()
 
@@ -515,9 +537,9 @@ class MainScreen(Screen[None]):
         return False
 
     def _must_wait(self) -> bool:
-        """Whether rows are still to come for this view, so that a key for a row cannot act yet."""
+        """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
         is_empty = not self.body.has_rows or self._mirror.cells is None
-        return self.place.view in VIEWS and is_empty and not self._mirror.is_complete
+        return self.place.view in VIEWS and is_empty and (self._is_loading or self._is_outdated)
 
     def _replay_pending(self) -> None:
         if self._pending and not self._must_wait():
@@ -555,13 +577,7 @@ class MainScreen(Screen[None]):
         self.set_focus(None)
 
     def _complete(self, text: str) -> str | None:
-        names = {
-            "cell": sorted(cell.name for cell in self._mirror.cells or ()),
-            "group": sorted(group.name for group in self._mirror.groups or ()),
-            "clock": ("manual", "wall", "x60"),
-            "palette": commands.PALETTES,
-        }
-        return commands.complete_line(text, {**names, "servers": names["cell"], "tasks": names["cell"]})
+        return commands.complete_line(text, objects.names(self._mirror))
 
     @on(Prompt.Typed)
     def _filter_live(self, message: Prompt.Typed) -> None:

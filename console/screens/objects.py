@@ -5,17 +5,17 @@ Keys are a server's id, or `kind:NAME` for everything else.
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from console.commands import Item
+from console.commands import PALETTES, VIEWS, Item
 from console.presentation.mirror import Mirror
 from console.screens.places import Place
 
 _SCOPED_VIEWS = {"cell": "servers", "group": "groups"}
-_VIEW_KINDS = frozenset({"overview", "servers", "groups", "backfill", "cells", "tasks", "events"})
+_VIEW_KINDS = frozenset(VIEWS)
 
 
 def split_key(mirror: Mirror, key: str) -> tuple[str, str]:
@@ -38,6 +38,16 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
         case "cell":
             cell = next((each for each in mirror.cells or () if each.name == name), None)
             return None if cell is None else Item(kind, key, name, cell.state)
+        case "drive":
+            drive = mirror.drives.by_id.get(name)
+            if drive is None:
+                return None
+            return Item(kind, key, drive.title, drive.state, drive.is_reachable, drive.version)
+        case "host":
+            host = next((each for each in mirror.hosts or () if each.name == name), None)
+            if host is None:
+                return None
+            return Item(kind, key, name, host.state, mirror.is_host_known(host), host.version)
         case _:
             return Item(kind, key, name)
 
@@ -51,15 +61,24 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
         return Place(kind)
     if kind == "task":
         task = next((each for each in mirror.tasks or () if each.id == name), None)
-        if task is not None and task.object_id in mirror.servers:
-            return Place("detail", task.object_id)
+        if task is not None and (about := _key_about(mirror, task.object_kind, task.object_id)) is not None:
+            return Place("detail", about)
     if kind == "event":
         event = next((each for each in mirror.events if each.key == name), None)
-        if event is not None and event.object_id in mirror.servers:
-            return Place("detail", event.object_id)
+        if event is not None and (about := _key_about(mirror, event.object_kind, event.object_id)) is not None:
+            return Place("detail", about)
     if kind in _SCOPED_VIEWS and not (kind == "group" and view == "groups" and name == ""):
         return Place(_SCOPED_VIEWS[kind], name)
     return Place("detail", key)
+
+
+def _key_about(mirror: Mirror, kind: str, object_id: str) -> str | None:
+    """The key of what a task or an event is about, where that has a description of its own."""
+    if object_id in mirror.servers:
+        return object_id
+    if kind == "drive" and mirror.are_drives_complete and object_id not in mirror.drives.by_id:
+        return None
+    return f"{kind}:{object_id}" if kind in {"drive", "host"} else None
 
 
 def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
@@ -67,6 +86,7 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
     kind, name = split_key(mirror, key)
     sources: Mapping[str, tuple[Any, ...]] = {
         "server": tuple(server for server in (mirror.servers.get(name),) if server is not None),
+        "drive": tuple(drive for drive in (mirror.drives.by_id.get(name),) if drive is not None),
         "cell": tuple(each for each in mirror.cells or () if each.name == name),
         "host": tuple(each for each in mirror.hosts or () if each.name == name),
         "group": tuple(each for each in mirror.groups or () if each.name == name),
@@ -90,19 +110,45 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
+    """What may follow a word of the line after `:`."""
+    cells = sorted(cell.name for cell in mirror.cells or ())
+    return {
+        **dict.fromkeys(("cell", "servers", "drives", "hosts", "tasks"), cells),
+        "host": (host.name for host in mirror.hosts or ()),
+        # However many there are, they are looked at only while it is a drive's name that is typed.
+        "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
+        "group": sorted(group.name for group in mirror.groups or ()),
+        "clock": ("manual", "wall", "x60"),
+        "palette": PALETTES,
+    }
+
+
 def curl(mirror: Mirror, key: str) -> str:
     """The request that reads the object, for the shell; the variables are those of `stratodeck env curl`."""
     kind, name = split_key(mirror, key)
-    paths = {"server": f"servers/{name}", "cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
+    lists = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
+    paths = {"server": f"servers/{name}", "drive": f"drives/{name}", **lists}
     return _curl("GET", paths.get(kind, "status"))
 
 
 def curl_of_action(key: str, action: str, avoid: tuple[str, ...] = ()) -> str:
-    """The request that a verb would send, for the shell."""
+    """The request that a verb of a server would send, for the shell."""
     body: dict[str, Any] = {"action": action}
     if avoid:
         body["avoid"] = list(avoid)
     return _curl("POST", f"servers/{key}/actions", body)
+
+
+def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
+    """The request that a verb of a drive or a host would send, for the shell; what it asks for is to be filled in."""
+    kind, name = split_key(mirror, key)
+    asked: dict[str, dict[str, Any]] = {
+        "attach": {"server_id": "ID"},
+        "clone": {"name": None, "avoid": []},
+        "edit": {"name": "NAME"},
+    }
+    return _curl("POST", f"{kind}s/{name}/actions", {"action": action, **asked.get(action, {})})
 
 
 def curl_of_cell(name: str, state: str) -> str:

@@ -18,6 +18,8 @@ class Place:
     sort: str = ""
     is_descending: bool = False
     cursor: str | None = None
+    region: int | None = None
+    """The table that the cursor is in: the same object may be a row of two."""
     marks: frozenset[str] = frozenset()
 
     def is_same_room(self, other: "Place") -> bool:

@@ -1,19 +1,35 @@
 """Which function draws which view, and which sources it needs beside the status. A new view is a line here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from console import commands
-from console.presentation import backfill, cells, detail, events, groups, overview, servers, tasks
+from console.client import CloudClient
+from console.presentation import (
+    backfill,
+    cells,
+    detail,
+    drive_detail,
+    drives,
+    events,
+    groups,
+    host_detail,
+    hosts,
+    overview,
+    servers,
+    tasks,
+)
 from console.presentation import help as help_view
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
-from console.records import ServerDetail
+from console.records import Detail, DriveDetail, HostDetail, ServerDetail
 from console.screens import objects
 from console.screens.places import Place
 
 _LISTS: Mapping[str, Callable[[Mirror, Frame], View]] = {
     "overview": overview.view,
     "servers": servers.view,
+    "drives": drives.view,
+    "hosts": hosts.view,
     "groups": groups.view,
     "backfill": backfill.view,
     "cells": cells.view,
@@ -22,6 +38,8 @@ _LISTS: Mapping[str, Callable[[Mirror, Frame], View]] = {
 }
 _WANTED: Mapping[str, frozenset[str]] = {
     "overview": frozenset({"hosts", "tasks"}),
+    "drives": frozenset({"drives"}),
+    "hosts": frozenset({"hosts"}),
     "groups": frozenset({"hosts"}),
     "backfill": frozenset({"hosts"}),
     "cells": frozenset({"hosts", "tasks"}),
@@ -30,21 +48,56 @@ _WANTED: Mapping[str, frozenset[str]] = {
 }
 
 
-def wanted(view: str) -> frozenset[str]:
-    """The sources (`hosts`, `tasks`) that are polled while the view is in sight."""
-    return _WANTED.get(view, frozenset())
+def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
+    """The sources (`hosts`, `tasks`, `drives`) that a place needs while it is in sight."""
+    sources = _WANTED.get(place.view, frozenset())
+    if place.view == "detail" and place.scope is not None and _shows_drives(place.scope, mirror):
+        sources |= {"drives"}
+    return sources
 
 
-def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, ServerDetail]) -> View:
-    """The view of a place; `details` are what was asked for of single servers."""
+def _shows_drives(key: str, mirror: Mirror) -> bool:
+    kind, name = objects.split_key(mirror, key)
+    if kind == "host":
+        return any(host.name == name and host.kind == "storage" for host in mirror.hosts or ())
+    return kind == "drive"
+
+
+def asking(client: CloudClient, mirror: Mirror, key: str) -> Callable[[], Awaitable[Detail]] | None:
+    """What is asked of the cloud about the object that a page shows; None where the mirror has all there is."""
+    kind, name = objects.split_key(mirror, key)
+    match kind:
+        case "server" if name in mirror.servers:
+            return lambda: client.server(name)
+        case "drive":
+            return lambda: client.drive(name)
+        case "host":
+            return lambda: client.host_detail(name)
+        case _:
+            return None
+
+
+def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Detail]) -> View:
+    """The view of a place; `details` are what was asked for of single objects."""
     key = place.scope or ""
     held = details.get(key)
     match place.view:
         case "detail":
-            return detail.describe(mirror, key, frame, held)
+            return _detail(key, mirror, frame, held)
         case "raw":
-            return detail.raw(key, held.raw if held is not None and held.raw else objects.record_of(mirror, key), frame)
+            known = held.raw if isinstance(held, ServerDetail | DriveDetail) else {}
+            return detail.raw(key, known or objects.record_of(mirror, key), frame)
         case "help":
             return help_view.view(commands.help_sections(place.scope or commands.VIEWS[0]), frame)
         case name:
             return _LISTS[name](mirror, frame)
+
+
+def _detail(key: str, mirror: Mirror, frame: Frame, held: Detail | None) -> View:
+    match objects.split_key(mirror, key)[0]:
+        case "drive":
+            return drive_detail.view(mirror, key, frame, held if isinstance(held, DriveDetail) else None)
+        case "host":
+            return host_detail.view(mirror, key, frame, held if isinstance(held, HostDetail) else None)
+        case _:
+            return detail.describe(mirror, key, frame, held if isinstance(held, ServerDetail) else None)

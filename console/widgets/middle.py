@@ -41,9 +41,9 @@ class Middle(Horizontal):
         self.pane.forget()
         self._is_in_pane = False
 
-    def show(self, view: View, height: int, *, key: str | None = None, is_loading: bool = False) -> None:
-        """Draw a view in `height` rows; the cursor goes to `key`, or stays where it is."""
-        self.body.show(view.regions, key=key, is_loading=is_loading)
+    def show(self, view: View, height: int, *, at: tuple[str | None, int | None], is_loading: bool = False) -> None:
+        """Draw a view in `height` rows; the cursor goes to the key and table `at`, or stays where it is."""
+        self.body.show(view.regions, key=at[0], region=at[1], is_loading=is_loading)
         if not view.aside:
             self._is_in_pane = False
         self.show_beside(view, height)

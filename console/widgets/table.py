@@ -16,7 +16,7 @@ from textual.geometry import Region as ScreenRegion
 from textual.message import Message
 from textual.strip import Strip
 
-from console.presentation.lines import Glyphs, Line, Region, Span, Tone, text_of
+from console.presentation.lines import UNICODE, Glyphs, Grid, Line, Region, Span, Tone, cut, text_of
 from console.widgets.painting import LineWidget
 
 LINES_KEPT = 2_048
@@ -25,10 +25,15 @@ WHEEL_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A row: the number of its region and its index in it."""
+    """A row: the number of its region and its index in it. On a map also which of the line's records is meant."""
 
     region: int
     index: int
+    place: int = 0
+
+    def is_same_line(self, other: "Spot | None") -> bool:
+        """Whether both are on one line of the screen."""
+        return other is not None and (self.region, self.index) == (other.region, other.index)
 
 
 class RegionList(LineWidget):
@@ -49,7 +54,7 @@ class RegionList(LineWidget):
         self._is_touched = False
         self._starts: list[int] = []
         self._total = 0
-        self._lines: dict[Spot, Line] = {}
+        self._lines: dict[tuple[int, int], Line] = {}
         self._top = 0
         self._cursor: Spot | None = None
         self._key: str | None = None
@@ -59,8 +64,17 @@ class RegionList(LineWidget):
 
     # ------------------------------------------------------------------------------------------------ what is shown
 
-    def show(self, regions: Sequence[Region], *, key: str | None = None, is_loading: bool = False) -> None:
+    def show(
+        self,
+        regions: Sequence[Region],
+        *,
+        key: str | None = None,
+        region: int | None = None,
+        is_loading: bool = False,
+    ) -> None:
         """Draw `regions`. The cursor goes to `key` if that is given and there, else stays on its row's key.
+
+        A key that is in several regions is looked for in the one with the number `region` first.
 
         A row that has gone leaves the cursor on the row that took its place. Where no row can be chosen there is no
         cursor, and moving scrolls. While rows are still being loaded, a cursor that nobody has moved yet stays first.
@@ -68,12 +82,14 @@ class RegionList(LineWidget):
         wanted = key if key is not None else self._key
         if key is None and is_loading and not self._is_touched:
             wanted, self._cursor = None, None
+        if region is not None and region < len(regions):
+            self._cursor = Spot(region, 0)
         self._regions = tuple(regions)
         self._lines.clear()
         self._starts, total = [], 0
-        for region in self._regions:
+        for each in self._regions:
             self._starts.append(total)
-            total += len(region) + (region.head is not None)
+            total += len(each) + (each.head is not None)
         self._total = total
         self._put_cursor(self._found(wanted) or self._nearest(self._cursor))
         self._scroll_to_cursor()
@@ -137,6 +153,26 @@ class RegionList(LineWidget):
             # Only heads and blanks are left that way: show them, so that the first head can be seen again.
             self.scroll_lines(step)
 
+    @property
+    def is_on_map(self) -> bool:
+        """Whether the cursor is on a map, where it also moves sideways."""
+        return self._cursor is not None and isinstance(self._regions[self._cursor.region], Grid)
+
+    def move_aside(self, step: int) -> None:
+        """Move over the records of a map's line, and at its end on to the next line that shows any."""
+        if self._cursor is None:
+            return
+        grid, at = self._regions[self._cursor.region], self._cursor
+        if not isinstance(grid, Grid):
+            return
+        index, place = at.index, min(at.place, grid.places(at.index) - 1) + step
+        while not 0 <= place < grid.places(index):
+            index += step
+            if not 0 <= index < len(grid):
+                return
+            place = 0 if step > 0 else grid.places(index) - 1
+        self._go(Spot(at.region, index, place))
+
     def page(self, share: float) -> None:
         """Move by a share of the height, with its sign."""
         lines = max(1, int((self.size.height - 1) * abs(share)))
@@ -157,6 +193,10 @@ class RegionList(LineWidget):
         if self._cursor is None:
             return False
         number = self._cursor.region + step
+        same = self._found_beside_map(self._cursor, step)
+        if same is not None:
+            self._go(same)
+            return True
         while 0 <= number < len(self._regions):
             for index in range(len(self._regions[number])):
                 if self._key_at(Spot(number, index)) is not None:
@@ -164,6 +204,24 @@ class RegionList(LineWidget):
                     return True
             number += step
         return False
+
+    def _found_beside_map(self, spot: Spot, step: int) -> Spot | None:
+        """From a map to its list and back: the same object there, where the next region that way shows it."""
+        if self._key is None:
+            return None
+        here = self._regions[spot.region]
+        number = spot.region + step
+        while 0 <= number < len(self._regions):
+            there = self._regions[number]
+            if (isinstance(here, Grid) or isinstance(there, Grid)) and (index := there.find(self._key)) is not None:
+                return self._spot_of(number, index, self._key)
+            number += step
+        return None
+
+    def _spot_of(self, number: int, index: int, key: str) -> Spot:
+        region = self._regions[number]
+        found = region.find_place(key) if isinstance(region, Grid) else None
+        return Spot(number, index) if found is None else Spot(number, *found)
 
     def scroll_lines(self, lines: int) -> None:
         """Scroll without a cursor, or take the cursor along at the edge."""
@@ -181,12 +239,21 @@ class RegionList(LineWidget):
             while 0 <= at < self._total:
                 spot = self._spot(at)
                 if spot is not None and self._key_at(spot) is not None:
-                    if spot == self._cursor:
+                    if spot.is_same_line(self._cursor):
                         return None
+                    spot = self._below_or_above(spot)
                     self._go(spot)
                     return spot
                 at += direction
         return None
+
+    def _below_or_above(self, spot: Spot) -> Spot:
+        """On a map, the record nearest to the column that the cursor comes from."""
+        there, here = self._regions[spot.region], None if self._cursor is None else self._regions[self._cursor.region]
+        if not isinstance(there, Grid) or not isinstance(here, Grid) or self._cursor is None:
+            return spot
+        column = here.column(self._cursor.index, self._cursor.place)
+        return Spot(spot.region, spot.index, there.place_at(spot.index, column))
 
     def _go(self, spot: Spot) -> None:
         before, top = self._cursor, self._top
@@ -232,7 +299,10 @@ class RegionList(LineWidget):
         if self._key is not None and self._cursor is not None:
             self._marks ^= {self._key}
             self._refresh_rows(self._cursor)
-            self.move(1)
+            if self.is_on_map:
+                self.move_aside(1)
+            else:
+                self.move(1)
 
     def toggle_range(self) -> None:
         """Begin to mark from here to wherever the cursor goes, or end it."""
@@ -264,7 +334,10 @@ class RegionList(LineWidget):
     def _region_keys(self) -> Iterator[str]:
         if self._cursor is not None:
             region = self._regions[self._cursor.region]
-            yield from (key for index in range(len(region)) if (key := region.key(index)) is not None)
+            if isinstance(region, Grid):
+                yield from (region.key_of(record) for row in region.rows for _, record in row)
+            else:
+                yield from (key for index in range(len(region)) if (key := region.key(index)) is not None)
 
     def _extend_range(self, before: Spot | None) -> None:
         """Mark what came between anchor and cursor and unmark what left; costs the distance moved, not the range."""
@@ -288,14 +361,16 @@ class RegionList(LineWidget):
     # -------------------------------------------------------------------------------------------- lines and regions
 
     def _key_at(self, spot: Spot) -> str | None:
-        return self._regions[spot.region].key(spot.index)
+        region = self._regions[spot.region]
+        return region.key_at(spot.index, spot.place) if isinstance(region, Grid) else region.key(spot.index)
 
     def _line(self, spot: Spot) -> Line:
-        line = self._lines.get(spot)
+        where = (spot.region, spot.index)
+        line = self._lines.get(where)
         if line is None:
             if len(self._lines) >= LINES_KEPT:
                 self._lines.clear()
-            line = self._lines[spot] = self._regions[spot.region].line(spot.index)
+            line = self._lines[where] = self._regions[spot.region].line(spot.index)
         return line
 
     def _virtual(self, spot: Spot) -> int:
@@ -328,7 +403,7 @@ class RegionList(LineWidget):
         for number in numbers:
             index = self._regions[number].find(key)
             if index is not None:
-                return Spot(number, index)
+                return self._spot_of(number, index, key)
         return None
 
     def _nearest(self, spot: Spot | None) -> Spot | None:
@@ -357,7 +432,13 @@ class RegionList(LineWidget):
         if spot is None or (y == 0 and self._top > 0 and head is not None):
             return self.paint(head or (), width)
         line = self._line(spot)
-        is_cursor = spot == self._cursor and self._has_cursor
+        is_cursor = spot.is_same_line(self._cursor) and self._has_cursor
+        region = self._regions[spot.region]
+        if isinstance(region, Grid):
+            if is_cursor and self._cursor is not None:
+                line = _with_cursor(line, region.column(spot.index, self._cursor.place), self.glyphs)
+                line = self._with_gutter(line, True, False)
+            return self.paint(line, width)
         is_marked = bool(self._marks) and self._key_at(spot) in self._marks
         if is_cursor or is_marked:
             line = self._with_gutter(line, is_cursor, is_marked)
@@ -396,6 +477,9 @@ class RegionList(LineWidget):
             return
         spot = self._spot(virtual)
         if spot is not None and self._key_at(spot) is not None:
+            region = self._regions[spot.region]
+            if isinstance(region, Grid):
+                spot = Spot(spot.region, spot.index, region.place_at(spot.index, event.x))
             if spot != self._cursor:
                 self._go(spot)
             self.post_message(self.Pointed(self, event.chain >= 2))
@@ -413,8 +497,19 @@ class RegionList(LineWidget):
         self.post_message(self.Pointed(self, False))
 
 
+def _with_cursor(line: Line, column: int, glyphs: Glyphs) -> Line:
+    """The line with the cursor of a map on the sign in this column: the sign reversed, in the cursor's tone.
+
+    A full block has no ground to be seen on when it is reversed; the cursor's own sign, half as wide, takes its place.
+    """
+    sign = "".join(span.text for span in cut(_without(line, column), 1))
+    is_solid = sign == UNICODE.normal
+    shown = Span(glyphs.cursor if is_solid else sign, Tone.ACCENT, is_reversed=not is_solid, is_bold=True)
+    return (*cut(line, column), shown, *_without(line, column + 1))
+
+
 def _without(line: Line, columns: int) -> Line:
-    """`line` without its first columns, which presentation leaves to the cursor and the marks."""
+    """The line without its first columns, in signs of one cell each."""
     left = columns
     kept: list[Span] = []
     for span in line:

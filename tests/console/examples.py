@@ -17,6 +17,8 @@ from console.records import (
     CapacityRecord,
     CellRecord,
     ClockRecord,
+    DriveRecord,
+    DrivesPage,
     EventRecord,
     Events,
     Factors,
@@ -230,6 +232,53 @@ def the_hosts() -> tuple[HostRecord, ...]:
     return tuple(hosts)
 
 
+def the_storage_hosts() -> tuple[HostRecord, ...]:
+    """Two in each cell, the second twice as full."""
+    return tuple(
+        HostRecord(
+            f"c{cell}-s0{number}",
+            f"cell-{cell}",
+            "storage",
+            "up",
+            ago(days=3),
+            storage_bytes=10_240 * GIB,
+            used_bytes=cell * number * 700 * GIB,
+            drives=cell * number * 10,
+            is_reachable=cell not in {3, 5},
+        )
+        for cell in range(1, 7)
+        for number in (1, 2)
+    )
+
+
+def a_drive(name: str, cell: str = "cell-2", host: str | None = "c2-s02", **said: Any) -> DriveRecord:
+    """An unmounted drive of 20 GiB."""
+    defaults: dict[str, Any] = {
+        "id": f"id-{name}",
+        "state": "unmounted",
+        "state_since": ago(hours=3),
+        "size_bytes": 20 * GIB,
+        "media": "disk",
+        "created_at": ago(days=2),
+        "version": 1,
+    }
+    return DriveRecord(**{"name": name, "cell": cell, "host": host, **defaults, **said})
+
+
+def the_drives() -> tuple[DriveRecord, ...]:
+    web: dict[str, Any] = {"server_id": "id-web-31", "device": "virtio"}
+    return (
+        a_drive("web-31-boot", state="mounted", channel="0:0", boot_order=1, **web),
+        a_drive("web-31-data", state="cloning_src", channel="0:1", size_bytes=120 * GIB, **web),
+        a_drive("web-31-copy", "cell-1", "c1-s01", state="cloning_dst", size_bytes=120 * GIB),
+        a_drive("web-05-boot", state="unavailable", lost_from="mounted", server_id="id-web-05"),
+        a_drive("spare"),
+        a_drive("auth-boot", "cell-3", "c3-s01", state="unknown", last_state="mounted", server_id="id-auth-01",
+                is_reachable=False, known_at=today(13, 51, 2)),
+        a_drive("never-seen", "cell-5", None, state="unknown", is_reachable=False, size_bytes=None, media=None),
+    )  # fmt: skip
+
+
 def the_servers() -> tuple[ServerRecord, ...]:
     lost = {"state": "unavailable", "state_since": ago(minutes=25, seconds=7), "started_at": None}
     down, hung = today(13, 51, 2), today(14, 2, 41)
@@ -351,12 +400,13 @@ def the_status() -> Status:
 
 
 def the_cloud() -> Mirror:
-    """Everything told, a second ago."""
+    """Everything told, a second ago; the drives have been asked for."""
     account = AccountRecord("operator@stratodeck.local", is_staff=True, may_backfill=True)
     mirror = Mirror().apply(Hello("6f1d", "demo", "0.1", None, account), POLLED)
-    mirror = mirror.apply(the_status(), POLLED).apply(Hosts(the_hosts()), POLLED)
+    mirror = mirror.apply(the_status(), POLLED).apply(Hosts((*the_hosts(), *the_storage_hosts())), POLLED)
     mirror = mirror.apply(Tasks(the_tasks(), 5, 412), POLLED).apply(Events(the_events()), POLLED)
-    return mirror.apply(ServersPage(the_servers(), None, "cursor-1", len(the_servers())), POLLED)
+    mirror = mirror.apply(ServersPage(the_servers(), None, "cursor-1", len(the_servers())), POLLED)
+    return mirror.drives_begun().apply(DrivesPage(the_drives(), None, len(the_drives())), POLLED)
 
 
 def a_large_fleet(count: int) -> tuple[ServerRecord, ...]:

@@ -14,14 +14,19 @@ from console.records import (
     Changes,
     ClockRecord,
     DecisionRecord,
+    DriveDetail,
+    DriveRecord,
+    DrivesPage,
     EventRecord,
     Events,
     Factors,
     GroupRecord,
     Hello,
+    HostPlanRecord,
     HostRecord,
     Hosts,
     MemberRecord,
+    MoveRecord,
     OutcomeRecord,
     PlanRecord,
     ServerDetail,
@@ -102,11 +107,47 @@ def some_servers() -> list[ServerRecord]:
     return servers
 
 
+def a_drive(number: int, **changes: Any) -> DriveRecord:
+    """A drive of 20 GiB that is mounted on the server with the same number."""
+    made = DriveRecord(
+        id=f"d000{number:04d}-0000-4000-8000-000000000000",
+        name=f"boot-{number:02d}",
+        cell="cell-1",
+        state="mounted",
+        host="c1-s01",
+        state_since=NOON - timedelta(hours=2),
+        size_bytes=20 * GIB,
+        media="disk",
+        server_id=a_server(number).id,
+        device="virtio",
+        channel="0:0",
+        created_at=NOON - timedelta(days=1),
+        version=1,
+    )
+    return replace(made, **changes)
+
+
+def some_drives() -> list[DriveRecord]:
+    """Nine drives: mounted on running and stopped servers, unmounted, lost, and one of a cell that does not answer."""
+    free: dict[str, Any] = {"state": "unmounted", "server_id": None, "device": None, "channel": None}
+    silent: dict[str, Any] = {"state": "unknown", "last_state": "mounted", "is_reachable": False}
+    return [
+        *(a_drive(n) for n in (1, 2, 3)),
+        *(a_drive(n, name=f"db-boot-{n}") for n in (25, 26)),
+        *(a_drive(n, name=f"spare-{n}", **free) for n in (91, 92)),
+        a_drive(4, name="lost-04", state="unavailable", lost_from="mounted", host="c1-s02"),
+        a_drive(37, name="mail-boot-37", cell="cell-2", host="c2-s01", known_at=NOON - timedelta(minutes=3), **silent),
+    ]
+
+
 @dataclass
 class FakeCloud(CloudClient):
     """Answers like a small cloud. `outage` is raised by every request while it is set."""
 
     servers: list[ServerRecord] = field(default_factory=some_servers)
+    drives: list[DriveRecord] = field(default_factory=some_drives)
+    host_states: dict[str, str] = field(default_factory=lambda: {"c1-h01": "up", "c1-h02": "up", "c1-s01": "up"})
+    host_plan: HostPlanRecord | None = None
     cells: dict[str, str] = field(default_factory=lambda: {"cell-1": "up", "cell-2": "down"})
     page_limit: int = 1_000
     outage: ClientError | None = None
@@ -125,6 +166,11 @@ class FakeCloud(CloudClient):
     def push(self, *servers: ServerRecord, removed: Sequence[str] = ()) -> None:
         """Say through the change feed that these servers are so now."""
         self._changes.append(Changes("", tuple(servers), removed=tuple(removed)))
+        self._news.set()
+
+    def push_drives(self, *drives: DriveRecord, removed: Sequence[str] = ()) -> None:
+        """Say through the change feed that these drives are so now."""
+        self._changes.append(Changes("", drives=tuple(drives), removed=tuple(removed)))
         self._news.set()
 
     def fall_silent(self) -> None:
@@ -199,10 +245,13 @@ class FakeCloud(CloudClient):
         half, none = SizeRecord(32_000, 128 * GIB), SizeRecord(0, 0)
         return Hosts(
             tuple(
-                HostRecord(f"c1-h{n:02d}", "cell-1", "compute", "up", NOON, size, half, none, none, half, servers=10)
-                for n in (1, 2)
+                HostRecord(name, "cell-1", "compute", state, NOON, size, half, none, none, half, servers=10, version=1)
+                if "-h" in name
+                else HostRecord(name, "cell-1", "storage", state, NOON, storage_bytes=1_000 * GIB,
+                                used_bytes=400 * GIB, drives=7, version=1)
+                for name, state in self.host_states.items()
             )
-        )
+        )  # fmt: skip
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = 1000, cell: str | None = None
@@ -223,6 +272,20 @@ class FakeCloud(CloudClient):
         if found is None:
             raise ClientError("there is no such server", "not_found", False)
         return ServerDetail(found, (), {"id": found.id, "name": found.name, "state": found.state})
+
+    async def drives_page(self, *, after: str | None = None, limit: int = 1000) -> DrivesPage:
+        await self._request("drives_page", after)
+        start = int(after or 0)
+        end = start + min(limit, self.page_limit)
+        more = str(end) if end < len(self.drives) else None
+        return DrivesPage(tuple(self.drives[start:end]), more, len(self.drives))
+
+    async def drive(self, drive_id: str) -> DriveDetail:
+        await self._request("drive", drive_id)
+        found = next((drive for drive in self.drives if drive.id == drive_id), None)
+        if found is None:
+            raise ClientError("there is no such drive", "not_found", False)
+        return DriveDetail(found, {"id": found.id, "name": found.name, "serial": "kept as the API said it"})
 
     async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
         await self._request("changes", cursor)
@@ -270,6 +333,9 @@ class FakeCloud(CloudClient):
         await self._request("preview", kind, object_id, action, tuple(avoid))
         if self.plan is not None:
             return replace(self.plan, action=action, object_id=object_id)
+        if kind == "drive":
+            drive = next(drive for drive in self.drives if drive.id == object_id)
+            return PlanRecord(action, object_id, version=drive.version, sentences=(f"{action} {drive.name}",))
         known = next(server for server in self.servers if server.id == object_id)
         stopped = StoppedRecord("s1", "crawl-028", 8_000, 8 * GIB, NOON - timedelta(hours=2), 16.0)
         decision = DecisionRecord("c1-h02", "disruption", (stopped,), 1, runner_up="c1-h01")
@@ -283,6 +349,18 @@ class FakeCloud(CloudClient):
             sentences=(f"{action} it",),
         )
 
+    async def preview_host(self, name: str, action: str) -> HostPlanRecord:
+        await self._request("preview_host", name, action)
+        if self.host_plan is not None:
+            return replace(self.host_plan, action=action, host=name)
+        stopped = StoppedRecord("s1", "crawl-028", 8_000, 8 * GIB, NOON - timedelta(hours=2), 16.0)
+        moves = (
+            MoveRecord("m1", "web-01", False, 4_000, 8 * GIB, "running", "moves", "c1-h02", stops=(stopped,)),
+            MoveRecord("m2", "render-31", True, 4_000, 8 * GIB, "running", "stops"),
+            MoveRecord("m3", "huge-01", False, 64_000, 256 * GIB, "running", "stays", None, "no host has room"),
+        )
+        return HostPlanRecord(action, name, version=1, sentences=(f"{name}: {action}.",), moves=moves, seconds=60)
+
     async def act(
         self,
         kind: str,
@@ -294,9 +372,18 @@ class FakeCloud(CloudClient):
         key: str | None = None,
         **fields: Any,
     ) -> OutcomeRecord:
-        await self._request("act", kind, object_id, action, if_version, tuple(avoid))
+        await self._request("act", kind, object_id, action, if_version, tuple(avoid), *fields.items())
         if self.refusal is not None:
             raise self.refusal
+        if kind == "host":
+            states = {"fail": "down", "recover": "up", "drain": "maintenance"}
+            self.host_states[object_id] = states.get(action, self.host_states[object_id])
+            task = TaskRecord("cell-1/8", "cell-1", action, "host", object_id) if action == "evacuate" else None
+            return OutcomeRecord(task=task)
+        if kind == "drive":
+            known = next(drive for drive in self.drives if drive.id == object_id)
+            copy = replace(known, id="d-copy", name=fields.get("name"), state="cloning_dst")
+            return OutcomeRecord(drive=copy if action == "clone" else known)
         decision = DecisionRecord("c1-h02", "room") if action == "start" else None
         return OutcomeRecord(None, None, None, decision)
 

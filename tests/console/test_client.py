@@ -85,6 +85,43 @@ def test_an_action_carries_its_version_and_a_key_of_its_own() -> None:
     assert outcome.server.name == "web-01"
 
 
+def test_drives_are_asked_for_in_pages_and_one_by_its_id() -> None:
+    row = {"id": "d1", "name": "boot", "cell": "cell-1", "state": "unknown", "size_bytes": 2**30, "server_id": "u1",
+           "reachable": False, "known_at": "2026-11-20T12:00:00Z", "last_state": "mounted"}  # fmt: skip
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        page = {"drives": [row], "next": "t/2", "cursor": "c", "total": 7, "unreachable": ["cell-1"]}
+        return httpx.Response(200, json=row if "d/1" in request.url.path else page)
+
+    page = run(a_client(handler).drives_page(after="t/1", limit=500))
+    one = run(a_client(handler).drive("d/1"))
+
+    assert asked == ["http://cloud/ops/v1/drives?limit=500&after=t%2F1", "http://cloud/ops/v1/drives/d%2F1"]
+    assert (page.next, page.total) == ("t/2", 7)
+    assert (page.drives[0].last_state, page.drives[0].is_reachable) == ("mounted", False)
+    assert one.raw["name"] == "boot"
+
+
+def test_the_preview_of_a_host_names_who_moves_who_stays_and_whom_it_stops() -> None:
+    move = {"id": "u1", "name": "web", "is_backfilling": False, "cpu_mhz": 4000, "memory_bytes": 1, "state": "running",
+            "outcome": "moves", "to": "h2", "stops": [{"id": "u9", "name": "crawl"}], "shrinks": 2}  # fmt: skip
+    plan = {"action": "evacuate", "host": "h1", "allowed": False, "problem": "drain it", "code": "wrong_state",
+            "moves": [move], "drives": 0, "seconds": 20.0, "version": 4, "sentences": ["drain it"]}  # fmt: skip
+    asked: list[tuple[str, Any]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.path, json.loads(request.content)))
+        return httpx.Response(200, json={"plan": plan})
+
+    made = run(a_client(handler).preview_host("h1", "evacuate"))
+
+    assert asked == [("/ops/v1/hosts/h1/actions", {"action": "evacuate", "preview": True})]
+    assert (made.is_allowed, made.problem, made.version) == (False, "drain it", 4)
+    assert (made.moves[0].to, made.moves[0].stops[0].title, made.moves[0].shrinks) == ("h2", "crawl", 2)
+
+
 def test_a_preview_says_that_it_is_one() -> None:
     plan = {
         "action": "start", "object_id": "u1", "allowed": True, "problem": None, "code": None, "version": 3,

@@ -14,6 +14,7 @@ from console.commands import (
     GoTo,
     Item,
     Leave,
+    OpenNamed,
     Problem,
     Request,
     Run,
@@ -79,6 +80,17 @@ def test_q_leaves_only_from_the_overview() -> None:
         ("server.start", [], "nothing is under the cursor"),
         ("server.stop", ["stopped"], "it is stopped"),
         ("server.delete", ["running"], "it is running"),
+        ("drive.attach", ["unmounted"], None),
+        ("drive.attach", ["unmounted", "unmounted"], "one at a time"),
+        ("drive.attach", ["cloning_src"], "it is being copied"),
+        ("drive.detach", ["unmounted"], "it is unmounted"),
+        ("drive.delete", ["unmounted", "creating"], None),
+        ("drive.delete", ["unavailable"], "it is lost"),
+        ("host.drain", ["maintenance"], "it is in maintenance"),
+        ("host.evacuate", ["up"], "drain it first"),
+        ("host.evacuate", ["down"], "it is down"),
+        ("host.recover", ["up"], "it is up"),
+        ("host.fail", ["maintenance"], None),
     ],
 )
 def test_a_verb_says_why_it_is_off(verb: str, states: list[str], reason: str | None) -> None:
@@ -99,6 +111,25 @@ def test_every_verb_is_off_while_the_cloud_does_not_answer_and_in_read_only() ->
         "stale: the cloud does not answer"
     }
     assert {commands.reason_off(verb, read_only) for verb in commands.verbs_for(read_only)} == {"read-only"}
+
+
+def test_only_a_simulated_cloud_loses_hosts() -> None:
+    selection = Selection("hosts", (Item("host", "host:h1", "h1", "up"),), is_simulated=False)
+
+    assert commands.reason_off(commands.BY_ID["host.fail"], selection) == "only a simulated cloud takes faults"
+    assert commands.reason_off(commands.BY_ID["host.drain"], selection) is None
+
+
+@pytest.mark.parametrize("kind", ["drive", "host"])
+def test_the_menus_of_drives_and_hosts_hold_no_verb_of_the_cloud(kind: str) -> None:
+    assert {verb.verb_of for verb in commands.verbs_for(a_selection("up", kind=kind))} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("view", "ids"), [("hosts", ["move.left", "move.right"]), ("drives", ["back.left", "open.right"])]
+)
+def test_on_a_map_h_and_l_move_and_elsewhere_they_go_back_and_open(view: str, ids: list[str]) -> None:
+    assert [command.id for key in "hl" if (command := commands.for_key(view, key)) is not None] == ids
 
 
 def test_the_menu_of_a_cell_offers_faults_and_says_which_one_it_has() -> None:
@@ -139,6 +170,12 @@ def test_help_names_every_command_of_a_view() -> None:
         ("cell cell-2", GoTo("servers", "cell-2")),
         ("cell", GoTo("cells")),
         ("group web", GoTo("groups", "web")),
+        ("drives cell-2 /boot", GoTo("drives", "cell-2", "boot")),
+        ("hosts", GoTo("hosts")),
+        ("host c2-h07", OpenNamed("host", "c2-h07")),
+        ("host", GoTo("hosts")),
+        ("drive a name with spaces/and a slash", OpenNamed("drive", "a name with spaces/and a slash")),
+        ("drive", GoTo("drives")),
         ("ov", GoTo("overview")),
         ("q", Leave()),
         ("q!", Leave()),

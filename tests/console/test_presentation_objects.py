@@ -100,7 +100,6 @@ def test_events_of_one_object_are_asked_for_by_its_id() -> None:
         ("id-render-12", ["CPU factor   ██│███···· 0.62   floor 0.25", "shrunk by    web-31 at 14:01:10"]),
         ("id-auth-01", ["state        ? UNKNOWN  last known running, ~12m ago, at 13:51:02", "~2.0 GHz   ~8 GiB"]),
         ("cell:cell-3", ["reason       connection refused", "~1,024.0 GHz   ~4,096 GiB"]),
-        ("host:c2-h07", ["5 servers", "44.8 + 19.2 of 64.0 GHz"]),
         ("group:cache", ["tolerates    0 lost hosts", "cache-04   c4-h01   running"]),
         ("task:cell-1/7", ["result       quota: needs 148 GiB, 96 were left"]),
         ("event:cell-2/3", ["changes      cpu_mhz_effective: 12000 to 7400"]),

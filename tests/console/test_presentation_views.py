@@ -9,7 +9,20 @@ from itertools import product
 
 import pytest
 
-from console.presentation import backfill, cells, events, groups, header, overview, servers, tasks
+from console.presentation import (
+    backfill,
+    cells,
+    drive_detail,
+    drives,
+    events,
+    groups,
+    header,
+    host_detail,
+    hosts,
+    overview,
+    servers,
+    tasks,
+)
 from console.presentation.lines import ASCII, UNICODE, Frame, Tone, View, span_width, text_of
 from console.presentation.mirror import Mirror
 from console.records import CapacityRecord, CellRecord, ClockRecord, Status
@@ -29,13 +42,24 @@ from tests.console.examples import (
 VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "overview": overview.view,
     "servers": servers.view,
+    "drives": drives.view,
+    "drive": lambda mirror, frame: drive_detail.view(mirror, "drive:id-web-31-boot", frame),
+    "hosts": hosts.view,
+    "host": lambda mirror, frame: host_detail.view(mirror, "host:c2-h07", frame),
+    "storage host": lambda mirror, frame: host_detail.view(mirror, "host:c2-s02", frame),
     "groups": groups.view,
     "backfill": backfill.view,
     "cells": cells.view,
     "tasks": tasks.view,
     "events": events.view,
 }
-PREVIEWED = {"servers": "id-render-12", "groups": "group:web", "cells": "cell:cell-3"}
+PREVIEWED = {
+    "servers": "id-render-12",
+    "drives": "drive:id-web-31-data",
+    "hosts": "host:c2-h07",
+    "groups": "group:web",
+    "cells": "cell:cell-3",
+}
 
 
 # Layout ------------------------------------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ async def test_digits_and_lines_go_to_views_and_esc_comes_back() -> None:
     app = an_app(FakeCloud())
 
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("4")
+        await pilot.press("6")
         assert app.main.place.view == "cells"
 
         await pilot.press("colon")

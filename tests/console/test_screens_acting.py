@@ -103,7 +103,7 @@ async def test_the_menu_of_what_has_no_verbs_is_the_cloud_s_and_says_so() -> Non
     app = an_app(FakeCloud())
 
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("2")
+        await pilot.press("4")
         await until(pilot, "GROUP")
         await pilot.press("x")
         await until(pilot, "the cloud   actions", "stop the clock")
@@ -224,7 +224,7 @@ async def test_a_fault_is_injected_behind_x_on_a_cell() -> None:
     app = an_app(cloud)
 
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("4")
+        await pilot.press("6")
         await until(pilot, "cell-1")
         while app.main.cursor_key != "cell:cell-1":
             await pilot.press("j")

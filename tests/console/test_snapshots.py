@@ -11,7 +11,7 @@ import pytest
 from tests.demo import STORIES, DemoConsole, copied, make_demo, play
 
 WIDE, CARD, LARGE = (120, 40), (80, 24), (200, 60)
-CARDS = ("servers", "groups", "backfill", "cells")
+CARDS = ("servers", "drives", "hosts", "groups", "backfill", "cells")
 """What the product is for."""
 
 CASES = [

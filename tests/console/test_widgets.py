@@ -8,7 +8,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from console.presentation.lines import ASCII, UNICODE, Glyphs, Line, Lines, Region, Rows, Span, Tone, blank_region
+from console.presentation.lines import ASCII, UNICODE, Glyphs, Grid, Line, Lines, Region, Rows, Span, Tone, blank_region
 from console.widgets.box import Box
 from console.widgets.painting import Bar
 from console.widgets.table import RegionList
@@ -282,3 +282,85 @@ async def test_a_box_draws_its_border_from_the_glyphs_and_keeps_its_foot_in_sigh
 
         box.scroll(99)
         assert drawn(box)[3].split()[1:3] == ["line", "8"]
+
+
+# --------------------------------------------------------------------------------------------------------------- maps
+
+
+def map_of(*rows: str) -> Grid[str]:
+    """A line for each text, a record for each of its letters, from column 4 on."""
+    placed = [[(4 + place, letter) for place, letter in enumerate(row)] for row in rows]
+    return Grid(HEAD, placed, lambda index: (Span("    " + rows[index]),), lambda letter: letter)
+
+
+async def test_on_a_map_the_cursor_moves_sideways_and_on_to_the_next_line() -> None:
+    app = ListApp([map_of("abc", "", "de")])
+
+    async with app.run_test(size=(20, 6)):
+        keys = []
+        for _ in range(5):
+            keys.append(app.list.key)
+            app.list.move_aside(1)
+
+        assert keys == ["a", "b", "c", "d", "e"]
+        app.list.move_aside(1)
+        assert app.list.key == "e"
+        app.list.move_aside(-1)
+        app.list.move_aside(-1)
+        assert app.list.key == "c"
+
+
+async def test_on_a_map_up_and_down_keep_the_column_as_far_as_a_line_reaches() -> None:
+    app = ListApp([map_of("abc", "de"), rows_of(["x"], head=None)])
+
+    async with app.run_test(size=(20, 6)):
+        app.list.move_aside(2)
+        app.list.move(1)
+        assert app.list.key == "e"
+        app.list.move(1)
+        assert app.list.key == "x"
+        assert not app.list.is_on_map
+
+
+async def test_the_sign_under_the_cursor_of_a_map_is_reversed_and_a_full_block_gives_way_to_the_cursor_s_own() -> None:
+    app = ListApp([map_of("a\u2588c")])
+
+    async with app.run_test(size=(20, 4)):
+        sign = next(segment for segment in app.list.render_line(1) if segment.text == "a")
+        assert sign.style is not None
+        assert sign.style.reverse
+        app.list.move_aside(1)
+
+        assert drawn(app.list)[1] == "▌   a▌c"
+
+
+async def test_the_cursor_of_a_map_stays_on_its_record_when_that_moves() -> None:
+    app = ListApp([map_of("abc", "de")])
+
+    async with app.run_test(size=(20, 6)):
+        app.list.move_aside(2)
+        app.list.show([map_of("xab", "dec")])
+
+        assert app.list.key == "c"
+        assert app.list.spot is not None
+        assert (app.list.spot.index, app.list.spot.place) == (1, 2)
+
+
+async def test_a_click_on_a_map_chooses_the_record_under_it() -> None:
+    app = ListApp([map_of("abc", "de")])
+
+    async with app.run_test(size=(20, 6)) as pilot:
+        await pilot.click(offset=(5, 2))
+
+        assert app.list.key == "e"
+
+
+async def test_every_record_of_a_map_can_be_marked() -> None:
+    app = ListApp([map_of("abc", "de")])
+
+    async with app.run_test(size=(20, 6)):
+        app.list.mark()
+        assert (app.list.marks, app.list.key) == (frozenset("a"), "b")
+        app.list.mark_all()
+
+        assert app.list.marks == set("abcde")

@@ -1,0 +1,300 @@
+"""The list of drives: what is lost first, then what nobody knows, then what is worked on, then the calm rest.
+
+A row of a cell that does not answer keeps what was last known, every figure with a tilde, and its last column says
+how old that knowledge is. A drive's server is told by the name that the servers' list knows it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from console.presentation import drive_detail, figures
+from console.presentation.lines import (
+    Frame,
+    Line,
+    Lines,
+    Placed,
+    Region,
+    Rows,
+    Span,
+    Tone,
+    View,
+    at,
+    compose,
+    fit_id,
+    fit_name,
+    left,
+    matched,
+    right,
+)
+from console.presentation.mirror import Mirror
+from console.presentation.sentences import offline_sentence
+from console.records import DriveRecord
+
+LIST_WIDTH = 80
+PANE_FROM_WIDTH = 160
+LOADING_ROWS = 8
+ID_LETTERS_MIN = 4
+_ID_LETTERS = frozenset("0123456789abcdef-")
+
+
+def view(mirror: Mirror, frame: Frame) -> View:
+    """The drives, or those of the cell that `frame.scope` names, filtered and sorted as the frame says."""
+    pane = frame.width - LIST_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
+    width = frame.width - pane
+    shown, total = visible(mirror, frame)
+    region: Region
+    if shown:
+        region = Rows(head(width), shown, lambda drive: row(mirror, frame, drive, width), key_of)
+    else:
+        region = Lines(_instead(mirror, frame, width), head=head(width))
+    crumbs = ("cells", frame.scope, "drives") if frame.scope else ("drives",)
+    return View(
+        "drives",
+        crumbs,
+        _note(mirror, frame, len(shown), total),
+        (region,),
+        status=lambda key: status(mirror, frame, key),
+        preview=(lambda key: drive_detail.pane(mirror, key, frame, pane)) if pane else None,
+        pane_width=pane,
+        orders=tuple(ORDERS),
+    )
+
+
+def key_of(drive: DriveRecord) -> str:
+    return f"drive:{drive.id}"
+
+
+# Which rows, in which order -----------------------------------------------------------------------------------
+
+
+def _since_key(drive: DriveRecord) -> float | None:
+    return -drive.state_since.timestamp() if drive.state_since is not None and drive.is_reachable else None
+
+
+def _no_key(_drive: DriveRecord) -> None:
+    """For the order that no record tells by itself."""
+
+
+ORDERS: Mapping[str, Callable[[DriveRecord], Any]] = {
+    "state": figures.drive_rank,
+    "name": lambda drive: drive.sort_name,
+    "server": _no_key,
+    "size": lambda drive: drive.size_bytes if drive.is_reachable else None,
+    "host": lambda drive: drive.host if drive.is_reachable else None,
+    "cell": lambda drive: drive.cell,
+    "media": lambda drive: drive.media,
+    "since": _since_key,
+}
+"""Plain functions of a record, because 100,000 of them are called for one order. What is only last known is None."""
+
+
+def _ordered(mirror: Mirror, order: str, *, is_descending: bool) -> Sequence[DriveRecord]:
+    if order != "server":
+        return mirror.drives.ordered(order, ORDERS[order], is_descending=is_descending)
+    # The name is another record's: the order holds until a drive changes or servers come or go.
+    question = ("server", is_descending, len(mirror.fleet))
+    return mirror.drives.found(question, lambda: _by_server(mirror, is_descending=is_descending))
+
+
+def _by_server(mirror: Mirror, *, is_descending: bool) -> Sequence[DriveRecord]:
+    servers = mirror.servers
+    attached, others = [], []
+    for drive in mirror.drives.by_name():
+        server = servers.get(drive.server_id) if drive.server_id is not None else None
+        if server is None:
+            others.append(drive)
+        else:
+            attached.append((server.sort_name, drive))
+    attached.sort(key=lambda pair: pair[0], reverse=is_descending)
+    return [*(drive for _, drive in attached), *others]
+
+
+def visible(mirror: Mirror, frame: Frame) -> tuple[Sequence[DriveRecord], int]:
+    """The rows to show, in order, and how many there are without the filter."""
+    order = frame.sort if frame.sort in ORDERS else "state"
+    rows = _ordered(mirror, order, is_descending=frame.is_descending)
+    scope, question = frame.scope, (order, frame.is_descending, frame.scope)
+    if scope is not None:
+        everything = rows
+        rows = mirror.drives.found(question, lambda: [drive for drive in everything if drive.cell == scope])
+    if not frame.filter:
+        return rows, len(rows)
+    found = mirror.drives.found(
+        (*question, frame.filter, len(mirror.fleet)), lambda: _matching(mirror, rows, frame.filter)
+    )
+    return found, len(rows)
+
+
+def _matching(mirror: Mirror, rows: Sequence[DriveRecord], wanted: str) -> Sequence[DriveRecord]:
+    """The rows that match every word."""
+    for word in wanted.split():
+        rows = _matching_word(mirror, rows, word)
+    return rows
+
+
+def _matching_word(mirror: Mirror, rows: Sequence[DriveRecord], wanted: str) -> Sequence[DriveRecord]:
+    """The rows whose name, server, host, cell, media, state or id's start holds the text; after a `!` the others."""
+    is_inverted = wanted.startswith("!") and len(wanted) > 1
+    text = wanted.removeprefix("!" if is_inverted else "").casefold()
+    # Hosts, cells, media and states are few: they are searched once each, not once for every drive.
+    hosts, cells, media = ({name for name in names if text in name.casefold()} for names in mirror.drives.names_in_use)
+    states = {state for state in mirror.drives.by_state if state.startswith(text)}
+    servers = {server.id for server in mirror.servers.values() if text in (server.name or server.id).casefold()}
+    has_ids = len(text) >= ID_LETTERS_MIN and set(text) <= _ID_LETTERS
+    return [
+        drive
+        for drive in rows
+        if is_inverted
+        != (
+            text in (drive.name or drive.id).casefold()
+            or drive.server_id in servers
+            or drive.host in hosts
+            or drive.cell in cells
+            or drive.media in media
+            or drive.state in states
+            or (has_ids and drive.id.startswith(text))
+        )
+    ]
+
+
+def _is_loading(mirror: Mirror) -> bool:
+    return not mirror.are_drives_complete and not mirror.is_offline
+
+
+def _note(mirror: Mirror, frame: Frame, shown: int, total: int) -> str:
+    order = frame.sort if frame.sort in ORDERS else "state"
+    numbers = f"{shown:,} of {total:,}" if frame.filter else f"{total:,}"
+    if _is_loading(mirror):
+        whole = f" of {mirror.drives_total:,}" if mirror.drives_total is not None else ""
+        numbers = f"reading {len(mirror.drives):,}{whole}"
+    seen_at = mirror.answered_at.get("status")
+    if mirror.is_offline and seen_at is not None:
+        numbers += f" as of {figures.instant(seen_at, frame.wall_now)}"
+    return f"sort {order}{' down' if frame.is_descending else ''}   {numbers}"
+
+
+def _instead(mirror: Mirror, frame: Frame, width: int) -> list[Line]:
+    """What stands where rows would be."""
+    if _is_loading(mirror):
+        count = max(1, min(LOADING_ROWS, frame.body_height - 1))
+        return [compose(width, left(2, frame.glyphs.ellipsis, Tone.MUTED))] * count
+    if frame.filter:
+        text = f"no drives match /{frame.filter}   esc clears the filter"
+    elif frame.scope:
+        text = f"no drives in {frame.scope}   esc goes back"
+    else:
+        text = "no drives yet   ? shows what can be done"
+    return [compose(width, left(2, text, Tone.MUTED))]
+
+
+# Rows ------------------------------------------------------------------------------------------------------------
+
+
+def head(width: int) -> Line | None:
+    """The column heads; none where every row counts and the columns explain themselves."""
+    muted = Tone.MUTED
+    if width < 60:
+        return None
+    placed = [left(2, "STATE", muted), left(14, "NAME", muted)]
+    if width < LIST_WIDTH:
+        return compose(width, *placed, left(29, "SERVER", muted), right(49, "GiB", muted),
+                       right(58, "FOR/SEEN", muted))  # fmt: skip
+    placed += [left(29, "SERVER", muted), left(42, "CELL", muted), left(49, "HOST", muted), left(57, "MEDIA", muted),
+               right(68, "GiB", muted), right(78, "FOR/SEEN", muted)]  # fmt: skip
+    if width >= 120:
+        placed += [left(81, "DEVICE", muted), left(93, "CREATED", muted), left(106, "ID", muted)]
+    if width >= 140:
+        placed.append(left(121, "OWNER", muted))
+    return compose(width, *placed)
+
+
+def row(mirror: Mirror, frame: Frame, drive: DriveRecord, width: int) -> Line:
+    """One drive on one line of `width` cells."""
+    glyphs = frame.glyphs
+    is_known = drive.is_reachable and not mirror.is_offline
+    tone = Tone.TEXT if is_known else Tone.UNKNOWN
+    look = figures.drive_state(drive, glyphs)
+    look_tone = look.tone if is_known else Tone.UNKNOWN
+    size = drive_detail.size_text(drive, glyphs, is_known=is_known)
+    if width < 60:
+        placed = [left(1, look.glyph, look_tone), left(2, look.letter, look_tone), _name(frame, drive, 4, 14, tone)]
+        placed += [_server(mirror, frame, drive, 19, max(1, width - 28)), right(width - 2, size, tone)]
+        return compose(width, *placed)
+    placed = [left(2, look.glyph, look_tone), left(4, look.word, look_tone), _name(frame, drive, 14, 14, tone)]
+    if mirror.is_offline:
+        placed.append(left(1, glyphs.last_known, Tone.UNKNOWN))
+    age = _age(mirror, frame, drive)
+    if width < LIST_WIDTH:
+        placed += [_server(mirror, frame, drive, 29, 12), right(49, size, tone), right(58, age, tone)]
+        return compose(width, *placed)
+    placed += [
+        _server(mirror, frame, drive, 29, 12),
+        left(42, fit_name(drive.cell, 6, glyphs), tone),
+        left(49, glyphs.nobody_said if drive.host is None else fit_name(drive.host, 7, glyphs), tone),
+        left(57, drive.media or glyphs.nobody_said, Tone.MUTED if is_known else tone),
+        right(68, size, tone),
+        right(78, age, tone),
+    ]
+    if width >= 120:
+        placed += _extra(frame, drive, width)
+    return compose(width, *placed)
+
+
+def _name(frame: Frame, drive: DriveRecord, column: int, width: int, tone: Tone) -> Placed:
+    if drive.name is None:
+        return left(column, fit_id(drive.id, width, frame.glyphs), Tone.UNKNOWN)
+    span = Span(fit_name(drive.name, width, frame.glyphs), tone, is_bold=key_of(drive) in frame.marks)
+    return at(column, matched(span, next(iter(frame.filter.split()), "")))
+
+
+def _server(mirror: Mirror, frame: Frame, drive: DriveRecord, column: int, width: int) -> Placed:
+    if drive.server_id is None:
+        return left(column, frame.glyphs.nothing, Tone.MUTED)
+    name = mirror.name_of(drive.server_id)
+    if name is None:
+        return left(column, fit_id(drive.server_id, width, frame.glyphs), Tone.UNKNOWN)
+    is_known = drive.is_reachable and not mirror.is_offline
+    span = Span(fit_name(name, width, frame.glyphs), Tone.TEXT if is_known else Tone.UNKNOWN)
+    return at(column, matched(span, next(iter(frame.filter.split()), "")))
+
+
+def _age(mirror: Mirror, frame: Frame, drive: DriveRecord) -> str:
+    """How long it has been so; of what nobody confirms, how long ago it was known."""
+    glyphs = frame.glyphs
+    if not drive.is_reachable:
+        return figures.last_known(figures.age_since(drive.known_at, frame.wall_now), glyphs)
+    if mirror.is_offline:
+        return figures.last_known(figures.age(mirror.age_seconds(frame.wall_now) or 0), glyphs)
+    return figures.or_dash(figures.age_since(drive.state_since, frame.now), glyphs)
+
+
+def _extra(frame: Frame, drive: DriveRecord, width: int) -> list[Placed]:
+    """The columns that only a wide terminal without a pane has."""
+    placed = []
+    if drive.device is not None:
+        where = " ".join(part for part in (drive.device, drive.channel) if part)
+        placed.append(left(81, fit_name(where, 11, frame.glyphs), Tone.MUTED))
+    if drive.created_at is not None:
+        placed.append(left(93, figures.instant(drive.created_at, frame.now), Tone.MUTED))
+    placed.append(left(106, fit_id(drive.id, 13, frame.glyphs), Tone.MUTED))
+    if width >= 140 and drive.owner is not None:
+        placed.append(left(121, fit_name(drive.owner, width - 123, frame.glyphs), Tone.MUTED))
+    return placed
+
+
+# The status row ---------------------------------------------------------------------------------------------------
+
+
+def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
+    if mirror.is_offline:
+        return (Span(offline_sentence(mirror, frame), Tone.CRIT),)
+    drive = drive_detail.find(mirror, key)
+    if drive is not None:
+        return (Span(f"{drive.title}: {drive_detail.sentence(mirror, frame, drive)}", Tone.MUTED),)
+    if _is_loading(mirror):
+        return (Span("asking for the drives", Tone.MUTED),)
+    states = mirror.drives.by_state
+    told = ", ".join(f"{states[state]:,} {state}" for state in sorted(states) if states[state])
+    return (Span(told, Tone.MUTED),)

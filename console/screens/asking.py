@@ -1,0 +1,180 @@
+"""A line to type in, with what there is to choose from below it: for verbs that need a name or an object.
+
+It answers with what was typed and chosen and does nothing itself. Options are looked for as one types.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from console.presentation import header, picking
+from console.presentation.lines import Frame, Line, Span, Tone, wrap
+from console.presentation.picking import Option
+from console.widgets.box import BORDER_CELLS, Box
+from console.widgets.painting import Bar
+
+WIDTH_MAX = 76
+TEXT_LENGTH_MAX = 200
+OPTIONS_SHOWN = 12
+FOOT_HEIGHT_MIN = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was typed, and the keys of what was chosen, in the order of choosing."""
+
+    text: str
+    keys: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+class Ask(ModalScreen[Given | None]):
+    """Asks for a text, for one of the options, or (`is_many`) for any number of them in an order.
+
+    Without `options` the text is the answer and may not be empty.
+    """
+
+    AUTO_FOCUS = ""
+
+    def __init__(
+        self,
+        title: str,
+        question: str,
+        frame: Frame,
+        *,
+        text: str = "",
+        options: Callable[[str], Sequence[Option]] | None = None,
+        is_many: bool = False,
+        note: str = "",
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._question = question
+        self._frame = frame
+        self._text = text
+        self._search = options
+        self._is_many = is_many
+        self._note = note
+        self._options: Sequence[Option] = ()
+        self._chosen: list[Option] = []
+        self._at = 0
+        self._said = ""
+        self._is_answered = False
+
+    def compose(self) -> ComposeResult:
+        """The box, and the keys in the last row."""
+        yield Box(self._frame.glyphs, id="menu")
+        yield Bar(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """Look for the first options."""
+        self._look()
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self._draw()
+
+    def _look(self) -> None:
+        self._options = () if self._search is None else self._search(self._text)
+        self._at = 0
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        size = self.app.size
+        width = min(WIDTH_MAX, size.width)
+        inner = replace(self._frame, width=max(1, width - BORDER_CELLS), height=size.height)
+        rows = max(1, min(OPTIONS_SHOWN, size.height - 7 - len(self._chosen)))
+        lines = picking.lines(
+            self._question, self._text, self._options, self._chosen, inner, highlighted=self._at, rows=rows
+        )
+        note = self._said or (self._note if size.height >= FOOT_HEIGHT_MIN else "")
+        tone = Tone.WARN if self._said else Tone.MUTED
+        foot: tuple[Line, ...] = tuple((Span(row, tone),) for row in wrap(note, inner.width - 1)) if note else ()
+        box = self.query_one(Box)
+        box.styles.width = width
+        box.show(self._title, lines, (((Span(""),), *foot) if foot else ()))
+        keys = [("enter", "go on"), ("esc", "cancel")]
+        if self._is_many:
+            keys = [("tab", "add or take back"), ("up/down", "move"), *keys]
+        elif self._search is not None:
+            keys = [("up/down", "move"), ("enter", "choose"), ("esc", "cancel")]
+        self.query_one(Bar).show(header.keys(keys, replace(self._frame, width=size.width, height=size.height)))
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters are typed; up and down choose; enter answers."""
+        event.stop()
+        event.prevent_default()
+        self._said = ""
+        match event.key:
+            case "escape":
+                self._answer(None)
+            case "enter" | "ctrl+j":
+                self._enter()
+            case "tab" if self._is_many:
+                self._toggle()
+            case "down" | "up" | "ctrl+n" | "ctrl+p" if self._options:
+                step = 1 if event.key in ("down", "ctrl+n") else -1
+                self._at = (self._at + step) % len(self._options)
+                self._draw()
+            case "backspace":
+                self._type(self._text[:-1])
+            case "ctrl+u":
+                self._type("")
+            case _:
+                if event.character is not None and event.is_printable and len(self._text) < TEXT_LENGTH_MAX:
+                    self._type(self._text + event.character)
+
+    def _type(self, text: str) -> None:
+        self._text = text
+        self._look()
+
+    def _toggle(self) -> None:
+        if not self._options:
+            self._say("nothing matches what is typed")
+            return
+        option = self._options[self._at]
+        if option in self._chosen:
+            self._chosen.remove(option)
+        else:
+            self._chosen.append(option)
+        self._text = ""
+        self._look()
+
+    def _enter(self) -> None:
+        if self._is_many:
+            if self._text and not self._chosen and self._options:
+                # A name was typed and enter pressed: it is meant.
+                self._chosen.append(self._options[self._at])
+            elif self._text:
+                self._say("tab adds what is highlighted; ctrl+u takes the text back" if self._options
+                          else "nothing matches what is typed")  # fmt: skip
+                return
+            self._answer(_given(self._text, self._chosen))
+        elif self._search is not None:
+            if self._options:
+                self._answer(_given(self._text, [self._options[self._at]]))
+            else:
+                self._say("nothing matches what is typed")
+        elif self._text.strip():
+            self._answer(Given(self._text.strip()))
+        else:
+            self._say("a name is needed")
+
+    def _say(self, sentence: str) -> None:
+        self._said = sentence
+        self._draw()
+
+    def _answer(self, given: Given | None) -> None:
+        # Keys that were typed faster than the screen goes away must not answer twice.
+        if not self._is_answered:
+            self._is_answered = True
+            self.dismiss(given)
+
+
+def _given(text: str, chosen: Sequence[Option]) -> Given:
+    return Given(text, tuple(option.key for option in chosen), tuple(option.name for option in chosen))

@@ -1,0 +1,243 @@
+"""Verbs of drives: what they need is asked for, then the plan is shown, then the request is sent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from console.client import ClientError, CloudClient
+from console.commands import Command, Item, Selection, reason_off
+from console.presentation import drive_detail, picking, plan
+from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
+from console.records import DriveRecord, OutcomeRecord, PlanRecord
+from console.screens import objects
+from console.screens.asking import Ask, Given
+from console.screens.dialogs import Briefing, Confirmation
+
+if TYPE_CHECKING:
+    from console.screens.acting import Host
+
+PREVIEWS_MAX = 20
+_VERBS = {"attach": "attach", "detach": "detach", "clone": "clone", "delete": "delete"}
+_DONE = {"attach": "attached", "detach": "detached", "clone": "is being cloned", "delete": "deleted"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One request: the drive, and what the verb needs to know."""
+
+    item: Item
+    id: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    avoid: tuple[str, ...] = ()
+    says: tuple[tuple[str, str], ...] = ()
+    """What was asked for, as labels and texts."""
+
+
+async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+    """Carry a verb out for the drives of the selection, as far as it is on for them. May raise ClientError."""
+    action = _action(command)
+    items = [item for item in selection.items if item.kind == "drive" and _is_on(command, selection, item)]
+    jobs = [_Job(item, objects.split_key(host.mirror, item.key)[1]) for item in items]
+    match action:
+        case "rename":
+            await _rename(host, client, jobs[0])
+            return
+        case "attach":
+            job = await _with_server(host, jobs[0])
+        case "clone":
+            job = await _with_clone(host, jobs[0])
+        case _:
+            await _confirm(host, client, command, jobs, len(selection.items) - len(jobs))
+            return
+    if job is None:
+        host.say("cancelled; nothing was sent", Tone.MUTED)
+    else:
+        await _confirm(host, client, command, [job], 0)
+
+
+def _is_on(command: Command, selection: Selection, item: Item) -> bool:
+    alone = Selection(selection.view, (item,), selection.is_read_only, selection.is_stale, selection.is_simulated)
+    return reason_off(command, alone) is None
+
+
+def _drive(host: Host, job: _Job) -> DriveRecord | None:
+    return host.mirror.drives.by_id.get(job.id)
+
+
+# What a verb needs to know -----------------------------------------------------------------------------------------
+
+
+async def _rename(host: Host, client: CloudClient, job: _Job) -> None:
+    ask = Ask(f"Rename {job.item.name}", "name", host.frame(), text=job.item.name, note="tier 1: acts on enter")
+    given: Given | None = await host.ask_dialog(ask)
+    if given is None or given.text == job.item.name:
+        host.say("nothing was changed", Tone.MUTED)
+        return
+    version = job.item.version
+    await client.act("drive", job.id, "edit", if_version=version, name=given.text, key=uuid.uuid4().hex)
+    host.say(f"{job.item.name} is called {given.text} now", Tone.OK)
+
+
+async def _with_server(host: Host, job: _Job) -> _Job | None:
+    drive = _drive(host, job)
+    cell = "" if drive is None else drive.cell
+    ask = Ask(
+        f"Attach {job.item.name}",
+        "to the stopped server",
+        host.frame(),
+        options=lambda text: picking.stopped_servers(host.mirror, cell, text),
+        note="only stopped servers take a drive; those of its own cell come first",
+    )
+    given: Given | None = await host.ask_dialog(ask)
+    if given is None:
+        return None
+    return _Job(job.item, job.id, {"server_id": given.keys[0]}, (), (("SERVER", given.names[0]),))
+
+
+async def _with_clone(host: Host, job: _Job) -> _Job | None:
+    drive = _drive(host, job)
+    if drive is None:
+        return None
+    ask = Ask(f"Clone {job.item.name}", "name of the copy", host.frame(), text=f"{job.item.name}-clone")
+    named: Given | None = await host.ask_dialog(ask)
+    if named is None:
+        return None
+    avoid = Ask(
+        f"Clone {job.item.name} to {named.text}",
+        "away from",
+        host.frame(),
+        options=lambda text: picking.to_avoid(host.mirror, drive, text),
+        is_many=True,
+        note="the first is kept away from first; with none the cloud chooses freely, and it never fails for this",
+    )
+    given: Given | None = await host.ask_dialog(avoid)
+    if given is None:
+        return None
+    away = ", then ".join(given.names) or "nothing"
+    says = (("NAME", named.text), ("AWAY FROM", away))
+    return _Job(job.item, job.id, {"name": named.text}, given.keys, says)
+
+
+# The plan, and the request ------------------------------------------------------------------------------------------
+
+
+def _action(command: Command) -> str:
+    return command.id.removeprefix("drive.")
+
+
+async def _confirm(host: Host, client: CloudClient, command: Command, jobs: Sequence[_Job], left_out: int) -> None:
+    action = _action(command)
+    plans: dict[str, PlanRecord] = {}
+
+    async def ask() -> Briefing:
+        plans.clear()
+        for job in jobs[:PREVIEWS_MAX]:
+            plans[job.id] = await client.preview("drive", job.id, action, avoid=job.avoid, **job.fields)
+        return _briefing(host, command, jobs, left_out, plans)
+
+    def is_changed() -> bool:
+        drives = host.mirror.drives.by_id
+        return any(
+            each.version is not None and (id not in drives or drives[id].version not in (None, each.version))
+            for id, each in plans.items()
+        )
+
+    title = f"{_VERBS[action].capitalize()} {_names(jobs)}"
+    dialog = Confirmation(title, ask, host.frame(), wall_now=host.wall_now, is_changed=is_changed)
+    if await host.ask_dialog(dialog):
+        await _send(host, client, action, jobs, plans)
+    else:
+        host.say("cancelled; nothing was sent", Tone.MUTED)
+
+
+def _briefing(
+    host: Host, command: Command, jobs: Sequence[_Job], left_out: int, plans: Mapping[str, PlanRecord]
+) -> Briefing:
+    action = _action(command)
+    verb = _VERBS[action]
+    problem = None
+    if not any(each.is_allowed for each in plans.values()):
+        refused = next(iter(plans.values()), None)
+        problem = (refused.problem if refused else None) or "it is refused"
+    is_single = len(jobs) == 1
+
+    def lines(frame: Frame) -> list[Line]:
+        made: list[Line] = []
+        if not is_single:
+            made.append((Span(f"{len(jobs)} drives" + (f", {left_out} off" if left_out else ""), is_bold=True),))
+        for job in jobs:
+            if job.id not in plans:
+                continue
+            if not is_single:
+                made += [(Span(""),), (Span(fit_sentence(job.item.name, frame.width, frame.glyphs), Tone.ACCENT),)]
+            made += _job_lines(host, action, job, frame)
+            made += plan.plan_lines(plans[job.id], None, frame)
+        if len(jobs) > len(plans):
+            made.append((Span(f"and {len(jobs) - len(plans)} more, not previewed", Tone.WARN),))
+        return made
+
+    to_type = None
+    if command.impact >= 3:
+        to_type = jobs[0].item.name if is_single else str(len(jobs))
+    return Briefing(f"{verb.capitalize()} {_names(jobs)}", verb, command.impact, lines, problem, to_type)
+
+
+def _job_lines(host: Host, action: str, job: _Job, frame: Frame) -> list[Line]:
+    """What it is about: the drive, its server, and what was asked for."""
+    drive = _drive(host, job)
+    made: list[Line] = []
+    if drive is not None:
+        size = drive_detail.size_text(drive, frame.glyphs, is_known=drive.is_reachable)
+        text = f"{size} GiB {drive.media or ''} on {drive.host or 'no host'}"
+        made += plan.labelled(frame, "LOSES" if action == "delete" else "DRIVE", text,
+                              Tone.CRIT if action == "delete" else Tone.TEXT)  # fmt: skip
+        server = host.mirror.servers.get(drive.server_id or "")
+        if server is not None:
+            made += plan.labelled(frame, "SERVER", f"{server.title}, {server.state}", Tone.WARN)
+    for label, text in job.says:
+        made += plan.labelled(frame, label, text)
+    return made
+
+
+async def _send(
+    host: Host, client: CloudClient, action: str, jobs: Sequence[_Job], plans: Mapping[str, PlanRecord]
+) -> None:
+    problems: list[str] = []
+    outcome: OutcomeRecord | None = None
+    for job in jobs:
+        made_for = plans.get(job.id)
+        try:
+            outcome = await client.act(
+                "drive",
+                job.id,
+                action,
+                if_version=made_for.version if made_for else job.item.version,
+                avoid=job.avoid,
+                key=uuid.uuid4().hex,
+                **job.fields,
+            )
+        except ClientError as error:
+            problems.append(f"{job.item.name}: {error.sentence}")
+    done = len(jobs) - len(problems)
+    if problems:
+        start = f"{done} of {len(jobs)} accepted; " if len(jobs) > 1 else ""
+        host.say(f"{_VERBS[action]}: {start}{problems[0]}", Tone.CRIT)
+    elif len(jobs) == 1 and outcome is not None:
+        host.say(_outcome_sentence(action, jobs[0], outcome), Tone.OK)
+    else:
+        host.say(f"{_VERBS[action]}: {done} of {len(jobs)} accepted", Tone.OK)
+
+
+def _outcome_sentence(action: str, job: _Job, outcome: OutcomeRecord) -> str:
+    if action == "clone" and outcome.drive is not None:
+        on = f" on {outcome.drive.host}" if outcome.drive.host else ""
+        return f"{job.item.name} is being cloned to {outcome.drive.title}{on}; :tasks follows it"
+    to = "".join(f" to {text}" for label, text in job.says if label == "SERVER")
+    return f"{job.item.name}: {_DONE[action]}{to}"
+
+
+def _names(jobs: Sequence[_Job]) -> str:
+    return jobs[0].item.name if len(jobs) == 1 else f"{len(jobs)} drives"

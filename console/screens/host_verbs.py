@@ -1,0 +1,64 @@
+"""Verbs of hosts: the plan says who moves where, who is stopped for it and who stays, and only then is it begun."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from console.client import CloudClient
+from console.commands import Command, Selection
+from console.presentation import host_plan
+from console.presentation.lines import Tone
+from console.records import HostPlanRecord, OutcomeRecord
+from console.screens.dialogs import Briefing, Confirmation
+
+if TYPE_CHECKING:
+    from console.screens.acting import Host
+
+_VERBS = {"fail": "lose it", "recover": "recover", "drain": "drain", "evacuate": "evacuate"}
+
+
+async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+    """Carry a verb out for the one host of the selection, after its plan was shown. May raise ClientError."""
+    action = command.id.removeprefix("host.")
+    name = selection.items[0].name
+    shown: list[HostPlanRecord] = []
+
+    async def ask() -> Briefing:
+        plan = await client.preview_host(name, action)
+        shown[:] = [plan]
+        problem = None if plan.is_allowed else plan.problem or "it is refused"
+        return Briefing(
+            host_plan.title(plan),
+            _VERBS[action],
+            command.impact,
+            lambda frame: host_plan.lines(plan, frame),
+            problem,
+        )
+
+    def is_changed() -> bool:
+        now = next((each.version for each in host.mirror.hosts or () if each.name == name), None)
+        return any(plan.version is not None and now is not None and now != plan.version for plan in shown)
+
+    title = f"{action.capitalize()} {name}"
+    dialog = Confirmation(title, ask, host.frame(), wall_now=host.wall_now, is_changed=is_changed)
+    if not await host.ask_dialog(dialog):
+        host.say("cancelled; nothing was sent", Tone.MUTED)
+        return
+    version = shown[0].version if shown else None
+    outcome = await client.act("host", name, action, if_version=version, key=uuid.uuid4().hex)
+    host.say(*_outcome(action, name, outcome))
+
+
+def _outcome(action: str, name: str, outcome: OutcomeRecord) -> tuple[str, Tone]:
+    match action:
+        case "fail":
+            return f"{name} is down, and what is on it is lost until x r", Tone.OK
+        case "recover":
+            return f"{name} is up and takes placements again", Tone.OK
+        case "drain":
+            return f"{name} takes no more placements; x e evacuates it", Tone.OK
+        case _ if outcome.task is None:
+            return f"nothing on {name} can move; x e shows why", Tone.WARN
+        case _:
+            return f"{name} is being evacuated, one server at a time; :tasks follows it", Tone.OK
