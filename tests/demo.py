@@ -126,7 +126,7 @@ STORIES = {
         Story("hosts", (":hosts", "<enter>", "j", "l", "l"), "compute host"),
         Story("host", (":host c2-h07", "<enter>"), "LAYERS"),
         Story("drain", (":host c2-h07", "<enter>", "xd"), "[ drain ]"),
-        Story("groups", (":groups", "<enter>"), "db-main"),
+        Story("groups", (":groups", "<enter>"), "members"),
         Story("group", (":groups", "<enter>", "<enter>"), "needs"),
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
         Story("cells", (":cells", "<enter>"), "injected"),

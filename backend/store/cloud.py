@@ -9,12 +9,25 @@ from typing import Any, Literal, TypeVar, get_args
 from uuid import UUID, uuid5
 
 from backend.cloud.errors import NotFound
-from backend.cloud.model import Account, Backup, ReachabilityState, Schedule, Size
-from backend.store.entries import CellEntry, DriveEntry, EntryState, LastKnown, Project, ServerEntry, Usage
+from backend.cloud.model import Account, Backup, ReachabilityState, Schedule
+from backend.store.entries import (
+    DRIVE_ENTRY_COLUMNS,
+    SERVER_ENTRY_COLUMNS,
+    CellEntry,
+    DriveEntry,
+    EntryState,
+    LastKnown,
+    Project,
+    ServerEntry,
+    Usage,
+    drive_entry_of,
+    drive_entry_row,
+    server_entry_of,
+    server_entry_row,
+)
 from backend.store.rows import (
     BACKUP,
     SCHEDULE,
-    Row,
     Table,
     instant_of,
     json_of,
@@ -26,11 +39,6 @@ from backend.store.transaction import Transaction
 T = TypeVar("T", Schedule, Backup)
 Role = Literal["customer_owner", "project_manager", "project_admin"]
 
-_SERVER_COLUMNS = (
-    "id, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, flavor, image, zone,"
-    " server_group"
-)
-_DRIVE_COLUMNS = "id, cell, project_id, owner, created_at, size_bytes, server_id, state"
 _CELL_COLUMNS = "name, position, injected, next_sequence, epoch, mirrored_event"
 _PROJECT_COLUMNS = "id, name, customer_id, servers_max, cpu_mhz_max, memory_bytes_max, storage_bytes_max"
 
@@ -63,57 +71,6 @@ _LAST_KNOWN_WRITE = (
     "INSERT INTO last_known (id, object_kind, cell, known_at, picture) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)"
     " DO UPDATE SET known_at = excluded.known_at, picture = excluded.picture"
 )
-
-
-def _server_entry_of(row: Row) -> ServerEntry:
-    id_, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, *rest = row
-    return ServerEntry(
-        id_,
-        cell,
-        project_id,
-        owner,
-        instant_of(created_at),
-        Size(cpu_mhz, memory_bytes),
-        bool(is_backfilling),
-        state,
-        *rest,
-    )
-
-
-def _drive_entry_of(row: Row) -> DriveEntry:
-    id_, cell, project_id, owner, created_at, size_bytes, server_id, state = row
-    return DriveEntry(id_, cell, project_id, owner, instant_of(created_at), size_bytes, server_id, state)
-
-
-def _server_entry_row(entry: ServerEntry) -> tuple[Any, ...]:
-    return (
-        entry.id,
-        entry.cell,
-        entry.project_id,
-        entry.owner,
-        text_of(entry.created_at),
-        entry.size.cpu_mhz,
-        entry.size.memory_bytes,
-        int(entry.is_backfilling),
-        entry.state,
-        entry.flavor,
-        entry.image,
-        entry.zone,
-        entry.server_group,
-    )
-
-
-def _drive_entry_row(entry: DriveEntry) -> tuple[Any, ...]:
-    return (
-        entry.id,
-        entry.cell,
-        entry.project_id,
-        entry.owner,
-        text_of(entry.created_at),
-        entry.size_bytes,
-        entry.server_id,
-        entry.state,
-    )
 
 
 def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
@@ -299,8 +256,8 @@ class CloudTransaction(Transaction):
     # Which server lives where
 
     def find_server_entry(self, id: str) -> ServerEntry | None:
-        row = self._run(f"SELECT {_SERVER_COLUMNS} FROM server_directory WHERE id = ?", (id,)).fetchone()  # noqa: S608
-        return None if row is None else _server_entry_of(row)
+        row = self._run(f"SELECT {SERVER_ENTRY_COLUMNS} FROM server_directory WHERE id = ?", (id,)).fetchone()  # noqa: S608
+        return None if row is None else server_entry_of(row)
 
     def server_entries(
         self,
@@ -317,8 +274,8 @@ class CloudTransaction(Transaction):
         where, values = _conditions(
             project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids, state=states
         )
-        text = f"SELECT {_SERVER_COLUMNS} FROM server_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
-        return [_server_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
+        text = f"SELECT {SERVER_ENTRY_COLUMNS} FROM server_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
+        return [server_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 
     def count_server_entries(
         self,
@@ -348,15 +305,15 @@ class CloudTransaction(Transaction):
 
     def add_server_entry(self, entry: ServerEntry) -> None:
         self._run(
-            f"INSERT INTO server_directory ({_SERVER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            _server_entry_row(entry),
+            f"INSERT INTO server_directory ({SERVER_ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            server_entry_row(entry),
         )
 
     def save_server_entry(self, entry: ServerEntry) -> None:
         """Write all of it over the one with the same id."""
-        names = _SERVER_COLUMNS.split(", ")[1:]
+        names = SERVER_ENTRY_COLUMNS.split(", ")[1:]
         listed = ", ".join(f"{name} = ?" for name in names)
-        id_, *values = _server_entry_row(entry)
+        id_, *values = server_entry_row(entry)
         done = self._run(f"UPDATE server_directory SET {listed} WHERE id = ?", (*values, id_))  # noqa: S608
         assert done.rowcount == 1, f"server {entry.id} is in no directory"
 
@@ -367,14 +324,14 @@ class CloudTransaction(Transaction):
 
     def unfinished_server_entries(self, cell: str) -> list[ServerEntry]:
         """`building` and `deleting` ones of the cell, by id."""
-        text = f"SELECT {_SERVER_COLUMNS} FROM server_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
-        return [_server_entry_of(row) for row in self._run(text, (cell,))]
+        text = f"SELECT {SERVER_ENTRY_COLUMNS} FROM server_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
+        return [server_entry_of(row) for row in self._run(text, (cell,))]
 
     # Which drive lives where
 
     def find_drive_entry(self, id: str) -> DriveEntry | None:
-        row = self._run(f"SELECT {_DRIVE_COLUMNS} FROM drive_directory WHERE id = ?", (id,)).fetchone()  # noqa: S608
-        return None if row is None else _drive_entry_of(row)
+        row = self._run(f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE id = ?", (id,)).fetchone()  # noqa: S608
+        return None if row is None else drive_entry_of(row)
 
     def drive_entries(
         self,
@@ -388,8 +345,8 @@ class CloudTransaction(Transaction):
     ) -> list[DriveEntry]:
         """By (created_at, id), whatever their state. None: any."""
         where, values = _conditions(project_id=projects, cell=cells, id=ids, state=states)
-        text = f"SELECT {_DRIVE_COLUMNS} FROM drive_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
-        return [_drive_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
+        text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
+        return [drive_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 
     def count_drive_entries(
         self,
@@ -404,8 +361,8 @@ class CloudTransaction(Transaction):
 
     def drive_entries_of(self, server_id: str) -> list[DriveEntry]:
         """Those attached to the server, by (created_at, id)."""
-        text = f"SELECT {_DRIVE_COLUMNS} FROM drive_directory WHERE server_id = ? ORDER BY created_at, id"  # noqa: S608
-        return [_drive_entry_of(row) for row in self._run(text, (server_id,))]
+        text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE server_id = ? ORDER BY created_at, id"  # noqa: S608
+        return [drive_entry_of(row) for row in self._run(text, (server_id,))]
 
     def foreign_mounts(self, cell: str) -> set[tuple[str, str]]:
         """Of this cell's servers, (id, cell) for each other cell that a drive of theirs lies in."""
@@ -417,14 +374,14 @@ class CloudTransaction(Transaction):
 
     def add_drive_entry(self, entry: DriveEntry) -> None:
         self._run(
-            f"INSERT INTO drive_directory ({_DRIVE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            _drive_entry_row(entry),
+            f"INSERT INTO drive_directory ({DRIVE_ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            drive_entry_row(entry),
         )
 
     def save_drive_entry(self, entry: DriveEntry) -> None:
         """Write all of it over the one with the same id."""
-        listed = ", ".join(f"{name} = ?" for name in _DRIVE_COLUMNS.split(", ")[1:])
-        id_, *values = _drive_entry_row(entry)
+        listed = ", ".join(f"{name} = ?" for name in DRIVE_ENTRY_COLUMNS.split(", ")[1:])
+        id_, *values = drive_entry_row(entry)
         done = self._run(f"UPDATE drive_directory SET {listed} WHERE id = ?", (*values, id_))  # noqa: S608
         assert done.rowcount == 1, f"drive {entry.id} is in no directory"
 
@@ -435,8 +392,8 @@ class CloudTransaction(Transaction):
 
     def unfinished_drive_entries(self, cell: str) -> list[DriveEntry]:
         """`building` and `deleting` ones of the cell, by id."""
-        text = f"SELECT {_DRIVE_COLUMNS} FROM drive_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
-        return [_drive_entry_of(row) for row in self._run(text, (cell,))]
+        text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
+        return [drive_entry_of(row) for row in self._run(text, (cell,))]
 
     # The last pictures, for the operator's eyes when a cell does not answer
 

@@ -8,7 +8,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from backend.cloud.model import Drive, ReachabilityState, Server, Size
-from backend.store.rows import DRIVE, SERVER
+from backend.store.rows import DRIVE, SERVER, Row, instant_of, text_of
+
+SERVER_ENTRY_COLUMNS = (
+    "id, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, flavor, image, zone,"
+    " server_group"
+)
+DRIVE_ENTRY_COLUMNS = "id, cell, project_id, owner, created_at, size_bytes, server_id, state"
 
 EntryState = Literal["building", "active", "deleting"]
 """`building` and `deleting` are half-way: recovery finishes or undoes them when the cell answers."""
@@ -57,6 +63,57 @@ class DriveEntry:
     size_bytes: int
     server_id: str | None = None
     state: EntryState = "active"
+
+
+def server_entry_of(row: Row) -> ServerEntry:
+    id_, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, *rest = row
+    return ServerEntry(
+        id_,
+        cell,
+        project_id,
+        owner,
+        instant_of(created_at),
+        Size(cpu_mhz, memory_bytes),
+        bool(is_backfilling),
+        state,
+        *rest,
+    )
+
+
+def drive_entry_of(row: Row) -> DriveEntry:
+    id_, cell, project_id, owner, created_at, size_bytes, server_id, state = row
+    return DriveEntry(id_, cell, project_id, owner, instant_of(created_at), size_bytes, server_id, state)
+
+
+def server_entry_row(entry: ServerEntry) -> tuple[Any, ...]:
+    return (
+        entry.id,
+        entry.cell,
+        entry.project_id,
+        entry.owner,
+        text_of(entry.created_at),
+        entry.size.cpu_mhz,
+        entry.size.memory_bytes,
+        int(entry.is_backfilling),
+        entry.state,
+        entry.flavor,
+        entry.image,
+        entry.zone,
+        entry.server_group,
+    )
+
+
+def drive_entry_row(entry: DriveEntry) -> tuple[Any, ...]:
+    return (
+        entry.id,
+        entry.cell,
+        entry.project_id,
+        entry.owner,
+        text_of(entry.created_at),
+        entry.size_bytes,
+        entry.server_id,
+        entry.state,
+    )
 
 
 @dataclass(frozen=True, slots=True)
