@@ -211,6 +211,8 @@ def _open_console_on(folder: Path, kind: str | None, listen: int | None, *, read
     from console import launch
 
     backend = launch.Backend(launch.command(folder, kind=kind, port=listen))
+    # Both are loaded at the same time: the backend is there when the console asks for it.
+    backend.begin()
     try:
         app = _console_app()(
             client_factory(backend),
@@ -229,6 +231,9 @@ def _open_console_on(folder: Path, kind: str | None, listen: int | None, *, read
 
 def client_factory(backend: Backend) -> Callable[[], Awaitable[CloudClient]]:
     """What the console asks for a connection: waits until a backend answers, and connects anew when it has moved."""
+    import asyncio
+
+    from console.client import connect, load
     from console.launch import Place
 
     place: Place | None = None
@@ -236,10 +241,10 @@ def client_factory(backend: Backend) -> Callable[[], Awaitable[CloudClient]]:
 
     async def factory() -> CloudClient:
         nonlocal place, client
+        # The backend is still on its way.
+        await asyncio.to_thread(load)
         found = await backend.answers()
         if client is None or found != place:
-            from console.client import connect
-
             if client is not None:
                 await client.close()
             place, client = found, connect(socket=found.socket, token=found.token)
