@@ -27,10 +27,9 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 RESTART_SECONDS = 1.0
 RESTARTS_MAX = 3
@@ -55,8 +54,7 @@ class Phase(StrEnum):
     """It cannot serve this folder. The sentence says why; only the operator can change that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a backend answers, and the token to say there."""
 
     socket: Path
@@ -68,8 +66,7 @@ class Place:
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """How it stands with the backend, in a sentence for the operator."""
 
     phase: Phase
@@ -94,8 +91,7 @@ def command(
     return tuple(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(NamedTuple):
     """The child is gone: its exit status (negative: the signal), and the last thing that it complained of."""
 
     status: int
@@ -249,8 +245,7 @@ class Backend:
             yield Status(Phase.LOST, _how_it_ended(line))
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
+class _Begun(NamedTuple):
     """A child on its way, and the file that it complains into."""
 
     child: subprocess.Popen[bytes]
