@@ -27,10 +27,10 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from backend.clock import monotonic_seconds
 from backend.cloud.errors import CloudError, Invalid
 from backend.cloud.model import Account
 from backend.operations import Cloud, RequestKey
+from backend.operations.kept import Kept
 
 BODY_BYTES_MAX = 2**20
 """The largest body that is read; more is refused while it arrives."""
@@ -362,41 +362,13 @@ class Fragments:
         return fragment
 
 
-class KeptAnswers:
-    """Whole bodies, for as long as nothing in the cloud changes: a list that many ask for is made once.
+async def json_of(make: Callable[[], Awaitable[Any]]) -> bytes:
+    return orjson.dumps(await make())
 
-    That a file has vanished or become unreadable is found out by reading it, so nothing is kept longer than
-    `seconds_max`. Up to `bytes_max`; when that is reached all go, and what is still asked for comes back.
-    """
 
-    def __init__(self, revision: Callable[[], int], *, seconds_max: float = 0.5, bytes_max: int = 16 * 2**20) -> None:
-        self._revision = revision
-        self._seconds_max = seconds_max
-        self._bytes_max = bytes_max
-        self._kept: dict[Hashable, bytes] = {}
-        self._kept_at = -1
-        self._begun = 0.0
-        self._bytes = 0
-
-    async def of(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> bytes:
-        """The JSON of what `make` gives. `key` is all that it depends on besides the cloud: who asks, and for what."""
-        revision = self._revision()
-        if revision != self._kept_at or monotonic_seconds() - self._begun > self._seconds_max:
-            self._forget(revision)
-        body = self._kept.get(key)
-        if body is None:
-            body = orjson.dumps(await make())
-            # What was read while something changed may be of either side of it.
-            if self._revision() == revision == self._kept_at and len(body) <= self._bytes_max // 2:
-                if self._bytes + len(body) > self._bytes_max:
-                    self._forget(revision)
-                self._kept[key] = body
-                self._bytes += len(body)
-        return body
-
-    def _forget(self, revision: int) -> None:
-        self._kept.clear()
-        self._kept_at, self._begun, self._bytes = revision, monotonic_seconds(), 0
+def kept_answers(cloud: Cloud) -> Kept[bytes]:
+    """Whole bodies: a list that many clients ask for is made once."""
+    return Kept(lambda: cloud.store.revision, seconds_max=0.5, cost=len, cost_max=16 * 2**20)
 
 
 # ---------------------------------------------------------------------------------------------------------- instants

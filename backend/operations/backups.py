@@ -290,7 +290,11 @@ async def create_schedule(cloud: Cloud, actor: Account, server_id: str, **fields
 
 async def list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
     """What is due first, first; what is off, last."""
+    found: list[ScheduleView] = await cloud.kept.of((list_schedules, actor), lambda: _list_schedules(cloud, actor))
+    return found
 
+
+async def _list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
     def find(tx: CloudTransaction) -> list[tuple[Schedule, tuple[str, ...]]]:
         return [
             (schedule, _history(tx, schedule.id)) for schedule in tx.schedules() if actor.may_see(schedule.project_id)

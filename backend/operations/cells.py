@@ -35,6 +35,30 @@ class Picture:
     """The servers that carry a group's tag, running or not."""
     servers: int
     open_tasks: int
+    hosts_up: HostsUp
+
+
+@dataclass(frozen=True, slots=True)
+class HostsUp:
+    """What the compute hosts of a cell that are up add up to."""
+
+    capacity: Size
+    normal: Size
+    backfilling: Size
+    """Effective sizes."""
+    free: Size
+    """What one backfilling server could have on the best host by CPU."""
+
+    @classmethod
+    def of(cls, loads: Iterable[HostLoad], start_level_permille: int) -> HostsUp:
+        up = [load for load in loads if load.host.state is HostState.UP]
+        free = [backfill.free_for_backfilling(load, start_level_permille=start_level_permille) for load in up]
+        return cls(
+            capacity=total(load.host.capacity for load in up),
+            normal=total(load.normal for load in up),
+            backfilling=total(effective_backfilling(load) for load in up),
+            free=max(free, key=lambda size: (size.cpu_mhz, size.memory_bytes), default=NOTHING),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +71,7 @@ class CellView:
     """As the directory has it."""
     hosts: int | None
     open_tasks: int | None
-    capacity: Size | None
-    normal: Size | None
-    backfilling: Size | None
-    """Effective sizes."""
-    free: Size | None
-    """What one backfilling server could have on the best host by CPU."""
+    hosts_up: HostsUp | None
 
 
 class Pictures:
@@ -65,7 +84,8 @@ class Pictures:
     async def fresh(self, cells: Iterable[str] | None = None) -> dict[str, Picture | Unreachable]:
         """Of each cell what is there now, or that it does not answer."""
         known = dict(self._last)
-        answers = await self._cloud.store.each_cell(lambda tx: _take(tx, known.get(tx.cell)), cells=cells)
+        level = self._cloud.settings.start_level_permille
+        answers = await self._cloud.store.each_cell(lambda tx: _take(tx, known.get(tx.cell), level), cells=cells)
         for cell, answer in answers.items():
             if isinstance(answer, Picture):
                 self._last[cell] = answer
@@ -76,18 +96,20 @@ class Pictures:
         return self._last.get(cell)
 
 
-def _take(tx: CellTransaction, known: Picture | None) -> Picture:
+def _take(tx: CellTransaction, known: Picture | None, start_level_permille: int) -> Picture:
     number = tx.last_event_number()
     if known is not None and known.number == number:
         return known
     open_tasks, _ = tx.count_tasks()
+    loads = tuple(tx.loads())
     return Picture(
         number,
-        tuple(tx.loads()),
+        loads,
         tuple(tx.storage_loads()),
         tuple(tx.grouped_servers()),
         tx.count_servers(),
         open_tasks,
+        HostsUp.of(loads, start_level_permille),
     )
 
 
@@ -204,34 +226,25 @@ async def choose_for_drive(
 
 async def list_cells(cloud: Cloud, pictures: Pictures) -> list[CellView]:
     answers = await pictures.fresh()
-    counts = await cloud.store.cloud_read(
+    counts: dict[str, int] = await cloud.kept.of(_count_servers, lambda: _count_servers(cloud))
+    return [_view(cloud, cell, answers[cell], counts[cell]) for cell in cloud.store.cell_names]
+
+
+async def _count_servers(cloud: Cloud) -> dict[str, int]:
+    """By cell, as the directory has them."""
+    return await cloud.store.cloud_read(
         lambda tx: {
             cell: tx.count_server_entries(projects=None, cells=[cell], is_backfilling=None)
             for cell in cloud.store.cell_names
         }
     )
-    return [_view(cloud, cell, answers[cell], counts[cell]) for cell in cloud.store.cell_names]
 
 
 def _view(cloud: Cloud, cell: str, answer: Picture | Unreachable, servers: int) -> CellView:
     reachability = cloud.store.reachability(cell)
     if isinstance(answer, Unreachable):
-        return CellView(cell, reachability, servers, None, None, None, None, None, None)
-    up = [load for load in answer.loads if load.host.state is HostState.UP]
-    free = [
-        backfill.free_for_backfilling(load, start_level_permille=cloud.settings.start_level_permille) for load in up
-    ]
-    return CellView(
-        name=cell,
-        reachability=reachability,
-        servers=servers,
-        hosts=len(answer.loads),
-        open_tasks=answer.open_tasks,
-        capacity=total(load.host.capacity for load in up),
-        normal=total(load.normal for load in up),
-        backfilling=total(effective_backfilling(load) for load in up),
-        free=max(free, key=lambda size: (size.cpu_mhz, size.memory_bytes), default=NOTHING),
-    )
+        return CellView(cell, reachability, servers, None, None, None)
+    return CellView(cell, reachability, servers, len(answer.loads), answer.open_tasks, answer.hosts_up)
 
 
 def effective_backfilling(load: HostLoad) -> Size:

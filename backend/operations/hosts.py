@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backend.cloud import backfill
@@ -60,10 +59,12 @@ async def find_host(cloud: Cloud, pictures: Pictures, name: str) -> HostView:
 
 async def capacity(cloud: Cloud, pictures: Pictures) -> Capacity:
     """What one more server could have now: `free_resources` for a backfilling one, three prices for a normal one."""
-    return capacity_of(cloud, await pictures.fresh())
+    found: Capacity = await cloud.kept.of(capacity, lambda: _capacity(cloud, pictures))
+    return found
 
 
-def capacity_of(cloud: Cloud, answers: Mapping[str, Picture | Unreachable]) -> Capacity:
+async def _capacity(cloud: Cloud, pictures: Pictures) -> Capacity:
+    answers = await pictures.fresh()
     loads = [load for answer in answers.values() if isinstance(answer, Picture) for load in answer.loads]
     none_shrunk, others_shrink, others_stop = backfill.normal_prices(loads)
     return Capacity(

@@ -66,7 +66,13 @@ def _run(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -
 
 async def list_tasks(cloud: Cloud, actor: Account, *, is_open: bool, limit: int) -> TaskListing:
     """Open: what is due first, first. Ended: the newest first. Of the cells that answer, and of the cloud itself."""
+    found: TaskListing = await cloud.kept.of(
+        (list_tasks, actor, is_open, limit), lambda: _list_tasks(cloud, actor, is_open=is_open, limit=limit)
+    )
+    return found
 
+
+async def _list_tasks(cloud: Cloud, actor: Account, *, is_open: bool, limit: int) -> TaskListing:
     def find(tx: CellTransaction) -> tuple[list[TaskView], tuple[int, int]]:
         found = tx.tasks(is_open=is_open, limit=limit)
         known_servers = tx.servers({task.object_id for task in found if task.object_kind == "server"})

@@ -61,6 +61,6 @@ def routes(cloud: Cloud, credentials: wire.Credentials) -> list[Route]:
         pictures=Pictures(cloud),
         server_objects=wire.Fragments(),
         drive_objects=wire.Fragments(),
-        lists=wire.KeptAnswers(lambda: cloud.store.revision),
+        answers=wire.kept_answers(cloud),
     )
     return table.routes_of(PATHS, context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from backend.dialects import wire
 from backend.dialects.cloudsigma.render import PREFIX, Directory
 from backend.operations import Cloud
 from backend.operations.cells import Pictures
+from backend.operations.kept import Kept
 
 REALM = "users"
 LIMIT_DEFAULT = 20
@@ -98,7 +100,7 @@ class Context:
     pictures: Pictures
     server_objects: wire.Fragments
     drive_objects: wire.Fragments
-    lists: wire.KeptAnswers
+    answers: Kept[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ class Call:
     async def kept(self, make: Callable[[], Awaitable[Any]]) -> Response:
         """A list that is made anew only when something has changed, for this account and address."""
         url = self.request.url
-        return wire.JsonAnswer(await self.context.lists.of((self.account, url.path, url.query), make))
+        key = (self.account, url.path, url.query)
+        return wire.JsonAnswer(await self.context.answers.of(key, partial(wire.json_of, make)))
 
     async def directory(self) -> Directory:
         return Directory(await self.cloud.accounts(), UUID(self.cloud.store.cloud_id))

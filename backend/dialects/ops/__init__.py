@@ -168,7 +168,7 @@ def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine) -> list[
         pictures=Pictures(cloud),
         server_rows=wire.Fragments(),
         drive_rows=wire.Fragments(),
-        lists=wire.KeptAnswers(lambda: cloud.store.revision),
+        answers=wire.kept_answers(cloud),
         document=_document,
         turns=Turns(),
     )

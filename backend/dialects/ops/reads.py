@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from backend.cloud.model import (
     Server,
     Size,
 )
+from backend.dialects import wire
 from backend.dialects.ops import bodies, document, render, schema
 from backend.dialects.ops.bodies import (
     ChangesQuery,
@@ -35,7 +36,7 @@ from backend.dialects.ops.bodies import (
     TasksQuery,
 )
 from backend.dialects.ops.schema import CapacityRow, CellRow, GroupRow, HostRow, ScheduleRow
-from backend.dialects.ops.table import Answer, Call
+from backend.dialects.ops.table import Answer, Call, TQuery
 from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
 from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
 from backend.operations.cells import CellView
@@ -43,6 +44,12 @@ from backend.operations.hosts import Capacity, HostView
 from backend.store import PageRow
 
 NO_SIZE = render.size_row(NOTHING)
+
+
+async def _kept(call: Call[TQuery, NoBody], make: Callable[[Call[TQuery, NoBody]], Awaitable[Any]]) -> Answer:
+    """An answer that depends on nothing but the cloud, who asks, and the query."""
+    key = (make, call.account, call.query)
+    return Answer(await call.context.answers.of(key, lambda: wire.json_of(lambda: make(call))))
 
 
 # ---------------------------------------------------------------------------------------------- the cloud as a whole
@@ -126,8 +133,8 @@ def _cell_row(call: Call[Any, Any], view: CellView) -> CellRow:
     last = call.context.pictures.last(view.name)
     is_staff = call.account.is_staff
 
-    def size(value: Size | None) -> schema.SizeRow | None:
-        return render.size_row(value) if value is not None and is_staff else None
+    def size(value: Size) -> schema.SizeRow | None:
+        return render.size_row(value) if is_staff else None
 
     return {
         "name": view.name,
@@ -143,17 +150,21 @@ def _cell_row(call: Call[Any, Any], view: CellView) -> CellRow:
         "unknown": view.servers if is_staff and not is_up else 0,
         # What was open when the cell last answered; a cell that answers keeps nobody waiting.
         "waiting_tasks": None if not is_staff else 0 if is_up else last.open_tasks if last else None,
-        "capacity": size(view.capacity),
-        "normal": size(view.normal),
-        "backfilling": size(view.backfilling),
-        "free": size(view.free),
+        "capacity": size(view.hosts_up.capacity) if view.hosts_up else None,
+        "normal": size(view.hosts_up.normal) if view.hosts_up else None,
+        "backfilling": size(view.hosts_up.backfilling) if view.hosts_up else None,
+        "free": size(view.hosts_up.free) if view.hosts_up else None,
     }
 
 
 async def list_hosts(call: Call[NoQuery, NoBody]) -> Answer:
+    return await _kept(call, _list_hosts)
+
+
+async def _list_hosts(call: Call[NoQuery, NoBody]) -> dict[str, Any]:
     level = call.cloud.settings.start_level_permille
     views = await hosts.list_hosts(call.cloud, call.context.pictures)
-    return Answer({"hosts": [_host_row(view, level) for view in views]})
+    return {"hosts": [_host_row(view, level) for view in views]}
 
 
 async def host_row(call: Call[Any, Any], name: str) -> HostRow:
@@ -315,7 +326,7 @@ async def drive_rows(call: Call[Any, Any], found: Iterable[Drive | PartialDrive]
 
 async def list_servers(call: Call[ServersQuery, NoBody]) -> Answer:
     """One page over the cells that answer. Those that do not are named; their servers come with `cell=NAME`."""
-    return Answer(await call.context.lists.of((call.account, call.query), lambda: _list_servers(call)))
+    return await _kept(call, _list_servers)
 
 
 async def _list_servers(call: Call[ServersQuery, NoBody]) -> schema.ServerPage:
@@ -410,7 +421,7 @@ async def get_server(call: Call[NoQuery, NoBody]) -> Answer:
 
 async def list_drives(call: Call[DrivesQuery, NoBody]) -> Answer:
     """In the order of creation; drives of silent cells are among them."""
-    return Answer(await call.context.lists.of((call.account, call.query), lambda: _list_drives(call)))
+    return await _kept(call, _list_drives)
 
 
 async def _list_drives(call: Call[DrivesQuery, NoBody]) -> schema.DrivePage:

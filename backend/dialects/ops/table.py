@@ -30,6 +30,7 @@ from backend.dialects import wire
 from backend.dialects.ops.bodies import Body, NoBody, NoQuery, Query
 from backend.operations import Cloud, RequestKey
 from backend.operations.cells import Pictures
+from backend.operations.kept import Kept
 
 PREFIX = "/ops/v1"
 REALM = "stratodeck"
@@ -106,7 +107,7 @@ class Context:
     pictures: Pictures
     server_rows: wire.Fragments
     drive_rows: wire.Fragments
-    lists: wire.KeptAnswers
+    answers: Kept[bytes]
     document: Callable[[], bytes]
     turns: Turns
 
