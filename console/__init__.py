@@ -1,6 +1,6 @@
 """The operator's terminal: one console over one cloud, whatever that cloud is.
 
-    cli            the command line; the only importer of the backend, and late
+    cli            the command line (cli_running, cli_clouds, cli_options); the only importer of the backend, and late
     app            thin: palettes, and the frame as the bottom of the screen stack
     screens        compose, workers, what a key does; no formatting, no rules
     widgets        draw the lines that they are given
@@ -9,6 +9,7 @@
     commands       every key in one registry: title, impact, where it acts, why it is off
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour
     records        frozen: what an API said; None is what it did not say
+    sanitising     texts of a cloud made harmless: what comes from a client or from unix_http is
     console.tcss   tone -> colour, here and nowhere else
 
 The loop: a key -> a command -> the client -> records -> the mirror -> a view's lines -> a widget. Imports point down.
