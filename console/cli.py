@@ -4,6 +4,7 @@ console nothing of the backend, and completion in a shell answers at once.
     cli           the tree of commands; the console itself, and `serve`
     cli_running   what asks a backend that runs: `env`, `cell`, `host`
     cli_clouds    whole clouds as files and folders: `cloud export`, `replay`
+    cli_shell     the command line's own: `settings`
     cli_options   options that several of them share, and how all of them refuse
 
 These are the only modules of the console that may import the backend. Bad input is one sentence on standard error and
@@ -16,14 +17,25 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
 
-from console import cli_clouds, cli_running
-from console.cli_options import DEFAULT_PORT, Refusal, chosen_folder, cloud_option, data_option, seed_option
+from console import cli_clouds, cli_running, cli_shell, settings
+from console.cli_options import (
+    DEFAULT_PORT,
+    Given,
+    Refusal,
+    chosen_settings,
+    cloud_option,
+    data_option,
+    first_start,
+    folder_of,
+    seed_option,
+)
+from console.settings import BY_NAME, Settings
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
@@ -33,7 +45,16 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "127.0.0.1"
 
 
+class _Main(click.Group):
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Where the settings are; asked only for help, because to know the place takes an import."""
+        with formatter.section("Settings"):
+            formatter.write_text(f"In {settings.path_of_file()}, or as {settings.PREFIX}<NAME> in the environment:")
+            formatter.write_text(f"{', '.join(settings.BY_NAME)}. `stratodeck settings` explains them.")
+
+
 @click.group(
+    cls=_Main,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -47,20 +68,27 @@ DEFAULT_HOST = "127.0.0.1"
     help="Who you are at URL; other users of this machine can read it here, so rather set STRATODECK_TOKEN.",
 )
 @click.option("--listen", type=click.IntRange(0, 65535), metavar="PORT", help="Serve the cloud on 127.0.0.1:PORT too.")
-@click.option("--read-only", is_flag=True, help="Refuse to change anything.")
-@click.option("--ascii", "is_ascii", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--read-only/--read-write", default=None, help=BY_NAME["read_only"].meaning)
+@click.option("--ascii/--unicode", default=None, help=BY_NAME["ascii"].meaning)
+@click.option("--palette", type=click.Choice(BY_NAME["palette"].choices), help=BY_NAME["palette"].meaning)
+@click.option(
+    "--view",
+    "landing_view",
+    type=click.Choice(BY_NAME["landing_view"].choices),
+    metavar="VIEW",
+    help=BY_NAME["landing_view"].meaning,
+)
 @click.version_option(package_name="stratodeck", prog_name="stratodeck")
 @click.pass_context
 def main(
     context: click.Context,
+    /,
     *,
-    data: Path | None,
     kind: str | None,
     url: str | None,
     token: str | None,
     listen: int | None,
-    read_only: bool,
-    is_ascii: bool,
+    **looks: object,
 ) -> None:
     """Operate a cloud from the terminal.
 
@@ -69,29 +97,34 @@ def main(
 
     NO_COLOR is respected.
     """
-    context.obj = data
+    context.obj = Given({"cloud": kind, **looks})
     if context.invoked_subcommand is not None:
         _refuse_misplaced(context)
         return
+    is_given = {
+        name: context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        for name in ("data", "kind", "listen", "token")
+    }
     if url is not None:
-        if any(context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in ("kind", "listen")) or (
-            context.get_parameter_source("data") is ParameterSource.COMMANDLINE
-        ):
+        if is_given["data"] or is_given["kind"] or is_given["listen"]:
             raise click.UsageError(
                 "--url opens a cloud that runs elsewhere: --data, --cloud and --listen are not for it."
             )
-        _open_console_at(_checked_url(url), token, read_only=read_only, is_ascii=is_ascii)
+        _open_console_at(_checked_url(url), token, chosen_settings())
     else:
-        if context.get_parameter_source("token") is ParameterSource.COMMANDLINE:
+        if is_given["token"]:
             raise click.UsageError("--token goes with --url; an embedded cloud needs none.")
-        _open_console_on(chosen_folder(data), kind, listen, read_only=read_only, is_ascii=is_ascii)
+        _open_console_on(listen, chosen_settings())
 
 
 def _refuse_misplaced(context: click.Context) -> None:
-    """Options of the console before a command would be ignored: say so instead."""
+    """Options of the console before a command would be ignored: say so instead. `settings` shows what they do."""
     for option in context.command.params:
         given = option.name is not None and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
-        if given and option.name != "data":
+        is_seen = option.name == "data" or (
+            context.invoked_subcommand == "settings" and option.name not in ("url", "token", "listen")
+        )
+        if given and not is_seen:
             raise click.UsageError(f"{option.opts[0]} is the console's; options of a command come after its name.")
 
 
@@ -114,7 +147,7 @@ def _refuse_without_terminal() -> None:
         raise Refusal("The console needs a terminal. Without one, `stratodeck serve` serves the same cloud.")
 
 
-def _open_console_at(url: str, token: str | None, *, read_only: bool, is_ascii: bool) -> None:
+def _open_console_at(url: str, token: str | None, chosen: Settings) -> None:
     if not token:
         raise Refusal("--url needs a token: set STRATODECK_TOKEN, or give --token.")
     _refuse_without_terminal()
@@ -127,23 +160,25 @@ def _open_console_at(url: str, token: str | None, *, read_only: bool, is_ascii: 
         client = client or connect(url=url, token=token)
         return client
 
-    app = _console_app()(factory, is_read_only=read_only, is_ascii=is_ascii)
+    app = _console_app()(factory, **_looks(chosen))
     app.run()
     raise SystemExit(app.return_code or 0)
 
 
-def _open_console_on(folder: Path, kind: str | None, listen: int | None, *, read_only: bool, is_ascii: bool) -> None:
+def _open_console_on(listen: int | None, chosen: Settings) -> None:
     _refuse_without_terminal()
     from console import launch
 
-    backend = launch.Backend(launch.command(folder, kind=kind, port=listen))
+    folder = folder_of(chosen)
+    kind, clock_rate = first_start(chosen, folder)
+    seed = chosen.seed if chosen.is_chosen("seed") else None
+    backend = launch.Backend(launch.command(folder, kind=kind, port=listen, seed=seed, clock_rate=clock_rate))
     try:
         app = _console_app()(
             client_factory(backend),
-            is_read_only=read_only,
-            is_ascii=is_ascii,
             backend=backend,
             progress=lambda: _progress(backend, app),
+            **_looks(chosen),
         )
         app.run()
     finally:
@@ -151,6 +186,18 @@ def _open_console_on(folder: Path, kind: str | None, listen: int | None, *, read
     if backend.refusal is not None:
         raise Refusal(backend.refusal)
     raise SystemExit(app.return_code or 0)
+
+
+def _looks(chosen: Settings) -> dict[str, Any]:
+    """What the settings say to the console itself, whatever cloud it opens."""
+    return {
+        "is_read_only": chosen.read_only,
+        "is_ascii": chosen.ascii,
+        "palette": chosen.palette,
+        "landing_view": chosen.landing_view,
+        "confirms_all": chosen.confirm_all,
+        "poll_seconds": chosen.refresh_seconds,
+    }
 
 
 def client_factory(backend: Backend) -> Callable[[], Awaitable[CloudClient]]:
@@ -198,7 +245,11 @@ def _console_app() -> type[ConsoleApp]:
 
 @main.command()
 @click.option("--host", default=DEFAULT_HOST, show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"0: a free one.  [default: the setting `serve_port`: {DEFAULT_PORT}]",
+)
 @data_option
 @cloud_option
 @seed_option
@@ -212,10 +263,10 @@ def _console_app() -> type[ConsoleApp]:
 def serve(
     *,
     host: str,
-    port: int,
+    port: int | None,
     data: Path | None,
     kind: str | None,
-    seed: int,
+    seed: int | None,
     clock_rate: float | None,
     clock: str | None,
 ) -> None:
@@ -229,19 +280,30 @@ def serve(
     """
     if clock is not None and clock_rate is not None:
         raise click.UsageError("--clock manual and --clock-rate exclude each other.")
+    chosen = chosen_settings(data=data, cloud=kind, seed=seed, clock_rate=clock_rate, serve_port=port)
+    folder = folder_of(chosen)
+    kind, rate = first_start(chosen, folder)
+    rate = None if clock is not None else rate
     from backend import __main__ as process
 
     options = process.Options(
-        path=chosen_folder(data),
+        path=folder,
         kind=kind,
-        seed=seed,
+        seed=chosen.seed,
         host=host,
-        port=port,
-        clock="manual" if clock else "rate" if clock_rate is not None else None,
-        clock_rate=clock_rate,
+        port=chosen.serve_port,
+        clock="manual" if clock else "rate" if rate is not None else None,
+        clock_rate=rate,
     )
     raise SystemExit(process.serve(options))
 
 
-for command in (cli_running.env, cli_running.cell, cli_running.host, cli_clouds.cloud_group, cli_clouds.replay):
+for command in (
+    cli_running.env,
+    cli_running.cell,
+    cli_running.host,
+    cli_clouds.cloud_group,
+    cli_clouds.replay,
+    cli_shell.settings,
+):
     main.add_command(command)

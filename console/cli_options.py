@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
-DEFAULT_PORT = 8774
-DEFAULT_SEED = 1
+from console import settings
+from console.settings import BY_NAME, Settings
+
+DEFAULT_PORT = BY_NAME["serve_port"].default
+DEFAULT_SEED = BY_NAME["seed"].default
 
 
 class Refusal(click.ClickException):
@@ -38,8 +42,7 @@ data_option = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    envvar="STRATODECK_DATA",
-    help="The data folder of the cloud.  [default: the user's data folder; env: STRATODECK_DATA]",
+    help="The data folder of the cloud.  [default: the setting `data`, else the user's data folder]",
 )
 
 
@@ -65,13 +68,14 @@ cloud_option = click.option(
     "kind",
     callback=fleet_file("demo", "empty"),
     metavar="demo|empty|FILE",
-    help="What to make in a folder that holds no cloud; FILE is TOML and describes a fleet.  [default: demo]",
+    help="What to make in a folder that holds no cloud; FILE is TOML and describes a fleet.  "
+    "[default: the setting `cloud`: demo]",
 )
 
 
-def storable(context: click.Context, parameter: click.Parameter, value: int) -> int:
+def storable(context: click.Context, parameter: click.Parameter, value: int | None) -> int | None:
     """A range would be written into every help."""
-    if not -(2**63) <= value < 2**63:
+    if value is not None and not -(2**63) <= value < 2**63:
         raise click.BadParameter(f"{value} is not an integer of 64 bits.")
     return value
 
@@ -80,17 +84,64 @@ seed_option = click.option(
     "--seed",
     type=int,
     callback=storable,
-    default=DEFAULT_SEED,
-    show_default=True,
-    help="Makes equal demo clouds; counts when one is made.",
+    help=f"Makes equal demo clouds; counts when one is made.  [default: the setting `seed`: {DEFAULT_SEED}]",
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The console's own options that were given, by the names of their settings: all that a command after them sees."""
+
+    options: Mapping[str, object]
+
+
+def _given(options: Mapping[str, object]) -> dict[str, object]:
+    """What was given here, and before the command's name. A folder is where it was when it was named."""
+    before = click.get_current_context().find_object(Given)
+    found = {**({} if before is None else before.options), **{k: v for k, v in options.items() if v is not None}}
+    if isinstance(folder := found.get("data"), Path):
+        found["data"] = folder.absolute()
+    return found
+
+
+def chosen_settings(**options: object) -> Settings:
+    """Every setting as this run is to have it; `options` are by the settings' names, None where not given.
+
+    Raises Refusal for a file or an environment that is wrong.
+    """
+    try:
+        return settings.resolve(_given(options))
+    except settings.SettingsProblem as problem:
+        raise Refusal(str(problem)) from problem
+
+
 def chosen_folder(data: Path | None) -> Path:
-    """The folder that was named here or before the command's name, else the user's own."""
-    given: Path | None = data or click.get_current_context().find_object(Path)
-    if given is not None:
-        return given.absolute()
+    """The folder that was named here or before the command's name, else by the settings, else the user's own."""
+    named = _given({"data": data}).get("data")
+    return named if isinstance(named, Path) else folder_of(chosen_settings())
+
+
+def folder_of(chosen: Settings) -> Path:
+    """The data folder of these settings: the user's own where they name none."""
+    if chosen.data is not None:
+        return chosen.data
     from platformdirs import user_data_path
 
     return user_data_path("stratodeck", appauthor=False)
+
+
+def first_start(chosen: Settings, folder: Path) -> tuple[str | None, float | None]:
+    """What a backend is told of the cloud to make, and of its clock.
+
+    An option is what the folder must hold; a setting counts only where there is no cloud yet, or a folder that was
+    made as something else could not be opened any more.
+    """
+    is_new = not os.path.exists(folder / "cloud.db")
+
+    def counts(name: str) -> bool:
+        return chosen.is_option(name) or (is_new and chosen.is_chosen(name))
+
+    kind = chosen.cloud if counts("cloud") else None
+    if kind not in (None, "demo", "empty") and not chosen.is_option("cloud") and not os.path.isfile(kind):
+        raise Refusal(f"{kind} is not there, and the setting `cloud` says to make the cloud from it.")
+    return kind, chosen.clock_rate if counts("clock_rate") else None

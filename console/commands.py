@@ -12,7 +12,9 @@ Reading order: Item and Selection, Command, COMMANDS, `for_key`, `hints`; then t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events")
+from console import names
+
+VIEWS: tuple[str, ...] = names.VIEWS
 """Views in the order of their digits: overview is 0."""
 
 LISTS = frozenset(VIEWS)
@@ -451,7 +453,7 @@ class Problem:
 
 Request = GoTo | OpenNamed | Run | SetClock | Advance | SetPalette | Leave | Problem
 
-PALETTES = ("dark", "light", "contrast")
+PALETTES: tuple[str, ...] = names.PALETTES
 LINE_WORDS: tuple[str, ...] = (
     *VIEWS[1:],
     VIEWS[0],
