@@ -4,7 +4,7 @@ console nothing of the backend, and completion in a shell answers at once.
     cli           the tree of commands; the console itself, and `serve`
     cli_running   what asks a backend that runs: `env`, `cell`, `host`
     cli_clouds    whole clouds as files and folders: `cloud export`, `replay`
-    cli_shell     the command line's own: `settings`
+    cli_shell     the command line's own: `settings`, `completion`
     cli_options   options that several of them share, and how all of them refuse
 
 These are the only modules of the console that may import the backend. Bad input is one sentence on standard error and
@@ -305,5 +305,6 @@ for command in (
     cli_clouds.cloud_group,
     cli_clouds.replay,
     cli_shell.settings,
+    cli_shell.completion,
 ):
     main.add_command(command)

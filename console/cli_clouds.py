@@ -9,6 +9,7 @@ import click
 
 from console.cli_options import DEFAULT_SEED, Refusal, chosen_folder, data_option, storable
 from console.cli_options import fleet_file as path_of_fleet
+from console.completion import words_or_file
 
 
 @click.group("cloud")
@@ -54,7 +55,7 @@ def export(data: Path | None, output: Path | None) -> None:
 
 
 @click.command(short_help="Drive a cloud of its own from a real workload.")
-@click.argument("trace")
+@click.argument("trace", shell_complete=words_or_file("azure-2017", "alibaba-openb"))
 @click.option(
     "--hours",
     type=click.FloatRange(0, min_open=True),
@@ -84,6 +85,7 @@ def export(data: Path | None, output: Path | None) -> None:
 @click.option(
     "--cloud",
     callback=path_of_fleet(),
+    shell_complete=words_or_file(),
     metavar="FILE",
     help="Take the hosts and settings of a fleet's file, with one cell.",
 )

@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from console import settings
+from console.completion import words_or_file
 from console.settings import BY_NAME, Settings
 
 DEFAULT_PORT = BY_NAME["serve_port"].default
@@ -67,6 +68,7 @@ cloud_option = click.option(
     "--cloud",
     "kind",
     callback=fleet_file("demo", "empty"),
+    shell_complete=words_or_file("demo", "empty"),
     metavar="demo|empty|FILE",
     help="What to make in a folder that holds no cloud; FILE is TOML and describes a fleet.  "
     "[default: the setting `cloud`: demo]",

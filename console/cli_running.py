@@ -5,6 +5,7 @@ Of the backend they import only what knows the data folder; the request is made 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +14,56 @@ from urllib.parse import quote
 
 import click
 
-from console.cli_options import DEFAULT_PORT, Declined, Refusal, Silence, chosen_folder, data_option
+from console import settings
+from console.cli_options import DEFAULT_PORT, Declined, Refusal, Silence, chosen_folder, data_option, folder_of
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from backend.folder import Running
+    from console.completion import Completes
+
+
+COMPLETION_SECONDS = 1.0
+"""How long a tab waits for a backend."""
+
+_SAFE = re.compile(r"\w[\w.-]*", re.ASCII)
+"""What a shell takes as it is: a name from the cloud is put on a command line that is then carried out."""
+
+
+def _names_of(collection: str) -> Completes:
+    """Completes the names of `cells` or `hosts` of the cloud that runs in the folder that was typed, or is chosen.
+
+    Whatever is wrong there, there are no names then and no complaint: a tab is no place for either.
+    """
+
+    def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem[Any]]:
+        from click.shell_completion import CompletionItem
+
+        names = _names(_typed_folder(context), collection)
+        return [CompletionItem(name) for name in names if name.startswith(typed) and _SAFE.fullmatch(name)]
+
+    return complete
+
+
+def _typed_folder(context: click.Context | None) -> Path | None:
+    while context is not None:
+        if (data := context.params.get("data")) is not None:
+            return Path(data)
+        context = context.parent
+    return None
+
+
+def _names(folder: Path | None, collection: str) -> list[str]:
+    from console.unix_http import Refused
+
+    try:
+        # The shell has not touched what is still being typed, so ~ is there as it was typed.
+        path = folder_of(settings.resolve()) if folder is None else folder.expanduser().absolute()
+        said = _ask(path, "GET", f"/ops/v1/{collection}", None, seconds=COMPLETION_SECONDS)
+        return [str(row["name"]) for row in said[collection]]
+    except (settings.SettingsProblem, click.ClickException, Refused, KeyError, TypeError, RuntimeError):
+        return []
 
 
 @click.command()
@@ -73,7 +120,7 @@ def env(client: str, data: Path | None, account: str | None) -> None:
 
 @click.command()
 @click.argument("state", type=click.Choice(["up", "down", "hung"]))
-@click.argument("name")
+@click.argument("name", shell_complete=_names_of("cells"))
 @data_option
 def cell(state: str, name: str, data: Path | None) -> None:
     """Inject a fault into a cell of the running cloud.
@@ -99,7 +146,7 @@ def cell(state: str, name: str, data: Path | None) -> None:
 
 @click.command(short_help="Lose, drain or evacuate a host of the running cloud.")
 @click.argument("action", type=click.Choice(["fail", "recover", "drain", "evacuate"]))
-@click.argument("name")
+@click.argument("name", shell_complete=_names_of("hosts"))
 @click.option("--preview", is_flag=True, help="Say what it would come to, and do nothing.")
 @click.option("--json", "is_json", is_flag=True, help="Print the answer of the API as it is.")
 @data_option
@@ -152,7 +199,14 @@ def _told(action: str, name: str, said: dict[str, Any]) -> tuple[Sequence[str], 
     return host_table.lines(plan), plan.is_allowed
 
 
-def _ask(path: Path, method: str, address: str, body: Mapping[str, object]) -> dict[str, Any]:
+def _ask(
+    path: Path,
+    method: str,
+    address: str,
+    body: Mapping[str, object] | None,
+    *,
+    seconds: float | None = None,
+) -> dict[str, Any]:
     """What the backend of the folder answers to its operator. Raises unix_http.Refused, Refusal, Silence."""
     from backend import folder
     from console import unix_http
@@ -163,7 +217,8 @@ def _ask(path: Path, method: str, address: str, body: Mapping[str, object]) -> d
     except folder.FolderProblem as problem:
         raise Refusal(str(problem)) from problem
     try:
-        return unix_http.ask(running.socket, method, address, body, token or "")
+        seconds = unix_http.REQUEST_SECONDS if seconds is None else seconds
+        return unix_http.ask(running.socket, method, address, body, token or "", seconds=seconds)
     except OSError as error:
         raise Silence(f"The backend of {path} did not answer ({error}).") from error
 

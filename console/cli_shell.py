@@ -1,4 +1,4 @@
-"""Commands about the command line itself: `settings`."""
+"""Commands about the command line itself: `settings` and `completion`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from console import settings as table
 from console.cli_options import chosen_folder, chosen_settings, data_option
+from console.completion import SHELLS, script
 
 
 class _Settings(click.Command):
@@ -34,3 +35,19 @@ def settings(example: bool, data: Path | None) -> None:
     lines = table.example(path) if example else table.listing(chosen_settings(data=data), path, chosen_folder(data))
     for line in lines:
         click.echo(line)
+
+
+@click.command(short_help="Print what completes this command line in a shell.")
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion(context: click.Context, /, shell: str) -> None:
+    """Print the script that completes commands, options, files, and names of cells and hosts.
+
+    \b
+    bash   eval "$(stratodeck completion bash)"     in ~/.bashrc
+    zsh    eval "$(stratodeck completion zsh)"      in ~/.zshrc, after compinit
+    fish   stratodeck completion fish | source      in ~/.config/fish/config.fish
+
+    Names are those of the cloud that is running; while none is, there are none to complete.
+    """
+    click.echo(script(shell, context.find_root().command), nl=False)

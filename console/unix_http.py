@@ -20,8 +20,8 @@ class Refused(Exception):
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("stratodeck", timeout=REQUEST_SECONDS)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("stratodeck", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
@@ -30,12 +30,20 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask(socket_path: Path, method: str, path: str, body: Mapping[str, object], token: str) -> dict[str, Any]:
+def ask(
+    socket_path: Path,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None,
+    token: str,
+    *,
+    seconds: float = REQUEST_SECONDS,
+) -> dict[str, Any]:
     """The answer's body, as it came. Raises Refused with what the backend said, OSError when it said nothing."""
-    connection = _Connection(socket_path)
+    connection = _Connection(socket_path, seconds)
     try:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        connection.request(method, path, json.dumps(body), headers)
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
         try:
             said = json.loads(response.read())

@@ -38,6 +38,7 @@ class StubOpened:
                 Route("/", self.look),
                 Route("/wait", self.wait),
                 Route("/ops/v1/cells/{name}/reachability", self.reach, methods=["PUT"]),
+                Route("/ops/v1/hosts", self.hosts),
                 Route("/ops/v1/hosts/{name}/actions", self.act, methods=["POST"]),
             ]
         )
@@ -59,6 +60,10 @@ class StubOpened:
         return JSONResponse(
             {"name": name, "state": state, "reason": request.headers["authorization"].partition(" ")[0]}
         )
+
+    async def hosts(self, request: Request) -> Response:
+        names = ("c1-h01", "c1-h02", "c2-h01", "c1-h$(touch owned)", "c1-h\n3", "-c1")
+        return JSONResponse({"hosts": [{"name": name} for name in names]})
 
     async def act(self, request: Request) -> Response:
         """A host with a hostile name on it that may be drained and nothing else, and one whose answers are strange."""
