@@ -168,6 +168,11 @@ INTERACTIVE = {
     "fish": (["--no-config", "-i"], "stratodeck completion fish | source"),
 }
 
+WITH_A_TERMINAL = (
+    "import fcntl, os, sys, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\nos.execv(sys.argv[1], sys.argv[1:])\n"
+)
+"""A shell wants the terminal to be its own, for its jobs."""
+
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_tab_completes_commands_choices_and_files(shell: str, bin_folder: Path, tmp_path: Path) -> None:
@@ -177,8 +182,9 @@ def test_a_tab_completes_commands_choices_and_files(shell: str, bin_folder: Path
     (tmp_path / "fleet-of-mine.toml").touch()
     options, setup = INTERACTIVE[shell]
     environment = {"PATH": f"{bin_folder}:{os.environ['PATH']}", "PS1": "> ", "HOME": str(tmp_path)}
+    command = (sys.executable, "-c", WITH_A_TERMINAL, program, *options)
 
-    with terminal(command=(program, *options), environment=environment) as on:
+    with terminal(command=command, environment=environment) as on:
         on.type(f"cd {tmp_path}; {setup}; echo rea''dy\r")
         on.wait("ready")
         on.type("stratodeck ho\t")
