@@ -4,17 +4,17 @@ An option of the command line counts before the environment (`STRATODECK_<NAME>`
 the default. What is wrong in the environment or the file is a SettingsProblem that names the place, what was found and
 what is expected; nothing is started then. A file that is not there is fine.
 
-Light on purpose: every start of the console reads this. TOML is loaded only where there is a file.
+Light on purpose: every start of the console reads this. TOML is loaded only where there is a file, and named tuples are
+made in a fraction of the time that dataclasses take.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from console import names
 from console.sanitising import sanitise
@@ -50,8 +50,7 @@ class Kind(StrEnum):
     NUMBER = "number"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One line of the table."""
 
     name: str
@@ -116,8 +115,7 @@ SETTINGS: tuple[Setting, ...] = (
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """A value for each setting, by the setting's name, and where each comes from."""
 
     data: Path | None
@@ -131,7 +129,7 @@ class Settings:
     read_only: bool
     confirm_all: bool
     refresh_seconds: float
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    sources: Mapping[str, Source]
 
     def is_chosen(self, name: str) -> bool:
         """Whether anybody chose the value, rather than its being the default."""
