@@ -31,7 +31,11 @@ def outcome_sentence(action: str, name: str, outcome: OutcomeRecord) -> str:
             return f"{name} is lost{held}, until `stratodeck host recover {name}`."
         case "fail":
             count = host.servers if host is not None else None
-            held = "" if not count else f" with {_counted(count, 'server')}, which start elsewhere if it stays away"
+            held = ""
+            if count:
+                held = (
+                    f" with {_counted(count, 'server')}, which start elsewhere or, backfilling, stop if it stays away"
+                )
             return f"{name} is lost{held}; `stratodeck host recover {name}` brings it back."
         case "recover":
             return f"{name} is up and takes placements again."

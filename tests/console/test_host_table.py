@@ -63,7 +63,7 @@ TASK = {
             "fail",
             a_host(servers=2),
             None,
-            "h9 is lost with 2 servers, which start elsewhere",
+            "h9 is lost with 2 servers, which start elsewhere or",
         ),
         (
             "fail",
