@@ -287,10 +287,10 @@ def shown(value: object) -> str:
 
 def listing(settings: Settings, path: Path, data_folder: Path) -> list[str]:
     """Each setting with its value, where that comes from, and what it means. `data_folder` is what `data` leads to."""
-    there = "" if path.exists() else " (not there; `stratodeck settings --example` writes one)"
+    there = "" if path.exists() else " (not there; `stratodeck settings --example` prints one)"
     lines = [
         f"Settings file: {sanitise(str(path))}{there}",
-        f"Before it counts {PREFIX}<NAME>, and before that an option.",
+        f"An option counts before the environment ({PREFIX}<NAME>), and that before the file.",
     ]
     for setting in SETTINGS:
         value = data_folder if setting.name == "data" else getattr(settings, setting.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console import commands, settings
+from backend import folder
+from console import cli, commands, settings
 from console.app import ConsoleApp
 from console.cli import main
+from console.cli_options import first_start
 from console.screens.feed import POLL_SECONDS
 from console.settings import SETTINGS, Kind, Settings, SettingsProblem, Source, resolve, shown
+from tests.backend.processes import Process
 from tests.console.test_cli import refusal, stratodeck
 from tests.terminal import terminal
 
@@ -271,6 +275,50 @@ def test_the_data_folder_of_the_settings_is_where_a_running_cloud_is_looked_for(
     monkeypatch.setenv("STRATODECK_DATA", "/srv/elsewhere")
     assert "No cloud is running in /srv/elsewhere:" in refusal("env", "curl")
     assert "No cloud is running in /srv/here:" in refusal("--data", "/srv/here", "env", "curl")
+
+
+def test_what_the_settings_say_of_looks_is_what_the_console_is_made_with(tmp_path: Path) -> None:
+    text = 'palette = "light"\nascii = true\nread_only = true\nconfirm_all = true\nrefresh_seconds = 0.5\n'
+    looks = cli._looks(found(text + 'landing_view = "cells"', path=tmp_path / "s"))
+
+    assert looks == {
+        "palette": "light", "is_ascii": True, "is_read_only": True, "confirms_all": True, "poll_seconds": 0.5,
+        "landing_view": "cells",
+    }  # fmt: skip
+    assert set(looks) <= set(inspect.signature(ConsoleApp).parameters)
+
+
+@pytest.mark.parametrize(
+    ("is_option", "holds_a_cloud", "told"),
+    [(False, False, ("empty", 60.0)), (False, True, (None, None)), (True, True, ("empty", 60.0))],
+)
+def test_what_a_setting_makes_counts_only_where_there_is_no_cloud_and_an_option_always(
+    tmp_path: Path, is_option: bool, holds_a_cloud: bool, told: tuple[str | None, float | None]
+) -> None:
+    if holds_a_cloud:
+        (tmp_path / "cloud.db").touch()
+    (tmp_path / "s").write_text("" if is_option else 'cloud = "empty"\nclock_rate = 60')
+    options = {"cloud": "empty", "clock_rate": 60.0} if is_option else {}
+
+    assert first_start(resolve(options, {"STRATODECK_SETTINGS": str(tmp_path / "s")}), tmp_path) == told
+
+
+def test_defaults_tell_a_backend_nothing(tmp_path: Path) -> None:
+    assert first_start(found("", path=tmp_path / "s"), tmp_path) == (None, None)
+
+
+def test_serve_listens_where_the_settings_say_and_an_option_says_otherwise(file: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(f'cloud = "empty"\nserve_port = {port}\ndata = "{tmp_path / "d"}"')
+
+        # A port that is taken already tells which port it wanted, without a cloud being made.
+        assert str(port) in refusal("serve")
+    with Process("serve", "--port", "0", module="console") as serving:
+        assert serving.line().startswith("stratodeck: serving http://127.0.0.1:")
+        found_running = folder.find_running(tmp_path / "d")
+        assert found_running is not None
+        assert found_running.kind == "empty"
 
 
 def test_a_fleet_that_is_not_there_is_no_cloud_to_make(file: Path, tmp_path: Path) -> None:
