@@ -173,6 +173,8 @@ def _open_console_on(listen: int | None, chosen: Settings) -> None:
     kind, clock_rate = first_start(chosen, folder)
     seed = chosen.seed if chosen.is_chosen("seed") else None
     backend = launch.Backend(launch.command(folder, kind=kind, port=listen, seed=seed, clock_rate=clock_rate))
+    # Both are loaded at the same time: the backend is there when the console asks for it.
+    backend.begin()
     try:
         app = _console_app()(
             client_factory(backend),
@@ -202,6 +204,9 @@ def _looks(chosen: Settings) -> dict[str, Any]:
 
 def client_factory(backend: Backend) -> Callable[[], Awaitable[CloudClient]]:
     """What the console asks for a connection: waits until a backend answers, and connects anew when it has moved."""
+    import asyncio
+
+    from console.client import connect, load
     from console.launch import Place
 
     place: Place | None = None
@@ -209,10 +214,10 @@ def client_factory(backend: Backend) -> Callable[[], Awaitable[CloudClient]]:
 
     async def factory() -> CloudClient:
         nonlocal place, client
+        # The backend is still on its way.
+        await asyncio.to_thread(load)
         found = await backend.answers()
         if client is None or found != place:
-            from console.client import connect
-
             if client is not None:
                 await client.close()
             place, client = found, connect(socket=found.socket, token=found.token)

@@ -250,6 +250,12 @@ class CloudClient:
         raise _refused(response)
 
 
+def load() -> None:
+    """Import what a connection needs. It takes a while: in a thread, a screen that is there already stays awake."""
+    import httpx  # noqa: F401
+    import orjson  # noqa: F401
+
+
 def connect(*, url: str | None = None, socket: Path | str | None = None, token: str) -> CloudClient:
     """A client of the cloud at `url`, or at a Unix socket. Nothing is asked yet.
 

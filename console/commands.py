@@ -11,6 +11,7 @@ Reading order: Item and Selection, Command, COMMANDS, `for_key`, `hints`; then t
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from console import names
 
@@ -29,8 +30,7 @@ MAP_VIEWS = frozenset({"hosts"})
 CELL_VIEWS = frozenset({"overview", "cells", "detail"})
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One object that a command would act on, as the console knows it now."""
 
     kind: str
@@ -41,8 +41,7 @@ class Item:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Where the operator stands: the view, the marked rows or else the row under the cursor, and the connection."""
 
     view: str
@@ -63,8 +62,7 @@ def _never_off(_selection: Selection) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One thing to ask for.
 
     `keys` are Textual's names of keys; `verb_of` is the kind whose menu holds it (its keys are letters of that
@@ -392,8 +390,7 @@ LINE_HELP: tuple[tuple[str, str], ...] = (
 # ---------------------------------------------------------------------------------------------- the command line
 
 
-@dataclass(frozen=True, slots=True)
-class GoTo:
+class GoTo(NamedTuple):
     """Show a view, perhaps of one cell or group, perhaps filtered."""
 
     view: str
@@ -401,8 +398,7 @@ class GoTo:
     filter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenNamed:
+class OpenNamed(NamedTuple):
     """Show one object by its name."""
 
     kind: str
@@ -410,30 +406,26 @@ class OpenNamed:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Run a command of the registry."""
 
     command_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetClock:
+class SetClock(NamedTuple):
     """Set the simulated clock's mode; `rate` only with the mode "rate"."""
 
     mode: str
     rate: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(NamedTuple):
     """Advance a clock that is not the wall's by whole seconds."""
 
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class SetPalette:
+class SetPalette(NamedTuple):
     """Choose a set of colours."""
 
     name: str
@@ -444,8 +436,7 @@ class Leave:
     """Leave the console."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """The line cannot be understood; the sentence says why."""
 
     sentence: str

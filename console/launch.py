@@ -19,6 +19,7 @@ and after the app has ended, `backend.stop()`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -26,10 +27,9 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 RESTART_SECONDS = 1.0
 RESTARTS_MAX = 3
@@ -54,8 +54,7 @@ class Phase(StrEnum):
     """It cannot serve this folder. The sentence says why; only the operator can change that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a backend answers, and the token to say there."""
 
     socket: Path
@@ -67,8 +66,7 @@ class Place:
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """How it stands with the backend, in a sentence for the operator."""
 
     phase: Phase
@@ -98,8 +96,7 @@ def command(
     return tuple(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(NamedTuple):
     """The child is gone: its exit status (negative: the signal), and the last thing that it complained of."""
 
     status: int
@@ -107,7 +104,7 @@ class _Ended:
 
 
 class Backend:
-    """The child, from the first start to `stop`. Nothing is started before `follow` is iterated."""
+    """The child, from the first start to `stop`: that is `begin`, or else when `follow` is iterated."""
 
     def __init__(
         self,
@@ -125,6 +122,7 @@ class Backend:
         self._sleep = sleep
         self._stop_seconds = stop_seconds
         self._child: subprocess.Popen[bytes] | None = None
+        self._begun: _Begun | None = None
         self._is_stopped = False
         self._restarts: deque[float] = deque(maxlen=RESTARTS_MAX)
         self._wants_restart = asyncio.Event()
@@ -152,6 +150,15 @@ class Backend:
     def refusal(self) -> str | None:
         """Why there is no cloud at all: the sentence to leave the console with, exit status 2."""
         return self.status.sentence if self.status.phase is Phase.REFUSED and not self.was_ready else None
+
+    def begin(self) -> None:
+        """Start the child now, so that it is on its way while the console is still being loaded.
+
+        What becomes of it is told by `follow`. If it cannot be started, `follow` tries again, and says why.
+        """
+        with contextlib.suppress(OSError):
+            self._begun = _spawn(self._command)
+            self._child = self._begun.child
 
     async def follow(self) -> AsyncGenerator[Status, None]:
         """Start the child, keep it running, and say what becomes of it. Endless; closing the iterator stops it."""
@@ -224,13 +231,14 @@ class Backend:
         """One child from its start to its end. The last status says how it ended."""
         assert not self._is_stopped, "stopped for good"
         lines: asyncio.Queue[bytes | _Ended] = asyncio.Queue()
-        with tempfile.TemporaryFile() as complaints:
-            try:
-                child = self._child = _spawn(self._command, complaints)
-            except OSError as error:
-                yield Status(Phase.LOST, f"The backend cannot be started: {error}")
-                return
-            _read_in_thread(child, complaints, lines)
+        try:
+            begun, self._begun = self._begun or _spawn(self._command), None
+        except OSError as error:
+            yield Status(Phase.LOST, f"The backend cannot be started: {error}")
+            return
+        child = self._child = begun.child
+        with begun.complaints:
+            _read_in_thread(child, begun.complaints, lines)
             while not isinstance(line := await lines.get(), _Ended):
                 status = read_line(line)
                 if status is not None:
@@ -242,11 +250,25 @@ class Backend:
             yield Status(Phase.LOST, _how_it_ended(line))
 
 
-def _spawn(command: Sequence[str], complaints: IO[bytes]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C in the terminal is for the console, which ends the child itself.
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True
-    )
+class _Begun(NamedTuple):
+    """A child on its way, and the file that it complains into."""
+
+    child: subprocess.Popen[bytes]
+    complaints: IO[bytes]
+
+
+def _spawn(command: Sequence[str]) -> _Begun:
+    """Raises OSError."""
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever reads it
+    try:
+        # A session of its own: Ctrl-C in the terminal is for the console, which ends the child itself.
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True
+        )
+    except OSError:
+        complaints.close()
+        raise
+    return _Begun(child, complaints)
 
 
 def _read_in_thread(

@@ -2,6 +2,9 @@
 
 CPU in MHz, memory and sizes in bytes, instants aware UTC. Every text in a record has been through
 `sanitising`: it holds no control, bidirectional or invisible character. Records decide nothing.
+
+Most are named tuples: to define thirty frozen dataclasses takes 20 ms before anything is painted, and as many named
+tuples an eighth of that.
 """
 
 from __future__ import annotations
@@ -9,22 +12,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 UNKNOWN = "unknown"
 """The state of a server whose cell does not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class SizeRecord:
+class SizeRecord(NamedTuple):
     cpu_mhz: int
     memory_bytes: int
     host: str | None = None
     """The host that offers it, where the API says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Factors:
+class Factors(NamedTuple):
     """Two shares of a nominal size, 0 to 1."""
 
     cpu: float
@@ -141,8 +145,7 @@ class DriveRecord:
         return self.name or self.id[:8]
 
 
-@dataclass(frozen=True, slots=True)
-class HostRecord:
+class HostRecord(NamedTuple):
     name: str
     cell: str
     kind: str
@@ -165,8 +168,7 @@ class HostRecord:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CellRecord:
+class CellRecord(NamedTuple):
     name: str
     state: str
     """`up`, `down` or `hung`."""
@@ -193,8 +195,7 @@ class CellRecord:
         return self.state == "up"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
+class TaskRecord(NamedTuple):
     id: str
     """The file and the number: `cell-1/17`."""
     cell: str
@@ -214,8 +215,7 @@ class TaskRecord:
     actor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(NamedTuple):
     file: str
     number: int
     at: datetime
@@ -225,16 +225,15 @@ class EventRecord:
     object_version: int | None = None
     actor: str = ""
     request_id: str | None = None
-    changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, tuple[Any, Any]] = NOTHING
+    details: Mapping[str, Any] = NOTHING
 
     @property
     def key(self) -> str:
         return f"{self.file}/{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRecord:
+class MemberRecord(NamedTuple):
     id: str
     name: str | None
     cell: str
@@ -243,8 +242,7 @@ class MemberRecord:
     is_reachable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRecord:
+class GroupRecord(NamedTuple):
     name: str
     members: tuple[MemberRecord, ...] = ()
     needs: int = 1
@@ -259,8 +257,7 @@ class GroupRecord:
     """The hosts to lose, in the order that hurts."""
 
 
-@dataclass(frozen=True, slots=True)
-class CapacityRecord:
+class CapacityRecord(NamedTuple):
     """What fits now. None where the account may not know."""
 
     total: SizeRecord | None = None
@@ -273,8 +270,7 @@ class CapacityRecord:
     unreachable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleRecord:
+class ScheduleRecord(NamedTuple):
     id: str
     server_id: str
     server_name: str | None = None
@@ -296,8 +292,7 @@ class ScheduleRecord:
         return self.description or self.server_name or self.id[:8]
 
 
-@dataclass(frozen=True, slots=True)
-class ClockRecord:
+class ClockRecord(NamedTuple):
     now: datetime
     """The cloud's instant when it answered."""
     mode: str = "wall"
@@ -306,8 +301,7 @@ class ClockRecord:
     wall_now: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AccountRecord:
+class AccountRecord(NamedTuple):
     name: str
     is_staff: bool = False
     may_backfill: bool = False
@@ -317,8 +311,7 @@ class AccountRecord:
 # Answers: what one request brings ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(NamedTuple):
     cloud_id: str
     kind: str
     version: str
@@ -326,8 +319,7 @@ class Hello:
     account: AccountRecord | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """What is polled each second, in one request."""
 
     clock: ClockRecord | None
@@ -340,13 +332,11 @@ class Status:
     tasks_waiting: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hosts:
+class Hosts(NamedTuple):
     hosts: tuple[HostRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ServersPage:
+class ServersPage(NamedTuple):
     """One page of the list that fills the mirror. The first page's cursor is where the change feed is read from."""
 
     servers: tuple[ServerRecord, ...]
@@ -358,8 +348,7 @@ class ServersPage:
     """The cell that was asked for, when it was not all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrivesPage:
+class DrivesPage(NamedTuple):
     """One page of the list of all drives, those of silent cells among them."""
 
     drives: tuple[DriveRecord, ...]
@@ -367,8 +356,7 @@ class DrivesPage:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     cursor: str
     servers: tuple[ServerRecord, ...] = ()
     drives: tuple[DriveRecord, ...] = ()
@@ -377,39 +365,34 @@ class Changes:
     cells: tuple[CellRecord, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tasks:
+class Tasks(NamedTuple):
     tasks: tuple[TaskRecord, ...]
     open: int | None = None
     ended: int | None = None
     unreachable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
+class Events(NamedTuple):
     events: tuple[EventRecord, ...]
     cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ServerDetail:
+class ServerDetail(NamedTuple):
     """One server with its drives, and the object as the API gave it (its texts sanitised)."""
 
     server: ServerRecord
     drives: tuple[DriveRecord, ...] = ()
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, Any] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class DriveDetail:
+class DriveDetail(NamedTuple):
     """One drive, and the object as the API gave it (its texts sanitised)."""
 
     drive: DriveRecord
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, Any] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class HostDetail:
+class HostDetail(NamedTuple):
     """What has happened to one host, as far as the cloud remembers it, the newest last."""
 
     events: tuple[EventRecord, ...] = ()
@@ -422,8 +405,7 @@ Detail = ServerDetail | DriveDetail | HostDetail
 # Verbs ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class StoppedRecord:
+class StoppedRecord(NamedTuple):
     """A server that a plan would stop, with the work that would be lost."""
 
     id: str
@@ -438,8 +420,7 @@ class StoppedRecord:
         return self.name or self.id[:8]
 
 
-@dataclass(frozen=True, slots=True)
-class ResizedRecord:
+class ResizedRecord(NamedTuple):
     """A backfilling server whose factors would change."""
 
     id: str
@@ -454,8 +435,7 @@ class ResizedRecord:
         return self.name or self.id[:8]
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
+class DecisionRecord(NamedTuple):
     """Why a server goes where it goes."""
 
     host: str
@@ -471,8 +451,7 @@ class DecisionRecord:
     """Reasons with how many hosts each refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRecord:
+class PlanRecord(NamedTuple):
     """What an action would do, before it is done."""
 
     action: str
@@ -490,8 +469,7 @@ class PlanRecord:
     sentences: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MoveRecord:
+class MoveRecord(NamedTuple):
     """What an action on a host would do to one server."""
 
     id: str
@@ -515,8 +493,7 @@ class MoveRecord:
         return self.name or self.id[:8]
 
 
-@dataclass(frozen=True, slots=True)
-class HostPlanRecord:
+class HostPlanRecord(NamedTuple):
     """What an action on a host would do, before it is done."""
 
     action: str
@@ -532,8 +509,7 @@ class HostPlanRecord:
     """How long it takes; of `fail`, how long the host may be away before its servers leave it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeRecord:
+class OutcomeRecord(NamedTuple):
     """What an action has begun."""
 
     server: ServerRecord | None = None

@@ -331,12 +331,12 @@ def _problem(kind: str, message: str) -> str:
 
 
 class JsonAnswer(Response):
-    """Rendered by orjson; `content` may hold fragments that are JSON already."""
+    """Rendered by orjson; `content` may hold fragments that are JSON already. Bytes are a whole body of it."""
 
     media_type = "application/json; charset=utf-8"
 
     def __init__(self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(orjson.dumps(content), status, headers)
+        super().__init__(content if isinstance(content, bytes) else orjson.dumps(content), status, headers)
 
 
 class Fragments:
@@ -378,7 +378,7 @@ class KeptAnswers:
         self._begun = 0.0
         self._bytes = 0
 
-    async def of(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> orjson.Fragment:
+    async def of(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> bytes:
         """The JSON of what `make` gives. `key` is all that it depends on besides the cloud: who asks, and for what."""
         revision = self._revision()
         if revision != self._kept_at or monotonic_seconds() - self._begun > self._seconds_max:
@@ -392,7 +392,7 @@ class KeptAnswers:
                     self._forget(revision)
                 self._kept[key] = body
                 self._bytes += len(body)
-        return orjson.Fragment(body)
+        return body
 
     def _forget(self, revision: int) -> None:
         self._kept.clear()

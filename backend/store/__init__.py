@@ -23,7 +23,17 @@ Map, from the disk upwards
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import FolderWriter, create_folder, is_made
-from backend.store.entries import CellEntry, DriveEntry, EntryState, LastKnown, Page, Project, ServerEntry, Usage
+from backend.store.entries import (
+    CellEntry,
+    DriveEntry,
+    EntryState,
+    LastKnown,
+    Page,
+    PageRow,
+    Project,
+    ServerEntry,
+    Usage,
+)
 from backend.store.files import FolderError
 from backend.store.fleet import Store
 from backend.store.lane import Commit
@@ -42,6 +52,7 @@ __all__ = [
     "FolderWriter",
     "LastKnown",
     "Page",
+    "PageRow",
     "Project",
     "ServerEntry",
     "Store",

@@ -13,14 +13,13 @@ import orjson
 from backend.cloud.backfill import HostLoad
 from backend.cloud.model import Drive, Host, HostKind, Server, Size
 from backend.cloud.placement import StorageLoad
+from backend.store.loads import Left, Loads
 from backend.store.rows import DRIVE, HOST, SERVER, Row, Table, json_of
 from backend.store.transaction import Touched, Transaction
 
 _HOSTS_ONE_BY_ONE = 8
 """Up to so many hosts are loaded by one query each, more by one query for all."""
 
-_SERVERS_OF_HOST = f"{SERVER.select} WHERE host = ? ORDER BY id"
-_SERVERS_ON_HOSTS = f"{SERVER.select} WHERE host IS NOT NULL ORDER BY id"
 _DRIVES_OF_HOST = "SELECT id, size_bytes FROM drive WHERE host = ?"
 _STOPPED_SIZE = (
     "SELECT coalesce(sum(cpu_mhz), 0), coalesce(sum(memory_bytes), 0) FROM server"
@@ -38,18 +37,14 @@ class CellTransaction(Transaction):
     """A job's view of one cell file.
 
     The load of every host, and how full the storage hosts are, are kept in memory: a write changes the entries of the
-    hosts it touches, a rollback drops them, and the write of another connection drops all. So a decision over all hosts
-    reads none of them from the file.
+    hosts it touches, a rollback drops them, and what another connection wrote is taken over from it. So a decision over
+    all hosts reads none of them from the file.
     """
 
     def __init__(self, connection: sqlite3.Connection, cell: str) -> None:
         super().__init__(connection, cell)
         self.cell = cell
-        self._names: dict[HostKind, list[str]] = {}
-        self._loads: dict[str, HostLoad] = {}
-        self._storage: dict[str, StorageLoad] = {}
-        self._hosts_of_job: set[str] = set()
-        self._hosts_of_batch: set[str] = set()
+        self._loads = Loads()
         self._touched_by_job: list[Touched] = []
         self._touched_by_batch: list[Touched] = []
 
@@ -84,7 +79,7 @@ class CellTransaction(Transaction):
             server = replace(server, state_since=server.created_at)
         if self._run(SERVER.insert, SERVER.stored(server)).rowcount == 0:
             return False
-        self._change_load(None, server)
+        self._loads.change_server(None, server)
         self._created(SERVER, server, at=at, actor=actor, request_id=request_id, details=details)
         self._touched_by_job.append(("server", server.id, server))
         return True
@@ -111,7 +106,7 @@ class CellTransaction(Transaction):
         after = SERVER.with_version(after, before.version + 1)
         if "attributes" in difference.changes or "meta" in difference.changes:
             after = replace(after, attributes=_as_stored(after.attributes), meta=_as_stored(after.meta))
-        self._change_load(before, after)
+        self._loads.change_server(before, after)
         self._touched_by_job.append(("server", after.id, after))
         self.emit(
             kind,
@@ -130,16 +125,16 @@ class CellTransaction(Transaction):
         """Delete it and emit `server.deleted`; nothing if it has gone already."""
         if self._run(SERVER.delete, (server.id,)).rowcount == 0:
             return
-        self._change_load(server, None)
+        self._loads.change_server(server, None)
         self._deleted(SERVER, server, at=at, actor=actor, request_id=request_id)
 
     def grouped_servers(self) -> list[Server]:
         """Those that carry the tag of an availability group, by id."""
         return self._list(SERVER, "WHERE instr(tags, '\"group:') > 0 ORDER BY id")
 
-    def server_rows(self, text: str, values: tuple[Any, ...]) -> list[Row]:
-        """Rows as they are, for whoever takes only some of them. The statement is `SERVER.select` with a tail."""
-        return self._run(text, values).fetchall()
+    def server_rows(self, tail: str, values: tuple[Any, ...]) -> list[Row]:
+        """Rows as they are, for whoever takes only some of them."""
+        return self._rows(SERVER, tail, values)
 
     def count_servers(self) -> int:
         return int(self._run("SELECT count(*) FROM server").fetchone()[0])
@@ -207,7 +202,7 @@ class CellTransaction(Transaction):
             drive = replace(drive, state_since=drive.created_at)
         if self._run(DRIVE.insert, DRIVE.stored(drive)).rowcount == 0:
             return False
-        self._change_storage(None, drive)
+        self._loads.change_drive(None, drive)
         self._created(DRIVE, drive, at=at, actor=actor, request_id=request_id, details=details)
         self._touched_by_job.append(("drive", drive.id, drive))
         return True
@@ -232,7 +227,7 @@ class CellTransaction(Transaction):
         if "attributes" in difference.changes or "meta" in difference.changes:
             after = replace(after, attributes=_as_stored(after.attributes), meta=_as_stored(after.meta))
         if "size_bytes" in difference.changes or "host" in difference.changes:
-            self._change_storage(before, after)
+            self._loads.change_drive(before, after)
         self._touched_by_job.append(("drive", after.id, after))
         self.emit(
             kind,
@@ -251,7 +246,7 @@ class CellTransaction(Transaction):
         """Delete it and emit `drive.deleted`; nothing if it has gone already."""
         if self._run(DRIVE.delete, (drive.id,)).rowcount == 0:
             return
-        self._change_storage(drive, None)
+        self._loads.change_drive(drive, None)
         self._deleted(DRIVE, drive, at=at, actor=actor, request_id=request_id)
 
     # Hosts
@@ -275,8 +270,7 @@ class CellTransaction(Transaction):
             host = replace(host, state_since=at)
         done = self._run(HOST.insert, HOST.stored(host))
         assert done.rowcount == 1, f"there is a host {host.name} already"
-        self._touch(host.name)
-        self._names.clear()
+        self._loads.change_host(host.name, is_new=True)
         self._created(HOST, host, at=at, actor="cloud")
 
     def save_host(
@@ -295,7 +289,7 @@ class CellTransaction(Transaction):
             return before
         self._write(difference, before.name, before.version)
         after = HOST.with_version(after, before.version + 1)
-        self._touch(after.name)
+        self._loads.change_host(after.name)
         self.emit(
             kind,
             "host",
@@ -313,131 +307,91 @@ class CellTransaction(Transaction):
     def loads(self) -> list[HostLoad]:
         """Every compute host with the servers that hold it (by id), by host name."""
         names = self._names_of(HostKind.COMPUTE)
-        missing = [name for name in names if name not in self._loads]
+        loads = self._loads.compute
+        missing = [name for name in names if name not in loads]
         if len(missing) > _HOSTS_ONE_BY_ONE:
             self._load_all(missing)
         else:
             for name in missing:
-                self._loads[name] = self._read_load(name)
-        loads = self._loads
+                loads[name] = self._read_load(name)
         return [loads[name] for name in names]
 
     def load(self, host_name: str) -> HostLoad:
         """NotFound if there is no such host."""
-        load = self._loads.get(host_name)
+        load = self._loads.compute.get(host_name)
         if load is None:
-            load = self._loads[host_name] = self._read_load(host_name)
+            load = self._loads.compute[host_name] = self._read_load(host_name)
         return load
 
     def storage_loads(self) -> list[StorageLoad]:
         """Every storage host with the bytes and the ids of its drives, by host name."""
         names = self._names_of(HostKind.STORAGE)
         for name in names:
-            if name not in self._storage:
+            if name not in self._loads.storage:
                 drives = self._run(_DRIVES_OF_HOST, (name,)).fetchall()
-                self._storage[name] = StorageLoad(
+                self._loads.storage[name] = StorageLoad(
                     self.host(name), sum(size for _, size in drives), frozenset(id_ for id_, _ in drives)
                 )
-        return [self._storage[name] for name in names]
+        return [self._loads.storage[name] for name in names]
 
     def _names_of(self, kind: HostKind) -> list[str]:
-        names = self._names.get(kind)
+        names = self._loads.names.get(kind)
         if names is None:
             rows = self._run("SELECT name FROM host WHERE kind = ? ORDER BY name", (kind.value,))
-            names = self._names[kind] = [name for (name,) in rows]
+            names = self._loads.names[kind] = [name for (name,) in rows]
         return names
 
     def _read_load(self, name: str) -> HostLoad:
-        servers = self._run(_SERVERS_OF_HOST, (name,))
-        return HostLoad(self.host(name), tuple(SERVER.of(row, self.cell) for row in servers))
+        return HostLoad(self.host(name), tuple(self._list(SERVER, "WHERE host = ? ORDER BY id", (name,))))
 
     def _load_all(self, missing: list[str]) -> None:
         wanted = set(missing)
         on_host: dict[str, list[Server]] = {name: [] for name in missing}
         at_host = SERVER.columns.index("host")
-        for row in self._run(_SERVERS_ON_HOSTS):
+        for row in self._rows(SERVER, "WHERE host IS NOT NULL ORDER BY id"):
             if row[at_host] in wanted:
                 on_host[row[at_host]].append(SERVER.of(row, self.cell))
         for host in self.hosts(HostKind.COMPUTE):
             if host.name in wanted:
-                self._loads[host.name] = HostLoad(host, tuple(on_host[host.name]))
-
-    def _change_load(self, before: Server | None, after: Server | None) -> None:
-        """Keep the loads in step with a server that was written."""
-        old = before.host if before is not None else None
-        new = after.host if after is not None else None
-        if old is not None:
-            self._hosts_of_job.add(old)
-            load = self._loads.get(old)
-            if load is not None:
-                assert before is not None
-                if new == old and after is not None:
-                    servers = tuple(after if server.id == after.id else server for server in load.servers)
-                else:
-                    servers = tuple(server for server in load.servers if server.id != before.id)
-                self._loads[old] = HostLoad(load.host, servers)
-        if new is not None and new != old:
-            self._hosts_of_job.add(new)
-            load = self._loads.get(new)
-            if load is not None:
-                assert after is not None
-                held = sorted((*load.servers, after), key=lambda server: server.id)
-                self._loads[new] = HostLoad(load.host, tuple(held))
-
-    def _change_storage(self, before: Drive | None, after: Drive | None) -> None:
-        """Keep the storage loads in step with a drive that was written."""
-        for drive, sign in ((before, -1), (after, 1)):
-            if drive is None:
-                continue
-            self._hosts_of_job.add(drive.host)
-            load = self._storage.get(drive.host)
-            if load is not None:
-                drives = load.drives - {drive.id} if sign < 0 else load.drives | {drive.id}
-                self._storage[drive.host] = StorageLoad(load.host, load.used_bytes + sign * drive.size_bytes, drives)
-
-    def _touch(self, host: str) -> None:
-        self._hosts_of_job.add(host)
-        self._loads.pop(host, None)
-        self._storage.pop(host, None)
+                self._loads.compute[host.name] = HostLoad(host, tuple(on_host[host.name]))
 
     # What the lane tells it
 
+    def follow(self, left: dict[int, Left]) -> None:
+        """Share with the cell's other connections what its commits leave for them."""
+        self._loads.left = left
+
+    def changed_elsewhere(self) -> None:
+        Transaction.forget(self)
+        self._loads.catch_up(self._run("SELECT epoch FROM identity").fetchone()[0])
+
     def forget(self) -> None:
         super().forget()
-        self._names.clear()
-        self._loads.clear()
-        self._storage.clear()
+        self._loads.forget()
 
     def keep_job(self) -> None:
-        self._hosts_of_batch |= self._hosts_of_job
-        self._hosts_of_job.clear()
+        self._loads.keep_job()
         self._touched_by_batch += self._touched_by_job
         self._touched_by_job.clear()
 
     def drop_job(self) -> None:
         super().drop_job()
-        self._drop(self._hosts_of_job)
+        self._loads.drop_job()
         self._touched_by_job.clear()
 
+    def before_commit(self, epoch: int) -> None:
+        self._loads.leave(epoch)
+
     def keep_batch(self) -> list[Touched]:
-        self._hosts_of_batch.clear()
+        self._loads.keep_batch()
         touched, self._touched_by_batch = self._touched_by_batch, []
         return touched
 
     def drop_batch(self) -> None:
         super().drop_batch()
-        self._drop(self._hosts_of_job)
-        self._drop(self._hosts_of_batch)
+        self._loads.drop_batch()
         self._touched_by_job.clear()
         self._touched_by_batch.clear()
-
-    def _drop(self, hosts: set[str]) -> None:
-        if hosts:
-            self._names.clear()
-        for host in hosts:
-            self._loads.pop(host, None)
-            self._storage.pop(host, None)
-        hosts.clear()
 
     # Shared by the kinds
 

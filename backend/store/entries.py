@@ -158,10 +158,23 @@ class LastKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class PageRow:
+    """A server of a page. Whoever has shown this version of it already need not make the object."""
+
+    id: str
+    version: int
+    cell: str
+    row: Row
+
+    def server(self) -> Server:
+        return SERVER.of(self.row, self.cell)
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of servers over the cells."""
 
-    rows: tuple[Server, ...]
+    rows: tuple[PageRow, ...]
     next_after: tuple[str, ...] | None
     """What to ask after for the next page: the last row's sort values and id, as text. None on the last page."""
     unreachable: tuple[str, ...]

@@ -370,6 +370,7 @@ class WriteLane(FileLane):
             run("UPDATE identity SET epoch = ?", (epoch,))
         commit = Commit(self.name, opened.transaction.last_event_number(), opened.transaction.next_due())
         opened.identity.check()
+        opened.transaction.before_commit(epoch)
         try:
             run("COMMIT")
             opened.identity.check()

@@ -21,8 +21,10 @@ from backend.clock import monotonic_seconds
 from backend.cloud.cells import back_off_seconds
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
+from backend.store.cell import CellTransaction
 from backend.store.files import FileFault, Opened, Place, open_file, probe_file
 from backend.store.lane import Answers, CommitDetails, Job, Lane, ProbeLane, ReadLane, WriteLane
+from backend.store.loads import Left
 
 HISTORY_LENGTH = 8
 HEALTHY_ASK_SECONDS = 5.0
@@ -62,6 +64,7 @@ class CellLink:
         self._wall = wall
         self._deadline = deadline_seconds
         self._hooks = hooks
+        self._left: dict[int, Left] = {}
         self._gate = threading.Event()
         if injected is not ReachabilityState.HUNG:
             self._gate.set()
@@ -127,6 +130,8 @@ class CellLink:
     def _open(self, *, is_writer: bool) -> Opened:
         """In a lane's thread."""
         opened = open_file(self._place, is_writer=is_writer, epoch_min=self.epoch)
+        assert isinstance(opened.transaction, CellTransaction)
+        opened.transaction.follow(self._left)
         if is_writer:
             self.epoch = opened.epoch
         return opened

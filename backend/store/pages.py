@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from backend.cloud.errors import Unreachable
-from backend.cloud.model import Server
 from backend.store.cell import CellTransaction
-from backend.store.entries import Page
+from backend.store.entries import Page, PageRow
 from backend.store.rows import SERVER, Row, json_of
 
 Sort = Literal["name", "state", "created_at"]
@@ -25,6 +24,8 @@ _KEY_COLUMNS: dict[str, tuple[str, ...]] = {
     "created_at": ("created_at", "id"),
 }
 """Each with an index, and ending in the id: no two rows are equal, so the order is the same every time."""
+
+_AT_ID, _AT_VERSION = SERVER.columns.index("id"), SERVER.columns.index("version")
 
 EachCell = Callable[[Callable[[CellTransaction], Any], Iterable[str]], Awaitable[Mapping[str, Any]]]
 """`Store.each_cell`: the answer of each of these cells, or Unreachable."""
@@ -44,8 +45,8 @@ class Query:
     def key_columns(self) -> tuple[str, ...]:
         return _KEY_COLUMNS[self.sort]
 
-    def text(self, after: tuple[str, ...] | None, limit: int) -> tuple[str, tuple[Any, ...]]:
-        """The statement for the `limit` rows after that key, and its values."""
+    def tail(self, after: tuple[str, ...] | None, limit: int) -> tuple[str, tuple[Any, ...]]:
+        """The end of the statement for the `limit` rows after that key, and its values."""
         columns = self.key_columns
         clauses: list[str] = []
         values: list[Any] = []
@@ -66,7 +67,7 @@ class Query:
             values.append(f"%{pattern}%")
         where = "WHERE " + " AND ".join(clauses) if clauses else ""
         order = ", ".join(f"{column} {'DESC' if self.is_descending else 'ASC'}" for column in columns)
-        return f"{SERVER.select} {where} ORDER BY {order} LIMIT ?", (*values, limit)
+        return f"{where} ORDER BY {order} LIMIT ?", (*values, limit)
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ async def page_servers(
         page += _take(shares, key_of, limit - len(page), is_descending=query.is_descending)
     is_last = not any(share.rows or share.has_more for share in shares.values())
     return Page(
-        tuple(_server(cell, row) for _, cell, row in page),
+        tuple(PageRow(row[_AT_ID], row[_AT_VERSION], cell, row) for _, cell, row in page),
         page[-1][0] if page and not is_last else None,
         tuple(sorted(unreachable & names)),
     )
@@ -150,8 +151,8 @@ def _ask(
 ) -> Callable[[CellTransaction], tuple[list[Row], int]]:
     def read(transaction: CellTransaction) -> tuple[list[Row], int]:
         after, rows = wanted[transaction.cell]
-        text, values = query.text(after, rows)
-        return transaction.server_rows(text, values), max(1, transaction.count_servers())
+        tail, values = query.tail(after, rows)
+        return transaction.server_rows(tail, values), max(1, transaction.count_servers())
 
     return read
 
@@ -182,7 +183,3 @@ def _take(
     for cell, count in counts.items():
         del shares[cell].rows[:count]
     return taken
-
-
-def _server(cell: str, row: Row) -> Server:
-    return SERVER.of(row, cell)

@@ -146,12 +146,21 @@ class Table(Generic[T]):
         listed = ", ".join(self.columns)
         self.select = f"SELECT {listed} FROM {name}"  # noqa: S608
         self.find = f"{self.select} WHERE {self.key} = ?"
+        self._gather = f"SELECT json_group_array(json_array({listed})) FROM ("  # noqa: S608
         marks = ", ".join("?" * len(self.columns))
         self.insert = f"INSERT OR IGNORE INTO {name} ({listed}) VALUES ({marks})"  # noqa: S608
         self.delete = f"DELETE FROM {name} WHERE {self.key} = ?"  # noqa: S608
         self._fields = tuple(fields)
         self._values = attrgetter(*(field.name for field in fields))
         self._updates: dict[tuple[int, ...], str] = {}
+
+    def gather(self, tail: str) -> str:
+        """One row with one JSON text of all rows of `select` with this tail, for `rows_of`.
+
+        A connection lets other threads run while it finds a row, and then has to wait for them: with several cells
+        being read at once, a statement of many rows costs four times as much as one of a single row.
+        """
+        return f"{self._gather}{self.select} {tail})"
 
     def stored(self, thing: T) -> list[Any]:
         values = self._values(thing)

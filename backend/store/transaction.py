@@ -20,6 +20,7 @@ from backend.store.rows import (
     EVENT_COLUMNS,
     TASK_COLUMNS,
     Difference,
+    Row,
     Table,
     event_of,
     instant_of,
@@ -193,7 +194,12 @@ class Transaction:
         return table.of(row, self.file)
 
     def _list(self, table: Table[T], tail: str, values: tuple[Any, ...] = ()) -> list[T]:
-        return [table.of(row, self.file) for row in self._run(f"{table.select} {tail}", values)]
+        return [table.of(row, self.file) for row in self._rows(table, tail, values)]
+
+    def _rows(self, table: Table[Any], tail: str, values: tuple[Any, ...] = ()) -> list[Row]:
+        """Many rows at once, in the order of the tail."""
+        rows: list[Row] = orjson.loads(self._run(table.gather(tail), values).fetchone()[0])
+        return rows
 
     def _write(self, difference: Difference, key: str, version: int) -> None:
         done = self._run(difference.update, (*difference.values, version + 1, key, version))
@@ -202,11 +208,15 @@ class Transaction:
     # What the lane tells it
 
     def start_batch(self) -> None:
-        """Inside the transaction: forget what was cached if another connection has written to the file."""
+        """Inside the transaction: has another connection written to the file?"""
         version = self._run("PRAGMA data_version").fetchone()[0]
         if version != self._data_version:
             self._data_version = version
-            self.forget()
+            self.changed_elsewhere()
+
+    def changed_elsewhere(self) -> None:
+        """What was cached may be of before."""
+        self.forget()
 
     def forget(self) -> None:
         """Drop every cache."""
@@ -218,6 +228,9 @@ class Transaction:
     def drop_job(self) -> None:
         """The job's savepoint was rolled back."""
         self._event_number = None
+
+    def before_commit(self, epoch: int) -> None:
+        """The batch is whole, and is committed next."""
 
     def keep_batch(self) -> list[Touched]:
         """The batch was committed. Gives what it wrote of servers and drives, in order."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -39,8 +39,7 @@ class Tone(StrEnum):
     """Lives on leftovers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     text: str
     tone: Tone = Tone.TEXT
     is_reversed: bool = False
@@ -52,8 +51,7 @@ class Span:
 Line = tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(NamedTuple):
     """One set of signs. Each is one cell wide, so that nothing moves when the set changes."""
 
     running: str
@@ -153,8 +151,7 @@ ASCII = Glyphs(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """All that a view needs to know beside the mirror: the room, the instants, the glyphs, the operator's choices."""
 
     width: int = 80

@@ -373,8 +373,7 @@ def _with_kept_figures(before: CellRecord | None, cell: CellRecord) -> CellRecor
     """A cell that does not answer keeps the figures that it had: they are drawn as last known."""
     if before is None or cell.is_up:
         return cell
-    return replace(
-        cell,
+    return cell._replace(
         hosts=before.hosts if cell.hosts is None else cell.hosts,
         capacity=cell.capacity or before.capacity,
         normal=cell.normal or before.normal,
@@ -385,7 +384,7 @@ def _with_kept_figures(before: CellRecord | None, cell: CellRecord) -> CellRecor
 def _with_kept_hosts(before: tuple[HostRecord, ...] | None, hosts: tuple[HostRecord, ...]) -> tuple[HostRecord, ...]:
     """The hosts, and those of cells from which none has come: as they were, and marked as not answering."""
     answered = {host.cell for host in hosts}
-    kept = (replace(host, is_reachable=False) for host in before or () if host.cell not in answered)
+    kept = (host._replace(is_reachable=False) for host in before or () if host.cell not in answered)
     return tuple(sorted((*hosts, *kept), key=lambda host: (host.cell, host.name)))
 
 

@@ -4,7 +4,7 @@ It answers with what was typed and chosen and does nothing itself. Options are l
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from textual import events
 from textual.app import ComposeResult
@@ -87,7 +87,7 @@ class Ask(ModalScreen[Given | None]):
             return
         size = self.app.size
         width = min(WIDTH_MAX, size.width)
-        inner = replace(self._frame, width=max(1, width - BORDER_CELLS), height=size.height)
+        inner = self._frame._replace(width=max(1, width - BORDER_CELLS), height=size.height)
         rows = max(1, min(OPTIONS_SHOWN, size.height - 7 - len(self._chosen)))
         lines = picking.lines(
             self._question, self._text, self._options, self._chosen, inner, highlighted=self._at, rows=rows
@@ -103,7 +103,7 @@ class Ask(ModalScreen[Given | None]):
             keys = [("tab", "add or take back"), ("up/down", "move"), *keys]
         elif self._search is not None:
             keys = [("up/down", "move"), ("enter", "choose"), ("esc", "cancel")]
-        self.query_one(Bar).show(header.keys(keys, replace(self._frame, width=size.width, height=size.height)))
+        self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
         """Letters are typed; up and down choose; enter answers."""

@@ -5,7 +5,7 @@ begins on `[ cancel ]`, and the other button is off while its plan is old or the
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from textual import events
@@ -83,7 +83,7 @@ class Menu(ModalScreen[Choice | None]):
     def _draw(self) -> None:
         size = self.app.size
         width = min(MENU_WIDTH_MAX, size.width)
-        inner = replace(self._frame, width=max(1, width - BORDER_CELLS), height=size.height)
+        inner = self._frame._replace(width=max(1, width - BORDER_CELLS), height=size.height)
         lines = plan.menu_lines(self._items, inner, highlighted=self._at)
         notes = [note for note in (self._said,) if note]
         if not notes and inner.width < COST_WIDTH_MIN and self._items:
@@ -104,7 +104,7 @@ class Menu(ModalScreen[Choice | None]):
         keys = [("a-z", "choose"), ("enter", "choose"), ("j/k", "move"), ("esc", "close")]
         if self._can_copy:
             keys.insert(2, ("Y", "copy as curl"))
-        self.query_one(Bar).show(header.keys(keys, replace(self._frame, width=size.width, height=size.height)))
+        self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
         """Letters choose, enter chooses what is highlighted, Y copies it."""
@@ -265,7 +265,7 @@ class Confirmation(ModalScreen[bool]):
             return
         size = self.app.size
         width = min(CONFIRMATION_WIDTH_MAX, size.width)
-        inner = replace(self._frame, width=max(1, width - BORDER_CELLS), height=size.height)
+        inner = self._frame._replace(width=max(1, width - BORDER_CELLS), height=size.height)
         briefing = self._briefing
         if briefing is None:
             words = self._problem or f"asking what it would do {self._frame.glyphs.ellipsis}"
@@ -279,7 +279,7 @@ class Confirmation(ModalScreen[bool]):
         keys = [("tab", "other button"), ("enter", "press"), ("r", "preview again"), ("esc", "cancel")]
         if briefing is not None and briefing.name_to_type is not None:
             keys = [("enter", "confirm the name"), ("esc", "cancel")]
-        self.query_one(Bar).show(header.keys(keys, replace(self._frame, width=size.width, height=size.height)))
+        self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def _foot(self, inner: Frame) -> tuple[Line, ...]:
         briefing, off = self._briefing, self.off_because

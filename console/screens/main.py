@@ -329,7 +329,7 @@ class MainScreen(Screen[None]):
         self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
         self._was_loading = self._is_loading
         self._crumbs.show(header.crumbs(self._view, frame))
-        self._header.show(header.header(self._shown_mirror, replace(frame, wall_now=self.wall_now())))
+        self._header.show(header.header(self._shown_mirror, frame._replace(wall_now=self.wall_now())))
         self._render_status()
         self._render_keys()
         self._replay_pending()

@@ -6,7 +6,6 @@ Keys are a server's id, or `kind:NAME` for everything else.
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
@@ -96,13 +95,14 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
     }
     found = sources.get(kind, ())
     plain = _plain(found[0]) if found else {}
-    assert isinstance(plain, dict), "a record is a dataclass"
+    assert isinstance(plain, dict), "a record has named fields"
     return plain
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name != "sort_name"}
+    names = getattr(value, "_fields", None) or getattr(value, "__dataclass_fields__", None)
+    if names is not None:
+        return {name: _plain(getattr(value, name)) for name in names if name != "sort_name"}
     if isinstance(value, Mapping):
         return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, tuple | list | frozenset):

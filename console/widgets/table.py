@@ -9,7 +9,7 @@ Not a ScrollView on purpose: there is no scrollbar to keep, and the whole state 
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from textual import events
 from textual.geometry import Region as ScreenRegion
@@ -516,7 +516,7 @@ def _without(line: Line, columns: int) -> Line:
         if left >= len(span.text):
             left -= len(span.text)
         elif left:
-            kept.append(replace(span, text=span.text[left:]))
+            kept.append(span._replace(text=span.text[left:]))
             left = 0
         else:
             kept.append(span)

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from backend.cloud.model import ReachabilityState, Server
 from backend.store import CellTransaction, FolderWriter, Page, Store
+from backend.store.rows import SERVER
 from tests.backend.store_support import fill, make_folder, with_store
 from tests.builders import NOON, a_server
 
+TEXT = st.characters(exclude_categories=["Cs"])
 CELLS = ("cell-1", "cell-2", "cell-3")
 NAMES = ("web", "Web", "web-2", "db", "d_b", "d%b", "é", "z" * 40, "")
 
@@ -86,7 +88,7 @@ def test_the_pages_laid_together_are_the_sorted_list_of_all(folder: Path, **want
     pages = with_store(folder, story)
 
     expected = sorted(filter(is_wanted, fleet()), key=lambda server: key(server, sort), reverse=wanted["descending"])
-    assert [server for page in pages for server in page.rows] == expected
+    assert [row.server() for page in pages for row in page.rows] == expected
     assert all(len(page.rows) == limit for page in pages[:-1])
     assert pages[-1].rows or not expected, "the last page is not empty"
 
@@ -140,9 +142,28 @@ def test_every_order_has_an_index_so_that_a_page_costs_the_page(folder: Path) ->
 
         found = []
         for sort, after in (("name", ("n", "i")), ("state", ("s", "n", "i")), ("created_at", ("c", "i"))):
-            text, values = Query(sort, False, None, None, None).text(after, 10)  # type: ignore[arg-type]
-            found += [row[3] for row in tx._connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+            tail, values = Query(sort, False, None, None, None).tail(after, 10)  # type: ignore[arg-type]
+            plan = tx._connection.execute(f"EXPLAIN QUERY PLAN {SERVER.gather(tail)}", values)
+            found.append(" ".join(row[3] for row in plan))
         return found
 
     for plan in with_store(folder, lambda store: store.cell_read("cell-1", plans)):
-        assert plan.startswith("SEARCH server USING INDEX"), plan
+        assert "SEARCH server USING INDEX" in plan, plan
+        assert "TEMP B-TREE" not in plan, plan
+
+
+@given(name=st.text(TEXT), meta=st.dictionaries(st.text(TEXT), st.text(TEXT)))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_that_are_gathered_are_the_rows_as_they_lie(folder: Path, name: str, meta: dict[str, str]) -> None:
+
+    def both(tx: CellTransaction) -> tuple[Any, Any]:
+        server = replace(a_server("gathered", cell="cell-1"), name=name, meta=meta)
+        tx.add_server(server, at=NOON, actor="me")
+        found = tx.find_server("gathered"), tx.servers(["gathered"])["gathered"]
+        tx.remove_server(server, at=NOON, actor="me")
+        return found
+
+    alone, gathered = with_store(folder, lambda store: store.cell_write("cell-1", both))
+
+    assert gathered == alone
+    assert alone.name == name

@@ -187,8 +187,7 @@ def the_cells() -> tuple[CellRecord, ...]:
         )
         for name, (whole, normal, backfilling, _) in _FILLS.items()
     }
-    up["cell-3"] = replace(
-        up["cell-3"],
+    up["cell-3"] = up["cell-3"]._replace(
         state="down",
         reason="connection refused",
         since=today(13, 51, 2),
@@ -198,8 +197,7 @@ def the_cells() -> tuple[CellRecord, ...]:
         unknown=190,
         waiting_tasks=6,
     )
-    up["cell-5"] = replace(
-        up["cell-5"],
+    up["cell-5"] = up["cell-5"]._replace(
         state="hung",
         reason="no answer within 200 ms",
         since=today(14, 2, 41),
@@ -323,11 +321,11 @@ def the_groups() -> tuple[GroupRecord, ...]:
     web = a_group("web", ("c1-h03", "c1-h11", "c2-h02", "c4-h02", "c2-h07", "c6-h01", "c6-h08", "c2-h07"),
                   needs=4, collisions=1, tolerates=3, worst_case=("c2-h07", "c1-h03", "c1-h11"))  # fmt: skip
     names = dict(zip((3, 7), ("web-04", "web-31"), strict=True))
-    members = tuple(replace(member, name=names.get(place, member.name)) for place, member in enumerate(web.members))
+    members = tuple(member._replace(name=names.get(place, member.name)) for place, member in enumerate(web.members))
     auth = a_group("auth", ("c3-h02", "c3-h09"), collisions=0, tolerates=None, is_bound=True)
-    auth = replace(auth, members=tuple(replace(m, state="unknown", is_reachable=False) for m in auth.members))
+    auth = auth._replace(members=tuple(m._replace(state="unknown", is_reachable=False) for m in auth.members))
     return (
-        replace(web, members=members),
+        web._replace(members=members),
         a_group("cache", ("c2-h08", "c2-h08", "c2-h08", "c4-h01"), needs=2, collisions=2, tolerates=0),
         a_group("ldap", ("c4-h10", "c4-h10"), collisions=1, tolerates=0, worst_case=("c4-h10",)),
         a_group("billing", ("c2-h06", "c6-h12"), collisions=0, tolerates=1),

@@ -294,7 +294,7 @@ class FakeCloud(CloudClient):
             self._news.clear()
             if self.outage is not None:
                 raise self.outage
-        return replace(self._changes.pop(0), cursor=str(int(cursor) + 1))
+        return self._changes.pop(0)._replace(cursor=str(int(cursor) + 1))
 
     async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
         await self._request("tasks")
@@ -332,7 +332,7 @@ class FakeCloud(CloudClient):
     ) -> PlanRecord:
         await self._request("preview", kind, object_id, action, tuple(avoid))
         if self.plan is not None:
-            return replace(self.plan, action=action, object_id=object_id)
+            return self.plan._replace(action=action, object_id=object_id)
         if kind == "drive":
             drive = next(drive for drive in self.drives if drive.id == object_id)
             return PlanRecord(action, object_id, version=drive.version, sentences=(f"{action} {drive.name}",))
@@ -352,7 +352,7 @@ class FakeCloud(CloudClient):
     async def preview_host(self, name: str, action: str) -> HostPlanRecord:
         await self._request("preview_host", name, action)
         if self.host_plan is not None:
-            return replace(self.host_plan, action=action, host=name)
+            return self.host_plan._replace(action=action, host=name)
         stopped = StoppedRecord("s1", "crawl-028", 8_000, 8 * GIB, NOON - timedelta(hours=2), 16.0)
         moves = (
             MoveRecord("m1", "web-01", False, 4_000, 8 * GIB, "running", "moves", "c1-h02", stops=(stopped,)),

@@ -254,7 +254,7 @@ MOVES = (
 
 def plan_of(action: str, **said: object) -> HostPlanRecord:
     made = HostPlanRecord(action, "c2-h07", moves=MOVES, sentences=("What will happen.",), version=3)
-    return replace(made, **said)  # type: ignore[arg-type]
+    return made._replace(**said)  # type: ignore[arg-type]
 
 
 def test_a_plan_names_everybody_in_the_order_of_regret() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +27,7 @@ def test_every_printable_character_is_as_wide_as_rich_draws_it() -> None:
 
 def test_every_glyph_of_both_sets_is_one_cell_wide_but_the_word_for_endless() -> None:
     for glyphs in (UNICODE, ASCII):
-        signs = [sign for field in fields(glyphs) for sign in _signs(getattr(glyphs, field.name), field.name)]
+        signs = [sign for name in glyphs._fields for sign in _signs(getattr(glyphs, name), name)]
 
         assert all(lines.cells(sign) == 1 for sign in signs)
 
@@ -41,7 +39,7 @@ def _signs(value: object, name: str) -> tuple[str, ...]:
 
 
 def test_the_ascii_set_is_ascii() -> None:
-    assert all("".join(_signs(getattr(ASCII, field.name), field.name)).isascii() for field in fields(ASCII))
+    assert all("".join(_signs(getattr(ASCII, name), name)).isascii() for name in ASCII._fields)
 
 
 @pytest.mark.parametrize(

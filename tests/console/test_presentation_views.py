@@ -150,9 +150,9 @@ def test_the_age_rises_with_what_it_tells(seconds: int, shown: str, tone: Tone) 
 
 def test_the_worst_fact_is_silence_then_cells_then_hosts_then_groups() -> None:
     mirror = the_cloud()
-    up = tuple(replace(cell, state="up") for cell in the_cells())
+    up = tuple(cell._replace(state="up") for cell in the_cells())
     fine = replace(mirror, cells=up)
-    whole = replace(fine, hosts=tuple(replace(host, state="up") for host in mirror.hosts or ()))
+    whole = replace(fine, hosts=tuple(host._replace(state="up") for host in mirror.hosts or ()))
     facts = [
         header.worst_fact(each, a_frame()).words
         for each in (a_silent_cloud(), mirror, fine, whole, replace(whole, groups=()), Mirror())
@@ -452,7 +452,7 @@ def test_where_hosts_do_not_fit_they_are_folded_into_cells() -> None:
 def test_a_map_of_many_hosts_draws_only_those_that_hold_a_member() -> None:
     mirror = the_cloud()
     more = tuple(
-        replace(host, name=f"{host.name}-{n}") for host in mirror.hosts or () for n in range(4)
+        host._replace(name=f"{host.name}-{n}") for host in mirror.hosts or () for n in range(4)
     )  # 384 hosts beside the 96
 
     view = groups.view(replace(mirror, hosts=(*(mirror.hosts or ()), *more)), a_frame(160, 45))

@@ -286,8 +286,7 @@ async def _kept_story() -> tuple[list[object], int]:
     answers: list[object] = []
 
     async def ask(key: str, *, changes: bool = False) -> None:
-        fragment = await kept.of(key, lambda: make(changes=changes))
-        answers.append(orjson.loads(orjson.dumps(fragment)))
+        answers.append(orjson.loads(await kept.of(key, lambda: make(changes=changes))))
 
     await ask("ada")
     await ask("ada")

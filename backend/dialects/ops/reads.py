@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -39,6 +40,7 @@ from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_non
 from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
 from backend.operations.cells import CellView
 from backend.operations.hosts import Capacity, HostView
+from backend.store import PageRow
 
 NO_SIZE = render.size_row(NOTHING)
 
@@ -60,7 +62,7 @@ async def hello(call: Call[NoQuery, NoBody]) -> Answer:
 
 
 async def openapi(call: Call[NoQuery, NoBody]) -> Answer:
-    return Answer(orjson.Fragment(call.context.document()))
+    return Answer(call.context.document())
 
 
 async def clock(call: Call[NoQuery, NoBody]) -> Answer:
@@ -349,11 +351,16 @@ async def _list_servers(call: Call[ServersQuery, NoBody]) -> schema.ServerPage:
         state=query.state,
     )
     next_token = None if page.next_after is None else encode_token([*kind, *page.next_after])
-    rows = [server_row(call, server) for server in page.rows]
+    fragments = call.context.server_rows
+    rows = [fragments.of(row.id, row.version, partial(_rendered, row)) for row in page.rows]
     total = await cloud.store.cloud_read(
         lambda tx: tx.count_server_entries(projects=projects, cells=names, states=servers.LISTED)
     )
     return _server_page(rows, next_token, cursor, total, page.unreachable)
+
+
+def _rendered(row: PageRow) -> schema.ServerRow:
+    return render.server_row(row.server())
 
 
 _KEY_LENGTHS = {"name": 2, "state": 3, "created_at": 2}

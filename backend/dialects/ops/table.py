@@ -133,7 +133,7 @@ class Call(Generic[TQuery, TBody]):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`content` is JSON, or made of fragments that are."""
+    """`content` is JSON, or made of fragments that are; bytes are a whole body."""
 
     content: Any
     status: int = 200
