@@ -1,6 +1,7 @@
 """The operator's terminal: one console over one cloud, whatever that cloud is.
 
-    cli            the command line; the only importer of the backend, and late
+    cli            the command line, with cli_running, cli_clouds, cli_shell and cli_options; the only importer of the
+                   backend, and late
     app            thin: palettes, and the frame as the bottom of the screen stack
     screens        compose, workers, what a key does; no formatting, no rules
     widgets        draw the lines that they are given
@@ -8,7 +9,9 @@
     client, wire   the port to a cloud, and its answers as records; failures are ClientError
     commands       every key in one registry: title, impact, where it acts, why it is off
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour
+    settings       one table of settings: checks, listing and example come from it; names: words shared with it
     records        frozen: what an API said; None is what it did not say
+    sanitising     texts of a cloud made harmless: what comes from a client or from unix_http is
     console.tcss   tone -> colour, here and nowhere else
 
 The loop: a key -> a command -> the client -> records -> the mirror -> a view's lines -> a widget. Imports point down.

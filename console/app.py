@@ -40,6 +40,7 @@ class ConsoleApp(App[None]):
     `client_factory` returns a connected client or raises ClientError; it is awaited again after each failure and may
     return the same client. `progress` yields sentences about a backend that is being made. `backend` is the console's
     own child process, None where there is none. `palette` is dark, light or contrast; NO_COLOR overrides it.
+    `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1.
     """
 
     CSS_PATH = "console.tcss"
@@ -56,6 +57,8 @@ class ConsoleApp(App[None]):
         is_read_only: bool = False,
         is_ascii: bool = False,
         palette: str = "dark",
+        landing_view: str = VIEWS[0],
+        confirms_all: bool = False,
         backend: Backend | None = None,
         progress: Callable[[], AsyncIterator[str]] | None = None,
         now: Callable[[], datetime] = wall_clock,
@@ -77,6 +80,8 @@ class ConsoleApp(App[None]):
             backend=backend,
             progress=progress,
             poll_seconds=poll_seconds,
+            landing_view=landing_view,
+            confirms_all=confirms_all,
             set_palette=self.set_palette,
         )
 

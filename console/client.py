@@ -1,13 +1,12 @@
 """The port to a cloud: the only module that knows HTTP.
 
-Two things happen here and nowhere else. Every failure, of the wire or of the API, becomes a ClientError with a
-sentence to show. And every text is made harmless: names are hostile input, and what leaves this module holds no
-character that moves a cursor, hides, or turns the direction of writing.
+Two things happen here and nowhere else in the console. Every failure, of the wire or of the API, becomes a ClientError
+with a sentence to show. And every text is made harmless (`sanitising`): names are hostile input, and what leaves this
+module holds no character that moves a cursor, hides, or turns the direction of writing.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,7 @@ from console.records import (
     Status,
     Tasks,
 )
+from console.sanitising import clean, sanitise
 
 if TYPE_CHECKING:
     import httpx
@@ -77,39 +77,6 @@ class ClientError(Exception):
 
 
 # Hostile texts ---------------------------------------------------------------------------------------------------
-
-_BLANKS = re.compile(r"[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-"""Printable by their category, and yet they draw nothing or change the width of what they follow."""
-SHOWN_INSTEAD = "·"
-
-
-def sanitise(text: str) -> str:
-    """The text with `·` for each character that must not reach a terminal, and a space for each break of line.
-
-    Controls (C0, DEL, C1), bidirectional and other format characters, invisible and unassigned ones: shown, not
-    dropped, so that two names that differ only in them do not look the same.
-    """
-    if text.isascii():
-        if text.isprintable():
-            return text
-    elif text.isprintable() and not _INVISIBLE.search(text):
-        return text
-    broken = _BLANKS.sub(" ", text)
-    return "".join(sign if sign.isprintable() and not _INVISIBLE.match(sign) else SHOWN_INSTEAD for sign in broken)
-
-
-def clean(value: Any) -> Any:
-    """A decoded JSON value with every text in it sanitised, keys too."""
-    if isinstance(value, str):
-        return sanitise(value)
-    if isinstance(value, list):
-        return [clean(each) for each in value]
-    if isinstance(value, dict):
-        return {sanitise(key): clean(each) for key, each in value.items()}
-    return value
 
 
 def decode(body: bytes) -> Any:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events")
+from console import names
+
+VIEWS: tuple[str, ...] = names.VIEWS
 """Views in the order of their digits: overview is 0."""
 
 LISTS = frozenset(VIEWS)
@@ -442,7 +444,7 @@ class Problem(NamedTuple):
 
 Request = GoTo | OpenNamed | Run | SetClock | Advance | SetPalette | Leave | Problem
 
-PALETTES = ("dark", "light", "contrast")
+PALETTES: tuple[str, ...] = names.PALETTES
 LINE_WORDS: tuple[str, ...] = (
     *VIEWS[1:],
     VIEWS[0],

@@ -81,11 +81,16 @@ FIRST = Status(Phase.STARTING, "Starting the backend")
 
 
 def command(
-    folder: Path, *, kind: str | None = None, port: int | None = None, seed: int | None = None
+    folder: Path,
+    *,
+    kind: str | None = None,
+    port: int | None = None,
+    seed: int | None = None,
+    clock_rate: float | None = None,
 ) -> tuple[str, ...]:
     """How the child of this folder is started. With `-P` no `backend` in the working directory takes its place."""
     parts = [sys.executable, "-P", "-m", "backend", "--child", "--data", str(folder)]
-    for name, value in (("--cloud", kind), ("--port", port), ("--seed", seed)):
+    for name, value in (("--cloud", kind), ("--port", port), ("--seed", seed), ("--clock-rate", clock_rate)):
         if value is not None:
             parts += [name, str(value)]
     return tuple(parts)

@@ -1,7 +1,7 @@
 """What a cloud said, frozen. None means that it did not say; nothing here is made up for it.
 
 CPU in MHz, memory and sizes in bytes, instants aware UTC. Every text in a record has been through
-`client.sanitise`: it holds no control, bidirectional or invisible character. Records decide nothing.
+`sanitising`: it holds no control, bidirectional or invisible character. Records decide nothing.
 
 Most are named tuples: to define thirty frozen dataclasses takes 20 ms before anything is painted, and as many named
 tuples an eighth of that.

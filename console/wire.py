@@ -1,6 +1,6 @@
 """From decoded JSON to records. Unknown keys are passed over, missing ones are None: nobody said.
 
-Texts are clean before they come here (`client.sanitise`). A value of the wrong kind raises KeyError, TypeError,
+Texts are clean before they come here (`sanitising`). A value of the wrong kind raises KeyError, TypeError,
 ValueError or AttributeError, which the client turns into one ClientError: the answer was not understood.
 
 Texts, instants and factors that many rows share are kept once: at 100,000 servers that is most of their memory.

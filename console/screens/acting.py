@@ -60,10 +60,14 @@ class _Target:
 
 
 class Acting:
-    """Runs one verb at a time, in a worker of the screen."""
+    """Runs one verb at a time, in a worker of the screen.
 
-    def __init__(self, host: Host) -> None:
+    `confirms_all` asks also before a verb of tier 1 that would act at once; one that asks for something has been asked.
+    """
+
+    def __init__(self, host: Host, *, confirms_all: bool = False) -> None:
         self._host = host
+        self._confirms_all = confirms_all
 
     async def run_menu(self) -> None:
         """Show the verbs for the selection; do, or copy, what is chosen."""
@@ -92,6 +96,9 @@ class Acting:
         if client is None:
             self._host.say("not connected yet", Tone.WARN)
             return
+        if not await self._is_wanted(command, selection):
+            self._host.say("cancelled; nothing was sent", Tone.MUTED)
+            return
         try:
             if command.id in _ACTIONS:
                 await self._act_on_servers(client, command, selection)
@@ -111,6 +118,25 @@ class Acting:
                 await self.set_clock("manual", None)
         except ClientError as error:
             self._host.say(f"{command.title}: {error.sentence}", Tone.CRIT)
+
+    async def _is_wanted(self, command: Command, selection: Selection) -> bool:
+        """Whether a verb of tier 1 is meant, where the operator wants to be asked of those too."""
+        if not self._confirms_all or command.impact != 1 or command.title.endswith("…"):
+            return True
+        names = ", ".join(item.name for item in selection.items)
+        title = f"{command.title.capitalize()}: {names}" if names else command.title.capitalize()
+
+        async def ask() -> Briefing:
+            return Briefing(
+                title,
+                command.title,
+                command.impact,
+                lambda frame: [_fact(head, text, Tone.TEXT, frame) for head, text in words],
+            )
+
+        words = [(head, text) for head, text in (("WHAT", command.help), ("COST", command.cost)) if text]
+        dialog = Confirmation(title, ask, self._host.frame(), wall_now=self._host.wall_now, is_changed=lambda: False)
+        return bool(await self._host.ask_dialog(dialog))
 
     async def advance(self, seconds: int) -> None:
         """Advance the simulated clock."""

@@ -59,7 +59,7 @@ class MainScreen(Screen[None]):
         self._held: Mirror | None = None
         self._frozen_at: datetime | None = None
         self._changes_held = 0
-        self.trail = Trail.begin(VIEWS[0])
+        self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
         self._said: tuple[str, Tone] | None = None
         self._said_at = options.wall_now()
@@ -75,7 +75,7 @@ class MainScreen(Screen[None]):
         self._typed_ahead: list[events.Key] = []
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
-        self.acting = Acting(self)
+        self.acting = Acting(self, confirms_all=options.confirms_all)
         self.feed = Feed(
             options.client_factory,
             self.post_message,

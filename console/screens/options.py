@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from console.client import CloudClient
+from console.commands import VIEWS
 from console.presentation.lines import Glyphs
 from console.screens.feed import POLL_SECONDS
 
@@ -40,4 +41,7 @@ class Options:
     backend: Backend | None = None
     progress: Callable[[], AsyncIterator[str]] | None = None
     poll_seconds: float = POLL_SECONDS
+    landing_view: str = VIEWS[0]
+    confirms_all: bool = False
+    """Ask also before what its opposite undoes."""
     set_palette: Callable[[str], None] = lambda _name: None

@@ -39,9 +39,9 @@ class Trail:
     future: tuple[tuple[Place, ...], ...] = field(default=())
 
     @classmethod
-    def begin(cls, view: str) -> "Trail":
-        """A trail that begins at a view."""
-        return cls((Place(view),))
+    def begin(cls, root: str, landing: str | None = None) -> "Trail":
+        """A trail that begins at a view: the root, or another one that esc leaves for the root."""
+        return cls((Place(root),) if landing in (None, root) else (Place(root), Place(landing)))
 
     @property
     def here(self) -> Place:

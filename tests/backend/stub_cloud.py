@@ -38,6 +38,8 @@ class StubOpened:
                 Route("/", self.look),
                 Route("/wait", self.wait),
                 Route("/ops/v1/cells/{name}/reachability", self.reach, methods=["PUT"]),
+                Route("/ops/v1/hosts", self.hosts),
+                Route("/ops/v1/hosts/{name}/actions", self.act, methods=["POST"]),
             ]
         )
 
@@ -58,6 +60,24 @@ class StubOpened:
         return JSONResponse(
             {"name": name, "state": state, "reason": request.headers["authorization"].partition(" ")[0]}
         )
+
+    async def hosts(self, request: Request) -> Response:
+        names = ("c1-h01", "c1-h02", "c2-h01", "c1-h$(touch owned)", "c1-h\n3", "-c1")
+        return JSONResponse({"hosts": [{"name": name} for name in names]})
+
+    async def act(self, request: Request) -> Response:
+        """A host with a hostile name on it that may be drained and nothing else, and one whose answers are strange."""
+        name, body = request.path_params["name"], await request.json()
+        if name == "strange":
+            return JSONResponse({"plan": {"moves": 3}})
+        problem = None if body["action"] == "drain" else f"Cannot {body['action']} host {name}."
+        if not body["preview"]:
+            if problem is not None:
+                return JSONResponse({"error": {"code": "wrong_state", "message": f"{problem}\x1b[2J"}}, 409)
+            return JSONResponse({"host": {"name": name, "cell": "cell-1"}, "task": None}, 202)
+        move = {"id": "u1", "name": "web\x1b[2J", "outcome": "moves", "to": "h2"}
+        plan = {"action": body["action"], "host": name, "allowed": problem is None, "problem": problem}
+        return JSONResponse({"plan": plan | {"moves": [] if problem else [move], "sentences": ["It goes."]}})
 
 
 class StubCloud:

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from backend import folder
 from console.cli import main
-from tests.backend.processes import DEADLINE_SECONDS, ROOT, Process, child, server
+from tests.backend.processes import DEADLINE_SECONDS, Process, child, server
 
 TENANT = "tenant@stratodeck.local"
 
@@ -35,66 +35,6 @@ def refusal(*arguments: str | Path) -> str:
     result = stratodeck(*arguments)
     assert (result.exit_code, result.stdout) == (2, ""), result.output
     return result.stderr
-
-
-def loaded_by(*arguments: str) -> set[str]:
-    """The modules that a command has loaded when it ends."""
-    program = (
-        "import sys, json\nfrom console.cli import main\n"
-        "try: main(sys.argv[1:], prog_name='stratodeck')\n"
-        "except SystemExit: pass\n"
-        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=ROOT,
-        env=os.environ | {"XDG_DATA_HOME": "/nowhere"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=DEADLINE_SECONDS,
-    )
-    return set(json.loads(done.stderr.splitlines()[-1]))
-
-
-def packages(modules: set[str]) -> set[str]:
-    return {name.partition(".")[0] for name in modules}
-
-
-# What is loaded
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["env", "--help"], ["cell", "--help"]])
-def test_help_loads_neither_the_terminal_nor_the_backend(arguments: list[str]) -> None:
-    assert packages(loaded_by(*arguments)).isdisjoint({"textual", "rich", "httpx", "starlette", "uvicorn", "backend"})
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["serve", "--data", "/proc/nowhere", "--port", "0"],
-        ["env", "curl", "--data", "/proc/nowhere"],
-        ["cell", "down", "cell-1", "--data", "/proc/nowhere"],
-        ["replay", "no-such-trace"],
-    ],
-)
-def test_no_command_loads_the_terminal(arguments: list[str]) -> None:
-    assert packages(loaded_by(*arguments)).isdisjoint({"textual", "rich", "httpx"})
-
-
-def test_asking_a_running_backend_loads_only_what_knows_the_folder() -> None:
-    loaded = loaded_by("cell", "down", "cell-1", "--data", "/proc/nowhere")
-
-    assert {name for name in loaded if name.startswith("backend")} == {"backend", "backend.folder"}
-
-
-def test_the_console_loads_nothing_of_the_backend() -> None:
-    program = "import sys, console.app, console.launch, console.cli; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS
-    )
-
-    assert "backend" not in packages(set(done.stdout.split()))
 
 
 # Help

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console import client
-from console.client import ClientError, CloudClient, clean, connect, decode, sanitise
+from console.client import ClientError, CloudClient, connect, decode
 from console.records import Factors, SizeRecord
+from console.sanitising import SHOWN_INSTEAD, clean, sanitise
 
 ROW: dict[str, Any] = {"id": "u1", "name": "web-01", "cell": "cell-1", "state": "running"}
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -403,4 +403,4 @@ def test_every_text_of_an_answer_is_sanitised_keys_too() -> None:
 
     assert (detail.server.name, detail.server.meta, detail.server.tags) == ("a·b", {"k·": "v·"}, ("t·",))
     assert detail.raw["meta"] == {"k·": "v·"}
-    assert client.SHOWN_INSTEAD == "·"
+    assert SHOWN_INSTEAD == "·"

@@ -85,10 +85,10 @@ def test_the_childs_lines_become_statuses() -> None:
 
 
 def test_the_command_runs_our_module_whatever_lies_in_the_working_directory() -> None:
-    wanted = command(Path("/data"), kind="demo", port=0)
+    wanted = command(Path("/data"), kind="demo", port=0, clock_rate=60.0)
 
     assert wanted[1:4] == ("-P", "-m", "backend")
-    assert wanted[4:] == ("--child", "--data", "/data", "--cloud", "demo", "--port", "0")
+    assert wanted[4:] == ("--child", "--data", "/data", "--cloud", "demo", "--port", "0", "--clock-rate", "60.0")
 
 
 def test_nothing_is_started_before_somebody_follows() -> None:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import get_character_cell_size
 
-from console.client import sanitise
 from console.presentation import lines
 from console.presentation.lines import ASCII, UNICODE, Lines, Rows, Span, TallRows, Tone, compose, left, right, text_of
+from console.sanitising import sanitise
 
 CLEAN = st.text(max_size=40).map(sanitise)
 

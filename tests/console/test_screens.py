@@ -453,6 +453,23 @@ def test_drilling_in_and_coming_back_restores_the_place() -> None:
     assert trail.back().back().back().here == Place("overview")
 
 
+def test_a_trail_that_lands_elsewhere_leaves_for_its_root() -> None:
+    trail = Trail.begin("overview", "hosts")
+
+    assert (trail.here.view, trail.back().here.view) == ("hosts", "overview")
+    assert Trail.begin("overview", "overview") == Trail.begin("overview")
+
+
+async def test_the_console_opens_with_the_view_that_was_asked_for() -> None:
+    app = an_app(FakeCloud(), landing_view="cells")
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "cell-1")
+        assert app.main.place.view == "cells"
+        await pilot.press("escape")
+        assert app.main.place.view == "overview"
+
+
 def test_jumping_leaves_one_way_back_to_the_overview() -> None:
     trail = (
         Trail.begin("overview").enter(Place("servers")).enter(Place("detail", "id")).jump(Place("cells"), "overview")

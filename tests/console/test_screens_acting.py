@@ -236,6 +236,29 @@ async def test_a_fault_is_injected_behind_x_on_a_cell() -> None:
         assert cloud.cells["cell-1"] == "hung"
 
 
+@pytest.mark.parametrize(("confirms_all", "pressed", "state"), [
+    (False, (), "up"), (True, ("tab", "enter"), "up"), (True, ("enter",), "down"),
+])  # fmt: skip
+async def test_a_verb_that_its_opposite_undoes_asks_only_those_who_want_to_be_asked(
+    confirms_all: bool, pressed: tuple[str, ...], state: str
+) -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud, confirms_all=confirms_all)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await until(pilot, "cell-1")
+        while app.main.cursor_key != "cell:cell-2":
+            await pilot.press("j")
+        await pilot.press("x", "u")
+        if confirms_all:
+            await until(pilot, "Let it answer: cell-2", "[ let it answer ]", "its tasks resume")
+            await pilot.press(*pressed)
+        await until(pilot, "cell-2 is up" if state == "up" else "cancelled; nothing was sent")
+
+        assert cloud.cells["cell-2"] == state
+
+
 async def test_a_page_of_a_server_acts_on_that_server_whatever_row_the_cursor_is_on() -> None:
     cloud = FakeCloud()
     app = an_app(cloud)

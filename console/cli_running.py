@@ -1,0 +1,232 @@
+"""Commands that ask a backend which runs already: `env`, `cell` and `host`. Over at once, so nothing heavy is loaded.
+
+Of the backend they import only what knows the data folder; the request is made with the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import click
+
+from console import settings
+from console.cli_options import DEFAULT_PORT, Declined, Refusal, Silence, chosen_folder, data_option, folder_of
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from backend.folder import Running
+    from console.completion import Completes
+
+
+COMPLETION_SECONDS = 1.0
+"""How long a tab waits for a backend."""
+
+_SAFE = re.compile(r"\w[\w.-]*", re.ASCII)
+"""What a shell takes as it is: a name from the cloud is put on a command line that is then carried out."""
+
+
+def _names_of(collection: str) -> Completes:
+    """Completes the names of `cells` or `hosts` of the cloud that runs in the folder that was typed, or is chosen.
+
+    Whatever is wrong there, there are no names then and no complaint: a tab is no place for either.
+    """
+
+    def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem[Any]]:
+        from click.shell_completion import CompletionItem
+
+        names = _names(_typed_folder(context), collection)
+        return [CompletionItem(name) for name in names if name.startswith(typed) and _SAFE.fullmatch(name)]
+
+    return complete
+
+
+def _typed_folder(context: click.Context | None) -> Path | None:
+    while context is not None:
+        if (data := context.params.get("data")) is not None:
+            return Path(data)
+        context = context.parent
+    return None
+
+
+def _names(folder: Path | None, collection: str) -> list[str]:
+    from console.unix_http import Refused
+
+    try:
+        # The shell has not touched what is still being typed, so ~ is there as it was typed.
+        path = folder_of(settings.resolve()) if folder is None else folder.expanduser().absolute()
+        said = _ask(path, "GET", f"/ops/v1/{collection}", None, seconds=COMPLETION_SECONDS)
+        return [str(row["name"]) for row in said[collection]]
+    except (settings.SettingsProblem, click.ClickException, Refused, KeyError, TypeError, RuntimeError):
+        return []
+
+
+@click.command()
+@click.argument("client", type=click.Choice(["curl", "cloudsigma"]))
+@data_option
+@click.option("--account", metavar="NAME", help="Whose secrets.  [default: the operator's]")
+def env(client: str, data: Path | None, account: str | None) -> None:
+    """Print what a client of the running backend needs.
+
+    \b
+    curl         export lines with the address and the token:
+                   eval "$(stratodeck env curl)"
+                   curl -H "Authorization: Bearer $STRATODECK_TOKEN" $STRATODECK_URL/ops/v1
+    cloudsigma   the client's own configuration file:
+                   stratodeck env cloudsigma > stratodeck.conf
+                   export CLOUDSIGMA_CONFIG=stratodeck.conf
+
+    The backend must have a TCP port: `stratodeck serve`, or the console with `--listen PORT`.
+    """
+    from backend import folder
+
+    path = chosen_folder(data)
+    running = _running(path)
+    try:
+        credentials = folder.read_credentials(path)
+    except folder.FolderProblem as problem:
+        raise Refusal(str(problem)) from problem
+    name = account or folder.OPERATOR
+    own = credentials.by_account.get(name)
+    if own is None:
+        raise Refusal(f"This cloud has no account {name!r}; it has {', '.join(sorted(credentials.by_account))}.")
+    if running.url is None:
+        hint = f" Meanwhile: curl --unix-socket {shlex.quote(str(running.socket))} http://stratodeck/ops/v1"
+        raise Refusal(
+            f"The cloud in {path} is open without a TCP port. Close its console and open it with "
+            f"`stratodeck --listen {DEFAULT_PORT}`, or serve it with `stratodeck serve`."
+            + (hint if client == "curl" else "")
+        )
+    if client == "curl":
+        click.echo(f"export STRATODECK_URL={shlex.quote(running.url)}")
+        click.echo(f"export STRATODECK_TOKEN={shlex.quote(own.token)}")
+        return
+    # Source: pycloudsigma 2.0, cloudsigma/conf.py: an ini file without sections, found by CLOUDSIGMA_CONFIG.
+    # The address must end in a slash: the client joins paths to it.
+    for key, value in (
+        ("api_endpoint", f"{running.url}/api/2.0/"),
+        ("ws_endpoint", f"{running.url.replace('http', 'ws', 1)}/websocket"),
+        ("username", name),
+        ("password", own.password),
+        ("login_method", "basic"),
+    ):
+        click.echo(f'{key} = "{value}"')
+
+
+@click.command()
+@click.argument("state", type=click.Choice(["up", "down", "hung"]))
+@click.argument("name", shell_complete=_names_of("cells"))
+@data_option
+def cell(state: str, name: str, data: Path | None) -> None:
+    """Inject a fault into a cell of the running cloud.
+
+    \b
+    down   the cell refuses every connection
+    hung   the cell takes requests and never answers
+    up     the fault is taken away
+
+    A fault outlives a restart of the backend.
+    """
+    from console import unix_http
+    from console.sanitising import clean
+
+    try:
+        said = _ask(chosen_folder(data), "PUT", f"/ops/v1/cells/{quote(name, safe='')}/reachability", {"state": state})
+    except unix_http.Refused as refusal:
+        raise Refusal(str(refusal)) from refusal
+    answer = clean(said)
+    reason = answer.get("reason")
+    click.echo(f"{answer.get('name', name)} is {answer.get('state', state)}" + (f" ({reason})" if reason else ""))
+
+
+@click.command(short_help="Lose, drain or evacuate a host of the running cloud.")
+@click.argument("action", type=click.Choice(["fail", "recover", "drain", "evacuate"]))
+@click.argument("name", shell_complete=_names_of("hosts"))
+@click.option("--preview", is_flag=True, help="Say what it would come to, and do nothing.")
+@click.option("--json", "is_json", is_flag=True, help="Print the answer of the API as it is.")
+@data_option
+def host(action: str, name: str, preview: bool, is_json: bool, data: Path | None) -> None:
+    """Lose a host of the running cloud, bring it back, or empty it.
+
+    \b
+    fail       a fault is injected: the host is lost with all that is on it;
+               what is not back after a grace starts elsewhere
+    drain      maintenance: nothing more is placed there, nothing is moved
+    evacuate   its servers are shut down and started elsewhere, one by one;
+               drain it first
+    recover    up again, from a fault or from maintenance
+
+    With --preview the exit status is 0 if it is allowed and 1 if not.
+    """
+    from console import unix_http
+
+    path = chosen_folder(data)
+    body = {"action": action, "preview": preview}
+    try:
+        said = _ask(path, "POST", f"/ops/v1/hosts/{quote(name, safe='')}/actions", body)
+        lines, is_allowed = _json_answer(said) if is_json else _told(action, name, said)
+    except unix_http.Refused as refusal:
+        raise Declined(str(refusal)) from refusal
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Silence(f"The answer of the backend of {path} was not understood; is it of another version?") from error
+    for line in lines:
+        click.echo(line)
+    if not is_allowed:
+        raise SystemExit(1)
+
+
+def _json_answer(said: dict[str, Any]) -> tuple[Sequence[str], bool]:
+    import json
+
+    # Everything beyond ASCII is escaped, so what is hostile in a name cannot act on a terminal here either.
+    return [json.dumps(said, indent=2)], "plan" not in said or bool(said["plan"]["allowed"])
+
+
+def _told(action: str, name: str, said: dict[str, Any]) -> tuple[Sequence[str], bool]:
+    from console import wire
+    from console.presentation import host_table
+    from console.sanitising import clean
+
+    answer = clean(said)
+    if "plan" not in answer:
+        return [host_table.outcome_sentence(action, name, wire.outcome(answer))], True
+    plan = wire.host_plan(answer)
+    return host_table.lines(plan), plan.is_allowed
+
+
+def _ask(
+    path: Path,
+    method: str,
+    address: str,
+    body: Mapping[str, object] | None,
+    *,
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    """What the backend of the folder answers to its operator. Raises unix_http.Refused, Refusal, Silence."""
+    from backend import folder
+    from console import unix_http
+
+    running = _running(path)
+    try:
+        token = folder.read_credentials(path).token_of(folder.OPERATOR)
+    except folder.FolderProblem as problem:
+        raise Refusal(str(problem)) from problem
+    try:
+        seconds = unix_http.REQUEST_SECONDS if seconds is None else seconds
+        return unix_http.ask(running.socket, method, address, body, token or "", seconds=seconds)
+    except OSError as error:
+        raise Silence(f"The backend of {path} did not answer ({error}).") from error
+
+
+def _running(path: Path) -> Running:
+    from backend import folder
+
+    running = folder.find_running(path)
+    if running is None:
+        raise Refusal(f"No cloud is running in {path}: open it with `stratodeck`, or serve it with `stratodeck serve`.")
+    return running
