@@ -447,8 +447,6 @@ class DecisionRecord(NamedTuple):
     avoided: tuple[str, ...] = ()
     """Ids of the avoid list that are on the host all the same."""
     runner_up: str | None = None
-    refused: tuple[tuple[str, int], ...] = ()
-    """Reasons with how many hosts each refused."""
 
 
 class PlanRecord(NamedTuple):
@@ -463,6 +461,8 @@ class PlanRecord(NamedTuple):
     stops: tuple[StoppedRecord, ...] = ()
     shrinks: tuple[ResizedRecord, ...] = ()
     grows: tuple[ResizedRecord, ...] = ()
+    refused: tuple[tuple[str, int], ...] = ()
+    """Reasons with how many hosts have no room for it."""
     downtime_seconds: float | None = None
     version: int | None = None
     """The object's version that the plan was made for: the action is refused when it has changed."""

@@ -443,7 +443,6 @@ def decision(body: Body) -> DecisionRecord:
         waits=bool(get("waits")),
         avoided=_texts(get("avoided")),
         runner_up=get("runner_up"),
-        refused=tuple((reason, int(number)) for reason, number in (get("refused") or {}).items()),
     )
 
 
@@ -460,6 +459,7 @@ def plan(body: Body) -> PlanRecord:
         stops=_many(_stopped, get("stops")),
         shrinks=_many(_resized, get("shrinks")),
         grows=_many(_resized, get("grows")),
+        refused=tuple((reason, int(number)) for reason, number in (get("refused") or {}).items()),
         downtime_seconds=get("downtime_seconds"),
         version=get("version"),
         sentences=_texts(get("sentences")),

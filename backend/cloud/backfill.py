@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import accumulate
 
 from backend.cloud.model import (
     LARGEST_SERVER,
@@ -115,6 +116,11 @@ class HostLoad:
             sums_of_largest(floor.cpu_mhz for floor in floors),
             sums_of_largest(floor.memory_bytes for floor in floors),
         )
+
+    @cached_property
+    def least_cpus(self) -> tuple[int, ...]:
+        """The sum of the n smallest nominal CPUs of the servers that stay, at place n."""
+        return tuple(accumulate(sorted(server.size.cpu_mhz for server in self.backfilling), initial=0))
 
 
 def _waits(server: Server) -> bool:

@@ -1,4 +1,4 @@
-"""Which host: one lexicographic key over every host that is up and has room, and why each other one was refused.
+"""Which host: one lexicographic key over every host that is up and has room, and why each other one is refused.
 
     1. avoid        the avoided entries on the host, left to right: none is best, then the first one furthest right
     2. disruption   backfilling servers stopped, work lost, CPU stopped, then how many shrink
@@ -7,7 +7,8 @@
 
 Avoiding is best effort and never fails a request; it comes before disruption, so keeping servers apart may cost a stop.
 Hosts are weighed in tiers, because a host where nobody shrinks always beats one where somebody does, and that one
-always beats a host where somebody stops: the search for a stop set runs only where it can decide something.
+always beats a host where somebody stops: the search for a stop set runs only where it can decide something. `index`
+finds the best host of a whole cell by this rule; what is here looks at the hosts that it is given.
 
 **Source**: CloudSigma API 2.0, "Availability Groups and Avoid", general notes; "Backfilling" for who gives way.
 """
@@ -111,8 +112,6 @@ class Placement:
     runner_up: Candidate | None
     decided_by: DecidedBy
     """The first part of the key in which the chosen host beats the next."""
-    refusals: tuple[Refusal, ...] = ()
-    """By host name."""
     avoided: tuple[str, ...] = ()
     """The ids of the avoid list that could not be avoided."""
 
@@ -196,75 +195,22 @@ def avoid_key(ranks: Ranks) -> Ranks:
 # --- Servers ------------------------------------------------------------------------------------
 
 
-def place(
-    request: Request,
-    loads: Sequence[HostLoad],
-    *,
-    now: datetime,
-    policy: Policy = "spread",
-    ranks: Mapping[str, Ranks] | None = None,
-    start_level_permille: int = 1000,
-) -> Placement | NoValidHost:
-    """Pick the host for a server, and say what came second and why the others were refused.
-
-    A normal server may shrink backfilling servers and, where that is not enough, stop the fewest of them. A
-    backfilling server starts only where its size is free with everybody at full size, and disturbs nobody.
-
-    Args:
-        request: Size and wishes.
-        loads: The hosts to choose from. Order does not matter.
-        now: What the work lost is counted up to.
-        policy: Whether the most or the least room wins among hosts that are otherwise equal.
-        ranks: Which places of the avoid list are on each host; by default those of the servers in `loads`.
-        start_level_permille: See `backfill.room_for_backfilling`.
-
-    Returns:
-        A Placement, or NoValidHost with one reason for each host. Equal inputs always give equal answers.
-    """
-    if ranks is None:
-        ranks = _ranks_of(request, loads)
-    refusals = []
-    classes: dict[Ranks, list[HostLoad]] = {}
-    for load in sorted(loads, key=lambda load: load.host.name):
-        refusal = _refusal(request, load, start_level_permille)
-        if refusal is None:
-            classes.setdefault(avoid_key(ranks.get(load.host.name, ())), []).append(load)
-        else:
-            refusals.append(refusal)
-    best: list[Candidate] = []
-    for held in sorted(classes):
-        best += _best_two(request, classes[held], tuple(-place for place in held), now, policy)
-        if len(best) > 1:
-            break
+def placement_of(request: Request, best: Sequence[Candidate]) -> Placement | NoValidHost:
+    """The decision between the best hosts, best first."""
     if not best:
-        return NoValidHost(tuple(refusals))
+        return NoValidHost()
     chosen = best[0]
     runner_up = best[1] if len(best) > 1 else None
     return Placement(
         chosen=chosen,
         runner_up=runner_up,
         decided_by=_decided_by(chosen.key, None if runner_up is None else runner_up.key),
-        refusals=tuple(refusals),
         avoided=tuple(request.avoid[rank] for rank in chosen.ranks),
     )
 
 
-def _ranks_of(request: Request, loads: Iterable[HostLoad]) -> dict[str, Ranks]:
-    if not request.avoid:
-        return {}
-    wanted = frozenset(request.avoid)
-    return avoided_ranks(
-        request.avoid,
-        {
-            server.id: load.host.name
-            for load in loads
-            for server in load.servers
-            if server.id in wanted and server.id != request.server_id
-        },
-    )
-
-
-def _refusal(request: Request, load: HostLoad, start_level_permille: int) -> Refusal | None:
+def refusal_of(request: Request, load: HostLoad, start_level_permille: int) -> Refusal | None:
+    """Why the host has no room for the server; None where it has."""
     if load.host.state is not HostState.UP:
         return _not_up(load.host)
     if not request.is_backfilling:
@@ -288,24 +234,27 @@ def _short(host: str, short: Size) -> Refusal:
     return Refusal(host, "cpu and memory" if short.cpu_mhz else "memory", short)
 
 
-def _best_two(
+def candidate_of(load: HostLoad, plan: StopPlan, shrunk: int, ranks: Ranks, policy: Policy) -> Candidate:
+    key = (avoid_key(ranks), (*plan.cost, shrunk), room_key(load, policy), load.host.name)
+    return Candidate(load.host.name, ranks, plan, shrunk, load.room, key)
+
+
+def room_key(load: HostLoad, policy: Policy) -> tuple[int, int]:
+    """Orders hosts by their room as the policy likes it best."""
+    sign = -1 if policy == "spread" else 1
+    return sign * load.room.cpu_mhz, sign * load.room.memory_bytes
+
+
+def best_two(
     request: Request, loads: Sequence[HostLoad], ranks: Ranks, now: datetime, policy: Policy
 ) -> list[Candidate]:
-    """The best two hosts of one avoid class, best first; all of them have room.
+    """The best two of some hosts of one avoid class, best first; all of them have room.
 
     In tiers: a host further down is weighed only when fewer than two were found above it.
     """
 
     def candidate(load: HostLoad, plan: StopPlan, shrunk: int) -> Candidate:
-        room = load.room
-        sign = -1 if policy == "spread" else 1
-        key = (
-            avoid_key(ranks),
-            (*plan.cost, shrunk),
-            (sign * room.cpu_mhz, sign * room.memory_bytes),
-            load.host.name,
-        )
-        return Candidate(load.host.name, ranks, plan, shrunk, room, key)
+        return candidate_of(load, plan, shrunk, ranks, policy)
 
     size = request.size
     undisturbed = [load for load in loads if request.is_backfilling or fits_without_shrinking(load, size)]

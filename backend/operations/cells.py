@@ -156,15 +156,14 @@ def _offer(
     now: Any,
 ) -> tuple[Any, ...]:
     """A comparable bid of one cell, smaller is better: refused, avoid, stops, then room a host after pledges."""
-    loads = tx.loads()
-    ranks = placement.avoided_ranks(avoid, rooms.hosts_of(loads, avoid, server_id=None, visible_to=actor))
+    index = rooms.index_of(tx, cloud.settings)
+    ranks = placement.avoided_ranks(avoid, rooms.hosts_of(index, avoid, server_id=None, visible_to=actor))
     request = placement.Request(size, is_backfilling=is_backfilling, avoid=avoid, server_id=None)
-    found = placement.place(request, loads, now=now, policy=cloud.settings.placement, ranks=ranks)
+    found = index.place(request, now=now, ranks=ranks)
     pledged = tx.stopped_size()
-    up = max(1, sum(load.host.state is HostState.UP for load in loads))
+    up = max(1, index.hosts_up)
     if isinstance(found, placement.NoValidHost):
-        room = sum(_room(load).cpu_mhz for load in loads if load.host.state is HostState.UP)
-        return (1, (), 0, 0, -(room - pledged.cpu_mhz) // up)
+        return (1, (), 0, 0, -(index.cpu_mhz_free - pledged.cpu_mhz) // up)
     chosen = found.chosen
     spread = -1 if cloud.settings.placement == "spread" else 1
     return (
@@ -174,10 +173,6 @@ def _offer(
         chosen.plan.work,
         spread * (chosen.room.cpu_mhz - pledged.cpu_mhz // up),
     )
-
-
-def _room(load: HostLoad) -> Size:
-    return load.host.capacity - load.normal - load.waiting_size - load.nominal_backfill
 
 
 async def choose_for_drive(

@@ -6,8 +6,8 @@ back: a relocation or an evacuation is many decisions, and each depends on those
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
@@ -47,6 +47,8 @@ class Plan:
     downtime_seconds: int
     """How long the server itself is not running because of this; until it runs, for a start."""
     at: datetime
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """Of a start: how many other hosts have no room, by reason."""
 
 
 async def preview(cloud: Cloud, actor: Account, server_id: str, action: str, *, avoid: tuple[str, ...] = ()) -> Plan:
@@ -92,6 +94,7 @@ def _plan(
     found = rooms.choose(tx, server, now=now, settings=cloud.settings, avoid=avoid, visible_to=actor)
     if isinstance(found, placement.NoValidHost):
         return replace(nothing, problem=NoCapacity(f"server {server.name or server.id}", found.counted()))
+    nothing = replace(nothing, refused=rooms.refused(tx, server, settings=cloud.settings))
     return _start(tx.load(found.chosen.host), nothing, found, cloud, transition.duration_seconds)
 
 

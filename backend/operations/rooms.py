@@ -15,6 +15,7 @@ from typing import Any
 from backend.cloud import backfill, lifecycle, placement
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import WrongState
+from backend.cloud.index import HostIndex
 from backend.cloud.model import (
     NOTHING,
     Account,
@@ -46,8 +47,6 @@ class Decision:
     avoided: tuple[str, ...]
     """Ids of the avoid list that are on the host all the same."""
     runner_up: str | None
-    refused: Mapping[str, int]
-    """Hosts that were refused, counted by reason."""
     is_proved: bool
     """Whether no smaller loss of work is possible; that no smaller number of stops is, is always proved."""
 
@@ -60,9 +59,6 @@ class Decision:
 
     @classmethod
     def of(cls, found: Placement, *, waits: bool) -> Decision:
-        refused: dict[str, int] = {}
-        for reason, count in NoValidHost(found.refusals).counted():
-            refused[reason] = count
         return cls(
             host=found.chosen.host,
             decided_by=found.decided_by,
@@ -71,7 +67,6 @@ class Decision:
             waits=waits,
             avoided=tuple(found.avoided),
             runner_up=found.runner_up.host if found.runner_up else None,
-            refused=refused,
             is_proved=found.chosen.plan.is_proved,
         )
 
@@ -86,12 +81,27 @@ def choose(
     visible_to: Account | None = None,
 ) -> Placement | NoValidHost:
     """Where the server would start now. Changes nothing. What it holds itself is not in its way."""
-    loads = tx.loads()
-    if server.host is not None:
-        loads = [_without(load, server.id) if load.host.name == server.host else load for load in loads]
-    ranks = placement.avoided_ranks(avoid, hosts_of(loads, avoid, server_id=server.id, visible_to=visible_to))
+    index, instead = index_of(tx, settings), _instead(tx, server)
+    ranks = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=visible_to))
     request = Request(server.size, is_backfilling=server.is_backfilling, avoid=avoid, server_id=server.id)
-    return placement.place(request, loads, now=now, policy=settings.placement, ranks=ranks)
+    found = index.place(request, now=now, ranks=ranks, instead=instead)
+    return NoValidHost(index.refusals(request, instead=instead)) if isinstance(found, NoValidHost) else found
+
+
+def _instead(tx: CellTransaction, server: Server) -> dict[str, HostLoad]:
+    """The server's own host, as it would be without it."""
+    return {} if server.host is None else {server.host: _without(tx.load(server.host), server.id)}
+
+
+def refused(tx: CellTransaction, server: Server, *, settings: Settings) -> dict[str, int]:
+    """How many hosts have no room for the server now, by reason, most first."""
+    request = Request(server.size, is_backfilling=server.is_backfilling, server_id=server.id)
+    refusals = index_of(tx, settings).refusals(request, instead=_instead(tx, server))
+    return dict(placement.count_refusals(refusals))
+
+
+def index_of(tx: CellTransaction, settings: Settings) -> HostIndex:
+    return tx.index(policy=settings.placement, start_level_permille=settings.start_level_permille)
 
 
 def _without(load: HostLoad, server_id: str) -> HostLoad:
@@ -110,17 +120,16 @@ def check_drives(lost: Iterable[Drive]) -> None:
 
 
 def hosts_of(
-    loads: list[HostLoad], avoid: tuple[str, ...], *, server_id: str | None, visible_to: Account | None
+    index: HostIndex, avoid: tuple[str, ...], *, server_id: str | None, visible_to: Account | None
 ) -> dict[str, str]:
     """The host of each avoided server that counts: known, visible to the account, and not the server itself."""
-    if not avoid:
-        return {}
-    wanted = frozenset(avoid) - {server_id}
+    found = (index.find_server(id) for id in avoid if id != server_id)
     return {
-        server.id: load.host.name
-        for load in loads
-        for server in load.servers
-        if server.id in wanted and (visible_to is None or visible_to.may_see(server.project_id))
+        server.id: server.host
+        for server in found
+        if server is not None
+        and server.host is not None
+        and (visible_to is None or visible_to.may_see(server.project_id))
     }
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from backend.cloud.backfill import HostLoad
+from backend.cloud.index import HostIndex
 from backend.cloud.model import Drive, Host, HostKind, Server, Size
-from backend.cloud.placement import StorageLoad
+from backend.cloud.placement import Policy, StorageLoad
 from backend.store.loads import Left, Loads
 from backend.store.rows import DRIVE, HOST, SERVER, Row, Table, json_of
 from backend.store.transaction import Touched, Transaction
@@ -45,6 +46,7 @@ class CellTransaction(Transaction):
         super().__init__(connection, cell)
         self.cell = cell
         self._loads = Loads()
+        self._index: HostIndex | None = None
         self._touched_by_job: list[Touched] = []
         self._touched_by_batch: list[Touched] = []
 
@@ -315,6 +317,22 @@ class CellTransaction(Transaction):
             for name in missing:
                 loads[name] = self._read_load(name)
         return [loads[name] for name in names]
+
+    def index(self, *, policy: Policy, start_level_permille: int) -> HostIndex:
+        """The compute hosts, ready for decisions: brought up to date with those that have changed since."""
+        index = self._index
+        if index is None or (index.policy, index.start_level_permille) != (policy, start_level_permille):
+            index = self._index = HostIndex(policy=policy, start_level_permille=start_level_permille)
+            self._loads.stale = None
+        if self._loads.stale is None:
+            index.fill(self.loads())
+        else:
+            # `load` may read, which changes nothing; in order, so that equal histories make equal indexes.
+            for load in map(self.load, sorted(self._loads.stale)):
+                if load.host.kind is HostKind.COMPUTE:
+                    index.put(load)
+        self._loads.stale = set()
+        return index
 
     def load(self, host_name: str) -> HostLoad:
         """NotFound if there is no such host."""

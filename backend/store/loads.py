@@ -37,6 +37,8 @@ class Loads:
         self.storage: dict[str, StorageLoad] = {}
         self.left: dict[int, Left] = {}
         """By epoch. The cell's connections share it: one of them writes, and a step on a dict is one step."""
+        self.stale: set[str] | None = None
+        """Compute hosts that have changed since somebody cleared it; None: any may have."""
         self._of_job: set[str] = set()
         self._of_batch: set[str] = set()
         self._are_names_changed = False
@@ -48,7 +50,7 @@ class Loads:
         old = before.host if before is not None else None
         new = after.host if after is not None else None
         if old is not None:
-            self._of_job.add(old)
+            self._touch(old)
             load = self.compute.get(old)
             if load is not None:
                 assert before is not None
@@ -58,7 +60,7 @@ class Loads:
                     servers = tuple(server for server in load.servers if server.id != before.id)
                 self.compute[old] = HostLoad(load.host, servers)
         if new is not None and new != old:
-            self._of_job.add(new)
+            self._touch(new)
             load = self.compute.get(new)
             if load is not None:
                 assert after is not None
@@ -76,12 +78,17 @@ class Loads:
                 self.storage[drive.host] = StorageLoad(load.host, load.used_bytes + sign * drive.size_bytes, drives)
 
     def change_host(self, name: str, *, is_new: bool = False) -> None:
-        self._of_job.add(name)
+        self._touch(name)
         self.compute.pop(name, None)
         self.storage.pop(name, None)
         if is_new:
             self._are_names_changed = True
             self.names.clear()
+
+    def _touch(self, host: str) -> None:
+        self._of_job.add(host)
+        if self.stale is not None:
+            self.stale.add(host)
 
     # Jobs and batches
 
@@ -107,12 +114,15 @@ class Loads:
         for host in hosts:
             self.compute.pop(host, None)
             self.storage.pop(host, None)
+        if self.stale is not None:
+            self.stale |= hosts
         hosts.clear()
 
     def forget(self) -> None:
         self.names.clear()
         self.compute.clear()
         self.storage.clear()
+        self.stale = None
 
     # From the one that writes to those that read
 
@@ -139,6 +149,8 @@ class Loads:
             if left.are_names_changed:
                 self.names.clear()
             _take_over(self.compute, left.compute)
+            if self.stale is not None:
+                self.stale |= left.compute.keys()
             _take_over(self.storage, left.storage)
 
 

@@ -152,8 +152,8 @@ def _placement(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> l
         number = len(decision.avoided)
         plural = "s of the avoid list are" if number != 1 else " of the avoid list is"
         lines += labelled(frame, "", f"{number} server{plural} there all the same", Tone.CRIT)
-    if decision.refused:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in decision.refused)
+    if plan.refused:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in plan.refused)
         lines += labelled(frame, "OTHER HOSTS", reasons, Tone.MUTED)
     return lines
 

@@ -1,7 +1,7 @@
 """Deciding on a host for a normal server where nobody has to make room, with 100 to 100,000 hosts.
 
 Ours is what an operation asks: `operations.rooms.choose` in a transaction of a cell. Beside it the pure decision,
-`cloud.placement.place` over the same hosts. The rivals decide the same from nothing but lists of numbers: a plain loop
+`HostIndex.place` over the same hosts. The rivals decide the same from nothing but lists of numbers: a plain loop
 over all hosts, and numpy where it is installed (`pip install -e '.[benchmarks]'`; never a dependency of anything). All
 of them must choose the same host each time, or the run stops. Three clouds, two servers on each host:
 
@@ -23,6 +23,7 @@ from importlib.util import find_spec
 
 from backend.cloud import placement
 from backend.cloud.backfill import HostLoad
+from backend.cloud.index import HostIndex
 from backend.cloud.model import GIB, Host, HostKind, HostState, Server, ServerState, Size
 from backend.cloud.placement import Placement, Request
 from backend.operations import Settings, rooms
@@ -39,7 +40,7 @@ SERVERS_ON_HOST = 2
 SIZES = (100, 1_000, 10_000, 100_000)
 SCARCE_SHARE = 0.95
 
-PURE, LOOP, NUMPY = "place() alone", "plain loop", "numpy"
+PURE, LOOP, NUMPY = "the index alone", "plain loop", "numpy"
 
 CLOUDS = {"mixed": "mixed", "no_cpu": "95 % out of CPU", "no_memory": "95 % out of memory"}
 CASES = tuple((cloud, avoids) for cloud in CLOUDS for avoids in ((0, 5) if cloud == "mixed" else (5,)))
@@ -157,6 +158,7 @@ class _Field:
     connection: sqlite3.Connection
     transaction: CellTransaction
     loads: list[HostLoad]
+    index: HostIndex
     bare: list[tuple[int, int, str]]
     """Free CPU, free memory and the name of each host, by name."""
     host_of: dict[str, int]
@@ -177,7 +179,9 @@ class _Field:
         loads = transaction.loads()
         bare = [(load.room.cpu_mhz, load.room.memory_bytes, load.host.name) for load in loads]
         host_of = {server.id: place for place, load in enumerate(loads) for server in load.servers}
-        return cls(connection, transaction, loads, bare, host_of)
+        index = HostIndex()
+        index.fill(loads)
+        return cls(connection, transaction, loads, index, bare, host_of)
 
     def close(self) -> None:
         self.transaction.forget()
@@ -214,7 +218,7 @@ class _Field:
             question.avoid, {id: loads[self.host_of[id]].host.name for id in question.avoid}
         )
         request = Request(question.server.size, is_backfilling=False, avoid=question.avoid)
-        found = placement.place(request, loads, now=NOW, ranks=ranks)
+        found = self.index.place(request, now=NOW, ranks=ranks)
         assert isinstance(found, Placement), "there is room"
         return found.chosen.host
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import combinations
 
@@ -41,9 +41,10 @@ from backend.cloud.model import (
     Server,
     Size,
 )
-from backend.cloud.placement import Placement, Request, place
+from backend.cloud.placement import Placement, Request
 from backend.cloud.stops import CoverProblem, Victim, work_lost
 from tests.builders import HOUR, NOON, a_host, a_load, a_server, a_size
+from tests.cloud.deciding import place
 from tests.strategies import QUICK, THOROUGH, any_sizes, clouds, loads, permilles, sizes
 
 # --- Floors and factors -------------------------------------------------------------------------
@@ -265,7 +266,7 @@ def test_work_is_counted_in_whole_seconds_of_both_instants() -> None:
     assert work_lost(server, NOON - HOUR) == 0
 
 
-def plan_by_subsets(load: HostLoad, size: Size) -> tuple[int, int, int, tuple[str, ...]] | None:
+def plan_by_subsets(load: HostLoad, size: Size, now: datetime = NOON) -> tuple[int, int, int, tuple[str, ...]] | None:
     """The least (count, work, CPU, ids) over every subset of the servers that stay."""
     staying = sorted((s for s in load.servers if s.is_backfilling and s.notice_until is None), key=lambda s: s.id)
     kept = load.host.capacity
@@ -281,7 +282,8 @@ def plan_by_subsets(load: HostLoad, size: Size) -> tuple[int, int, int, tuple[st
                 if server.id not in gone:
                     need += floor_held(server)
             if need.fits_in(kept):
-                work = sum(s.size.cpu_mhz * int((NOON - (s.started_at or NOON)).total_seconds()) for s in subset)
+                until = now.replace(microsecond=0)
+                work = sum(s.size.cpu_mhz * int((until - (s.started_at or until)).total_seconds()) for s in subset)
                 plans.append((count, work, sum(s.size.cpu_mhz for s in subset), tuple(s.id for s in subset)))
         if plans:
             return min(plans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import pairwise
 
 import pytest
@@ -21,10 +22,10 @@ from backend.cloud.placement import (
     StorageLoad,
     avoid_key,
     avoided_ranks,
-    place,
     place_drive,
 )
 from tests.builders import HOUR, NOON, a_host, a_load, a_server, a_size, a_storage_host, a_storage_load
+from tests.cloud.deciding import an_index, place
 from tests.cloud.test_backfill import plan_by_subsets, requests, shrunk_by_definition
 from tests.strategies import QUICK, THOROUGH, clouds
 
@@ -231,7 +232,7 @@ def test_no_hosts_at_all_is_a_refusal_without_reasons() -> None:
 FullKey = tuple[Ranks, int, int, int, int, int, int, str]
 
 
-def scan(request: Request, cloud: list[HostLoad], policy: Policy) -> list[FullKey]:
+def scan(request: Request, cloud: list[HostLoad], policy: Policy, now: datetime = NOON) -> list[FullKey]:
     """The whole key of every host that has room, best first, worked out from the rules alone."""
     keys = []
     sign = {"spread": -1, "pack": 1}[policy]
@@ -249,7 +250,7 @@ def scan(request: Request, cloud: list[HostLoad], policy: Policy) -> list[FullKe
             free -= server.size
             if server.notice_until is None:
                 staying -= server.size
-        plan = plan_by_subsets(load, request.size)
+        plan = plan_by_subsets(load, request.size, now)
         if request.is_backfilling:
             fits = request.size.fits_in(free) and SMALLEST_SERVER.fits_in(free)
             plan = (0, 0, 0, ()) if fits else None
@@ -272,10 +273,11 @@ def check_placement(cloud: list[HostLoad], request: Request, policy: Policy) -> 
         return
     found = [decision.chosen] + ([decision.runner_up] if decision.runner_up else [])
     assert [flat(candidate.key) for candidate in found] == wanted[:2]
-    assert len(decision.refusals) == len(cloud) - len(wanted)
-    refused = {refusal.host for refusal in decision.refusals}
+    refusals = an_index(cloud).refusals(request)
+    assert len(refusals) == len(cloud) - len(wanted)
+    refused = {refusal.host for refusal in refusals}
     assert refused.isdisjoint(key[-1] for key in wanted)
-    for refusal in decision.refusals:
+    for refusal in refusals:
         assert (refusal.short == NOTHING) == (refusal.reason in ("down", "maintenance"))
 
 

@@ -126,7 +126,8 @@ def test_a_preview_says_that_it_is_one() -> None:
     plan = {
         "action": "start", "object_id": "u1", "allowed": True, "problem": None, "code": None, "version": 3,
         "decision": {"host": "h2", "decided_by": "disruption", "stops": [{"id": "u9", "name": "crawl"}], "shrinks": 1,
-                     "waits": True, "avoided": ["u4"], "runner_up": "h3", "refused": {"short of CPU": 11}},
+                     "waits": True, "avoided": ["u4"], "runner_up": "h3"},
+        "refused": {"short of CPU": 11},
         "stops": [{"id": "u9", "name": "crawl", "cpu_mhz": 8000, "memory_bytes": 1, "started_at": None,
                    "work_ghz_hours": 176.0}],
         "shrinks": [{"id": "u8", "name": "r", "cpu_before": 1.0, "cpu_after": 0.62}], "grows": [],
@@ -142,7 +143,7 @@ def test_a_preview_says_that_it_is_one() -> None:
 
     assert asked == [{"action": "start", "preview": True}]
     assert made.decision is not None
-    assert (made.decision.refused, made.decision.waits, made.decision.runner_up) == (
+    assert (made.refused, made.decision.waits, made.decision.runner_up) == (
         (("short of CPU", 11),),
         True,
         "h3",

@@ -22,7 +22,6 @@ DECISION = DecisionRecord(
     waits=True,
     avoided=("id-x",),
     runner_up="c2-h07",
-    refused=(("short of CPU", 11),),
 )
 PLAN = PlanRecord(
     "start",
@@ -34,6 +33,7 @@ PLAN = PlanRecord(
     ),
     shrinks=(ResizedRecord("r1", "render-12", 1.0, 0.62, 1.0, 1.0),),
     grows=(ResizedRecord("g1", "encode-31", 0.8, 1.0, 0.5, 0.75),),
+    refused=(("short of CPU", 11),),
     downtime_seconds=40,
     version=3,
 )

@@ -36,7 +36,6 @@ def decision_row(decision: Decision, names: Mapping[str, str]) -> DecisionRow:
         "waits": decision.waits,
         "avoided": decision.avoided,
         "runner_up": decision.runner_up,
-        "refused": decision.refused,
     }
 
 
@@ -59,6 +58,7 @@ async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) 
         "stops": [_stop(stop, plan.at) for stop in plan.stops],
         "shrinks": [_factor(change) for change in plan.shrinks],
         "grows": [_factor(change) for change in plan.grows],
+        "refused": plan.refused,
         "downtime_seconds": plan.downtime_seconds,
         "version": server.version,
         "sentences": [str(problem)] if problem else _sentences(plan, drives_left=len(attached.get(server.id, ()))),
@@ -141,6 +141,7 @@ def drive_plan_row(plan: DrivePlan) -> PlanRow:
         "stops": [],
         "shrinks": [],
         "grows": [],
+        "refused": {},
         "downtime_seconds": 0,
         "version": plan.drive.version,
         "sentences": [str(problem)] if problem else _drive_sentences(plan),

@@ -292,7 +292,7 @@ class StopRow(TypedDict):
 
 
 class DecisionRow(TypedDict):
-    """Why there. `refused` counts the other hosts by reason; `avoided` are the ids of the avoid list on this host."""
+    """Why there. `avoided` are the ids of the avoid list on this host."""
 
     host: str
     decided_by: Literal["only", "avoid", "disruption", "room", "name"]
@@ -301,7 +301,6 @@ class DecisionRow(TypedDict):
     waits: bool
     avoided: Sequence[str]
     runner_up: str | None
-    refused: Mapping[str, int]
 
 
 class PlannedStop(TypedDict):
@@ -323,7 +322,10 @@ class PlannedFactor(TypedDict):
 
 
 class PlanRow(TypedDict):
-    """What an action would do now. `problem` is a sentence and `code` its error code where it is not `allowed`."""
+    """What an action would do now. `problem` is a sentence and `code` its error code where it is not `allowed`.
+
+    Of a start, `refused` counts the hosts without room by reason.
+    """
 
     action: str
     object_id: str
@@ -334,6 +336,7 @@ class PlanRow(TypedDict):
     stops: list[PlannedStop]
     shrinks: list[PlannedFactor]
     grows: list[PlannedFactor]
+    refused: Mapping[str, int]
     downtime_seconds: int | float
     version: int
     sentences: Sequence[str]
