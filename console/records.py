@@ -210,6 +210,12 @@ class TaskRecord:
     ended_at: datetime | None = None
     progress: float | None = None
     """0 to 1; None while its cell does not answer."""
+    bytes_total: int | None = None
+    """Of a task that copies."""
+    rate_bytes_per_second: float | None = None
+    """For each simulated second."""
+    counterpart_id: str | None = None
+    """What it is done with: of a backup its server, of a clone its source, of `release` the copy."""
     result: str | None = None
     actor: str | None = None
 

@@ -228,6 +228,9 @@ def task(row: Body) -> TaskRecord:
         due_at=instant(get("due_at")),
         ended_at=instant(get("ended_at")),
         progress=get("progress"),
+        bytes_total=get("bytes_total"),
+        rate_bytes_per_second=get("rate_bytes_per_second"),
+        counterpart_id=get("counterpart_id"),
         result=get("result"),
         actor=get("actor"),
     )

@@ -317,8 +317,14 @@ _NEVER_SEEN_DRIVE: Mapping[str, Any] = {
 }
 
 
+_COUNTERPARTS = ("source", "copy", "server")
+"""Under which names a task remembers the id of what it is done with."""
+
+
 def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable: bool = True) -> TaskRow:
     """The progress of a task in a cell that does not answer is not known."""
+    bytes_total, rate = task.payload.get("bytes_total"), task.payload.get("rate_bytes_per_second")
+    counterpart = next((task.payload[name] for name in _COUNTERPARTS if name in task.payload), None)
     return {
         "id": f"{task.file}/{task.id}",
         "cell": task.file,
@@ -331,6 +337,9 @@ def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable
         "due_at": instant_text(task.due_at),
         "ended_at": instant_text_or_none(task.ended_at),
         "progress": round(task.progress(now), 3) if is_reachable or task.state is not TaskState.OPEN else None,
+        "bytes_total": None if bytes_total is None else int(bytes_total),
+        "rate_bytes_per_second": None if rate is None else float(rate),
+        "counterpart_id": None if counterpart is None else str(counterpart),
         "result": task.result,
         "actor": task.actor,
     }

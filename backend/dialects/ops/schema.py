@@ -149,6 +149,12 @@ class CellRow(TypedDict):
 
 
 class TaskRow(TypedDict):
+    """Bytes, and bytes for each simulated second, where something is copied.
+
+    `counterpart_id` is what it is done with: of a backup its server, of a clone its source, of `release` the copy, of a
+    step of `evacuate` the server that moves.
+    """
+
     id: str
     cell: str
     kind: str
@@ -160,6 +166,9 @@ class TaskRow(TypedDict):
     due_at: str
     ended_at: str | None
     progress: float | None
+    bytes_total: int | None
+    rate_bytes_per_second: float | None
+    counterpart_id: str | None
     result: str | None
     actor: str
 
