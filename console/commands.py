@@ -182,6 +182,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("open", ("enter",), "open", "open what the row is about", views=LISTS | {"detail"}, rank=1),
     Command("open.right", ("l", "right"), "open", "open what the row is about",
             views=(LISTS | {"detail"}) - MAP_VIEWS),
+    Command("target", ("o",), "go to target", "go to what the task is about", views=frozenset({"tasks"}), rank=2),
     Command("back", ("escape", "backspace"), "back", "clear the filter, else one view back", rank=80),
     Command("back.left", ("h", "left"), "back", "clear the filter, else one view back",
             views=(LISTS | PAGES) - MAP_VIEWS),
@@ -368,7 +369,7 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
 
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
-    ("go", ("open", "back", "history.", "line", "filter", "view.", "quit")),
+    ("go", ("open", "target", "back", "history.", "line", "filter", "view.", "quit")),
     ("look", ("describe", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
     ("mark", ("mark",)),
     ("act and take away", ("actions", "copy")),

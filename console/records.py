@@ -216,6 +216,8 @@ class TaskRecord:
     """For each simulated second."""
     counterpart_id: str | None = None
     """What it is done with: of a backup its server, of a clone its source, of `release` the copy."""
+    counterpart_name: str | None = None
+    """What that was called when the task began."""
     result: str | None = None
     actor: str | None = None
 

@@ -231,6 +231,7 @@ def task(row: Body) -> TaskRecord:
         bytes_total=get("bytes_total"),
         rate_bytes_per_second=get("rate_bytes_per_second"),
         counterpart_id=get("counterpart_id"),
+        counterpart_name=get("counterpart_name"),
         result=get("result"),
         actor=get("actor"),
     )

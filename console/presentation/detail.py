@@ -240,7 +240,8 @@ def _task_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
         return []
     return [
         fact("task", f"{tasks.kind(task)} ({task.id})", glyphs),
-        fact("target", tasks.target(mirror, task), glyphs, Tone.TEXT, task.object_id or None),
+        fact("target", tasks.target(mirror, task), glyphs, Tone.TEXT, tasks.target_key(mirror, task)),
+        *([fact("copied", copied, glyphs)] if (copied := tasks.copied_text(frame, task)) is not None else []),
         fact("cell", task.cell, glyphs, Tone.TEXT, f"cell:{task.cell}"),
         fact("state", "waits for its cell" if tasks.is_waiting(mirror, task) else task.state, glyphs),
         fact("begun", instant_and_age(task.begun_at, frame.now), glyphs),

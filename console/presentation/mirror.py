@@ -122,7 +122,8 @@ class Mirror:
             case Changes():
                 return self._after_changes(answer, at)
             case Tasks():
-                return self._answered("tasks", at, tasks=answer.tasks, tasks_open=answer.open, tasks_ended=answer.ended)
+                tasks = (*answer.tasks, *_kept_tasks(self.tasks, answer))
+                return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
             case Events():
                 return self._answered("events", at, events=_merged_events(self.events, answer.events))
             case _:
@@ -380,6 +381,12 @@ def _with_kept_figures(before: CellRecord | None, cell: CellRecord) -> CellRecor
         normal=cell.normal or before.normal,
         backfilling=cell.backfilling or before.backfilling,
     )
+
+
+def _kept_tasks(before: tuple[TaskRecord, ...] | None, answer: Tasks) -> list[TaskRecord]:
+    """What was open in cells that do not answer now: it waits for them, however far it was."""
+    silent = set(answer.unreachable)
+    return [replace(task, progress=None) for task in before or () if task.cell in silent and task.state == "open"]
 
 
 def _with_kept_hosts(before: tuple[HostRecord, ...] | None, hosts: tuple[HostRecord, ...]) -> tuple[HostRecord, ...]:

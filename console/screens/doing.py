@@ -109,6 +109,15 @@ def _open(screen: MainScreen) -> None:
         screen.enter(objects.place_of(screen.mirror, key, screen.place.view))
 
 
+def _target(screen: MainScreen) -> None:
+    key = screen.cursor_key
+    place = None if key is None else objects.target_of(screen.mirror, key)
+    if place is None:
+        screen.say("what it was about is not there any more" if key else "nothing is under the cursor", Tone.MUTED)
+    else:
+        screen.enter(place)
+
+
 def _back(screen: MainScreen) -> None:
     if screen.active.is_ranging:
         screen.moved(screen.active.toggle_range)
@@ -242,6 +251,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "move.previous_region": _walk(-1),
     "open": _open,
     "open.right": _open,
+    "target": _target,
     "back": _back,
     "back.left": _back,
     "history.back": _earlier,

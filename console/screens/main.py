@@ -44,7 +44,7 @@ SAID_SECONDS = 10
 PENDING_KEYS_MAX = 64
 FRAME_LINES = 4
 
-_ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events")
+_ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target")
 
 
 class MainScreen(Screen[None]):

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from console.commands import PALETTES, VIEWS, Item
+from console.presentation import tasks
 from console.presentation.mirror import Mirror
 from console.screens.places import Place
 
@@ -59,26 +60,20 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
         return Place(name)
     if kind in _VIEW_KINDS:
         return Place(kind)
-    if kind == "task":
-        task = next((each for each in mirror.tasks or () if each.id == name), None)
-        if task is not None and (about := _key_about(mirror, task.object_kind, task.object_id)) is not None:
-            return Place("detail", about)
     if kind == "event":
         event = next((each for each in mirror.events if each.key == name), None)
-        if event is not None and (about := _key_about(mirror, event.object_kind, event.object_id)) is not None:
+        if event is not None and (about := tasks.object_key(mirror, event.object_kind, event.object_id)) is not None:
             return Place("detail", about)
     if kind in _SCOPED_VIEWS and not (kind == "group" and view == "groups" and name == ""):
         return Place(_SCOPED_VIEWS[kind], name)
     return Place("detail", key)
 
 
-def _key_about(mirror: Mirror, kind: str, object_id: str) -> str | None:
-    """The key of what a task or an event is about, where that has a description of its own."""
-    if object_id in mirror.servers:
-        return object_id
-    if kind == "drive" and mirror.are_drives_complete and object_id not in mirror.drives.by_id:
-        return None
-    return f"{kind}:{object_id}" if kind in {"drive", "host"} else None
+def target_of(mirror: Mirror, key: str) -> Place | None:
+    """Where what a task is about is described; None where that is gone."""
+    task = next((each for each in mirror.tasks or () if f"task:{each.id}" == key), None)
+    about = None if task is None else tasks.target_key(mirror, task)
+    return None if about is None else Place("detail", about)
 
 
 def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:

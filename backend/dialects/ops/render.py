@@ -317,14 +317,21 @@ _NEVER_SEEN_DRIVE: Mapping[str, Any] = {
 }
 
 
-_COUNTERPARTS = ("source", "copy", "server")
-"""Under which names a task remembers the id of what it is done with."""
+_COUNTERPARTS: Mapping[str, str] = {"source": "source_name", "copy": "copy_name", "server": "name"}
+"""Where a task remembers the id of what it is done with, and where its name."""
 
 
 def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable: bool = True) -> TaskRow:
     """The progress of a task in a cell that does not answer is not known."""
     bytes_total, rate = task.payload.get("bytes_total"), task.payload.get("rate_bytes_per_second")
-    counterpart = next((task.payload[name] for name in _COUNTERPARTS if name in task.payload), None)
+    counterpart, counterpart_name = next(
+        (
+            (task.payload[place], task.payload.get(name))
+            for place, name in _COUNTERPARTS.items()
+            if place in task.payload
+        ),
+        (None, None),
+    )
     return {
         "id": f"{task.file}/{task.id}",
         "cell": task.file,
@@ -340,6 +347,7 @@ def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable
         "bytes_total": None if bytes_total is None else int(bytes_total),
         "rate_bytes_per_second": None if rate is None else float(rate),
         "counterpart_id": None if counterpart is None else str(counterpart),
+        "counterpart_name": None if counterpart_name is None else str(counterpart_name),
         "result": task.result,
         "actor": task.actor,
     }

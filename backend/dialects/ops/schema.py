@@ -169,6 +169,7 @@ class TaskRow(TypedDict):
     bytes_total: int | None
     rate_bytes_per_second: float | None
     counterpart_id: str | None
+    counterpart_name: str | None
     result: str | None
     actor: str
 
