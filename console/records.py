@@ -235,6 +235,8 @@ class EventRecord:
     request_id: str | None = None
     changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    object_name: str | None = None
+    """What the object is called now; None of what is gone."""
 
     @property
     def key(self) -> str:

@@ -247,6 +247,7 @@ def event(row: Body) -> EventRecord:
         kind=row["kind"],
         object_kind=get("object_kind") or "",
         object_id=get("object_id") or "",
+        object_name=get("object_name"),
         object_version=get("object_version"),
         actor=get("actor") or "",
         request_id=get("request_id"),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from backend.operations import backups
-from tests.backend.support import OPERATOR
+from tests.backend.support import OPERATOR, TENANT
+from tests.builders import NOON
 from tests.dialects.conftest import Tell
-from tests.dialects.support import Wired, good
+from tests.dialects.support import Wired, good, refused
 
 GIB = 2**30
 MIB = 2**20
@@ -74,3 +80,138 @@ def test_what_copies_nothing_has_neither_size_nor_rate(tell: Tell) -> None:
         assert (task["bytes_total"], task["rate_bytes_per_second"], task["counterpart_id"]) == (None, None, None)
 
     tell(story)
+
+
+# Events --------------------------------------------------------------------------------------------------------------
+
+
+def keys(page: dict[str, Any]) -> list[tuple[str, str, int]]:
+    return [(event["at"], event["file"], event["number"]) for event in page["events"]]
+
+
+def place(event: dict[str, Any]) -> str:
+    return f"{event['at']},{event['file']},{event['number']}"
+
+
+async def a_log(on: Wired) -> list[dict[str, Any]]:
+    """Servers in both cells and a grant in the centre, at noon and a minute later; all that has happened."""
+    await on.server("at-noon", cell="cell-2")
+    for number in range(4):
+        await on.server(f"web-{number}", cell=f"cell-{1 + number % 2}")
+    good(await on.ops.patch(f"/accounts/{TENANT}", json={"may_backfill": True}))
+    await on.running("db", cell="cell-1")
+    return await on.events()
+
+
+@pytest.mark.parametrize("limit", [2, 3, 7, 1000])
+def test_the_log_is_read_backwards_and_forwards_page_by_page_and_nothing_is_missed(tell: Tell, limit: int) -> None:
+    async def story(on: Wired) -> None:
+        log = await a_log(on)
+        for way, here, edge in (("until", "2030-01-01", 0), ("since", "2020-01-01", -1)):
+            found: set[tuple[str, str, int]] = set()
+            page = good(await on.ops.get("/events", params={way: here, "limit": limit}))
+            while not found.issuperset(keys(page)):
+                assert keys(page) == sorted(keys(page))
+                found.update(keys(page))
+                page = good(await on.ops.get("/events", params={way: place(page["events"][edge]), "limit": limit}))
+            assert sorted(found) == keys({"events": log})
+
+    tell(story)
+
+
+def test_until_an_instant_is_all_that_happened_at_it_and_before(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        log = await a_log(on)
+        later = next(event["at"] for event in log if event["kind"] == "server.running")
+        for until, wanted in (
+            (NOON.isoformat(), [event for event in log if event["at"] == log[0]["at"]]),
+            ("2026-11-20T11:59:59.999999Z", []),
+            (later, [event for event in log if event["at"] <= later]),
+        ):
+            page = good(await on.ops.get("/events", params={"until": until, "limit": 1000}))
+            behind = good(await on.ops.get("/events", params={"since": until, "limit": 1000}))
+            assert keys(page) == keys({"events": wanted})
+            assert keys(page) + keys(behind) == keys({"events": log}), "together they are all of it"
+
+    tell(story)
+
+
+def test_the_events_of_one_object_are_found_at_any_time(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        log = await a_log(on)
+        id = next(event["object_id"] for event in log if event["kind"] == "server.running")
+        own = [event for event in log if event["object_id"] == id]
+        first = good(await on.ops.get("/events", params={"object": id, "until": place(own[0])}))
+        rest = good(await on.ops.get("/events", params={"object": id, "since": place(own[0]), "limit": 1}))
+
+        assert (keys(first), keys(rest)) == (keys({"events": own[:1]}), keys({"events": own[1:2]}))
+
+    tell(story)
+
+
+def test_others_than_staff_read_their_own_events_however_many_there_are_of_others(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        body = {"name": "mine", "cpu_mhz": 1000, "memory_bytes": 2**30}
+        mine = good(await on.tenant_ops.post("/servers", json=body), 201)
+        await a_log(on)
+        page = good(await on.tenant_ops.get("/events", params={"until": "2030-01-01T00:00:00Z", "limit": 2}))
+        newest = good(await on.tenant_ops.get("/events", params={"limit": 2}))
+        hidden = good(await on.ops.get("/events", params={"limit": 1000}))["events"][-1]["object_id"]
+        none = good(await on.tenant_ops.get("/events", params={"until": "2030-01-01T00:00:00Z", "object": hidden}))
+
+        assert {event["object_id"] for event in page["events"]} == {mine["id"]}
+        assert newest["events"] == page["events"]
+        assert none["events"] == []
+
+    tell(story)
+
+
+def test_an_event_says_what_its_object_is_called(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        cursor = good(await on.ops.get("/servers"))["cursor"]
+        drive = await on.drive("data")
+        good(await on.ops.post(f"/drives/{drive['id']}/actions", json={"action": "edit", "name": "renamed"}), 202)
+        gone = await on.server("gone")
+        good(await on.ops.post(f"/servers/{gone['id']}/actions", json={"action": "delete"}), 202)
+
+        for query in ({}, {"after": cursor}, {"until": "2030-01-01T00:00:00Z"}):
+            told = good(await on.ops.get("/events", params=query))["events"]
+            assert {event["object_name"] for event in told if event["object_id"] == drive["id"]} == {"renamed"}
+            assert {event["object_name"] for event in told if event["object_id"] == gone["id"]} == {None}
+
+    tell(story)
+
+
+def test_a_wrong_instant_is_refused_with_what_was_found_and_what_is_expected(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        problem = refused(await on.ops.get("/events", params={"until": "teatime"}), 400)["error"]
+
+        assert (problem["code"], problem["field"]) == ("invalid", "until")
+        assert problem["message"].endswith("'teatime' is not an instant; write it like 2026-11-20T14:03:27Z")
+
+    tell(story)
+
+
+@pytest.mark.parametrize("file", ["cloud.db", "cells/cell-1.db"])
+@pytest.mark.parametrize(
+    ("question", "index"),
+    [
+        ("(at, number) <= ('2026', 1) ORDER BY at DESC, number DESC LIMIT 9", "event_by_instant (at<?)"),
+        ("(at, number) > ('2026', 1) ORDER BY at, number LIMIT 9", "event_by_instant (at>?)"),
+        ("object_id = 'x' AND (at, number) <= ('2026', 1) ORDER BY at DESC, number DESC LIMIT 9",
+         "event_by_object (object_id=? AND at<?)"),
+    ],
+)  # fmt: skip
+def test_a_page_is_a_walk_along_an_index_and_nothing_is_sorted(
+    tell: Tell, tmp_path: Path, file: str, question: str, index: str
+) -> None:
+    async def story(on: Wired) -> list[str]:
+        await a_log(on)
+        connection = sqlite3.connect(tmp_path / "data" / file)
+        try:
+            found = connection.execute(f"EXPLAIN QUERY PLAN SELECT * FROM event WHERE {question}").fetchall()
+        finally:
+            connection.close()
+        return [str(row[3]) for row in found]
+
+    assert tell(story) == [f"SEARCH event USING INDEX {index}"]

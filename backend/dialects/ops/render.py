@@ -43,7 +43,7 @@ from backend.dialects.ops.schema import (
     SizeRow,
     TaskRow,
 )
-from backend.dialects.wire import instant_text, instant_text_or_none
+from backend.dialects.wire import exact_instant_text, instant_text, instant_text_or_none
 from backend.store import LastKnown
 
 ServerWord = Literal["stopped", "starting", "running", "stopping", "paused", "unavailable"]
@@ -353,14 +353,16 @@ def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable
     }
 
 
-def event_row(event: Event) -> EventRow:
+def event_row(event: Event, names: Mapping[str, str]) -> EventRow:
+    """`at` is exact, because it is a place in the log. `names` are what objects are called now."""
     return {
         "file": event.file,
         "number": event.number,
-        "at": instant_text(event.at),
+        "at": exact_instant_text(event.at),
         "kind": event.kind,
         "object_kind": event.object_kind,
         "object_id": event.object_id,
+        "object_name": names.get(event.object_id),
         "object_version": event.object_version,
         "actor": event.actor,
         "request_id": event.request_id,

@@ -175,12 +175,15 @@ class TaskRow(TypedDict):
 
 
 class EventRow(TypedDict):
+    """`object_name` is what the object is called now; null of what is gone, and of what has no name of its own."""
+
     file: str
     number: int
     at: str
     kind: str
     object_kind: str
     object_id: str
+    object_name: str | None
     object_version: int
     actor: str
     request_id: str | None
