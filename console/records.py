@@ -236,7 +236,7 @@ class EventRecord:
     changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     object_name: str | None = None
-    """What the object is called now; None of what is gone."""
+    """What the object is called, or was called last; a backup goes by its server's name."""
 
     @property
     def key(self) -> str:
@@ -402,6 +402,19 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
+class PastEvents:
+    """A stretch of the log without gaps, oldest first."""
+
+    events: tuple[EventRecord, ...]
+    object_id: str | None = None
+    """The one object that it is about; None for all."""
+    is_begun: bool = False
+    """Whether nothing happened before it."""
+    is_current: bool = False
+    """Whether nothing had happened after it when it was read."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerDetail:
     """One server with its drives, and the object as the API gave it (its texts sanitised)."""
 
@@ -425,7 +438,7 @@ class HostDetail:
     events: tuple[EventRecord, ...] = ()
 
 
-Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events
+Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents
 Detail = ServerDetail | DriveDetail | HostDetail
 
 

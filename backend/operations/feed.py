@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -138,7 +139,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Events, the newest last, and what the objects that they are about are called now."""
+    """Events, the newest last, and what their objects are called: a backup goes by its server's name."""
 
     events: list[Event]
     names: Mapping[str, str]
@@ -173,11 +174,21 @@ async def told_events(
         found = find(tx)
         return found, _names(tx, found)
 
+    def find_centrally(tx: CloudTransaction) -> tuple[list[Event], dict[str, str]]:
+        found = find(tx)
+        return found, _owners(tx, found)
+
     answers = await cloud.store.each_cell(find_in_cell)
+    central, owners = await cloud.store.cloud_read(find_centrally)
     parts = [answer for answer in answers.values() if isinstance(answer, tuple)]
-    events = [event for found, _ in parts for event in found] + await cloud.store.cloud_read(find)
+    events = [event for found, _ in parts for event in found] + central
     events.sort(key=lambda event: (event.at, event.file, event.number))
     names = {id: name for _, known in parts for id, name in known.items()}
+    if owners:
+        found_servers = await cloud.store.each_cell(lambda tx: tx.servers(owners.values()))
+        called = {id: each.name for answer in found_servers.values() if isinstance(answer, dict)
+                  for id, each in answer.items()}  # fmt: skip
+        names |= {id: called[server_id] for id, server_id in owners.items() if server_id in called}
     return Told(events[:limit] if since is not None else events[-limit:], names)
 
 
@@ -196,6 +207,28 @@ async def _visible_ids(cloud: Cloud, actor: Account) -> frozenset[str]:
 
 
 def _names(tx: CellTransaction, events: Iterable[Event]) -> dict[str, str]:
+    """What servers and drives are called; of those that are gone, what they were called last."""
     ids = {event.object_id for event in events if event.object_kind in ("server", "drive")}
-    return {**{id: server.name for id, server in tx.servers(ids).items()},
-            **{id: drive.name for id, drive in tx.drives(ids).items()}}  # fmt: skip
+    names = {**{id: server.name for id, server in tx.servers(ids).items()},
+             **{id: drive.name for id, drive in tx.drives(ids).items()}}  # fmt: skip
+    names |= {id: str(name) for id in ids - names.keys() if (name := _last_value(tx, id, "name")) is not None}
+    return names
+
+
+def _owners(tx: CloudTransaction, events: Iterable[Event]) -> dict[str, str]:
+    """The server of each backup and schedule, which have no name of their own."""
+    owners: dict[str, str] = {}
+    for id, kind in {(event.object_id, event.object_kind) for event in events}:
+        if kind in ("backup", "schedule"):
+            found = tx.find_backup(id) if kind == "backup" else tx.find_schedule(id)
+            server_id = found.server_id if found is not None else _last_value(tx, id, "server_id")
+            if server_id is not None:
+                owners[id] = str(server_id)
+    return owners
+
+
+def _last_value(tx: Transaction, object_id: str, field: str) -> Any:
+    """What a field of something that is gone was in the end; None where its log does not end with that."""
+    newest = tx.events_of(object_id, limit=1)
+    is_gone = bool(newest) and newest[0].kind.endswith(".deleted")
+    return newest[0].changes.get(field, (None, None))[0] if is_gone else None

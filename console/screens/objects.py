@@ -61,7 +61,7 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
     if kind in _VIEW_KINDS:
         return Place(kind)
     if kind == "event":
-        event = next((each for each in mirror.events if each.key == name), None)
+        event = mirror.find_event(name)
         if event is not None and (about := tasks.object_key(mirror, event.object_kind, event.object_id)) is not None:
             return Place("detail", about)
     if kind in _SCOPED_VIEWS and not (kind == "group" and view == "groups" and name == ""):
@@ -76,6 +76,22 @@ def target_of(mirror: Mirror, key: str) -> Place | None:
     return None if about is None else Place("detail", about)
 
 
+def events_about(mirror: Mirror, key: str) -> str | None:
+    """The scope of the events of what a row is about: an id, or a name of a host or a cell."""
+    kind, name = split_key(mirror, key)
+    match kind:
+        case "server" | "drive" | "host" | "cell":
+            return name if item_of(mirror, key) is not None else None
+        case "task":
+            task = next((each for each in mirror.tasks or () if each.id == name), None)
+            return None if task is None else task.object_id
+        case "event":
+            event = mirror.find_event(name)
+            return None if event is None else event.object_id
+        case _:
+            return None
+
+
 def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
     """The record behind a row as plain values, for objects whose raw form the API does not give by itself."""
     kind, name = split_key(mirror, key)
@@ -86,7 +102,7 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
         "host": tuple(each for each in mirror.hosts or () if each.name == name),
         "group": tuple(each for each in mirror.groups or () if each.name == name),
         "task": tuple(each for each in mirror.tasks or () if each.id == name),
-        "event": tuple(each for each in mirror.events if each.key == name),
+        "event": tuple(event for event in (mirror.find_event(name),) if event is not None),
         "schedule": tuple(each for each in mirror.schedules or () if each.id == name),
     }
     found = sources.get(kind, ())

@@ -165,7 +165,7 @@ def test_others_than_staff_read_their_own_events_however_many_there_are_of_other
     tell(story)
 
 
-def test_an_event_says_what_its_object_is_called(tell: Tell) -> None:
+def test_an_event_says_what_its_object_is_or_was_called(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         cursor = good(await on.ops.get("/servers"))["cursor"]
         drive = await on.drive("data")
@@ -176,7 +176,24 @@ def test_an_event_says_what_its_object_is_called(tell: Tell) -> None:
         for query in ({}, {"after": cursor}, {"until": "2030-01-01T00:00:00Z"}):
             told = good(await on.ops.get("/events", params=query))["events"]
             assert {event["object_name"] for event in told if event["object_id"] == drive["id"]} == {"renamed"}
-            assert {event["object_name"] for event in told if event["object_id"] == gone["id"]} == {None}
+            names = {event["object_name"] for event in told if event["object_id"] == gone["id"]}
+            assert names == ({None} if "after" in query else {"gone"}), "the feed brings the rows, and their removal"
+
+    tell(story)
+
+
+def test_a_backup_goes_by_the_name_of_its_server_also_when_it_is_gone(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server, cloud = await on.server("db"), on.app.cloud
+        account = await cloud.account(OPERATOR)
+        await backups.create_schedule(
+            cloud, account, server["id"], description="often", cron="* * * * *", backups_max=1
+        )
+        await on.advance(300)
+        told = [event for event in await on.events() if event["object_kind"] in ("backup", "schedule")]
+
+        assert {event["kind"] for event in told} >= {"backup.created", "backup.ready", "backup.deleted", "schedule.ran"}
+        assert {event["object_name"] for event in told} == {"db"}
 
     tell(story)
 

@@ -175,7 +175,7 @@ class TaskRow(TypedDict):
 
 
 class EventRow(TypedDict):
-    """`object_name` is what the object is called now; null of what is gone, and of what has no name of its own."""
+    """`object_name` is what the object is called, or was called last; a backup goes by its server's name."""
 
     file: str
     number: int
