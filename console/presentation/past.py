@@ -53,15 +53,20 @@ def window(mirror: Mirror, frame: Frame) -> PastEvents | None:
     """The known stretch of the log that is looked at; None where none has come yet that reaches the instant."""
     object_id = object_of(mirror, frame.scope)
     held = mirror.pasts.get(object_id)
-    if frame.past_at is not None:
-        return held if held is not None and covers(held, frame.past_at) else None
+    if frame.past_at is not None and held is not None and covers(held, frame.past_at):
+        return held
+    present = _present(mirror, object_id, held)
+    return present if frame.past_at is None or covers(present, frame.past_at) else None
+
+
+def _present(mirror: Mirror, object_id: str | None, held: PastEvents | None) -> PastEvents:
+    """What the change feed brought, joined to what was read before it if there is no gap between them."""
     live = mirror.events
     if object_id is not None:
         live = tuple(event for event in live if event.object_id == object_id)
     if held is None or not held.is_current:
         return PastEvents(live, object_id, is_current=True)
     if object_id is None and held.events and live and position(held.events[-1]) < position(live[0]):
-        # So much has happened since that there is a gap between the two.
         return PastEvents(live, object_id, is_current=True)
     return replace(held, events=joined(held.events, live))
 

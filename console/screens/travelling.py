@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from textual.worker import Worker
+
 from console.client import ClientError, CloudClient
 from console.presentation import event_words, events, past
 from console.presentation.lines import Tone
@@ -100,21 +102,23 @@ def _base(screen: MainScreen) -> past.Position:
 
 def _look_at(screen: MainScreen, at: datetime) -> None:
     """Be at an instant, and ask for what is not known around it."""
-    frame = replace(screen.frame(), past_at=at)
-    known = past.window(screen.mirror, frame)
-    if known is None:
-        present = past.window(screen.mirror, replace(frame, past_at=None))
-        if present is not None and past.covers(present, at):
-            known = present
-            screen.post_message(Answered(present, screen.wall_now()))
+    known = past.window(screen.mirror, replace(screen.frame(), past_at=at))
+    _hold(screen, known)
     _put(screen, at, past.HERE)
     if known is None:
         object_id = past.object_of(screen.mirror, screen.place.scope)
         _work(screen, lambda client: _read_around(screen, client, at, object_id))
 
 
+def _hold(screen: MainScreen, known: PastEvents | None) -> None:
+    """Leave a stretch as it is, also when it was made of the present."""
+    if known is not None and screen.mirror.pasts.get(known.object_id) != known:
+        screen.post_message(Answered(known, screen.wall_now()))
+
+
 def _put(screen: MainScreen, at: datetime | None, cursor: str | None) -> None:
     screen.go(screen.trail.left_as(replace(screen.place, past_at=at, cursor=cursor, region=None)))
+    screen.body.centre()
 
 
 def _to_known_alarm(screen: MainScreen, known: PastEvents, start: past.Position, direction: int) -> bool:
@@ -123,8 +127,7 @@ def _to_known_alarm(screen: MainScreen, known: PastEvents, start: past.Position,
     alarm = past.alarm_beside(shown, start, direction, event_words.is_alarm)
     if alarm is None:
         return False
-    if screen.place.past_at is None:
-        screen.post_message(Answered(known, screen.wall_now()))
+    _hold(screen, known)
     _put(screen, alarm.at, f"event:{alarm.key}")
     return True
 
@@ -145,7 +148,8 @@ def _work(screen: MainScreen, ask: Callable[[CloudClient], Awaitable[object]]) -
         except ClientError as error:
             screen.say(f"the log cannot be read: {error.sentence}", Tone.WARN)
 
-    screen.run_worker(work(), group="past", exclusive=True, exit_on_error=False)
+    # As a function: a coroutine that is cancelled before its turn comes would never be awaited.
+    _: Worker[None] = screen.run_worker(work, group="past", exclusive=True, exit_on_error=False)
 
 
 async def _deliver(screen: MainScreen, known: PastEvents) -> PastEvents:
@@ -164,7 +168,10 @@ async def _read_around(screen: MainScreen, client: CloudClient, at: datetime, ob
     )
     is_begun, is_current = len(before.events) < PAGE_LIMIT, len(after.events) < PAGE_LIMIT
     known = PastEvents(past.joined(before.events, after.events), object_id, is_begun=is_begun, is_current=is_current)
-    return await _deliver(screen, known)
+    await _deliver(screen, known)
+    if screen.place.past_at == at and screen.cursor_key == past.HERE:
+        _put(screen, at, past.HERE)
+    return known
 
 
 async def _read_object(screen: MainScreen, client: CloudClient, object_id: str) -> PastEvents:
