@@ -185,7 +185,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("open.right", ("l", "right"), "open", "open what the row is about",
             views=(LISTS | {"detail"}) - MAP_VIEWS),
     Command("target", ("o",), "go to target", "go to what the task is about", views=frozenset({"tasks"}), rank=2),
-    Command("back", ("escape", "backspace"), "back", "back to now, clear the filter, else one view back", rank=80),
+    Command("back", ("escape", "backspace"), "back", "back to now, no filter, or one view back", rank=80),
     Command("back.left", ("h", "left"), "back", "clear the filter, else one view back",
             views=(LISTS | PAGES) - MAP_VIEWS),
     Command("history.back", ("left_square_bracket",), "earlier", "the place before this one"),

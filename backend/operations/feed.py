@@ -174,16 +174,16 @@ async def told_events(
         found = find(tx)
         return found, _names(tx, found)
 
-    def find_centrally(tx: CloudTransaction) -> tuple[list[Event], dict[str, str]]:
+    def find_centrally(tx: CloudTransaction) -> tuple[list[Event], dict[str, str], dict[str, str]]:
         found = find(tx)
-        return found, _owners(tx, found)
+        return found, *_owners(tx, found)
 
     answers = await cloud.store.each_cell(find_in_cell)
-    central, owners = await cloud.store.cloud_read(find_centrally)
+    central, names, owners = await cloud.store.cloud_read(find_centrally)
     parts = [answer for answer in answers.values() if isinstance(answer, tuple)]
     events = [event for found, _ in parts for event in found] + central
     events.sort(key=lambda event: (event.at, event.file, event.number))
-    names = {id: name for _, known in parts for id, name in known.items()}
+    names |= {id: name for _, known in parts for id, name in known.items()}
     if owners:
         found_servers = await cloud.store.each_cell(lambda tx: tx.servers(owners.values()))
         called = {id: each.name for answer in found_servers.values() if isinstance(answer, dict)
@@ -215,16 +215,22 @@ def _names(tx: CellTransaction, events: Iterable[Event]) -> dict[str, str]:
     return names
 
 
-def _owners(tx: CloudTransaction, events: Iterable[Event]) -> dict[str, str]:
-    """The server of each backup and schedule, which have no name of their own."""
+def _owners(tx: CloudTransaction, events: Iterable[Event]) -> tuple[dict[str, str], dict[str, str]]:
+    """Backups and schedules have no name of their own: the names that backups know, and the servers of the others."""
+    names: dict[str, str] = {}
     owners: dict[str, str] = {}
     for id, kind in {(event.object_id, event.object_kind) for event in events}:
-        if kind in ("backup", "schedule"):
-            found = tx.find_backup(id) if kind == "backup" else tx.find_schedule(id)
-            server_id = found.server_id if found is not None else _last_value(tx, id, "server_id")
-            if server_id is not None:
-                owners[id] = str(server_id)
-    return owners
+        if kind not in ("backup", "schedule"):
+            continue
+        backup, schedule = (tx.find_backup(id), None) if kind == "backup" else (None, tx.find_schedule(id))
+        if backup is not None and (name := backup.contents.get("server", {}).get("name")):
+            names[id] = str(name)
+            continue
+        found = backup or schedule
+        server_id = found.server_id if found is not None else _last_value(tx, id, "server_id")
+        if server_id is not None:
+            owners[id] = str(server_id)
+    return names, owners
 
 
 def _last_value(tx: Transaction, object_id: str, field: str) -> Any:

@@ -19,8 +19,8 @@ def title(mirror: Mirror, event: EventRecord) -> str:
         mirror.name_of(event.object_id)
         or event.object_name
         or value_text(event, "name")
-        or value_text(event, "description")
         or mirror.name_of(owner)
+        or value_text(event, "description")
     )
     if named:
         return named
