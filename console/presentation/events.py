@@ -157,9 +157,10 @@ def _density(frame: Frame, known: PastEvents | None, shown: Sequence[EventRecord
         return None
     here = frame.past_at or frame.now
     last = frame.now if known.is_current else known.events[-1].at
+    first = min(known.events[0].at, here - density.SPAN) if known.is_begun else known.events[0].at
     lines = density.lines(
         shown,
-        (known.events[0].at, last),
+        (first, last),
         here,
         frame,
         lambda event: look(event, frame.glyphs) if is_alarm(event) else None,
