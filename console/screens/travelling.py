@@ -70,15 +70,18 @@ def to_alarm(screen: MainScreen, direction: int) -> None:
 
 def follow(screen: MainScreen) -> None:
     """Where the cursor has come to the end of what is known, ask for what lies behind it."""
-    known = past.window(screen.mirror, screen.frame()) if screen.place.view == "events" else None
+    key = screen.cursor_key
+    if screen.place.view != "events" or key is None:
+        return
+    region = screen.view.regions[0]
+    is_first, is_last = key == region.key(0), key == region.key(len(region) - 1)
+    # Only at the ends: to join what is known costs more than a key may.
+    known = past.window(screen.mirror, screen.frame()) if is_first or is_last else None
     if known is None or not 0 < len(known.events) < EVENTS_MAX:
         return
-    region, key = screen.view.regions[0], screen.cursor_key
-    if key is None:
-        return
-    if key == region.key(len(region) - 1) and not known.is_begun:
+    if is_last and not known.is_begun:
         _work(screen, lambda client: _read_on(screen, client, known, -1, PAGE_LIMIT))
-    elif key == region.key(0) and not known.is_current:
+    elif is_first and not known.is_current:
         _work(screen, lambda client: _read_on(screen, client, known, 1, PAGE_LIMIT))
 
 
