@@ -142,8 +142,15 @@ class CloudClient:
     async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
         return await self._read("/tasks", wire.tasks, {"state": state, "limit": limit})
 
-    async def events(self, *, limit: int = 200, object_id: str | None = None) -> Events:
-        return await self._read("/events", wire.events, {"limit": limit, "object": object_id})
+    async def events(
+        self, *, limit: int = 200, object_id: str | None = None, until: str | None = None, since: str | None = None
+    ) -> Events:
+        """The newest events, those at or before a place in the log, or the first ones behind it; the newest last.
+
+        A place is an ISO instant, or `AT,FILE,NUMBER` of one event.
+        """
+        asked = {"limit": limit, "object": object_id, "until": until, "since": since}
+        return await self._read("/events", wire.events, asked)
 
     # Verbs
 

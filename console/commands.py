@@ -27,6 +27,8 @@ DRIVE_VIEWS = frozenset({"drives", "detail"})
 HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
 MAP_VIEWS = frozenset({"hosts"})
 """Views with a map, where h and l move over it."""
+TIME_VIEWS = frozenset({"events"})
+"""Views of which the past can be seen."""
 CELL_VIEWS = frozenset({"overview", "cells", "detail"})
 
 
@@ -182,7 +184,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("open", ("enter",), "open", "open what the row is about", views=LISTS | {"detail"}, rank=1),
     Command("open.right", ("l", "right"), "open", "open what the row is about",
             views=(LISTS | {"detail"}) - MAP_VIEWS),
-    Command("back", ("escape", "backspace"), "back", "clear the filter, else one view back", rank=80),
+    Command("target", ("o",), "go to target", "go to what the task is about", views=frozenset({"tasks"}), rank=2),
+    Command("back", ("escape", "backspace"), "back", "back to now, no filter, or one view back", rank=80),
     Command("back.left", ("h", "left"), "back", "clear the filter, else one view back",
             views=(LISTS | PAGES) - MAP_VIEWS),
     Command("history.back", ("left_square_bracket",), "earlier", "the place before this one"),
@@ -197,6 +200,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("preview", ("p",), "preview", "show or hide the preview pane", views=LISTS, rank=31),
     Command("sort", ("s",), "sort", "next order of the rows", views=LISTS, rank=6),
     Command("sort.reverse", ("S",), "reverse", "the same order the other way round", views=LISTS),
+    # Travel in time.
+    Command("time", ("t",), "time", "go to a time: 14:03, 14:03:20, -10m, -2h, 2026-11-14 09:00, now",
+            views=TIME_VIEWS, rank=2),
+    Command("time.alarm_before", ("left_parenthesis",), "alarm", "the alarm before this row", views=TIME_VIEWS,
+            rank=2),
+    Command("time.alarm_after", ("right_parenthesis",), "next alarm", "the alarm after this row", views=TIME_VIEWS),
+    Command("time.minute_back", ("left_curly_bracket",), "minute", "one minute back", views=TIME_VIEWS, rank=2),
+    Command("time.minute_on", ("right_curly_bracket",), "minute on", "one minute forth; past now is now",
+            views=TIME_VIEWS),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
     Command("refresh", ("r",), "refresh", "ask again now; tries at once when the cloud does not answer", rank=41),
     # Mark.
@@ -261,10 +273,18 @@ _SHOWN_KEYS = {
     "question_mark": "?",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
 }
+
+
+_PAIRS = {"time.alarm_before": "( )", "time.minute_back": "{ }"}
+"""What the key row prints for a command together with its opposite."""
 
 
 def shown_key(key: str) -> str:
@@ -340,7 +360,7 @@ def hints(view: str, first: Sequence[tuple[str, str]] = ()) -> list[tuple[str, s
     taken = {key for key, _ in first}
     found = list(first)
     for command in shown:
-        key = shown_key(command.keys[0])
+        key = _PAIRS.get(command.id) or shown_key(command.keys[0])
         if key not in taken and not (command.id == "back" and view == VIEWS[0]):
             found.append((key, command.title))
     return found
@@ -368,8 +388,9 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
 
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
-    ("go", ("open", "back", "history.", "line", "filter", "view.", "quit")),
+    ("go", ("open", "target", "back", "history.", "line", "filter", "view.", "quit")),
     ("look", ("describe", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
+    ("travel in time", ("time",)),
     ("mark", ("mark",)),
     ("act and take away", ("actions", "copy")),
 )

@@ -211,6 +211,14 @@ class TaskRecord(NamedTuple):
     ended_at: datetime | None = None
     progress: float | None = None
     """0 to 1; None while its cell does not answer."""
+    bytes_total: int | None = None
+    """Of a task that copies."""
+    rate_bytes_per_second: float | None = None
+    """For each simulated second."""
+    counterpart_id: str | None = None
+    """What it is done with: of a backup its server, of a clone its source, of `release` the copy."""
+    counterpart_name: str | None = None
+    """What that was called when the task began."""
     result: str | None = None
     actor: str | None = None
 
@@ -227,6 +235,8 @@ class EventRecord(NamedTuple):
     request_id: str | None = None
     changes: Mapping[str, tuple[Any, Any]] = NOTHING
     details: Mapping[str, Any] = NOTHING
+    object_name: str | None = None
+    """What the object is called, or was called last; a backup goes by its server's name."""
 
     @property
     def key(self) -> str:
@@ -377,6 +387,18 @@ class Events(NamedTuple):
     cursor: str | None = None
 
 
+class PastEvents(NamedTuple):
+    """A stretch of the log without gaps, oldest first."""
+
+    events: tuple[EventRecord, ...]
+    object_id: str | None = None
+    """The one object that it is about; None for all."""
+    is_begun: bool = False
+    """Whether nothing happened before it."""
+    is_current: bool = False
+    """Whether nothing had happened after it when it was read."""
+
+
 class ServerDetail(NamedTuple):
     """One server with its drives, and the object as the API gave it (its texts sanitised)."""
 
@@ -398,7 +420,7 @@ class HostDetail(NamedTuple):
     events: tuple[EventRecord, ...] = ()
 
 
-Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events
+Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents
 Detail = ServerDetail | DriveDetail | HostDetail
 
 

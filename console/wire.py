@@ -228,6 +228,10 @@ def task(row: Body) -> TaskRecord:
         due_at=instant(get("due_at")),
         ended_at=instant(get("ended_at")),
         progress=get("progress"),
+        bytes_total=get("bytes_total"),
+        rate_bytes_per_second=get("rate_bytes_per_second"),
+        counterpart_id=get("counterpart_id"),
+        counterpart_name=get("counterpart_name"),
         result=get("result"),
         actor=get("actor"),
     )
@@ -243,6 +247,7 @@ def event(row: Body) -> EventRecord:
         kind=row["kind"],
         object_kind=get("object_kind") or "",
         object_id=get("object_id") or "",
+        object_name=get("object_name"),
         object_version=get("object_version"),
         actor=get("actor") or "",
         request_id=get("request_id"),

@@ -132,6 +132,7 @@ STORIES = {
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),
+        Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),
         Story("detail", (":servers /web-31", "<enter>", "d"), "web-31"),
         Story("help", ("?",), "half"),
         Story("actions", (":servers /web-31", "<enter>", "x"), "power off"),

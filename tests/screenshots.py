@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.demo import STORIES, DemoConsole, copied, make_demo, play
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
-PICTURES = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "confirmation")
+PICTURES = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "past", "confirmation")
 SIZE = (120, 40)
 README_PICTURE = "overview"
 

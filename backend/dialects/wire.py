@@ -381,6 +381,11 @@ def instant_text(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds" if at.microsecond >= 1000 else "seconds")[:-6] + "Z"
 
 
+def exact_instant_text(at: datetime) -> str:
+    """`2026-11-20T14:03:27.123456Z`, with microseconds when there are any. `at` is aware UTC."""
+    return at.isoformat()[:-6] + "Z"
+
+
 def instant_text_or_none(at: datetime | None) -> str | None:
     return None if at is None else instant_text(at)
 

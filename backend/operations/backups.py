@@ -118,7 +118,12 @@ def take(
     )
     tx.add_backup(backup, at=now, actor=actor)
     due_at = now + timedelta(seconds=rules.duration_seconds(source.size_bytes))
-    payload = {"name": source.server.name}
+    payload = {
+        "name": source.server.name,
+        "server": source.server.id,
+        "bytes_total": source.size_bytes,
+        "rate_bytes_per_second": rules.BACKUP_BYTES_PER_SECOND,
+    }
     tx.schedule("backup", "backup", backup.id, begun_at=now, due_at=due_at, actor=actor, payload=payload)
     return backup
 

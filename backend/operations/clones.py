@@ -67,7 +67,7 @@ def add_copy_in_cell(
         raise NoCapacity(f"drive {copy.name or copy.id}", found.counted())
     is_same_host = found.host == source.host
     added = replace(copy, host=found.host, state=DriveState.CLONING_DST, state_since=now)
-    tx.add_drive(added, at=now, actor=actor, details={"source": source.id})
+    tx.add_drive(added, at=now, actor=actor, details={"source": source.id, "source_name": source.name})
     task = tx.schedule(
         "clone",
         "drive",
@@ -77,17 +77,25 @@ def add_copy_in_cell(
         actor=actor,
         payload={
             "source": source.id,
+            "source_name": source.name,
             "bytes_total": copy.size_bytes,
             "rate_bytes_per_second": lifecycle.clone_rate(is_same_host=is_same_host),
         },
     )
     if source.cell == tx.cell:
-        hold_source_in_cell(tx, source.id, copy.id, now=now, due_at=task.due_at, actor=actor)
+        hold_source_in_cell(tx, source.id, copy.id, copy.name, now=now, due_at=task.due_at, actor=actor)
     return tx.drive(copy.id), task
 
 
 def hold_source_in_cell(
-    tx: CellTransaction, source_id: str, copy_id: str, *, now: datetime, due_at: datetime, actor: str
+    tx: CellTransaction,
+    source_id: str,
+    copy_id: str,
+    copy_name: str,
+    *,
+    now: datetime,
+    due_at: datetime,
+    actor: str,
 ) -> None:
     """The source is read until `due_at`: it can be neither deleted nor attached."""
     source = tx.find_drive(source_id)
@@ -95,8 +103,10 @@ def hold_source_in_cell(
         return
     if source.state is not DriveState.UNAVAILABLE:
         held = replace(source, state=DriveState.CLONING_SRC, state_since=now)
-        tx.save_drive(source, held, kind="drive.cloning_src", at=now, actor=actor, details={"copy": copy_id})
-    tx.schedule("release", "drive", source_id, begun_at=now, due_at=due_at, actor=actor, payload={"copy": copy_id})
+        details = {"copy": copy_id, "copy_name": copy_name}
+        tx.save_drive(source, held, kind="drive.cloning_src", at=now, actor=actor, details=details)
+    payload = {"copy": copy_id, "copy_name": copy_name}
+    tx.schedule("release", "drive", source_id, begun_at=now, due_at=due_at, actor=actor, payload=payload)
 
 
 def release(tx: CellTransaction, task: Task, *, at: datetime) -> None:
@@ -220,17 +230,17 @@ async def clone_drive(
     finally:
         cloud.live.discard(reserved.id)
     if source.cell != reserved.cell and task is not None:
-        await _hold_elsewhere(cloud, source, task, actor.name)
+        await _hold_elsewhere(cloud, source, added, task)
     return CloneBegun(added, task)
 
 
-async def _hold_elsewhere(cloud: Cloud, source: Drive, task: Task, actor: str) -> None:
+async def _hold_elsewhere(cloud: Cloud, source: Drive, copy: Drive, task: Task) -> None:
     """Marks a source in another cell. That its cell has fallen silent since it was read takes nothing from the copy."""
     try:
         await cloud.store.cell_write(
             source.cell,
             lambda tx: hold_source_in_cell(
-                tx, source.id, task.object_id, now=task.begun_at, due_at=task.due_at, actor=actor
+                tx, source.id, copy.id, copy.name, now=task.begun_at, due_at=task.due_at, actor=task.actor
             ),
         )
     except (Unreachable, OutcomeUnknown):

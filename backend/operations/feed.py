@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -120,28 +122,119 @@ def _read_central(tx: CloudTransaction, after: int, limit: int) -> _Part:
     return _Part(tx.events(after=after, limit=limit), [], [], [])
 
 
-async def latest_events(cloud: Cloud, actor: Account, *, limit: int, object_id: str | None = None) -> list[Event]:
-    """The newest events of all files that answer, oldest of them first; of one object if it is named."""
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the log: an instant, all of it; or one event of that instant."""
+
+    at: datetime
+    file: str | None = None
+    number: int = EVENT_NUMBER_MAX
+
+    def within(self, file: str) -> tuple[datetime, int]:
+        """The same place in one file: what is at or before it there has (at, number) <= this."""
+        if self.file is None or file < self.file:
+            return self.at, EVENT_NUMBER_MAX
+        return self.at, self.number if file == self.file else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Events, the newest last, and what their objects are called: a backup goes by its server's name."""
+
+    events: list[Event]
+    names: Mapping[str, str]
+
+
+async def told_events(
+    cloud: Cloud,
+    actor: Account,
+    *,
+    limit: int,
+    object_id: str | None = None,
+    until: Position | None = None,
+    since: Position | None = None,
+) -> Told:
+    """The newest events at or before `until`, or the oldest ones behind `since`; without either, the newest.
+
+    Of all files that answer, by (instant, file, number), the newest last; of one object if it is named. The cost
+    follows the limit and the number of files, not the log.
+    """
+    visible = None if actor.is_staff else await _visible_ids(cloud, actor)
 
     def find(tx: Transaction) -> list[Event]:
-        if object_id is not None:
-            return tx.events_of(object_id, limit=limit)
-        newest = tx.last_event_number()
-        return tx.events(after=max(0, newest - limit), limit=limit)
-
-    answers = await cloud.store.each_cell(find)
-    found = [event for answer in answers.values() if isinstance(answer, list) for event in answer]
-    found += await cloud.store.cloud_read(find)
-    if not actor.is_staff:
-        from backend.operations.servers import projects_of
-
-        entries = await cloud.store.cloud_read(
-            lambda tx: (
-                [entry.id for entry in tx.server_entries(projects=projects_of(actor), is_backfilling=None)]
-                + [entry.id for entry in tx.drive_entries(projects=projects_of(actor))]
-            )
+        if until is None and since is None and object_id is None and visible is None:
+            newest = tx.last_event_number()
+            return tx.events(after=max(0, newest - limit), limit=limit)
+        place = since or until or _LAST
+        return tx.events_at(
+            place.within(tx.file), is_behind=since is not None, limit=limit, object_id=object_id, objects=visible
         )
-        visible = frozenset(entries)
-        found = [event for event in found if event.object_id in visible]
-    found.sort(key=lambda event: (event.at, event.file, event.number))
-    return found[-limit:]
+
+    def find_in_cell(tx: CellTransaction) -> tuple[list[Event], dict[str, str]]:
+        found = find(tx)
+        return found, _names(tx, found)
+
+    def find_centrally(tx: CloudTransaction) -> tuple[list[Event], dict[str, str], dict[str, str]]:
+        found = find(tx)
+        return found, *_owners(tx, found)
+
+    answers = await cloud.store.each_cell(find_in_cell)
+    central, names, owners = await cloud.store.cloud_read(find_centrally)
+    parts = [answer for answer in answers.values() if isinstance(answer, tuple)]
+    events = [event for found, _ in parts for event in found] + central
+    events.sort(key=lambda event: (event.at, event.file, event.number))
+    names |= {id: name for _, known in parts for id, name in known.items()}
+    if owners:
+        found_servers = await cloud.store.each_cell(lambda tx: tx.servers(owners.values()))
+        called = {id: each.name for answer in found_servers.values() if isinstance(answer, dict)
+                  for id, each in answer.items()}  # fmt: skip
+        names |= {id: called[server_id] for id, server_id in owners.items() if server_id in called}
+    return Told(events[:limit] if since is not None else events[-limit:], names)
+
+
+_LAST = Position(datetime.max.replace(tzinfo=UTC))
+
+
+async def _visible_ids(cloud: Cloud, actor: Account) -> frozenset[str]:
+    """Whose events an account may see: servers and drives of its projects."""
+    from backend.operations.servers import projects_of
+
+    def find(tx: CloudTransaction) -> list[str]:
+        servers = tx.server_entries(projects=projects_of(actor), is_backfilling=None)
+        return [entry.id for entry in servers] + [entry.id for entry in tx.drive_entries(projects=projects_of(actor))]
+
+    return frozenset(await cloud.store.cloud_read(find))
+
+
+def _names(tx: CellTransaction, events: Iterable[Event]) -> dict[str, str]:
+    """What servers and drives are called; of those that are gone, what they were called last."""
+    ids = {event.object_id for event in events if event.object_kind in ("server", "drive")}
+    names = {**{id: server.name for id, server in tx.servers(ids).items()},
+             **{id: drive.name for id, drive in tx.drives(ids).items()}}  # fmt: skip
+    names |= {id: str(name) for id in ids - names.keys() if (name := _last_value(tx, id, "name")) is not None}
+    return names
+
+
+def _owners(tx: CloudTransaction, events: Iterable[Event]) -> tuple[dict[str, str], dict[str, str]]:
+    """Backups and schedules have no name of their own: the names that backups know, and the servers of the others."""
+    names: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for id, kind in {(event.object_id, event.object_kind) for event in events}:
+        if kind not in ("backup", "schedule"):
+            continue
+        backup, schedule = (tx.find_backup(id), None) if kind == "backup" else (None, tx.find_schedule(id))
+        if backup is not None and (name := backup.contents.get("server", {}).get("name")):
+            names[id] = str(name)
+            continue
+        found = backup or schedule
+        server_id = found.server_id if found is not None else _last_value(tx, id, "server_id")
+        if server_id is not None:
+            owners[id] = str(server_id)
+    return names, owners
+
+
+def _last_value(tx: Transaction, object_id: str, field: str) -> Any:
+    """What a field of something that is gone was in the end; None where its log does not end with that."""
+    newest = tx.events_of(object_id, limit=1)
+    is_gone = bool(newest) and newest[0].kind.endswith(".deleted")
+    return newest[0].changes.get(field, (None, None))[0] if is_gone else None

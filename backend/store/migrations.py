@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 1, "cell": 2}
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 2, "cell": 3}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -51,6 +51,11 @@ def migrations(kind: FileKind) -> Migrations:
         def lost_hosts(database: Database) -> None:
             for statement in _statements("schema_cell_0002.sql"):
                 database.execute(statement)
+
+    @found(name="0002_events_by_instant" if kind == "cloud" else "0003_events_by_instant")
+    def events_by_instant(database: Database) -> None:
+        for statement in _statements("schema_shared_0002.sql"):
+            database.execute(statement)
 
     return found
 

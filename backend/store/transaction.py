@@ -8,7 +8,7 @@ dropped from the caches when its savepoint is rolled back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -34,7 +34,10 @@ T = TypeVar("T")
 
 _EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
-_EVENTS_OF = f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+_EVENTS_OF = f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608
+_EVENTS_WHERE = f"SELECT {EVENT_COLUMNS} FROM event WHERE"  # noqa: S608
+_AT_OR_BEFORE = "(at, number) <= (?, ?) ORDER BY at DESC, number DESC LIMIT ?"
+_BEHIND = "(at, number) > (?, ?) ORDER BY at, number LIMIT ?"
 _TASK_INSERT = f"INSERT INTO task ({TASK_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, 'open', NULL, NULL, ?, ?)"  # noqa: S608
 _TASK_FIND = f"SELECT {TASK_COLUMNS} FROM task WHERE id = ?"  # noqa: S608
 _TASKS_OPEN_OF = f"SELECT {TASK_COLUMNS} FROM task WHERE object_id = ? AND state = 'open' ORDER BY id"  # noqa: S608
@@ -101,6 +104,31 @@ class Transaction:
     def events_of(self, object_id: str, *, limit: int = 100) -> list[Event]:
         """Newest first."""
         return [event_of(row, self.file) for row in self._run(_EVENTS_OF, (object_id, limit))]
+
+    def events_at(
+        self,
+        position: tuple[datetime, int],
+        *,
+        is_behind: bool,
+        limit: int,
+        object_id: str | None = None,
+        objects: Collection[str] | None = None,
+    ) -> list[Event]:
+        """By instant and number: the newest at or before `position`, newest first; or the oldest behind it, oldest
+        first. Of one object, or of `objects`, where they are given. Each of these is a walk along an index.
+        """
+        at, number = position
+        values: list[Any] = []
+        condition = ""
+        if object_id is not None:
+            condition += " object_id = ? AND"
+            values.append(object_id)
+        if objects is not None:
+            condition += " object_id IN (SELECT value FROM json_each(?)) AND"
+            values.append(json_of(sorted(objects)))
+        values += [text_of(at), number, limit]
+        order = _BEHIND if is_behind else _AT_OR_BEFORE
+        return [event_of(row, self.file) for row in self._run(f"{_EVENTS_WHERE}{condition} {order}", values)]
 
     def last_event_number(self) -> int:
         """0 when nothing has happened yet."""

@@ -257,7 +257,7 @@ def _up_lines(mirror: Mirror, frame: Frame, cell: CellRecord) -> list[Line]:
 
 def _task_lines(mirror: Mirror, frame: Frame, cell: CellRecord) -> list[Line]:
     """The cell's open tasks, and how many wait elsewhere."""
-    open_tasks = [task for task in mirror.tasks or () if task.state == "open"]
+    open_tasks = [task for task in tasks.without_sources(mirror.tasks or ()) if task.state == "open"]
     here = tasks.running_order(mirror, frame, [task for task in open_tasks if task.cell == cell.name])
     if not here or frame.width < 60:
         return []

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from console.presentation import events, figures, redundancy, tasks
+from console.presentation import event_words, figures, redundancy, tasks
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, pane_lines, region_of
 from console.presentation.lines import (
     Frame,
@@ -240,7 +240,8 @@ def _task_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
         return []
     return [
         fact("task", f"{tasks.kind(task)} ({task.id})", glyphs),
-        fact("target", tasks.target(mirror, task), glyphs, Tone.TEXT, task.object_id or None),
+        fact("target", tasks.target(mirror, task), glyphs, Tone.TEXT, tasks.target_key(mirror, task)),
+        *([fact("copied", copied, glyphs)] if (copied := tasks.copied_text(frame, task)) is not None else []),
         fact("cell", task.cell, glyphs, Tone.TEXT, f"cell:{task.cell}"),
         fact("state", "waits for its cell" if tasks.is_waiting(mirror, task) else task.state, glyphs),
         fact("begun", instant_and_age(task.begun_at, frame.now), glyphs),
@@ -252,14 +253,14 @@ def _task_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
 
 
 def _event_detail(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
-    event, glyphs = next((event for event in mirror.events if event.key == name), None), frame.glyphs
+    event, glyphs = mirror.find_event(name), frame.glyphs
     if event is None:
         return []
     facts = [
         fact("event", f"{event.kind}, number {event.number} of {event.file}", glyphs),
         fact("at", instant_and_age(event.at, frame.now), glyphs),
-        fact("object", f"{event.object_kind} {events.title(mirror, event)}", glyphs, Tone.TEXT, event.object_id),
-        fact("what", events.sentence(mirror, event), glyphs),
+        fact("object", f"{event.object_kind} {event_words.title(mirror, event)}", glyphs, Tone.TEXT, event.object_id),
+        fact("what", event_words.sentence(mirror, event), glyphs),
         fact("by", event.actor or None, glyphs),
         fact("request", event.request_id, glyphs),
     ]

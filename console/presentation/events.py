@@ -1,14 +1,18 @@
-"""What has happened, newest first: when, to whom, in a sentence."""
+"""What has happened, newest first: when, to whom, in a sentence. At the present, or as it was at some instant.
+
+In the past a row says where one is; what came after it is muted, and nothing that happens meanwhile moves the list.
+Below the list two lines say when how much happened, and where the alarms were.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
 
-from console.presentation import figures
+from console.presentation import density, figures, past
+from console.presentation.event_words import is_alarm, look, sentence, title
 from console.presentation.lines import (
     Frame,
-    Glyphs,
     Line,
     Lines,
     Placed,
@@ -24,44 +28,79 @@ from console.presentation.lines import (
     matched,
 )
 from console.presentation.mirror import Mirror
-from console.records import EventRecord
+from console.records import EventRecord, PastEvents
 
 NAME_WIDTH = 12
+DENSITY_FROM_ROWS, DENSITY_FROM_COLUMNS = 20, 60
+
+Row = EventRecord | datetime
+"""An event, or the instant at which one is."""
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
-    """The latest events, or those of the object that `frame.scope` names (an id, or a cell's name)."""
-    wanted = frame.filter.casefold()
-    events = [
-        event
-        for event in reversed(mirror.events)
-        if (frame.scope is None or frame.scope in {event.object_id, event.file})
-        and (not wanted or _holds(mirror, event, wanted))
-    ]
-    if events:
-        region: Rows[EventRecord] | Lines = Rows(
-            head(frame.width), events, lambda event: row(mirror, frame, event, frame.width), _key
-        )
+    """The events of the cloud, or of what `frame.scope` names (an id, or a cell); in the past at `frame.past_at`."""
+    known = past.window(mirror, frame)
+    shown = wanted(mirror, frame, known)
+    rows: list[Row] = list(reversed(shown))
+    if frame.past_at is not None:
+        later = sum(event.at > frame.past_at for event in shown)
+        rows.insert(later, frame.past_at)
+    width = frame.width
+    if rows:
+        region: Rows[Row] | Lines = Rows(head(width), rows, lambda each: _row(mirror, frame, each), _key)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=head(frame.width))
+        region = Lines([compose(width, left(2, _instead(mirror, frame), Tone.MUTED))], head=head(width))
+    regions: tuple[Rows[Row] | Lines, ...] = (region,)
+    if frame.past_at is not None and not shown:
+        words = frame.glyphs.ellipsis if known is None else _instead(mirror, frame)
+        regions = (region, Lines([compose(width, left(2, words, Tone.MUTED))]))
     crumbs = (mirror.name_of(frame.scope) or frame.scope, "events") if frame.scope else ("events",)
-    number = f"{len(events):,} of {len(mirror.events):,}" if wanted or frame.scope else f"{len(events):,}"
-    return View("events", crumbs, f"newest first   {number}", (region,), lambda key: status(mirror, key))
+    return View(
+        "events",
+        crumbs,
+        _note(frame, known, len(shown)),
+        regions,
+        lambda key: status(mirror, frame, shown, key),
+        _density(frame, known, shown),
+    )
 
 
-def _key(event: EventRecord) -> str:
-    return f"event:{event.key}"
+def wanted(mirror: Mirror, frame: Frame, known: PastEvents | None) -> list[EventRecord]:
+    """The events that the scope and the filter leave, oldest first."""
+    text = frame.filter.casefold()
+    return [
+        event
+        for event in (known.events if known is not None else ())
+        if (frame.scope is None or frame.scope in {event.object_id, event.file})
+        and (not text or _holds(mirror, event, text))
+    ]
+
+
+def _key(row: Row) -> str:
+    return past.HERE if isinstance(row, datetime) else f"event:{row.key}"
+
+
+def _note(frame: Frame, known: PastEvents | None, number: int) -> str:
+    """How many of those that are known are shown, and whether the log goes on."""
+    if known is None:
+        return "as it was   …" if frame.glyphs.name == "unicode" else "as it was   ."
+    whole = len(known.events)
+    counted = f"{number:,} of {whole:,}" if frame.filter or number != whole else f"{number:,}"
+    more = "" if known.is_begun else "+"
+    return f"{'newest first' if frame.past_at is None else 'as it was'}   {counted}{more}"
 
 
 def _instead(mirror: Mirror, frame: Frame) -> str:
     if frame.filter:
         return f"no events match /{frame.filter}   esc clears the filter"
+    if frame.past_at is not None:
+        return "nothing had happened yet"
     return "nothing has happened yet" if "events" in mirror.answered_at or mirror.is_complete else frame.glyphs.ellipsis
 
 
-def _holds(mirror: Mirror, event: EventRecord, wanted: str) -> bool:
+def _holds(mirror: Mirror, event: EventRecord, text: str) -> bool:
     texts = (title(mirror, event), event.kind, event.actor, sentence(mirror, event))
-    return any(wanted in text.casefold() for text in texts)
+    return any(text in each.casefold() for each in texts)
 
 
 def head(width: int) -> Line:
@@ -73,14 +112,23 @@ def head(width: int) -> Line:
     return compose(width, *placed)
 
 
-def title(mirror: Mirror, event: EventRecord) -> str:
-    """What to call the object: its name as known now, or as the event tells it."""
-    # A backup has no name of its own: it goes by its server's.
-    owner = _text(_value(event, "server_id")) if event.object_kind == "backup" else ""
-    named = mirror.name_of(event.object_id) or _text(_value(event, "name")) or mirror.name_of(owner)
-    if named:
-        return named
-    return event.object_id[:8] if event.object_kind in {"server", "drive", "backup", "schedule"} else event.object_id
+def _row(mirror: Mirror, frame: Frame, each: Row) -> Line:
+    if isinstance(each, datetime):
+        ago = figures.duration((frame.now - each).total_seconds())
+        return compose(
+            frame.width,
+            left(1, figures.time_of_day(each), Tone.ACCENT),
+            left(11, frame.glyphs.here, Tone.ACCENT),
+            left(13, fit_sentence(f"here, {ago} ago", frame.width - 14, frame.glyphs), Tone.ACCENT),
+        )
+    if frame.past_at is None:
+        return row(mirror, frame, each, frame.width)
+    # Rows of another day would show the day only, so they are written as they were seen then.
+    line = row(mirror, frame._replace(now=frame.past_at), each, frame.width)
+    if each.at <= frame.past_at:
+        return line
+    glyph = look(each, frame.glyphs)
+    return tuple(span if (span.text, span.tone) == glyph else span._replace(tone=Tone.MUTED) for span in line)
 
 
 def row(mirror: Mirror, frame: Frame, event: EventRecord, width: int) -> Line:
@@ -102,124 +150,31 @@ def row(mirror: Mirror, frame: Frame, event: EventRecord, width: int) -> Line:
     return compose(width, *placed)
 
 
-_LOOKS: Mapping[str, tuple[str, Tone]] = {
-    "cell.down": ("lost", Tone.CRIT),
-    "cell.hung": ("unknown", Tone.UNKNOWN),
-    "cell.up": ("running", Tone.OK),
-    "host.down": ("lost", Tone.CRIT),
-    "host.up": ("running", Tone.OK),
-    "server.unavailable": ("lost", Tone.CRIT),
-    "server.displaced": ("violation", Tone.CRIT),
-    "server.notice": ("attention", Tone.WARN),
-    "server.shrunk": ("backfill", Tone.BACKFILL),
-    "server.grown": ("backfill", Tone.BACKFILL),
-    "server.running": ("running", Tone.OK),
-    "server.stopped": ("stopped", Tone.MUTED),
-    "server.placed": ("busy", Tone.ACCENT),
-    "server.stopping": ("busy", Tone.ACCENT),
-    "schedule.failed": ("lost", Tone.CRIT),
-    "schedule.missed": ("attention", Tone.WARN),
-    "schedule.switched_off": ("attention", Tone.WARN),
-    "backup.ready": ("done", Tone.OK),
-}
+def _density(frame: Frame, known: PastEvents | None, shown: Sequence[EventRecord]) -> density.Preview | None:
+    has_room = frame.height >= DENSITY_FROM_ROWS and frame.width >= DENSITY_FROM_COLUMNS and frame.has_pane
+    if not has_room or known is None or not known.events:
+        return None
+    here = frame.past_at or frame.now
+    last = frame.now if known.is_current else known.events[-1].at
+    first = min(known.events[0].at, here - density.SPAN) if known.is_begun else known.events[0].at
+    lines = density.lines(
+        shown,
+        (first, last),
+        here,
+        frame,
+        lambda event: look(event, frame.glyphs) if is_alarm(event) else None,
+    )
+    return lambda _key: lines
 
 
-def look(event: EventRecord, glyphs: Glyphs) -> tuple[str, Tone]:
-    name, tone = _LOOKS.get(event.kind, ("nothing", Tone.MUTED))
-    return str(getattr(glyphs, name)), tone
-
-
-def _value(event: EventRecord, field: str) -> Any:
-    """What a field became; of what is gone, what it was."""
-    before, after = event.changes.get(field, (None, None))
-    return before if event.kind.endswith(".deleted") else after
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def sentence(mirror: Mirror, event: EventRecord) -> str:
-    """What happened, in words. A kind that is not known here is said as it is."""
-    details = event.details
-    host = _text(_value(event, "host")) or _text(details.get("host"))
-    on_host = f" on {host}" if host else ""
-    match event.kind:
-        case "server.placed":
-            return f"placed{on_host}{_decision(details.get('decision'))}"
-        case "server.running":
-            return f"runs{on_host}"
-        case "server.shrunk" | "server.grown":
-            return f"{_resized(event)}{on_host}{_cause(mirror, details.get('cause'))}"
-        case "server.notice":
-            return f"will be stopped{_for(mirror, details.get('for'))}"
-        case "server.notice_withdrawn":
-            return "may stay: its room is not needed any more"
-        case "server.displaced":
-            return f"stopped{on_host}{_for(mirror, _value(event, 'displaced_for'))}"
-        case "server.admitted":
-            return "has its room now"
-        case "server.unavailable":
-            return f"lost with {host}" if host else "lost"
-        case "cell.down" | "cell.hung":
-            return f"does not answer{_because(details)}"
-        case "cell.up":
-            return "answers again"
-        case "host.down":
-            return f"down{_because(details)}"
-        case _:
-            verb = event.kind.partition(".")[2] or event.kind
-            what = "" if event.object_kind == "server" else f"{event.object_kind} "
-            return what + verb.replace("_", " ") + (on_host if verb != "edited" else _edited(event)) + _because(details)
-
-
-def _decision(decision: Any) -> str:
-    if not isinstance(decision, Mapping):
-        return ""
-    stops = decision.get("stops")
-    number = len(stops) if isinstance(stops, list) else 0
-    return f"; {number} backfilling must stop" if number else ""
-
-
-def _resized(event: EventRecord) -> str:
-    """`CPU 12.0 to 7.4 GHz`, for what an effective size was and is."""
-    parts = []
-    for field, what, unit, write in (
-        ("cpu_mhz_effective", "CPU", "GHz", figures.ghz),
-        ("memory_bytes_effective", "memory", "GiB", figures.gib),
-    ):
-        pair = event.changes.get(field)
-        if pair is not None and all(isinstance(value, int | float) for value in pair):
-            parts.append(f"{what} {write(pair[0])} to {write(pair[1])} {unit}")
-    return ", ".join(parts) or event.kind.partition(".")[2]
-
-
-def _name_or_id(mirror: Mirror, object_id: Any) -> str:
-    return mirror.name_of(_text(object_id)) or _text(object_id)[:8]
-
-
-def _cause(mirror: Mirror, object_id: Any) -> str:
-    return f", because of {_name_or_id(mirror, object_id)}" if _text(object_id) else ""
-
-
-def _for(mirror: Mirror, object_id: Any) -> str:
-    return f" to make room for {_name_or_id(mirror, object_id)}" if _text(object_id) else ""
-
-
-def _because(details: Mapping[str, Any]) -> str:
-    reason = _text(details.get("reason"))
-    return f": {reason}" if reason else ""
-
-
-def _edited(event: EventRecord) -> str:
-    fields = [name for name in event.changes if name not in {"version", "state_since"}]
-    return f": {', '.join(fields)}" if fields else ""
-
-
-def status(mirror: Mirror, key: str | None) -> Line:
-    event = next((event for event in reversed(mirror.events) if _key(event) == key), None)
+def status(mirror: Mirror, frame: Frame, shown: Sequence[EventRecord], key: str | None) -> Line:
+    if key == past.HERE and frame.past_at is not None:
+        text = f"as it was at {figures.instant(frame.past_at, frame.now)}; esc goes back to now"
+        return (Span(text, Tone.MUTED),)
+    event = next((event for event in reversed(shown) if _key(event) == key), None)
     if event is None:
         return ()
     who = f" by {event.actor}" if event.actor else ""
-    text = f"{title(mirror, event)} {sentence(mirror, event)}{who}; {event.file} number {event.number}"
+    when = "" if event.at.date() == frame.now.date() else f"{figures.instant(event.at, frame.now)} "
+    text = f"{when}{title(mirror, event)} {sentence(mirror, event)}{who}; {event.file} number {event.number}"
     return (Span(text, Tone.MUTED),)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.presentation import events, figures
+from console.presentation import event_words, figures
 from console.presentation.lines import Frame, Glyphs, Line, Lines, Span, Tone, at, compose, cut, left, ruled, wrap
 from console.presentation.mirror import Mirror
 from console.records import EventRecord
@@ -72,9 +72,9 @@ def event_facts(
     newest = sorted(own.values(), key=lambda event: (event.at, event.file, event.number), reverse=True)
     facts = []
     for place, event in enumerate(newest[:EVENTS_SHOWN]):
-        glyph, tone = events.look(event, frame.glyphs)
+        glyph, tone = event_words.look(event, frame.glyphs)
         time = figures.instant_short(event.at, frame.now)
-        spans = (Span(f"{time:>8}  ", Tone.MUTED), Span(glyph, tone), Span(f" {events.sentence(mirror, event)}"))
+        spans = (Span(f"{time:>8}  ", Tone.MUTED), Span(glyph, tone), Span(f" {event_words.sentence(mirror, event)}"))
         facts.append(Fact("events" if place == 0 else "", spans))
     return facts
 

@@ -73,7 +73,7 @@ def header(mirror: Mirror, frame: Frame) -> Line:
     gap = 2 if width < NARROW else 3
     name = fit_name(mirror.kind or "stratodeck", 12, frame.glyphs)
     words = fact.short if width < NARROW else fact.words
-    end = (*_clock(mirror, frame), *_age(mirror, frame))
+    end = _past(mirror, frame) or (*_clock(mirror, frame), *_age(mirror, frame))
     room = width - 2 - span_width(end)
     placed: list[Placed] = [left(1, name, Tone.ACCENT, bold=True), at(width - 1 - span_width(end), end)]
     column = 1 + cells(name) + gap
@@ -131,6 +131,16 @@ def _totals_wide(mirror: Mirror, frame: Frame) -> Line:
         Span(f"hosts {_host_total(mirror, frame)}{broken}   servers {_servers(mirror, frame)}   "),
         Span(f"backfill {backfill}"),
     )
+
+
+def _past(mirror: Mirror, frame: Frame) -> Line:
+    """That this is the past, and how far back; how old it is that nothing more can be asked, where that is so."""
+    if frame.past_at is None:
+        return ()
+    at, back = figures.instant(frame.past_at, frame.now), figures.duration((frame.now - frame.past_at).total_seconds())
+    text = f"PAST {at}  -{back}" if frame.width >= NARROW else f"PAST -{back}"
+    stale = (Span("  "), *_age(mirror, frame)) if mirror.is_offline and frame.width >= MEDIUM else ()
+    return (Span(text, Tone.WARN, is_reversed=True), *stale)
 
 
 def _clock(mirror: Mirror, frame: Frame) -> Line:

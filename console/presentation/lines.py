@@ -83,6 +83,8 @@ class Glyphs(NamedTuple):
     """Between two panes."""
     level: str
     """The horizontal line of a ruler."""
+    density: tuple[str, ...]
+    """From nothing to most."""
     corners: tuple[str, str, str, str]
     """Top left, top right, bottom left, bottom right."""
     name: str
@@ -115,6 +117,7 @@ UNICODE = Glyphs(
     ellipsis="…",
     rule="│",
     level="─",
+    density=("▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"),
     corners=("┌", "┐", "└", "┘"),
     name="unicode",
 )
@@ -146,6 +149,7 @@ ASCII = Glyphs(
     ellipsis=".",
     rule="|",
     level="-",
+    density=("_", ".", ":", "=", "#"),
     corners=("+", "+", "+", "+"),
     name="ascii",
 )
@@ -171,6 +175,8 @@ class Frame(NamedTuple):
     marks: frozenset[str] = frozenset()
     has_pane: bool = True
     """False after `p`: no pane beside the list, even where there is room."""
+    past_at: datetime | None = None
+    """The instant in the past that is looked at; None at the present."""
     is_folded: bool = False
     """True after `F`: hosts folded into cells."""
 

@@ -30,6 +30,7 @@ from console.records import (
     Hello,
     HostRecord,
     Hosts,
+    PastEvents,
     ScheduleRecord,
     ServerRecord,
     ServersPage,
@@ -41,6 +42,7 @@ from console.records import (
 Row = TypeVar("Row", ServerRecord, DriveRecord)
 
 EVENTS_KEPT = 500
+PASTS_KEPT = 4
 FEED_WAIT_SECONDS = 25
 """A feed without changes may be silent for as long as this, and is fresh all the same."""
 
@@ -67,6 +69,8 @@ class Mirror:
     tasks_waiting: int | None = None
     events: tuple[EventRecord, ...] = ()
     """The latest ones, newest last."""
+    pasts: Mapping[str | None, PastEvents] = field(default_factory=dict)
+    """By object (None: of all): the stretches of the log that were read last."""
     cursor: str | None = None
     """Where the change feed is read on from."""
     next_page: str | None = None
@@ -122,9 +126,12 @@ class Mirror:
             case Changes():
                 return self._after_changes(answer, at)
             case Tasks():
-                return self._answered("tasks", at, tasks=answer.tasks, tasks_open=answer.open, tasks_ended=answer.ended)
+                tasks = (*answer.tasks, *_kept_tasks(self.tasks, answer))
+                return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
             case Events():
                 return self._answered("events", at, events=_merged_events(self.events, answer.events))
+            case PastEvents():
+                return self._after_past(answer)
             case _:
                 assert_never(answer)
 
@@ -196,6 +203,11 @@ class Mirror:
         if object_id is not None and object_id in self.drives.by_id:
             return self.drives.by_id[object_id].name
         return next((each.description for each in self.schedules or () if each.id == object_id), None)
+
+    def find_event(self, key: str) -> EventRecord | None:
+        """The event with this key, among the latest and in what was read of the past."""
+        known = (self.events, *(past.events for past in self.pasts.values()))
+        return next((event for events in known for event in events if event.key == key), None)
 
     # Each kind of answer -----------------------------------------------------------------------------------------
 
@@ -323,6 +335,11 @@ class Mirror:
             **drive_changes,
         )
 
+    def _after_past(self, answer: PastEvents) -> Mirror:
+        """It says nothing of now, not even that the cloud answers: it may be made of what was known already."""
+        others = [past for past in self.pasts.values() if past.object_id != answer.object_id]
+        return replace(self, pasts={past.object_id: past for past in (*others, answer)[-PASTS_KEPT:]})
+
     def _known_until_silence(self, row: Row) -> Row:
         """A row that was last written down at some instant stayed true until its cell stopped answering.
 
@@ -379,6 +396,12 @@ def _with_kept_figures(before: CellRecord | None, cell: CellRecord) -> CellRecor
         normal=cell.normal or before.normal,
         backfilling=cell.backfilling or before.backfilling,
     )
+
+
+def _kept_tasks(before: tuple[TaskRecord, ...] | None, answer: Tasks) -> list[TaskRecord]:
+    """What was open in cells that do not answer now: it waits for them, however far it was."""
+    silent = set(answer.unreachable)
+    return [task._replace(progress=None) for task in before or () if task.cell in silent and task.state == "open"]
 
 
 def _with_kept_hosts(before: tuple[HostRecord, ...] | None, hosts: tuple[HostRecord, ...]) -> tuple[HostRecord, ...]:

@@ -394,7 +394,7 @@ def _risk_region(mirror: Mirror, frame: Frame, width: int) -> Region:
 def _tasks_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     glyphs = frame.glyphs
     head = ruled(width, glyphs, left(3, "TASKS", Tone.MUTED), right(57, "DONE", Tone.MUTED))
-    going = [task for task in mirror.tasks or () if task.state == "open"]
+    going = [task for task in tasks.without_sources(mirror.tasks or ()) if task.state == "open"]
     rows = tasks.running_order(mirror, frame, going)[:TASKS_SHOWN]
     if not rows:
         text = "nothing is under way" if mirror.tasks is not None else glyphs.ellipsis

@@ -1,9 +1,14 @@
 """What is under way, what waits for its cell, and what has ended: in that order.
 
-Waiting is not 0 %: a task in a cell that does not answer has no percentage, it has `—`.
+Waiting is not 0 %: a task in a cell that does not answer has no percentage, it has `—`. A clone is two tasks, one on
+each side, since source and copy may lie in different cells: the source's is not shown while the copy's is.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from console.presentation import figures
 from console.presentation.lines import (
@@ -19,10 +24,12 @@ from console.presentation.lines import (
     View,
     at,
     blank_region,
+    cells,
     compose,
     fit_name,
     fit_sentence,
     left,
+    matched,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -30,17 +37,16 @@ from console.records import TaskRecord
 
 RULE_OF_LEFT = 0.05
 """Below this share a remaining time made of the past one would be a guess."""
+SHARE_OPEN_MAX = 0.99
+"""What is not reported as done is not shown as all done, though its time be over."""
+ORDERS = ("progress", "left", "task", "target", "cell")
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
     """Tasks of the cloud, or of the cell that `frame.scope` names."""
-    shown = [task for task in mirror.tasks or () if _is_wanted(mirror, frame, task)]
-    going = running_order(mirror, frame, [task for task in shown if task.state == "open"])
-    ended = sorted(
-        (task for task in shown if task.state != "open" and task.ended_at is not None),
-        key=lambda task: (task.ended_at, task.id),
-        reverse=True,
-    )
+    shown = [task for task in without_sources(mirror.tasks or ()) if _is_wanted(mirror, frame, task)]
+    going = running_order(mirror, frame, [task for task in shown if task.state == "open"], is_as_asked=True)
+    ended = _ended_order(mirror, frame, [task for task in shown if task.state != "open" and task.ended_at is not None])
     width = frame.width
     regions: list[Region] = []
     if going:
@@ -56,6 +62,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         _note(mirror, frame, len(going) - waits, waits, len(ended)),
         tuple(regions),
         status=lambda key: status(mirror, frame, key),
+        orders=ORDERS,
     )
 
 
@@ -63,14 +70,66 @@ def _key(task: TaskRecord) -> str:
     return f"task:{task.id}"
 
 
-def target(mirror: Mirror, task: TaskRecord) -> str:
-    """The name of what the task is about."""
-    return task.object_name or mirror.name_of(task.object_id) or task.object_id[:8]
+# What to call them -------------------------------------------------------------------------------------------------
+
+_KINDS: Mapping[tuple[str, str], str] = {
+    ("drive", "create"): "create drive",
+    ("drive", "clone"): "clone drive",
+    ("drive", "release"): "copy out",
+    ("host", "evacuate"): "evacuate host",
+    ("host", "relocate"): "relocate host",
+    ("backup", "backup"): "backup",
+}
 
 
 def kind(task: TaskRecord) -> str:
+    """What is done, in two words at most; a kind that is not known here is said as it is."""
+    known = _KINDS.get((task.object_kind, task.kind))
+    if known is not None:
+        return known
     words = task.kind.replace("_", " ").replace(".", " ")
-    return words if task.object_kind in {"", "server"} else f"{words} {task.object_kind}"
+    return words if task.object_kind in {"", "server", task.kind} else f"{words} {task.object_kind}"
+
+
+def target(mirror: Mirror, task: TaskRecord) -> str:
+    """The name of what the task is about; of a clone, of what is copied."""
+    own = mirror.name_of(task.object_id) or task.object_name or task.object_id[:8]
+    return (counterpart(mirror, task) or own) if task.kind == "clone" else own
+
+
+def counterpart(mirror: Mirror, task: TaskRecord) -> str | None:
+    """The name of what it is done with."""
+    return mirror.name_of(task.counterpart_id) or task.counterpart_name
+
+
+def target_key(mirror: Mirror, task: TaskRecord) -> str | None:
+    """The key of what the task is about, of a backup its server; None where that is gone, or has no description."""
+    about = task.counterpart_id if task.object_kind == "backup" else task.object_id
+    return object_key(mirror, "server" if task.object_kind == "backup" else task.object_kind, about or "")
+
+
+def object_key(mirror: Mirror, object_kind: str, object_id: str) -> str | None:
+    """The key of an object that a task or an event is about, where that has a description of its own."""
+    if object_id in mirror.servers:
+        return object_id
+    match object_kind:
+        case "drive":
+            is_gone = mirror.are_drives_complete and object_id not in mirror.drives.by_id
+            return None if is_gone else f"drive:{object_id}"
+        case "host" | "cell":
+            return f"{object_kind}:{object_id}"
+        case _:
+            return None
+
+
+# Which, and in what order ------------------------------------------------------------------------------------------
+
+
+def without_sources(found: Iterable[TaskRecord]) -> list[TaskRecord]:
+    """The tasks without the source's side of each clone that is among them."""
+    tasks = list(found)
+    copies = {(task.object_id, task.state) for task in tasks if task.kind == "clone"}
+    return [task for task in tasks if task.kind != "release" or (task.counterpart_id, task.state) not in copies]
 
 
 def is_waiting(mirror: Mirror, task: TaskRecord) -> bool:
@@ -80,30 +139,60 @@ def is_waiting(mirror: Mirror, task: TaskRecord) -> bool:
 
 def share(frame: Frame, task: TaskRecord) -> float:
     """How much is done now, from the task's own instants: the answer that brought it is already old."""
+    if task.state != "open":
+        return 1.0
     if task.begun_at is not None and task.due_at is not None and task.due_at > task.begun_at:
         whole = (task.due_at - task.begun_at).total_seconds()
-        return min(1.0, max(0.0, (frame.now - task.begun_at).total_seconds() / whole))
-    return task.progress or 0.0
+        return min(SHARE_OPEN_MAX, max(0.0, (frame.now - task.begun_at).total_seconds() / whole))
+    return min(SHARE_OPEN_MAX, task.progress or 0.0)
 
 
-def running_order(mirror: Mirror, frame: Frame, tasks: list[TaskRecord]) -> list[TaskRecord]:
-    """What moves, the furthest first; then what waits, the longest first."""
-    return sorted(
-        tasks,
-        key=lambda task: (
-            is_waiting(mirror, task),
-            0.0 if is_waiting(mirror, task) else -share(frame, task),
-            task.begun_at or frame.now,
-            task.id,
-        ),
+def running_order(
+    mirror: Mirror, frame: Frame, tasks: Sequence[TaskRecord], *, is_as_asked: bool = False
+) -> list[TaskRecord]:
+    """What moves, the furthest first, or as the frame asks; then what waits, by cell, the longest first."""
+    moving = [task for task in tasks if not is_waiting(mirror, task)]
+    moving.sort(key=lambda task: (-share(frame, task), task.begun_at or frame.now, task.id))
+    if is_as_asked and (frame.sort or frame.is_descending):
+        key = _sort_key(mirror, frame) or (lambda task: -share(frame, task))
+        moving.sort(key=key, reverse=frame.is_descending)
+    waiting = sorted(
+        (task for task in tasks if is_waiting(mirror, task)), key=lambda task: (task.begun_at or frame.now, task.id)
     )
+    # The cell whose oldest task has waited longest comes first: a dictionary keeps the order of first meetings.
+    places = {cell: place for place, cell in enumerate(dict.fromkeys(task.cell for task in waiting))}
+    return [*moving, *sorted(waiting, key=lambda task: places[task.cell])]
+
+
+def _ended_order(mirror: Mirror, frame: Frame, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
+    """The newest first, or by name or cell where that is asked for."""
+    newest = sorted(tasks, key=lambda task: (task.ended_at, task.id), reverse=True)
+    key = _sort_key(mirror, frame)
+    if key is None or frame.sort == "left":
+        return newest
+    return sorted(newest, key=key, reverse=frame.is_descending)
+
+
+def _sort_key(mirror: Mirror, frame: Frame) -> Callable[[TaskRecord], Any] | None:
+    match frame.sort:
+        case "left":
+            return lambda task: (task.due_at is None, task.due_at or frame.now)
+        case "task":
+            return lambda task: (kind(task), target(mirror, task).casefold())
+        case "target":
+            return lambda task: target(mirror, task).casefold()
+        case "cell":
+            return lambda task: task.cell
+        case _:
+            return None
 
 
 def _is_wanted(mirror: Mirror, frame: Frame, task: TaskRecord) -> bool:
     if frame.scope is not None and task.cell != frame.scope:
         return False
     wanted = frame.filter.casefold()
-    texts = (kind(task), target(mirror, task), task.cell, task.actor or "", task.state, task.result or "")
+    own = task.object_name or ""
+    texts = (kind(task), target(mirror, task), own, task.cell, task.actor or "", task.state, task.result or "")
     return not wanted or any(wanted in text.casefold() for text in texts)
 
 
@@ -114,7 +203,8 @@ def _note(mirror: Mirror, frame: Frame, going: int, waits: int, ended: int) -> s
     if ended:
         known = mirror.tasks_ended
         parts.append(f"{ended:,} of {known:,} ended" if known is not None and known > ended else f"{ended:,} ended")
-    return ", ".join(parts)
+    sort = f"sort {frame.sort}   " if frame.sort and frame.width >= 60 else ""
+    return sort + ", ".join(parts)
 
 
 def _instead(mirror: Mirror, frame: Frame) -> str:
@@ -128,49 +218,76 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
 # Rows ------------------------------------------------------------------------------------------------------------
 
 
-def _head(width: int) -> Line:
-    muted = Tone.MUTED
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where things are; a column of None is not shown."""
+
+    target: int
+    target_width: int
+    cell: int | None
+    bar: int | None
+    bar_width: int
+    percent: int
+    """Right edges from here on."""
+    runs: int | None
+    left: int
+    by: int | None
+
+
+def _columns(width: int) -> _Columns:
     if width < 60:
-        return compose(width, left(2, "TASK", muted), left(13, "TARGET", muted), right(31, "%", muted),
-                       right(width - 2, "LEFT", muted))  # fmt: skip
+        return _Columns(13, 14, None, None, 0, 31, None, width - 2, None)
     if width < 80:
-        return compose(width, left(2, "TASK", muted), left(16, "TARGET", muted), left(30, "PROGRESS", muted),
-                       right(44, "%", muted), right(51, "RUNS", muted), right(58, "LEFT", muted))  # fmt: skip
-    placed = [left(2, "TASK", muted), left(16, "TARGET", muted), left(30, "CELL", muted), left(38, "PROGRESS", muted),
-              right(62, "%", muted), right(70, "RUNS", muted), right(78, "LEFT", muted)]  # fmt: skip
-    if width >= 120:
-        placed.append(left(82, "BY", muted))
+        return _Columns(16, 13, None, 30, 10, 44, 51, 58, None)
+    if width < 120:
+        return _Columns(16, 13, 30, 38, 20, 62, 70, 78, None)
+    return _Columns(16, 29, 46, 54, 20, 78, 86, 94, 98)
+
+
+def _head(width: int) -> Line:
+    muted, columns = Tone.MUTED, _columns(width)
+    placed = [left(2, "TASK", muted), left(columns.target, "TARGET", muted), right(columns.percent, "%", muted),
+              right(columns.left, "LEFT", muted)]  # fmt: skip
+    if columns.cell is not None:
+        placed.append(left(columns.cell, "CELL", muted))
+    if columns.bar is not None:
+        placed.append(left(columns.bar, "PROGRESS", muted))
+    if columns.runs is not None:
+        placed.append(right(columns.runs, "RUNS", muted))
+    if columns.by is not None:
+        placed.append(left(columns.by, "BY", muted))
     return compose(width, *placed)
+
+
+def _first(mirror: Mirror, frame: Frame, task: TaskRecord, tone: Tone, name: Tone) -> list[Placed]:
+    """What each row begins with: what is done, to what, and where."""
+    columns = _columns(frame.width)
+    room = columns.target - 3
+    words = kind(task) if cells(kind(task)) <= room else fit_name(kind(task).partition(" ")[0], room, frame.glyphs)
+    shown = Span(fit_name(target(mirror, task), columns.target_width, frame.glyphs), name)
+    placed: list[Placed] = [left(2, words, tone), at(columns.target, matched(shown, frame.filter))]
+    if columns.cell is not None:
+        placed.append(left(columns.cell, fit_name(task.cell, 7, frame.glyphs), name))
+    return placed
 
 
 def row(mirror: Mirror, frame: Frame, task: TaskRecord) -> Line:
-    width, glyphs = frame.width, frame.glyphs
+    """A task that is under way, or waits."""
+    glyphs, columns = frame.glyphs, _columns(frame.width)
     waits = is_waiting(mirror, task)
     done = share(frame, task)
-    percent = glyphs.nobody_said if waits else figures.percent(done)
-    runs = "" if task.begun_at is None else figures.duration((frame.now - task.begun_at).total_seconds())
-    left_text = glyphs.nobody_said if waits else _left(frame, task, done)
     tone = Tone.WARN if waits else Tone.TEXT
-    name = Tone.UNKNOWN if waits else Tone.TEXT
-    if width < 60:
-        return compose(width, left(2, fit_name(kind(task), 10, glyphs), tone),
-                       left(13, fit_name(target(mirror, task), 14, glyphs), name), right(31, percent, tone),
-                       right(width - 2, left_text))  # fmt: skip
-    bar_column, bar_width, edges = (30, 10, (44, 51, 58)) if width < 80 else (38, 20, (62, 70, 78))
-    bar = _progress(task, done, bar_width, glyphs, waits=waits)
-    placed: list[Placed] = [
-        left(2, fit_name(kind(task), 13, glyphs), tone),
-        left(16, fit_name(target(mirror, task), 13, glyphs), name),
-        at(bar_column, bar),
-        right(edges[0], percent, tone),
-        right(edges[1], runs),
-        right(edges[2], left_text),
-    ]
-    if width >= 80:
-        placed.append(left(30, fit_name(task.cell, 7, glyphs), name))
-    if width >= 120:
-        placed.append(left(82, fit_name(task.actor or glyphs.nobody_said, width - 84, glyphs), Tone.MUTED))
-    return compose(width, *placed)
+    placed = _first(mirror, frame, task, tone, Tone.UNKNOWN if waits else Tone.TEXT)
+    if columns.bar is not None:
+        placed.append(at(columns.bar, _progress(task, done, columns.bar_width, glyphs, waits=waits)))
+    placed.append(right(columns.percent, glyphs.nobody_said if waits else figures.percent(done), tone))
+    if columns.runs is not None and task.begun_at is not None:
+        placed.append(right(columns.runs, figures.duration((frame.now - task.begun_at).total_seconds())))
+    placed.append(right(columns.left, glyphs.nobody_said if waits else _left(frame, task, done)))
+    if columns.by is not None:
+        by = fit_name(task.actor or glyphs.nobody_said, frame.width - columns.by - 2, glyphs)
+        placed.append(left(columns.by, by, Tone.MUTED))
+    return compose(frame.width, *placed)
 
 
 def _progress(task: TaskRecord, done: float, width: int, glyphs: Glyphs, *, waits: bool) -> Line:
@@ -189,54 +306,58 @@ def _left(frame: Frame, task: TaskRecord, done: float) -> str:
 
 
 def ended_region(mirror: Mirror, frame: Frame, tasks: list[TaskRecord]) -> Lines:
-    """Ended tasks; one that failed says why on a line of its own."""
+    """Ended tasks; what there is to say of one is on a line of its own: why it failed, where a server went."""
+    columns = _columns(frame.width)
     lines: list[Line] = []
     keys: list[str | None] = []
     for task in tasks:
         lines.append(_ended_row(mirror, frame, task))
         keys.append(_key(task))
-        if task.result and task.state != "done" and frame.width >= 60:
-            column = 38 if frame.width >= 80 else 30
-            reason = fit_sentence(task.result, frame.width - column - 1, frame.glyphs)
-            lines.append(compose(frame.width, left(column, reason, Tone.MUTED)))
+        if task.result and columns.bar is not None:
+            reason = fit_sentence(task.result, frame.width - columns.bar - 1, frame.glyphs)
+            lines.append(compose(frame.width, left(columns.bar, reason, Tone.MUTED)))
             keys.append(None)
     return Lines(lines, keys, _ended_head(frame.width))
 
 
 def _ended_head(width: int) -> Line:
-    muted = Tone.MUTED
+    muted, columns = Tone.MUTED, _columns(width)
     placed = [left(2, "ENDED", muted)]
-    if width >= 80:
-        placed += [left(38, "RESULT", muted), right(62, "AT", muted), right(70, "TOOK", muted)]
-    elif width >= 60:
-        placed += [left(30, "RESULT", muted), right(58, "AT", muted)]
+    if columns.bar is None:
+        placed.append(right(columns.left, "AT", muted))
+    elif columns.cell is None:
+        placed += [left(columns.bar, "RESULT", muted), right(columns.left, "AT", muted)]
     else:
-        placed.append(right(width - 2, "AT", muted))
+        placed += [left(columns.bar, "RESULT", muted), right(columns.percent, "AT", muted)]
+        placed.append(right(columns.runs or columns.left, "TOOK", muted))
     return compose(width, *placed)
 
 
 def _ended_row(mirror: Mirror, frame: Frame, task: TaskRecord) -> Line:
-    width, glyphs = frame.width, frame.glyphs
+    width, glyphs, columns = frame.width, frame.glyphs, _columns(frame.width)
     glyph, tone = {
         "done": (glyphs.done, Tone.OK),
         "failed": (glyphs.lost, Tone.CRIT),
         "cancelled": (glyphs.nothing, Tone.MUTED),
     }.get(task.state, (glyphs.unknown, Tone.UNKNOWN))
     ended = figures.instant_short(task.ended_at, frame.now) if task.ended_at is not None else glyphs.nobody_said
-    result = (Span(f"{glyph} {task.state}", tone),)
-    name = fit_name(target(mirror, task), 13, glyphs)
-    if width < 60:
-        return compose(width, left(1, glyph, tone), left(2, fit_name(kind(task), 10, glyphs)),
-                       left(13, name), right(width - 2, ended, Tone.MUTED))  # fmt: skip
-    placed: list[Placed] = [left(2, fit_name(kind(task), 13, glyphs)), left(16, name)]
-    if width < 80:
-        return compose(width, *placed, at(30, result), right(58, ended, Tone.MUTED))
-    placed += [left(30, fit_name(task.cell, 7, glyphs)), at(38, result), right(62, ended, Tone.MUTED)]
+    placed = _first(mirror, frame, task, Tone.TEXT, Tone.TEXT)
+    if columns.bar is None:
+        return compose(width, left(1, glyph, tone), *placed, right(columns.left, ended, Tone.MUTED))
+    placed.append(at(columns.bar, (Span(f"{glyph} {task.state}", tone),)))
+    if columns.cell is None:
+        return compose(width, *placed, right(columns.left, ended, Tone.MUTED))
+    placed.append(right(columns.percent, ended, Tone.MUTED))
     if task.begun_at is not None and task.ended_at is not None:
-        placed.append(right(70, figures.duration((task.ended_at - task.begun_at).total_seconds()), Tone.MUTED))
-    if width >= 120:
-        placed.append(left(82, fit_name(task.actor or glyphs.nobody_said, width - 84, glyphs), Tone.MUTED))
+        took = figures.duration((task.ended_at - task.begun_at).total_seconds())
+        placed.append(right(columns.runs or columns.left, took, Tone.MUTED))
+    if columns.by is not None:
+        by = fit_name(task.actor or glyphs.nobody_said, width - columns.by - 2, glyphs)
+        placed.append(left(columns.by, by, Tone.MUTED))
     return compose(width, *placed)
+
+
+# The line at the foot ------------------------------------------------------------------------------------------------
 
 
 def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
@@ -247,8 +368,39 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
     if is_waiting(mirror, task):
         text = f"{words}: resumes when {task.cell} answers; nothing of it is lost"
     elif task.state == "open":
-        due = f", due {figures.instant(task.due_at, frame.now)}" if task.due_at is not None else ""
-        text = f"{words}: begun by {task.actor or 'the cloud'}{due}"
+        text = f"{words}: {_under_way(mirror, frame, task)}"
     else:
         text = f"{words}: {task.state}" + (f": {task.result}" if task.result else "")
     return (Span(text, Tone.MUTED),)
+
+
+def _under_way(mirror: Mirror, frame: Frame, task: TaskRecord) -> str:
+    """How far it is, in what it is made of; else what is coming, and when."""
+    due = None if task.due_at is None else figures.instant(task.due_at, frame.now)
+    other = counterpart(mirror, task)
+    if (copied := copied_text(frame, task)) is not None:
+        copy = mirror.name_of(task.object_id) or task.object_name
+        return f"{copied}, to {copy}" if task.kind == "clone" and copy and other else copied
+    match task.kind:
+        case "release":
+            return f"to {other or 'its copy'}; until that is whole it can be neither attached nor deleted"
+        case "evacuate" if other:
+            return f"{other} is shut down, then started elsewhere, at {due}"
+        case "relocate":
+            return f"its servers are started elsewhere if it is not back at {due}"
+        case "displace":
+            return f"it has notice, and is stopped at {due} to make room"
+        case _:
+            return f"begun by {task.actor or 'the cloud'}" + (f", due {due}" if due else "")
+
+
+def copied_text(frame: Frame, task: TaskRecord) -> str | None:
+    """`55 of 120 GiB, 0.17 GiB/s`; None of what copies nothing."""
+    if task.bytes_total is None:
+        return None
+    total = figures.gib(task.bytes_total)
+    done = task.bytes_total * share(frame, task)
+    rate = "" if task.rate_bytes_per_second is None else f", {task.rate_bytes_per_second / figures.GIB:.2f} GiB/s"
+    # Both in the larger one's measure: "9.6 of 10 GiB" is one figure too exact.
+    shown = f"{int(done / figures.GIB):,}" if task.bytes_total >= 10 * figures.GIB else f"{done / figures.GIB:.1f}"
+    return f"{shown} of {total} GiB{rate}"

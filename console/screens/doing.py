@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from console import commands
+from console.presentation import past
 from console.presentation.lines import Tone
-from console.screens import objects
+from console.screens import objects, travelling
 from console.screens.places import Place
 
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
 
+_HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to now"
 CLIPBOARD_BYTES_MAX = 74_994
 """What terminals take in one OSC 52 sequence; more is cut or dropped by many without a word."""
 
@@ -26,10 +28,15 @@ def do(screen: MainScreen, command_id: str) -> None:
         screen.jump(Place(command_id.removeprefix("view.")))
     else:
         _DOINGS[command_id](screen)
+    if command_id.startswith("move."):
+        travelling.follow(screen)
 
 
-def obey(screen: MainScreen, text: str) -> None:
-    """Do what a line after `:` asks for."""
+def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
+    """Do what a line after `:` asks for, or go to the time that was typed."""
+    if kind == "@":
+        travelling.go_to(screen, text)
+        return
     match commands.parse_line(text):
         case commands.Problem(sentence):
             screen.say(sentence, Tone.WARN)
@@ -103,15 +110,26 @@ def _walk(step: int) -> Callable[[MainScreen], None]:
 
 def _open(screen: MainScreen) -> None:
     key = screen.cursor_key
-    if key is None:
-        screen.say("nothing is under the cursor", Tone.MUTED)
+    if key is None or key == past.HERE:
+        screen.say("nothing is under the cursor" if key is None else _HERE_SENTENCE, Tone.MUTED)
     else:
         screen.enter(objects.place_of(screen.mirror, key, screen.place.view))
+
+
+def _target(screen: MainScreen) -> None:
+    key = screen.cursor_key
+    place = None if key is None else objects.target_of(screen.mirror, key)
+    if place is None:
+        screen.say("what it was about is not there any more" if key else "nothing is under the cursor", Tone.MUTED)
+    else:
+        screen.enter(place)
 
 
 def _back(screen: MainScreen) -> None:
     if screen.active.is_ranging:
         screen.moved(screen.active.toggle_range)
+    elif screen.place.past_at is not None:
+        travelling.to_now(screen)
     elif screen.place.filter:
         screen.change(filter="")
     elif screen.active.marks and len(screen.trail.stack) == 1:
@@ -128,6 +146,10 @@ def _later(screen: MainScreen) -> None:
     screen.go(screen.kept_trail().later())
 
 
+def _time(screen: MainScreen) -> None:
+    screen.begin_prompt("@")
+
+
 def _line(screen: MainScreen) -> None:
     screen.begin_prompt(":")
 
@@ -139,8 +161,8 @@ def _filter(screen: MainScreen) -> None:
 def _page_about(view: str) -> Callable[[MainScreen], None]:
     def doing(screen: MainScreen) -> None:
         key = screen.subject
-        if key is None:
-            screen.say("nothing is under the cursor", Tone.MUTED)
+        if key is None or key == past.HERE:
+            screen.say("nothing is under the cursor" if key is None else _HERE_SENTENCE, Tone.MUTED)
         else:
             screen.enter(Place(view, key))
 
@@ -149,11 +171,14 @@ def _page_about(view: str) -> Callable[[MainScreen], None]:
 
 def _events(screen: MainScreen) -> None:
     key = screen.subject
+    about = None if key is None else objects.events_about(screen.mirror, key)
     item = None if key is None else objects.item_of(screen.mirror, key)
-    if item is None:
-        screen.jump(Place("events"))
-    else:
+    if about is not None:
+        travelling.open_events(screen, about)
+    elif item is not None:
         screen.enter(Place("events", None, item.name))
+    else:
+        screen.jump(Place("events"))
 
 
 def _help(screen: MainScreen) -> None:
@@ -242,6 +267,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "move.previous_region": _walk(-1),
     "open": _open,
     "open.right": _open,
+    "target": _target,
     "back": _back,
     "back.left": _back,
     "history.back": _earlier,
@@ -254,6 +280,11 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "preview": _preview,
     "sort": _sort,
     "sort.reverse": _reverse,
+    "time": _time,
+    "time.minute_back": lambda screen: travelling.step(screen, -1),
+    "time.minute_on": lambda screen: travelling.step(screen, 1),
+    "time.alarm_before": lambda screen: travelling.to_alarm(screen, -1),
+    "time.alarm_after": lambda screen: travelling.to_alarm(screen, 1),
     "freeze": _freeze,
     "refresh": _refresh,
     "mark": _mark,

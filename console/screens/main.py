@@ -44,7 +44,7 @@ SAID_SECONDS = 10
 PENDING_KEYS_MAX = 64
 FRAME_LINES = 4
 
-_ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events")
+_ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target", "time.")
 
 
 class MainScreen(Screen[None]):
@@ -228,8 +228,7 @@ class MainScreen(Screen[None]):
 
     def frame(self) -> Frame:
         """The room, the instants and the operator's choices for this place."""
-        wall_now = self._frozen_at or self.wall_now()
-        place = self.trail.here
+        wall_now, place = self._frozen_at or self.wall_now(), self.trail.here
         return Frame(
             width=self.app.size.width,
             height=self.app.size.height,
@@ -242,6 +241,7 @@ class MainScreen(Screen[None]):
             scope=place.scope,
             marks=self.body.marks,
             has_pane=self._has_pane,
+            past_at=place.past_at,
         )
 
     @property
@@ -593,7 +593,7 @@ class MainScreen(Screen[None]):
                 if kind == "/":
                     self.change(filter=text)
                 elif text.strip():
-                    doing.obey(self, text)
+                    doing.obey(self, text, kind)
             case Left(kind):
                 self._end_prompt()
                 if kind == "/":

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from console.commands import PALETTES, VIEWS, Item
+from console.presentation import tasks
 from console.presentation.mirror import Mirror
 from console.screens.places import Place
 
@@ -58,26 +59,36 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
         return Place(name)
     if kind in _VIEW_KINDS:
         return Place(kind)
-    if kind == "task":
-        task = next((each for each in mirror.tasks or () if each.id == name), None)
-        if task is not None and (about := _key_about(mirror, task.object_kind, task.object_id)) is not None:
-            return Place("detail", about)
     if kind == "event":
-        event = next((each for each in mirror.events if each.key == name), None)
-        if event is not None and (about := _key_about(mirror, event.object_kind, event.object_id)) is not None:
+        event = mirror.find_event(name)
+        if event is not None and (about := tasks.object_key(mirror, event.object_kind, event.object_id)) is not None:
             return Place("detail", about)
     if kind in _SCOPED_VIEWS and not (kind == "group" and view == "groups" and name == ""):
         return Place(_SCOPED_VIEWS[kind], name)
     return Place("detail", key)
 
 
-def _key_about(mirror: Mirror, kind: str, object_id: str) -> str | None:
-    """The key of what a task or an event is about, where that has a description of its own."""
-    if object_id in mirror.servers:
-        return object_id
-    if kind == "drive" and mirror.are_drives_complete and object_id not in mirror.drives.by_id:
-        return None
-    return f"{kind}:{object_id}" if kind in {"drive", "host"} else None
+def target_of(mirror: Mirror, key: str) -> Place | None:
+    """Where what a task is about is described; None where that is gone."""
+    task = next((each for each in mirror.tasks or () if f"task:{each.id}" == key), None)
+    about = None if task is None else tasks.target_key(mirror, task)
+    return None if about is None else Place("detail", about)
+
+
+def events_about(mirror: Mirror, key: str) -> str | None:
+    """The scope of the events of what a row is about: an id, or a name of a host or a cell."""
+    kind, name = split_key(mirror, key)
+    match kind:
+        case "server" | "drive" | "host" | "cell":
+            return name if item_of(mirror, key) is not None else None
+        case "task":
+            task = next((each for each in mirror.tasks or () if each.id == name), None)
+            return None if task is None else task.object_id
+        case "event":
+            event = mirror.find_event(name)
+            return None if event is None else event.object_id
+        case _:
+            return None
 
 
 def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
@@ -90,7 +101,7 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
         "host": tuple(each for each in mirror.hosts or () if each.name == name),
         "group": tuple(each for each in mirror.groups or () if each.name == name),
         "task": tuple(each for each in mirror.tasks or () if each.id == name),
-        "event": tuple(each for each in mirror.events if each.key == name),
+        "event": tuple(event for event in (mirror.find_event(name),) if event is not None),
         "schedule": tuple(each for each in mirror.schedules or () if each.id == name),
     }
     found = sources.get(kind, ())

@@ -5,6 +5,7 @@ going back restores the old one, filter and all, because the filter belongs to t
 """
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Place:
     region: int | None = None
     """The table that the cursor is in: the same object may be a row of two."""
     marks: frozenset[str] = frozenset()
+    past_at: datetime | None = None
+    """The instant in the past that is looked at; None at the present."""
 
     def is_same_room(self, other: "Place") -> bool:
         """Whether both show the same view of the same scope."""

@@ -1,6 +1,6 @@
 """The line for `:` commands and `/` filters. It lies over the status row while one types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +8,8 @@ from textual import events
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
+
+from console.presentation.past import EXPECTED
 
 LINE_LENGTH_MAX = 200
 
@@ -47,7 +49,9 @@ def takes(key: events.Key) -> bool:
 
 
 class Prompt(Input):
-    """One line of typing. `kind` is ":" or "/"; the screen hides it and gives it back the keys.
+    """One line of typing. `kind` is ":" for a command, "/" for a filter, "@" for a time.
+
+    The screen hides it and gives it back the keys.
 
     Tab and the right arrow take the ghost text; esc, and backspace in an empty line, leave.
 
@@ -63,7 +67,8 @@ class Prompt(Input):
         kind: str
         text: str
 
-    KINDS: ClassVar[tuple[str, ...]] = (":", "/")
+    KINDS: ClassVar[Mapping[str, str]] = {":": "", "/": "", "@": f"a time: {EXPECTED}"}
+    """Each with what an empty line says about what is expected."""
 
     def __init__(self, complete: Callable[[str], str | None], *, id: str) -> None:
         super().__init__(id=id, compact=True, select_on_focus=False, max_length=LINE_LENGTH_MAX)
@@ -77,6 +82,7 @@ class Prompt(Input):
         """Take the keys, with `text` in the line."""
         self.kind = kind
         self.suggester = self._ghost if kind == ":" else None
+        self.placeholder = self.KINDS[kind]
         with self.prevent(Input.Changed):
             self.value = text
         self.cursor_position = len(text)

@@ -232,6 +232,11 @@ class RegionList(LineWidget):
             if not first <= at <= last:
                 self._step_to(min(max(at, first), last), 1 if at < first else -1)
 
+    def centre(self) -> None:
+        """Scroll so that the cursor is in the middle, as far as there are rows around it."""
+        if self._cursor is not None:
+            self._set_top(self._virtual(self._cursor) - self.size.height // 2)
+
     def _step_to(self, virtual: int, step: int) -> Spot | None:
         """Go to the row at a line, or the next one in direction `step` that can be chosen, or else the other way."""
         for direction in (step, -step):

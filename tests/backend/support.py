@@ -63,7 +63,7 @@ class Harness:
         return found
 
     async def events(self) -> list[Event]:
-        return await feed.latest_events(self.cloud, self.operator, limit=10_000)
+        return (await feed.told_events(self.cloud, self.operator, limit=10_000)).events
 
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.events()]

@@ -344,19 +344,26 @@ def the_schedules() -> tuple[ScheduleRecord, ...]:
 
 
 def the_tasks() -> tuple[TaskRecord, ...]:
-    def going(number: int, kind: str, name: str, *, done: float, seconds: float, cell: str = "cell-2") -> TaskRecord:
+    def going(
+        number: int, kind: str, name: str, *, done: float, seconds: float, cell: str = "cell-2", **said: Any
+    ) -> TaskRecord:
         begun = ago(seconds=seconds)
         return a_task(number, kind, name, cell, begun_at=begun, due_at=begun + timedelta(seconds=seconds / done),
-                      progress=done)  # fmt: skip
+                      progress=done, **said)  # fmt: skip
 
     return (
-        going(1, "backup", "api-01", done=0.81, seconds=151, cell="cell-1"),
-        going(2, "clone", "web-03", done=0.46, seconds=320),
+        going(1, "backup", "api-01", done=0.81, seconds=151, cell="cell-1", object_kind="backup", object_id="backup-1",
+              counterpart_id="id-api-01", counterpart_name="api-01"),
+        going(2, "clone", "web-03-data-clone", done=0.46, seconds=320, object_kind="drive", bytes_total=120 * GIB,
+              rate_bytes_per_second=0.172 * GIB, counterpart_id="id-web-03-data", counterpart_name="web-03-data"),
+        going(8, "release", "web-03-data", done=0.46, seconds=320, cell="cell-1", object_kind="drive",
+              counterpart_id="id-web-03-data-clone"),
         going(3, "start", "proxy-02", done=0.25, seconds=2),
         a_task(4, "stop", "auth-02", "cell-3", begun_at=ago(minutes=12, seconds=1)),
         a_task(5, "start", "app-914", "cell-5", begun_at=ago(seconds=41)),
         a_task(6, "start", "web-31", state="done", begun_at=today(14, 1, 10), ended_at=today(14, 1, 18)),
-        a_task(7, "backup", "db-09", "cell-1", state="failed", begun_at=NOW.replace(day=14, hour=2, minute=0, second=0),
+        a_task(7, "backup", "db-09", "cell-1", state="failed", object_kind="backup",
+               begun_at=NOW.replace(day=14, hour=2, minute=0, second=0),
                ended_at=NOW.replace(day=14, hour=2, minute=0, second=4), result="quota: needs 148 GiB, 96 were left"),
     )  # fmt: skip
 

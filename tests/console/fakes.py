@@ -155,6 +155,8 @@ class FakeCloud(CloudClient):
     plan: PlanRecord | None = None
     clock_mode: str = "manual"
     clock_now: datetime = NOON
+    log: list[EventRecord] = field(default_factory=list)
+    """All that has happened, oldest first; one event where nothing is given."""
     requests: list[tuple[Any, ...]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -171,6 +173,12 @@ class FakeCloud(CloudClient):
     def push_drives(self, *drives: DriveRecord, removed: Sequence[str] = ()) -> None:
         """Say through the change feed that these drives are so now."""
         self._changes.append(Changes("", drives=tuple(drives), removed=tuple(removed)))
+        self._news.set()
+
+    def push_events(self, *news: EventRecord) -> None:
+        """Say through the change feed that this has happened."""
+        self.log.extend(news)
+        self._changes.append(Changes("", events=tuple(news)))
         self._news.set()
 
     def fall_silent(self) -> None:
@@ -312,8 +320,10 @@ class FakeCloud(CloudClient):
         )
         return Tasks((task,), 1, 3)
 
-    async def events(self, *, limit: int = 200, before: str | None = None, object_id: str | None = None) -> Events:
-        await self._request("events")
+    async def events(
+        self, *, limit: int = 200, object_id: str | None = None, until: str | None = None, since: str | None = None
+    ) -> Events:
+        await self._request("events", object_id, until, since)
         started = EventRecord(
             "cell-1",
             1,
@@ -325,7 +335,10 @@ class FakeCloud(CloudClient):
             "operator",
             changes={"state": ("starting", "running")},
         )
-        return Events((started,), "0")
+        log = [event for event in self.log or [started] if object_id in (None, event.object_id)]
+        if since is not None:
+            return Events(tuple(event for event in log if _place(event) > _place_of(since))[:limit], "0")
+        return Events(tuple(event for event in log if until is None or _place(event) <= _place_of(until))[-limit:], "0")
 
     async def preview(
         self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] = (), **fields: Any
@@ -409,6 +422,16 @@ class FakeCloud(CloudClient):
         await self._request("advance", seconds)
         self.clock_now += timedelta(seconds=seconds)
         return self._clock()
+
+
+def _place(event: EventRecord) -> tuple[datetime, str, int]:
+    return event.at, event.file, event.number
+
+
+def _place_of(text: str) -> tuple[datetime, str, int]:
+    """An instant is all that happened at it."""
+    at, file, number = (*text.split(","), "~", "0")[:3]
+    return datetime.fromisoformat(at), file, int(number)
 
 
 def an_app(cloud: FakeCloud, clock: ManualClock | None = None, **options: Any) -> ConsoleApp:

@@ -54,6 +54,21 @@ def error_of(handler: Handler, ask: Callable[[CloudClient], Awaitable[Any]]) -> 
 # What is asked ---------------------------------------------------------------------------------------------------
 
 
+def test_the_log_is_asked_for_at_a_place_in_it() -> None:
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"events": [], "cursor": "c"})
+
+    place = "2026-11-20T14:03:27.000001+00:00,cell-1,17"
+    run(a_client(handler).events(limit=5, object_id="u1", until=place))
+    run(a_client(handler).events(since=place))
+
+    assert dict(asked[0].url.params) == {"limit": "5", "object": "u1", "until": place}, "its plus is not a space"
+    assert dict(asked[1].url.params) == {"limit": "200", "since": place}
+
+
 def test_a_page_asks_for_what_was_named_and_nothing_else() -> None:
     asked: list[httpx.Request] = []
 

@@ -54,7 +54,7 @@ def test_tasks_run_then_wait_then_have_ended() -> None:
     assert lines == [
         "  TASK          TARGET        CELL    PROGRESS                %    RUNS    LEFT ",
         "  backup        api-01        cell-1  ████████████████····   81   2m31s     35s ",
-        "  clone         web-03        cell-2  █████████···········   46   5m20s   6m15s ",
+        "  clone drive   web-03-data   cell-2  █████████···········   46   5m20s   6m15s ",
         "  start         proxy-02      cell-2  █████···············   25      2s      6s ",
         "  stop          auth-02       cell-3  … waits for cell-3      —  12m01s       — ",
         "  start         app-914       cell-5  … waits for cell-5      —     41s       — ",
@@ -88,7 +88,7 @@ def test_events_are_sentences_newest_first() -> None:
 def test_events_of_one_object_are_asked_for_by_its_id() -> None:
     view = events.view(the_cloud(), a_frame(scope="id-render-12"))
 
-    assert (view.crumbs, view.note) == (("render-12", "events"), "newest first   1 of 5")
+    assert (view.crumbs, view.note) == (("render-12", "events"), "newest first   1+")
 
 
 # One object -----------------------------------------------------------------------------------------------------------

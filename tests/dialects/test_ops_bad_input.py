@@ -127,6 +127,16 @@ READS = [
     ("/events?limit=0", 400),
     ("/events?after=nonsense", 400),
     ("/events?after=e30&object=x", 400),
+    ("/events?until=yesterday", 400),
+    ("/events?until=", 400),
+    ("/events?until=2026-11-20T25:00:00Z", 400),
+    ("/events?until=0001-01-01T00:00:00%2B23:00", 400),
+    ("/events?until=2026-11-20T12:00:00Z,cell-1", 400),
+    ("/events?until=2026-11-20T12:00:00Z,cell-1,-1", 400),
+    ("/events?until=2026-11-20T12:00:00Z,cell-1,9223372036854775808", 400),
+    ("/events?since=2026-11-20T12:00:00Z,,7", 400),
+    ("/events?until=2026-11-20T12:00:00Z&since=2026-11-20T12:00:00Z", 400),
+    ("/events?until=2026-11-20T12:00:00Z&after=e30", 400),
     ("/tasks?state=half", 400),
 ]
 

@@ -173,10 +173,21 @@ class ChangesQuery(Query):
     limit: Limit = LIMIT_MAX
 
 
+LogPlace = Annotated[
+    str, Field(max_length=350, description="an instant, or AT,FILE,NUMBER of an event: 2026-11-20T14:03:27Z,cell-1,17")
+]
+
+
 class EventsQuery(Query):
-    """`object` gives the events of one object; with `after` those that follow a cursor."""
+    """`object` gives the events of one object; with `after` those that follow a cursor.
+
+    `until` gives the newest `limit` events at or before a place in the log, `since` the oldest ones behind it. A place
+    is an instant or one event of it, so that a page goes on exactly where another ended.
+    """
 
     after: Cursor | None = None
+    until: LogPlace | None = None
+    since: LogPlace | None = None
     limit: Limit = 100
     object: Annotated[str, Field(max_length=255)] | None = None
 

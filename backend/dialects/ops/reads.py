@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -35,7 +36,7 @@ from backend.dialects.ops.bodies import (
     ServersQuery,
     TasksQuery,
 )
-from backend.dialects.ops.schema import CapacityRow, CellRow, GroupRow, HostRow, ScheduleRow
+from backend.dialects.ops.schema import CapacityRow, CellRow, EventRow, GroupRow, HostRow, ScheduleRow
 from backend.dialects.ops.table import Answer, Call, TQuery
 from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
 from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
@@ -486,23 +487,50 @@ async def changes(call: Call[ChangesQuery, NoBody]) -> Answer:
             "servers": [server_row(call, server) for server in found.servers],
             "drives": [drive_row(call, drive) for drive in found.drives],
             "removed": found.removed,
-            "events": [render.event_row(event) for event in found.events],
+            "events": _changed_event_rows(found),
             "cells": rows,
         }
     )
 
 
+def _changed_event_rows(found: feed.Changes) -> list[EventRow]:
+    names = {row.id: row.name for rows in (found.servers, found.drives) for row in rows}
+    return [render.event_row(event, names) for event in found.events]
+
+
 async def list_events(call: Call[EventsQuery, NoBody]) -> Answer:
-    """The newest, or with `after` those that follow a cursor; the newest last."""
+    """The newest, those at or before an instant, those behind one, or those that follow a cursor; the newest last."""
     query = call.query
-    if query.after is not None and query.object is not None:
-        raise Invalid("object", "cannot be asked for together with `after`")
+    ways = [name for name in ("after", "until", "since") if getattr(query, name) is not None]
+    if len(ways) > 1 or (query.after is not None and query.object is not None):
+        raise Invalid(ways[1] if len(ways) > 1 else "object", f"cannot be asked for together with `{ways[0]}`")
     if query.after is not None:
         found = await feed.changes(call.cloud, call.account, _cursor(query.after), limit=query.limit)
-        return Answer({"events": [render.event_row(event) for event in found.events], "cursor": found.cursor})
+        return Answer({"events": _changed_event_rows(found), "cursor": found.cursor})
+    until, since = _position("until", query.until), _position("since", query.since)
     cursor = await feed.cursor_now(call.cloud)
-    events = await feed.latest_events(call.cloud, call.account, limit=query.limit, object_id=query.object)
-    return Answer({"events": [render.event_row(event) for event in events], "cursor": cursor})
+    told = await feed.told_events(
+        call.cloud, call.account, limit=query.limit, object_id=query.object, until=until, since=since
+    )
+    return Answer({"events": [render.event_row(event, told.names) for event in told.events], "cursor": cursor})
+
+
+def _position(field: str, text: str | None) -> feed.Position | None:
+    """An instant, or an event's `AT,FILE,NUMBER`. Raises Invalid for anything else."""
+    if text is None:
+        return None
+    at_text, _, event = text.partition(",")
+    file, _, number = event.rpartition(",")
+    try:
+        at = datetime.fromisoformat(at_text)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as problem:
+        raise Invalid(field, f"{at_text!r} is not an instant; write it like 2026-11-20T14:03:27Z") from problem
+    if not event:
+        return feed.Position(at)
+    if not (file and number.isascii() and number.isdigit() and len(number) < 19):
+        raise Invalid(field, f"{event!r} names no event; write it like 2026-11-20T14:03:27Z,cell-1,17")
+    return feed.Position(at, file, int(number))
 
 
 async def list_tasks(call: Call[TasksQuery, NoBody]) -> Answer:

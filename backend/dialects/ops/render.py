@@ -43,7 +43,7 @@ from backend.dialects.ops.schema import (
     SizeRow,
     TaskRow,
 )
-from backend.dialects.wire import instant_text, instant_text_or_none
+from backend.dialects.wire import exact_instant_text, instant_text, instant_text_or_none
 from backend.store import LastKnown
 
 ServerWord = Literal["stopped", "starting", "running", "stopping", "paused", "unavailable"]
@@ -317,8 +317,21 @@ _NEVER_SEEN_DRIVE: Mapping[str, Any] = {
 }
 
 
+_COUNTERPARTS: Mapping[str, str] = {"source": "source_name", "copy": "copy_name", "server": "name"}
+"""Where a task remembers the id of what it is done with, and where its name."""
+
+
 def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable: bool = True) -> TaskRow:
     """The progress of a task in a cell that does not answer is not known."""
+    bytes_total, rate = task.payload.get("bytes_total"), task.payload.get("rate_bytes_per_second")
+    counterpart, counterpart_name = next(
+        (
+            (task.payload[place], task.payload.get(name))
+            for place, name in _COUNTERPARTS.items()
+            if place in task.payload
+        ),
+        (None, None),
+    )
     return {
         "id": f"{task.file}/{task.id}",
         "cell": task.file,
@@ -331,19 +344,25 @@ def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable
         "due_at": instant_text(task.due_at),
         "ended_at": instant_text_or_none(task.ended_at),
         "progress": round(task.progress(now), 3) if is_reachable or task.state is not TaskState.OPEN else None,
+        "bytes_total": None if bytes_total is None else int(bytes_total),
+        "rate_bytes_per_second": None if rate is None else float(rate),
+        "counterpart_id": None if counterpart is None else str(counterpart),
+        "counterpart_name": None if counterpart_name is None else str(counterpart_name),
         "result": task.result,
         "actor": task.actor,
     }
 
 
-def event_row(event: Event) -> EventRow:
+def event_row(event: Event, names: Mapping[str, str]) -> EventRow:
+    """`at` is exact, because it is a place in the log. `names` are what objects are called now."""
     return {
         "file": event.file,
         "number": event.number,
-        "at": instant_text(event.at),
+        "at": exact_instant_text(event.at),
         "kind": event.kind,
         "object_kind": event.object_kind,
         "object_id": event.object_id,
+        "object_name": names.get(event.object_id),
         "object_version": event.object_version,
         "actor": event.actor,
         "request_id": event.request_id,

@@ -149,6 +149,12 @@ class CellRow(TypedDict):
 
 
 class TaskRow(TypedDict):
+    """Bytes, and bytes for each simulated second, where something is copied.
+
+    `counterpart_id` is what it is done with: of a backup its server, of a clone its source, of `release` the copy, of a
+    step of `evacuate` the server that moves.
+    """
+
     id: str
     cell: str
     kind: str
@@ -160,17 +166,24 @@ class TaskRow(TypedDict):
     due_at: str
     ended_at: str | None
     progress: float | None
+    bytes_total: int | None
+    rate_bytes_per_second: float | None
+    counterpart_id: str | None
+    counterpart_name: str | None
     result: str | None
     actor: str
 
 
 class EventRow(TypedDict):
+    """`object_name` is what the object is called, or was called last; a backup goes by its server's name."""
+
     file: str
     number: int
     at: str
     kind: str
     object_kind: str
     object_id: str
+    object_name: str | None
     object_version: int
     actor: str
     request_id: str | None
