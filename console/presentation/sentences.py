@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from console.presentation import figures
-from console.presentation.lines import Frame
+from console.presentation.lines import Frame, Tone
 from console.presentation.mirror import Mirror
 from console.records import ServerRecord
 
@@ -101,3 +101,19 @@ def _stop_reason(mirror: Mirror, server: ServerRecord) -> str:
 
 def _reason(server: ServerRecord) -> str:
     return "its host was lost" if server.reason == "host_lost" else (server.reason or "")
+
+
+def waiting(mirror: Mirror, progress: str, backend_says: str | None, frame: Frame) -> tuple[str, Tone] | None:
+    """Why the rows are old or not there yet; None where all is well.
+
+    `progress` is what a backend that is being made says of itself, empty when it says nothing.
+    """
+    if mirror.problem is not None:
+        return (progress or offline_sentence(mirror, frame)), Tone.CRIT
+    if progress:
+        return progress, Tone.ACCENT
+    if not mirror.answered_at:
+        return backend_says or "connecting", Tone.MUTED
+    if not mirror.is_complete and mirror.servers_total:
+        return f"reading servers: {len(mirror.servers):,} of {mirror.servers_total:,}", Tone.ACCENT
+    return None

@@ -16,6 +16,7 @@ from textual.worker import Worker, WorkerState
 from console.client import ClientError
 from console.presentation import header, plan
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
+from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
 from console.widgets.painting import Bar
 
@@ -54,7 +55,7 @@ class Menu(ModalScreen[Choice | None]):
         notes: Sequence[str] = (),
         can_copy: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(classes=MENU_CLASS)
         self._title = title
         self._items = tuple(items)
         self._frame = frame

@@ -11,7 +11,8 @@ doing.py.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -28,15 +29,16 @@ from console.presentation.lines import Frame, Span, Tone, View
 from console.presentation.mirror import Mirror
 from console.records import Changes, Detail
 from console.screens import doing, objects, views
-from console.screens.acting import Acting
-from console.screens.dialogs import Menu
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
-from console.screens.options import Options
+from console.screens.options import MENU_CLASS, Options
 from console.screens.places import Place, Trail
 from console.widgets.middle import Middle
 from console.widgets.painting import Bar
 from console.widgets.prompt import Entered, Left, Prompt, takes
 from console.widgets.table import RegionList
+
+if TYPE_CHECKING:
+    from console.screens.acting import Acting
 
 REPAINT_SECONDS = 0.1
 TICK_SECONDS = 1.0
@@ -75,7 +77,6 @@ class MainScreen(Screen[None]):
         self._typed_ahead: list[events.Key] = []
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
-        self.acting = Acting(self, confirms_all=options.confirms_all)
         self.feed = Feed(
             options.client_factory,
             self.post_message,
@@ -84,6 +85,13 @@ class MainScreen(Screen[None]):
             wanted=lambda: self._wanted,
             poll_seconds=options.poll_seconds,
         )
+
+    @cached_property
+    def acting(self) -> "Acting":
+        """What carries verbs out. It is loaded with the first of them: nothing of it is painted before."""
+        from console.screens.acting import Acting
+
+        return Acting(self, confirms_all=self._options.confirms_all)
 
     def compose(self) -> ComposeResult:
         """Four rows and the body. The prompt takes the place of the status row while one types."""
@@ -282,7 +290,7 @@ class MainScreen(Screen[None]):
         self.add_class("-behind")
         self._is_opening, ahead = False, tuple(self._typed_ahead)
         self._typed_ahead.clear()
-        if isinstance(dialog, Menu):
+        if dialog.has_class(MENU_CLASS):
             for key in ahead:
                 dialog.post_message(key)
         try:
@@ -354,26 +362,13 @@ class MainScreen(Screen[None]):
         elif self._frozen_at is not None:
             held = f"{self._changes_held:,} change" + ("" if self._changes_held == 1 else "s")
             line = header.message(f"frozen at {self._frozen_at:%H:%M:%S}, {held} held   f resumes", Tone.ACCENT, frame)
-        elif (sentence := self._waiting_sentence()) is not None:
+        elif (
+            sentence := sentences.waiting(self._mirror, self._progress, backend.sentence if backend else None, frame)
+        ) is not None:
             line = header.message(*sentence, frame)
         else:
             line = header.status(self._view.status(self.cursor_key), frame)
         self._status.show(line)
-
-    def _waiting_sentence(self) -> tuple[str, Tone] | None:
-        """Why the rows are old or not there yet."""
-        mirror, backend = self._mirror, self._options.backend
-        if self._progress and mirror.problem is not None:
-            return self._progress, Tone.CRIT
-        if mirror.problem is not None:
-            return sentences.offline_sentence(mirror, self.frame()), Tone.CRIT
-        if self._progress:
-            return self._progress, Tone.ACCENT
-        if not mirror.answered_at:
-            return (backend.sentence if backend is not None else None) or "connecting", Tone.MUTED
-        if not mirror.is_complete and mirror.servers_total:
-            return f"reading servers: {len(mirror.servers):,} of {mirror.servers_total:,}", Tone.ACCENT
-        return None
 
     def _render_keys(self) -> None:
         first: list[tuple[str, str]] = []
@@ -531,7 +526,7 @@ class MainScreen(Screen[None]):
             return True
         if self.app.screen is not self:
             event.stop()
-            if isinstance(self.app.screen, Menu):
+            if self.app.screen.has_class(MENU_CLASS):
                 self.app.screen.post_message(key)
             return True
         return False

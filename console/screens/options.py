@@ -29,6 +29,10 @@ class Backend(Protocol):
         ...
 
 
+MENU_CLASS = "-menu"
+"""Of a dialog whose keys may be typed before it is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the main screen is made with."""

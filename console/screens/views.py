@@ -1,41 +1,20 @@
-"""Which function draws which view, and which sources it needs beside the status. A new view is a line here."""
+"""Which view is drawn for a place, and which sources it needs beside the status.
+
+A list is drawn by `view` of the module of presentation that has its name.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
 
 from console import commands
 from console.client import CloudClient
-from console.presentation import (
-    backfill,
-    cells,
-    detail,
-    drive_detail,
-    drives,
-    events,
-    groups,
-    host_detail,
-    hosts,
-    overview,
-    servers,
-    tasks,
-)
-from console.presentation import help as help_view
+from console.presentation import overview
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
 from console.screens import objects
 from console.screens.places import Place
 
-_LISTS: Mapping[str, Callable[[Mirror, Frame], View]] = {
-    "overview": overview.view,
-    "servers": servers.view,
-    "drives": drives.view,
-    "hosts": hosts.view,
-    "groups": groups.view,
-    "backfill": backfill.view,
-    "cells": cells.view,
-    "tasks": tasks.view,
-    "events": events.view,
-}
 _WANTED: Mapping[str, frozenset[str]] = {
     "overview": frozenset({"hosts", "tasks"}),
     "drives": frozenset({"drives"}),
@@ -78,26 +57,42 @@ def asking(client: CloudClient, mirror: Mirror, key: str) -> Callable[[], Awaita
 
 
 def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Detail]) -> View:
-    """The view of a place; `details` are what was asked for of single objects."""
+    """The view of a place; `details` are what was asked for of single objects.
+
+    All but the first are loaded when they are first looked at: the first paint needs none of them.
+    """
     key = place.scope or ""
     held = details.get(key)
     match place.view:
+        case "overview":
+            return overview.view(mirror, frame)
         case "detail":
             return _detail(key, mirror, frame, held)
         case "raw":
+            from console.presentation import detail
+
             known = held.raw if isinstance(held, ServerDetail | DriveDetail) else {}
             return detail.raw(key, known or objects.record_of(mirror, key), frame)
         case "help":
+            from console.presentation import help as help_view
+
             return help_view.view(commands.help_sections(place.scope or commands.VIEWS[0]), frame)
         case name:
-            return _LISTS[name](mirror, frame)
+            view: Callable[[Mirror, Frame], View] = import_module(f"console.presentation.{name}").view
+            return view(mirror, frame)
 
 
 def _detail(key: str, mirror: Mirror, frame: Frame, held: Detail | None) -> View:
     match objects.split_key(mirror, key)[0]:
         case "drive":
+            from console.presentation import drive_detail
+
             return drive_detail.view(mirror, key, frame, held if isinstance(held, DriveDetail) else None)
         case "host":
+            from console.presentation import host_detail
+
             return host_detail.view(mirror, key, frame, held if isinstance(held, HostDetail) else None)
         case _:
+            from console.presentation import detail
+
             return detail.describe(mirror, key, frame, held if isinstance(held, ServerDetail) else None)

@@ -161,6 +161,8 @@ def test_the_first_paint_waits_for_nothing_that_only_a_connection_needs() -> Non
     assert packages(found).isdisjoint({"backend"} | SERVER | STORE)
     # The client is loaded while the backend starts; settings are TOML only where there is a file.
     assert packages(found).isdisjoint(CLIENT | {"tomllib"})
+    # Nothing is drawn yet but the first view, and nobody has asked for a verb.
+    assert found.isdisjoint({"console.presentation.servers", "console.screens.acting", "console.screens.dialogs"})
     # These belong to commands that open no console.
     assert found.isdisjoint({"console.unix_http", "console.presentation.host_table", "click.shell_completion"})
 
