@@ -55,6 +55,8 @@ class RegionList(LineWidget):
         self._starts: list[int] = []
         self._total = 0
         self._lines: dict[tuple[int, int], Line] = {}
+        self._painted: dict[int, Strip] = {}
+        """What each line was painted as last."""
         self._top = 0
         self._cursor: Spot | None = None
         self._key: str | None = None
@@ -93,7 +95,14 @@ class RegionList(LineWidget):
         self._total = total
         self._put_cursor(self._found(wanted) or self._nearest(self._cursor))
         self._scroll_to_cursor()
-        self.refresh()
+        self._refresh_changed()
+
+    def _refresh_changed(self) -> None:
+        """Repaint the lines that are not as they were painted last: equal lines are the same strip."""
+        width, height = self.size
+        changed = [y for y in range(height) if self._strip(y) is not self._painted.get(y)]
+        if changed or not height:
+            self.refresh(*(ScreenRegion(0, y, width, 1) for y in changed))
 
     def forget(self) -> None:
         """Forget cursor, marks and scrolling: another place is about to be shown."""
@@ -427,7 +436,12 @@ class RegionList(LineWidget):
     # ------------------------------------------------------------------------------------------------------ drawing
 
     def render_line(self, y: int) -> Strip:
-        """One line of the body; row 0 keeps the head of its region in view."""
+        """One line of the body."""
+        strip = self._painted[y] = self._strip(y)
+        return strip
+
+    def _strip(self, y: int) -> Strip:
+        """Row 0 keeps the head of its region in view."""
         width = self.size.width
         virtual = self._top + y
         if virtual >= self._total:
