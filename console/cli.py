@@ -173,10 +173,11 @@ def _open_console_on(listen: int | None, chosen: Settings) -> None:
     kind, clock_rate = first_start(chosen, folder)
     seed = chosen.seed if chosen.is_chosen("seed") else None
     backend = launch.Backend(launch.command(folder, kind=kind, port=listen, seed=seed, clock_rate=clock_rate))
-    # Both are loaded at the same time: the backend is there when the console asks for it.
+    console_app = _console_app()
+    # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
     backend.begin()
     try:
-        app = _console_app()(
+        app = console_app(
             client_factory(backend),
             backend=backend,
             progress=lambda: _progress(backend, app),

@@ -58,7 +58,7 @@ _NULLABLE = frozenset({"boot_order", "cpu_model"})
 class Sent(BaseModel):
     """Null stands for a field that is not there, except where null is a value of its own."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

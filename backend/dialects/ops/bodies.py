@@ -36,7 +36,7 @@ Bytes = Annotated[Amount, Field(description="bytes")]
 class Body(BaseModel):
     """A JSON body: nothing unknown in it, and no text where a number belongs."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class NoBody(Body):
@@ -144,7 +144,7 @@ Cursor = Annotated[str, Field(max_length=4096, description="opaque, from an earl
 class Query(BaseModel):
     """The query string, as one text for each name; an unknown name is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class NoQuery(Query):
