@@ -228,9 +228,28 @@ def _with_fleet(options: Options) -> Options:
     return replace(options, kind="fleet", fleet=fleet)
 
 
+def _give_memory_back() -> None:
+    """Have the C library return what large answers took. Where it is not glibc, nothing is to be done.
+
+    Each lane reads pages as one text of a megabyte. Left to itself, glibc keeps an arena for each thread and what was
+    freed in it: with 20,000 servers listed once, 280 MB instead of 110.
+    """
+    import ctypes
+
+    with suppress(AttributeError, OSError):
+        change = ctypes.CDLL(None).mallopt
+        for name, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, 256 * 1024), (_M_TRIM_THRESHOLD, 256 * 1024)):
+            change(name, value)
+
+
+# Source: glibc's <malloc.h>.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+
+
 async def _own(options: Options, claim: Claim, sockets: list[socket.socket], report: Report, cloud: Cloud) -> None:
     """Open the cloud, answer, and tell everybody; returns when the end was asked for and all is closed."""
     gc.disable()
+    _give_memory_back()
     from backend import listening
 
     wants_end = asyncio.Event()

@@ -14,11 +14,13 @@ from backend.cloud.backfill import HostLoad
 from backend.cloud.index import HostIndex
 from backend.cloud.model import Drive, Host, HostKind, Server, Size
 from backend.cloud.placement import Policy, StorageLoad
-from backend.store.loads import Left, Loads
+from backend.store.loads import Loads, Shared
 from backend.store.rows import DRIVE, HOST, SERVER, Row, Table, json_of
 from backend.store.transaction import Touched, Transaction
 
 _HOSTS_ONE_BY_ONE = 8
+_SERVERS_ON_HOSTS = "WHERE host IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+_ROWS_AT_ONCE = 2_000
 """Up to so many hosts are loaded by one query each, more by one query for all."""
 
 _DRIVES_OF_HOST = "SELECT id, size_bytes FROM drive WHERE host = ?"
@@ -311,8 +313,11 @@ class CellTransaction(Transaction):
         names = self._names_of(HostKind.COMPUTE)
         loads = self._loads.compute
         missing = [name for name in names if name not in loads]
+        if len(missing) > _HOSTS_ONE_BY_ONE and self._loads.take_whole():
+            missing = [name for name in names if name not in loads]
         if len(missing) > _HOSTS_ONE_BY_ONE:
             self._load_all(missing)
+            self._loads.share_whole()
         else:
             for name in missing:
                 loads[name] = self._read_load(name)
@@ -366,18 +371,22 @@ class CellTransaction(Transaction):
         wanted = set(missing)
         on_host: dict[str, list[Server]] = {name: [] for name in missing}
         at_host = SERVER.columns.index("host")
-        for row in self._rows(SERVER, "WHERE host IS NOT NULL ORDER BY id"):
-            if row[at_host] in wanted:
-                on_host[row[at_host]].append(SERVER.of(row, self.cell))
+        # In pieces: the text of all rows of a large cell, and what it is parsed into, are several times its servers.
+        rows = self._rows(SERVER, _SERVERS_ON_HOSTS, ("", _ROWS_AT_ONCE))
+        while rows:
+            for row in rows:
+                if row[at_host] in wanted:
+                    on_host[row[at_host]].append(SERVER.of(row, self.cell))
+            rows = self._rows(SERVER, _SERVERS_ON_HOSTS, (rows[-1][0], _ROWS_AT_ONCE))
         for host in self.hosts(HostKind.COMPUTE):
             if host.name in wanted:
                 self._loads.compute[host.name] = HostLoad(host, tuple(on_host[host.name]))
 
     # What the lane tells it
 
-    def follow(self, left: dict[int, Left]) -> None:
-        """Share with the cell's other connections what its commits leave for them."""
-        self._loads.left = left
+    def follow(self, shared: Shared) -> None:
+        """Have with the cell's other connections what its commits leave for them."""
+        self._loads.shared = shared
 
     def changed_elsewhere(self) -> None:
         Transaction.forget(self)

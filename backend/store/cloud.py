@@ -97,10 +97,10 @@ class CloudTransaction(Transaction):
 
     # The cloud itself
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Mapping[str, Any]:
         return object_of(self._run("SELECT settings FROM cloud").fetchone()[0])
 
-    def clock_state(self) -> dict[str, Any]:
+    def clock_state(self) -> Mapping[str, Any]:
         return object_of(self._run("SELECT clock FROM cloud").fetchone()[0])
 
     def save_clock_state(self, state: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from backend.cloud.model import Reachability, ReachabilityState
 from backend.store.cell import CellTransaction
 from backend.store.files import FileFault, Opened, Place, open_file, probe_file
 from backend.store.lane import Answers, CommitDetails, Job, Lane, ProbeLane, ReadLane, WriteLane
-from backend.store.loads import Left
+from backend.store.loads import Shared
 
 HISTORY_LENGTH = 8
 HEALTHY_ASK_SECONDS = 5.0
@@ -64,7 +64,7 @@ class CellLink:
         self._wall = wall
         self._deadline = deadline_seconds
         self._hooks = hooks
-        self._left: dict[int, Left] = {}
+        self._shared = Shared()
         self._gate = threading.Event()
         if injected is not ReachabilityState.HUNG:
             self._gate.set()
@@ -131,7 +131,7 @@ class CellLink:
         """In a lane's thread."""
         opened = open_file(self._place, is_writer=is_writer, epoch_min=self.epoch)
         assert isinstance(opened.transaction, CellTransaction)
-        opened.transaction.follow(self._left)
+        opened.transaction.follow(self._shared)
         if is_writer:
             self.epoch = opened.epoch
         return opened

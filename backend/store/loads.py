@@ -19,12 +19,28 @@ COMMITS_LEFT_MAX = 512
 """How many commits a reader may be behind before it reads all hosts again."""
 
 
+class Whole(NamedTuple):
+    """All compute hosts of a snapshot, for the connection that has not read them yet."""
+
+    epoch: int
+    compute: dict[str, HostLoad]
+
+
 class Left(NamedTuple):
     """What one commit changed: the entries of its hosts; None where the writer had none."""
 
     compute: dict[str, HostLoad | None]
     storage: dict[str, StorageLoad | None]
     are_names_changed: bool
+
+
+class Shared:
+    """What a cell's connections have from each other: one of them writes, and a step on each of these is one step."""
+
+    def __init__(self) -> None:
+        self.left: dict[int, Left] = {}
+        """By epoch."""
+        self.whole: Whole | None = None
 
 
 class Loads:
@@ -35,8 +51,7 @@ class Loads:
         """In order."""
         self.compute: dict[str, HostLoad] = {}
         self.storage: dict[str, StorageLoad] = {}
-        self.left: dict[int, Left] = {}
-        """By epoch. The cell's connections share it: one of them writes, and a step on a dict is one step."""
+        self.shared = Shared()
         self.stale: set[str] | None = None
         """Compute hosts that have changed since somebody cleared it; None: any may have."""
         self._of_job: set[str] = set()
@@ -128,12 +143,33 @@ class Loads:
 
     def leave(self, epoch: int) -> None:
         """Before the batch is committed as this epoch."""
-        self.left[epoch] = Left(
+        self.shared.left[epoch] = Left(
             {host: self.compute.get(host) for host in self._of_batch},
             {host: self.storage.get(host) for host in self._of_batch},
             self._are_names_changed,
         )
-        self.left.pop(epoch - COMMITS_LEFT_MAX, None)
+        self.shared.left.pop(epoch - COMMITS_LEFT_MAX, None)
+        self._epoch = epoch
+
+    def share_whole(self) -> None:
+        """All hosts were read: another connection need not read, and keep, them a second time."""
+        if self._epoch is not None and not self._of_job and not self._of_batch:
+            self.shared.whole = Whole(self._epoch, self.compute.copy())
+
+    def take_whole(self) -> bool:
+        """Take over what another connection has read. Whether there was anything that can be brought up to date."""
+        whole, epoch = self.shared.whole, self._epoch
+        if whole is None or epoch is None or whole.epoch > epoch or self._of_job or self._of_batch:
+            return False
+        self.shared.whole = None
+        compute = whole.compute.copy()
+        for number in range(whole.epoch + 1, epoch + 1):
+            left = self.shared.left.get(number)
+            if left is None or left.are_names_changed:
+                return False
+            _take_over(compute, left.compute)
+        self.compute.update(compute)
+        return True
 
     def catch_up(self, epoch: int) -> None:
         """The snapshot is of this epoch: take over what was left since the last one, or forget everything."""
@@ -142,7 +178,7 @@ class Loads:
             self.forget()
             return
         for number in range(before + 1, epoch + 1):
-            left = self.left.get(number)
+            left = self.shared.left.get(number)
             if left is None:
                 self.forget()
                 return

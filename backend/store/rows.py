@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
+from sys import intern
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -60,9 +61,13 @@ def json_of(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
 
 
-def object_of(text: str) -> dict[str, Any]:
+_EMPTY: Mapping[str, Any] = {}
+
+
+def object_of(text: str) -> Mapping[str, Any]:
+    """Nearly all are empty, and share one value, which nobody changes: it is read as a mapping."""
     if text == "{}":
-        return {}
+        return _EMPTY
     value: dict[str, Any] = orjson.loads(text)
     return value
 
@@ -237,22 +242,24 @@ def _server_of(row: Row, cell: str) -> Server:
         displaced_for, displaced_at, displaced_count, reason, avoid, meta, tags, attributes, lost_from, version,
     ) = row  # fmt: skip
     parse = datetime.fromisoformat
+    size = Size(cpu_mhz, memory_bytes)
+    # What many servers have in common is kept once: a fleet of them stays in memory.
     return Server(
         id_,
         name,
         cell,
-        project_id,
-        owner,
-        Size(cpu_mhz, memory_bytes),
+        intern(project_id),
+        intern(owner),
+        size,
         parse(created_at),
         SERVER_STATES[state],
         parse(state_since),
         bool(is_backfilling),
         (cpu_floor_permille, memory_floor_permille),
         smp,
-        host,
-        None if cpu_mhz_floor is None else Size(cpu_mhz_floor, memory_bytes_floor),
-        None if cpu_mhz_effective is None else Size(cpu_mhz_effective, memory_bytes_effective),
+        None if host is None else intern(host),
+        None if cpu_mhz_floor is None else _shared(size, cpu_mhz_floor, memory_bytes_floor),
+        None if cpu_mhz_effective is None else _shared(size, cpu_mhz_effective, memory_bytes_effective),
         None if started_at is None else parse(started_at),
         bool(has_run),
         waits,
@@ -271,6 +278,11 @@ def _server_of(row: Row, cell: str) -> Server:
         lost_from,
         version,
     )
+
+
+def _shared(size: Size, cpu_mhz: int, memory_bytes: int) -> Size:
+    """The same object where a server has all of its size."""
+    return size if (cpu_mhz, memory_bytes) == (size.cpu_mhz, size.memory_bytes) else Size(cpu_mhz, memory_bytes)
 
 
 SERVER: Table[Server] = Table(

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.cloud.model import GIB, Host, HostKind, HostState, Size
-from backend.store import CellTransaction, Store
+from backend.store import CellTransaction, Store, cell
 from backend.store.loads import COMMITS_LEFT_MAX
 from tests.backend.store_support import ROOM, make_folder, opened, with_store
 from tests.builders import NOON, a_drive, a_server
@@ -90,9 +90,15 @@ STEPS = (_add, _add, _move, _move, _remove, _drive, _drain, _new_host)
 step = st.tuples(st.sampled_from(STEPS), st.integers(0, 5), st.sampled_from(HOSTS), st.booleans(), st.booleans())
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.parametrize("one_by_one", [8, 0], ids=["few hosts", "many hosts"])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=25))
-def test_a_reader_knows_what_was_written_without_reading_it_again(steps: list[Any]) -> None:
+def test_a_reader_knows_what_was_written_without_reading_it_again(
+    monkeypatch: pytest.MonkeyPatch, one_by_one: int, steps: list[Any]
+) -> None:
+    # Many hosts are read at once, and what one connection has read the other takes over.
+    monkeypatch.setattr(cell, "_HOSTS_ONE_BY_ONE", one_by_one)
+
     async def story(store: Store) -> None:
         for make, number, host, is_kept, is_read in steps:
             if is_kept:
@@ -138,3 +144,19 @@ def test_the_room_of_a_host_is_kept_as_it_is_written(tmp_path: Path) -> None:
         return await store.cell_read(CELL, loads)
 
     assert with_store(folder, story)[0][0].host.capacity == Size(1, 2 * GIB)
+
+
+def test_what_one_connection_has_read_the_other_need_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cell, "_HOSTS_ONE_BY_ONE", 0)
+    folder = make_folder(tmp_path / "data", cells=(CELL,))
+
+    async def story(store: Store) -> Any:
+        await store.cell_write(CELL, _add(0, "h1"))
+        read = await store.cell_read(CELL, lambda tx: tx.loads())
+        await store.cell_write(CELL, _add(1, "h2"))
+        return read, await store.cell_write(CELL, lambda tx: tx.loads())
+
+    read, written = with_store(folder, story)
+
+    assert written[0] is read[0]
+    assert [len(load.servers) for load in written] == [1, 1]
