@@ -108,7 +108,9 @@ class Summary:
             hosts = f"of {_cores(self.host_size)} cores and {self.host_size.memory_bytes / GIB:,.0f} GiB"
         else:
             hosts = f"with {_cores(self.capacity)} cores and {self.capacity.memory_bytes / GIB:,.0f} GiB together"
-        yield f"Replayed {self.hours:g} hours of {self.trace} on {self.hosts:,} hosts {hosts}, seed {self.seed}."
+        hours = f"{self.hours:g} hour" + ("" if self.hours == 1 else "s")
+        count = f"{self.hosts:,} host" + ("" if self.hosts == 1 else "s")
+        yield f"Replayed {hours} of {self.trace} on {count} {hosts}, seed {self.seed}."
         backfilling = (
             f"{self.placed_backfilling + self.refused_backfilling:,} of them backfilling, as it says itself"
             if self.backfill_share is None

@@ -108,7 +108,8 @@ def replay(
     alibaba-openb   8,152 pods over 149 days on its own 1,523 hosts. Its class "best effort"
                     is taken for backfilling. GPUs, which it was short of, are ignored.
     FILE.csv        your own, with the columns arrival_seconds, lifetime_seconds (empty:
-                    outlives the trace), vcpus, memory_gib, tenant_batch; sorted by arrival.
+                    outlives the trace), vcpus, memory_gib, tenant_batch, in this order;
+                    whole numbers but for the memory, sorted by arrival.
 
     Where a trace has no hosts of its own, the cloud has hosts with 48 cores and 384 GiB, as many as hold 95 % of what
     the chosen hours need at their peak. Simulated time runs as fast as the machine allows; equal options give equal

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from backend.cloud import lifecycle
 from backend.cloud.errors import Conflict, NoCapacity, WrongState
@@ -74,13 +75,23 @@ def evacuate_in_cell(
         raise WrongState("host", name, "evacuate", host.state, (HostState.MAINTENANCE,))
     if tx.open_tasks_of(name):
         raise Conflict(f"Host {name} is being evacuated already.")
-    task = _next_move(tx, name, now=now, settings=settings, actor=actor)
+    steps = _Steps(1, len(tx.load(name).servers))
+    task = _next_move(tx, name, steps, now=now, settings=settings, actor=actor)
     if request is not None:
         tx.remember(request.key, request.digest, {"task": task.id if task else None}, at=now)
     return HostBegun(host, task)
 
 
-def _next_move(tx: CellTransaction, host: str, *, now: datetime, settings: Settings, actor: str) -> Task | None:
+class _Steps(NamedTuple):
+    """The step that is next, and how many servers were on the host when its evacuation began."""
+
+    next: int
+    all: int
+
+
+def _next_move(
+    tx: CellTransaction, host: str, steps: _Steps, *, now: datetime, settings: Settings, actor: str
+) -> Task | None:
     """Shut the next server down; None when all that can leave has left."""
     for server in sorted(tx.load(host).servers, key=lambda server: (server.created_at, server.id)):
         match server.state:
@@ -90,10 +101,11 @@ def _next_move(tx: CellTransaction, host: str, *, now: datetime, settings: Setti
                 begun = servers.stop_in_cell(tx, server.id, now=now, action="shutdown", actor=actor)
                 assert begun.task is not None, "a shutdown takes time"
                 # Its room is free before the next step looks: this task is due at the same instant, and is younger.
-                return _plan_step(tx, host, now=now, due_at=begun.task.due_at, server=server, actor=actor)
+                return _plan_step(tx, host, steps, now=now, due_at=begun.task.due_at, server=server, actor=actor)
             case ServerState.STARTING if server.waits is None:
                 seconds = lifecycle.TRANSITIONS["server"]["start"].duration_seconds
-                return _plan_step(tx, host, now=now, due_at=now + timedelta(seconds=seconds), server=None, actor=actor)
+                due_at = now + timedelta(seconds=seconds)
+                return _plan_step(tx, host, steps, now=now, due_at=due_at, server=None, actor=actor)
             case _:
                 # It leaves by itself, waits for those who do, or is paused for want of a drive.
                 continue
@@ -101,18 +113,35 @@ def _next_move(tx: CellTransaction, host: str, *, now: datetime, settings: Setti
 
 
 def _plan_step(
-    tx: CellTransaction, host: str, *, now: datetime, due_at: datetime, server: Server | None, actor: str
+    tx: CellTransaction,
+    host: str,
+    steps: _Steps,
+    *,
+    now: datetime,
+    due_at: datetime,
+    server: Server | None,
+    actor: str,
 ) -> Task:
-    payload = {} if server is None else {"server": server.id, "name": server.name}
+    """`server` is None where one that is still starting has to be waited for."""
+    payload: dict[str, Any] = {"step": steps.next, "steps": steps.all}
+    if server is not None:
+        payload |= {"server": server.id, "name": server.name}
     return tx.schedule("evacuate", "host", host, begun_at=now, due_at=due_at, actor=actor, payload=payload)
 
 
 def end_move(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -> None:
     """The server is down: it starts elsewhere, and the next one goes."""
-    result = _start_moved(tx, task, now=at, settings=settings) if "server" in task.payload else None
+    steps = _Steps(int(task.payload["step"]), int(task.payload["steps"]))
+    result = None
+    if "server" in task.payload:
+        result = f"{steps.next} of {steps.all}: {_start_moved(tx, task, now=at, settings=settings)}"
+        steps = steps._replace(next=steps.next + 1)
+    is_on = tx.host(task.object_id).state is HostState.MAINTENANCE
+    if not is_on:
+        result = f"{result or 'nothing moved'}; the rest stays, as the maintenance is over"
     tx.end_task(task, TaskState.DONE, at=at, result=result)
-    if tx.host(task.object_id).state is HostState.MAINTENANCE:
-        following = _next_move(tx, task.object_id, now=at, settings=settings, actor=task.actor)
+    if is_on:
+        following = _next_move(tx, task.object_id, steps, now=at, settings=settings, actor=task.actor)
         if following is None:
             staying = [server.id for server in tx.load(task.object_id).servers]
             tx.emit("host.evacuated", "host", task.object_id, at=at, actor=task.actor, details={"stays": staying})

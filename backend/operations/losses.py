@@ -172,9 +172,12 @@ def recover_in_cell(
     if_version: int | None = None,
     request: RequestKey | None = None,
 ) -> HostBegun:
-    """The host is back, or its maintenance is over. Raises NotFound, WrongState, Conflict."""
-    if request is not None and request.remembered(tx) is not None:
-        return HostBegun(tx.host(name))
+    """The host is back, or its maintenance is over; the task in the answer is that of an evacuation that ends with it.
+
+    Raises NotFound, WrongState, Conflict.
+    """
+    if request is not None and (answer := request.remembered(tx)) is not None:
+        return HostBegun(tx.host(name), tx.find_task(answer["task"]) if answer["task"] is not None else None)
     host = tx.host(name)
     check_version(host.version, if_version)
     if host.state is HostState.UP:
@@ -194,9 +197,10 @@ def recover_in_cell(
             for drive in tx.drives_on(name):
                 _take_up_drive(tx, drive, now=now)
             pause_and_resume(tx, elsewhere, now=now)
+    evacuation = next(iter(tx.open_tasks_of(name)), None) if host.state is HostState.MAINTENANCE else None
     if request is not None:
-        tx.remember(request.key, request.digest, {}, at=now)
-    return HostBegun(up)
+        tx.remember(request.key, request.digest, {"task": evacuation.id if evacuation else None}, at=now)
+    return HostBegun(up, evacuation)
 
 
 def _take_up(tx: CellTransaction, server: Server, elsewhere: Elsewhere, *, now: datetime, settings: Settings) -> None:
@@ -289,7 +293,8 @@ async def cell_of(cloud: Cloud, host: str) -> str:
             return cell
     for answer in answers.values():
         if isinstance(answer, Unreachable):
-            raise answer
+            reason = answer.reason or "it is silent"
+            raise Unreachable(answer.cell, f"{reason}; no cell that answers has a host {host}")
     raise NotFound("host", host)
 
 

@@ -37,19 +37,31 @@ def outcome_sentence(action: str, name: str, outcome: OutcomeRecord) -> str:
                     f" with {_counted(count, 'server')}, which start elsewhere or, backfilling, stop if it stays away"
                 )
             return f"{name} is lost{held}; `stratodeck host recover {name}` brings it back."
+        case "recover" if outcome.task is not None:
+            return (
+                f"{name} is up and takes placements again; its evacuation ends with the server that is on its way, and "
+                "the rest stays."
+            )
         case "recover":
             return f"{name} is up and takes placements again."
+        case "drain" if host is not None and host.kind == "storage":
+            return (
+                f"{name} takes no more drives and nothing was moved: drives stay where they are unless they are "
+                f"cloned. `stratodeck host recover {name}` takes it back."
+            )
         case "drain":
             return (
                 f"{name} takes no more placements and nothing was moved; `stratodeck host evacuate {name}` empties it, "
                 f"`stratodeck host recover {name}` takes it back."
             )
         case _ if outcome.task is None:
+            if outcome.host is not None and not outcome.host.servers:
+                return f"Nothing is on {name}."
             return f"Nothing on {name} can move; --preview says why."
         case _:
             return (
-                f"{name} is being evacuated, one server at a time, as task {outcome.task.id}; `:tasks` in the console "
-                f"and /ops/v1/tasks follow it."
+                f"{name} is being evacuated, one server and one task at a time; `:tasks` in the console and "
+                f"/ops/v1/tasks follow it, from task {outcome.task.id} on."
             )
 
 

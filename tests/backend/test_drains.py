@@ -72,8 +72,8 @@ def test_an_evacuation_moves_one_server_at_a_time_the_oldest_first(tmp_path: Pat
         assert kinds.count("host.evacuated") == 1
         tasks = await on.cloud.store.cell_read("cell-1", lambda tx: tx.tasks(is_open=False, limit=50))
         assert {task.result for task in tasks if task.kind == "evacuate"} == {
-            f"first to {other.host}",
-            f"second to {other.host}",
+            f"1 of 2: first to {other.host}",
+            f"2 of 2: second to {other.host}",
         }
         assert await state_of(on, host or "") is HostState.MAINTENANCE
 
@@ -125,8 +125,11 @@ def test_ending_the_maintenance_ends_the_evacuation_after_the_one_on_its_way(tmp
         with pytest.raises(Conflict, match="being evacuated already"):
             await evacuate(on, host)
         await on.engine.advance(5)
-        await losses.recover_host(on.cloud, on.operator.name, host)
+        ended = await losses.recover_host(on.cloud, on.operator.name, host)
         await on.engine.advance(60)
+        assert ended.task is not None
+        task = await on.cloud.store.cell_read("cell-1", lambda tx: tx.find_task(ended.task.id))
+        assert task.result == f"1 of 2: first to {host}; the rest stays, as the maintenance is over"
         assert (await on.look(first.id)).state is RUNNING
         assert (await on.look(second.id)).host == host
 

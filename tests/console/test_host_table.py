@@ -79,8 +79,16 @@ TASK = {
         ),
         ("recover", None, None, "h9 is up and takes placements again."),
         ("drain", None, None, "h9 takes no more placements and nothing was moved; `stratodeck host evacuate h9` emp"),
-        ("evacuate", None, None, "Nothing on h9 can move; --preview says why."),
-        ("evacuate", None, TASK, "h9 is being evacuated, one server at a time, as task cell-1/7; `:tasks` in the con"),
+        ("drain", STORE, None, "s1 takes no more drives and nothing was moved: drives stay where they are unless th"),
+        ("evacuate", a_host(2), None, "Nothing on h9 can move; --preview says why."),
+        ("evacuate", a_host(0), None, "Nothing is on h9."),
+        (
+            "recover",
+            a_host(2),
+            TASK,
+            "h9 is up and takes placements again; its evacuation ends with the server that is",
+        ),
+        ("evacuate", None, TASK, "h9 is being evacuated, one server and one task at a time; `:tasks` in the con"),
     ],
 )
 def test_what_happens_now_is_one_sentence(
