@@ -117,7 +117,7 @@ def test_a_workload_of_ones_own_is_replayed_on_a_fleet_of_ones_own(path: Path, f
     done = stratodeck("replay", rows, "--cloud", file, "--data", path)
 
     assert done.exit_code == 0
-    assert done.stdout.startswith(f"Replayed 1 hours of {rows} on 3 hosts of 40 cores and 256 GiB, seed 1.\n")
+    assert done.stdout.startswith(f"Replayed 1 hour of {rows} on 3 hosts of 40 cores and 256 GiB, seed 1.\n")
     assert fleet_file.parse(stratodeck("cloud", "export", "--data", path).stdout, file="exported").cells == (
         fleet_file.read(file).cells
     )
