@@ -179,6 +179,8 @@ class Frame(NamedTuple):
     """The instant in the past that is looked at; None at the present."""
     is_folded: bool = False
     """True after `F`: hosts folded into cells."""
+    is_read_only: bool = False
+    """Whether the console refuses to change anything."""
 
     @property
     def body_height(self) -> int:

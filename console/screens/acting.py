@@ -19,7 +19,7 @@ from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
-from console.screens import drive_verbs, host_verbs, objects
+from console.screens import create_verbs, drive_verbs, host_verbs, objects
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 
 PREVIEWS_MAX = 20
@@ -100,7 +100,9 @@ class Acting:
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
             return
         try:
-            if command.id in _ACTIONS:
+            if not command.needs_row:
+                await create_verbs.act(self._host, client, command.id.partition(".")[0])
+            elif command.id in _ACTIONS:
                 await self._act_on_servers(client, command, selection)
             elif command.verb_of == "drive":
                 await drive_verbs.act(self._host, client, command, selection)
@@ -109,9 +111,7 @@ class Acting:
             elif command.id in _CELL_STATES:
                 await self._inject(client, command, selection)
             elif command.id == "cell.ask":
-                for item in selection.items:
-                    cell = await client.ask_cell(item.name)
-                    self._host.say(f"{cell.name}: {cell.state}  {cell.reason}".rstrip())
+                await self._ask(client, selection)
             elif command.id == "clock.advance":
                 await self.advance(60)
             elif command.id == "clock.manual":
@@ -297,6 +297,11 @@ class Acting:
             cell = await client.set_reachability(name, state)
             self._host.say(f"{cell.name} is {cell.state}", Tone.OK)
 
+    async def _ask(self, client: CloudClient, selection: Selection) -> None:
+        for item in selection.items:
+            cell = await client.ask_cell(item.name)
+            self._host.say(f"{cell.name}: {cell.state}  {cell.reason}".rstrip())
+
     def _cell_lines(self, names: Sequence[str]) -> Callable[[Frame], list[Line]]:
         cells = [cell for cell in self._host.mirror.cells or () if cell.name in names]
 
@@ -320,7 +325,9 @@ class Acting:
 
     def _copy_request(self, command: Command, selection: Selection) -> None:
         item = selection.items[0] if selection.items else None
-        if command.id in _ACTIONS and item is not None:
+        if not command.needs_row:
+            self._host.copy(objects.curl_of_creation(command.id.partition(".")[0]))
+        elif command.id in _ACTIONS and item is not None:
             avoid = self._avoided(item) if command.id == "server.start_apart" else ()
             self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
         elif command.verb_of in ("drive", "host") and item is not None:
@@ -377,6 +384,8 @@ def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:
         return "the cloud   actions"
     if len(selection.items) == 1:
         return f"{selection.items[0].name}   actions"
+    if not selection.items:
+        return f"{selection.view}   actions"
     return f"{len(selection.items)} {selection.kind or 'object'}s   actions"
 
 

@@ -239,6 +239,11 @@ def _actions(screen: MainScreen) -> None:
     screen.act(screen.acting.run_menu, opens_menu=True)
 
 
+def _create(screen: MainScreen) -> None:
+    verb = commands.BY_ID[f"{screen.place.view.removesuffix('s')}.create"]
+    screen.act(lambda: screen.acting.run(verb, screen.selection()), opens_menu=True)
+
+
 def _copy(screen: MainScreen) -> None:
     key = screen.subject
     if key is None:
@@ -292,6 +297,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "mark.all": _mark_all,
     "mark.invert": _invert,
     "actions": _actions,
+    "create": _create,
     "copy": _copy,
     "help": _help,
     "quit": _quit,

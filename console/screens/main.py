@@ -250,6 +250,7 @@ class MainScreen(Screen[None]):
             marks=self.body.marks,
             has_pane=self._has_pane,
             past_at=place.past_at,
+            is_read_only=self._options.is_read_only,
         )
 
     @property

@@ -162,6 +162,15 @@ def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
     return _curl("POST", f"{kind}s/{name}/actions", {"action": action, **asked.get(action, {})})
 
 
+def curl_of_creation(kind: str) -> str:
+    """The request that makes a drive or a server, for the shell; what it is to be is to be filled in."""
+    bodies: dict[str, dict[str, Any]] = {
+        "drive": {"name": "NAME", "size_bytes": 20 * 2**30},
+        "server": {"name": "NAME", "cpu_mhz": 4_000, "memory_bytes": 8 * 2**30},
+    }
+    return _curl("POST", f"{kind}s", bodies[kind])
+
+
 def curl_of_cell(name: str, state: str) -> str:
     """The request that injects a fault, for the shell."""
     return _curl("PUT", f"cells/{name}/reachability", {"state": state})
