@@ -131,6 +131,18 @@ def test_the_header_never_drops_the_cloud_its_worst_fact_and_the_age(width: int,
     assert text_of(header.header(the_cloud(), a_frame(width))) == shown
 
 
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (40, " demo RO  ▲ 2/6 cells            age 1s "),
+        (60, " demo RO   ▲ 2 of 6 cells degraded    14:03:27Z x60  age 1s "),
+        (80, " demo READ-ONLY   ▲ 2 of 6 cells degraded   srv 1,204     14:03:27Z x60  age 1s "),
+    ],
+)
+def test_the_header_says_where_nothing_can_be_changed(width: int, shown: str) -> None:
+    assert text_of(header.header(the_cloud(), a_frame(width, is_read_only=True))) == shown
+
+
 def test_a_wide_header_breaks_the_hosts_down() -> None:
     shown = text_of(header.header(the_cloud(), a_frame(160)))
 
