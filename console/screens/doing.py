@@ -253,6 +253,16 @@ def _copy(screen: MainScreen) -> None:
     screen.act(lambda: screen.acting.run_copy(key, row), opens_menu=True)
 
 
+def copy(screen: MainScreen, text: str) -> None:
+    """Put a text onto the terminal's clipboard (OSC 52), unless terminals would cut it."""
+    size = len(text.encode())
+    if size > CLIPBOARD_BYTES_MAX:
+        screen.say(f"{size:,} bytes are too many for the clipboard of a terminal", Tone.WARN)
+        return
+    screen.app.copy_to_clipboard(text)
+    screen.say(f"copied: {text}", Tone.ACCENT)
+
+
 def _quit(screen: MainScreen) -> None:
     screen.app.exit()
 

@@ -28,7 +28,7 @@ from console.presentation import header, sentences
 from console.presentation.lines import Frame, Span, Tone, View
 from console.presentation.mirror import Mirror
 from console.records import Changes, Detail
-from console.screens import doing, objects, views
+from console.screens import doing, objects, travelling, views
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
 from console.screens.options import MENU_CLASS, Options
 from console.screens.places import Place, Trail
@@ -69,6 +69,7 @@ class MainScreen(Screen[None]):
         self._details: dict[str, Detail] = {}
         self._has_pane = True
         self._filter_before = ""
+        self._prompt_problem = ""
         self._pending: list[str] = []
         self._repaint: Timer | None = None
         self._is_outdated = False
@@ -279,12 +280,7 @@ class MainScreen(Screen[None]):
 
     def copy(self, text: str) -> None:
         """Put a text onto the terminal's clipboard (OSC 52), unless terminals would cut it."""
-        size = len(text.encode())
-        if size > doing.CLIPBOARD_BYTES_MAX:
-            self.say(f"{size:,} bytes are too many for the clipboard of a terminal", Tone.WARN)
-            return
-        self.app.copy_to_clipboard(text)
-        self.say(f"copied: {text}", Tone.ACCENT)
+        doing.copy(self, text)
 
     async def ask_dialog(self, dialog: Screen[Any]) -> Any:
         """Show a dialog over the muted list and wait for its answer. Only from a worker."""
@@ -372,6 +368,10 @@ class MainScreen(Screen[None]):
         self._status.show(line)
 
     def _render_keys(self) -> None:
+        if self._prompt_problem:
+            # The line itself lies where sentences are said.
+            self._keys.show(header.message(self._prompt_problem, Tone.WARN, self.frame()))
+            return
         first: list[tuple[str, str]] = []
         if self._mirror.problem is not None or (
             self._options.backend is not None and self._options.backend.has_given_up
@@ -583,7 +583,10 @@ class MainScreen(Screen[None]):
 
     def _type(self, key: events.Key) -> None:
         """A key of the prompt. Enter keeps the filter, or obeys the line; esc is as if nothing had been typed."""
+        self._prompt_problem = ""
         match self._prompt.take(key):
+            case Entered("@", text) if problem := travelling.problem_of(self, text):
+                self._prompt_problem = problem
             case Entered(kind, text):
                 self._end_prompt()
                 if kind == "/":
@@ -594,3 +597,4 @@ class MainScreen(Screen[None]):
                 self._end_prompt()
                 if kind == "/":
                     self.change(filter=self._filter_before)
+        self._render_keys()
