@@ -368,6 +368,18 @@ def test_the_pane_tells_the_facts_and_its_rule_reaches_the_bottom() -> None:
 # Overview ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("width", "edge"), [(60, 52), (80, 66), (101, 70), (160, 70)])
+def test_a_bar_keeps_a_blank_before_figures_however_large_the_cells_are(width: int, edge: int) -> None:
+    cells = tuple(cell._replace(capacity=size(251_028, 4096), normal=size(1_142, 500)) for cell in the_cells())
+    lines = body(overview.view(replace(the_cloud(), cells=cells), a_frame(width)))
+
+    for name in ("cell-1", "cell-3"):
+        line = next(line for line in lines if line.startswith(f" {name}"))
+        figure = line[:edge].rsplit(" ", 1)[1]
+        assert figure.removeprefix("~").endswith("/251,028")
+        assert set(figure) <= set("~0123456789,/"), figure
+
+
 def test_the_overview_shows_the_cells_and_then_what_needs_attention_worst_first() -> None:
     lines = lines_of(overview.view(the_cloud(), a_frame()))
 
