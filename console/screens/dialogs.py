@@ -311,10 +311,12 @@ class Confirmation(ModalScreen[bool]):
         match event.key:
             case "escape":
                 self._answer(False)
-            case "down" | "pagedown":
-                self.query_one(Box).scroll(1 if event.key == "down" else 8)
-            case "up" | "pageup":
-                self.query_one(Box).scroll(-1 if event.key == "up" else -8)
+            case "down" | "up":
+                self.query_one(Box).scroll(1 if event.key == "down" else -1)
+            case "pagedown" | "pageup":
+                self.query_one(Box).page(1 if event.key == "pagedown" else -1)
+            case "j" | "k" if not asks_name:
+                self.query_one(Box).scroll(1 if event.key == "j" else -1)
             case _ if asks_name:
                 self._type(event)
             case "tab" | "shift+tab" | "left" | "right":
