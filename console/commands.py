@@ -43,6 +43,8 @@ class Item(NamedTuple):
     state: str = ""
     is_reachable: bool = True
     version: int | None = None
+    held_by: str = ""
+    """Of a mounted drive: its server and what that does, `web-01 is running`, where that keeps it."""
 
 
 class Selection(NamedTuple):
@@ -111,6 +113,15 @@ def _off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
         return f"{pronoun} {' and '.join(found)}"
 
     return reason
+
+
+def _detaches(selection: Selection) -> str | None:
+    if (off := _off_unless({"mounted"})(selection)) is not None:
+        return off
+    mounted = [item for item in selection.items if item.is_reachable and item.state == "mounted"]
+    if any(not item.held_by for item in mounted):
+        return None
+    return mounted[0].held_by if len(mounted) == 1 else "their servers are not stopped"
 
 
 def _alone(reason_for: Callable[[Selection], str | None]) -> Callable[[Selection], str | None]:
@@ -244,7 +255,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("drive.attach", ("a",), "attach …", "attach it to a stopped server", 2, DRIVE_VIEWS, "drive",
             "choose the server", disabled_reason=_alone(_off_unless({"unmounted"}))),
     Command("drive.detach", ("d",), "detach", "take it from its server", 2, DRIVE_VIEWS, "drive",
-            "its data stay", disabled_reason=_off_unless({"mounted"})),
+            "its data stay", disabled_reason=_detaches),
     Command("drive.clone", ("c",), "clone …", "copy it, away from what you name", 2, DRIVE_VIEWS, "drive",
             "takes room and time", disabled_reason=_alone(_off_unless({"mounted", "unmounted"}))),
     Command("drive.rename", ("n",), "rename …", "give it another name", 1, DRIVE_VIEWS, "drive",

@@ -180,7 +180,8 @@ class Acting:
             plans.clear()
             for target in targets[:PREVIEWS_MAX]:
                 item = target.item
-                plans[item.key] = await client.preview("server", item.key, action, avoid=target.avoid)
+                found = await client.preview("server", item.key, action, avoid=target.avoid)
+                plans[item.key] = plan.with_names(found, self._host.mirror)
             return self._briefing(command, action, targets, left_out, plans)
 
         def is_changed() -> bool:

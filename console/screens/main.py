@@ -275,7 +275,7 @@ class MainScreen(Screen[None]):
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT) -> None:
         """Put a sentence into the status row until the next key; good news goes by itself before."""
-        self._said, self._said_at = (sentence, tone), self.wall_now()
+        self._said, self._said_at = (sentences.named(self._mirror, sentence), tone), self.wall_now()
         self._render_status()
 
     def copy(self, text: str) -> None:

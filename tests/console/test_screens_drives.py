@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from console.records import HostPlanRecord
+from console.records import HostPlanRecord, MoveRecord, PlanRecord
 from console.screens.asking import Ask
 from console.screens.dialogs import Confirmation, Menu
 from console.widgets.box import Box
-from tests.console.fakes import FakeCloud, a_drive, an_app
+from tests.console.fakes import GIB, FakeCloud, a_drive, an_app, some_servers
 from tests.console.stories import app_of, bar, requests, type_line, until
 
 pytestmark = pytest.mark.anyio
