@@ -73,7 +73,7 @@ class Acting:
         """Show the verbs for the selection; do, or copy, what is chosen."""
         selection = self._host.selection()
         verbs = verbs_for(selection)
-        items = [_menu_item(command, selection) for command in verbs]
+        items = [_menu_item(command, selection, self._host.frame()) for command in verbs]
         if not items:
             self._host.say("nothing here can be acted on")
             return
@@ -90,7 +90,7 @@ class Acting:
     async def run(self, command: Command, selection: Selection) -> None:
         """Do a verb of the menu; a failure is a sentence in the status row."""
         if (reason := reason_off(command, selection)) is not None:
-            self._host.say(f"{command.title} is off: {reason}", Tone.WARN)
+            self._host.say(f"{command.title.removesuffix(' …')} is off: {reason}", Tone.WARN)
             return
         client = self._host.client
         if client is None:
@@ -117,7 +117,7 @@ class Acting:
             elif command.id == "clock.manual":
                 await self.set_clock("manual", None)
         except ClientError as error:
-            self._host.say(f"{command.title}: {error.sentence}", Tone.CRIT)
+            self._host.say(f"{command.title.removesuffix(' …')}: {error.sentence}", Tone.CRIT)
 
     async def _is_wanted(self, command: Command, selection: Selection) -> bool:
         """Whether a verb of tier 1 is meant, where the operator wants to be asked of those too."""
@@ -373,10 +373,9 @@ def _names(targets: Sequence[_Target]) -> str:
     return targets[0].item.name if len(targets) == 1 else f"{len(targets)} servers"
 
 
-def _menu_item(command: Command, selection: Selection) -> plan.MenuItem:
-    return plan.MenuItem(
-        command.keys[0], command.title, command.cost, command.impact, reason_off(command, selection)
-    )  # fmt: skip
+def _menu_item(command: Command, selection: Selection, frame: Frame) -> plan.MenuItem:
+    title = command.title.replace("…", frame.glyphs.ellipsis)
+    return plan.MenuItem(command.keys[0], title, command.cost, command.impact, reason_off(command, selection))
 
 
 def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:

@@ -137,7 +137,7 @@ async def test_nothing_is_made_in_read_only_and_the_reason_is_said(view: str, em
         text = await until(pilot, empty)
         assert "+ creates one" not in text
         await pilot.press("plus")
-        await until(pilot, "… is off: read-only")
+        await until(pilot, " is off: read-only")
         await pilot.press("x")
         await until(pilot, "off: read-only")
 
