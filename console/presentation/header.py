@@ -109,8 +109,9 @@ def _servers_short(mirror: Mirror, frame: Frame) -> Line:
 
 
 def _host_total(mirror: Mirror, frame: Frame) -> str:
+    """Compute and storage hosts: the loss of either hurts, and cells count both."""
     if mirror.hosts is not None:
-        return figures.count(sum(host.kind == "compute" for host in mirror.hosts))
+        return figures.count(len(mirror.hosts))
     told = [cell.hosts for cell in mirror.cells or () if cell.hosts is not None]
     return figures.count(sum(told)) if told else frame.glyphs.nobody_said
 
@@ -127,7 +128,6 @@ def _totals_wide(mirror: Mirror, frame: Frame) -> Line:
     states = Counter(
         ("maint" if host.state == "maintenance" else host.state) if mirror.is_host_known(host) else "unknown"
         for host in mirror.hosts or ()
-        if host.kind == "compute"
     )
     parts = [f"{states[word]} {word}" for word in ("down", "maint", "unknown") if states[word]]
     broken = f" ({', '.join(parts)})" if parts else ""
