@@ -371,10 +371,10 @@ def clashes(commands: Sequence[Command] = COMMANDS) -> list[str]:
     return found
 
 
-def hints(view: str, first: Sequence[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+def hints(view: str, first: Sequence[tuple[str, str]] = (), *, has_preview: bool = True) -> list[tuple[str, str]]:
     """What the key row says, as (key, words), most used first and `? help` last; it cuts from the right.
 
-    `first` are hints that the state of the screen puts before all others.
+    `first` are hints that the state of the screen puts before all others. Without a pane none is promised.
     """
     shown = sorted(
         (command for command in COMMANDS if command.rank and command.verb_of is None and view in command.views),
@@ -384,7 +384,8 @@ def hints(view: str, first: Sequence[tuple[str, str]] = ()) -> list[tuple[str, s
     found = list(first)
     for command in shown:
         key = _PAIRS.get(command.id) or shown_key(command.keys[0])
-        if key not in taken and not (command.id == "back" and view == VIEWS[0]):
+        is_off = (command.id == "back" and view == VIEWS[0]) or (command.id == "preview" and not has_preview)
+        if key not in taken and not is_off:
             found.append((key, command.title))
     return found
 

@@ -357,6 +357,11 @@ class View:
     orders: tuple[str, ...] = ()
     """What `Frame.sort` may be here, in the order in which `s` goes through them; the first is the view's own."""
 
+    @property
+    def has_preview(self) -> bool:
+        """Whether there is something to show beside or below the list."""
+        return self.pane_width > 0 or self.preview is not None
+
     def find(self, key: str) -> tuple[int, int] | None:
         """The region and the row of a key."""
         for number, region in enumerate(self.regions):

@@ -191,9 +191,9 @@ def _help(screen: MainScreen) -> None:
 def _preview(screen: MainScreen) -> None:
     before = screen.view
     screen.toggle_pane()
-    if all(view.pane_width == 0 and view.preview is None for view in (before, screen.view)):
+    if not (before.has_preview or screen.view.has_preview):
         screen.toggle_pane()
-        screen.say("there is no room for a pane here; d shows the same", Tone.MUTED)
+        screen.say("preview is off: there is no room for a pane here; d shows the same", Tone.MUTED)
 
 
 def _sort(screen: MainScreen) -> None:
@@ -213,6 +213,8 @@ def _reverse(screen: MainScreen) -> None:
 
 def _refresh(screen: MainScreen) -> None:
     screen.refresh_now()
+    if screen.place.view == "cells" and screen.cursor_key is not None and screen.client is not None:
+        screen.act(lambda: screen.acting.run(commands.BY_ID["cell.ask"], screen.selection()))
 
 
 def _freeze(screen: MainScreen) -> None:

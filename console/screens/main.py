@@ -381,7 +381,9 @@ class MainScreen(Screen[None]):
             first.append(("f", "resume"))
         if self.body.is_ranging:
             first.append(("v", "end range"))
-        self._keys.show(header.keys(commands.hints(self.place.view, first), self.frame()))
+        has_preview = self._view.has_preview or not self._has_pane
+        hints = commands.hints(self.place.view, first, has_preview=has_preview)
+        self._keys.show(header.keys(hints, self.frame()))
 
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""
@@ -440,8 +442,6 @@ class MainScreen(Screen[None]):
         if backend is not None and backend.has_given_up:
             self.run_worker(backend.restart(), group="backend", exclusive=True, exit_on_error=False)
         self.feed.wake()
-        if self.place.view == "cells" and self.cursor_key is not None and self.client is not None:
-            self.act(lambda: self.acting.run(commands.BY_ID["cell.ask"], self.selection()))
 
     def set_palette(self, name: str) -> None:
         """Choose a set of colours."""

@@ -351,6 +351,24 @@ async def test_raw_is_the_object_as_the_api_gave_it() -> None:
         await until(pilot, '"state"', '"name"')
 
 
+async def test_a_preview_is_promised_only_where_there_is_room_for_it() -> None:
+    app = an_app(FakeCloud())
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await until(pilot, "COMPUTE")
+        assert "p preview" not in bar(app, "keys")
+        await pilot.press("p")
+        await until(pilot, "preview is off: there is no room for a pane here; d shows the same")
+
+        await pilot.resize_terminal(200, 40)
+        await until(pilot, "p preview")
+        await pilot.press("p")
+        # What it has hidden, it shows again.
+        await until(pilot, "p preview")
+        assert app.main.view.pane_width == 0
+
+
 async def test_sorting_goes_through_the_orders_of_the_view() -> None:
     app = an_app(FakeCloud())
 
