@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.client import CloudClient
@@ -30,18 +30,18 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
         host.say(sentence, Tone.OK)
 
 
-def _drive_maker(client: CloudClient) -> Any:
+def _drive_maker(client: CloudClient) -> Callable[[Mapping[str, Any], str], Awaitable[str]]:
     async def make(fields: Mapping[str, Any], key: str) -> str:
         drive = await client.create_drive(fields, key=key)
         where = f" on {drive.host}" if drive.host else ""
-        return f"{drive.title} is being made{where}; x attaches it to a stopped server"
+        return f"{drive.title} is being made{where}; /{drive.title} finds it"
 
     return make
 
 
-def _server_maker(client: CloudClient) -> Any:
+def _server_maker(client: CloudClient) -> Callable[[Mapping[str, Any], str], Awaitable[str]]:
     async def make(fields: Mapping[str, Any], key: str) -> str:
         server = await client.create_server(fields, key=key)
-        return f"{server.title} is there, stopped, in {server.cell}; x starts it"
+        return f"{server.title} is there, stopped, in {server.cell}; /{server.title} finds it"
 
     return make

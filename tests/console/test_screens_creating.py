@@ -71,7 +71,7 @@ async def test_a_server_is_made_backfilling_behind_x_of_an_empty_list() -> None:
         await pilot.press("tab")
         await type_line(pilot, "8G")
         await pilot.press("tab", "right", "enter")
-        await until(pilot, "crawl is there, stopped, in cell-1; x starts it")
+        await until(pilot, "crawl is there, stopped, in cell-1; /crawl finds it")
 
         body = {"name": "crawl", "cpu_mhz": 4_000, "memory_bytes": 8 * GIB, "is_backfilling": True}
         assert [request[1] for request in requests(cloud, "create_server")] == [body]
