@@ -20,6 +20,7 @@ from console.records import (
     Changes,
     ClockRecord,
     DriveDetail,
+    DriveRecord,
     DrivesPage,
     Events,
     Hello,
@@ -187,6 +188,9 @@ class CloudClient:
 
     async def create_server(self, fields: Mapping[str, Any], *, key: str | None = None) -> ServerRecord:
         return await self._send("POST", "/servers", wire.server, fields, key=key or token_hex(16))
+
+    async def create_drive(self, fields: Mapping[str, Any], *, key: str | None = None) -> DriveRecord:
+        return await self._send("POST", "/drives", wire.drive, fields, key=key or token_hex(16))
 
     async def set_reachability(self, cell: str, state: str) -> CellRecord:
         """Inject a fault into a cell of a simulated cloud, or take it away (`up`)."""

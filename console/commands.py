@@ -27,6 +27,8 @@ DRIVE_VIEWS = frozenset({"drives", "detail"})
 HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
 MAP_VIEWS = frozenset({"hosts"})
 """Views with a map, where h and l move over it."""
+_KINDS_LISTED = {"servers": "server", "drives": "drive"}
+"""Lists of what can be made, with its kind."""
 TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
 CELL_VIEWS = frozenset({"overview", "cells", "detail"})
@@ -41,6 +43,8 @@ class Item(NamedTuple):
     state: str = ""
     is_reachable: bool = True
     version: int | None = None
+    held_by: str = ""
+    """Of a mounted drive: its server and what that does, `web-01 is running`, where that keeps it."""
 
 
 class Selection(NamedTuple):
@@ -82,6 +86,8 @@ class Command(NamedTuple):
     cost: str = ""
     rank: int = 0
     disabled_reason: Callable[[Selection], str | None] = _never_off
+    needs_row: bool = True
+    """Whether a verb of a kind is about objects that are there already."""
 
 
 def _needs_row(selection: Selection) -> str | None:
@@ -107,6 +113,15 @@ def _off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
         return f"{pronoun} {' and '.join(found)}"
 
     return reason
+
+
+def _detaches(selection: Selection) -> str | None:
+    if (off := _off_unless({"mounted"})(selection)) is not None:
+        return off
+    mounted = [item for item in selection.items if item.is_reachable and item.state == "mounted"]
+    if any(not item.held_by for item in mounted):
+        return None
+    return mounted[0].held_by if len(mounted) == 1 else "their servers are not stopped"
 
 
 def _alone(reason_for: Callable[[Selection], str | None]) -> Callable[[Selection], str | None]:
@@ -219,6 +234,7 @@ COMMANDS: tuple[Command, ...] = (
     # Act and take away.
     Command("actions", ("x",), "actions", "what can be done to the row or the marked rows", views=LISTS | {"detail"},
             rank=3),
+    Command("create", ("plus",), "create", "make one more, as a dialog asks", views=frozenset(_KINDS_LISTED), rank=8),
     Command("copy", ("Y",), "copy", "copy id, name, row, or the request as curl", views=LISTS | PAGES, rank=50),
     Command("help", ("question_mark", "f1"), "help", "every key of this view", rank=99),
     Command("quit", ("q",), "quit", "leave the console; :q from anywhere", views=frozenset({"overview"}),
@@ -234,16 +250,20 @@ COMMANDS: tuple[Command, ...] = (
             disabled_reason=_off_unless({"running", "paused"})),
     Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
             disabled_reason=_off_unless({"stopped"})),
+    Command("server.create", ("N",), "create server …", "make a server, normal or backfilling; + in the list", 1,
+            frozenset({"servers"}), "server", "asks what it is to be", needs_row=False),
     Command("drive.attach", ("a",), "attach …", "attach it to a stopped server", 2, DRIVE_VIEWS, "drive",
             "choose the server", disabled_reason=_alone(_off_unless({"unmounted"}))),
     Command("drive.detach", ("d",), "detach", "take it from its server", 2, DRIVE_VIEWS, "drive",
-            "its data stay", disabled_reason=_off_unless({"mounted"})),
+            "its data stay", disabled_reason=_detaches),
     Command("drive.clone", ("c",), "clone …", "copy it, away from what you name", 2, DRIVE_VIEWS, "drive",
             "takes room and time", disabled_reason=_alone(_off_unless({"mounted", "unmounted"}))),
     Command("drive.rename", ("n",), "rename …", "give it another name", 1, DRIVE_VIEWS, "drive",
             "type the name", disabled_reason=_alone(_off_where_silent)),
     Command("drive.delete", ("D",), "delete", "delete it and its data for good", 3, DRIVE_VIEWS, "drive",
             "type its name", disabled_reason=_off_unless({"mounted", "unmounted"})),
+    Command("drive.create", ("N",), "create drive …", "make a drive; + in the list", 1, frozenset({"drives"}), "drive",
+            "asks what it is to be", needs_row=False),
     Command("host.drain", ("d",), "drain", "place nothing more there; moves nothing", 2, HOST_VIEWS, "host",
             "moves nothing yet", disabled_reason=_alone(_off_unless({"up"}))),
     Command("host.evacuate", ("e",), "evacuate", "shut its servers down and start them elsewhere, one by one", 2,
@@ -277,6 +297,7 @@ _SHOWN_KEYS = {
     "right_curly_bracket": "}",
     "left_parenthesis": "(",
     "right_parenthesis": ")",
+    "plus": "+",
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
@@ -312,8 +333,10 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     The menus of servers, drives and hosts leave the cloud's out: where all of their own verbs are off, enter would be
     a verb of another thing.
     """
-    has_own = selection.kind in {"server", "drive", "host"}
-    kinds = [kind for kind in (selection.kind, None if has_own else "cloud") if kind is not None]
+    # In an empty list there is still something to make.
+    kind = selection.kind if selection.items else _KINDS_LISTED.get(selection.view)
+    has_own = kind in {"server", "drive", "host"}
+    kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
     return tuple(command for kind in kinds for command in COMMANDS if command.verb_of == kind)
 
 
@@ -323,7 +346,7 @@ def reason_off(command: Command, selection: Selection) -> str | None:
         return "read-only"
     if command.impact and selection.is_stale:
         return "stale: the cloud does not answer"
-    if command.verb_of not in (None, "cloud") and (reason := _needs_row(selection)) is not None:
+    if command.needs_row and command.verb_of not in (None, "cloud") and (reason := _needs_row(selection)) is not None:
         return reason
     return command.disabled_reason(selection)
 
@@ -348,10 +371,10 @@ def clashes(commands: Sequence[Command] = COMMANDS) -> list[str]:
     return found
 
 
-def hints(view: str, first: Sequence[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+def hints(view: str, first: Sequence[tuple[str, str]] = (), *, has_preview: bool = True) -> list[tuple[str, str]]:
     """What the key row says, as (key, words), most used first and `? help` last; it cuts from the right.
 
-    `first` are hints that the state of the screen puts before all others.
+    `first` are hints that the state of the screen puts before all others. Without a pane none is promised.
     """
     shown = sorted(
         (command for command in COMMANDS if command.rank and command.verb_of is None and view in command.views),
@@ -361,7 +384,8 @@ def hints(view: str, first: Sequence[tuple[str, str]] = ()) -> list[tuple[str, s
     found = list(first)
     for command in shown:
         key = _PAIRS.get(command.id) or shown_key(command.keys[0])
-        if key not in taken and not (command.id == "back" and view == VIEWS[0]):
+        is_off = (command.id == "back" and view == VIEWS[0]) or (command.id == "preview" and not has_preview)
+        if key not in taken and not is_off:
             found.append((key, command.title))
     return found
 
@@ -392,7 +416,7 @@ _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("look", ("describe", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
-    ("act and take away", ("actions", "copy")),
+    ("act and take away", ("actions", "create", "copy")),
 )
 
 LINE_HELP: tuple[tuple[str, str], ...] = (

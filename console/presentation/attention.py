@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,12 +63,33 @@ def _hosts(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
     if not lost:
         return
     held = Counter(row.host for row in mirror.fleet.lost)
-    for host in sorted(lost, key=lambda host: (-held[host.name], host.name)):
-        number = held[host.name]
-        what = "storage host down" if host.kind == "storage" else "host down"
-        what += f"; {number} server{'s' if number != 1 else ''} unavailable" if number else ""
-        remedy = "host lost without notice: no grace"
+    storage = [host.name for host in lost if host.kind == "storage"]
+    paused = _paused_by(mirror, storage)
+    for host in sorted(lost, key=lambda host: (-held[host.name] - (paused[host.name] if paused else 0), host.name)):
+        if host.kind == "storage":
+            own = len(mirror.fleet.paused) if paused is None else paused[host.name]
+            what = "storage host down" + (f"; {own:,} server{'s' if own != 1 else ''} paused" if own else "")
+            what += f" by {len(storage)} such hosts" if own and paused is None else ""
+            remedy = "they go on by themselves when it is back; nothing on it can be started meanwhile"
+        else:
+            number = held[host.name]
+            what = "host down" + (f"; {number} server{'s' if number != 1 else ''} unavailable" if number else "")
+            remedy = "host lost without notice: no grace"
         yield Alarm(f"host:{host.name}", glyphs.lost, Tone.CRIT, host.name, what, remedy, host.state_since)
+
+
+def _paused_by(mirror: Mirror, storage: Sequence[str]) -> Counter[str] | None:
+    """How many servers each lost storage host has paused; None where that is not known.
+
+    Drives tell it, and they may not have been read; where only one storage host is lost, all are its own.
+    """
+    if len(storage) == 1:
+        return Counter({storage[0]: len(mirror.fleet.paused)})
+    if not mirror.are_drives_complete:
+        return None
+    drives = mirror.drives.by_server
+    hosts = ({drive.host for drive in drives.get(row.id, ())} for row in mirror.fleet.paused)
+    return Counter(host for held in hosts for host in held if host is not None)
 
 
 def _stranded(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:

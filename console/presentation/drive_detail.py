@@ -85,7 +85,8 @@ def _state_spans(frame: Frame, drive: DriveRecord) -> Line:
         was = f"last known {drive.last_state}, " if drive.last_state else ""
         age = figures.age_since(drive.known_at, frame.wall_now)
         text = f"{was}never known here" if age is None else f"{was}{frame.glyphs.last_known}{age} ago"
-    return (Span(f"{look.glyph} {look.word}", look.tone), Span(f"  {text}", Tone.MUTED))
+    word = "being copied" if drive.state == "cloning_src" else look.word
+    return (Span(f"{look.glyph} {word}", look.tone), Span(f"  {text}", Tone.MUTED))
 
 
 def size_text(drive: DriveRecord, glyphs: Glyphs, *, is_known: bool) -> str:

@@ -185,7 +185,7 @@ def _instead(mirror: Mirror, frame: Frame, width: int) -> list[Line]:
     elif frame.scope:
         text = f"no drives in {frame.scope}   esc goes back"
     else:
-        text = "no drives yet   ? shows what can be done"
+        text = f"no drives yet   {'? shows what can be done' if frame.is_read_only else '+ creates one'}"
     return [compose(width, left(2, text, Tone.MUTED))]
 
 

@@ -354,7 +354,7 @@ _DRIVE_LOOKS = {
     "unknown": ("unknown", "UNKNOWN", Tone.UNKNOWN, "U", 1),
     "creating": ("busy", "creating", Tone.ACCENT, "C", 2),
     "cloning_dst": ("busy", "a clone", Tone.ACCENT, "K", 3),
-    "cloning_src": ("busy", "cloned", Tone.ACCENT, "K", 4),
+    "cloning_src": ("busy", "is copied", Tone.ACCENT, "K", 4),
     "resizing": ("busy", "resizing", Tone.ACCENT, "Z", 5),
     "uploading": ("busy", "uploading", Tone.ACCENT, "L", 6),
     "mounted": ("running", "mounted", Tone.OK, "M", 8),

@@ -31,7 +31,7 @@ class Fleet(Ordered[ServerRecord]):
 
     @cached_property
     def notable(self) -> Mapping[str, ServerRecord]:
-        """The rows that panels are made of: backfilling ones, and lost ones."""
+        """The rows that panels are made of: backfilling ones, lost ones and paused ones."""
         return {row.id: row for row in self.by_id.values() if _is_notable(row)}
 
     @cached_property
@@ -44,6 +44,11 @@ class Fleet(Ordered[ServerRecord]):
     @cached_property
     def lost(self) -> Sequence[ServerRecord]:
         return [row for row in self.notable.values() if row.state == "unavailable"]
+
+    @cached_property
+    def paused(self) -> Sequence[ServerRecord]:
+        """Servers that stand because a drive of theirs is lost."""
+        return [row for row in self.notable.values() if row.state == "paused" and row.reason == "storage_lost"]
 
     @cached_property
     def backfilling(self) -> Sequence[ServerRecord]:
@@ -73,7 +78,7 @@ class Fleet(Ordered[ServerRecord]):
 
 
 def _is_notable(row: ServerRecord) -> bool:
-    return bool(row.is_backfilling) or row.state == "unavailable"
+    return bool(row.is_backfilling) or row.state in {"unavailable", "paused"}
 
 
 def _was_stopped_by_another(row: ServerRecord) -> bool:

@@ -1,7 +1,7 @@
 """The four rows of the frame: header, crumbs, status, keys.
 
-The header names the worst fact of the cloud in a few words, and how old what is shown is. Those two are never
-dropped; everything else goes as the terminal gets narrower.
+The header names the worst fact of the cloud in a few words, how old what is shown is, and that nothing can be changed
+where that is so. Those are never dropped; everything else goes as the terminal gets narrower.
 """
 
 from __future__ import annotations
@@ -77,6 +77,11 @@ def header(mirror: Mirror, frame: Frame) -> Line:
     room = width - 2 - span_width(end)
     placed: list[Placed] = [left(1, name, Tone.ACCENT, bold=True), at(width - 1 - span_width(end), end)]
     column = 1 + cells(name) + gap
+    if frame.is_read_only:
+        # Who presses a verb wants to know before, so it is never dropped.
+        mark = "RO" if width < MEDIUM else "READ-ONLY"
+        placed.append(at(column - gap + 1, (Span(mark, Tone.WARN, is_reversed=True),)))
+        column += 1 + cells(mark)
     words = fit_sentence(words, room - column - 3, frame.glyphs)
     placed.append(at(column, (Span(fact.glyph, fact.tone), Span(" "), Span(words, fact.tone))))
     column += 2 + cells(words) + gap
@@ -104,8 +109,9 @@ def _servers_short(mirror: Mirror, frame: Frame) -> Line:
 
 
 def _host_total(mirror: Mirror, frame: Frame) -> str:
+    """Compute and storage hosts: the loss of either hurts, and cells count both."""
     if mirror.hosts is not None:
-        return figures.count(sum(host.kind == "compute" for host in mirror.hosts))
+        return figures.count(len(mirror.hosts))
     told = [cell.hosts for cell in mirror.cells or () if cell.hosts is not None]
     return figures.count(sum(told)) if told else frame.glyphs.nobody_said
 
@@ -122,7 +128,6 @@ def _totals_wide(mirror: Mirror, frame: Frame) -> Line:
     states = Counter(
         ("maint" if host.state == "maintenance" else host.state) if mirror.is_host_known(host) else "unknown"
         for host in mirror.hosts or ()
-        if host.kind == "compute"
     )
     parts = [f"{states[word]} {word}" for word in ("down", "maint", "unknown") if states[word]]
     broken = f" ({', '.join(parts)})" if parts else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from console.presentation import drives, events, figures
 from console.presentation.facts import EVENTS_SHOWN, Fact, fact, gone, instant_and_age, pane_lines, region_of
@@ -197,7 +198,7 @@ def _layers(mirror: Mirror, frame: Frame, host: HostRecord) -> Lines:
     if host.kind == "storage":
         return Lines(_storage_layers(frame, host, known=known))
     rows = [("CPU GHz", False, _cpu, figures.ghz), ("mem GiB", True, _memory, figures.gib)]
-    bar_width = max(0, min(40, width - 52)) if width >= 70 else 0
+    bar_width = max(0, min(40, width - 52)) if width >= 60 else 0
     column = 14 + bar_width
     key = f"{glyphs.normal}normal {glyphs.backfill}backfilling {glyphs.free}free"
     heads = [right(column + last, text, Tone.MUTED) for last, text in _NUMBER_HEADS if column + last < width - 1]
@@ -214,7 +215,8 @@ def _layers(mirror: Mirror, frame: Frame, host: HostRecord) -> Lines:
         amounts = (
             (7, normal, tone),
             (16, backfill, Tone.BACKFILL if known else tone),
-            (24, whole - normal - backfill, tone),
+            # On a host that is not up nothing can be placed: what is not used there is not free.
+            (24, whole - normal - backfill if host.state == "up" else 0, tone),
             (33, whole, Tone.MUTED if known else tone),
         )
         for last, amount, own in amounts:
@@ -277,7 +279,9 @@ def _server_row(mirror: Mirror, frame: Frame, server: ServerRecord) -> Line:
     name = Span(fit_name(server.title, 12, glyphs), own)
     placed: list[Placed] = [left(2, shown.glyph, state), left(4, shown.word, state), at(12, (name,))]
     cpu = None if server.cpu_mhz is None else figures.ghz(server.cpu_mhz)
-    started = write(figures.age_since(up_since(server), frame.now), glyphs)
+    is_lost = server.state == "unavailable"
+    start = server.started_at if is_lost else up_since(server)
+    started = write(figures.age_since(start, frame.now), glyphs)
     if width < 60:
         return compose(width, *placed, right(width - 2, write(cpu, glyphs), tone))
     memory = None if server.memory_bytes is None else figures.gib(server.memory_bytes)
@@ -292,9 +296,17 @@ def _server_row(mirror: Mirror, frame: Frame, server: ServerRecord) -> Line:
         for last, share, low in ((56, factor.cpu, low_cpu), (62, factor.memory, low_memory)):
             share_tone = figures.factor_tone(share, low) if known else Tone.UNKNOWN
             placed.append(right(last, write(figures.factor(share), glyphs), share_tone))
+    if is_lost and server.state_since is not None:
+        # It runs at no share of its size, so there is room to say when it was lost.
+        placed.append(right(62, f"lost {_minute(server.state_since, frame.now)}", state))
     group = glyphs.nothing if server.group is None else fit_name(server.group, 7, glyphs)
     placed += [left(65, group, tone if server.group else Tone.MUTED), right(78, started, tone)]
     return compose(width, *placed)
+
+
+def _minute(at_instant: datetime, now: datetime) -> str:
+    """`12:04` today, `19 Nov` on another day."""
+    return figures.instant_short(at_instant, now)[: 5 if at_instant.date() == now.date() else None]
 
 
 def _drives_on(mirror: Mirror, name: str) -> Sequence[DriveRecord]:

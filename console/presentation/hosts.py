@@ -102,7 +102,12 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
 
 
 def _free(host: HostRecord) -> float | None:
-    """What is left: MHz of a compute host for the start of one backfilling server, bytes of a storage host."""
+    """What is left: MHz of a compute host for the start of one backfilling server, bytes of a storage host.
+
+    Nothing is on a host that is not up.
+    """
+    if host.state != "up":
+        return 0
     if host.kind == "storage":
         left_bytes = (host.storage_bytes or 0) - (host.used_bytes or 0)
         return -left_bytes

@@ -179,6 +179,8 @@ class Frame(NamedTuple):
     """The instant in the past that is looked at; None at the present."""
     is_folded: bool = False
     """True after `F`: hosts folded into cells."""
+    is_read_only: bool = False
+    """Whether the console refuses to change anything."""
 
     @property
     def body_height(self) -> int:
@@ -354,6 +356,11 @@ class View:
     aside: tuple[Region, ...] = ()
     orders: tuple[str, ...] = ()
     """What `Frame.sort` may be here, in the order in which `s` goes through them; the first is the view's own."""
+
+    @property
+    def has_preview(self) -> bool:
+        """Whether there is something to show beside or below the list."""
+        return self.pane_width > 0 or self.preview is not None
 
     def find(self, key: str) -> tuple[int, int] | None:
         """The region and the row of a key."""

@@ -60,6 +60,9 @@ class Mirror:
     fleet: Fleet = field(default_factory=Fleet)
     cells: tuple[CellRecord, ...] | None = None
     hosts: tuple[HostRecord, ...] | None = None
+    are_hosts_followed: bool = False
+    """Whether they have been read since the feed began and every cell answers as it did then: from there on the feed's
+    events keep their states right, and nobody need ask for them where they are not looked at."""
     capacity: CapacityRecord | None = None
     groups: tuple[GroupRecord, ...] | None = None
     schedules: tuple[ScheduleRecord, ...] | None = None
@@ -118,7 +121,8 @@ class Mirror:
             case Status():
                 return self._after_status(answer, at)
             case Hosts():
-                return self._answered("hosts", at, hosts=_with_kept_hosts(self.hosts, answer.hosts))
+                hosts = _with_kept_hosts(self.hosts, answer.hosts)
+                return self._answered("hosts", at, hosts=hosts, are_hosts_followed=self.cursor is not None)
             case ServersPage():
                 return self._after_page(answer, at)
             case DrivesPage():
@@ -151,6 +155,7 @@ class Mirror:
             is_complete=False,
             unconfirmed=frozenset(self.fleet.by_id),
             removed=frozenset(),
+            are_hosts_followed=False,
             are_drives_followed=False,
             are_drives_complete=False,
         )
@@ -240,6 +245,7 @@ class Mirror:
         before = {cell.name: cell.is_up for cell in self.cells or ()}
         lost = {cell.name: cell.since or at for cell in cells if not cell.is_up and before.get(cell.name, True)}
         back = {cell.name for cell in cells if cell.is_up and before.get(cell.name) is False}
+        news = back | ({cell.name for cell in cells} - before.keys())
         fleet, drives = self.fleet, self.drives
         # Drives have no list by cell: those of one that answers again come with all the others.
         are_drives_complete = self.are_drives_complete and not (back and drives.by_state[UNKNOWN])
@@ -254,6 +260,8 @@ class Mirror:
             cells=cells,
             fleet=fleet,
             reload_cells=frozenset(reload),
+            # The feed is silent about a cell that is: what it missed is read.
+            are_hosts_followed=self.are_hosts_followed and not news,
             drives=drives,
             are_drives_complete=are_drives_complete,
         )
@@ -322,12 +330,14 @@ class Mirror:
                 confirmed = (row.id for row in answer.drives)
                 drive_changes["unconfirmed_drives"] = self.unconfirmed_drives.difference(confirmed)
         events = _merged_events(self.events, answer.events) if answer.events else self.events
+        told = [event for event in answer.events if event.object_kind == "host"]
         removed = self.removed if self.is_complete else self.removed.union(answer.removed)
         unconfirmed = self.unconfirmed.difference(row.id for row in answer.servers)
         return mirror._answered(
             "servers",
             at,
             fleet=fleet,
+            hosts=_with_told_states(mirror.hosts, told) if told else mirror.hosts,
             cursor=answer.cursor,
             events=events,
             removed=removed,
@@ -407,8 +417,39 @@ def _kept_tasks(before: tuple[TaskRecord, ...] | None, answer: Tasks) -> list[Ta
 def _with_kept_hosts(before: tuple[HostRecord, ...] | None, hosts: tuple[HostRecord, ...]) -> tuple[HostRecord, ...]:
     """The hosts, and those of cells from which none has come: as they were, and marked as not answering."""
     answered = {host.cell for host in hosts}
+    known = {host.name: host for host in before or ()}
+    # What the feed has told of a host may be newer than a list that was on its way.
+    hosts = tuple(_newer_state(known.get(host.name), host) for host in hosts)
     kept = (host._replace(is_reachable=False) for host in before or () if host.cell not in answered)
     return tuple(sorted((*hosts, *kept), key=lambda host: (host.cell, host.name)))
+
+
+def _newer_state(known: HostRecord | None, host: HostRecord) -> HostRecord:
+    if known is None or known.version is None or host.version is None or known.version <= host.version:
+        return host
+    return host._replace(state=known.state, state_since=known.state_since, version=known.version)
+
+
+def _with_told_states(
+    hosts: tuple[HostRecord, ...] | None, told: Iterable[EventRecord]
+) -> tuple[HostRecord, ...] | None:
+    """The hosts after these events. Their figures wait for the next list."""
+    if hosts is None:
+        return None
+    by_name = {host.name: host for host in hosts}
+    for event in told:
+        if event.object_id in by_name:
+            by_name[event.object_id] = _told(by_name[event.object_id], event)
+    return tuple(by_name.values())
+
+
+def _told(host: HostRecord, event: EventRecord) -> HostRecord:
+    _, state = event.changes.get("state", (None, None))
+    if not isinstance(state, str):
+        return host
+    if host.version is not None and event.object_version is not None and event.object_version <= host.version:
+        return host
+    return host._replace(state=state, state_since=event.at, version=event.object_version)
 
 
 def _merged_events(before: tuple[EventRecord, ...], news: Iterable[EventRecord]) -> tuple[EventRecord, ...]:

@@ -134,12 +134,15 @@ def cell_row(mirror: Mirror, frame: Frame, cell: CellRecord, width: int) -> Line
     if used is not None and cell.capacity is not None:
         ghz = f"{figures.ghz_whole(used.cpu_mhz)}/{figures.ghz_whole(cell.capacity.cpu_mhz)}"
     ghz = figures.or_dash(ghz, glyphs) if known else figures.last_known(ghz, glyphs)
+    widest = _widest_ghz(mirror)
     if width < 80:
-        placed += [at(17, cells_view.host_strip(mirror, frame, cell, 22)), right(51, ghz, tone)]
+        strip = _before(51, 17, 22, widest)
+        placed += [at(17, cells_view.host_strip(mirror, frame, cell, strip)), right(51, ghz, tone)]
         return compose(width, *placed, right(58, seen, seen_tone))
     hosts = sum(host.kind == "compute" and host.cell == cell.name for host in mirror.hosts or ())
     strip = max(16, hosts if hosts <= figures.STRIP_HOSTS_MAX else 16)
-    bar = (18 if width < 100 else 22) - (strip - 16)
+    edge, bar = (65, 18) if width < 100 else (69, 22)
+    bar = _before(edge, 19 + strip, bar - (strip - 16), widest)
     placed += [
         at(17, cells_view.host_strip(mirror, frame, cell, strip)),
         at(19 + strip, cells_view.use(cell, bar, frame)),
@@ -153,6 +156,17 @@ def cell_row(mirror: Mirror, frame: Frame, cell: CellRecord, width: int) -> Line
     memory = figures.or_dash(memory, glyphs) if known else figures.last_known(memory, glyphs)
     placed += [right(69, ghz, tone), right(83, memory, tone), right(91, servers, tone), right(98, seen, seen_tone)]
     return compose(width, *placed)
+
+
+def _widest_ghz(mirror: Mirror) -> int:
+    """How many cells the figures of the largest cell may take, used and whole, with a tilde before them."""
+    whole = max((cell.capacity.cpu_mhz for cell in mirror.cells or () if cell.capacity is not None), default=0)
+    return 2 * cells(figures.ghz_whole(whole)) + len("~/")
+
+
+def _before(edge: int, start: int, width: int, figure: int) -> int:
+    """The width of a bar at `start` that leaves a blank before a figure that ends at `edge`; a short bar is one too."""
+    return max(8, min(width, edge - figure - start))
 
 
 def _seen(mirror: Mirror, frame: Frame, cell: CellRecord, *, is_exact: bool) -> str:

@@ -129,7 +129,26 @@ def base(known: PastEvents | None, frame: Frame, key: str | None, *, is_first: b
 def alarm_beside(
     events: Sequence[EventRecord], start: Position, step: int, is_alarm: Callable[[EventRecord], bool]
 ) -> EventRecord | None:
-    """The next alarm in time, or with a `step` of -1 the one before."""
+    """The next alarm of a later second, or with a `step` of -1 of an earlier one; of those of one second the last.
+
+    A lost host is an alarm for each of its servers in the same second: that is one stop. Where it begins from the end
+    of an instant nobody has stood at that second yet, so alarms before it count though they are of the same second.
+    """
+    at = second_of(start[0])
     if step > 0:
-        return next((event for event in events if position(event) > start and is_alarm(event)), None)
-    return next((event for event in reversed(events) if position(event) < start and is_alarm(event)), None)
+        first = next((event.at for event in events if second_of(event.at) > at and is_alarm(event)), None)
+        if first is None:
+            return None
+        return _last_alarm(events, end_of(second_of(first).replace(microsecond=999_999)), is_alarm)
+    before = start if start[1] == _AFTER_ALL_FILES else (at, "", 0)
+    return _last_alarm(events, before, is_alarm)
+
+
+def _last_alarm(
+    events: Sequence[EventRecord], before: Position, is_alarm: Callable[[EventRecord], bool]
+) -> EventRecord | None:
+    return next((event for event in reversed(events) if position(event) < before and is_alarm(event)), None)
+
+
+def second_of(at: datetime) -> datetime:
+    return at.replace(microsecond=0)

@@ -21,6 +21,8 @@ from console.presentation.lines import (
     left,
     wrap,
 )
+from console.presentation.mirror import Mirror
+from console.presentation.sentences import named
 from console.records import PlanRecord, ResizedRecord, ServerRecord, StoppedRecord
 
 NAMES_SHOWN = 6
@@ -76,6 +78,12 @@ def _menu_row(item: MenuItem, frame: Frame, *, is_here: bool) -> Line:
 # The confirmation ---------------------------------------------------------------------------------------------------
 
 _TITLES = {"start": "Start", "stop": "Power off", "shutdown": "Shut down", "delete": "Delete", "edit": "Change"}
+
+
+def with_names(plan: PlanRecord, mirror: Mirror) -> PlanRecord:
+    """The plan with names for the ids in what the cloud says of it."""
+    problem = None if plan.problem is None else named(mirror, plan.problem)
+    return plan._replace(problem=problem, sentences=tuple(named(mirror, sentence) for sentence in plan.sentences))
 
 
 def plan_title(plan: PlanRecord, server: ServerRecord | None) -> str:

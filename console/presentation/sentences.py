@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from console.presentation import figures
@@ -15,6 +16,14 @@ def up_since(server: ServerRecord) -> datetime | None:
     if server.state in {"running", "starting", "stopping"} and server.started_at is not None:
         return server.started_at
     return server.state_since
+
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def named(mirror: Mirror, sentence: str) -> str:
+    """What the cloud said, with names for the ids that the mirror knows: nobody knows their servers by UUID."""
+    return _ID.sub(lambda found: mirror.name_of(found[0]) or found[0], sentence)
 
 
 def offline_sentence(mirror: Mirror, frame: Frame) -> str:

@@ -75,7 +75,7 @@ def _key(task: TaskRecord) -> str:
 _KINDS: Mapping[tuple[str, str], str] = {
     ("drive", "create"): "create drive",
     ("drive", "clone"): "clone drive",
-    ("drive", "release"): "copy out",
+    ("drive", "release"): "being copied",
     ("host", "evacuate"): "evacuate host",
     ("host", "relocate"): "relocate host",
     ("backup", "backup"): "backup",
@@ -95,6 +95,12 @@ def target(mirror: Mirror, task: TaskRecord) -> str:
     """The name of what the task is about; of a clone, of what is copied."""
     own = mirror.name_of(task.object_id) or task.object_name or task.object_id[:8]
     return (counterpart(mirror, task) or own) if task.kind == "clone" else own
+
+
+def copy_of(mirror: Mirror, task: TaskRecord) -> str | None:
+    """The name of the copy that a clone makes, where its source has another name to be told by."""
+    own = mirror.name_of(task.object_id) or task.object_name
+    return own if task.kind == "clone" and counterpart(mirror, task) is not None else None
 
 
 def counterpart(mirror: Mirror, task: TaskRecord) -> str | None:
@@ -231,17 +237,24 @@ class _Columns:
     """Right edges from here on."""
     runs: int | None
     left: int
-    by: int | None
+    rate: int | None = None
+    by: int | None = None
+    """A left edge again."""
 
 
 def _columns(width: int) -> _Columns:
     if width < 60:
-        return _Columns(13, 14, None, None, 0, 31, None, width - 2, None)
+        return _Columns(13, 14, None, None, 0, 31, None, width - 2)
     if width < 80:
-        return _Columns(16, 13, None, 30, 10, 44, 51, 58, None)
+        return _Columns(16, 13, None, 30, 10, 44, 51, 58)
     if width < 120:
-        return _Columns(16, 13, 30, 38, 20, 62, 70, 78, None)
-    return _Columns(16, 29, 46, 54, 20, 78, 86, 94, 98)
+        return _Columns(16, 13, 30, 38, 20, 62, 70, 78)
+    # What is wider is for the names: a clone has two.
+    more = min(30, (width - 120) // 2)
+    bar = 16 + min(4, more)
+    names = 49 + more - bar
+    last = 78 + more
+    return _Columns(16, names, 17 + names, 25 + names, bar, last, last + 8, last + 16, last + 23, last + 26)
 
 
 def _head(width: int) -> Line:
@@ -254,6 +267,8 @@ def _head(width: int) -> Line:
         placed.append(left(columns.bar, "PROGRESS", muted))
     if columns.runs is not None:
         placed.append(right(columns.runs, "RUNS", muted))
+    if columns.rate is not None:
+        placed.append(right(columns.rate, "GiB/s", muted))
     if columns.by is not None:
         placed.append(left(columns.by, "BY", muted))
     return compose(width, *placed)
@@ -264,11 +279,24 @@ def _first(mirror: Mirror, frame: Frame, task: TaskRecord, tone: Tone, name: Ton
     columns = _columns(frame.width)
     room = columns.target - 3
     words = kind(task) if cells(kind(task)) <= room else fit_name(kind(task).partition(" ")[0], room, frame.glyphs)
-    shown = Span(fit_name(target(mirror, task), columns.target_width, frame.glyphs), name)
+    shown = Span(_names(mirror, task, columns, frame.glyphs), name)
     placed: list[Placed] = [left(2, words, tone), at(columns.target, matched(shown, frame.filter))]
     if columns.cell is not None:
         placed.append(left(columns.cell, fit_name(task.cell, 7, frame.glyphs), name))
     return placed
+
+
+def _names(mirror: Mirror, task: TaskRecord, columns: _Columns, glyphs: Glyphs) -> str:
+    """What it is about; where there is room for two names, of a clone the source and the copy."""
+    name, width = target(mirror, task), columns.target_width
+    copy = copy_of(mirror, task) if columns.by is not None else None
+    if copy is None:
+        return fit_name(name, width, glyphs)
+    # The shorter one keeps its length; the longer one has the rest.
+    room = width - len(" to ")
+    first = max(room // 2, room - cells(copy))
+    shown = fit_name(name, first, glyphs)
+    return f"{shown} to {fit_name(copy, room - cells(shown), glyphs)}"
 
 
 def row(mirror: Mirror, frame: Frame, task: TaskRecord) -> Line:
@@ -284,6 +312,8 @@ def row(mirror: Mirror, frame: Frame, task: TaskRecord) -> Line:
     if columns.runs is not None and task.begun_at is not None:
         placed.append(right(columns.runs, figures.duration((frame.now - task.begun_at).total_seconds())))
     placed.append(right(columns.left, glyphs.nobody_said if waits else _left(frame, task, done)))
+    if columns.rate is not None and task.rate_bytes_per_second is not None and not waits:
+        placed.append(right(columns.rate, f"{task.rate_bytes_per_second / figures.GIB:.2f}"))
     if columns.by is not None:
         by = fit_name(task.actor or glyphs.nobody_said, frame.width - columns.by - 2, glyphs)
         placed.append(left(columns.by, by, Tone.MUTED))
@@ -364,7 +394,10 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
     task = next((task for task in mirror.tasks or () if _key(task) == key), None)
     if task is None:
         return ()
-    words = f"{kind(task)} {target(mirror, task)}"
+    copy = copy_of(mirror, task)
+    words = f"{kind(task)} {target(mirror, task)}" + (f" to {copy}" if copy else "")
+    if task.kind == "release":
+        words = f"{target(mirror, task)} is being copied"
     if is_waiting(mirror, task):
         text = f"{words}: resumes when {task.cell} answers; nothing of it is lost"
     elif task.state == "open":
@@ -379,8 +412,7 @@ def _under_way(mirror: Mirror, frame: Frame, task: TaskRecord) -> str:
     due = None if task.due_at is None else figures.instant(task.due_at, frame.now)
     other = counterpart(mirror, task)
     if (copied := copied_text(frame, task)) is not None:
-        copy = mirror.name_of(task.object_id) or task.object_name
-        return f"{copied}, to {copy}" if task.kind == "clone" and copy and other else copied
+        return copied
     match task.kind:
         case "release":
             return f"to {other or 'its copy'}; until that is whole it can be neither attached nor deleted"

@@ -19,7 +19,7 @@ from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
-from console.screens import drive_verbs, host_verbs, objects
+from console.screens import create_verbs, drive_verbs, host_verbs, objects
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 
 PREVIEWS_MAX = 20
@@ -73,7 +73,7 @@ class Acting:
         """Show the verbs for the selection; do, or copy, what is chosen."""
         selection = self._host.selection()
         verbs = verbs_for(selection)
-        items = [_menu_item(command, selection) for command in verbs]
+        items = [_menu_item(command, selection, self._host.frame()) for command in verbs]
         if not items:
             self._host.say("nothing here can be acted on")
             return
@@ -90,7 +90,7 @@ class Acting:
     async def run(self, command: Command, selection: Selection) -> None:
         """Do a verb of the menu; a failure is a sentence in the status row."""
         if (reason := reason_off(command, selection)) is not None:
-            self._host.say(f"{command.title} is off: {reason}", Tone.WARN)
+            self._host.say(f"{command.title.removesuffix(' …')} is off: {reason}", Tone.WARN)
             return
         client = self._host.client
         if client is None:
@@ -100,7 +100,9 @@ class Acting:
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
             return
         try:
-            if command.id in _ACTIONS:
+            if not command.needs_row:
+                await create_verbs.act(self._host, client, command.id.partition(".")[0])
+            elif command.id in _ACTIONS:
                 await self._act_on_servers(client, command, selection)
             elif command.verb_of == "drive":
                 await drive_verbs.act(self._host, client, command, selection)
@@ -109,15 +111,13 @@ class Acting:
             elif command.id in _CELL_STATES:
                 await self._inject(client, command, selection)
             elif command.id == "cell.ask":
-                for item in selection.items:
-                    cell = await client.ask_cell(item.name)
-                    self._host.say(f"{cell.name}: {cell.state}  {cell.reason}".rstrip())
+                await self._ask(client, selection)
             elif command.id == "clock.advance":
                 await self.advance(60)
             elif command.id == "clock.manual":
                 await self.set_clock("manual", None)
         except ClientError as error:
-            self._host.say(f"{command.title}: {error.sentence}", Tone.CRIT)
+            self._host.say(f"{command.title.removesuffix(' …')}: {error.sentence}", Tone.CRIT)
 
     async def _is_wanted(self, command: Command, selection: Selection) -> bool:
         """Whether a verb of tier 1 is meant, where the operator wants to be asked of those too."""
@@ -180,7 +180,8 @@ class Acting:
             plans.clear()
             for target in targets[:PREVIEWS_MAX]:
                 item = target.item
-                plans[item.key] = await client.preview("server", item.key, action, avoid=target.avoid)
+                found = await client.preview("server", item.key, action, avoid=target.avoid)
+                plans[item.key] = plan.with_names(found, self._host.mirror)
             return self._briefing(command, action, targets, left_out, plans)
 
         def is_changed() -> bool:
@@ -297,6 +298,11 @@ class Acting:
             cell = await client.set_reachability(name, state)
             self._host.say(f"{cell.name} is {cell.state}", Tone.OK)
 
+    async def _ask(self, client: CloudClient, selection: Selection) -> None:
+        for item in selection.items:
+            cell = await client.ask_cell(item.name)
+            self._host.say(f"{cell.name}: {cell.state}  {cell.reason}".rstrip())
+
     def _cell_lines(self, names: Sequence[str]) -> Callable[[Frame], list[Line]]:
         cells = [cell for cell in self._host.mirror.cells or () if cell.name in names]
 
@@ -320,7 +326,9 @@ class Acting:
 
     def _copy_request(self, command: Command, selection: Selection) -> None:
         item = selection.items[0] if selection.items else None
-        if command.id in _ACTIONS and item is not None:
+        if not command.needs_row:
+            self._host.copy(objects.curl_of_creation(command.id.partition(".")[0]))
+        elif command.id in _ACTIONS and item is not None:
             avoid = self._avoided(item) if command.id == "server.start_apart" else ()
             self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
         elif command.verb_of in ("drive", "host") and item is not None:
@@ -365,10 +373,9 @@ def _names(targets: Sequence[_Target]) -> str:
     return targets[0].item.name if len(targets) == 1 else f"{len(targets)} servers"
 
 
-def _menu_item(command: Command, selection: Selection) -> plan.MenuItem:
-    return plan.MenuItem(
-        command.keys[0], command.title, command.cost, command.impact, reason_off(command, selection)
-    )  # fmt: skip
+def _menu_item(command: Command, selection: Selection, frame: Frame) -> plan.MenuItem:
+    title = command.title.replace("…", frame.glyphs.ellipsis)
+    return plan.MenuItem(command.keys[0], title, command.cost, command.impact, reason_off(command, selection))
 
 
 def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:
@@ -377,6 +384,8 @@ def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:
         return "the cloud   actions"
     if len(selection.items) == 1:
         return f"{selection.items[0].name}   actions"
+    if not selection.items:
+        return f"{selection.view}   actions"
     return f"{len(selection.items)} {selection.kind or 'object'}s   actions"
 
 

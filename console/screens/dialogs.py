@@ -206,6 +206,7 @@ class Confirmation(ModalScreen[bool]):
         self._problem: str | None = None
         self._is_on_button = False
         self._typed = ""
+        self._said = ""
         self._is_answered = False
 
     def compose(self) -> ComposeResult:
@@ -289,6 +290,7 @@ class Confirmation(ModalScreen[bool]):
             return (
                 (Span(""),),
                 (Span(question, Tone.CRIT, is_bold=True), Span(self._typed), Span(" ", is_reversed=True)),
+                *((Span(row, Tone.WARN),) for row in (wrap(self._said, inner.width - 1) if self._said else ())),
             )
         cancel = Span(CANCEL, Tone.ACCENT, is_reversed=not self._is_on_button)
         if briefing is None:
@@ -311,10 +313,12 @@ class Confirmation(ModalScreen[bool]):
         match event.key:
             case "escape":
                 self._answer(False)
-            case "down" | "pagedown":
-                self.query_one(Box).scroll(1 if event.key == "down" else 8)
-            case "up" | "pageup":
-                self.query_one(Box).scroll(-1 if event.key == "up" else -8)
+            case "down" | "up":
+                self.query_one(Box).scroll(1 if event.key == "down" else -1)
+            case "pagedown" | "pageup":
+                self.query_one(Box).page(1 if event.key == "pagedown" else -1)
+            case "j" | "k" if not asks_name:
+                self.query_one(Box).scroll(1 if event.key == "j" else -1)
             case _ if asks_name:
                 self._type(event)
             case "tab" | "shift+tab" | "left" | "right":
@@ -342,12 +346,16 @@ class Confirmation(ModalScreen[bool]):
 
     def _type(self, event: events.Key) -> None:
         assert self._briefing is not None, "a name is asked for by a briefing"
+        self._said = ""
         match event.key:
             case "enter":
-                if self._typed == self._briefing.name_to_type and self.off_because is None:
+                wanted = self._briefing.name_to_type
+                if self._typed == wanted and self.off_because is None:
                     self._answer(True)
+                elif self._typed:
+                    self._said = f"{self._typed} is not {wanted}: nothing was done; ctrl+u clears, esc cancels"
                 else:
-                    self._typed = ""
+                    self._said = f"type {wanted}, or esc cancels"
             case "backspace":
                 self._typed = self._typed[:-1]
             case "ctrl+u":

@@ -191,9 +191,9 @@ def _help(screen: MainScreen) -> None:
 def _preview(screen: MainScreen) -> None:
     before = screen.view
     screen.toggle_pane()
-    if all(view.pane_width == 0 and view.preview is None for view in (before, screen.view)):
+    if not (before.has_preview or screen.view.has_preview):
         screen.toggle_pane()
-        screen.say("there is no room for a pane here; d shows the same", Tone.MUTED)
+        screen.say("preview is off: there is no room for a pane here; d shows the same", Tone.MUTED)
 
 
 def _sort(screen: MainScreen) -> None:
@@ -213,6 +213,8 @@ def _reverse(screen: MainScreen) -> None:
 
 def _refresh(screen: MainScreen) -> None:
     screen.refresh_now()
+    if screen.place.view == "cells" and screen.cursor_key is not None and screen.client is not None:
+        screen.act(lambda: screen.acting.run(commands.BY_ID["cell.ask"], screen.selection()))
 
 
 def _freeze(screen: MainScreen) -> None:
@@ -239,6 +241,11 @@ def _actions(screen: MainScreen) -> None:
     screen.act(screen.acting.run_menu, opens_menu=True)
 
 
+def _create(screen: MainScreen) -> None:
+    verb = commands.BY_ID[f"{screen.place.view.removesuffix('s')}.create"]
+    screen.act(lambda: screen.acting.run(verb, screen.selection()), opens_menu=True)
+
+
 def _copy(screen: MainScreen) -> None:
     key = screen.subject
     if key is None:
@@ -246,6 +253,16 @@ def _copy(screen: MainScreen) -> None:
         return
     row = screen.active.row_text()
     screen.act(lambda: screen.acting.run_copy(key, row), opens_menu=True)
+
+
+def copy(screen: MainScreen, text: str) -> None:
+    """Put a text onto the terminal's clipboard (OSC 52), unless terminals would cut it."""
+    size = len(text.encode())
+    if size > CLIPBOARD_BYTES_MAX:
+        screen.say(f"{size:,} bytes are too many for the clipboard of a terminal", Tone.WARN)
+        return
+    screen.app.copy_to_clipboard(text)
+    screen.say(f"copied: {text}", Tone.ACCENT)
 
 
 def _quit(screen: MainScreen) -> None:
@@ -292,6 +309,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "mark.all": _mark_all,
     "mark.invert": _invert,
     "actions": _actions,
+    "create": _create,
     "copy": _copy,
     "help": _help,
     "quit": _quit,

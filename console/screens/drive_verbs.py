@@ -135,7 +135,8 @@ async def _confirm(host: Host, client: CloudClient, command: Command, jobs: Sequ
     async def ask() -> Briefing:
         plans.clear()
         for job in jobs[:PREVIEWS_MAX]:
-            plans[job.id] = await client.preview("drive", job.id, action, avoid=job.avoid, **job.fields)
+            found = await client.preview("drive", job.id, action, avoid=job.avoid, **job.fields)
+            plans[job.id] = plan.with_names(found, host.mirror)
         return _briefing(host, command, jobs, left_out, plans)
 
     def is_changed() -> bool:

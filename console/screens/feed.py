@@ -169,7 +169,10 @@ class Feed:
         assert client is not None, "greeted without a client"
         await self._deliver(await client.status())
         sources: dict[str, Callable[[], Awaitable[Answer]]] = {"hosts": client.hosts, "tasks": client.tasks}
-        for name in sorted((self._wanted() & sources.keys()) - self._refused):
+        # The header counts hosts on every view. They are read once; then the feed's events say what becomes of them.
+        mirror = self._mirror()
+        counted = {"hosts"} if mirror.cursor is not None and not mirror.are_hosts_followed else set()
+        for name in sorted(((self._wanted() | counted) & sources.keys()) - self._refused):
             try:
                 await self._deliver(await sources[name]())
             except ClientError as error:

@@ -28,7 +28,7 @@ from console.presentation import header, sentences
 from console.presentation.lines import Frame, Span, Tone, View
 from console.presentation.mirror import Mirror
 from console.records import Changes, Detail
-from console.screens import doing, objects, views
+from console.screens import doing, objects, travelling, views
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
 from console.screens.options import MENU_CLASS, Options
 from console.screens.places import Place, Trail
@@ -69,6 +69,7 @@ class MainScreen(Screen[None]):
         self._details: dict[str, Detail] = {}
         self._has_pane = True
         self._filter_before = ""
+        self._prompt_problem = ""
         self._pending: list[str] = []
         self._repaint: Timer | None = None
         self._is_outdated = False
@@ -250,6 +251,7 @@ class MainScreen(Screen[None]):
             marks=self.body.marks,
             has_pane=self._has_pane,
             past_at=place.past_at,
+            is_read_only=self._options.is_read_only,
         )
 
     @property
@@ -273,17 +275,12 @@ class MainScreen(Screen[None]):
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT) -> None:
         """Put a sentence into the status row until the next key; good news goes by itself before."""
-        self._said, self._said_at = (sentence, tone), self.wall_now()
+        self._said, self._said_at = (sentences.named(self._mirror, sentence), tone), self.wall_now()
         self._render_status()
 
     def copy(self, text: str) -> None:
         """Put a text onto the terminal's clipboard (OSC 52), unless terminals would cut it."""
-        size = len(text.encode())
-        if size > doing.CLIPBOARD_BYTES_MAX:
-            self.say(f"{size:,} bytes are too many for the clipboard of a terminal", Tone.WARN)
-            return
-        self.app.copy_to_clipboard(text)
-        self.say(f"copied: {text}", Tone.ACCENT)
+        doing.copy(self, text)
 
     async def ask_dialog(self, dialog: Screen[Any]) -> Any:
         """Show a dialog over the muted list and wait for its answer. Only from a worker."""
@@ -371,6 +368,10 @@ class MainScreen(Screen[None]):
         self._status.show(line)
 
     def _render_keys(self) -> None:
+        if self._prompt_problem:
+            # The line itself lies where sentences are said.
+            self._keys.show(header.message(self._prompt_problem, Tone.WARN, self.frame()))
+            return
         first: list[tuple[str, str]] = []
         if self._mirror.problem is not None or (
             self._options.backend is not None and self._options.backend.has_given_up
@@ -380,7 +381,9 @@ class MainScreen(Screen[None]):
             first.append(("f", "resume"))
         if self.body.is_ranging:
             first.append(("v", "end range"))
-        self._keys.show(header.keys(commands.hints(self.place.view, first), self.frame()))
+        has_preview = self._view.has_preview or not self._has_pane
+        hints = commands.hints(self.place.view, first, has_preview=has_preview)
+        self._keys.show(header.keys(hints, self.frame()))
 
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""
@@ -439,8 +442,6 @@ class MainScreen(Screen[None]):
         if backend is not None and backend.has_given_up:
             self.run_worker(backend.restart(), group="backend", exclusive=True, exit_on_error=False)
         self.feed.wake()
-        if self.place.view == "cells" and self.cursor_key is not None and self.client is not None:
-            self.act(lambda: self.acting.run(commands.BY_ID["cell.ask"], self.selection()))
 
     def set_palette(self, name: str) -> None:
         """Choose a set of colours."""
@@ -582,7 +583,10 @@ class MainScreen(Screen[None]):
 
     def _type(self, key: events.Key) -> None:
         """A key of the prompt. Enter keeps the filter, or obeys the line; esc is as if nothing had been typed."""
+        self._prompt_problem = ""
         match self._prompt.take(key):
+            case Entered("@", text) if problem := travelling.problem_of(self, text):
+                self._prompt_problem = problem
             case Entered(kind, text):
                 self._end_prompt()
                 if kind == "/":
@@ -593,3 +597,4 @@ class MainScreen(Screen[None]):
                 self._end_prompt()
                 if kind == "/":
                     self.change(filter=self._filter_before)
+        self._render_keys()

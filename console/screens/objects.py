@@ -12,6 +12,7 @@ from typing import Any
 from console.commands import PALETTES, VIEWS, Item
 from console.presentation import tasks
 from console.presentation.mirror import Mirror
+from console.records import DriveRecord
 from console.screens.places import Place
 
 _SCOPED_VIEWS = {"cell": "servers", "group": "groups"}
@@ -42,7 +43,8 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             drive = mirror.drives.by_id.get(name)
             if drive is None:
                 return None
-            return Item(kind, key, drive.title, drive.state, drive.is_reachable, drive.version)
+            held_by = _held_by(mirror, drive)
+            return Item(kind, key, drive.title, drive.state, drive.is_reachable, drive.version, held_by)
         case "host":
             host = next((each for each in mirror.hosts or () if each.name == name), None)
             if host is None:
@@ -50,6 +52,15 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             return Item(kind, key, name, host.state, mirror.is_host_known(host), host.version)
         case _:
             return Item(kind, key, name)
+
+
+def _held_by(mirror: Mirror, drive: DriveRecord) -> str:
+    """What keeps a drive on its server: only a stopped one lets it go."""
+    server = mirror.servers.get(drive.server_id or "")
+    if server is None or server.state == "stopped":
+        return ""
+    words = {"unavailable": "lost", "unknown": "UNKNOWN"}
+    return f"{server.title} is {words.get(server.state, server.state)}"
 
 
 def place_of(mirror: Mirror, key: str, view: str) -> Place:
@@ -160,6 +171,15 @@ def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
         "edit": {"name": "NAME"},
     }
     return _curl("POST", f"{kind}s/{name}/actions", {"action": action, **asked.get(action, {})})
+
+
+def curl_of_creation(kind: str) -> str:
+    """The request that makes a drive or a server, for the shell; what it is to be is to be filled in."""
+    bodies: dict[str, dict[str, Any]] = {
+        "drive": {"name": "NAME", "size_bytes": 20 * 2**30},
+        "server": {"name": "NAME", "cpu_mhz": 4_000, "memory_bytes": 8 * 2**30},
+    }
+    return _curl("POST", f"{kind}s", bodies[kind])
 
 
 def curl_of_cell(name: str, state: str) -> str:

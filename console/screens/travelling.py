@@ -32,12 +32,17 @@ EVENTS_MAX = 10_000
 MINUTE = timedelta(minutes=1)
 
 
+def problem_of(screen: MainScreen, text: str) -> str:
+    """Why one cannot go to a time as it was typed; "" where one can, or nothing was typed."""
+    at = past.parse_time(text, screen.frame().now) if text.strip() else None
+    return at if isinstance(at, str) else ""
+
+
 def go_to(screen: MainScreen, text: str) -> None:
-    """Go to a time as it was typed."""
+    """Go to a time as it was typed, which has no problem."""
     at = past.parse_time(text, screen.frame().now)
-    if isinstance(at, str):
-        screen.say(at, Tone.WARN)
-    elif at is None:
+    assert not isinstance(at, str), "the line stays open while what is typed is no time"
+    if at is None:
         to_now(screen)
     else:
         _look_at(screen, at)

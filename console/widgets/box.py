@@ -43,6 +43,15 @@ class Box(LineWidget):
         self._set_top(self._top + lines)
         self.refresh()
 
+    def page(self, pages: int) -> None:
+        """Scroll by as many lines as are in sight, but for one that stays."""
+        self.scroll(pages * max(1, self._room() - 1))
+
+    @property
+    def lines_below(self) -> int:
+        """How many lines are out of sight below."""
+        return max(0, len(self._lines) - self._top - max(0, self._room())) if self.size.height else 0
+
     def reveal(self, index: int) -> None:
         """Scroll so that a line is in sight."""
         room = self._room()
@@ -88,7 +97,7 @@ class Box(LineWidget):
     def render_line(self, y: int) -> Strip:
         """The border, a line between two sides, or the foot."""
         width, height = self.size
-        top_left, top_right, bottom_left, bottom_right = self._glyphs.corners
+        top_left, top_right, _, _ = self._glyphs.corners
         level = self._glyphs.level
         if y == 0:
             name = fit_name(self._title, max(0, width - 6), self._glyphs)
@@ -102,7 +111,7 @@ class Box(LineWidget):
                 width,
             )
         if y == height - 1:
-            return self.paint((Span(f"{bottom_left}{level * (width - 2)}{bottom_right}", self._tone),), width)
+            return self._bottom(width)
         room = self._room()
         lines = self._lines if y - 1 < room else self._foot
         index = y - 1 + self._top if y - 1 < room else y - 1 - room
@@ -111,3 +120,14 @@ class Box(LineWidget):
         padding = " " * (width - BORDER_CELLS - sum(cells(span.text) for span in inner))
         side = Span(self._glyphs.rule, self._tone)
         return self.paint((side, Span(" "), *inner, Span(f"{padding} "), side), width)
+
+    def _bottom(self, width: int) -> Strip:
+        """The lower border, which says how much is out of sight."""
+        _, _, bottom_left, bottom_right = self._glyphs.corners
+        level = self._glyphs.level
+        words = f" {self.lines_below:,} more, down scrolls " if self.lines_below else ""
+        if cells(words) > width - 4:
+            words = f" {self.lines_below:,} more "
+        rest = level * max(0, width - cells(words) - 3)
+        spans = (Span(bottom_left + level, self._tone), Span(words, Tone.ACCENT), Span(rest + bottom_right, self._tone))
+        return self.paint(spans, width)

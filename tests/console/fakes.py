@@ -401,8 +401,16 @@ class FakeCloud(CloudClient):
         return OutcomeRecord(None, None, None, decision)
 
     async def create_server(self, fields: Mapping[str, Any], *, key: str | None = None) -> ServerRecord:
-        await self._request("create_server")
-        return a_server(99)
+        await self._request("create_server", dict(fields), key)
+        if self.refusal is not None:
+            raise self.refusal
+        return a_server(99, name=fields["name"], state="stopped", host=None, cell=fields.get("cell", "cell-1"))
+
+    async def create_drive(self, fields: Mapping[str, Any], *, key: str | None = None) -> DriveRecord:
+        await self._request("create_drive", dict(fields), key)
+        if self.refusal is not None:
+            raise self.refusal
+        return a_drive(99, name=fields["name"], state="creating", server_id=None, size_bytes=fields["size_bytes"])
 
     async def set_reachability(self, cell: str, state: str) -> CellRecord:
         await self._request("set_reachability", cell, state)

@@ -82,6 +82,21 @@ def test_a_page_asks_for_what_was_named_and_nothing_else() -> None:
     assert (page.servers, page.cursor, page.cell) == ((), "c1", "cell-3")
 
 
+def test_a_drive_is_made_with_a_key_of_its_own() -> None:
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(201, json={"id": "d1", "name": "data", "cell": "cell-1", "state": "creating"})
+
+    drive = run(a_client(handler).create_drive({"name": "data", "size_bytes": 2**30}))
+
+    assert (asked[0].method, asked[0].url.path) == ("POST", "/ops/v1/drives")
+    assert json.loads(asked[0].content) == {"name": "data", "size_bytes": 2**30}
+    assert len(asked[0].headers["Idempotency-Key"]) == 32
+    assert (drive.id, drive.state) == ("d1", "creating")
+
+
 def test_an_action_carries_its_version_and_a_key_of_its_own() -> None:
     asked: list[httpx.Request] = []
 

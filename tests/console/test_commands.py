@@ -97,6 +97,29 @@ def test_a_verb_says_why_it_is_off(verb: str, states: list[str], reason: str | N
     assert commands.reason_off(commands.BY_ID[verb], a_selection(*states)) == reason
 
 
+@pytest.mark.parametrize(
+    ("held_by", "reason"),
+    [
+        ([""], None),
+        (["web-01 is running"], "web-01 is running"),
+        (["web-01 is running", ""], None),
+        (["web-01 is running", "web-02 is lost"], "their servers are not stopped"),
+    ],
+)
+def test_a_drive_is_detached_from_a_stopped_server_only(held_by: list[str], reason: str | None) -> None:
+    items = tuple(Item("drive", f"d{n}", f"d{n}", "mounted", held_by=words) for n, words in enumerate(held_by))
+
+    assert commands.reason_off(commands.BY_ID["drive.detach"], Selection("drives", items)) == reason
+
+
+def test_an_empty_list_still_has_something_to_make() -> None:
+    for view, verb in (("servers", "server.create"), ("drives", "drive.create")):
+        selection = Selection(view)
+        on = [each.id for each in commands.verbs_for(selection) if commands.reason_off(each, selection) is None]
+
+        assert on == [verb]
+
+
 def test_a_server_of_a_silent_cell_cannot_be_started() -> None:
     selection = Selection("servers", (Item("server", "id", "mail", "unknown", is_reachable=False),))
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 from time import process_time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,19 @@ from hypothesis import strategies as st
 from console.presentation import servers
 from console.presentation.fleet import Fleet
 from console.presentation.mirror import EVENTS_KEPT, Mirror
-from console.records import CellRecord, Changes, ClockRecord, Events, Factors, Hosts, ServerRecord, ServersPage, Status
+from console.records import (
+    CellRecord,
+    Changes,
+    ClockRecord,
+    EventRecord,
+    Events,
+    Factors,
+    HostRecord,
+    Hosts,
+    ServerRecord,
+    ServersPage,
+    Status,
+)
 from tests.console.examples import (
     NOW,
     POLLED,
@@ -111,6 +124,68 @@ def test_rows_of_a_cell_that_is_back_stay_unknown_until_the_cell_has_told_them_a
 
     assert mirror.servers["id-a"].state == "running"
     assert mirror.reload_cells == frozenset()
+
+
+def a_host_event(number: int, state: tuple[str, str], version: int | None = None, **said: Any) -> EventRecord:
+    return an_event(number, f"host.{state[1]}", "c1-h01", ago(seconds=9 - number), "cell-1",
+                    object_version=version, changes={"state": state}, **said)  # fmt: skip
+
+
+def following(*hosts: HostRecord) -> Mirror:
+    """A mirror that has read its hosts since its feed began."""
+    return a_mirror(a_server("a")).apply(Hosts(hosts), NOW)
+
+
+def test_the_states_of_hosts_follow_the_feed_and_their_figures_wait() -> None:
+    before = a_host("c1-h01", "cell-1", version=3)
+    mirror = following(before, a_host("c1-s01", "cell-1", kind="storage", version=1))
+
+    lost, back = a_host_event(1, ("up", "down"), 4), a_host_event(2, ("down", "maintenance"), 5)
+    mirror = mirror.apply(Changes("c2", events=(lost, back)), NOW)
+
+    assert mirror.hosts is not None
+    assert mirror.hosts[0] == before._replace(state="maintenance", state_since=back.at, version=5)
+    assert mirror.hosts[1].state == "up"
+    assert mirror.are_hosts_followed
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [
+        (a_host_event(1, ("up", "down"), 3), "up"),  # The list was newer.
+        (a_host_event(1, ("up", "down")), "down"),
+        (a_host_event(1, ("up", "down"), 4)._replace(changes={}), "up"),
+        (a_host_event(1, ("up", "down"), 4)._replace(object_id="never-listed"), "up"),
+    ],
+)
+def test_what_an_event_of_a_host_says_counts_when_it_is_news(event: EventRecord, state: str) -> None:
+    mirror = following(a_host("c1-h01", "cell-1", version=3)).apply(Changes("c2", events=(event,)), NOW)
+
+    assert [host.state for host in mirror.hosts or ()] == [state]
+
+
+def test_a_list_of_hosts_that_was_on_its_way_does_not_undo_what_the_feed_said() -> None:
+    listed = a_host("c1-h01", "cell-1", version=3)
+    mirror = following(listed).apply(Changes("c2", events=(a_host_event(1, ("up", "down"), 4),)), NOW)
+
+    late = mirror.apply(Hosts((listed._replace(servers=7),)), NOW)
+    newer = mirror.apply(Hosts((listed._replace(version=5),)), NOW)
+
+    assert [(host.state, host.servers) for host in late.hosts or ()] == [("down", 7)]
+    assert [host.state for host in newer.hosts or ()] == ["up"]
+
+
+def test_hosts_are_followed_from_the_first_list_after_the_feed_began_until_something_was_missed() -> None:
+    hosts = Hosts((a_host("c1-h01", "cell-1"),))
+    early = Mirror().apply(Status(None, (CellRecord("cell-1", "up"),)), NOW).apply(hosts, NOW)
+    mirror = following(*hosts.hosts)
+    silent = mirror.apply(Status(None, (CellRecord("cell-1", "down", since=NOW),)), NOW)
+    back = silent.apply(Status(None, (CellRecord("cell-1", "up"),)), NOW)
+    grown = mirror.apply(Status(None, (CellRecord("cell-1", "up"), CellRecord("cell-2", "up"))), NOW)
+
+    followed = [each.are_hosts_followed for each in (early, mirror, silent, back, grown, mirror.restarted())]
+    assert followed == [False, True, True, False, False, False]
+    assert back.apply(hosts, NOW).are_hosts_followed
 
 
 def test_central_knowledge_without_a_name_does_not_erase_what_was_seen_before() -> None:

@@ -20,7 +20,7 @@ def shown(view: View, key: str) -> str:
     ("key", "text"),
     [
         ("drive:id-web-31-boot", "  ● mounted   web-31-boot    web-31       cell-2 c2-s02  disk      20     3h00m"),
-        ("drive:id-web-31-data", "  … cloned    web-31-data    web-31       cell-2 c2-s02  disk     120     3h00m"),
+        ("drive:id-web-31-data", "  … is copied web-31-data    web-31       cell-2 c2-s02  disk     120     3h00m"),
         ("drive:id-web-31-copy", "  … a clone   web-31-copy    ·            cell-1 c1-s01  disk     120     3h00m"),
         ("drive:id-web-05-boot", "  ✗ lost      web-05-boot    web-05       cell-2 c2-s02  disk      20     3h00m"),
         ("drive:id-spare", "  ○ unmounted spare          ·            cell-2 c2-s02  disk      20     3h00m"),

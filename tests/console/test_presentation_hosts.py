@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from console.presentation import host_detail, host_plan, hosts
 from console.presentation.lines import Grid, Line, Tone, View, text_of
 from console.presentation.mirror import Mirror
-from console.records import HostDetail, HostPlanRecord, Hosts, MoveRecord, StoppedRecord
+from console.records import HostDetail, HostPlanRecord, Hosts, MoveRecord, ServersPage, StoppedRecord
 from tests.console.drawn import a_silent_cloud, body, plate
 from tests.console.examples import (
     GIB,
     POLLED,
     a_frame,
     a_host,
+    a_server,
     ago,
     an_event,
+    size,
     the_cloud,
     the_hosts,
     today,
@@ -194,6 +197,39 @@ def test_the_page_of_a_host_shows_its_layers_and_its_servers() -> None:
         "  ● run     web-05       normal          4.0   16                web     54d17h",
         "  ● run     web-31       normal         16.0   48                web      2m17s",
     ]
+
+
+@pytest.mark.parametrize("state", ["down", "maintenance"])
+def test_nothing_is_free_on_a_host_that_is_not_up(state: str) -> None:
+    host = a_host("c9-h01", "cell-1", ghz=90, normal=80, backfilling=6, state=state, free=size(0, 0))
+    mirror = the_cloud().apply(Hosts((host,)), POLLED)
+
+    page = "\n".join(body(host_detail.view(mirror, "host:c9-h01", a_frame())))
+    listed = "\n".join(body(hosts.view(mirror, a_frame(120))))
+
+    assert "80.0      6.0     0.0     90.0" in page
+    assert "80.0    6.0    0.0    90.0" in listed
+
+
+def test_a_lost_server_shows_its_start_and_beside_it_when_it_was_lost() -> None:
+    lost: dict[str, Any] = {"state": "unavailable", "started_at": ago(hours=5), "group": "smtp"}
+    today_lost = a_server("smtp-07", "cell-2", "c2-h13", state_since=today(13, 38, 20), **lost)
+    long_lost = a_server("smtp-08", "cell-2", "c2-h13", state_since=ago(days=2), **lost)
+    mirror = the_cloud().apply(ServersPage((today_lost, long_lost), None, "c", 2), POLLED)
+
+    shown = [line.rstrip() for line in body(host_detail.view(mirror, "host:c2-h13", a_frame())) if " smtp-0" in line]
+
+    assert shown[-2:] == [
+        "  ✗ lost    smtp-07      normal          4.0   16    lost 13:38  smtp     5h00m",
+        "  ✗ lost    smtp-08      normal          4.0   16   lost 18 Nov  smtp     5h00m",
+    ]
+
+
+def test_at_sixty_columns_the_layers_have_a_short_bar() -> None:
+    lines = body(host_detail.view(the_cloud(), "host:c2-h07", a_frame(60)))
+
+    cpu = next(line for line in lines if line.startswith(" CPU GHz"))
+    assert cpu.rstrip() == " CPU GHz      ██████▒▒    44.8     19.2     0.0     64.0"
 
 
 def test_effective_less_than_nominal_is_marked_in_the_layers() -> None:

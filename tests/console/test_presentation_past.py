@@ -16,6 +16,8 @@ from console.records import EventRecord, PastEvents
 from tests.console.drawn import WIDTHS, a_silent_cloud, body, lines_of
 from tests.console.examples import NOW, POLLED, a_frame, an_event, the_cloud, the_events, today
 
+MICROSECOND = timedelta(microseconds=1)
+
 # Times that are typed -----------------------------------------------------------------------------------------------
 
 
@@ -190,6 +192,28 @@ def test_alarms_are_found_in_the_order_of_the_log(start: past.Position, step: in
     log = [event._replace(file="cell-3") if event.kind == "cell.down" else event for event in the_events()]
 
     alarm = past.alarm_beside(sorted(log, key=past.position), start, step, event_words.is_alarm)
+
+    assert (None if alarm is None else alarm.key) == found
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "found"),
+    [
+        # From behind an instant: the last alarm of its second; from one of them, another second's.
+        (past.end_of(NOW), -1, "cell-1/8"),
+        ((today(14, 0, 5) + 2 * MICROSECOND, "cell-1", 7), -1, "cell-1/4"),
+        ((today(14, 0, 5) + 3 * MICROSECOND, "cell-1", 8), -1, "cell-1/4"),
+        ((today(14, 0, 4), "cell-1", 2), -1, None),
+        ((today(14, 0, 4), "cell-1", 2), 1, "cell-1/8"),
+        ((today(14, 0, 5), "cell-1", 5), 1, None),
+        ((today(13, 0, 0), "cell-1", 0), 1, "cell-1/4"),
+    ],
+)
+def test_a_lost_host_with_all_its_servers_is_one_alarm(start: past.Position, step: int, found: str | None) -> None:
+    log = [an_event(n, "server.unavailable", f"id-{n}", today(14, 0, 4), "cell-1") for n in range(1, 5)]
+    log += [an_event(n, "host.down", "h", today(14, 0, 5) + (n - 5) * MICROSECOND, "cell-1") for n in range(5, 9)]
+
+    alarm = past.alarm_beside(log, start, step, event_words.is_alarm)
 
     assert (None if alarm is None else alarm.key) == found
 

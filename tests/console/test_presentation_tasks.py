@@ -33,7 +33,7 @@ def status(mirror: Mirror, key: str, **choices: Any) -> str:
         ("server", "displace", "displace"),
         ("drive", "create", "create drive"),
         ("drive", "clone", "clone drive"),
-        ("drive", "release", "copy out"),
+        ("drive", "release", "being copied"),
         ("host", "evacuate", "evacuate host"),
         ("host", "relocate", "relocate host"),
         ("backup", "backup", "backup"),
@@ -52,7 +52,7 @@ def test_each_kind_is_said_in_plain_words(object_kind: str, kind: str, words: st
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
-        ("task:cell-2/2", "clone drive web-03-data: 55 of 120 GiB, 0.17 GiB/s, to web-03-data-clone"),
+        ("task:cell-2/2", "clone drive web-03-data to web-03-data-clone: 55 of 120 GiB, 0.17 GiB/s"),
         ("task:cell-2/3", "start proxy-02: begun by the cloud, due 14:03:33"),
         ("task:cell-3/4", "stop auth-02: resumes when cell-3 answers; nothing of it is lost"),
         ("task:cell-1/7", "backup db-09: failed: quota: needs 148 GiB, 96 were left"),
@@ -67,7 +67,7 @@ def test_the_line_at_the_foot_says_how_far_it_is_and_what_is_coming(key: str, se
     ("said", "sentence"),
     [
         ({"kind": "release", "object_kind": "drive", "counterpart_name": "copy"},
-         "copy out x: to copy; until that is whole it can be neither attached nor deleted"),
+         "x is being copied: to copy; until that is whole it can be neither attached nor deleted"),
         ({"kind": "evacuate", "object_kind": "host", "counterpart_name": "web-1"},
          "evacuate host x: web-1 is shut down, then started elsewhere, at 14:03:37"),
         ({"kind": "relocate", "object_kind": "host"},
@@ -82,6 +82,38 @@ def test_what_a_task_leads_to_is_said_in_a_sentence(said: dict[str, Any], senten
     task = a_task(9, name="x", begun_at=NOW - span, due_at=NOW + span, progress=0.0, **said)
 
     assert status(knowing(task), "task:cell-2/9") == sentence
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (120, "clone drive   web-03-data to web-03-data-clone"),
+        (160, "clone drive   web-03-data to web-03-data-clone"),
+        (80, "clone drive   web-03-data   cell-2"),
+    ],
+)
+def test_a_clone_names_its_source_and_where_there_is_room_its_copy(width: int, shown: str) -> None:
+    assert text_of(the_row(tasks.view(the_cloud(), a_frame(width)), "task:cell-2/2"))[2:].startswith(shown)
+
+
+def test_of_two_long_names_both_are_shortened_and_a_short_one_is_whole() -> None:
+    def shown(source: str, copy: str) -> str:
+        task = a_task(2, "clone", copy, object_kind="drive", progress=0.5, counterpart_id="s", counterpart_name=source)
+        return text_of(tasks.row(knowing(task), a_frame(120), task))[16:50].rstrip()
+
+    assert shown("a-very-long-name-of-a-drive-07", "a-very-long-name-of-a-drive-07-clone") == (
+        "a-very-l…ve-07 to a-very-lo…clone"
+    )
+    assert shown("db", "a-very-long-name-of-a-drive-07") == "db to a-very-long-name…a-drive-07"
+    assert shown("a-very-long-name-of-a-drive-07", "db") == "a-very-long-name…a-drive-07 to db"
+
+
+def test_what_copies_has_a_rate_beside_its_bar_and_nothing_else_has() -> None:
+    view = tasks.view(the_cloud(), a_frame(120))
+
+    assert body(view)[0][96:102] == " GiB/s"
+    assert text_of(the_row(view, "task:cell-2/2"))[96:102] == "  0.17"
+    assert text_of(the_row(view, "task:cell-2/3"))[96:102].strip() == ""
 
 
 def test_progress_moves_with_the_clock_and_not_with_the_answers() -> None:

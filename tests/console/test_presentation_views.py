@@ -124,17 +124,29 @@ def test_a_key_leads_to_its_row_again(name: str) -> None:
     [
         (40, " demo  ▲ 2/6 cells               age 1s "),
         (60, " demo   ▲ 2 of 6 cells degraded       14:03:27Z x60  age 1s "),
-        (80, " demo   ▲ 2 of 6 cells degraded   hosts 96  srv 1,204     14:03:27Z x60  age 1s "),
+        (80, " demo   ▲ 2 of 6 cells degraded   hosts 108  srv 1,204    14:03:27Z x60  age 1s "),
     ],
 )
 def test_the_header_never_drops_the_cloud_its_worst_fact_and_the_age(width: int, shown: str) -> None:
     assert text_of(header.header(the_cloud(), a_frame(width))) == shown
 
 
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (40, " demo RO  ▲ 2/6 cells            age 1s "),
+        (60, " demo RO   ▲ 2 of 6 cells degraded    14:03:27Z x60  age 1s "),
+        (80, " demo READ-ONLY   ▲ 2 of 6 cells degraded   srv 1,204     14:03:27Z x60  age 1s "),
+    ],
+)
+def test_the_header_says_where_nothing_can_be_changed(width: int, shown: str) -> None:
+    assert text_of(header.header(the_cloud(), a_frame(width, is_read_only=True))) == shown
+
+
 def test_a_wide_header_breaks_the_hosts_down() -> None:
     shown = text_of(header.header(the_cloud(), a_frame(160)))
 
-    assert "   hosts 96 (1 down, 1 maint, 32 unknown)   servers 1,204   backfill 8   " in shown
+    assert "   hosts 108 (1 down, 1 maint, 36 unknown)   servers 1,204   backfill 8   " in shown
 
 
 @pytest.mark.parametrize(

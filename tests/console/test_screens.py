@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from console.client import ClientError
+from console.records import EventRecord
 from console.screens.feed import back_off_seconds
 from console.screens.places import Place, Trail
 from console.widgets.painting import Bar
-from tests.console.fakes import FakeCloud, ManualClock, a_server, an_app, screen_text
+from tests.console.fakes import NOON, FakeCloud, ManualClock, a_server, an_app, screen_text
 from tests.console.stories import bar, requests, type_at_once, type_line, until
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +99,30 @@ async def test_the_list_is_read_in_pages() -> None:
             ("30", None),
             (None, "cell-2"),
         ]
+
+
+async def test_the_header_counts_lost_hosts_on_every_view_and_asks_for_them_once() -> None:
+    cloud = FakeCloud(cells={"cell-1": "up"}, servers=[a_server(1)])
+    app = an_app(cloud, landing_view="servers")
+
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, "web-01")
+        while not app.main.mirror.are_hosts_followed:
+            await pilot.press("r")
+            await pilot.pause()
+        asked = len(requests(cloud, "hosts"))
+        assert "hosts 3   servers 1" in bar(app, "header")
+
+        lost = EventRecord("cell-1", 9, NOON, "host.down", "host", "c1-s01", 2, changes={"state": ("up", "down")})
+        cloud.push_events(lost)
+        await until(pilot, "hosts 3 (1 down)", "1 host down")
+        for _ in range(3):
+            polls = len(requests(cloud, "status"))
+            while len(requests(cloud, "status")) == polls:
+                await pilot.press("r")
+                await pilot.pause()
+
+        assert len(requests(cloud, "hosts")) == asked
 
 
 # ------------------------------------------------------------------------------------------------------ live and lost
@@ -324,6 +349,24 @@ async def test_raw_is_the_object_as_the_api_gave_it() -> None:
         await until(pilot, "web-01")
         await pilot.press("y")
         await until(pilot, '"state"', '"name"')
+
+
+async def test_a_preview_is_promised_only_where_there_is_room_for_it() -> None:
+    app = an_app(FakeCloud())
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await until(pilot, "COMPUTE")
+        assert "p preview" not in bar(app, "keys")
+        await pilot.press("p")
+        await until(pilot, "preview is off: there is no room for a pane here; d shows the same")
+
+        await pilot.resize_terminal(200, 40)
+        await until(pilot, "p preview")
+        await pilot.press("p")
+        # What it has hidden, it shows again.
+        await until(pilot, "p preview")
+        assert app.main.view.pane_width == 0
 
 
 async def test_sorting_goes_through_the_orders_of_the_view() -> None:

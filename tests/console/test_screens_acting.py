@@ -164,9 +164,12 @@ async def test_deleting_asks_for_the_name() -> None:
         await until(pilot, "type db-25 to delete")
         await type_line(pilot, "db-26")
         await pilot.press("enter")
+        await until(pilot, "db-26 is not db-25: nothing was done; ctrl+u clears, esc cancels")
         assert requests(cloud, "act") == []
 
-        await type_line(pilot, "db-25")
+        await pilot.press("backspace")
+        assert "is not db-25" not in screen_text(app)
+        await type_line(pilot, "5")
         await pilot.press("enter")
         await until(pilot, "delete accepted")
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from console.records import HostPlanRecord
+from console.records import HostPlanRecord, MoveRecord, PlanRecord
 from console.screens.asking import Ask
 from console.screens.dialogs import Confirmation, Menu
 from console.widgets.box import Box
-from tests.console.fakes import FakeCloud, a_drive, an_app
+from tests.console.fakes import GIB, FakeCloud, a_drive, an_app, some_servers
 from tests.console.stories import app_of, bar, requests, type_line, until
 
 pytestmark = pytest.mark.anyio
@@ -274,6 +275,61 @@ async def test_a_verb_of_a_drive_that_is_off_says_why(name: str, letter: str, re
 
         assert isinstance(app.screen, Menu)
         assert reason in app.screen.query_one(Box).text
+
+
+async def test_a_drive_of_a_server_that_runs_is_not_detached_and_the_menu_says_which() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await obey(pilot, "drives /boot-01")
+        await until(pilot, "/boot-01", "1 of 9")
+        await pilot.press("x")
+        await until(pilot, "off: web-01 is running")
+        await pilot.press("d")
+        await until(pilot, "detach is off: web-01 is running")
+
+        assert requests(cloud, "preview") == []
+
+
+async def test_a_refusal_names_the_server_that_the_cloud_has_an_id_for() -> None:
+    server = some_servers()[24]
+    problem = f"Cannot detach a drive from server {server.id}: it is starting, and should be stopped."
+    cloud = FakeCloud(plan=PlanRecord("detach", "", is_allowed=False, problem=problem))
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await choose(pilot, "db-boot-25", "d")
+        await until(pilot, "Cannot detach a drive from server db-25: it is starting", "off: refused")
+        await pilot.press("escape")
+        app.main.say(f"There is no drive {a_drive(999).id} on server {server.id}.")
+
+        assert bar(app, "status").strip() == f"There is no drive {a_drive(999).id} on server db-25."
+
+
+async def test_a_plan_longer_than_its_dialog_says_so_and_scrolls() -> None:
+    moves = tuple(MoveRecord(f"m{n}", f"web-{n:02}", False, 4_000, 8 * GIB, "running", "moves", "c1-h02")
+                  for n in range(1, 40))  # fmt: skip
+    cloud = FakeCloud(host_plan=HostPlanRecord("drain", "c1-h01", version=1, sentences=("It moves.",), moves=moves))
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("3")
+        await until(pilot, "c1-h01: compute host")
+        await pilot.press("x", "d")
+        before = (await until(pilot, "[ drain ]", "more, down scrolls")).splitlines()
+        hidden = int(re.findall(r"(\d+) more, down scrolls", "\n".join(before))[0])
+
+        for keys, below in ((["j"], 1), (["k"], 0), (["down", "j", "up"], 1), (["k", "pagedown"], None)):
+            await pilot.press(*keys)
+            text = await until(pilot, "more, down scrolls")
+            now = int(re.findall(r"(\d+) more, down scrolls", text)[0])
+            assert now == hidden - below if below is not None else now < hidden - 5
+
+        await pilot.press(*["pagedown"] * 9)
+        text = await until(pilot, "web-39")
+        assert "more, down scrolls" not in text
+        assert requests(cloud, "act") == []
 
 
 async def test_a_change_of_the_drive_under_its_plan_turns_the_button_off() -> None:

@@ -154,7 +154,7 @@ async def test_a_typed_time_is_gone_to_and_esc_comes_back() -> None:
         ("2026-11-21 09:00", "2026-11-21 09:00 has not come yet: it is 12:00:00"),
     ],
 )
-async def test_a_wrong_time_gets_a_sentence_and_nothing_moves(typed: str, sentence: str) -> None:
+async def test_a_wrong_time_gets_a_sentence_and_stays_to_be_mended(typed: str, sentence: str) -> None:
     app = an_app(FakeCloud(log=a_log(20)))
 
     async with app.run_test(size=(120, 24)) as pilot:
@@ -162,8 +162,16 @@ async def test_a_wrong_time_gets_a_sentence_and_nothing_moves(typed: str, senten
         before = shown_rows(pilot)
         await go_to(pilot, typed)
 
-        assert bar(app, "status").strip().startswith(sentence)
+        assert bar(app, "keys").strip().startswith(sentence)
         assert (app.main.place.past_at, shown_rows(pilot)) == (None, before)
+        await pilot.press("backspace")
+        assert not bar(app, "keys").strip().startswith(sentence)
+        assert typed[:-1] in screen_text(app)
+
+        await pilot.press(*["backspace"] * (len(typed) - 1))
+        await type_line(pilot, "11:58")
+        await pilot.press("enter")
+        await until(pilot, "PAST 11:58:00")
 
 
 async def test_an_empty_line_says_what_times_may_be_typed() -> None:
@@ -222,6 +230,20 @@ async def test_parentheses_go_from_alarm_to_alarm_through_pages_that_were_not_kn
         await until(pilot, "PAST 11:43:00")
         await pilot.press("right_parenthesis", "right_parenthesis")
         await until(pilot, "there is no alarm after this", "PAST 11:59:30")
+
+
+async def test_all_alarms_of_one_second_are_one_stop() -> None:
+    lost = [an_event(301 + n, 5 - n / 100, "server.unavailable", f"lost-{n:03}") for n in range(24)]
+    log = sorted([*a_log(300), *lost], key=lambda event: event.at)
+    app = an_app(FakeCloud(log=log))
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_the_events(pilot, "lost-023")
+        for at in ("11:59:55", "11:59:30", "11:43:00"):
+            await pilot.press("left_parenthesis")
+            await until(pilot, f"PAST {at}")
+        await pilot.press("right_parenthesis", "right_parenthesis")
+        await until(pilot, "PAST 11:59:55")
 
 
 async def test_what_happens_meanwhile_does_not_move_the_past() -> None:

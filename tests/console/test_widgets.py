@@ -278,10 +278,13 @@ async def test_a_box_draws_its_border_from_the_glyphs_and_keeps_its_foot_in_sigh
         assert rows[0].endswith(top_right)
         assert rows[1].split()[1:3] == ["line", "0"]
         assert rows[4].split()[1] == "foot"
-        assert rows[5].startswith(bottom_left)
+        assert rows[5].startswith(f"{bottom_left}{glyphs.level} 6 more ")
 
+        box.page(1)
+        assert drawn(box)[1].split()[1:3] == ["line", "2"], "one line stays in sight"
         box.scroll(99)
         assert drawn(box)[3].split()[1:3] == ["line", "8"]
+        assert "more" not in drawn(box)[5]
 
 
 # --------------------------------------------------------------------------------------------------------------- maps

@@ -1,0 +1,182 @@
+"""What a new drive or server is to be: what was typed as values of the API, and the dialog that is typed into.
+
+A size is said with its unit, because a bare number would be bytes to one reader and GiB to another. Units are binary,
+as everywhere on the screen; `GB` is refused for the same reason. Arithmetic is exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from console.presentation.lines import Frame, Line, Placed, Span, Tone, at, cells, compose, left, wrap
+
+NAME_LENGTH_MAX = 255
+"""Source: the API's own document, `DriveToMake` and `ServerToMake`."""
+ANYWHERE = "any"
+"""What stands for no cell: the cloud chooses."""
+VALUE_COLUMN = 12
+_INTEGER_MAX = 2**63 - 1
+"""Of the wire."""
+
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([mgt])(?:i?b?)?", re.IGNORECASE)
+_DECIMAL = re.compile(r".*[mgt]b\s*", re.IGNORECASE)
+_CPU = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(mhz|ghz|g|m)?", re.IGNORECASE)
+_BYTES = {"m": 2**20, "g": 2**30, "t": 2**40}
+
+
+class Wrong(NamedTuple):
+    """What was typed makes no sense; the sentence says what does."""
+
+    sentence: str
+
+
+def read_name(text: str) -> str | Wrong:
+    name = text.strip()
+    if not name:
+        return Wrong("a name is needed")
+    if len(name) > NAME_LENGTH_MAX:
+        return Wrong(f"the name has {len(name)} characters; {NAME_LENGTH_MAX} is the most")
+    return name
+
+
+def read_size(text: str) -> int | Wrong:
+    """Bytes of `20G`, `120 GiB`, `0.5 TiB`."""
+    text = text.strip()
+    expected = "type a number and its unit, such as 20G, 120 GiB or 1.5T"
+    if not text:
+        return Wrong(f"a size is needed; {expected}")
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        return Wrong(f"{text} is not a size; {expected}")
+    if _DECIMAL.fullmatch(text):
+        return Wrong(f"{text} could be read as 1000 or 1024 based; sizes are 1024 based: {expected}")
+    size = Fraction(found[1]) * _BYTES[found[2].casefold()]
+    if size <= 0:
+        return Wrong(f"{text} is nothing at all; {expected}")
+    if size > _INTEGER_MAX:
+        return Wrong(f"{text} is more than any cloud has; {expected}")
+    # A part of a byte is nobody's wish: 0.3 GiB is rounded, as it is where it is shown.
+    return max(1, round(size))
+
+
+def read_cpu(text: str) -> int | Wrong:
+    """MHz of `4 GHz`, `4000`, `2500 MHz`: a bare number is MHz, as in the API."""
+    text = text.strip()
+    expected = "type GHz or MHz, such as 4 GHz or 4000"
+    if not text:
+        return Wrong(f"CPU is needed; {expected}")
+    found = _CPU.fullmatch(text)
+    if found is None:
+        return Wrong(f"{text} is not an amount of CPU; {expected}")
+    unit = (found[2] or "m").casefold()
+    mhz = Fraction(found[1]) * (1000 if unit.startswith("g") else 1)
+    if mhz <= 0:
+        return Wrong(f"{text} is nothing at all; {expected}")
+    if mhz.denominator != 1:
+        return Wrong(f"{text} is not whole MHz; {expected}")
+    return int(mhz)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line of the dialog. With `choices` the text is one of them, and nothing is typed."""
+
+    name: str
+    """What the value is called on the wire."""
+    label: str
+    read: Callable[[str], Any]
+    """The value of what was typed, or Wrong."""
+    note: str
+    choices: tuple[str, ...] = ()
+
+
+def _as_media(text: str) -> str:
+    return text
+
+
+def _as_cell(text: str) -> str | None:
+    return None if text == ANYWHERE else text
+
+
+def _is_backfilling(text: str) -> bool:
+    return text == "backfilling"
+
+
+def _cell_field(cells: Sequence[str]) -> Field:
+    note = "left and right choose; any: the cloud chooses where it fits best"
+    return Field("cell", "cell", _as_cell, note, (ANYWHERE, *cells))
+
+
+def drive_fields(cells: Sequence[str]) -> tuple[Field, ...]:
+    """What is asked about a new drive."""
+    return (
+        Field("name", "name", read_name, "what to call it"),
+        Field("size_bytes", "size", read_size, "such as 20G, 120 GiB or 1.5T"),
+        Field("media", "media", _as_media, "left and right choose", ("disk", "cdrom")),
+        _cell_field(cells),
+    )
+
+
+def server_fields(cells: Sequence[str], *, may_backfill: bool) -> tuple[Field, ...]:
+    """What is asked about a new server. It is stopped, and has no drives yet."""
+    kinds = ("normal", "backfilling") if may_backfill else ("normal",)
+    words = "left and right choose" if may_backfill else "backfilling is not enabled for this account"
+    return (
+        Field("name", "name", read_name, "what to call it"),
+        Field("cpu_mhz", "CPU", read_cpu, "such as 4 GHz or 4000 (MHz)"),
+        Field("memory_bytes", "memory", read_size, "such as 8G or 512 MiB"),
+        Field("is_backfilling", "kind", _is_backfilling, words, kinds),
+        _cell_field(cells),
+    )
+
+
+def first_wrong(fields: Sequence[Field], texts: Sequence[str]) -> tuple[int, str] | None:
+    """The first field whose text makes no sense, and the sentence about it."""
+    for place, (field, text) in enumerate(zip(fields, texts, strict=True)):
+        value = field.read(text)
+        if isinstance(value, Wrong):
+            return place, value.sentence
+    return None
+
+
+def body(fields: Sequence[Field], texts: Sequence[str]) -> dict[str, Any]:
+    """What is sent; only where nothing is wrong. What was left open is left out."""
+    values = {field.name: field.read(text) for field, text in zip(fields, texts, strict=True)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def lines(fields: Sequence[Field], texts: Sequence[str], here: int, frame: Frame) -> tuple[Line, ...]:
+    """A row for each field, `frame.width` cells each; of what does not fit the end is shown, where one types."""
+    width, glyphs = frame.width, frame.glyphs
+    made = []
+    for place, (field, text) in enumerate(zip(fields, texts, strict=True)):
+        is_here = place == here
+        tone = Tone.ACCENT if is_here else Tone.MUTED
+        room = max(1, width - VALUE_COLUMN - 2)
+        placed: list[Placed] = [left(3, field.label, tone, bold=is_here)]
+        if field.choices:
+            shown = f"< {text} >" if is_here and len(field.choices) > 1 else text
+            placed.append(left(VALUE_COLUMN, shown[:room]))
+        else:
+            cursor = (Span(" ", is_reversed=True),) if is_here else ()
+            placed.append(at(VALUE_COLUMN, (Span(_end_of(text, room)), *cursor)))
+        if is_here:
+            placed.append(left(1, glyphs.cursor, Tone.ACCENT))
+        made.append(compose(width, *placed))
+    return tuple(made)
+
+
+def _end_of(text: str, room: int) -> str:
+    while cells(text) > room:
+        text = text[1:]
+    return text
+
+
+def foot(field: Field, said: str, frame: Frame) -> tuple[Line, ...]:
+    """What is wrong, else what the field takes."""
+    tone = Tone.WARN if said else Tone.MUTED
+    return ((Span(""),), *((Span(row, tone),) for row in wrap(said or field.note, frame.width - 1)))

@@ -1,0 +1,160 @@
+"""A few lines to fill in, all in sight: for making things. Wrong input, and a refusal, leave it open as it was."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.worker import Worker, WorkerState
+
+from console.client import ClientError
+from console.presentation import creating, header
+from console.presentation.creating import Field
+from console.presentation.lines import Frame
+from console.screens.options import MENU_CLASS
+from console.widgets.box import BORDER_CELLS, Box
+from console.widgets.painting import Bar
+
+WIDTH_MAX = 66
+TEXT_LENGTH_MAX = 300
+
+
+class Form(ModalScreen[str | None]):
+    """Asks for the fields and sends them; answers with a sentence about what was made, or None.
+
+    `send` is given the body and an idempotency key, which stays the same while the body does: where the answer to a
+    request was lost, enter once more makes nothing twice.
+    """
+
+    AUTO_FOCUS = ""
+
+    def __init__(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        frame: Frame,
+        send: Callable[[Mapping[str, Any], str], Awaitable[str]],
+    ) -> None:
+        super().__init__(classes=MENU_CLASS)
+        self._title = title
+        self._fields = tuple(fields)
+        self._frame = frame
+        self._send = send
+        self._texts = [field.choices[0] if field.choices else "" for field in self._fields]
+        self._at = 0
+        self._said = ""
+        self._is_sending = False
+        self._is_answered = False
+        self._sent: dict[str, Any] = {}
+        self._key = ""
+
+    def compose(self) -> ComposeResult:
+        """The box, and the keys in the last row."""
+        yield Box(self._frame.glyphs, id="menu")
+        yield Bar(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """Draw for the first time."""
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        size = self.app.size
+        width = min(WIDTH_MAX, size.width)
+        inner = self._frame._replace(width=max(1, width - BORDER_CELLS), height=size.height)
+        said = f"asking the cloud {self._frame.glyphs.ellipsis}" if self._is_sending else self._said
+        foot = creating.foot(self._fields[self._at], said, inner)
+        box = self.query_one(Box)
+        box.styles.width = width
+        box.show(self._title, creating.lines(self._fields, self._texts, self._at, inner), foot)
+        box.reveal(self._at)
+        keys = [("enter", "create"), ("tab", "next"), ("left/right", "choose"), ("esc", "cancel")]
+        self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters are typed, tab goes on, enter creates."""
+        event.stop()
+        event.prevent_default()
+        if self._is_sending:
+            # What was sent may be done already: it is waited for, which the client does not do for long.
+            return
+        choices = self._fields[self._at].choices
+        match event.key:
+            case "escape":
+                self._answer(None)
+            case "enter" | "ctrl+j":
+                self._enter()
+            case "tab" | "down":
+                self._go(1)
+            case "shift+tab" | "up":
+                self._go(-1)
+            case "right" | "space" if choices:
+                self._choose(1)
+            case "left" if choices:
+                self._choose(-1)
+            case _ if choices:
+                return
+            case "backspace":
+                self._type(self._texts[self._at][:-1])
+            case "ctrl+u":
+                self._type("")
+            case _:
+                text = self._texts[self._at]
+                if event.character is not None and event.is_printable and len(text) < TEXT_LENGTH_MAX:
+                    self._type(text + event.character)
+
+    def _go(self, step: int) -> None:
+        self._at, self._said = (self._at + step) % len(self._fields), ""
+        self._draw()
+
+    def _choose(self, step: int) -> None:
+        choices = self._fields[self._at].choices
+        self._type(choices[(choices.index(self._texts[self._at]) + step) % len(choices)])
+
+    def _type(self, text: str) -> None:
+        self._texts[self._at], self._said = text, ""
+        self._draw()
+
+    def _enter(self) -> None:
+        wrong = creating.first_wrong(self._fields, self._texts)
+        if wrong is not None:
+            self._at, self._said = wrong
+            self._draw()
+            return
+        body = creating.body(self._fields, self._texts)
+        if body != self._sent:
+            self._sent, self._key = body, uuid.uuid4().hex
+        self._is_sending = True
+        self._draw()
+        self.run_worker(self._make(body), group="make", exclusive=True, exit_on_error=False)
+
+    async def _make(self, body: Mapping[str, Any]) -> None:
+        try:
+            sentence = await self._send(body, self._key)
+        except ClientError as error:
+            self._is_sending, self._said = False, error.sentence
+            self._draw()
+        else:
+            self._answer(sentence)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A bug in sending is said, and the dialog can be left."""
+        if event.state is WorkerState.ERROR:
+            self._is_sending = False
+            self._said = f"error in the console: {type(event.worker.error).__name__}"
+            self._draw()
+
+    def _answer(self, sentence: str | None) -> None:
+        # Keys that were typed faster than the screen goes away must not answer twice.
+        if not self._is_answered:
+            self._is_answered = True
+            self.dismiss(sentence)
