@@ -109,8 +109,8 @@ class Summary:
         else:
             hosts = f"with {_cores(self.capacity)} cores and {self.capacity.memory_bytes / GIB:,.0f} GiB together"
         hours = f"{self.hours:g} hour" + ("" if self.hours == 1 else "s")
-        count = f"{self.hosts:,} host" + ("" if self.hosts == 1 else "s")
-        yield f"Replayed {hours} of {self.trace} on {count} {hosts}, seed {self.seed}."
+        machines = f"{self.hosts:,} host" + ("" if self.hosts == 1 else "s")
+        yield f"Replayed {hours} of {self.trace} on {machines} {hosts}, seed {self.seed}."
         backfilling = (
             f"{self.placed_backfilling + self.refused_backfilling:,} of them backfilling, as it says itself"
             if self.backfill_share is None

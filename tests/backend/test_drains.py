@@ -125,10 +125,11 @@ def test_ending_the_maintenance_ends_the_evacuation_after_the_one_on_its_way(tmp
         with pytest.raises(Conflict, match="being evacuated already"):
             await evacuate(on, host)
         await on.engine.advance(5)
-        ended = await losses.recover_host(on.cloud, on.operator.name, host)
+        ending = (await losses.recover_host(on.cloud, on.operator.name, host)).task
         await on.engine.advance(60)
-        assert ended.task is not None
-        task = await on.cloud.store.cell_read("cell-1", lambda tx: tx.find_task(ended.task.id))
+        assert ending is not None
+        task = await on.cloud.store.cell_read("cell-1", lambda tx: tx.find_task(ending.id))
+        assert task is not None
         assert task.result == f"1 of 2: first to {host}; the rest stays, as the maintenance is over"
         assert (await on.look(first.id)).state is RUNNING
         assert (await on.look(second.id)).host == host
