@@ -95,6 +95,6 @@ def test_a_host_of_a_real_cloud_is_drained_emptied_lost_and_brought_back(path: P
         assert said("evacuate") == (1, "stratodeck: Cannot evacuate host h-1: it is up, and should be maintenance.")
         assert said("drain", "--preview") == (0, "h-1 takes no more placements")
         assert said("drain") == (0, "h-1 takes no more placements and nothing was moved")
-        assert said("evacuate") == (0, "Nothing on h-1 can move")
+        assert said("evacuate") == (0, "Nothing is on h-1.")
         assert said("fail") == (0, "h-1 is lost")
         assert said("recover") == (0, "h-1 is up and takes placements again.")
