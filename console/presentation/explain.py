@@ -79,7 +79,7 @@ def view(mirror: Mirror, key: str, frame: Frame, held: WhyDetail | None, decisio
     crumbs = ("drives" if is_drive else "servers", title)
     head = Lines([_state(mirror, frame, identity, is_drive=is_drive), blank(frame.width)])
     if held is None or explanation is None:
-        words = left(LABEL_COLUMN, f"asking why {title} is where it is {frame.glyphs.ellipsis}", Tone.MUTED)
+        words = left(LABEL_COLUMN, f"not told yet: why {title} is where it is", Tone.MUTED)
         return View("why", crumbs, "why here", (head, Lines([compose(frame.width, words)])))
     page = _Page(mirror, frame, held, explanation)
     return View(
@@ -167,7 +167,7 @@ class _Page:
         fit = told.hosts_total - refused
         among = f"among {told.hosts_total} hosts of {held.cell}: {fit} fit, {refused} refused"
         if told.mark is None:
-            opening = f"decided now, {among}"
+            opening = f"as of {figures.instant(told.at, self._frame.now)} {among}"
         else:
             opening = f"decided {figures.instant(told.at, self._frame.now)} {among}"
         lines = self._labelled(f"WHY {self.where.upper()}", opening)

@@ -150,7 +150,7 @@ def test_a_refusal_says_what_would_help_and_what_would_not() -> None:
     lines = drawn(why(explanation=a_refusal()), decision=explain.NOW)
 
     assert lines[2:4] == [
-        " WHY HERE  decided now, among 14 hosts of cell-2: 0 fit, 14 refused",
+        " WHY HERE  as of 14:01:10 among 14 hosts of cell-2: 0 fit, 14 refused",
         " NO ROOM   no host of cell-2 has room for it",
     ]
     assert lines[-3:] == [
@@ -196,9 +196,9 @@ def test_decisions_follow_one_another_and_end_with_that_of_now() -> None:
     assert explain.shown(held, OLDER.number) is None
 
 
-def test_until_it_is_told_the_page_says_that_it_asks() -> None:
-    assert drawn(None)[2:] == [" asking why web-31 is where it is …"]
-    assert drawn(None, key="id-nobody")[2:] == [" asking why id-nobod is where it is …"]
+def test_until_it_is_told_the_page_says_so() -> None:
+    assert drawn(None)[2:] == [" not told yet: why web-31 is where it is"]
+    assert drawn(None, key="id-nobody")[2:] == [" not told yet: why id-nobod is where it is"]
 
 
 def test_what_could_not_be_told_and_other_settings_are_said() -> None:

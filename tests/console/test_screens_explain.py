@@ -133,7 +133,7 @@ async def test_keys_typed_before_it_is_told_move_nothing() -> None:
         await until(pilot, "web-01")
         cloud.gate.clear()
         type_at_once(app, "g", "w", "left_parenthesis")
-        await until(pilot, "asking why", "it has not been told yet")
+        await until(pilot, "not told yet", "it has not been told yet")
         cloud.gate.set()
         await until(pilot, "decision 2 of 2")
 
@@ -147,4 +147,4 @@ async def test_what_the_cloud_does_not_tell_is_said() -> None:
         await pilot.press("1")
         await until(pilot, "web-01")
         await pilot.press("g", "w")
-        await until(pilot, ": cell-1 does not answer", "asking why")
+        await until(pilot, ": cell-1 does not answer", "not told yet")
