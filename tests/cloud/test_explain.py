@@ -192,11 +192,37 @@ def test_where_both_are_missing_the_least_share_of_both_is_told() -> None:
     assert found.impossible == ("cpu", "memory", "stops")
 
 
+def test_of_both_the_larger_share_counts() -> None:
+    even = a_load(a_host("even"), a_server("n1", 14_800, 61.6))
+    uneven = a_load(a_host("uneven"), a_server("n2", 15_000, 60.4))
+
+    found = explained(NORMAL, [uneven, even])
+
+    # 40 % of both, against 50 % of CPU and 10 % of memory.
+    [change] = found.changes
+    assert (change.kind, change.host) == ("cpu and memory", "even")
+
+
+def test_of_hosts_that_need_as_many_stops_the_first_by_name_is_told() -> None:
+    def full(name: str) -> HostLoad:
+        sizes = (Size(12_000, 4 * GIB), Size(4_000, 60 * GIB))
+        servers = (
+            a_server(f"{name}-{n}", size=each, host=name, is_backfilling=True, started_at=NOON)
+            for n, each in enumerate(sizes)
+        )
+        return a_load(a_host(name), *servers)
+
+    wanted = Request(a_size(5000, 8), is_backfilling=True)
+
+    [change] = explained(wanted, [full("h2"), full("h1"), full("h3")]).changes
+    assert change == Change("stops", "h1", stops=("h1-0", "h1-1"))
+
+
 def test_the_fewest_stops_for_a_backfilling_server_lose_the_least_work() -> None:
     def b(id: str, cpu: int, hours: int) -> Server:
         return a_server(id, cpu, 4, host="h1", is_backfilling=True, started_at=NOON - hours * HOUR)
 
-    servers = [b("old", 2000, 9), b("new", 2000, 1), b("small", 1000, 1), b("rest", 11_000, 20)]
+    servers = [b("before", 2000, 9), b("new", 2000, 1), b("small", 1000, 1), b("rest", 11_000, 20)]
     loads = [a_load(a_host("h1"), *servers), a_load(a_host("h2"), a_server("n", 15_000))]
 
     found = explained(BACKFILLING, loads)
