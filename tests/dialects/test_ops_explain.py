@@ -194,17 +194,32 @@ def test_a_drive_and_a_clone_say_why_they_are_where_they_are(tell: Tell) -> None
     tell(story, **ONE_CELL)
 
 
+def test_a_drive_does_not_avoid_the_server_that_it_is_mounted_on_itself(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await on.server("web-01")
+        drive = await on.drive("own", 10, avoid=[server["id"]])
+        attach = {"action": "attach", "server_id": server["id"]}
+        good(await on.ops.post(f"/drives/{drive['id']}/actions", json=attach), 202)
+        row = (await why(on, drive["id"]))["explanation"]
+        assert (row["host"], row["avoided"], row["decided_by"]) == (drive["host"], [], "name")
+
+    tell(story, **ONE_CELL)
+
+
 def test_an_account_learns_of_its_own_objects_what_a_preview_tells_it(tell: Tell) -> None:
     async def story(on: Wired) -> None:
-        theirs = await on.running("theirs", 15_000)
+        theirs = await on.running("theirs", 2000)
+        for name in ("more-1", "more-2"):
+            await on.running(name, 4000)
+        good(await on.ops.post("/hosts/c1-h3/actions", json={"action": "drain"}), 202)
         body = {"name": "mine", "cpu_mhz": 2000, "memory_bytes": GIB}
         mine = good(await on.tenant_ops.post("/servers", json=body), 201)
         start = {"action": "start", "avoid": [theirs["id"]]}
         good(await on.tenant_ops.post(f"/servers/{mine['id']}/actions", json=start), 202)
         found = good(await on.tenant_ops.get(f"/explain/{mine['id']}"))
         row = found["placed"]
-        assert (row["host"], row["decided_by"], row["runner_up"]) == ("c1-h2", "name", "c1-h3")
-        assert row["refused"] == {"short of CPU": 1}
+        assert (row["host"], row["decided_by"], row["runner_up"]) == ("c1-h1", "room", "c1-h2")
+        assert (row["refused"], row["is_as_recorded"]) == ({"in maintenance": 1}, True)
         assert (row["hosts"], row["changes"]) == ([], [])
         # What is not its own is not avoided, and not named.
         assert row["avoid"] == [{"id": theirs["id"], "name": None, "rank": 1}]
