@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire
+from console import wire, wire_explain
 from console.records import (
     CellRecord,
     Changes,
@@ -35,6 +35,7 @@ from console.records import (
     Status,
     Tasks,
 )
+from console.records_explain import WhyDetail
 from console.sanitising import clean, sanitise
 
 if TYPE_CHECKING:
@@ -131,6 +132,10 @@ class CloudClient:
     async def host_detail(self, name: str) -> HostDetail:
         """What has happened to a host, however long ago."""
         return HostDetail((await self.events(object_id=name)).events)
+
+    async def explain(self, object_id: str, *, decision: int | None = None) -> WhyDetail:
+        """Why a server or drive is where it is, now and by its last decision; with `decision`, by that one."""
+        return await self._read(f"/explain/{_quoted(object_id)}", wire_explain.why, {"decision": decision})
 
     async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
         """What has changed since `cursor`. Answers at once when something has, else after `wait_seconds`.

@@ -19,16 +19,18 @@ VIEWS: tuple[str, ...] = names.VIEWS
 """Views in the order of their digits: overview is 0."""
 
 LISTS = frozenset(VIEWS)
-PAGES = frozenset({"detail", "raw", "help"})
+PAGES = frozenset({"detail", "raw", "why", "help"})
 """Views that are read rather than chosen from: opened over a list, left with esc."""
 
-SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail"})
-DRIVE_VIEWS = frozenset({"drives", "detail"})
+SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})
+DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
 HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
 MAP_VIEWS = frozenset({"hosts"})
 """Views with a map, where h and l move over it."""
 _KINDS_LISTED = {"servers": "server", "drives": "drive"}
 """Lists of what can be made, with its kind."""
+WHY_VIEWS = frozenset({"why"})
+"""Views of one decision, with others before and after it."""
 TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
 CELL_VIEWS = frozenset({"overview", "cells", "detail"})
@@ -196,9 +198,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("move.right", ("l", "right"), "right", "next host of the map; in the list, open", views=MAP_VIEWS),
     Command("move.left", ("h", "left"), "left", "host before this one in the map; in the list, back", views=MAP_VIEWS),
     # Go.
-    Command("open", ("enter",), "open", "open what the row is about", views=LISTS | {"detail"}, rank=1),
+    Command("open", ("enter",), "open", "open what the row is about", views=LISTS | {"detail", "why"}, rank=1),
     Command("open.right", ("l", "right"), "open", "open what the row is about",
-            views=(LISTS | {"detail"}) - MAP_VIEWS),
+            views=(LISTS | {"detail", "why"}) - MAP_VIEWS),
     Command("target", ("o",), "go to target", "go to what the task is about", views=frozenset({"tasks"}), rank=2),
     Command("back", ("escape", "backspace"), "back", "back to now, no filter, or one view back", rank=80),
     Command("back.left", ("h", "left"), "back", "clear the filter, else one view back",
@@ -210,8 +212,13 @@ COMMANDS: tuple[Command, ...] = (
     *_view_commands(),
     # Look.
     Command("describe", ("d",), "describe", "all that is known of the row", views=LISTS, rank=7),
-    Command("raw", ("y",), "raw", "the record as JSON", views=LISTS | {"detail"}, rank=30),
-    Command("events", ("e",), "events", "events of the row's object", views=LISTS | {"detail"}, rank=20),
+    Command("why", ("w",), "why here", "why the server or drive is where it is, and not elsewhere",
+            views=(SERVER_VIEWS | DRIVE_VIEWS) - WHY_VIEWS, rank=21),
+    Command("why.earlier", ("left_parenthesis",), "decision", "the decision before this one", views=WHY_VIEWS, rank=2),
+    Command("why.later", ("right_parenthesis",), "later", "the decision after this one; the last is that of now",
+            views=WHY_VIEWS),
+    Command("raw", ("y",), "raw", "the record as JSON", views=LISTS | {"detail", "why"}, rank=30),
+    Command("events", ("e",), "events", "events of the row's object", views=LISTS | {"detail", "why"}, rank=20),
     Command("preview", ("p",), "preview", "show or hide the preview pane", views=LISTS, rank=31),
     Command("sort", ("s",), "sort", "next order of the rows", views=LISTS, rank=6),
     Command("sort.reverse", ("S",), "reverse", "the same order the other way round", views=LISTS),
@@ -232,8 +239,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("mark.all", ("a",), "mark all", "mark every row that the filter shows, or none", views=LISTS),
     Command("mark.invert", ("i",), "invert", "invert the marks of the rows shown", views=LISTS),
     # Act and take away.
-    Command("actions", ("x",), "actions", "what can be done to the row or the marked rows", views=LISTS | {"detail"},
-            rank=3),
+    Command("actions", ("x",), "actions", "what can be done to the row or the marked rows",
+            views=LISTS | {"detail", "why"}, rank=3),
     Command("create", ("plus",), "create", "make one more, as a dialog asks", views=frozenset(_KINDS_LISTED), rank=8),
     Command("copy", ("Y",), "copy", "copy id, name, row, or the request as curl", views=LISTS | PAGES, rank=50),
     Command("help", ("question_mark", "f1"), "help", "every key of this view", rank=99),
@@ -304,7 +311,7 @@ _SHOWN_KEYS = {
 }
 
 
-_PAIRS = {"time.alarm_before": "( )", "time.minute_back": "{ }"}
+_PAIRS = {"time.alarm_before": "( )", "time.minute_back": "{ }", "why.earlier": "( )"}
 """What the key row prints for a command together with its opposite."""
 
 
@@ -413,7 +420,7 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
     ("go", ("open", "target", "back", "history.", "line", "filter", "view.", "quit")),
-    ("look", ("describe", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
+    ("look", ("describe", "why", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
     ("act and take away", ("actions", "create", "copy")),

@@ -88,7 +88,7 @@ def _texts(values: Any) -> tuple[str, ...]:
     return tuple(map(str, values)) if values else ()
 
 
-def _many(read: Callable[[Body], T], rows: Any) -> tuple[T, ...]:
+def many(read: Callable[[Body], T], rows: Any) -> tuple[T, ...]:
     return tuple(map(read, rows or ()))
 
 
@@ -260,7 +260,7 @@ def group(row: Body) -> GroupRecord:
     get = row.get
     return GroupRecord(
         name=row["name"],
-        members=_many(_member, get("members")),
+        members=many(_member, get("members")),
         needs=get("needs") or 1,
         hosts=get("hosts"),
         collisions=get("collisions"),
@@ -355,10 +355,10 @@ def status(body: Body) -> Status:
     groups, schedules = body.get("groups"), body.get("schedules")
     return Status(
         clock=_maybe(clock, body.get("clock")),
-        cells=_many(cell, body["cells"]),
+        cells=many(cell, body["cells"]),
         capacity=_maybe(capacity, body.get("capacity")),
-        groups=None if groups is None else _many(group, groups),
-        schedules=None if schedules is None else _many(schedule, schedules),
+        groups=None if groups is None else many(group, groups),
+        schedules=None if schedules is None else many(schedule, schedules),
         tasks_open=tasks.get("open"),
         tasks_ended=tasks.get("ended"),
         tasks_waiting=tasks.get("waiting"),
@@ -366,12 +366,12 @@ def status(body: Body) -> Status:
 
 
 def hosts(body: Body) -> Hosts:
-    return Hosts(_many(host, body["hosts"]))
+    return Hosts(many(host, body["hosts"]))
 
 
 def servers_page(body: Body, *, cell_name: str | None = None) -> ServersPage:
     return ServersPage(
-        servers=_many(server, body["servers"]),
+        servers=many(server, body["servers"]),
         next=body.get("next"),
         cursor=body.get("cursor"),
         total=body.get("total"),
@@ -381,11 +381,11 @@ def servers_page(body: Body, *, cell_name: str | None = None) -> ServersPage:
 
 
 def server_detail(body: Body) -> ServerDetail:
-    return ServerDetail(server(body), _many(drive, body.get("drives")), body)
+    return ServerDetail(server(body), many(drive, body.get("drives")), body)
 
 
 def drives_page(body: Body) -> DrivesPage:
-    return DrivesPage(_many(drive, body["drives"]), body.get("next"), body.get("total"))
+    return DrivesPage(many(drive, body["drives"]), body.get("next"), body.get("total"))
 
 
 def drive_detail(body: Body) -> DriveDetail:
@@ -395,26 +395,26 @@ def drive_detail(body: Body) -> DriveDetail:
 def changes(body: Body) -> Changes:
     return Changes(
         cursor=body["cursor"],
-        servers=_many(server, body.get("servers")),
-        drives=_many(drive, body.get("drives")),
+        servers=many(server, body.get("servers")),
+        drives=many(drive, body.get("drives")),
         removed=_texts(body.get("removed")),
-        events=_many(event, body.get("events")),
-        cells=_many(cell, body.get("cells")),
+        events=many(event, body.get("events")),
+        cells=many(cell, body.get("cells")),
     )
 
 
 def tasks(body: Body) -> Tasks:
-    return Tasks(_many(task, body["tasks"]), body.get("open"), body.get("ended"), _texts(body.get("unreachable")))
+    return Tasks(many(task, body["tasks"]), body.get("open"), body.get("ended"), _texts(body.get("unreachable")))
 
 
 def events(body: Body) -> Events:
-    return Events(_many(event, body["events"]), body.get("cursor"))
+    return Events(many(event, body["events"]), body.get("cursor"))
 
 
 # Verbs ---------------------------------------------------------------------------------------------------------
 
 
-def _stopped(row: Body) -> StoppedRecord:
+def stopped(row: Body) -> StoppedRecord:
     get = row.get
     return StoppedRecord(
         id=row["id"],
@@ -443,7 +443,7 @@ def decision(body: Body) -> DecisionRecord:
     return DecisionRecord(
         host=body["host"],
         decided_by=get("decided_by"),
-        stops=_many(_stopped, get("stops")),
+        stops=many(stopped, get("stops")),
         shrinks=get("shrinks"),
         waits=bool(get("waits")),
         avoided=_texts(get("avoided")),
@@ -461,9 +461,9 @@ def plan(body: Body) -> PlanRecord:
         problem=get("problem"),
         code=get("code"),
         decision=_maybe(decision, get("decision")),
-        stops=_many(_stopped, get("stops")),
-        shrinks=_many(_resized, get("shrinks")),
-        grows=_many(_resized, get("grows")),
+        stops=many(stopped, get("stops")),
+        shrinks=many(_resized, get("shrinks")),
+        grows=many(_resized, get("grows")),
         refused=tuple((reason, int(number)) for reason, number in (get("refused") or {}).items()),
         downtime_seconds=get("downtime_seconds"),
         version=get("version"),
@@ -483,7 +483,7 @@ def _move(row: Body) -> MoveRecord:
         outcome=row["outcome"],
         to=get("to"),
         problem=get("problem"),
-        stops=_many(_stopped, get("stops")),
+        stops=many(stopped, get("stops")),
         shrinks=int(get("shrinks") or 0),
     )
 
@@ -499,7 +499,7 @@ def host_plan(body: Body) -> HostPlanRecord:
         code=get("code"),
         version=get("version"),
         sentences=_texts(get("sentences")),
-        moves=_many(_move, get("moves")),
+        moves=many(_move, get("moves")),
         seconds=get("seconds"),
     )
 

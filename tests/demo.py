@@ -134,6 +134,7 @@ STORIES = {
         Story("events", (":events", "<enter>"), "web-31"),
         Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),
         Story("detail", (":servers /web-31", "<enter>", "d"), "web-31"),
+        Story("why", (":servers /web-31", "<enter>", "w"), "decided by"),
         Story("help", ("?",), "half"),
         Story("actions", (":servers /web-31", "<enter>", "x"), "power off"),
         Story("confirmation", (":servers /erp-02", "<enter>", "xo"), "cancel"),

@@ -17,6 +17,7 @@ Map, from the disk upwards
     pages            pages over the cells at the cost of the page
     creation         making a folder, all of it or none of it
     looking          reading a folder from outside, whoever serves it
+    rewinding        rows as they were before an event
     fleet            `Store`, which puts these together
 """
 
@@ -38,6 +39,7 @@ from backend.store.files import FolderError
 from backend.store.fleet import Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
+from backend.store.rewinding import Rewinding
 from backend.store.transaction import Transaction
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "Page",
     "PageRow",
     "Project",
+    "Rewinding",
     "ServerEntry",
     "Store",
     "Transaction",

@@ -35,6 +35,9 @@ T = TypeVar("T")
 _EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
 _EVENTS_OF = f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608
+_EVENTS_OF_KIND = (
+    f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? AND kind = ? ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608
+)
 _EVENTS_WHERE = f"SELECT {EVENT_COLUMNS} FROM event WHERE"  # noqa: S608
 _AT_OR_BEFORE = "(at, number) <= (?, ?) ORDER BY at DESC, number DESC LIMIT ?"
 _BEHIND = "(at, number) > (?, ?) ORDER BY at, number LIMIT ?"
@@ -101,8 +104,10 @@ class Transaction:
         """By number, from the one after `after`."""
         return [event_of(row, self.file) for row in self._run(_EVENTS_AFTER, (after, limit))]
 
-    def events_of(self, object_id: str, *, limit: int = 100) -> list[Event]:
-        """Newest first."""
+    def events_of(self, object_id: str, *, limit: int = 100, kind: str | None = None) -> list[Event]:
+        """Newest first; of one kind, if it is named: that walks along all that happened to the object."""
+        if kind is not None:
+            return [event_of(row, self.file) for row in self._run(_EVENTS_OF_KIND, (object_id, kind, limit))]
         return [event_of(row, self.file) for row in self._run(_EVENTS_OF, (object_id, limit))]
 
     def events_at(

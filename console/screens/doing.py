@@ -6,6 +6,7 @@ They only change what the operator chose (place, cursor, marks, freeze) or ask t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console import commands
@@ -181,6 +182,35 @@ def _events(screen: MainScreen) -> None:
         screen.jump(Place("events"))
 
 
+def _why(screen: MainScreen) -> None:
+    key = screen.subject
+    if key == past.HERE:
+        screen.say(_HERE_SENTENCE, Tone.MUTED)
+    elif key is None or objects.split_key(screen.mirror, key)[0] not in ("server", "drive"):
+        screen.say("nothing is under the cursor" if key is None else "only servers and drives are placed", Tone.MUTED)
+    else:
+        screen.enter(Place("why", key))
+
+
+def _decision(step: int) -> Callable[[MainScreen], None]:
+    def doing(screen: MainScreen) -> None:
+        from console.presentation import explain
+        from console.records_explain import WhyDetail
+
+        held, place = screen.held, screen.place
+        here = explain.shown(held, place.decision) if isinstance(held, WhyDetail) else None
+        if here is None or not isinstance(held, WhyDetail):
+            screen.say("it has not been told yet", Tone.MUTED)
+            return
+        number = explain.step(held, here, step)
+        if number is None:
+            screen.say("there is no earlier decision" if step < 0 else "this is the decision of now", Tone.MUTED)
+        else:
+            screen.go(screen.kept_trail().left_as(replace(place, decision=number)))
+
+    return doing
+
+
 def _help(screen: MainScreen) -> None:
     if screen.place.view == "help":
         _back(screen)
@@ -292,6 +322,9 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "line": _line,
     "filter": _filter,
     "describe": _page_about("detail"),
+    "why": _why,
+    "why.earlier": _decision(-1),
+    "why.later": _decision(1),
     "raw": _page_about("raw"),
     "events": _events,
     "preview": _preview,

@@ -27,7 +27,7 @@ from console.commands import VIEWS, Command, Selection
 from console.presentation import header, sentences
 from console.presentation.lines import Frame, Span, Tone, View
 from console.presentation.mirror import Mirror
-from console.records import Changes, Detail
+from console.records import Changes
 from console.screens import doing, objects, travelling, views
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
 from console.screens.options import MENU_CLASS, Options
@@ -46,7 +46,7 @@ SAID_SECONDS = 10
 PENDING_KEYS_MAX = 64
 FRAME_LINES = 4
 
-_ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target", "time.")
+_ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target", "time.", "why")
 
 
 class MainScreen(Screen[None]):
@@ -66,7 +66,7 @@ class MainScreen(Screen[None]):
         self._said: tuple[str, Tone] | None = None
         self._said_at = options.wall_now()
         self._progress = ""
-        self._details: dict[str, Detail] = {}
+        self._details: dict[str, views.Held] = {}
         self._has_pane = True
         self._filter_before = ""
         self._prompt_problem = ""
@@ -258,6 +258,11 @@ class MainScreen(Screen[None]):
     def subject(self) -> str | None:
         """The key of what is looked at: of a page its object, of a list the row under the cursor."""
         return self.place.scope if self.place.view in commands.PAGES else self.cursor_key
+
+    @property
+    def held(self) -> views.Held | None:
+        """What the cloud said of the object of this page."""
+        return self._details.get(self.place.scope or "")
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
@@ -475,12 +480,10 @@ class MainScreen(Screen[None]):
 
     def _load_detail(self, place: Place) -> None:
         key, client = place.scope, self.client
-        if place.view in ("detail", "raw") and key is not None and client is not None:
-            ask = views.asking(client, self._mirror, key)
-            if ask is not None:
-                self.run_worker(self._fetch_detail(ask, key), group="detail", exclusive=True, exit_on_error=False)
+        if key is not None and client is not None and (ask := views.asking(client, self._mirror, place)) is not None:
+            self.run_worker(self._fetch_detail(ask, key), group="detail", exclusive=True, exit_on_error=False)
 
-    async def _fetch_detail(self, ask: Callable[[], Awaitable[Detail]], key: str) -> None:
+    async def _fetch_detail(self, ask: Callable[[], Awaitable[views.Held]], key: str) -> None:
         try:
             self._details = {key: await ask()}
         except ClientError as error:

@@ -24,6 +24,8 @@ class Place:
     marks: frozenset[str] = frozenset()
     past_at: datetime | None = None
     """The instant in the past that is looked at; None at the present."""
+    decision: int | None = None
+    """The decision that is explained; None for the one that a page begins with."""
 
     def is_same_room(self, other: "Place") -> bool:
         """Whether both show the same view of the same scope."""

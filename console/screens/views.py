@@ -12,6 +12,7 @@ from console.presentation import overview
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
+from console.records_explain import WhyDetail
 from console.screens import objects
 from console.screens.places import Place
 
@@ -26,11 +27,14 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "detail": frozenset({"hosts", "tasks"}),
 }
 
+Held = Detail | WhyDetail
+"""What a page was told of its object."""
+
 
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
     """The sources (`hosts`, `tasks`, `drives`) that a place needs while it is in sight."""
     sources = _WANTED.get(place.view, frozenset())
-    if place.view == "detail" and place.scope is not None and _shows_drives(place.scope, mirror):
+    if place.view in ("detail", "why") and place.scope is not None and _shows_drives(place.scope, mirror):
         sources |= {"drives"}
     return sources
 
@@ -42,10 +46,14 @@ def _shows_drives(key: str, mirror: Mirror) -> bool:
     return kind == "drive"
 
 
-def asking(client: CloudClient, mirror: Mirror, key: str) -> Callable[[], Awaitable[Detail]] | None:
+def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Awaitable[Held]] | None:
     """What is asked of the cloud about the object that a page shows; None where the mirror has all there is."""
-    kind, name = objects.split_key(mirror, key)
+    if place.view not in ("detail", "raw", "why"):
+        return None
+    kind, name = objects.split_key(mirror, place.scope or "")
     match kind:
+        case "server" | "drive" if place.view == "why":
+            return lambda: client.explain(name, decision=place.decision or None)
         case "server" if name in mirror.servers:
             return lambda: client.server(name)
         case "drive":
@@ -56,7 +64,7 @@ def asking(client: CloudClient, mirror: Mirror, key: str) -> Callable[[], Awaita
             return None
 
 
-def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Detail]) -> View:
+def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]) -> View:
     """The view of a place; `details` are what was asked for of single objects.
 
     All but the first are loaded when they are first looked at: the first paint needs none of them.
@@ -73,6 +81,10 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Detai
 
             known = held.raw if isinstance(held, ServerDetail | DriveDetail) else {}
             return detail.raw(key, known or objects.record_of(mirror, key), frame)
+        case "why":
+            from console.presentation import explain
+
+            return explain.view(mirror, key, frame, held if isinstance(held, WhyDetail) else None, place.decision)
         case "help":
             from console.presentation import help as help_view
 
@@ -82,7 +94,7 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Detai
             return view(mirror, frame)
 
 
-def _detail(key: str, mirror: Mirror, frame: Frame, held: Detail | None) -> View:
+def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
     match objects.split_key(mirror, key)[0]:
         case "drive":
             from console.presentation import drive_detail

@@ -38,6 +38,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_explain import ExplanationRecord, MarkRecord, WhyDetail
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 GIB = 2**30
@@ -294,6 +295,21 @@ class FakeCloud(CloudClient):
         if found is None:
             raise ClientError("there is no such drive", "not_found", False)
         return DriveDetail(found, {"id": found.id, "name": found.name, "serial": "kept as the API said it"})
+
+    async def explain(self, object_id: str, *, decision: int | None = None) -> WhyDetail:
+        await self._request("explain", object_id, decision)
+        if self.refusal is not None:
+            raise self.refusal
+        drive = next((each for each in self.drives if each.id == object_id), None)
+        known = drive or next(each for each in self.servers if each.id == object_id)
+        marks = tuple(MarkRecord(n, NOON - timedelta(hours=9 - n), "cloud", f"c1-h0{n}") for n in (1, 2))
+        told = {mark.number: ExplanationRecord(mark, mark.at, mark.host, "only", hosts_total=2) for mark in marks}
+        now = ExplanationRecord(None, NOON, "c1-h02", "only", hosts_total=2)
+        kind = "server" if drive is None else "drive"
+        if decision is not None:
+            return WhyDetail(known.id, known.name, kind, known.cell, known.host, marks, told[decision])
+        return WhyDetail(known.id, known.name, kind, known.cell, known.host, marks, now,
+                         None if known.host is None else told[2])  # fmt: skip
 
     async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
         await self._request("changes", cursor)

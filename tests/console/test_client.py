@@ -152,6 +152,56 @@ def test_the_preview_of_a_host_names_who_moves_who_stays_and_whom_it_stops() -> 
     assert (made.moves[0].to, made.moves[0].stops[0].title, made.moves[0].shrinks) == ("h2", "crawl", 2)
 
 
+def test_an_explanation_is_read_with_every_host() -> None:
+    mark = {"number": 41, "at": "2026-11-20T14:01:10Z", "actor": "cloud", "host": "h1"}
+    stop = {"id": "u9", "name": "crawl\x1b[31m", "cpu_mhz": 8000, "work_ghz_hours": 2.5}
+    part = {"part": "disruption", "measure": "servers stopped", "chosen": 0, "own": 1}
+    hosts = [
+        {"host": "h1", "verdict": "chosen", "room": {"cpu_mhz": -2000, "memory_bytes": 3}, "lost_by": None},
+        {"host": "h2", "verdict": "beaten", "stops": [stop], "avoided": [{"id": "u4", "name": None, "rank": 2}],
+         "lost_by": part},
+        {"host": "h3", "verdict": "cpu", "short": {"cpu_mhz": 5, "memory_bytes": 0}, "short_bytes": None},
+    ]  # fmt: skip
+    change = {"kind": "stops", "host": "h2", "less": None, "less_bytes": None, "stops": [stop], "is_proved": False}
+    told = {"decision": mark, "at": mark["at"], "host": "h1", "decided_by": "disruption", "runner_up": "h2",
+            "refused": {"short of CPU": 1}, "hosts_total": 3, "hosts": hosts, "changes": [change],
+            "impossible": ["cpu"], "is_as_recorded": False}  # fmt: skip
+    body = {"id": "u1", "name": "web", "kind": "server", "cell": "c", "host": "h1", "decisions": [mark],
+            "explanation": told, "placed": None, "placed_problem": None}  # fmt: skip
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url).partition("/ops/v1")[2])
+        return httpx.Response(200, json=body)
+
+    why = run(a_client(handler).explain("u/1", decision=41))
+    run(a_client(handler).explain("u1"))
+
+    assert asked == ["/explain/u%2F1?decision=41", "/explain/u1"]
+    row = why.explanation
+    assert row.mark is not None
+    assert (row.mark.number, row.mark.host, row.is_as_recorded, row.impossible) == (41, "h1", False, ("cpu",))
+    assert [(host.host, host.verdict, host.part, host.measure) for host in row.hosts] == [
+        ("h1", "chosen", None, None),
+        ("h2", "beaten", "disruption", "servers stopped"),
+        ("h3", "cpu", None, None),
+    ]
+    assert (row.hosts[1].avoided[0].rank, row.hosts[1].stops[0].work_ghz_hours) == (2, 2.5)
+    assert "\x1b" not in (row.hosts[1].stops[0].name or "")
+    assert (row.changes[0].kind, row.changes[0].is_proved, why.placed) == ("stops", False, None)
+
+
+@pytest.mark.parametrize("missing", ["id", "explanation", "kind"])
+def test_an_explanation_that_is_none_is_not_understood(missing: str) -> None:
+    body = {"id": "u1", "kind": "server", "cell": "c", "decisions": [], "explanation": {"at": "2026-11-20T14:01:10Z"}}
+    del body[missing]
+
+    with pytest.raises(ClientError) as caught:
+        run(a_client(lambda _request: httpx.Response(200, json=body)).explain("u1"))
+
+    assert caught.value.code == "bad_answer"
+
+
 def test_a_preview_says_that_it_is_one() -> None:
     plan = {
         "action": "start", "object_id": "u1", "allowed": True, "problem": None, "code": None, "version": 3,

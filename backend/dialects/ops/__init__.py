@@ -5,9 +5,9 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
 `Idempotency-Key`. The OpenAPI document is made from `TABLE`, which is also what is routed.
 
     bodies      what it takes                     reads, writes   the handlers
-    schema      what it answers                   plans           decisions and previews
-    render      from the cloud's values to that   document        OpenAPI 3.1
-    table       an endpoint, and its refusals
+    schema, schema_explain   what it answers      plans           decisions and previews
+    render      from the cloud's values to that   explaining      why something is where it is
+    table       an endpoint, and its refusals     document        OpenAPI 3.1
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import cache
 from starlette.routing import Route
 
 from backend.dialects import wire
-from backend.dialects.ops import bodies, reads, schema, writes
+from backend.dialects.ops import bodies, explaining, reads, schema, schema_explain, writes
 from backend.dialects.ops.bodies import NoBody, NoQuery
 from backend.dialects.ops.document import document
 from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, Turns, get, refuse, routes_of, write
@@ -106,6 +106,13 @@ TABLE = (
         "/capacity", reads.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
     ),
     get("/groups", reads.list_groups, "Groups and what they tolerate, worst first", schema.GroupList, query=NoQuery),
+    get(
+        "/explain/{id}",
+        explaining.explain,
+        "Why a server or drive is where it is, or would go, and why not elsewhere",
+        schema_explain.ExplainAnswer,
+        query=bodies.ExplainQuery,
+    ),
     get(
         "/events",
         reads.list_events,

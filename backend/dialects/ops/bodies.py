@@ -192,6 +192,12 @@ class EventsQuery(Query):
     object: Annotated[str, Field(max_length=255)] | None = None
 
 
+class ExplainQuery(Query):
+    """`decision` is the number of an event of the object's cell: `server.placed`, or `drive.created`."""
+
+    decision: Annotated[int, Field(ge=1, le=INTEGER_MAX)] | None = None
+
+
 class TasksQuery(Query):
     state: Literal["open", "ended"] | None = None
     """None: what is open, then what has ended."""

@@ -18,9 +18,10 @@ from backend.operations import drives
 from backend.operations.plans import Change, DrivePlan, HostPlan, Move, Outcome, Plan
 from backend.operations.rooms import Decision
 
-_BECAUSE = {
+BECAUSE = {
     "only": "it is the only host with room",
-    "avoid": "it holds the fewest of the servers to avoid",
+    "avoid": "it holds the least of what is to be avoided",
+    "source": "it is where the source is",
     "disruption": "it disturbs the fewest backfilling servers",
     "room": "it has the room that the policy prefers",
     "name": "its name comes first among equals",
@@ -55,7 +56,7 @@ async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) 
         "problem": None if problem is None else str(problem),
         "code": None if problem is None else problem.code,
         "decision": None if plan.decision is None else decision_row(plan.decision, names),
-        "stops": [_stop(stop, plan.at) for stop in plan.stops],
+        "stops": [stop_row(stop, plan.at) for stop in plan.stops],
         "shrinks": [_factor(change) for change in plan.shrinks],
         "grows": [_factor(change) for change in plan.grows],
         "refused": plan.refused,
@@ -65,7 +66,7 @@ async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) 
     }
 
 
-def _stop(server: Server, at: datetime) -> PlannedStop:
+def stop_row(server: Server, at: datetime) -> PlannedStop:
     seconds = 0.0 if server.started_at is None else (at - server.started_at).total_seconds()
     return {
         "id": server.id,
@@ -119,7 +120,7 @@ def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
 def _start_sentences(plan: Plan, name: str) -> list[str]:
     decision = plan.decision
     assert decision is not None, "a start that is allowed has a decision"
-    found = [f"{name} starts on {decision.host}: {_BECAUSE[decision.decided_by]}."]
+    found = [f"{name} starts on {decision.host}: {BECAUSE[decision.decided_by]}."]
     if plan.stops:
         found.append(f"{counted(len(plan.stops), 'backfilling server')} will be stopped to make room.")
     if decision.waits:
@@ -201,7 +202,7 @@ def _move(plan: HostPlan, move: Move) -> HostMove:
         "outcome": move.outcome,
         "to": move.to,
         "problem": move.problem,
-        "stops": [_stop(stop, plan.at) for stop in move.stops],
+        "stops": [stop_row(stop, plan.at) for stop in move.stops],
         "shrinks": move.shrinks,
     }
 
