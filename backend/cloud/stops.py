@@ -103,28 +103,34 @@ class CoverProblem:
 
     def _hardest_mixes(self, count: int) -> tuple[list[int], int]:
         """Floors mixed from both dimensions, and how much of the mix is short: the mix that is hardest to reach."""
+        cpu_price, memory_price = self.hardest_prices(count)
+        return self._mixed(cpu_price, memory_price), cpu_price * self.short_cpu + memory_price * self.short_memory
 
-        def mixed(share: int) -> list[int]:
-            cpu_price = share * self.short_memory
-            memory_price = (MIX_STEPS - share) * self.short_cpu
-            return [v.floor_cpu_mhz * cpu_price + v.floor_memory_bytes * memory_price for v in self.victims]
+    def _mixed(self, cpu_price: int, memory_price: int) -> list[int]:
+        return [v.floor_cpu_mhz * cpu_price + v.floor_memory_bytes * memory_price for v in self.victims]
 
+    def hardest_prices(self, count: int) -> tuple[int, int]:
+        """What a MHz and a byte count in the mix of both of which `count` servers reach least."""
         if not self.short_cpu or not self.short_memory:
             # One dimension alone is its own best mix.
-            if self.short_cpu:
-                return [victim.floor_cpu_mhz for victim in self.victims], self.short_cpu
-            return [victim.floor_memory_bytes for victim in self.victims], self.short_memory
+            return (1, 0) if self.short_cpu else (0, 1)
+
+        def prices(share: int) -> tuple[int, int]:
+            return share * self.short_memory, (MIX_STEPS - share) * self.short_cpu
+
+        def reached(share: int) -> int:
+            return sum(sorted(self._mixed(*prices(share)))[-count:])
+
         low, high = 0, MIX_STEPS
         # What the largest reach is convex in the share, so thirds close in on the least.
         while high - low > 2:
             third = (high - low) // 3
             left, right = low + third, high - third
-            if sum(sorted(mixed(left))[-count:]) <= sum(sorted(mixed(right))[-count:]):
+            if reached(left) <= reached(right):
                 high = right
             else:
                 low = left
-        best = min(range(low, high + 1), key=lambda share: sum(sorted(mixed(share))[-count:]))
-        return mixed(best), MIX_STEPS * self.short_cpu * self.short_memory
+        return prices(min(range(low, high + 1), key=reached))
 
     def _cover(self, count: int) -> tuple[tuple[int, ...] | None, bool]:
         """Some `count` servers that give back enough, or None; and whether the search finished."""
@@ -173,7 +179,7 @@ class CoverProblem:
     def cheapest(self, first: tuple[int, ...], *, nodes_max: int) -> tuple[tuple[int, ...], bool]:
         """The best set of as many servers as `first` has, and whether the search finished."""
         count = len(first)
-        price_cpu, price_memory = self._prices(count)
+        price_cpu, price_memory = self.prices(count)
         reduced = [
             weight - price_cpu * victim.floor_cpu_mhz - price_memory * victim.floor_memory_bytes
             for weight, victim in zip(self.weights, self.victims, strict=True)
@@ -229,7 +235,7 @@ class CoverProblem:
                 )
         return _places(order, best_taken), True
 
-    def _prices(self, count: int) -> tuple[int, int]:
+    def prices(self, count: int) -> tuple[int, int]:
         """Prices per MHz and per byte that make the bound at the root high: a few steps up its slope."""
         largest = max(self.weights)
         costs = [weight / largest for weight in self.weights]
