@@ -92,13 +92,13 @@ class CellLog:
         if event.object_kind == "host":
             self.changed.append(event.object_id)
         elif event.object_kind == "server" and not WEIGHED.isdisjoint(event.changes):
-            self._move(picture, old, None if is_gone else picture.get("host"))
+            self._move(event.object_id, picture, old, None if is_gone else picture.get("host"))
 
-    def _move(self, server: dict[str, Any], old: str | None, new: str | None) -> None:
+    def _move(self, id: str, server: dict[str, Any], old: str | None, new: str | None) -> None:
         if old is not None:
-            self._held.get(old, {}).pop(server["id"], None)
+            self._held.get(old, {}).pop(id, None)
             self.changed.append(old)
         if new is not None:
-            self._held.setdefault(new, {})[server["id"]] = server
+            self._held.setdefault(new, {})[id] = server
             if new != old:
                 self.changed.append(new)
