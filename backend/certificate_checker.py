@@ -105,7 +105,7 @@ class Table:
 
     def hold(self, host: Host, key: Key, at: int, place: int) -> None:
         count, work, rest = key
-        slope = host.slopes[count]
+        slope = host.slopes[count] if at >= max(host.started, default=0) else 0
         # The rest of a key lasts only where no other set of the host can come before this one later on.
         entry = (work - slope * at, rest if count == 0 or (rest and rest[0] == slope) else (), host.name, place)
         heappush(self.heaps.setdefault((count, slope), []), entry)

@@ -243,7 +243,9 @@ class _Demand:
 
     def _hold(self, load: HostLoad, version: int, bound: _Bound, now: datetime) -> None:
         at = _seconds(now)
-        slope = load.least_cpus[bound.count]
+        # Until the newest has been started, what is lost does not grow yet by all of them.
+        grows = load.last_start is None or load.last_start <= now
+        slope = load.least_cpus[bound.count] if grows else 0
         entry = _Stopping(bound.work - slope * at, bound.rest, load.host.name, version, bound.plan, at)
         heappush(self._stopping.setdefault(bound.count, {}).setdefault(slope, []), entry)
 
