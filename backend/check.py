@@ -34,6 +34,8 @@ UNITS: Mapping[str, str] = {"cpu_mhz": "MHz of CPU", "memory_bytes": "bytes of m
 class Report:
     """What was checked, how much of it, and the first breach."""
 
+    is_cloud: bool = False
+    """Whether there was a cloud.db to begin with."""
     cells: int = 0
     hosts: int = 0
     servers: int = 0
@@ -48,7 +50,7 @@ class Report:
     """A sentence; None where everything is as it must be."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "is_cloud"}
 
     def lines(self) -> Iterator[str]:
         yield f"{self.cells:,} cells: {self.hosts:,} hosts, {self.servers:,} servers and {self.drives:,} drives in them"
@@ -86,15 +88,20 @@ def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
     """
     for number in range(1, LOOKS_MAX + 1):
         report = Report()
-        with look(path) as seen:
-            try:
+        try:
+            with look(path) as seen:
+                report.is_cloud = True
                 _check(seen, report)
-            except Unsettled as problem:
-                if number < LOOKS_MAX and again():
-                    continue
-                report.breach = f"{problem}."
-            except Breach as breach:
-                report.breach = f"{breach}."
+        except FolderError as problem:
+            if not report.is_cloud:
+                raise
+            report.breach = str(problem)
+        except Unsettled as problem:
+            if number < LOOKS_MAX and again():
+                continue
+            report.breach = f"{problem}."
+        except Breach as breach:
+            report.breach = f"{breach}."
         return report
     raise AssertionError("the last look gives a report")
 
