@@ -272,9 +272,13 @@ def test_what_stays_different_is_a_breach_in_the_end(demo: Path, tmp_path: Path)
     folder = copied(demo, tmp_path / "data")
     with opened(folder / "cloud.db") as connection:
         connection.execute("UPDATE server_directory SET cpu_mhz = 1 WHERE id = " + first("id", "server_directory"))
-    looks: list[int] = []
+    looks = []
 
-    report = checking.check(folder, again=lambda: not looks.append(1))
+    def again() -> bool:
+        looks.append(1)
+        return True
+
+    report = checking.check(folder, again=again)
 
     assert report.breach is not None
     assert len(looks) == checking.LOOKS_MAX - 1
