@@ -65,6 +65,8 @@ def cheapest_stops(
     All of them together must give back enough; at least one of the two shortages must be positive.
     """
     problem = CoverProblem(victims, short_cpu_mhz, short_memory_bytes)
+    if (plain := problem.cheapest_alone()) is not None:
+        return plain, True
     first, is_fewest = problem.any_of_fewest()
     best, is_cheapest = problem.cheapest(first, nodes_max=nodes_max)
     return best, is_fewest and is_cheapest
@@ -82,11 +84,22 @@ class CoverProblem:
 
     # --- The count ---
 
-    def any_of_fewest(self) -> tuple[tuple[int, ...], bool]:
-        """Some set of the fewest servers that give back enough, and whether fewer are proved not to."""
+    def least_count(self) -> int:
+        """Fewer than this give back too little of one dimension, whichever they are."""
         cpu_sums = sums_of_largest(victim.floor_cpu_mhz for victim in self.victims)
         memory_sums = sums_of_largest(victim.floor_memory_bytes for victim in self.victims)
-        count = max(fewest_at_least(cpu_sums, self.short_cpu), fewest_at_least(memory_sums, self.short_memory))
+        return max(fewest_at_least(cpu_sums, self.short_cpu), fewest_at_least(memory_sums, self.short_memory))
+
+    def cheapest_alone(self) -> tuple[int, ...] | None:
+        """The best set, where the cheapest of the least count give back enough: then nothing is left to search."""
+        places = sorted(range(len(self.victims)), key=self.weights.__getitem__)[: self.least_count()]
+        cpu = sum(self.victims[place].floor_cpu_mhz for place in places)
+        memory = sum(self.victims[place].floor_memory_bytes for place in places)
+        return tuple(sorted(places)) if cpu >= self.short_cpu and memory >= self.short_memory else None
+
+    def any_of_fewest(self) -> tuple[tuple[int, ...], bool]:
+        """Some set of the fewest servers that give back enough, and whether fewer are proved not to."""
+        count = self.least_count()
         is_proved = True
         while True:
             assert count <= len(self.victims), "all servers together give back enough"
