@@ -62,7 +62,12 @@ class Report:
 
 
 class Unsettled(Exception):
-    """Two files do not fit together: a breach, unless the folder is changing just now."""
+    """Files that do not fit together: breaches, unless the folder is changing just now."""
+
+    def __init__(self, found: Mapping[str, str]) -> None:
+        super().__init__(next(iter(found.values())))
+        self.found = found
+        """What, and a sentence."""
 
 
 @dataclass(slots=True)
@@ -86,17 +91,20 @@ def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
     Raises:
         FolderError: the folder holds no cloud, or cloud.db cannot be read.
     """
+    suspects: Mapping[str, str] | None = None
     for number in range(1, LOOKS_MAX + 1):
         report = Report()
         try:
             with look(path) as seen:
                 report.is_cloud = True
-                _check(seen, report)
+                _check(seen, report, suspects)
         except FolderError as problem:
             if not report.is_cloud:
                 raise
             report.breach = str(problem)
         except Unsettled as problem:
+            # What changes in between is something else each time.
+            suspects = problem.found
             if number < LOOKS_MAX and again():
                 continue
             report.breach = f"{problem}."
@@ -106,9 +114,11 @@ def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
     raise AssertionError("the last look gives a report")
 
 
-def _check(seen: FolderLook, report: Report) -> None:
+def _check(seen: FolderLook, report: Report, suspects: Mapping[str, str] | None) -> None:
+    """With `suspects`, of what does not fit together only what did not before either is told."""
     entries = seen.cloud.cells()
     owners: dict[str, str] = {}
+    unsettled: dict[str, str] = {}
     cells = []
     for entry in entries:
         try:
@@ -123,11 +133,16 @@ def _check(seen: FolderLook, report: Report) -> None:
             _check_hosts(cell, report)
             for id in (*cell.servers, *cell.drives):
                 if id in owners:
-                    raise Unsettled(f"{id} is in {owners[id]} too")
+                    raise Breach(f"{id} is in {owners[id]} too")
                 owners[id] = cell.entry.name
     for cell in cells:
         with _named(cell.entry.name):
-            _check_reservations(seen, cell, report)
+            for what, sentence in _misfits(seen, cell, report):
+                unsettled[what] = f"{cell.entry.name}: {sentence}"
+    if suspects is not None:
+        unsettled = {what: sentence for what, sentence in unsettled.items() if suspects.get(what) == sentence}
+    if unsettled:
+        raise Unsettled(unsettled)
     for cell in cells:
         with _named(cell.entry.name):
             _check_log(cell, report)
@@ -148,8 +163,8 @@ class _named:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Breach | Unsettled):
-            raise type(error)(f"{self._name}: {error}") from error
+        if isinstance(error, Breach):
+            raise Breach(f"{self._name}: {error}") from error
         if isinstance(error, LookupError | TypeError | ValueError):
             raise Breach(f"{self._name}: something in it cannot be understood ({error!r})") from error
 
@@ -226,47 +241,44 @@ def _size(size: tuple[int, ...]) -> str:
 # --- What it is charged for -------------------------------------------------------------------------------------------
 
 
-def _check_reservations(seen: FolderLook, cell: _Cell, report: Report) -> None:
+def _misfits(seen: FolderLook, cell: _Cell, report: Report) -> Iterator[tuple[str, str]]:
+    """What is reserved otherwise than it is: what, and a sentence."""
     name = cell.entry.name
-    entries = seen.cloud.server_entries(cells=[name])
-    for entry in entries:
+    known: set[str] = set()
+    for entry in seen.cloud.server_entries(cells=[name]):
+        known.add(entry.id)
+        server = cell.servers.get(entry.id)
         reserved = (entry.project_id, entry.size.cpu_mhz, entry.size.memory_bytes, entry.is_backfilling)
-        _compare("server", entry.id, entry.state, reserved, _reserved_server(cell.servers.get(entry.id)))
-    drives = seen.cloud.drive_entries(cells=[name])
-    for drive in drives:
-        size = (drive.project_id, drive.size_bytes)
-        _compare("drive", drive.id, drive.state, size, _reserved_drive(cell.drives.get(drive.id)))
-        there = cell.drives.get(drive.id)
+        has = _values(server, "project_id", "cpu_mhz", "memory_bytes", "is_backfilling")
+        yield from _compared(f"server {entry.id}", entry.state, reserved, has)
+    for drive_entry in seen.cloud.drive_entries(cells=[name]):
+        known.add(drive_entry.id)
+        what, drive = f"drive {drive_entry.id}", cell.drives.get(drive_entry.id)
+        charged = (drive_entry.project_id, drive_entry.size_bytes)
+        yield from _compared(what, drive_entry.state, charged, _values(drive, "project_id", "size_bytes"))
         # A cell that is kept from answering hears of what its drives were detached from when it is back.
-        if there is not None and cell.entry.injected is None and drive.server_id != there.get("server_id"):
-            raise Unsettled(
-                f"drive {drive.id} is attached to {there.get('server_id')}, and centrally {drive.server_id}"
-            )
-    known = {entry.id for entry in entries} | {drive.id for drive in drives}
+        if drive is not None and cell.entry.injected is None and drive_entry.server_id != drive.get("server_id"):
+            yield what, f"{what} is attached to {drive.get('server_id')}, and centrally {drive_entry.server_id}"
     for kind, things in (("server", cell.servers), ("drive", cell.drives)):
         for id in sorted(things.keys() - known):
-            raise Unsettled(f"{kind} {id} exists, and nothing is reserved for it")
+            yield f"{kind} {id}", f"{kind} {id} exists, and nothing is reserved for it"
     report.reservations += len(known)
 
 
-def _reserved_server(server: Picture | None) -> tuple[Any, ...] | None:
-    if server is None:
-        return None
-    return (server["project_id"], server["cpu_mhz"], server["memory_bytes"], server["is_backfilling"])
+def _values(picture: Picture | None, *columns: str) -> tuple[Any, ...] | None:
+    return None if picture is None else tuple(picture[column] for column in columns)
 
 
-def _reserved_drive(drive: Picture | None) -> tuple[Any, ...] | None:
-    return None if drive is None else (drive["project_id"], drive["size_bytes"])
-
-
-def _compare(kind: str, id: str, state: str, reserved: tuple[Any, ...], found: tuple[Any, ...] | None) -> None:
+def _compared(
+    what: str, state: str, reserved: tuple[Any, ...], has: tuple[Any, ...] | None
+) -> Iterator[tuple[str, str]]:
     if state != "active":
         # Half-way: it is finished or undone when the cell is opened next.
         return
-    if found is None:
-        raise Unsettled(f"{kind} {id} is reserved, and does not exist")
-    if reserved != found:
-        raise Unsettled(f"{kind} {id} is reserved as {reserved}, and is {found}")
+    if has is None:
+        yield what, f"{what} is reserved, and does not exist"
+    elif reserved != has:
+        yield what, f"{what} is reserved as {reserved}, and is {has}"
 
 
 # --- What the log says ------------------------------------------------------------------------------------------------

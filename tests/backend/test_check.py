@@ -268,6 +268,26 @@ def test_what_two_files_say_is_looked_at_again_while_they_change(demo: Path, tmp
     assert len(looks) == 1
 
 
+def test_a_cloud_that_never_rests_is_no_breach(demo: Path, tmp_path: Path) -> None:
+    """At every look something else is on its way between two files."""
+    folder = copied(demo, tmp_path / "data")
+    entry = "UPDATE server_directory SET cpu_mhz = cpu_mhz {} 1 WHERE rowid = {}"
+    looks: list[int] = []
+
+    def again() -> bool:
+        looks.append(1)
+        with opened(folder / "cloud.db") as connection:
+            connection.execute(entry.format("-", len(looks)))
+            connection.execute(entry.format("+", len(looks) + 1))
+        return True
+
+    with opened(folder / "cloud.db") as connection:
+        connection.execute(entry.format("+", 1))
+
+    assert checking.check(folder, again=again).breach is None
+    assert len(looks) == 1
+
+
 def test_what_stays_different_is_a_breach_in_the_end(demo: Path, tmp_path: Path) -> None:
     folder = copied(demo, tmp_path / "data")
     with opened(folder / "cloud.db") as connection:
