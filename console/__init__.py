@@ -1,12 +1,13 @@
 """The operator's terminal: one console over one cloud, whatever that cloud is.
 
-    cli            the command line, with cli_running, cli_clouds, cli_shell and cli_options; the only importer of the
-                   backend, and late
+    cli            the command line, with cli_running, cli_clouds, cli_check, cli_shell and cli_options; the only
+                   importer of the backend, and late
     app            thin: palettes, and the frame as the bottom of the screen stack
     screens        compose, workers, what a key does; no formatting, no rules
     widgets        draw the lines that they are given
     launch         the backend as a child process; unix_http: one request, for commands that are over at once
     client, wire   the port to a cloud, and its answers as records; failures are ClientError
+    command_line   the line after `:`
     commands       every key in one registry: title, impact, where it acts, why it is off
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour
     settings       one table of settings: checks, listing and example come from it; names: words shared with it

@@ -16,7 +16,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from console.client import CloudClient
-from console.commands import PALETTES, VIEWS
+from console.commands import VIEWS
+from console.names import PALETTES
 from console.presentation.lines import ASCII, UNICODE
 from console.screens import doing
 from console.screens.feed import POLL_SECONDS

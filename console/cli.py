@@ -4,6 +4,7 @@ console nothing of the backend, and completion in a shell answers at once.
     cli           the tree of commands; the console itself, and `serve`
     cli_running   what asks a backend that runs: `env`, `cell`, `host`
     cli_clouds    whole clouds as files and folders: `cloud export`, `replay`
+    cli_check     verifying a folder: `check`
     cli_shell     the command line's own: `settings`, `completion`
     cli_options   options that several of them share, and how all of them refuse
 
@@ -23,7 +24,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from console import cli_clouds, cli_running, cli_shell, settings
+from console import cli_check, cli_clouds, cli_running, cli_shell, settings
 from console.cli_options import (
     DEFAULT_PORT,
     Given,
@@ -310,6 +311,7 @@ for command in (
     cli_running.host,
     cli_clouds.cloud_group,
     cli_clouds.replay,
+    cli_check.check,
     cli_shell.settings,
     cli_shell.completion,
 ):

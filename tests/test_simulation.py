@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backend import check as checking
 from backend.cloud import backfill
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import CloudError
@@ -36,6 +37,8 @@ class Life:
     chance: random.Random
     servers: list[str] = field(default_factory=list)
     drives: list[str] = field(default_factory=list)
+    is_pressing: bool = False
+    """Asks for little but room."""
     done: int = 0
     refused: int = 0
 
@@ -123,6 +126,8 @@ class Life:
             (self.fault, 1),
             (self.lose_host, 3),
         ]
+        if self.is_pressing:
+            deeds = [(self.create, 8), (self.start, 20), (self.stop, 3), (self.advance, 6)]
         (deed,) = self.chance.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])
         try:
             await deed()
@@ -199,12 +204,12 @@ async def check_storage(on: Harness) -> None:
                 assert (server.state is ServerState.PAUSED) == (server.id in lost), server
 
 
-def live(folder: Path, seed: int, steps: int) -> list[tuple[str, int, str]]:
+def live(folder: Path, seed: int, steps: int, *, is_pressing: bool = False) -> list[tuple[str, int, str]]:
     make_folder(folder, hosts=2, capacity=Size(16_000, 40 * GIB))
 
     async def story() -> list[tuple[str, int, str]]:
         async with opened(folder) as on:
-            life = Life(on, random.Random(seed))
+            life = Life(on, random.Random(seed), is_pressing=is_pressing)
             for _ in range(steps):
                 await life.step()
                 await check(on)
@@ -214,6 +219,9 @@ def live(folder: Path, seed: int, steps: int) -> list[tuple[str, int, str]]:
             await check(on)
             await check_storage(on)
             assert life.done > steps // 3, f"only {life.done} of {steps} were carried out: this tests nothing"
+            proved = checking.check(folder)
+            assert proved.breach is None, proved.breach
+            assert proved.certificates >= (3 if is_pressing else 0), "it has proved nothing"
             events = [event for event in await on.events() if event.object_kind != "cell"]
             return [(event.file, event.number, event.kind) for event in events]
 
@@ -225,6 +233,11 @@ def test_a_random_life_keeps_the_invariants(tmp_path: Path, seed: int) -> None:
     live(tmp_path / "data", seed, 120)
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_life_short_of_room_keeps_the_invariants_and_proves_who_made_some(tmp_path: Path, seed: int) -> None:
+    live(tmp_path / "data", seed, 150, is_pressing=True)
+
+
 def test_the_same_life_gives_the_same_events(tmp_path: Path) -> None:
     assert live(tmp_path / "one", 7, 60) == live(tmp_path / "two", 7, 60)
 
@@ -233,3 +246,9 @@ def test_the_same_life_gives_the_same_events(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(100, 130))
 def test_a_long_random_life_keeps_the_invariants(tmp_path: Path, seed: int) -> None:
     live(tmp_path / "data", seed, 600)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_a_long_life_short_of_room_proves_who_made_some(tmp_path: Path, seed: int) -> None:
+    live(tmp_path / "data", seed, 400, is_pressing=True)

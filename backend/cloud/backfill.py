@@ -118,6 +118,11 @@ class HostLoad:
         )
 
     @cached_property
+    def last_start(self) -> datetime | None:
+        """When the newest of the servers that stay was started; None without any."""
+        return max((s.started_at for s in self.backfilling if s.started_at is not None), default=None)
+
+    @cached_property
     def least_cpus(self) -> tuple[int, ...]:
         """The sum of the n smallest nominal CPUs of the servers that stay, at place n."""
         return tuple(accumulate(sorted(server.size.cpu_mhz for server in self.backfilling), initial=0))

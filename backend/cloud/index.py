@@ -38,6 +38,7 @@ from backend.cloud.backfill import (
     least_cost,
     stop_set,
 )
+from backend.cloud.certificates import may_need_hint
 from backend.cloud.model import HostState, Server, Size
 from backend.cloud.placement import (
     Candidate,
@@ -218,10 +219,15 @@ class _Demand:
         self._shrinking: list[_Shrinking] = []
         self._stopping: dict[int, dict[int, list[_Stopping]]] = {}
         """By how many stop at least, and slope."""
+        self.doubtful: dict[str, int] = {}
+        """Versions of the hosts with an exact plan that a certificate may have to prove."""
+        self.looked_at = -1
+        """When it was last asked, in seconds: a bound of then says nothing of before."""
 
     def clear(self) -> None:
         self._shrinking.clear()
         self._stopping.clear()
+        self.doubtful.clear()
 
     def look_at(self, load: HostLoad, version: int, policy: Policy, now: datetime) -> None:
         """Take in a host as it is now; what was held of it before is of an older version."""
@@ -237,7 +243,9 @@ class _Demand:
 
     def _hold(self, load: HostLoad, version: int, bound: _Bound, now: datetime) -> None:
         at = _seconds(now)
-        slope = load.least_cpus[bound.count]
+        # Until the newest has been started, what is lost does not grow yet by all of them.
+        grows = load.last_start is None or load.last_start <= now
+        slope = load.least_cpus[bound.count] if grows else 0
         entry = _Stopping(bound.work - slope * at, bound.rest, load.host.name, version, bound.plan, at)
         heappush(self._stopping.setdefault(bound.count, {}).setdefault(slope, []), entry)
 
@@ -300,6 +308,8 @@ class _Demand:
         assert plan is not None, "hosts without room are not held"
         shrunk = count_shrunk(load, self.size, plan.stops)
         rest = (plan.cpu_mhz, shrunk, *room_key(load, index.policy), load.host.name)
+        if may_need_hint(load, plan.count):
+            self.doubtful[load.host.name] = version
         self._hold(load, version, _Bound(plan.count, plan.work, rest, plan), now)
 
 
@@ -389,13 +399,14 @@ class HostIndex:
         self._demands[size] = demand
         end = self._log_start + len(self._log)
         changed: Iterable[str] = dict.fromkeys(self._log[max(0, demand.cursor - self._log_start) :])
-        if demand.cursor < self._log_start or len(self._log) - demand.cursor + self._log_start > len(self._loads):
+        is_behind = len(self._log) - demand.cursor + self._log_start > len(self._loads)
+        if is_behind or demand.cursor < self._log_start or _seconds(now) < demand.looked_at:
             demand.clear()
             changed = self._loads
         for name in changed:
             load = self._loads[name]
             demand.look_at(load, self._versions[name], self.policy, now)
-        demand.cursor = end
+        demand.cursor, demand.looked_at = end, _seconds(now)
         return demand
 
     # Asking it
@@ -468,6 +479,13 @@ class HostIndex:
             demand = self._demand(size, now)
             yield from demand.shrinking(self, skip)
             yield from demand.stopping(self, skip, now)
+
+    def doubtful(self, size: Size) -> list[str]:
+        """Hosts that were weighed exactly for a size, and are as they were then: see `certificates.may_need_hint`."""
+        demand = self._demands.get(size)
+        if demand is None:
+            return []
+        return [host for host, version in demand.doubtful.items() if self._versions[host] == version]
 
     def refusals(self, request: Request, *, instead: Mapping[str, HostLoad] | None = None) -> tuple[Refusal, ...]:
         """Why each host without room has none, by name. Asks every host."""

@@ -65,6 +65,8 @@ def cheapest_stops(
     All of them together must give back enough; at least one of the two shortages must be positive.
     """
     problem = CoverProblem(victims, short_cpu_mhz, short_memory_bytes)
+    if (plain := problem.cheapest_alone()) is not None:
+        return plain, True
     first, is_fewest = problem.any_of_fewest()
     best, is_cheapest = problem.cheapest(first, nodes_max=nodes_max)
     return best, is_fewest and is_cheapest
@@ -82,11 +84,22 @@ class CoverProblem:
 
     # --- The count ---
 
-    def any_of_fewest(self) -> tuple[tuple[int, ...], bool]:
-        """Some set of the fewest servers that give back enough, and whether fewer are proved not to."""
+    def least_count(self) -> int:
+        """Fewer than this give back too little of one dimension, whichever they are."""
         cpu_sums = sums_of_largest(victim.floor_cpu_mhz for victim in self.victims)
         memory_sums = sums_of_largest(victim.floor_memory_bytes for victim in self.victims)
-        count = max(fewest_at_least(cpu_sums, self.short_cpu), fewest_at_least(memory_sums, self.short_memory))
+        return max(fewest_at_least(cpu_sums, self.short_cpu), fewest_at_least(memory_sums, self.short_memory))
+
+    def cheapest_alone(self) -> tuple[int, ...] | None:
+        """The best set, where the cheapest of the least count give back enough: then nothing is left to search."""
+        places = sorted(range(len(self.victims)), key=self.weights.__getitem__)[: self.least_count()]
+        cpu = sum(self.victims[place].floor_cpu_mhz for place in places)
+        memory = sum(self.victims[place].floor_memory_bytes for place in places)
+        return tuple(sorted(places)) if cpu >= self.short_cpu and memory >= self.short_memory else None
+
+    def any_of_fewest(self) -> tuple[tuple[int, ...], bool]:
+        """Some set of the fewest servers that give back enough, and whether fewer are proved not to."""
+        count = self.least_count()
         is_proved = True
         while True:
             assert count <= len(self.victims), "all servers together give back enough"
@@ -103,28 +116,34 @@ class CoverProblem:
 
     def _hardest_mixes(self, count: int) -> tuple[list[int], int]:
         """Floors mixed from both dimensions, and how much of the mix is short: the mix that is hardest to reach."""
+        cpu_price, memory_price = self.hardest_prices(count)
+        return self._mixed(cpu_price, memory_price), cpu_price * self.short_cpu + memory_price * self.short_memory
 
-        def mixed(share: int) -> list[int]:
-            cpu_price = share * self.short_memory
-            memory_price = (MIX_STEPS - share) * self.short_cpu
-            return [v.floor_cpu_mhz * cpu_price + v.floor_memory_bytes * memory_price for v in self.victims]
+    def _mixed(self, cpu_price: int, memory_price: int) -> list[int]:
+        return [v.floor_cpu_mhz * cpu_price + v.floor_memory_bytes * memory_price for v in self.victims]
 
+    def hardest_prices(self, count: int) -> tuple[int, int]:
+        """What a MHz and a byte count in the mix of both of which `count` servers reach least."""
         if not self.short_cpu or not self.short_memory:
             # One dimension alone is its own best mix.
-            if self.short_cpu:
-                return [victim.floor_cpu_mhz for victim in self.victims], self.short_cpu
-            return [victim.floor_memory_bytes for victim in self.victims], self.short_memory
+            return (1, 0) if self.short_cpu else (0, 1)
+
+        def prices(share: int) -> tuple[int, int]:
+            return share * self.short_memory, (MIX_STEPS - share) * self.short_cpu
+
+        def reached(share: int) -> int:
+            return sum(sorted(self._mixed(*prices(share)))[-count:])
+
         low, high = 0, MIX_STEPS
         # What the largest reach is convex in the share, so thirds close in on the least.
         while high - low > 2:
             third = (high - low) // 3
             left, right = low + third, high - third
-            if sum(sorted(mixed(left))[-count:]) <= sum(sorted(mixed(right))[-count:]):
+            if reached(left) <= reached(right):
                 high = right
             else:
                 low = left
-        best = min(range(low, high + 1), key=lambda share: sum(sorted(mixed(share))[-count:]))
-        return mixed(best), MIX_STEPS * self.short_cpu * self.short_memory
+        return prices(min(range(low, high + 1), key=reached))
 
     def _cover(self, count: int) -> tuple[tuple[int, ...] | None, bool]:
         """Some `count` servers that give back enough, or None; and whether the search finished."""
@@ -173,7 +192,7 @@ class CoverProblem:
     def cheapest(self, first: tuple[int, ...], *, nodes_max: int) -> tuple[tuple[int, ...], bool]:
         """The best set of as many servers as `first` has, and whether the search finished."""
         count = len(first)
-        price_cpu, price_memory = self._prices(count)
+        price_cpu, price_memory = self.prices(count)
         reduced = [
             weight - price_cpu * victim.floor_cpu_mhz - price_memory * victim.floor_memory_bytes
             for weight, victim in zip(self.weights, self.victims, strict=True)
@@ -229,7 +248,7 @@ class CoverProblem:
                 )
         return _places(order, best_taken), True
 
-    def _prices(self, count: int) -> tuple[int, int]:
+    def prices(self, count: int) -> tuple[int, int]:
         """Prices per MHz and per byte that make the bound at the root high: a few steps up its slope."""
         largest = max(self.weights)
         costs = [weight / largest for weight in self.weights]

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from backend.cloud import backfill, lifecycle, placement
+from backend.cloud import backfill, certificates, lifecycle, placement
 from backend.cloud.backfill import HostLoad
+from backend.cloud.certificates import Certificate
 from backend.cloud.errors import WrongState
 from backend.cloud.index import HostIndex
 from backend.cloud.model import (
@@ -142,9 +143,19 @@ def move_in(
     settings: Settings,
     avoid: tuple[str, ...],
     actor: str,
+    visible_to: Account | None = None,
 ) -> Decision:
-    """Carry out a placement: notices to who must go, the server's place in the order of decision, and `settle`."""
+    """Carry out a placement: notices to who must go, the server's place in the order of decision, and `settle`.
+
+    What it found must be of the state as it is, with the same `now`, `avoid` and `visible_to`. A decision that disturbs
+    others is stored with its certificate, in the same event.
+    """
     host = found.chosen.host
+    details: dict[str, Any] = {}
+    if not server.is_backfilling and certificates.disturbs(found):
+        details["certificate"] = _certificate(
+            tx, server, found, now=now, settings=settings, avoid=avoid, visible_to=visible_to
+        ).to_json()
     floor = (
         backfill.floor_of(server.size, server.floor_permille, settings.floor_permille)
         if server.is_backfilling
@@ -168,13 +179,41 @@ def move_in(
     )
     waits = bool(found.chosen.plan.stops) or not _has_room_now(tx.load(host), placed)
     decision = Decision.of(found, waits=waits)
-    tx.save_server(server, placed, kind="server.placed", at=now, actor=actor, details={"decision": decision.to_json()})
+    details["decision"] = decision.to_json()
+    tx.save_server(server, placed, kind="server.placed", at=now, actor=actor, details=details)
     for victim_id in found.chosen.plan.stops:
         _give_notice(tx, tx.server(victim_id), server.id, now=now, grace_seconds=settings.grace_seconds)
     if server.is_backfilling:
         begin_start(tx, tx.server(server.id), now=now, actor=actor)
     settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
     return decision
+
+
+def _certificate(
+    tx: CellTransaction,
+    server: Server,
+    found: Placement,
+    *,
+    now: datetime,
+    settings: Settings,
+    avoid: tuple[str, ...],
+    visible_to: Account | None,
+) -> Certificate:
+    index, instead = index_of(tx, settings), _instead(tx, server)
+    ranks = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=visible_to))
+    of_all = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=None))
+    hidden = {rank for held in of_all.values() for rank in held} - {rank for held in ranks.values() for rank in held}
+    return certificates.certify(
+        found,
+        server.size,
+        after=tx.last_event_number(),
+        now=now,
+        policy=settings.placement,
+        ranks=ranks,
+        hidden=tuple(sorted(hidden)),
+        load_of=lambda name: instead.get(name) or index.load(name),
+        doubtful=[*index.doubtful(server.size), *instead],
+    )
 
 
 def _has_room_now(load: HostLoad, server: Server) -> bool:

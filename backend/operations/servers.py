@@ -130,7 +130,9 @@ def start_in_cell(
     found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid, visible_to=visible_to)
     if isinstance(found, placement.NoValidHost):
         raise NoCapacity(f"server {server.name or server.id}", found.counted())
-    decision = rooms.move_in(tx, server, found, now=now, settings=settings, avoid=avoid, actor=actor)
+    decision = rooms.move_in(
+        tx, server, found, now=now, settings=settings, avoid=avoid, actor=actor, visible_to=visible_to
+    )
     task = next((task for task in tx.open_tasks_of(server.id) if task.kind == "start"), None)
     if request is not None:
         answer = {"task": task.id if task else None, "decision": decision.to_json()}

@@ -306,6 +306,18 @@ class CellTransaction(Transaction):
         )
         return after
 
+    # As a whole
+
+    def pictures(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Every `host`, `server` or `drive` as events show it, by its key: what is not empty, by column."""
+        tables: dict[str, Table[Any]] = {"host": HOST, "server": SERVER, "drive": DRIVE}
+        table = tables[kind]
+        return {getattr(thing, table.key): table.picture(thing) for thing in self._list(table, f"ORDER BY {table.key}")}
+
+    def epoch(self) -> int:
+        """How many commits the file has had."""
+        return int(self._run("SELECT epoch FROM identity").fetchone()[0])
+
     # How full the hosts are
 
     def loads(self) -> list[HostLoad]:

@@ -35,8 +35,11 @@ class FolderLook:
 
     def cell(self, name: str) -> CellTransaction:
         """Raises FolderError, which names the cell's file."""
-        connection = self._open(f"cells/{name}.db", SCHEMA_VERSIONS["cell"])
-        found = connection.execute("SELECT cloud_id, cell FROM identity").fetchone()
+        try:
+            connection = self._open(f"cells/{name}.db", SCHEMA_VERSIONS["cell"])
+            found = connection.execute("SELECT cloud_id, cell FROM identity").fetchone()
+        except sqlite3.Error as error:
+            raise unreadable(self._path / self.reading, error) from error
         if found != (self.cloud.identity()[0], name):
             raise FolderError(f"{self._path / self.reading} is the file of another cloud or cell.")
         return CellTransaction(connection, name)
@@ -80,6 +83,9 @@ def look(path: Path) -> Iterator[FolderLook]:
             seen = FolderLook(path, stack)
             yield seen
         except sqlite3.Error as error:
-            place = path / (seen.reading if seen else "cloud.db")
-            fault = fault_of(error, "cloud" if place.name == "cloud.db" else "cell")
-            raise FolderError(f"{place} cannot be read: {fault.reason if fault else error}.") from error
+            raise unreadable(path / (seen.reading if seen else "cloud.db"), error) from error
+
+
+def unreadable(place: Path, error: sqlite3.Error) -> FolderError:
+    fault = fault_of(error, "cloud" if place.name == "cloud.db" else "cell")
+    return FolderError(f"{place} cannot be read: {fault.reason if fault else error}.")

@@ -8,7 +8,7 @@ dropped from the caches when its savepoint is rolled back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -34,6 +34,9 @@ T = TypeVar("T")
 
 _EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
+_EVENT_ROWS = (
+    "SELECT number, at, kind, object_kind, object_id, object_version, changes, details FROM event ORDER BY number"
+)
 _EVENTS_OF = f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608
 _EVENTS_OF_KIND = (
     f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? AND kind = ? ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608
@@ -103,6 +106,12 @@ class Transaction:
     def events(self, *, after: int, limit: int) -> list[Event]:
         """By number, from the one after `after`."""
         return [event_of(row, self.file) for row in self._run(_EVENTS_AFTER, (after, limit))]
+
+    def event_rows(self) -> Iterator[Row]:
+        """The whole log by number, as it is stored: number, instant, kind, object kind and id, version, and as JSON
+        changes and details.
+        """
+        yield from self._run(_EVENT_ROWS)
 
     def events_of(self, object_id: str, *, limit: int = 100, kind: str | None = None) -> list[Event]:
         """Newest first; of one kind, if it is named: that walks along all that happened to the object."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console import commands
+from console import command_line, commands
 from console.presentation import past
 from console.presentation.lines import Tone
 from console.screens import objects, travelling
@@ -38,26 +38,26 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
     if kind == "@":
         travelling.go_to(screen, text)
         return
-    match commands.parse_line(text):
-        case commands.Problem(sentence):
+    match command_line.parse_line(text):
+        case command_line.Problem(sentence):
             screen.say(sentence, Tone.WARN)
-        case commands.OpenNamed(kind, name):
+        case command_line.OpenNamed(kind, name):
             _open_named(screen, kind, name)
-        case commands.GoTo(view, scope, filter_text):
+        case command_line.GoTo(view, scope, filter_text):
             known = {cell.name for cell in screen.mirror.cells or ()}
             if view in ("servers", "drives", "hosts") and scope is not None and known and scope not in known:
                 screen.say(f"no cell is called {scope}", Tone.WARN)
             else:
                 screen.jump(Place(view, scope, filter_text))
-        case commands.Run(command_id):
+        case command_line.Run(command_id):
             do(screen, command_id)
-        case commands.Leave():
+        case command_line.Leave():
             screen.app.exit()
-        case commands.SetPalette(name):
+        case command_line.SetPalette(name):
             screen.set_palette(name)
-        case commands.Advance(seconds):
+        case command_line.Advance(seconds):
             screen.act(lambda: screen.acting.advance(seconds))
-        case commands.SetClock(mode, rate):
+        case command_line.SetClock(mode, rate):
             screen.act(lambda: screen.acting.set_clock(mode, rate))
 
 

@@ -4,8 +4,7 @@ It holds what the operator chose (the trail of places, freeze, marks) and the mi
 presentation, which makes lines. Workers post answers, the handlers here take them into the mirror and repaint at most
 ten times a second; ages tick once a second. A key that moves the cursor never makes a view anew.
 
-Reading order: compose and the handlers of the feed, `_render_all`, the keys at the end. What each key does is in
-doing.py.
+Reading order: compose, the handlers of the feed, `_render_all`, the keys at the end; doing.py has what each key does.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +20,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
-from console import commands
+from console import command_line, commands
 from console.client import ClientError, CloudClient
 from console.commands import VIEWS, Command, Selection
 from console.presentation import header, sentences
@@ -64,12 +63,10 @@ class MainScreen(Screen[None]):
         self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
         self._said: tuple[str, Tone] | None = None
-        self._said_at = options.wall_now()
-        self._progress = ""
+        self._said_at, self._progress = options.wall_now(), ""
         self._details: dict[str, views.Held] = {}
         self._has_pane = True
-        self._filter_before = ""
-        self._prompt_problem = ""
+        self._filter_before, self._prompt_problem = "", ""
         self._pending: list[str] = []
         self._repaint: Timer | None = None
         self._is_outdated = False
@@ -576,7 +573,7 @@ class MainScreen(Screen[None]):
         self.set_focus(None)
 
     def _complete(self, text: str) -> str | None:
-        return commands.complete_line(text, objects.names(self._mirror))
+        return command_line.complete_line(text, objects.names(self._mirror))
 
     @on(Prompt.Typed)
     def _filter_live(self, message: Prompt.Typed) -> None:

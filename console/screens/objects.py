@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from console.commands import PALETTES, VIEWS, Item
+from console.commands import VIEWS, Item
+from console.names import PALETTES
 from console.presentation import tasks
 from console.presentation.mirror import Mirror
 from console.records import DriveRecord

@@ -20,6 +20,7 @@ NAMES = (
     "cursor_key",
     "key_under_load",
     "placement",
+    "preemption",
     "list_page",
     "hung_cell",
     "operations",

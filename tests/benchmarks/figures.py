@@ -50,6 +50,8 @@ class Figure:
     rivals: tuple[str, ...] = ()
     """The first one is what the ratio is of. A run may leave out one that needs what is not installed."""
     is_in_readme: bool = False
+    shows_facts: bool = False
+    """Whether what is needed to judge it stands beside it in JSON, too: where it is more than one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def as_json(benchmark: str, figure: Figure, measured: Measured) -> dict[str, Any
         "why_no_budget": None if isinstance(budget, Budget) else budget,
         "facts": dict(measured.facts),
         "is_in_readme": figure.is_in_readme,
+        **(measured.facts if figure.shows_facts else {}),
     }
 
 

@@ -283,7 +283,8 @@ def plan_by_subsets(load: HostLoad, size: Size, now: datetime = NOON) -> tuple[i
                     need += floor_held(server)
             if need.fits_in(kept):
                 until = now.replace(microsecond=0)
-                work = sum(s.size.cpu_mhz * int((until - (s.started_at or until)).total_seconds()) for s in subset)
+                ages = [max(0, int((until - (s.started_at or until)).total_seconds())) for s in subset]
+                work = sum(s.size.cpu_mhz * age for s, age in zip(subset, ages, strict=True))
                 plans.append((count, work, sum(s.size.cpu_mhz for s in subset), tuple(s.id for s in subset)))
         if plans:
             return min(plans)

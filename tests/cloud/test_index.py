@@ -42,7 +42,7 @@ def lives(draw: st.DrawFn) -> tuple[Policy, list[Any]]:
             case "host":
                 steps.append(("host", draw(loads(draw(st.sampled_from(names)), backfilling_max=4, states=states))))
             case "time":
-                steps.append(("time", draw(st.sampled_from((0.5, 1, 60, 3600)))))
+                steps.append(("time", draw(st.sampled_from((0.5, 1, 60, 3600, -60, -3600)))))
             case _:
                 ids = [f"{name}-{kind}0" for name in names for kind in "nb"]
                 avoid = tuple(draw(st.lists(st.sampled_from(ids), max_size=3)))
@@ -115,6 +115,19 @@ def test_what_is_lost_with_a_server_grows_and_the_order_of_hosts_with_it() -> No
     chosen = [decided(index, request, NOON + timedelta(hours=hours))[0][-1] for hours in (0, 0.5, 2, 0)]
 
     assert chosen == ["large", "large", "small", "large"]
+
+
+def test_what_was_known_of_later_says_nothing_of_before() -> None:
+    # What falls due late is decided at its own instant, and the newer of the two has caught up only since.
+    old = a_server("old", 2000, 1, host="h1", is_backfilling=True, floor_permille=1000, started_at=NOON - 2 * HOUR)
+    new = a_server("new", 4000, 1, host="h1", is_backfilling=True, floor_permille=1000, started_at=NOON - HOUR / 6)
+    other = a_server("other", 2000, 1, host="h2", is_backfilling=True, floor_permille=1000, started_at=NOON - HOUR / 2)
+    index = an_index([a_load(a_host("h1", 6000, 64), old, new), a_load(a_host("h2", 2000, 64), other)])
+    request = Request(a_size(2000, 1), is_backfilling=False)
+
+    chosen = [decided(index, request, NOON + timedelta(hours=hours))[0][-1] for hours in (2, 0)]
+
+    assert chosen == ["h2", "h1"]
 
 
 def test_a_server_is_found_on_the_host_that_it_holds_and_nowhere_when_it_has_left() -> None:

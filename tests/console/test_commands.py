@@ -4,24 +4,9 @@ import string
 
 import pytest
 
-from console import commands
-from console.commands import (
-    COMMANDS,
-    LISTS,
-    VIEWS,
-    Advance,
-    Command,
-    GoTo,
-    Item,
-    Leave,
-    OpenNamed,
-    Problem,
-    Request,
-    Run,
-    Selection,
-    SetClock,
-    SetPalette,
-)
+from console import command_line, commands
+from console.command_line import Advance, GoTo, Leave, OpenNamed, Problem, Request, Run, SetClock, SetPalette
+from console.commands import COMMANDS, LISTS, VIEWS, Command, Item, Selection
 
 
 def a_selection(*states: str, kind: str = "server", view: str = "servers") -> Selection:
@@ -215,14 +200,14 @@ def test_help_names_every_command_of_a_view() -> None:
     ],
 )
 def test_a_line_is_understood(line: str, request_: Request) -> None:
-    assert commands.parse_line(line) == request_
+    assert command_line.parse_line(line) == request_
 
 
 @pytest.mark.parametrize(
     "line", ["", "   ", "nonsense", "advance soon", "advance -5", "clock", "clock nan", "palette x"]
 )
 def test_a_line_that_makes_no_sense_is_a_sentence(line: str) -> None:
-    assert isinstance(commands.parse_line(line), Problem)
+    assert isinstance(command_line.parse_line(line), Problem)
 
 
 @pytest.mark.parametrize(
@@ -239,12 +224,14 @@ def test_a_line_that_makes_no_sense_is_a_sentence(line: str) -> None:
     ],
 )
 def test_a_line_is_completed_to_what_begins_with_it(text: str, completed: str | None) -> None:
-    assert commands.complete_line(text, {"cell": ("cell-1", "cell-2")}) == completed
+    assert command_line.complete_line(text, {"cell": ("cell-1", "cell-2")}) == completed
 
 
 def test_every_word_of_the_line_can_be_typed_and_is_completed_from_its_beginning() -> None:
-    for word in commands.LINE_WORDS:
-        assert not isinstance(commands.parse_line(f"{word} 60" if word == "advance" else word), Problem) or word in (
+    for word in command_line.LINE_WORDS:
+        assert not isinstance(
+            command_line.parse_line(f"{word} 60" if word == "advance" else word), Problem
+        ) or word in (
             "clock",
             "palette",
         )

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend import folder
-from console import cli, commands, settings
+from console import cli, commands, names, settings
 from console.app import ConsoleApp
 from console.cli import main
 from console.cli_options import first_start
@@ -68,7 +68,7 @@ def test_the_options_that_the_table_names_are_those_of_the_command_line() -> Non
 def test_views_palettes_and_defaults_are_those_of_the_console(tmp_path: Path) -> None:
     defaults = found("", path=tmp_path / "s")
 
-    assert settings.BY_NAME["palette"].choices == commands.PALETTES
+    assert settings.BY_NAME["palette"].choices == names.PALETTES
     assert settings.BY_NAME["landing_view"].choices == commands.VIEWS
     assert defaults.refresh_seconds == POLL_SECONDS
     console = inspect.signature(ConsoleApp).parameters

@@ -1,0 +1,104 @@
+"""A cell's log of events, replayed from its beginning: every object as the log says that it is.
+
+The picture of an object is in the event that made it, and every later event has what it changed, before and after. So
+the log alone says what the cell was before each event, and what it is now. `certificate_checker` judges decisions by
+it, and `check` compares what it comes to with what is stored. Nothing here knows how anything was decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+Picture = Mapping[str, Any]
+"""An object by column. What is empty may be left out."""
+
+WEIGHED = {
+    "host",
+    "notice_until",
+    "cpu_mhz",
+    "memory_bytes",
+    "cpu_mhz_floor",
+    "memory_bytes_floor",
+    "started_at",
+    "is_backfilling",
+}
+"""What of a server weighs in decisions."""
+
+
+class Breach(Exception):
+    """The first thing that is not as it must be. Its text is a sentence without a full stop."""
+
+
+class Event(NamedTuple):
+    """One row of the log. Instants are text."""
+
+    number: int
+    at: str
+    kind: str
+    object_kind: str
+    object_id: str
+    version: int
+    changes: Mapping[str, Sequence[Any]]
+    """Each changed column before and after."""
+    details: Mapping[str, Any]
+
+
+class CellLog:
+    """What the events that were taken so far add up to."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        """Of the last event."""
+        self.objects: dict[str, dict[str, dict[str, Any]]] = {"host": {}, "server": {}, "drive": {}}
+        """By kind and id. Keep no picture: the next event may change it."""
+        self.changed: list[str] = []
+        """A host each time that what weighs in decisions has changed on it."""
+        self._held: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def servers_on(self, host: str) -> list[dict[str, Any]]:
+        return list(self._held.get(host, {}).values())
+
+    def take(self, event: Event) -> None:
+        """Raises Breach where the event cannot follow those before it."""
+        if event.number != self.number + 1:
+            raise Breach(f"the log has a gap: event {event.number} follows event {self.number}")
+        self.number = event.number
+        if event.changes:
+            self._change(event)
+
+    def _change(self, event: Event) -> None:
+        what = f"event {event.number} ({event.kind} of {event.object_kind} {event.object_id})"
+        objects = self.objects.setdefault(event.object_kind, {})
+        picture = objects.get(event.object_id)
+        if event.kind == f"{event.object_kind}.created":
+            if picture is not None:
+                raise Breach(f"{what} makes what is there already")
+            picture = objects[event.object_id] = {}
+        elif picture is None:
+            raise Breach(f"{what} changes what is not there")
+        elif event.version != picture["version"] + 1:
+            raise Breach(f"{what} gives version {event.version} to what was at version {picture['version']}")
+        old = picture.get("host")
+        for column, (before, after) in event.changes.items():
+            # What is empty is not in the picture of a new object.
+            if (picture.get(column) or None) != (before or None):
+                raise Breach(f"{what} says that {column} was {before!r}, and it was {picture.get(column)!r}")
+            picture[column] = after
+        picture["version"] = event.version
+        is_gone = event.kind == f"{event.object_kind}.deleted"
+        if is_gone:
+            del objects[event.object_id]
+        if event.object_kind == "host":
+            self.changed.append(event.object_id)
+        elif event.object_kind == "server" and not WEIGHED.isdisjoint(event.changes):
+            self._move(event.object_id, picture, old, None if is_gone else picture.get("host"))
+
+    def _move(self, id: str, server: dict[str, Any], old: str | None, new: str | None) -> None:
+        if old is not None:
+            self._held.get(old, {}).pop(id, None)
+            self.changed.append(old)
+        if new is not None:
+            self._held.setdefault(new, {})[id] = server
+            if new != old:
+                self.changed.append(new)

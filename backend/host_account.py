@@ -1,0 +1,149 @@
+"""What is on a host, from the pictures of a log alone: room, shares and sizes, in arithmetic of its own.
+
+This is what decisions and stored sizes are checked by, so it shares no code with what made them. Backfilling
+servers have their size times a share, one for all of them in each dimension and as high as fits, or else their floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+from backend.event_log import CellLog, Picture
+
+DIMENSIONS = ("cpu_mhz", "memory_bytes")
+UNITS = (1, 2**20)
+"""What a shrunk server has is a multiple of it, or its floor."""
+
+Key = tuple[int, int, tuple[Any, ...]]
+"""Stops, work lost, and (CPU stopped, shrunk, room, host): the last is () in a bound, and then comes first."""
+
+
+def seconds(instant: str) -> int:
+    return int(datetime.fromisoformat(instant).timestamp())
+
+
+def level(left: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The highest share, as a fraction up to 1, that all (size, floor) can have in `left`, but for those at floors."""
+    total = sum(size for size, _ in sizes)
+    if left >= total:
+        return (1, 1)
+    for size, floor in sorted(sizes, key=lambda each: -(each[1] * 10**30 // each[0])):
+        if left <= 0 or floor * total <= size * left:
+            break
+        left, total = left - floor, total - size
+    return (max(0, left), total or 1)
+
+
+class Host:
+    """One host in the accounting of decisions: who waits for room counts, who was told to go does not."""
+
+    def __init__(self, picture: Picture, servers: Iterable[Picture]) -> None:
+        self.name, self.is_up = str(picture["name"]), picture["state"] == "up"
+        held = sorted(servers, key=lambda each: str(each["id"]))
+        stay = [each for each in held if each["is_backfilling"] and not each.get("notice_until")]
+        normal = [each for each in held if not each["is_backfilling"]]
+        self.left = [picture[d] - sum(each[d] for each in normal) for d in DIMENSIONS]
+        self.ids = [str(each["id"]) for each in stay]
+        self.sizes = [(each["cpu_mhz"], each["memory_bytes"]) for each in stay]
+        self.floors = [(each["cpu_mhz_floor"], each["memory_bytes_floor"]) for each in stay]
+        self.started = [seconds(each["started_at"]) for each in stay]
+        self.room = [self.left[d] - sum(size[d] for size in self.sizes) for d in (0, 1)]
+        by_floor = [sorted((floor[d] for floor in self.floors), reverse=True) for d in (0, 1)]
+        self.reach = [list(accumulate(floors, initial=0)) for floors in by_floor]
+        self.slopes = list(accumulate(sorted(size[0] for size in self.sizes), initial=0))
+
+    def has_room(self, size: Sequence[int]) -> bool:
+        return self.is_up and all(self.left[d] >= size[d] for d in (0, 1))
+
+    def works(self, at: int) -> list[int]:
+        return [size[0] * max(0, at - started) for size, started in zip(self.sizes, self.started, strict=True)]
+
+    def short(self, size: Sequence[int]) -> list[int]:
+        """What is missing for the size with all that stay at their floors."""
+        return [size[d] + self.reach[d][-1] - self.left[d] for d in (0, 1)]
+
+    def covers(self, chosen: Collection[int], short: Sequence[int]) -> bool:
+        return all(sum(self.floors[i][d] for i in chosen) >= short[d] for d in (0, 1))
+
+    def shrunk(self, size: Sequence[int], gone: Collection[int]) -> int:
+        found: set[int] = set()
+        for d in (0, 1):
+            pairs = [(one[d], floor[d]) for one, floor in zip(self.sizes, self.floors, strict=True)]
+            stay = [i for i in range(len(pairs)) if i not in gone]
+            share, of = level(self.left[d], pairs)
+            after, after_of = level(self.left[d] - size[d], [pairs[i] for i in stay])
+            if after * of < share * after_of:
+                found.update(i for i in stay if pairs[i][1] * of < share * pairs[i][0])
+        return len(found)
+
+    def key(self, size: Sequence[int], stops: Collection[int], works: Sequence[int], policy: str) -> Key:
+        cpu, room = sum(self.sizes[i][0] for i in stops), [-r if policy == "spread" else r for r in self.room]
+        return (len(stops), sum(works[i] for i in stops), (cpu, self.shrunk(size, stops), *room, self.name))
+
+
+class Hosts:
+    """The compute hosts of a log as they are now. Each is worked out once for each change of it."""
+
+    def __init__(self, log: CellLog) -> None:
+        self._log = log
+        self._hosts: dict[str, Host] = {}
+        self._places: dict[str, int] = {}
+        self._read = 0
+
+    def _catch_up(self) -> None:
+        changed = self._log.changed
+        for place in range(self._read, len(changed)):
+            self._hosts.pop(changed[place], None)
+            self._places[changed[place]] = place
+        self._read = len(changed)
+
+    def is_compute(self, name: str) -> bool:
+        return bool(self._log.objects["host"][name]["kind"] == "compute")
+
+    def place(self, name: str) -> int:
+        """Of its last change in the log's list: tells one state of the host from another."""
+        self._catch_up()
+        return self._places[name]
+
+    def of(self, name: str, *, without: str | None = None) -> Host:
+        """The host; with `without`, as it would be if that server were not on it."""
+        self._catch_up()
+        servers = self._log.servers_on(name)
+        if any(each["id"] == without for each in servers):
+            return Host(self._log.objects["host"][name], [each for each in servers if each["id"] != without])
+        if name not in self._hosts:
+            self._hosts[name] = Host(self._log.objects["host"][name], servers)
+        return self._hosts[name]
+
+    def ranks(self, avoid: Sequence[str], itself: str, hidden: Collection[int]) -> dict[str, list[int]]:
+        """By host, the places in an avoid list of the servers on it; `hidden` places do not count."""
+        first: dict[str, int] = {}
+        for place, id in enumerate(avoid):
+            first.setdefault(id, place)
+        ranks: dict[str, list[int]] = {}
+        for id, place in first.items():
+            host = self._log.objects["server"].get(id, {}).get("host")
+            if host is not None and id != itself and place not in hidden:
+                ranks.setdefault(str(host), []).append(place)
+        return ranks
+
+
+def effective(capacity: Picture, servers: Collection[Picture]) -> dict[str, tuple[int, ...]]:
+    """What each server of a host must have now. Who was told to go still runs; who waits for room has nothing yet."""
+    given: dict[str, tuple[int, ...]] = {str(each["id"]): () for each in servers}
+    for dimension, unit in zip(DIMENSIONS, UNITS, strict=True):
+        normal = [each for each in servers if not each["is_backfilling"]]
+        others = [(each[dimension], each[f"{dimension}_floor"]) for each in servers if each["is_backfilling"]]
+        left = capacity[dimension] - sum(each[dimension] for each in normal if each.get("waits") is None)
+        share, of = level(left, others)
+        for each in servers:
+            size = int(each[dimension])
+            if not each["is_backfilling"]:
+                size = size if each.get("waits") is None else 0
+            elif size * share // of < size:
+                size = max(each[f"{dimension}_floor"], size * share // of // unit * unit)
+            given[each["id"]] += (size,)
+    return given

@@ -1,0 +1,71 @@
+"""Making room for normal servers on a cloud that is full of backfilling ones, and proving each decision afterwards.
+
+The case that kubernetes#108308 dropped: 5,000 hosts of 4 cores in four cells, 20,000 backfilling servers of 0.9 cores
+on them, and 5,000 normal ones of 3 cores that are started one at a time. Every decision goes through the operations, is
+committed durably with its certificate before the next one, and is the best there is: at floors 1, 0.5 and 0.25 of the
+backfilling servers' size exactly 15,000, 10,000 and none of them have to stop.
+
+Each floor is a process of its own, so its peak of memory is its own; making the cloud counts into that, not into the
+seconds. Then the whole folder is checked: every certificate, and every invariant. There is no rival here: a scheduler
+that does not prove anything is measured in another benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from backend import check as checking
+from tests.benchmarks.figures import Budget, Figure, Measured, of_rounds
+from tests.benchmarks.measuring import ROOT, Scale, fsync_seconds, temporary_folder
+
+STOPS_OF_EACH = {1.0: 3, 0.5: 2, 0.25: 0}
+"""By floor: how many have to stop for each normal server."""
+
+
+def _figure(floor: float) -> Figure:
+    what = f"5,000 servers that need room, one durable decision each, floor {floor:g}"
+    return Figure(what, "s", Budget(at_most=10), is_in_readme=True, shows_facts=True)
+
+
+FIGURES = {f"floor_{floor:g}": _figure(floor) for floor in STOPS_OF_EACH}
+
+
+def run(scale: Scale) -> Iterator[Measured]:
+    for floor, stops_of_each in STOPS_OF_EACH.items():
+        with temporary_folder() as folder:
+            found = _started(folder / "data", floor, scale.of(1.0, 0.008))
+            assert found["stops"] == stops_of_each * found["servers"], f"{found['stops']:,} servers had to stop"
+            began = time.perf_counter()
+            report = checking.check(folder / "data")
+            checked_seconds = time.perf_counter() - began
+            assert report.breach is None, report.breach
+            assert report.certificates == found["servers"], f"{report.certificates:,} certificates"
+            yield of_rounds(
+                f"floor_{floor:g}",
+                [found["seconds"]],
+                {},
+                floor=floor,
+                stops=found["stops"],
+                shrinks=found["shrinks"],
+                seconds=round(found["seconds"], 3),
+                stopping_seconds=round(found["stopping_seconds"], 3),
+                peak_rss_mib=round(found["peak_rss_mib"], 1),
+                fsync_ms=round(1000 * statistics.median(fsync_seconds(folder)), 3),
+                certificates=report.certificates,
+                certificates_checked_seconds=round(checked_seconds, 3),
+            )
+
+
+def _started(path: Path, floor: float, share: float) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.benchmarks.preempting", str(path), str(floor), str(share)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
