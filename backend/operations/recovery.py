@@ -1,7 +1,8 @@
 """What a crash or a silent cell left half-done between cloud.db and a cell, finished or undone when the cell opens.
 
-`building` and in the cell: it was made, so it is active. `building` and not in the cell: nothing was acknowledged, so
-the entry goes. `deleting`: the deletion is finished. Entries with an operation under way here are left alone.
+`building` and in the cell: it was made or changed, so it is active, as it is there. `building` and not in the cell:
+nothing was acknowledged, so the entry goes. `deleting`: the deletion is finished. Entries with an operation under way
+here are left alone.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from backend.cloud.model import ServerState
-from backend.operations import Cloud, backups, drives
+from backend.cloud.model import Server, ServerState
+from backend.operations import Cloud, backups, drives, editing
 from backend.store import CellTransaction, CloudTransaction
 
 
@@ -27,8 +28,9 @@ async def recover(cloud: Cloud, cell: str) -> None:
     server_goals = {entry.id: entry.state for entry in servers}
     drive_goals = {entry.id: entry.state for entry in unfinished}
 
-    def look_and_finish(tx: CellTransaction) -> tuple[set[str], set[str], dict[str, str | None]]:
-        kept_servers, kept_drives = set(), set()
+    def look_and_finish(tx: CellTransaction) -> tuple[dict[str, Server], set[str], dict[str, str | None]]:
+        kept_servers: dict[str, Server] = {}
+        kept_drives = set()
         for server_id, state in server_goals.items():
             server = tx.find_server(server_id)
             if server is None:
@@ -36,7 +38,7 @@ async def recover(cloud: Cloud, cell: str) -> None:
             if state == "deleting" and server.state is ServerState.STOPPED:
                 tx.remove_server(server, at=now, actor="cloud")
             else:
-                kept_servers.add(server_id)
+                kept_servers[server_id] = server
         for drive_id, state in drive_goals.items():
             drive = tx.find_drive(drive_id)
             if drive is None:
@@ -58,6 +60,7 @@ async def recover(cloud: Cloud, cell: str) -> None:
         for entry in servers:
             if entry.id in kept_servers:
                 tx.save_server_entry(replace(entry, state="active"))
+                editing.settle_entry(tx, kept_servers[entry.id])
             else:
                 backups.switch_off_schedules(tx, entry.id, reason="its server was deleted", now=now)
                 tx.remove_server_entry(entry.id)

@@ -62,20 +62,6 @@ class ServerSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerChanges:
-    """What to change; None leaves a field as it is."""
-
-    name: str | None = None
-    meta: Mapping[str, str] | None = None
-    tags: tuple[str, ...] | None = None
-    attributes: Mapping[str, Any] | None = None
-    size: Size | None = None
-    smp: int | None = None
-    is_backfilling: bool | None = None
-    floor_permille: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Begun:
     """An action that was accepted, and the task that ends it."""
 
@@ -199,28 +185,6 @@ def end_stop(tx: CellTransaction, task: Task, *, at: datetime, settings: Setting
     rooms.move_out(tx, tx.server(task.object_id), now=at, settings=settings, kind="server.stopped", actor=task.actor)
 
 
-def edit_in_cell(
-    tx: CellTransaction,
-    server_id: str,
-    changes: ServerChanges,
-    *,
-    now: datetime,
-    actor: str,
-    if_version: int | None = None,
-) -> Server:
-    """While it is not stopped only name, meta and tags change; the rest is ignored in silence, as published.
-
-    Source: CloudSigma API 2.0, servers, "Editing".
-    """
-    server = tx.server(server_id)
-    check_version(server.version, if_version)
-    fields: tuple[str, ...] = ("name", "meta", "tags")
-    if server.state is ServerState.STOPPED:
-        fields += ("attributes", "size", "smp", "is_backfilling", "floor_permille")
-    wanted = {name: value for name in fields if (value := getattr(changes, name)) is not None}
-    return tx.save_server(server, replace(server, **wanted), kind="server.edited", at=now, actor=actor)
-
-
 # --- operations ------------------------------------------------------------------------------------------------------
 
 
@@ -234,7 +198,7 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
     if not actor.may_change(project_id):
         raise Forbidden("create a server", "this account may not change the project")
     check_size(spec.size)
-    _check_name(spec.name)
+    check_name(spec.name)
     if spec.is_backfilling and not actor.may_backfill:
         raise Forbidden("create a backfilling server", "backfilling is not enabled for this account")
     cell = await cells.choose(
@@ -376,39 +340,6 @@ async def stop_server(
             request=request,
         ),
     )
-
-
-async def edit_server(
-    cloud: Cloud,
-    actor: Account,
-    server_id: str,
-    changes: ServerChanges,
-    *,
-    if_version: int | None = None,
-    only_backfilling: bool = False,
-) -> Server:
-    """Raises NotFound, Forbidden, Invalid, Conflict, OverQuota, Unreachable, OutcomeUnknown."""
-    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
-    if changes.name is not None:
-        _check_name(changes.name)
-    if changes.size is not None:
-        check_size(changes.size)
-    if changes.is_backfilling and not actor.may_backfill:
-        raise Forbidden("make a server a backfilling one", "backfilling is not enabled for this account")
-    if changes.size is not None and changes.size != entry.size:
-        larger = changes.size - entry.size
-        server = await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id))
-        if server.state is ServerState.STOPPED:
-            await cloud.store.cloud_read(lambda tx: quotas.check(tx, entry.project_id, size=larger))
-    stored = await cloud.store.cell_write(
-        entry.cell,
-        lambda tx: edit_in_cell(tx, server_id, changes, now=cloud.clock.now(), actor=actor.name, if_version=if_version),
-    )
-    if stored.size != entry.size or stored.is_backfilling != entry.is_backfilling:
-        await cloud.store.cloud_write(
-            lambda tx: tx.save_server_entry(replace(entry, size=stored.size, is_backfilling=stored.is_backfilling))
-        )
-    return stored
 
 
 async def delete_server(
@@ -582,6 +513,6 @@ def check_size(size: Size) -> None:
             raise Invalid(name, f"must be between {least} and {most}, not {value}")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     if len(name) > NAME_LENGTH_MAX:
         raise Invalid("name", f"may have at most {NAME_LENGTH_MAX} characters")

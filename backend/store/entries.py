@@ -17,7 +17,8 @@ SERVER_ENTRY_COLUMNS = (
 DRIVE_ENTRY_COLUMNS = "id, cell, project_id, owner, created_at, size_bytes, server_id, state"
 
 EntryState = Literal["building", "active", "deleting"]
-"""`building` and `deleting` are half-way: recovery finishes or undoes them when the cell answers."""
+"""`building`: made, or changed, without its cell having said so yet. It and `deleting` are half-way: recovery finishes
+or undoes them when the cell answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import pytest
 
 from backend.cloud.errors import Conflict, Forbidden, Invalid, NoCapacity, NotFound, OverQuota, WrongState
 from backend.cloud.model import GIB, ServerState, Size
-from backend.operations import RequestKey, availability, plans, servers
-from backend.operations.servers import ServerChanges, ServerSpec
+from backend.operations import RequestKey, availability, editing, plans, servers
+from backend.operations.editing import ServerChanges
+from backend.operations.servers import ServerSpec
 from tests.backend.support import Harness, in_a_cloud
 
 
@@ -191,7 +192,7 @@ def test_while_it_runs_only_name_meta_and_tags_change(tmp_path: Path) -> None:
         server = await on.running("web-01")
         changes = ServerChanges(name="web-02", tags=("group:web",), size=Size(8000, 8 * GIB), is_backfilling=True)
 
-        edited = await servers.edit_server(on.cloud, on.operator, server.id, changes)
+        edited = await editing.edit_server(on.cloud, on.operator, server.id, changes)
 
         assert (edited.name, edited.group) == ("web-02", "web")
         assert (edited.size, edited.is_backfilling) == (server.size, False)

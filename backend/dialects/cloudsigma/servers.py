@@ -18,7 +18,7 @@ from backend.dialects.cloudsigma import bodies, render, table
 from backend.dialects.cloudsigma.bodies import Mount, Nic, ServerSent
 from backend.dialects.cloudsigma.render import Directory
 from backend.dialects.cloudsigma.table import Call, Window
-from backend.operations import availability
+from backend.operations import availability, editing
 from backend.operations import drives as drive_operations
 from backend.operations import servers as operations
 
@@ -191,7 +191,7 @@ async def edit(call: Call) -> Response:
         wire.permille(sent.mem_perf_threshold) if "mem_perf_threshold" in given else server.floor_permille[1],
     )
     plain = {name: getattr(sent, name) for name in bodies.PLAIN_ATTRIBUTES if name in given}
-    changes = operations.ServerChanges(
+    changes = editing.ServerChanges(
         name=sent.name,
         size=Size(sent.cpu, sent.mem),
         smp=sent.smp if "smp" in given else None,
@@ -201,7 +201,7 @@ async def edit(call: Call) -> Response:
         tags=tags if "tags" in given else None,
         attributes={**server.attributes, **plain, "nics": nics},
     )
-    edited = await operations.edit_server(
+    edited = await editing.edit_server(
         call.cloud, call.account, server.id, changes, only_backfilling=call.only_backfilling
     )
     if mounts is not None:

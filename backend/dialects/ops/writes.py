@@ -27,7 +27,7 @@ from backend.dialects.ops.bodies import (
 )
 from backend.dialects.ops.schema import DecisionRow, ServerOutcome, TaskRow
 from backend.dialects.ops.table import Answer, Call
-from backend.operations import accounts, backups, cells, clones, drains, drives, losses, servers
+from backend.operations import accounts, backups, cells, clones, drains, drives, editing, losses, servers
 from backend.operations.plans import preview, preview_drive, preview_host
 from backend.operations.rooms import Decision
 
@@ -110,10 +110,10 @@ async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
 
 async def _edit_server(call: Call[NoQuery, ServerAction]) -> Answer:
     body = call.body
-    changes = servers.ServerChanges(
+    changes = editing.ServerChanges(
         name=body.name, meta=body.meta, tags=None if body.tags is None else tuple(body.tags)
     )
-    server = await servers.edit_server(call.cloud, call.account, call.path["id"], changes, if_version=body.if_version)
+    server = await editing.edit_server(call.cloud, call.account, call.path["id"], changes, if_version=body.if_version)
     return _outcome(call, server, None, None)
 
 
