@@ -22,6 +22,8 @@ from console.records import Answer, ServersPage
 
 POLL_SECONDS = 1.0
 LONG_POLL_SECONDS = 20.0
+CHANGES_LIMIT = 100
+"""Events of each file at once: an answer is read in one go, and no key is taken meanwhile."""
 PAGE_LIMIT = 1_000
 BACK_OFF_SECONDS_MAX = 15
 
@@ -218,7 +220,7 @@ class Feed:
                 await self._read_cell(cell)
             client = self.client
             assert client is not None, "the heartbeat had an answer, so there is a client"
-            changes = await client.changes(self._cursor, wait_seconds=LONG_POLL_SECONDS)
+            changes = await client.changes(self._cursor, wait_seconds=LONG_POLL_SECONDS, limit=CHANGES_LIMIT)
             await self._deliver(changes)
             self._cursor = changes.cursor
 
