@@ -46,6 +46,8 @@ class Item(NamedTuple):
     version: int | None = None
     held_by: str = ""
     """Of a mounted drive: its server and what that does, `web-01 is running`, where that keeps it."""
+    restarts: bool | None = None
+    """Of a backfilling server: whether it is started again after it was stopped for room."""
 
 
 class Selection(NamedTuple):
@@ -136,6 +138,22 @@ def _alone(reason_for: Callable[[Selection], str | None]) -> Callable[[Selection
 
 def _off_where_silent(selection: Selection) -> str | None:
     return None if any(item.is_reachable for item in selection.items) else "its cell does not answer"
+
+
+def _restarts(wanted: bool) -> Callable[[Selection], str | None]:
+    """Off where no backfilling server of the selection has it otherwise."""
+
+    def reason(selection: Selection) -> str | None:
+        if (off := _off_where_silent(selection)) is not None:
+            return off
+        found = {item.restarts for item in selection.items if item.is_reachable}
+        if (not wanted) in found:
+            return None
+        if found == {None}:
+            return "not a backfilling one"
+        return "it is already" if wanted else "it is not anyway"
+
+    return reason
 
 
 def _fault_of_host(states: Iterable[str]) -> Callable[[Selection], str | None]:
@@ -254,6 +272,10 @@ COMMANDS: tuple[Command, ...] = (
             "server", "about 12 s", disabled_reason=_off_unless({"running"})),
     Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
             disabled_reason=_off_unless({"running", "paused"})),
+    Command("server.restarts", ("r",), "start again when room", "start it again each time it was stopped for room", 1,
+            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=True)),
+    Command("server.stays", ("R",), "do not start again", "leave it stopped once it was stopped for room", 1,
+            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=False)),
     Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
             disabled_reason=_off_unless({"stopped"})),
     Command("server.create", ("N",), "create server …", "make a server, normal or backfilling; + in the list", 1,

@@ -79,6 +79,7 @@ class ServerRecord:
     displaced_at: datetime | None = None
     displaced_count: int = 0
     reason: str | None = None
+    restarts: bool = False
     avoid: tuple[str, ...] = ()
     version: int | None = None
     is_reachable: bool = True

@@ -132,6 +132,7 @@ def server(row: Body) -> ServerRecord:
         displaced_at=instant(get("displaced_at")),
         displaced_count=get("displaced_count") or 0,
         reason=_shared(get("reason")),
+        restarts=bool(get("restarts")),
         avoid=_texts(get("avoid")),
         version=get("version"),
         is_reachable=get("reachable", True) is not False,

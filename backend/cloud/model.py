@@ -16,6 +16,7 @@ MIB = 2**20
 VCPU_MHZ = 2000
 
 HOST_LOST = "host_lost"
+DISPLACED = "displaced"
 STORAGE_LOST = "storage_lost"
 """Reasons of a server that was not asked to be as it is."""
 
@@ -151,6 +152,8 @@ class Server:
     reason: str | None = None
     """Why it is stopped, paused or unavailable, when it was not asked to be: `host_lost`, `storage_lost`, `displaced`,
     or the refusal of its start elsewhere."""
+    restarts: bool = False
+    """Whether its owner asked that it be started again, each time that it was stopped for room and fits again."""
     avoid: tuple[str, ...] = ()
     """The avoid list of its last start."""
     meta: Mapping[str, str] = field(default_factory=dict)

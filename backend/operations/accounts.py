@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
-from backend.cloud.errors import Forbidden
+from backend.cloud.errors import Forbidden, OutcomeUnknown, Unreachable
 from backend.cloud.model import Account
-from backend.operations import Cloud
+from backend.operations import Cloud, editing
 
 
 async def list_accounts(cloud: Cloud, actor: Account) -> list[Account]:
@@ -26,4 +27,9 @@ async def allow_backfilling(cloud: Cloud, actor: Account, name: str, *, may: boo
         lambda tx: tx.save_account(before, replace(before, may_backfill=may), at=now, actor=actor.name)
     )
     cloud.forget_accounts()
+    if not may:
+        # A cell that does not answer hears of it when it returns.
+        for cell in cloud.store.cell_names:
+            with contextlib.suppress(Unreachable, OutcomeUnknown):
+                await cloud.store.cell_write(cell, lambda tx: editing.forget_restarts(tx, [name], now=now))
     return after

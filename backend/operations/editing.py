@@ -6,14 +6,14 @@ by what is in the cell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from backend.cloud.errors import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown
-from backend.cloud.model import Account, Server, ServerState, Size
-from backend.operations import Cloud, check_version, quotas
+from backend.cloud.model import DISPLACED, Account, Server, ServerState, Size
+from backend.operations import Cloud, Settings, check_version, quotas, rooms
 from backend.operations.servers import check_name, check_size, entry_for
 from backend.store import CellTransaction, CloudTransaction
 
@@ -30,6 +30,7 @@ class ServerChanges:
     smp: int | None = None
     is_backfilling: bool | None = None
     floor_permille: tuple[int, int] | None = None
+    restarts: bool | None = None
 
 
 def edit_in_cell(
@@ -38,23 +39,33 @@ def edit_in_cell(
     changes: ServerChanges,
     *,
     now: datetime,
+    settings: Settings,
     actor: str,
     if_version: int | None = None,
 ) -> Server:
-    """While it is not stopped only name, meta and tags change; the rest is ignored in silence, as published.
+    """While it is not stopped only name, meta, tags and `restarts` change; the rest is ignored in silence.
 
-    Source: CloudSigma API 2.0, servers, "Editing".
+    One that was stopped for room and is now to be started again is, where it fits.
+
+    Source: CloudSigma API 2.0, servers, "Editing". `restarts` is ours.
     """
     server = tx.server(server_id)
     check_version(server.version, if_version)
-    return tx.save_server(server, _edited(server, changes), kind="server.edited", at=now, actor=actor)
+    after = _edited(server, changes)
+    if changes.restarts and not after.is_backfilling:
+        raise Conflict("Only backfilling servers are stopped for room: this one is not.")
+    stored = tx.save_server(server, after, kind="server.edited", at=now, actor=actor)
+    if changes.restarts and stored.state is ServerState.STOPPED and stored.reason == DISPLACED:
+        rooms.restart(tx, stored, now=now, settings=settings)
+    return tx.server(server_id)
 
 
 def _edited(server: Server, changes: ServerChanges) -> Server:
-    fields: tuple[str, ...] = ("name", "meta", "tags")
+    fields: tuple[str, ...] = ("name", "meta", "tags", "restarts")
     if server.state is ServerState.STOPPED:
         fields += ("attributes", "size", "smp", "is_backfilling", "floor_permille")
-    return replace(server, **{name: value for name in fields if (value := getattr(changes, name)) is not None})
+    after = replace(server, **{name: value for name in fields if (value := getattr(changes, name)) is not None})
+    return after if after.is_backfilling else replace(after, restarts=False)
 
 
 async def edit_server(
@@ -74,11 +85,21 @@ async def edit_server(
         check_size(changes.size)
     if changes.is_backfilling and not actor.may_backfill:
         raise Forbidden("make a server a backfilling one", "backfilling is not enabled for this account")
+    if changes.restarts and not actor.may_backfill:
+        raise Forbidden("have the server started again", "backfilling is not enabled for this account")
     stored = await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id))
     wanted = _edited(stored, changes)
 
     def edit(tx: CellTransaction) -> Server:
-        return edit_in_cell(tx, server_id, changes, now=cloud.clock.now(), actor=actor.name, if_version=if_version)
+        return edit_in_cell(
+            tx,
+            server_id,
+            changes,
+            now=cloud.clock.now(),
+            settings=cloud.settings,
+            actor=actor.name,
+            if_version=if_version,
+        )
 
     if (wanted.size, wanted.is_backfilling) == (stored.size, stored.is_backfilling):
         return await cloud.store.cell_write(entry.cell, edit)
@@ -122,3 +143,10 @@ def settle_entry(tx: CloudTransaction, server: Server) -> None:
         settled = replace(entry, size=server.size, is_backfilling=server.is_backfilling, state=state)
         if settled != entry:
             tx.save_server_entry(settled)
+
+
+def forget_restarts(tx: CellTransaction, owners: Iterable[str], *, now: datetime) -> None:
+    """Of accounts that may not have backfilling servers any more, none is started again."""
+    for owner in owners:
+        for server in tx.servers_restarting(owner):
+            tx.save_server(server, replace(server, restarts=False), kind="server.edited", at=now)

@@ -25,6 +25,8 @@ async def recover(cloud: Cloud, cell: str) -> None:
     )
     servers = [entry for entry in servers if entry.id not in live]
     unfinished = [entry for entry in found_drives if entry.id not in live]
+    accounts = await cloud.accounts()
+    without_right = [account.name for account in accounts.values() if not account.may_backfill]
     server_goals = {entry.id: entry.state for entry in servers}
     drive_goals = {entry.id: entry.state for entry in unfinished}
 
@@ -47,6 +49,7 @@ async def recover(cloud: Cloud, cell: str) -> None:
                 tx.remove_drive(drive, at=now, actor="cloud")
             else:
                 kept_drives.add(drive_id)
+        editing.forget_restarts(tx, without_right, now=now)
         return kept_servers, kept_drives, tx.mounts()
 
     kept_servers, kept_drives, mounts = await cloud.store.cell_write(cell, look_and_finish, is_recovery=True)

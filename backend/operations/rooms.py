@@ -18,6 +18,7 @@ from backend.cloud.certificates import Certificate
 from backend.cloud.errors import WrongState
 from backend.cloud.index import HostIndex
 from backend.cloud.model import (
+    DISPLACED,
     NOTHING,
     Account,
     Drive,
@@ -144,6 +145,7 @@ def move_in(
     avoid: tuple[str, ...],
     actor: str,
     visible_to: Account | None = None,
+    is_restart: bool = False,
 ) -> Decision:
     """Carry out a placement: notices to who must go, the server's place in the order of decision, and `settle`.
 
@@ -151,7 +153,7 @@ def move_in(
     others is stored with its certificate, in the same event.
     """
     host = found.chosen.host
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = {"restart": True} if is_restart else {}
     if not server.is_backfilling and certificates.disturbs(found):
         details["certificate"] = _certificate(
             tx, server, found, now=now, settings=settings, avoid=avoid, visible_to=visible_to
@@ -279,6 +281,7 @@ def move_out(
     )
     stored = tx.save_server(server, left, kind=kind, at=now, actor=actor, details={"host": host})
     settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
+    restart_displaced(tx, host, now=now, settings=settings)
     return stored
 
 
@@ -295,11 +298,44 @@ def displace(tx: CellTransaction, task: Task, *, at: datetime, settings: Setting
         now=at,
         settings=settings,
         kind="server.displaced",
-        reason="displaced",
+        reason=DISPLACED,
         displaced_for=server.notice_for,
         displaced_at=at,
         displaced_count=server.displaced_count + 1,
     )
+    stopped = tx.server(server.id)
+    if stopped.restarts and stopped.state is ServerState.STOPPED:
+        restart(tx, stopped, now=at, settings=settings)
+
+
+RESTARTS_MAX = 100
+"""How many are tried for the room that one host has got; no host has room for more that have not had it already."""
+
+
+def restart_displaced(tx: CellTransaction, host: str, *, now: datetime, settings: Settings) -> None:
+    """Where the host has got room, start again who was stopped for want of it and is wanted back by its owner.
+
+    In the order in which they were stopped, each of them once; who does not fit holds nobody up. It disturbs nobody,
+    as no start of a backfilling server does.
+    """
+    level = settings.start_level_permille
+    room = backfill.free_for_backfilling(tx.load(host), start_level_permille=level)
+    if room == NOTHING:
+        return
+    for server in tx.servers_to_restart(room, limit=RESTARTS_MAX):
+        if server.size.fits_in(backfill.free_for_backfilling(tx.load(host), start_level_permille=level)):
+            restart(tx, server, now=now, settings=settings)
+
+
+def restart(tx: CellTransaction, server: Server, *, now: datetime, settings: Settings) -> bool:
+    """Start a stopped backfilling server again where it fits now, avoiding what it avoided before; whether it does."""
+    if lost_drives(tx, server.id):
+        return False
+    found = choose(tx, server, now=now, settings=settings, avoid=server.avoid)
+    if isinstance(found, NoValidHost):
+        return False
+    move_in(tx, server, found, now=now, settings=settings, avoid=server.avoid, actor=server.owner, is_restart=True)
+    return True
 
 
 def settle(

@@ -24,6 +24,10 @@ _ROWS_AT_ONCE = 2_000
 """Up to so many hosts are loaded by one query each, more by one query for all."""
 
 _DRIVES_OF_HOST = "SELECT id, size_bytes FROM drive WHERE host = ?"
+_TO_RESTART = (
+    "WHERE restarts = 1 AND reason = 'displaced' AND cpu_mhz <= ? AND memory_bytes <= ?"
+    " ORDER BY displaced_at, id LIMIT ?"
+)
 _STOPPED_SIZE = (
     "SELECT coalesce(sum(cpu_mhz), 0), coalesce(sum(memory_bytes), 0) FROM server"
     " WHERE state = 'stopped' AND is_backfilling = 0"
@@ -135,6 +139,17 @@ class CellTransaction(Transaction):
     def grouped_servers(self) -> list[Server]:
         """Those that carry the tag of an availability group, by id."""
         return self._list(SERVER, "WHERE instr(tags, '\"group:') > 0 ORDER BY id")
+
+    def servers_to_restart(self, room: Size, *, limit: int) -> list[Server]:
+        """Those that were stopped for room, whose owner wants them back, and of no larger size than `room`.
+
+        In the order in which they were stopped.
+        """
+        return self._list(SERVER, _TO_RESTART, (room.cpu_mhz, room.memory_bytes, limit))
+
+    def servers_restarting(self, owner: str) -> list[Server]:
+        """Those of the owner's that are to be started again whenever they were stopped for room, by id."""
+        return self._list(SERVER, "WHERE restarts = 1 AND owner = ? ORDER BY id", (owner,))
 
     def server_rows(self, tail: str, values: tuple[Any, ...]) -> list[Row]:
         """Rows as they are, for whoever takes only some of them."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 2, "cell": 3}
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 2, "cell": 4}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -56,6 +56,13 @@ def migrations(kind: FileKind) -> Migrations:
     def events_by_instant(database: Database) -> None:
         for statement in _statements("schema_shared_0002.sql"):
             database.execute(statement)
+
+    if kind == "cell":
+
+        @found(name="0004_restarts")
+        def restarts(database: Database) -> None:
+            for statement in _statements("schema_cell_0004.sql"):
+                database.execute(statement)
 
     return found
 

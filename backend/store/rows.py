@@ -239,7 +239,8 @@ def _server_of(row: Row, cell: str) -> Server:
         id_, name, project_id, owner, state, state_since, created_at, cpu_mhz, memory_bytes, smp, is_backfilling,
         cpu_floor_permille, memory_floor_permille, host, cpu_mhz_floor, memory_bytes_floor, cpu_mhz_effective,
         memory_bytes_effective, started_at, has_run, waits, notice_until, notice_for, squeezed_by, squeezed_at,
-        displaced_for, displaced_at, displaced_count, reason, avoid, meta, tags, attributes, lost_from, version,
+        displaced_for, displaced_at, displaced_count, reason, restarts, avoid, meta, tags, attributes, lost_from,
+        version,
     ) = row  # fmt: skip
     parse = datetime.fromisoformat
     size = Size(cpu_mhz, memory_bytes)
@@ -271,6 +272,7 @@ def _server_of(row: Row, cell: str) -> Server:
         None if displaced_at is None else parse(displaced_at),
         displaced_count,
         reason,
+        bool(restarts),
         words_of(avoid),
         object_of(meta),
         words_of(tags),
@@ -314,6 +316,7 @@ SERVER: Table[Server] = Table(
         _instant("displaced_at"),
         _plain("displaced_count"),
         _plain("reason"),
+        _flag("restarts"),
         _words("avoid"),
         _object("meta"),
         _words("tags"),

@@ -139,6 +139,8 @@ def _backfill_facts(mirror: Mirror, frame: Frame, server: ServerRecord) -> list[
         facts.append(fact("notice", f"stops in {figures.countdown(left_seconds)} for {name}", glyphs, Tone.WARN))
     if server.displaced_count:
         facts.append(fact("stopped for", _displaced(mirror, frame, server), glyphs))
+    if server.restarts:
+        facts.append(fact("restarts", "when it was stopped for room and fits again", glyphs))
     return facts
 
 

@@ -100,7 +100,8 @@ def _server_sentence(mirror: Mirror, event: EventRecord) -> str | None:
     details, on_host = event.details, _on_host(event)
     match event.kind.partition(".")[2]:
         case "placed":
-            return f"placed{on_host}{_decision(details.get('decision'))}"
+            again = " again, as there is room" if details.get("restart") else ""
+            return f"placed{on_host}{again}{_decision(details.get('decision'))}"
         case "running":
             return f"runs{on_host}"
         case "shrunk" | "grown":

@@ -104,7 +104,8 @@ def _shrunk_sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
 def _stop_reason(mirror: Mirror, server: ServerRecord) -> str:
     if server.reason == "displaced":
         times = f", {server.displaced_count} times so far" if server.displaced_count > 1 else ""
-        return f"{mirror.name_of(server.displaced_for) or 'another server'} needed its room{times}"
+        again = "; starts again when it fits" if server.restarts else ""
+        return f"{mirror.name_of(server.displaced_for) or 'another server'} needed its room{times}{again}"
     return _reason(server)
 
 

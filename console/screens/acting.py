@@ -19,7 +19,7 @@ from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
-from console.screens import create_verbs, drive_verbs, host_verbs, objects
+from console.screens import create_verbs, drive_verbs, host_verbs, objects, server_verbs
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 
 PREVIEWS_MAX = 20
@@ -100,24 +100,30 @@ class Acting:
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
             return
         try:
-            if not command.needs_row:
-                await create_verbs.act(self._host, client, command.id.partition(".")[0])
-            elif command.id in _ACTIONS:
-                await self._act_on_servers(client, command, selection)
-            elif command.verb_of == "drive":
-                await drive_verbs.act(self._host, client, command, selection)
-            elif command.verb_of == "host":
-                await host_verbs.act(self._host, client, command, selection)
-            elif command.id in _CELL_STATES:
-                await self._inject(client, command, selection)
-            elif command.id == "cell.ask":
-                await self._ask(client, selection)
-            elif command.id == "clock.advance":
-                await self.advance(60)
-            elif command.id == "clock.manual":
-                await self.set_clock("manual", None)
+            await self._do(client, command, selection)
         except ClientError as error:
             self._host.say(f"{command.title.removesuffix(' …')}: {error.sentence}", Tone.CRIT)
+
+    async def _do(self, client: CloudClient, command: Command, selection: Selection) -> None:
+        match command.id:
+            case id if not command.needs_row:
+                await create_verbs.act(self._host, client, id.partition(".")[0])
+            case id if id in _ACTIONS:
+                await self._act_on_servers(client, command, selection)
+            case id if id in server_verbs.RESTARTS:
+                await server_verbs.act(self._host, client, command, selection)
+            case id if id in _CELL_STATES:
+                await self._inject(client, command, selection)
+            case "cell.ask":
+                await self._ask(client, selection)
+            case "clock.advance":
+                await self.advance(60)
+            case "clock.manual":
+                await self.set_clock("manual", None)
+            case _ if command.verb_of == "drive":
+                await drive_verbs.act(self._host, client, command, selection)
+            case _ if command.verb_of == "host":
+                await host_verbs.act(self._host, client, command, selection)
 
     async def _is_wanted(self, command: Command, selection: Selection) -> bool:
         """Whether a verb of tier 1 is meant, where the operator wants to be asked of those too."""
@@ -331,6 +337,9 @@ class Acting:
         elif command.id in _ACTIONS and item is not None:
             avoid = self._avoided(item) if command.id == "server.start_apart" else ()
             self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
+        elif command.id in server_verbs.RESTARTS and item is not None:
+            wanted = server_verbs.RESTARTS[command.id]
+            self._host.copy(objects.curl_of_action(item.key, "edit", restarts=wanted))
         elif command.verb_of in ("drive", "host") and item is not None:
             action = command.id.partition(".")[2].replace("rename", "edit")
             self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))

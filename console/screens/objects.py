@@ -36,7 +36,8 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             server = mirror.servers.get(name)
             if server is None:
                 return None
-            return Item(kind, key, server.title, server.state, server.is_reachable, server.version)
+            restarts = server.restarts if server.is_backfilling else None
+            return Item(kind, key, server.title, server.state, server.is_reachable, server.version, restarts=restarts)
         case "cell":
             cell = next((each for each in mirror.cells or () if each.name == name), None)
             return None if cell is None else Item(kind, key, name, cell.state)
@@ -155,9 +156,9 @@ def curl(mirror: Mirror, key: str) -> str:
     return _curl("GET", paths.get(kind, "status"))
 
 
-def curl_of_action(key: str, action: str, avoid: tuple[str, ...] = ()) -> str:
+def curl_of_action(key: str, action: str, avoid: tuple[str, ...] = (), **fields: Any) -> str:
     """The request that a verb of a server would send, for the shell."""
-    body: dict[str, Any] = {"action": action}
+    body: dict[str, Any] = {"action": action, **fields}
     if avoid:
         body["avoid"] = list(avoid)
     return _curl("POST", f"servers/{key}/actions", body)

@@ -41,7 +41,10 @@ def test_a_change_that_was_cut_short_is_undone_or_finished(tmp_path: Path, chang
             await on.cloud.store.cloud_write(lambda tx: editing.reserve_edit(tx, server.id, wanted))
             if steps > 1:
                 await on.cloud.store.cell_write(
-                    "cell-1", lambda tx: editing.edit_in_cell(tx, server.id, changes, now=NOON, actor="operator")
+                    "cell-1",
+                    lambda tx: editing.edit_in_cell(
+                        tx, server.id, changes, now=NOON, settings=on.cloud.settings, actor="operator"
+                    ),
                 )
             return server.id
 

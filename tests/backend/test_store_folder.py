@@ -194,7 +194,7 @@ def test_migrations_that_have_landed_stay_as_they_are(kind: migrations.FileKind)
     """Append here, and raise the number in SCHEMA_VERSIONS; never rename, move or take out."""
     landed = {
         "cloud": ["0001_first_schema", "0002_events_by_instant"],
-        "cell": ["0001_first_schema", "0002_lost_hosts", "0003_events_by_instant"],
+        "cell": ["0001_first_schema", "0002_lost_hosts", "0003_events_by_instant", "0004_restarts"],
     }[kind]
 
     assert [migration.name for migration in migrations.migrations(kind)._migrations] == landed

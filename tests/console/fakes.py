@@ -153,6 +153,8 @@ class FakeCloud(CloudClient):
     page_limit: int = 1_000
     outage: ClientError | None = None
     refusal: ClientError | None = None
+    state_after_edit: str | None = None
+    """Of a server; None: what it was."""
     plan: PlanRecord | None = None
     clock_mode: str = "manual"
     clock_now: datetime = NOON
@@ -414,6 +416,9 @@ class FakeCloud(CloudClient):
             copy = replace(known, id="d-copy", name=fields.get("name"), state="cloning_dst")
             return OutcomeRecord(drive=copy if action == "clone" else known)
         decision = DecisionRecord("c1-h02", "room") if action == "start" else None
+        if action == "edit":
+            known_server = next(server for server in self.servers if server.id == object_id)
+            return OutcomeRecord(replace(known_server, state=self.state_after_edit or known_server.state))
         return OutcomeRecord(None, None, None, decision)
 
     async def create_server(self, fields: Mapping[str, Any], *, key: str | None = None) -> ServerRecord:

@@ -10,7 +10,7 @@ from console.client import ClientError
 from console.records import PlanRecord
 from console.screens.dialogs import Confirmation, Menu
 from console.widgets.box import Box
-from tests.console.fakes import FakeCloud, ManualClock, an_app, screen_text
+from tests.console.fakes import FakeCloud, ManualClock, a_server, an_app, screen_text
 from tests.console.stories import app_of, bar, requests, type_at_once, type_line, until
 
 pytestmark = pytest.mark.anyio
@@ -354,3 +354,43 @@ async def test_menu_and_confirmation_fit_every_size_and_keep_their_buttons_in_si
     async with app.run_test(size=size) as pilot:
         await start_dialog(pilot)
         await until(pilot, "[ cancel ]")
+
+
+# ------------------------------------------------------------------------------------------------- once there is room
+
+
+@pytest.mark.parametrize(
+    ("letter", "restarts", "after", "sentence"),
+    [
+        ("r", False, "stopped", "started again whenever stopped for room"),
+        ("r", False, "starting", "there is room, it starts now"),
+        ("R", True, "stopped", "not started again once stopped for room"),
+    ],
+)
+async def test_a_backfilling_server_can_be_wanted_back(letter: str, restarts: bool, after: str, sentence: str) -> None:
+    render = replace(
+        a_server(1), name="render", state="stopped", reason="displaced", is_backfilling=True, restarts=restarts
+    )
+    cloud = FakeCloud(cells={"cell-1": "up"}, servers=[render])
+    cloud.state_after_edit = after
+    app = an_app(cloud, landing_view="servers")
+
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, "render")
+        await pilot.press("x", letter)
+        await until(pilot, sentence)
+
+        assert requests(cloud, "act")[-1][1:4] == ("server", render.id, "edit")
+        assert requests(cloud, "act")[-1][-1] == ("restarts", not restarts)
+
+
+async def test_of_a_normal_server_the_menu_says_that_nobody_stops_it_for_room() -> None:
+    cloud = FakeCloud(cells={"cell-1": "up"}, servers=[a_server(1)])
+    app = an_app(cloud, landing_view="servers")
+
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, "web-01")
+        await pilot.press("x", "r")
+        await until(pilot, "is off: not a backfilling one")
+
+        assert requests(cloud, "act") == []

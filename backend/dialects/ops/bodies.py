@@ -58,7 +58,10 @@ class ServerToMake(Body):
 
 
 class ServerAction(Body):
-    """`preview` answers what it would do and changes nothing. `name`, `meta` and `tags` belong to `edit`."""
+    """`preview` answers what it would do and changes nothing. `name`, `meta`, `tags` and `restarts` belong to `edit`.
+
+    A backfilling server that `restarts` is started again, when there is room, each time that it was stopped for room.
+    """
 
     action: Literal["start", "stop", "shutdown", "delete", "edit"]
     preview: bool = False
@@ -67,6 +70,7 @@ class ServerAction(Body):
     name: Name | None = None
     meta: Meta | None = None
     tags: Tags | None = None
+    restarts: bool | None = None
 
 
 class DriveToMake(Body):

@@ -61,6 +61,7 @@ class ServerRow(TypedDict):
     displaced_at: str | None
     displaced_count: int
     reason: str | None
+    restarts: bool
     lost_from: str | None
     avoid: Sequence[str]
     version: int

@@ -111,7 +111,10 @@ async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
 async def _edit_server(call: Call[NoQuery, ServerAction]) -> Answer:
     body = call.body
     changes = editing.ServerChanges(
-        name=body.name, meta=body.meta, tags=None if body.tags is None else tuple(body.tags)
+        name=body.name,
+        meta=body.meta,
+        tags=None if body.tags is None else tuple(body.tags),
+        restarts=body.restarts,
     )
     server = await editing.edit_server(call.cloud, call.account, call.path["id"], changes, if_version=body.if_version)
     return _outcome(call, server, None, None)
