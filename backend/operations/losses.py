@@ -197,6 +197,7 @@ def recover_in_cell(
             for drive in tx.drives_on(name):
                 _take_up_drive(tx, drive, now=now)
             pause_and_resume(tx, elsewhere, now=now)
+            rooms.restart_with_drives(tx, now=now, settings=settings)
     if host.kind is HostKind.COMPUTE:
         rooms.restart_displaced(tx, name, now=now, settings=settings)
     evacuation = next(iter(tx.open_tasks_of(name)), None) if host.state is HostState.MAINTENANCE else None

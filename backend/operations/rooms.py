@@ -19,6 +19,7 @@ from backend.cloud.errors import WrongState
 from backend.cloud.index import HostIndex
 from backend.cloud.model import (
     DISPLACED,
+    LARGEST_SERVER,
     NOTHING,
     Account,
     Drive,
@@ -325,6 +326,12 @@ def restart_displaced(tx: CellTransaction, host: str, *, now: datetime, settings
     for server in tx.servers_to_restart(room, limit=RESTARTS_MAX):
         if server.size.fits_in(backfill.free_for_backfilling(tx.load(host), start_level_permille=level)):
             restart(tx, server, now=now, settings=settings)
+
+
+def restart_with_drives(tx: CellTransaction, *, now: datetime, settings: Settings) -> None:
+    """Where drives are back: start again who could not for want of them, as `restart_displaced` does for room."""
+    for server in tx.servers_to_restart(LARGEST_SERVER, limit=RESTARTS_MAX):
+        restart(tx, server, now=now, settings=settings)
 
 
 def restart(tx: CellTransaction, server: Server, *, now: datetime, settings: Settings) -> bool:
