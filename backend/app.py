@@ -53,8 +53,13 @@ class App:
         self.cloud = cloud
         self.engine = engine
         port = EnginePort(engine, cloud.clock)
-        routes = [*ops.routes(cloud, credentials, port), *cloudsigma.routes(cloud, credentials)]
-        app = Starlette(routes=routes, exception_handlers=wire.EXCEPTION_HANDLERS)
+        app = Starlette(exception_handlers=wire.EXCEPTION_HANDLERS)
+        app.router = wire.DialectRouter(
+            {
+                ops.PREFIX: ops.routes(cloud, credentials, port),
+                cloudsigma.PREFIX: cloudsigma.routes(cloud, credentials),
+            }
+        )
         self._app = wire.guarded(app, hosts=hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

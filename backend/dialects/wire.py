@@ -14,7 +14,7 @@ import hmac
 import math
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -24,7 +24,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from backend.cloud.errors import CloudError, Invalid
@@ -145,6 +145,33 @@ class Guard:
                 refuse = getattr(route.endpoint, "refuse", refuse_plainly)
                 break
         await refuse(error)(scope, receive, send)
+
+
+class DialectRouter(Router):
+    """Tries only the routes of a path's own dialect, and a path without parameters at once.
+
+    So a request costs no more for the dialects, and for the paths, that it is not about.
+    """
+
+    def __init__(self, dialects: Mapping[str, Sequence[Route]]) -> None:
+        """`dialects` are the routes of each by their common prefix; in each the first that matches is taken."""
+        super().__init__([route for routes in dialects.values() for route in routes])
+        self._dialects = tuple(dialects.items())
+        self._plain = {route.path: (route,) for route in reversed(self.routes) if isinstance(route, Route)}
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        for route in self._plain.get(path) or self._of_prefix(path):
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                scope["route"] = route
+                scope.update(found)
+                await route.handle(scope, receive, send)
+                return
+        await super().app(scope, receive, send)
+
+    def _of_prefix(self, path: str) -> Sequence[Route]:
+        return next((routes for prefix, routes in self._dialects if path.startswith(prefix)), ())
 
 
 def guarded(app: Starlette, *, hosts: Iterable[str] = ()) -> Guard:
