@@ -143,8 +143,7 @@ class Call:
 
     async def kept(self, make: Callable[[], Awaitable[Any]]) -> Response:
         """A list that is made anew only when something has changed, for this account and address."""
-        url = self.request.url
-        key = (self.account, url.path, url.query)
+        key = (self.account, self.request.scope["path"], self.request.scope["query_string"])
         return wire.JsonAnswer(await self.context.answers.of(key, partial(wire.json_of, make)))
 
     async def directory(self) -> Directory:
