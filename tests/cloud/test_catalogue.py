@@ -14,7 +14,8 @@ def test_there_are_six_images_and_each_thing_is_found_by_its_own_id() -> None:
     assert len({flavor.size for flavor in FLAVORS}) == len({flavor.name for flavor in FLAVORS}) == len(FLAVORS)
     assert [find_image(image.id) for image in IMAGES] == list(IMAGES)
     assert [find_flavor(flavor.id) for flavor in FLAVORS] == list(FLAVORS)
-    assert find_image("m1.tiny") is find_flavor("debian-12") is None
+    assert find_image("m1.tiny") is None
+    assert find_flavor("debian-12") is None
 
 
 def test_every_flavor_is_a_size_that_a_server_may_have() -> None:
