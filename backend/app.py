@@ -89,6 +89,7 @@ async def running(
         await engine.start()
         async with _together(store.watch(), engine.run(), engine.keep_clock()):
             yield App(cloud, engine, credentials, hosts=hosts)
+        await engine.noted()
         await engine.save_clock()
     finally:
         await store.close()

@@ -13,6 +13,7 @@ from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
 from backend.operations import Cloud, backups, losses, recovery, tasks
 from backend.operations.feed import CLOUD_FILE
+from backend.store import CloudTransaction
 
 SAVE_CLOCK_SECONDS = 5
 
@@ -31,6 +32,7 @@ class Engine:
         cloud = self._cloud
         await cloud.store.recover()
         await losses.agree_on_storage(cloud, cloud.store.cell_names)
+        await self._note_what_changed_meanwhile()
         dues = await cloud.store.each_cell(lambda tx: tx.next_due())
         cloud.next_due.update({cell: due for cell, due in dues.items() if not isinstance(due, Unreachable)})
         cloud.next_due[CLOUD_FILE] = await cloud.store.cloud_read(lambda tx: tx.next_due())
@@ -144,14 +146,34 @@ class Engine:
         self._notes.add(note)
         note.add_done_callback(self._notes.discard)
 
+    async def noted(self) -> None:
+        """Wait until every change of a cell's reachability so far is recorded."""
+        await asyncio.gather(*self._notes)
+
+    async def _note_what_changed_meanwhile(self) -> None:
+        """A cell that fell silent, or came back, while no backend ran."""
+        now = self._cloud.clock.now()
+        for entry in await self._cloud.store.cloud_read(lambda tx: tx.cells()):
+            found = self._cloud.store.reachability(entry.name)
+            is_up = found.state is ReachabilityState.UP
+            if is_up is (entry.silent_since is None):
+                continue
+            if is_up:
+                self._cloud.resumed_at[entry.name] = now
+            await self._note(entry.name, found, now)
+
     async def _note(self, cell: str, after: Reachability, now: datetime) -> None:
         cloud = self._cloud
         changes = {"state": (None, after.state.value)}
         details = {"reason": after.reason}
-        await cloud.store.cloud_write(
-            lambda tx: tx.emit(f"cell.{after.state}", "cell", cell, at=now, changes=changes, details=details)
-        )
-        if after.state is ReachabilityState.UP:
+        is_up = after.state is ReachabilityState.UP
+
+        def write(tx: CloudTransaction) -> None:
+            tx.emit(f"cell.{after.state}", "cell", cell, at=now, changes=changes, details=details)
+            tx.save_silent_since(cell, None if is_up else after.since)
+
+        await cloud.store.cloud_write(write)
+        if is_up:
             try:
                 cloud.next_due[cell] = await cloud.store.cell_read(cell, lambda tx: tx.next_due())
             except Unreachable:

@@ -21,7 +21,7 @@ from backend.cloud.model import (
 )
 from backend.cloud.placement import StorageLoad
 from backend.operations import Cloud, rooms
-from backend.store import CellTransaction
+from backend.store import CellTransaction, CloudTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Picture:
     grouped: tuple[Server, ...]
     """The servers that carry a group's tag, running or not."""
     servers: int
-    open_tasks: int
+    open_tasks: int | None
+    """None where that was not remembered."""
     hosts_up: HostsUp
 
 
@@ -68,8 +69,8 @@ class CellView:
     name: str
     reachability: Reachability
     servers: int
-    """As the directory has it."""
-    hosts: int | None
+    hosts: int
+    """Both as the directory has them."""
     open_tasks: int | None
     hosts_up: HostsUp | None
 
@@ -92,8 +93,12 @@ class Pictures:
         return answers
 
     def last(self, cell: str) -> Picture | None:
-        """The last that this process saw of a cell; None if it never answered."""
+        """The last that this process saw of a cell, or was given to keep."""
         return self._last.get(cell)
+
+    def keep(self, cell: str, picture: Picture) -> None:
+        """For a cell that this process never heard from."""
+        self._last.setdefault(cell, picture)
 
 
 def _take(tx: CellTransaction, known: Picture | None, start_level_permille: int) -> Picture:
@@ -221,25 +226,28 @@ async def choose_for_drive(
 
 async def list_cells(cloud: Cloud, pictures: Pictures) -> list[CellView]:
     answers = await pictures.fresh()
-    counts: dict[str, int] = await cloud.kept.of(_count_servers, lambda: _count_servers(cloud))
-    return [_view(cloud, cell, answers[cell], counts[cell]) for cell in cloud.store.cell_names]
+    counts: dict[str, tuple[int, int]] = await cloud.kept.of(_counts, lambda: _counts(cloud))
+    return [_view(cloud, cell, answers[cell], *counts[cell]) for cell in cloud.store.cell_names]
 
 
-async def _count_servers(cloud: Cloud) -> dict[str, int]:
-    """By cell, as the directory has them."""
-    return await cloud.store.cloud_read(
-        lambda tx: {
-            cell: tx.count_server_entries(projects=None, cells=[cell], is_backfilling=None)
+async def _counts(cloud: Cloud) -> dict[str, tuple[int, int]]:
+    """Servers and compute hosts by cell, as the directory has them."""
+
+    def count(tx: CloudTransaction) -> dict[str, tuple[int, int]]:
+        hosts = tx.count_compute_hosts()
+        return {
+            cell: (tx.count_server_entries(projects=None, cells=[cell], is_backfilling=None), hosts.get(cell, 0))
             for cell in cloud.store.cell_names
         }
-    )
+
+    return await cloud.store.cloud_read(count)
 
 
-def _view(cloud: Cloud, cell: str, answer: Picture | Unreachable, servers: int) -> CellView:
+def _view(cloud: Cloud, cell: str, answer: Picture | Unreachable, servers: int, hosts: int) -> CellView:
     reachability = cloud.store.reachability(cell)
     if isinstance(answer, Unreachable):
-        return CellView(cell, reachability, servers, None, None, None)
-    return CellView(cell, reachability, servers, len(answer.loads), answer.open_tasks, answer.hosts_up)
+        return CellView(cell, reachability, servers, hosts, None, None)
+    return CellView(cell, reachability, servers, hosts, answer.open_tasks, answer.hosts_up)
 
 
 def effective_backfilling(load: HostLoad) -> Size:

@@ -75,6 +75,17 @@ async def recover(cloud: Cloud, cell: str) -> None:
         _agree_on_mounts(tx, cell, mounts)
 
     await cloud.store.cloud_write(close)
+    await _enter_hosts(cloud, cell)
+
+
+async def _enter_hosts(cloud: Cloud, cell: str) -> None:
+    """Hosts of a cell that cloud.db does not know yet: those of a folder that is older than the directory of hosts."""
+    known = {entry.name for entry in await cloud.store.cloud_read(lambda tx: tx.host_entries(cell))}
+    unknown = await cloud.store.cell_write(
+        cell, lambda tx: [host for host in tx.hosts() if host.name not in known], is_recovery=True
+    )
+    if unknown:
+        await cloud.store.cloud_write(lambda tx: tx.enter_hosts(unknown, known_at=cloud.clock.wall_now()))
 
 
 def _detach(tx: CellTransaction, server_ids: set[str], now: datetime) -> dict[str, str | None]:

@@ -291,6 +291,7 @@ class CellTransaction(Transaction):
         assert done.rowcount == 1, f"there is a host {host.name} already"
         self._loads.change_host(host.name, is_new=True)
         self._created(HOST, host, at=at, actor="cloud")
+        self._touched_by_job.append(("host", host.name, host))
 
     def save_host(
         self,
@@ -309,6 +310,7 @@ class CellTransaction(Transaction):
         self._write(difference, before.name, before.version)
         after = HOST.with_version(after, before.version + 1)
         self._loads.change_host(after.name)
+        self._touched_by_job.append(("host", after.name, after))
         self.emit(
             kind,
             "host",

@@ -9,13 +9,14 @@ from typing import Any, Literal, TypeVar, get_args
 from uuid import UUID, uuid5
 
 from backend.cloud.errors import NotFound
-from backend.cloud.model import Account, Backup, ReachabilityState, Schedule
+from backend.cloud.model import Account, Backup, Host, HostKind, ReachabilityState, Schedule
 from backend.store.entries import (
     DRIVE_ENTRY_COLUMNS,
     SERVER_ENTRY_COLUMNS,
     CellEntry,
     DriveEntry,
     EntryState,
+    HostEntry,
     LastKnown,
     Project,
     ServerEntry,
@@ -27,19 +28,22 @@ from backend.store.entries import (
 )
 from backend.store.rows import (
     BACKUP,
+    HOST,
     SCHEDULE,
     Table,
     instant_of,
+    instant_or_none,
     json_of,
     object_of,
     text_of,
+    text_or_none,
 )
 from backend.store.transaction import Transaction
 
 T = TypeVar("T", Schedule, Backup)
 Role = Literal["customer_owner", "project_manager", "project_admin"]
 
-_CELL_COLUMNS = "name, position, injected, next_sequence, epoch, mirrored_event"
+_CELL_COLUMNS = "name, position, injected, next_sequence, epoch, mirrored_event, silent_since"
 _PROJECT_COLUMNS = "id, name, customer_id, servers_max, cpu_mhz_max, memory_bytes_max, storage_bytes_max"
 
 _USAGE = """
@@ -68,8 +72,8 @@ WHERE drive_directory.cell = ? AND server_directory.cell <> ?
 ORDER BY server_directory.cell
 """
 _LAST_KNOWN_WRITE = (
-    "INSERT INTO last_known (id, object_kind, cell, known_at, picture) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)"
-    " DO UPDATE SET known_at = excluded.known_at, picture = excluded.picture"
+    "INSERT INTO last_known (id, object_kind, cell, known_at, picture) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (id, object_kind) DO UPDATE SET known_at = excluded.known_at, picture = excluded.picture"
 )
 
 
@@ -120,9 +124,18 @@ class CloudTransaction(Transaction):
 
     def cells(self) -> list[CellEntry]:
         """By position."""
+        rows = self._run(f"SELECT {_CELL_COLUMNS} FROM cell ORDER BY position")  # noqa: S608
         return [
-            CellEntry(name, position, None if injected is None else ReachabilityState(injected), *rest)
-            for name, position, injected, *rest in self._run(f"SELECT {_CELL_COLUMNS} FROM cell ORDER BY position")  # noqa: S608
+            CellEntry(
+                name,
+                position,
+                None if injected is None else ReachabilityState(injected),
+                next_sequence,
+                epoch,
+                mirrored_event,
+                instant_or_none(silent_since),
+            )
+            for name, position, injected, next_sequence, epoch, mirrored_event, silent_since in rows
         ]
 
     def add_cell(self, name: str) -> None:
@@ -132,6 +145,10 @@ class CloudTransaction(Transaction):
             " VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM cell), NULL, 1, 0, 0)",
             (name,),
         )
+
+    def save_silent_since(self, cell: str, at: datetime | None) -> None:
+        """In wall time; None when it answers."""
+        self._run("UPDATE cell SET silent_since = ? WHERE name = ?", (text_or_none(at), cell))
 
     def save_injected(self, cell: str, state: ReachabilityState | None) -> None:
         self._run("UPDATE cell SET injected = ? WHERE name = ?", (None if state is None else state.value, cell))
@@ -398,25 +415,44 @@ class CloudTransaction(Transaction):
     # The last pictures, for the operator's eyes when a cell does not answer
 
     def last_known(self, ids: Iterable[str]) -> list[LastKnown]:
-        """Those of `ids` of which there is one, by id."""
-        return self._last_known("id IN (SELECT value FROM json_each(?))", (json_of(list(ids)),))
+        """Those of these servers and drives of which there is one, by id."""
+        where = "id IN (SELECT value FROM json_each(?)) AND object_kind <> 'host'"
+        return self._last_known(where, (json_of(list(ids)),))
 
-    def last_known_of_cell(self, cell: str, kind: Literal["server", "drive"]) -> list[LastKnown]:
-        """By id."""
+    def last_known_of_cell(self, cell: str, kind: Literal["server", "drive", "host"]) -> list[LastKnown]:
+        """By id, of a host its name."""
         return self._last_known("cell = ? AND object_kind = ?", (cell, kind))
 
     def save_last_known(
         self, cell: str, pictures: Iterable[tuple[str, str, Mapping[str, Any] | None]], *, known_at: datetime
     ) -> None:
-        """Pictures are (kind, id, picture), the picture None when the object is gone."""
+        """Pictures are (kind, id, picture), the picture None when the object is gone. Hosts enter the directory."""
+        pictures = list(pictures)
         kept = [(id_, kind, picture) for kind, id_, picture in pictures if picture is not None]
-        gone = [(id_,) for _, id_, picture in pictures if picture is None]
+        gone = [(id_, kind) for kind, id_, picture in pictures if picture is None]
+        hosts = [(name, cell, picture["kind"]) for name, kind, picture in kept if kind == "host"]
         known = text_of(known_at)
         writer = self._connection
         writer.executemany(
             _LAST_KNOWN_WRITE, [(id_, kind, cell, known, json_of(picture)) for id_, kind, picture in kept]
         )
-        writer.executemany("DELETE FROM last_known WHERE id = ?", gone)
+        writer.executemany("DELETE FROM last_known WHERE id = ? AND object_kind = ?", gone)
+        writer.executemany("INSERT OR IGNORE INTO host_directory (name, cell, kind) VALUES (?, ?, ?)", hosts)
+
+    def enter_hosts(self, hosts: Iterable[Host], *, known_at: datetime) -> None:
+        """With their pictures."""
+        for host in hosts:
+            self.save_last_known(host.cell, [("host", host.name, HOST.picture(host))], known_at=known_at)
+
+    def count_compute_hosts(self) -> dict[str, int]:
+        """By cell, as the directory has them."""
+        text = "SELECT cell, count(*) FROM host_directory WHERE kind = 'compute' GROUP BY cell"
+        return dict(self._run(text).fetchall())
+
+    def host_entries(self, cell: str) -> list[HostEntry]:
+        """The hosts that a cell is known to have, by name, whether it answers or not."""
+        text = "SELECT name, cell, kind FROM host_directory WHERE cell = ? ORDER BY name"
+        return [HostEntry(name, in_cell, HostKind(kind)) for name, in_cell, kind in self._run(text, (cell,))]
 
     def _last_known(self, where: str, values: tuple[Any, ...]) -> list[LastKnown]:
         text = f"SELECT id, object_kind, cell, known_at, picture FROM last_known WHERE {where} ORDER BY id"  # noqa: S608

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from backend.cloud.model import Drive, ReachabilityState, Server, Size
-from backend.store.rows import DRIVE, SERVER, Row, instant_of, text_of
+from backend.cloud.model import Drive, Host, HostKind, ReachabilityState, Server, Size
+from backend.store.rows import DRIVE, HOST, SERVER, Row, instant_of, text_of
 
 SERVER_ENTRY_COLUMNS = (
     "id, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, flavor, image, zone,"
@@ -32,6 +32,17 @@ class CellEntry:
     """Of the newest commit that the cell is known to have acknowledged."""
     mirrored_event: int
     """`last_known` tells of the cell's events up to this number."""
+    silent_since: datetime | None
+    """Wall time; None where it answered when anybody last looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostEntry:
+    """A host that a cell has. That is known whether the cell answers or not; what state it is in is not."""
+
+    name: str
+    cell: str
+    kind: HostKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +156,7 @@ class LastKnown:
     """The last picture of an object. True from `known_at` (wall time) at least until its cell stopped answering."""
 
     id: str
-    object_kind: Literal["server", "drive"]
+    object_kind: Literal["server", "drive", "host"]
     cell: str
     known_at: datetime
     picture: Mapping[str, Any]
@@ -153,6 +164,9 @@ class LastKnown:
 
     def server(self) -> Server:
         return SERVER.of_picture(self.picture, self.cell)
+
+    def host(self) -> Host:
+        return HOST.of_picture(self.picture, self.cell)
 
     def drive(self) -> Drive:
         return DRIVE.of_picture(self.picture, self.cell)

@@ -107,6 +107,7 @@ class Store:
                 Place(path / "cells" / f"{entry.name}.db", "cell", store.cloud_id, entry.name),
                 epoch=entry.epoch,
                 injected=entry.injected,
+                silent_since=entry.silent_since,
                 wall=wall,
                 deadline_seconds=list_deadline_seconds,
                 hooks=hooks,

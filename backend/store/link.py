@@ -51,6 +51,7 @@ class CellLink:
         *,
         epoch: int,
         injected: ReachabilityState | None,
+        silent_since: datetime | None = None,
         wall: Callable[[], datetime],
         deadline_seconds: float,
         hooks: Hooks,
@@ -92,7 +93,8 @@ class CellLink:
         self._is_returning = False
         self._tries = 0
         self._ask_at = 0.0
-        self._reachability = Reachability(ReachabilityState.DOWN, wall(), "not asked yet")
+        self._silent_since = silent_since
+        self._reachability = Reachability(ReachabilityState.DOWN, silent_since or wall(), "not asked yet")
 
     @property
     def reachability(self) -> Reachability:
@@ -306,7 +308,7 @@ class CellLink:
         self._ask_at = monotonic_seconds() + wait_seconds
         after = self._reachability = Reachability(
             state,
-            before.since if before.state is state and before.history else self._wall(),
+            self._since(before, state),
             reason,
             is_injected=self.injected is not None,
             answer_ms=answer_ms if is_up else before.answer_ms,
@@ -323,6 +325,13 @@ class CellLink:
                 )
         if (before.state, before.reason, before.is_injected) != (state, reason, after.is_injected):
             self._hooks.changed(self, before, after)
+
+    def _since(self, before: Reachability, state: ReachabilityState) -> datetime:
+        """A cell that was silent already when this process began is silent since then."""
+        if before.history:
+            return before.since if before.state is state else self._wall()
+        is_up = state is ReachabilityState.UP
+        return self._wall() if is_up or self._silent_since is None else self._silent_since
 
     async def close(self) -> None:
         """Readers first, so that the writer's is the last connection and checkpoints. Hung threads are left behind."""

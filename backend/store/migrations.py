@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 2, "cell": 4}
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 3, "cell": 4}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -57,7 +57,14 @@ def migrations(kind: FileKind) -> Migrations:
         for statement in _statements("schema_shared_0002.sql"):
             database.execute(statement)
 
-    if kind == "cell":
+    if kind == "cloud":
+
+        @found(name="0003_hosts_known_centrally")
+        def hosts_known_centrally(database: Database) -> None:
+            for statement in _statements("schema_cloud_0003.sql"):
+                database.execute(statement)
+
+    else:
 
         @found(name="0004_restarts")
         def restarts(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""What was last known of every server and drive, kept in cloud.db behind the cells' commits.
+"""What was last known of every server, drive and host, kept in cloud.db behind the cells' commits.
 
 Written in batches: at most half a second of it is missing after a crash, and then the cell's events say of
 which objects. Nobody waits for it.
@@ -16,13 +16,14 @@ from backend.cloud.errors import Unreachable
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.lane import CommitDetails
-from backend.store.rows import DRIVE, SERVER
+from backend.store.rows import DRIVE, HOST, SERVER, Table
 from backend.store.transaction import Touched
 
 if TYPE_CHECKING:
     from backend.store.fleet import Store
 
 _EVENTS_AT_ONCE = 10_000
+_TABLES: Mapping[str, Table[Any]] = {"server": SERVER, "drive": DRIVE, "host": HOST}
 
 
 @dataclass(slots=True)
@@ -37,16 +38,15 @@ class _Pending:
 
 def pictures_of(touched: Iterable[Touched]) -> list[tuple[str, str, Mapping[str, Any] | None]]:
     """Kind, id and picture; a later one of the same object replaces an earlier one."""
-    latest = {(kind, id_): thing for kind, id_, thing in touched if kind != "host"}
+    latest = {(kind, id_): thing for kind, id_, thing in touched}
     return [
-        (kind, id_, None if thing is None else (SERVER if kind == "server" else DRIVE).picture(thing))
-        for (kind, id_), thing in latest.items()
+        (kind, id_, None if thing is None else _TABLES[kind].picture(thing)) for (kind, id_), thing in latest.items()
     ]
 
 
 def touched_since(transaction: CellTransaction, number: int) -> tuple[list[Touched], int]:
     """What the events after `number` are about, as it is now, and the number of the last of them."""
-    ids: dict[str, set[str]] = {"server": set(), "drive": set()}
+    ids: dict[str, set[str]] = {kind: set() for kind in _TABLES}
     while events := transaction.events(after=number, limit=_EVENTS_AT_ONCE):
         for event in events:
             if event.object_kind in ids:
@@ -56,6 +56,7 @@ def touched_since(transaction: CellTransaction, number: int) -> tuple[list[Touch
     drives = transaction.drives(ids["drive"])
     touched: list[Touched] = [("server", id_, servers.get(id_)) for id_ in sorted(ids["server"])]
     touched += [("drive", id_, drives.get(id_)) for id_ in sorted(ids["drive"])]
+    touched += [("host", name, transaction.host(name)) for name in sorted(ids["host"])]
     return touched, number
 
 

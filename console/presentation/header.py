@@ -85,7 +85,12 @@ def header(mirror: Mirror, frame: Frame) -> Line:
     words = fit_sentence(words, room - column - 3, frame.glyphs)
     placed.append(at(column, (Span(fact.glyph, fact.tone), Span(" "), Span(words, fact.tone))))
     column += 2 + cells(words) + gap
-    choices = (_totals_wide(mirror, frame), _totals(mirror, frame), _servers_short(mirror, frame))
+    choices = (
+        _totals_wide(mirror, frame),
+        _totals(mirror, frame, _broken_hosts(mirror, frame)),
+        _totals(mirror, frame),
+        _servers_short(mirror, frame),
+    )
     fitting = (totals for totals in choices if column + span_width(totals) + 2 <= room)
     if width >= MEDIUM:
         placed.append(at(column, next(fitting, ())))
@@ -116,21 +121,28 @@ def _host_total(mirror: Mirror, frame: Frame) -> str:
     return figures.count(sum(told)) if told else frame.glyphs.nobody_said
 
 
-def _totals(mirror: Mirror, frame: Frame) -> Line:
+def _totals(mirror: Mirror, frame: Frame, broken: str = "") -> Line:
     if mirror.is_offline:
         return _servers_short(mirror, frame)
-    return (Span(f"hosts {_host_total(mirror, frame)}  "), *_servers_short(mirror, frame))
+    return (Span(f"hosts {_host_total(mirror, frame)}{broken}  "), *_servers_short(mirror, frame))
 
 
-def _totals_wide(mirror: Mirror, frame: Frame) -> Line:
-    if frame.width < WIDE or mirror.is_offline:
-        return _totals(mirror, frame)
+def _broken_hosts(mirror: Mirror, frame: Frame) -> str:
+    """` (1 down, 28 unknown)`; nothing where all are up, or the terminal is narrow."""
+    if frame.width < WIDE:
+        return ""
     states = Counter(
         ("maint" if host.state == "maintenance" else host.state) if mirror.is_host_known(host) else "unknown"
         for host in mirror.hosts or ()
     )
     parts = [f"{states[word]} {word}" for word in ("down", "maint", "unknown") if states[word]]
-    broken = f" ({', '.join(parts)})" if parts else ""
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _totals_wide(mirror: Mirror, frame: Frame) -> Line:
+    if frame.width < WIDE or mirror.is_offline:
+        return _totals(mirror, frame)
+    broken = _broken_hosts(mirror, frame)
     backfill = figures.count(len(mirror.fleet.backfilling)) if mirror.is_complete else frame.glyphs.nobody_said
     return (
         Span(f"hosts {_host_total(mirror, frame)}{broken}   servers {_servers(mirror, frame)}   "),

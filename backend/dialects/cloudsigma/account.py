@@ -14,7 +14,7 @@ from backend.dialects import wire
 from backend.dialects.cloudsigma.bodies import DriveSent, ServerSent
 from backend.dialects.cloudsigma.render import STORAGE_TYPE
 from backend.dialects.cloudsigma.table import LIMIT_DEFAULT, Call
-from backend.operations import hosts
+from backend.operations.capacity import what_fits
 from backend.operations.drives import SIZE_BYTES_MAX, SIZE_BYTES_MIN
 
 SMP_MAX = 32
@@ -46,7 +46,7 @@ async def capabilities(call: Call) -> Response:
         },
     }
     if call.account.may_backfill:
-        free = (await hosts.capacity(call.cloud, call.context.pictures)).free
+        free = (await what_fits(call.cloud, call.context.pictures)).free
         content["free_resources"] = {
             "total": _amount(free.total),
             "most_free_by_cpu": _amount(free.most_free_by_cpu),

@@ -40,8 +40,9 @@ from backend.dialects.ops.schema import CapacityRow, CellRow, EventRow, GroupRow
 from backend.dialects.ops.table import Answer, Call, TQuery
 from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
 from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
+from backend.operations.capacity import Capacity, what_fits
 from backend.operations.cells import CellView
-from backend.operations.hosts import Capacity, HostView
+from backend.operations.hosts import HostView
 from backend.store import PageRow
 
 NO_SIZE = render.size_row(NOTHING)
@@ -91,8 +92,8 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
         tasks.list_tasks(cloud, account, is_open=True, limit=1),
         backups.list_schedules(cloud, account),
     )
-    capacity = await hosts.capacity(cloud, pictures) if account.is_staff else None
-    rows = [_cell_row(call, view) for view in views]
+    capacity = await what_fits(cloud, pictures) if account.is_staff else None
+    rows = [await _cell_row(call, view) for view in views]
     return Answer(
         {
             "clock": render.clock_row(cloud.clock),
@@ -115,7 +116,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
 
 async def list_cells(call: Call[NoQuery, NoBody]) -> Answer:
     views = await cells.list_cells(call.cloud, call.context.pictures)
-    return Answer({"cells": [_cell_row(call, view) for view in views]})
+    return Answer({"cells": [await _cell_row(call, view) for view in views]})
 
 
 async def cell_row(call: Call[Any, Any], name: str) -> CellRow:
@@ -124,14 +125,14 @@ async def cell_row(call: Call[Any, Any], name: str) -> CellRow:
     found = next((view for view in views if view.name == name), None)
     if found is None:
         raise NotFound("cell", name)
-    return _cell_row(call, found)
+    return await _cell_row(call, found)
 
 
-def _cell_row(call: Call[Any, Any], view: CellView) -> CellRow:
+async def _cell_row(call: Call[Any, Any], view: CellView) -> CellRow:
     """Staff sees all of a cell; other accounts its name and whether it answers."""
     reachability = view.reachability
     is_up = reachability.state is ReachabilityState.UP
-    last = call.context.pictures.last(view.name)
+    last = None if is_up else await last_known.picture(call.cloud, call.context.pictures, view.name)
     is_staff = call.account.is_staff
 
     def size(value: Size) -> schema.SizeRow | None:
@@ -210,7 +211,7 @@ def _host_row(view: HostView, start_level_permille: int) -> HostRow:
 
 
 async def capacity(call: Call[NoQuery, NoBody]) -> Answer:
-    return Answer(_capacity_row(await hosts.capacity(call.cloud, call.context.pictures)))
+    return Answer(_capacity_row(await what_fits(call.cloud, call.context.pictures)))
 
 
 def _capacity_row(found: Capacity) -> CapacityRow:
@@ -480,7 +481,7 @@ async def changes(call: Call[ChangesQuery, NoBody]) -> Answer:
     rows: list[CellRow] = []
     if changed_cells:
         views = await cells.list_cells(cloud, call.context.pictures)
-        rows = [_cell_row(call, view) for view in views if view.name in changed_cells]
+        rows = [await _cell_row(call, view) for view in views if view.name in changed_cells]
     return Answer(
         {
             "cursor": found.cursor,
