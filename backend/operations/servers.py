@@ -126,7 +126,7 @@ def start_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     lifecycle.begin("server", server.id, "start", server.state)
-    rooms.check_drives(rooms.lost_drives(tx, server.id))
+    rooms.check_drives(tx.drives_of(server.id))
     found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid, visible_to=visible_to)
     if isinstance(found, placement.NoValidHost):
         raise NoCapacity(f"server {server.name or server.id}", found.counted())
@@ -234,7 +234,7 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
     if not actor.may_change(project_id):
         raise Forbidden("create a server", "this account may not change the project")
     check_size(spec.size)
-    _check_name(spec.name)
+    check_name(spec.name)
     if spec.is_backfilling and not actor.may_backfill:
         raise Forbidden("create a backfilling server", "backfilling is not enabled for this account")
     cell = await cells.choose(
@@ -390,7 +390,7 @@ async def edit_server(
     """Raises NotFound, Forbidden, Invalid, Conflict, OverQuota, Unreachable, OutcomeUnknown."""
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
     if changes.name is not None:
-        _check_name(changes.name)
+        check_name(changes.name)
     if changes.size is not None:
         check_size(changes.size)
     if changes.is_backfilling and not actor.may_backfill:
@@ -447,7 +447,7 @@ async def delete_server(
     await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, server_id, "deleting"))
     cloud.live.add(server_id)
     try:
-        await cloud.store.cell_write(entry.cell, lambda tx: _remove(tx, server_id, now=now, actor=actor.name))
+        await cloud.store.cell_write(entry.cell, lambda tx: remove_in_cell(tx, server_id, now=now, actor=actor.name))
     except OutcomeUnknown:
         raise
     except CloudError:
@@ -467,10 +467,13 @@ async def delete_server(
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 
-def _remove(tx: CellTransaction, server_id: str, *, now: datetime, actor: str) -> None:
+def remove_in_cell(tx: CellTransaction, server_id: str, *, now: datetime, actor: str) -> None:
+    """With what was still to be done for it; nothing if it has gone already. Raises WrongState."""
     server = tx.find_server(server_id)
     if server is not None:
         lifecycle.begin("server", server.id, "delete", server.state)
+        for task in tx.open_tasks_of(server.id):
+            tx.end_task(task, TaskState.CANCELLED, at=now, result="the server was deleted")
         tx.remove_server(server, at=now, actor=actor)
 
 
@@ -582,6 +585,6 @@ def check_size(size: Size) -> None:
             raise Invalid(name, f"must be between {least} and {most}, not {value}")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     if len(name) > NAME_LENGTH_MAX:
         raise Invalid("name", f"may have at most {NAME_LENGTH_MAX} characters")
