@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,13 +19,12 @@ from backend.cloud.model import GIB, Drive, DriveState, Server, ServerState
 from backend.operations import RequestKey, drives, server_clones, servers
 from backend.operations.drives import DriveSpec
 from backend.operations.server_clones import CloneSpec
-from backend.store import Commit
 from tests.backend.support import Harness, make_folder, opened
 from tests.builders import NOON
 from tests.test_simulation import check, check_storage
 
-KILLS = 7
-"""One more than there are commits in `clone_and_wait`: the last run lives."""
+KILLS = 10
+"""One more than there are writes in `clone_and_wait`: the last run lives."""
 KEY = RequestKey("operator/1", "digest")
 
 
@@ -53,25 +54,29 @@ async def clone_and_wait(on: Harness) -> None:
     await on.engine.advance(30)
 
 
-async def live_until_killed(folder: Path, commits: int) -> None:
+async def live_until_killed(folder: Path, writes: int) -> None:
     async with opened(folder, at=NOON + timedelta(seconds=30)) as on:
-        told = on.cloud.store.on_commit
-        left = commits
+        store = on.cloud.store
+        left = writes
 
-        def count(commit: Commit) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            assert told is not None
-            told(commit)
+        def counted(write: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+            async def write_and_count(*given: Any, **more: Any) -> Any:
+                nonlocal left
+                answer = await write(*given, **more)
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return answer
 
-        on.cloud.store.on_commit = count
+            return write_and_count
+
+        for name in ("cloud_write", "cell_write"):
+            setattr(store, name, counted(getattr(store, name)))
         await clone_and_wait(on)
 
 
-@pytest.mark.parametrize("commits", range(1, KILLS + 1))
-def test_no_half_made_clone_stays(tmp_path: Path, commits: int) -> None:
+@pytest.mark.parametrize("writes", range(1, KILLS + 1))
+def test_no_half_made_clone_stays(tmp_path: Path, writes: int) -> None:
     folder = tmp_path / "data"
     make_folder(folder)
 
@@ -106,9 +111,9 @@ def test_no_half_made_clone_stays(tmp_path: Path, commits: int) -> None:
 
     asyncio.run(before())
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, str(folder), str(commits)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _PROGRAM, str(folder), str(writes)], capture_output=True, text=True, check=False
     )
-    assert done.returncode == (0 if commits == KILLS else -signal.SIGKILL), done.stderr
+    assert done.returncode == (0 if writes == KILLS else -signal.SIGKILL), done.stderr
     asyncio.run(after(done.stdout.split()))
     assert check_folder(folder).breach is None
 
@@ -117,8 +122,13 @@ async def whole_clone(on: Harness) -> Server | None:
     """The clone, if there is one: with both its drives. Where there is none, nothing of it is there or reserved."""
     listing = await servers.list_servers(on.cloud, on.operator)
     found = next((item for item in listing.items if isinstance(item, Server) and item.name == "twin"), None)
-    entries = await on.cloud.store.cloud_read(lambda tx: (*tx.server_entries(), *tx.drive_entries()))
-    assert all(entry.state == "active" for entry in entries), "nothing is left half-way"
+    entries = await on.cloud.store.cloud_read(
+        lambda tx: [
+            *((each.id, each.state) for each in tx.server_entries()),
+            *((each.id, each.state) for each in tx.drive_entries()),
+        ]
+    )
+    assert all(state == "active" for _, state in entries), "nothing is left half-way"
     made = (await drives.list_drives(on.cloud, on.operator)).items
     copies = [item for item in made if isinstance(item, Drive) and item.name.endswith("-clone")]
     if found is None:
