@@ -13,16 +13,16 @@ from typing import Literal
 from backend.cloud.avoiding import Sharing, sharing_of
 from backend.cloud.model import Account, Drive, Server
 from backend.operations import Cloud, drives, rooms, servers
-from backend.operations.explain import Explained
+from backend.operations.explain import Explained, explain_last
 from backend.operations.rooms import Decision
 from backend.store import CloudTransaction, DriveEntry, ServerEntry
 
 Kind = Literal["server", "drive"]
-Fate = Literal["apart", "shares", "nowhere", "unreachable", "unknown", "wrong_kind", "itself", "repeated"]
+Fate = Literal["apart", "shares", "nowhere", "unreachable", "unknown", "wrong_kind", "itself", "repeated", "undecided"]
 """`nowhere`: it holds no host, or has no drives. `unreachable`: its cell does not answer, so it is in another one. The
-last four have no effect at all."""
+next four have no effect at all; `undecided` is where nothing has been placed yet."""
 
-_NO_EFFECT: tuple[Fate, ...] = ("unknown", "wrong_kind", "itself", "repeated")
+_NO_ANSWER: tuple[Fate, ...] = ("unknown", "wrong_kind", "itself", "repeated", "undecided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Entry:
 
     @property
     def is_apart(self) -> bool | None:
-        """None for one that has no effect."""
-        return None if self.fate in _NO_EFFECT else self.fate != "shares"
+        """None for one that has no effect, or none yet."""
+        return None if self.fate in _NO_ANSWER else self.fate != "shares"
 
 
 async def report(
@@ -133,6 +133,21 @@ async def _look_up(
 
 
 # --- What was placed --------------------------------------------------------------------------------------------------
+
+
+async def before_start(cloud: Cloud, actor: Account, server: Server, avoid: Sequence[str]) -> tuple[Entry, ...]:
+    """Of a server that was made and not started: what counts is decided then."""
+    found = await report(cloud, actor, avoid, "server", [Placed(server, "", frozenset())])
+    counts: tuple[Fate, ...] = ("apart", "nowhere", "unreachable")
+    return tuple(replace(entry, fate="undecided") if entry.fate in counts else entry for entry in found)
+
+
+async def of_drive(cloud: Cloud, actor: Account, drive: Drive, avoid: Sequence[str]) -> tuple[Entry, ...]:
+    """Of a drive that was made or copied, as its log tells it."""
+    if not avoid:
+        return ()
+    explained = await explain_last(cloud, actor, drive)
+    return () if explained is None else await of_explained(cloud, actor, [explained])
 
 
 async def of_start(

@@ -58,6 +58,7 @@ from backend.operations import (
 )
 from backend.operations.avoiding import Entry, Placed
 from backend.operations.clones import CloneBegun
+from backend.operations.explain import explain_last
 from backend.store import CellTransaction, CloudTransaction
 
 COPY_SUFFIX = "-clone"
@@ -319,11 +320,9 @@ async def clone_server(
 
 async def report_on_copies(cloud: Cloud, actor: Account, begun: ServerCloneBegun) -> tuple[Entry, ...]:
     """What became of the avoid list when the copies were placed. Told from the log, so also of a repeated request."""
-    from backend.operations import explain
-
     if not begun.avoid:
         return ()
-    explained = [await explain.explain_last(cloud, actor, each.drive) for each in begun.copies]
+    explained = [await explain_last(cloud, actor, each.drive) for each in begun.copies]
     placed = [avoiding.placed_as_explained(each) for each in explained if each is not None]
     return await avoiding.report(cloud, actor, begun.avoid, "drive", [each for each in placed if each is not None])
 
