@@ -145,6 +145,10 @@ def _fault_of_host(states: Iterable[str]) -> Callable[[Selection], str | None]:
     return reason
 
 
+_CLONED = frozenset({"stopped", "starting", "running", "stopping", "paused"})
+"""What a server may be doing while it is copied: only its drives are read."""
+
+
 def _evacuates(selection: Selection) -> str | None:
     if (off := _off_unless({"maintenance"})(selection)) is None:
         return None
@@ -254,6 +258,10 @@ COMMANDS: tuple[Command, ...] = (
             "server", "about 12 s", disabled_reason=_off_unless({"running"})),
     Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
             disabled_reason=_off_unless({"running", "paused"})),
+    Command("server.clone", ("c",), "clone, avoid itself …", "copy it with its drives, away from theirs", 2,
+            SERVER_VIEWS, "server", "takes room and time", disabled_reason=_alone(_off_unless(_CLONED))),
+    Command("server.separate", ("C",), "clone, start apart …", "clone it away from itself, then start the clone apart",
+            2, SERVER_VIEWS, "server", "may stop others", disabled_reason=_alone(_off_unless(_CLONED))),
     Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
             disabled_reason=_off_unless({"stopped"})),
     Command("server.create", ("N",), "create server …", "make a server, normal or backfilling; + in the list", 1,

@@ -19,7 +19,7 @@ from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
-from console.screens import create_verbs, drive_verbs, host_verbs, objects
+from console.screens import clone_verbs, create_verbs, drive_verbs, host_verbs, objects
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 
 PREVIEWS_MAX = 20
@@ -35,6 +35,8 @@ _ACTIONS = {
 _VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
 _CELL_TITLES = {"down": "Take {} down", "hung": "Hang {}", "up": "Let {} answer"}
 _CELL_STATES = {"cell.up": "up", "cell.down": "down", "cell.hung": "hung"}
+_VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act}
+"""What carries out the verbs of each kind that are not done here."""
 MENU_NOTES = ("tier 1 acts at once   2 asks   3 asks for the name",)
 
 
@@ -104,10 +106,8 @@ class Acting:
                 await create_verbs.act(self._host, client, command.id.partition(".")[0])
             elif command.id in _ACTIONS:
                 await self._act_on_servers(client, command, selection)
-            elif command.verb_of == "drive":
-                await drive_verbs.act(self._host, client, command, selection)
-            elif command.verb_of == "host":
-                await host_verbs.act(self._host, client, command, selection)
+            elif command.verb_of in _VERBS_OF:
+                await _VERBS_OF[command.verb_of](self._host, client, command, selection)
             elif command.id in _CELL_STATES:
                 await self._inject(client, command, selection)
             elif command.id == "cell.ask":
@@ -331,6 +331,9 @@ class Acting:
         elif command.id in _ACTIONS and item is not None:
             avoid = self._avoided(item) if command.id == "server.start_apart" else ()
             self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
+        elif command.id in clone_verbs.ACTIONS and item is not None:
+            action = clone_verbs.ACTIONS[command.id]
+            self._host.copy(objects.curl_of_action(item.key, action, (item.key,) if action == "clone" else ()))
         elif command.verb_of in ("drive", "host") and item is not None:
             action = command.id.partition(".")[2].replace("rename", "edit")
             self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))

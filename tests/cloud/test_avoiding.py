@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.cloud.avoiding import nearest, sharing_of
@@ -28,6 +28,9 @@ from tests.cloud.deciding import an_index, ranks_in
 from tests.strategies import QUICK, THOROUGH, clouds, sizes
 
 T = TypeVar("T")
+
+SOME = settings(QUICK, max_examples=500)
+MANY = settings(THOROUGH, max_examples=50_000)
 
 
 def by_definition(hosts: Sequence[T], avoid: Sequence[str], holds: Callable[[T, str], bool]) -> list[T]:
@@ -110,14 +113,14 @@ def check_drives(case: DriveCase) -> None:
         assert len(found) == len(case.wanted)
 
 
-@QUICK
+@SOME
 @given(drive_cases())
 def test_drives_avoid_from_left_to_right_and_leave_room_for_each_other(case: DriveCase) -> None:
     check_drives(case)
 
 
 @pytest.mark.thorough
-@THOROUGH
+@MANY
 @given(drive_cases())
 def test_drives_avoid_from_left_to_right_in_many_more_cases(case: DriveCase) -> None:
     check_drives(case)
@@ -179,14 +182,14 @@ def check_sharing(
             assert id in held[other] or held[other].intersection(before)
 
 
-@QUICK
+@SOME
 @given(server_cases())
 def test_servers_avoid_from_left_to_right_and_what_is_said_of_it_is_so(case: ServerCase) -> None:
     check_server(case)
 
 
 @pytest.mark.thorough
-@THOROUGH
+@MANY
 @given(server_cases())
 def test_servers_avoid_from_left_to_right_in_many_more_cases(case: ServerCase) -> None:
     check_server(case)
