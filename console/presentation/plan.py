@@ -111,11 +111,11 @@ def plan_lines(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> t
         lines += labelled(frame, "REFUSED", problem, Tone.CRIT)
     lines += _copies(plan, frame)
     if plan.avoided:
-        lines += _avoided(plan.avoided, "APART", frame)
+        lines += _avoided(plan.avoided, "the copies, " if plan.copies else "", frame)
     if plan.decision is not None:
         lines += _placement(plan, server, frame)
     if plan.avoided_at_start:
-        lines += _avoided(plan.avoided_at_start, "", frame)
+        lines += _avoided(plan.avoided_at_start, "the clone, ", frame)
     if plan.decision is not None or plan.stops:
         lines += _stops(plan, frame)
     if plan.decision is not None or plan.shrinks:
@@ -185,23 +185,25 @@ def _copies(plan: PlanRecord, frame: Frame) -> list[Line]:
     lines: list[Line] = []
     for place, copy in enumerate(plan.copies[:NAMES_SHOWN]):
         size = frame.glyphs.nobody_said if copy.size_bytes is None else figures.gib(copy.size_bytes)
-        parts = [f"{copy.source_name or frame.glyphs.nobody_said}  {size} GiB"]
+        parts = [f"{copy.source_name or frame.glyphs.nobody_said} {size} GiB"]
         parts.append(f"stays on {copy.host}" if copy.is_same_host else f"over the network to {copy.host}")
         if copy.seconds is not None and copy.rate_bytes_per_second is not None:
             rate = copy.rate_bytes_per_second / figures.GIB
             parts.append(f"{figures.duration(copy.seconds)} at {rate:.2f} GiB/s")
         tone = Tone.TEXT if copy.is_same_host else Tone.WARN
-        lines += labelled(frame, "" if place else "COPIES", "  ".join(parts), tone)
+        lines += labelled(frame, "" if place else "COPIES", ", ".join(parts), tone)
     if len(plan.copies) > NAMES_SHOWN:
         lines += labelled(frame, "", f"and {len(plan.copies) - NAMES_SHOWN} more")
     return lines
 
 
-def _avoided(entries: Sequence[AvoidedRecord], label: str, frame: Frame) -> list[Line]:
+def _avoided(entries: Sequence[AvoidedRecord], what: str, frame: Frame) -> list[Line]:
     """What would be apart, together in a line; what would not be, each with why."""
+    label = "APART"
     apart = [each.name or each.id for each in entries if each.is_apart]
     more = f" and {len(apart) - NAMES_SHOWN} more" if len(apart) > NAMES_SHOWN else ""
-    lines = labelled(frame, label, f"from {', '.join(apart[:NAMES_SHOWN])}{more}", Tone.OK) if apart else []
+    names = ", ".join(apart[:NAMES_SHOWN])
+    lines = labelled(frame, label, f"{what}from {names}{more}", Tone.OK) if apart else []
     for tone, is_apart in ((Tone.CRIT, False), (Tone.MUTED, None)):
         told = [each for each in entries if each.is_apart is is_apart]
         for each in told[:NAMES_SHOWN]:

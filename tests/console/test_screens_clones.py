@@ -92,11 +92,11 @@ async def test_the_plan_says_where_each_copy_goes_and_what_would_not_be_apart() 
         await until(pilot, "COPIES", "PLACEMENT")
         text = " ".join(screen_text(app_of(pilot)).replace("│", " ").split())
         for words in (
-            "web-data 120 GiB over the network to s1-02 11m38s at 0.17 GiB/s",
-            "web-log 20 GiB stays on s1-01",
+            "web-data 120 GiB, over the network to s1-02, 11m38s at 0.17 GiB/s",
+            "web-log 20 GiB, stays on s1-01, 20s at 1.00 GiB/s",
             "APART web-log-clone shares s1-01 with web: no other host has room",
             "c1-h02; second c1-h01",
-            "from web",
+            "APART the clone, from web",
             "the clone runs in about 11m46s",
         ):
             assert words in text, text

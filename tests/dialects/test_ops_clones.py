@@ -56,7 +56,7 @@ def test_a_clone_says_what_is_copied_where_to_and_how_fast(tell: Tell) -> None:
         assert plan["separation"] == begun["separation"]
         assert plan["sentences"] == [
             "twin is a copy of db in cell-1, with 2 drives: 30.0 GiB in 117 s.",
-            "2 of them cross the network to another storage host, which is slow.",
+            "2 of 2 cross the network to another storage host, which is slow.",
             "It stays stopped.",
         ]
         slowest = begun["task"]

@@ -133,7 +133,8 @@ def _sentences(plan: CloningPlan, clone: ServerClonePlan) -> list[str]:
         found = [f"{clone.name} is a copy of {name} in {clone.cell}; there are no drives to copy."]
     moved = sum(not copy.is_same_host for copy in clone.copies)
     if moved:
-        found.append(f"{moved} of them cross the network to another storage host, which is slow.")
+        verb = "crosses" if moved == 1 else "cross"
+        found.append(f"{moved} of {len(clone.copies)} {verb} the network to another storage host, which is slow.")
     start = plan.start
     if start is None:
         found.append("It stays stopped.")
