@@ -27,7 +27,10 @@ Meta = Annotated[
 Id = Annotated[str, Field(max_length=255)]
 Avoid = Annotated[
     list[Id],
-    Field(max_length=AVOID_LENGTH_MAX, description="UUIDs, what is most to be avoided first; never fails a request"),
+    Field(
+        description="UUIDs, what is most to be avoided first; never fails a request",
+        json_schema_extra={"maxItems": AVOID_LENGTH_MAX},
+    ),
     AfterValidator(avoid_list),
 ]
 Version = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
