@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from backend.cloud.avoiding import Sharing, sharing_of
+from backend.cloud.errors import Unreachable
 from backend.cloud.model import Account, Drive, Server
 from backend.operations import Cloud, drives, rooms, servers
 from backend.operations.explain import Explained, explain_last
 from backend.operations.rooms import Decision
-from backend.store import CloudTransaction, DriveEntry, ServerEntry
+from backend.store import CellTransaction, CloudTransaction, DriveEntry, ServerEntry
 
 Kind = Literal["server", "drive"]
 Fate = Literal["apart", "shares", "nowhere", "unreachable", "unknown", "wrong_kind", "itself", "repeated", "undecided"]
@@ -158,9 +159,9 @@ async def of_start(
         return ()
     placed = Placed(server, decision.host, frozenset(decision.avoided))
     if decision.avoided:
-        sharing = await cloud.store.cell_read(
-            server.cell,
-            lambda tx: rooms.sharing_of(
+
+        def look(tx: CellTransaction) -> Sharing:
+            return rooms.sharing_of(
                 tx,
                 server,
                 decision.host,
@@ -168,9 +169,13 @@ async def of_start(
                 settings=cloud.settings,
                 avoid=avoid,
                 visible_to=actor,
-            ),
-        )
-        placed = replace(placed, sharing=sharing)
+            )
+
+        try:
+            placed = replace(placed, sharing=await cloud.store.cell_read(server.cell, look))
+        except Unreachable:
+            # It is started all the same: its cell has fallen silent since.
+            placed = replace(placed, sharing=None)
     return await report(cloud, actor, avoid, "server", [placed])
 
 

@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 
 from backend.cloud import placement
 from backend.cloud.backfill import HostLoad
-from backend.cloud.errors import Conflict, Invalid, NotFound
+from backend.cloud.errors import Conflict, Invalid, NotFound, Unreachable
 from backend.cloud.explain import Explanation, explain_drive, explain_server
 from backend.cloud.model import Account, Drive, Event, HostKind, Server
 from backend.cloud.placement import Candidate, DriveCandidate, Ranks, Request, StorageLoad
@@ -117,14 +117,12 @@ async def explain(cloud: Cloud, actor: Account, object_id: str, *, decision: int
 
 
 async def explain_last(cloud: Cloud, actor: Account, of: Server | Drive) -> Explained | None:
-    """Its last decision; None where it was never placed, or the log does not reach back so far. Raises Unreachable."""
+    """Its last decision; None where it was never placed, its log does not reach back so far, or nobody answers."""
     kind: Kind = "server" if isinstance(of, Server) else "drive"
-    _, marks = await cloud.store.cell_read(of.cell, lambda tx: _look(tx, kind, of.id))
-    if not marks:
-        return None
     try:
-        return await _then(kind, _Question(cloud, actor, of.cell, of.id, marks[-1]))
-    except (Conflict, NotFound):
+        _, marks = await cloud.store.cell_read(of.cell, lambda tx: _look(tx, kind, of.id))
+        return await _then(kind, _Question(cloud, actor, of.cell, of.id, marks[-1])) if marks else None
+    except (Conflict, NotFound, Unreachable):
         return None
 
 

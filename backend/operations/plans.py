@@ -19,19 +19,19 @@ from backend.cloud.model import HOST_LOST, STORAGE_LOST, Account, Drive, Host, H
 from backend.operations import (
     Cloud,
     check_version,
+    clone_plans,
     clones,
     drains,
     drives,
     losses,
     rooms,
-    server_clones,
     servers,
     tasks,
 )
+from backend.operations.clone_plans import CloneSpec, ServerClonePlan
 from backend.operations.clones import ClonePlan
 from backend.operations.losses import Elsewhere
 from backend.operations.rooms import Decision
-from backend.operations.server_clones import CloneSpec, ServerClonePlan
 from backend.store import CellTransaction
 
 ACTIONS = ("start", "stop", "shutdown", "delete")
@@ -192,14 +192,16 @@ async def preview_server_clone(
     entry = await servers.entry_for(cloud, actor, server_id)
     plan = CloningPlan(await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id)), None)
     try:
-        clone = await server_clones.plan_server_clone(cloud, actor, server_id, spec, if_version=if_version)
+        clone = await clone_plans.plan_server_clone(cloud, actor, server_id, spec, if_version=if_version)
     except CloudError as problem:
         return replace(plan, problem=problem)
     plan = replace(plan, clone=clone)
     if not spec.is_started:
         return plan
     nothing = Plan("start", clone.model, None, None, (), (), (), 0, cloud.clock.now())
-    start = await cloud.store.cell_read(clone.cell, lambda tx: _plan_start(tx, cloud, actor, nothing, clone.avoid))
+    start = await cloud.store.cell_read(
+        clone.model.cell, lambda tx: _plan_start(tx, cloud, actor, nothing, clone.avoid)
+    )
     return replace(plan, start=start)
 
 

@@ -23,9 +23,10 @@ from backend.cloud.errors import (
     WrongState,
 )
 from backend.cloud.model import GIB, Drive, DriveState, Server, ServerState, Size, Task, TaskState
-from backend.operations import RequestKey, cells, drives, losses, plans, server_clones, servers, tasks
+from backend.operations import RequestKey, cells, clone_plans, drives, losses, plans, server_clones, servers, tasks
+from backend.operations.clone_plans import CloneSpec
 from backend.operations.drives import DriveSpec
-from backend.operations.server_clones import CloneSpec, ServerCloneBegun
+from backend.operations.server_clones import ServerCloneBegun
 from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
 from tests.test_simulation import check
@@ -51,6 +52,14 @@ async def clone(on: Harness, server: Server, **more: Any) -> ServerCloneBegun:
 
 async def drives_of(on: Harness, server: Server) -> list[Drive]:
     return (await drives.drives_of(on.cloud, [server.id])).get(server.id, [])
+
+
+async def told(on: Harness, begun: ServerCloneBegun) -> list[tuple[Any, ...]]:
+    """What became of each entry of the avoid list, in the end."""
+    entries = await server_clones.report_on_copies(on.cloud, on.operator, begun)
+    return [
+        (entry.id, entry.fate, [(each.of.id, each.host, each.sharing) for each in entry.sharers]) for entry in entries
+    ]
 
 
 async def ended_task(on: Harness, kind: str) -> Task:
@@ -221,7 +230,7 @@ def test_copies_avoid_left_to_right_and_never_fail_for_it(tmp_path: Path) -> Non
         ]
         assert report[1].sharers[0].sharing is not None
         assert report[1].sharers[0].sharing.reason == "held"
-        plan = await server_clones.plan_server_clone(
+        plan = await clone_plans.plan_server_clone(
             on.cloud, on.operator, source.id, CloneSpec(avoid=(source.id, other.id))
         )
         assert [(entry.id, entry.fate) for entry in plan.entries] == [(each.id, each.fate) for each in report]
@@ -331,7 +340,9 @@ def test_a_repeated_request_makes_one_clone_and_another_one_with_its_key_is_refu
         source = await a_server_with_drives(on, 10, 5)
         key = RequestKey("operator/1", "digest")
         first, second = [await clone(on, source, request=key, is_started=True) for _ in range(2)]
-        assert first == second
+        assert replace(first, placed=()) == second
+        # What is told from the plan, and from the log.
+        assert await told(on, first) == await told(on, second)
         listing = await servers.list_servers(on.cloud, on.operator)
         assert listing.total == 2
         with pytest.raises(Conflict):

@@ -17,8 +17,8 @@ import pytest
 from backend.check import check as check_folder
 from backend.cloud.model import GIB, Drive, DriveState, Server, ServerState
 from backend.operations import RequestKey, drives, server_clones, servers
+from backend.operations.clone_plans import CloneSpec
 from backend.operations.drives import DriveSpec
-from backend.operations.server_clones import CloneSpec
 from tests.backend.support import Harness, make_folder, opened
 from tests.builders import NOON
 from tests.test_simulation import check, check_storage

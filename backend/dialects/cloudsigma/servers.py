@@ -22,7 +22,7 @@ from backend.dialects.cloudsigma.table import Call, Window
 from backend.operations import availability, server_clones
 from backend.operations import drives as drive_operations
 from backend.operations import servers as operations
-from backend.operations.server_clones import CloneSpec
+from backend.operations.clone_plans import CloneSpec
 
 # -------------------------------------------------------------------------------------------------------------- reading
 

@@ -14,10 +14,10 @@ from backend.dialects.ops.schema_separation import CopyPlanRow
 from backend.dialects.ops.table import Answer, Call
 from backend.operations import avoiding, server_clones
 from backend.operations.avoiding import Entry, Placed
+from backend.operations.clone_plans import CloneSpec, CopyPlan, ServerClonePlan
 from backend.operations.clones import CloneBegun
 from backend.operations.plans import CloningPlan, preview_server_clone
 from backend.operations.plans import Plan as StartPlan
-from backend.operations.server_clones import CloneSpec, CopyPlan, ServerClonePlan
 
 
 async def clone_server(call: Call[NoQuery, ServerAction]) -> Answer:
@@ -88,7 +88,7 @@ async def _plan_row(call: Call[NoQuery, ServerAction], plan: CloningPlan) -> Pla
     }
     if clone is None:
         return row
-    row["copies"] = [_copy_plan_row(copy, clone.cell) for copy in clone.copies]
+    row["copies"] = [_copy_plan_row(copy, clone.model.cell) for copy in clone.copies]
     row["separation"] = separation.rows(call, clone.entries)
     row["sentences"] = _sentences(plan, clone)
     if start is not None:
@@ -125,12 +125,11 @@ def _sentences(plan: CloningPlan, clone: ServerClonePlan) -> list[str]:
     name = plan.server.name or plan.server.id
     size = sum(copy.source.size_bytes for copy in clone.copies) / GIB
     count = plans.counted(len(clone.copies), "drive")
+    found = [f"{clone.model.name} is a copy of {name} in {clone.model.cell}"]
     if clone.copies:
-        found = [
-            f"{clone.name} is a copy of {name} in {clone.cell}, with {count}: {size:.1f} GiB in {clone.seconds} s."
-        ]
+        found[0] += f", with {count}: {size:.1f} GiB in {clone.seconds} s."
     else:
-        found = [f"{clone.name} is a copy of {name} in {clone.cell}; there are no drives to copy."]
+        found[0] += "; there are no drives to copy."
     moved = sum(not copy.is_same_host for copy in clone.copies)
     if moved:
         verb = "crosses" if moved == 1 else "cross"
