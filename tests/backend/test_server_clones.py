@@ -389,6 +389,32 @@ def test_a_cell_that_is_lost_while_it_is_asked_gets_its_reservations_back(tmp_pa
     in_a_cloud(tmp_path / "data", story, **IN_ONE_CELL)
 
 
+def test_room_that_is_gone_when_the_copies_are_made_leaves_none_of_them(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        source = await a_server_with_drives(on, 100, 400)
+        write = on.cloud.store.cloud_write
+
+        async def write_and_fill(job: Any) -> Any:
+            setattr(on.cloud.store, "cloud_write", write)  # noqa: B010  # it stands in for the method
+            answer = await write(job)
+            for _ in range(2):
+                await drives.create_drive(on.cloud, on.operator, DriveSpec("filler", 450 * GIB))
+            return answer
+
+        setattr(on.cloud.store, "cloud_write", write_and_fill)  # noqa: B010
+        with pytest.raises(NoCapacity):
+            await clone(on, source)
+        usage = await on.cloud.store.cloud_read(lambda tx: tx.usage("inside"))
+        assert (usage.servers, usage.storage_bytes) == (1, 1400 * GIB)
+        names = sorted(item.name for item in (await drives.list_drives(on.cloud, on.operator)).items)  # type: ignore[union-attr]
+        assert names == ["filler", "filler", "web-0", "web-1"]
+        assert {drive.state for drive in await drives_of(on, source)} == {DriveState.MOUNTED}
+        await check(on)
+
+    in_a_cloud(tmp_path / "data", story, **IN_ONE_CELL)
+    assert check_folder(tmp_path / "data").breach is None
+
+
 def test_a_plan_says_where_each_copy_goes_how_long_it_takes_and_where_the_clone_would_start(tmp_path: Path) -> None:
     async def story(on: Harness) -> None:
         source = await a_server_with_drives(on, 10, 20)
