@@ -163,6 +163,10 @@ def _fault_of_host(states: Iterable[str]) -> Callable[[Selection], str | None]:
     return reason
 
 
+_CLONED = frozenset({"stopped", "starting", "running", "stopping", "paused"})
+"""What a server may be doing while it is copied: only its drives are read."""
+
+
 def _evacuates(selection: Selection) -> str | None:
     if (off := _off_unless({"maintenance"})(selection)) is None:
         return None
@@ -276,6 +280,10 @@ COMMANDS: tuple[Command, ...] = (
             SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=True)),
     Command("server.stays", ("R",), "do not start again", "leave it stopped once it was stopped for room", 1,
             SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=False)),
+    Command("server.clone", ("c",), "clone, avoid itself …", "copy it with its drives, away from theirs", 2,
+            SERVER_VIEWS, "server", "takes room and time", disabled_reason=_alone(_off_unless(_CLONED))),
+    Command("server.separate", ("C",), "clone, start apart …", "clone it away from itself, then start the clone apart",
+            2, SERVER_VIEWS, "server", "may stop others", disabled_reason=_alone(_off_unless(_CLONED))),
     Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
             disabled_reason=_off_unless({"stopped"})),
     Command("server.create", ("N",), "create server …", "make a server, normal or backfilling; + in the list", 1,

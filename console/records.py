@@ -472,6 +472,27 @@ class DecisionRecord(NamedTuple):
     runner_up: str | None = None
 
 
+class AvoidedRecord(NamedTuple):
+    """What became of one entry of an avoid list, or would become of it."""
+
+    id: str
+    sentence: str
+    name: str | None = None
+    is_apart: bool | None = None
+    """None for one that has no effect."""
+
+
+class CopyPlanRecord(NamedTuple):
+    """Where the copy of a drive would go, and how long it would take."""
+
+    source_name: str | None
+    host: str
+    is_same_host: bool
+    size_bytes: int | None = None
+    seconds: float | None = None
+    rate_bytes_per_second: float | None = None
+
+
 class PlanRecord(NamedTuple):
     """What an action would do, before it is done."""
 
@@ -490,6 +511,11 @@ class PlanRecord(NamedTuple):
     version: int | None = None
     """The object's version that the plan was made for: the action is refused when it has changed."""
     sentences: tuple[str, ...] = ()
+    copies: tuple[CopyPlanRecord, ...] = ()
+    avoided: tuple[AvoidedRecord, ...] = ()
+    """Of a start, or of the copies of a clone."""
+    avoided_at_start: tuple[AvoidedRecord, ...] = ()
+    """Of a clone that is then started."""
 
 
 class MoveRecord(NamedTuple):
@@ -540,3 +566,4 @@ class OutcomeRecord(NamedTuple):
     task: TaskRecord | None = None
     decision: DecisionRecord | None = None
     host: HostRecord | None = None
+    avoided: tuple[AvoidedRecord, ...] = ()

@@ -17,10 +17,12 @@ from typing import Any, TypeVar
 
 from console.records import (
     AccountRecord,
+    AvoidedRecord,
     CapacityRecord,
     CellRecord,
     Changes,
     ClockRecord,
+    CopyPlanRecord,
     DecisionRecord,
     DriveDetail,
     DriveRecord,
@@ -452,6 +454,22 @@ def decision(body: Body) -> DecisionRecord:
     )
 
 
+def _avoided(row: Body) -> AvoidedRecord:
+    return AvoidedRecord(row["id"], row["sentence"], row.get("name"), row.get("separated"))
+
+
+def _copy_plan(row: Body) -> CopyPlanRecord:
+    get = row.get
+    return CopyPlanRecord(
+        source_name=get("source_name"),
+        host=row["host"],
+        is_same_host=get("is_same_host") is True,
+        size_bytes=get("size_bytes"),
+        seconds=get("seconds"),
+        rate_bytes_per_second=get("rate_bytes_per_second"),
+    )
+
+
 def plan(body: Body) -> PlanRecord:
     body = body.get("plan") or body
     get = body.get
@@ -469,6 +487,9 @@ def plan(body: Body) -> PlanRecord:
         downtime_seconds=get("downtime_seconds"),
         version=get("version"),
         sentences=_texts(get("sentences")),
+        copies=many(_copy_plan, get("copies")),
+        avoided=many(_avoided, get("separation")),
+        avoided_at_start=many(_avoided, get("start_separation")),
     )
 
 
@@ -512,4 +533,5 @@ def outcome(body: Body) -> OutcomeRecord:
         host=_maybe(host, body.get("host")),
         task=_maybe(task, body.get("task")),
         decision=_maybe(decision, body.get("decision")),
+        avoided=many(_avoided, body.get("separation")),
     )

@@ -137,6 +137,7 @@ STORIES = {
         Story("why", (":servers /web-31", "<enter>", "w"), "decided by"),
         Story("help", ("?",), "half"),
         Story("actions", (":servers /web-31", "<enter>", "x"), "power off"),
+        Story("clone", (":servers /web-31", "<enter>", "xC", "<enter>"), "[ clone and start ]"),
         Story("confirmation", (":servers /erp-02", "<enter>", "xo"), "cancel"),
         Story("stale", (":servers", "<enter>"), "sort state", cut_the_wire),
     )

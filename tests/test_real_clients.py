@@ -69,6 +69,37 @@ def test_the_cloudsigma_client_creates_starts_and_stops_servers(
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_the_cloudsigma_client_makes_a_redundant_server_by_the_published_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(tmp_path / "data", "--cloud", "empty", "--clock", "manual") as on, on.client(OPERATOR) as ops:
+
+        def advance(seconds: int) -> None:
+            assert ops.post("/clock/advance", json={"seconds": seconds}).status_code == 200
+
+        sigma = cloudsigma_of(on, OPERATOR, tmp_path, monkeypatch)
+        disk = sigma.Drive().create({"name": "disk", "size": 10 * GIB, "media": "disk"})
+        advance(5)
+        mounts = [{"boot_order": 1, "dev_channel": "0:0", "device": "virtio", "drive": disk["uuid"]}]
+        body = {"name": "origin", "cpu": 2000, "mem": GIB, "vnc_password": "secret", "drives": mounts}
+        origin = sigma.Server().create(body)
+        sigma.Server().start(origin["uuid"])
+        advance(8)
+
+        clone = sigma.Server().clone(origin["uuid"], {"name": "clone"}, avoid=origin["uuid"])
+        [mount] = clone["drives"]
+        assert sigma.Drive().get(mount["drive"]["uuid"])["status"] == "cloning_dst"
+        advance(60)
+        sigma.Server()._action(clone["uuid"], "start", {}, query_params={"avoid": origin["uuid"]})
+        advance(8)
+        third = sigma.Drive().clone(disk["uuid"], {"name": "third"}, avoid=[disk["uuid"], clone["uuid"]])
+
+        assert sigma.Drive().get(mount["drive"]["uuid"])["status"] == "mounted"
+        assert sorted(map(len, sigma.ServersAvailabilityGroups().list())) == [1, 1]
+        assert third["status"] == "cloning_dst"
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_without_the_right_backfilling_is_forbidden_and_not_offered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

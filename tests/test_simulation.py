@@ -26,7 +26,20 @@ from backend.cloud.model import (
     Size,
 )
 from backend.cloud.placement import NoValidHost
-from backend.operations import Settings, backups, cells, clones, drains, drives, editing, losses, rooms, servers
+from backend.operations import (
+    Settings,
+    backups,
+    cells,
+    clones,
+    drains,
+    drives,
+    editing,
+    losses,
+    rooms,
+    server_clones,
+    servers,
+)
+from backend.operations.clone_plans import CloneSpec
 from backend.operations.drives import DriveSpec
 from backend.operations.editing import ServerChanges
 from backend.store import CellTransaction
@@ -111,6 +124,13 @@ class Life:
         begun = await clones.clone_drive(self.on.cloud, self.on.operator, self.some_drive(), avoid=avoid)
         self.drives.append(begun.drive.id)
 
+    async def clone_server(self) -> None:
+        avoid = tuple(self.chance.choice([*self.servers, *self.drives, "nonsense"]) for _ in range(2))
+        spec = CloneSpec(avoid=avoid, is_started=self.chance.random() < 0.5)
+        begun = await server_clones.clone_server(self.on.cloud, self.on.operator, self.some_server(), spec)
+        self.servers.append(begun.server.id)
+        self.drives += [each.drive.id for each in begun.copies]
+
     async def delete_drive(self) -> None:
         await drives.delete_drive(self.on.cloud, self.on.operator, self.some_drive())
 
@@ -146,6 +166,7 @@ class Life:
             (self.attach, 3),
             (self.detach, 2),
             (self.clone_drive, 2),
+            (self.clone_server, 2),
             (self.delete_drive, 1),
             (self.schedule, 1),
             (self.advance, 10),

@@ -22,6 +22,6 @@ Invariants (`backend.check` verifies them on a folder)
     The factors of a host are a pure function of what is on it.
     Events of a file are numbered without gaps, and every change of state has one.
 
-Reading order: model, lifecycle, backfill, stops, placement, index, certificates, explain, groups, backups, cells,
-errors.
+Reading order: model, lifecycle, backfill, stops, placement, index, avoiding, certificates, explain, groups, backups,
+cells, errors.
 """

@@ -17,6 +17,9 @@ GRACE_SECONDS_DEFAULT = 30
 HOST_RETURN_SECONDS = 60
 """A host that is back within this time has its servers running again; after it they start elsewhere."""
 
+COPY_LOOK_SECONDS = 60
+"""Who waits for a copy whose storage host is lost looks again after this, or after as long as it has waited."""
+
 RELOCATE_SECONDS_MAX = 3600
 """Who found no host is tried again, each time after twice as long, up to this."""
 
@@ -57,6 +60,8 @@ TRANSITIONS: Mapping[str, Mapping[str, Transition]] = {
             # A stop for room: its grace was the warning.
             _server("displace", _HOLDING, None, ServerState.STOPPED),
             _server("delete", (ServerState.STOPPED,), None, None),
+            # Only its drives are read, so it may be running: the copy is stopped. Of a lost one nothing is known.
+            _server("clone", (ServerState.STOPPED, *_HOLDING), None, ServerState.STOPPED),
         )
     },
     "drive": {

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -346,3 +346,27 @@ def place_drive(
         elif chosen.key[2] != runner_up.key[2]:
             decided_by = "room"
     return DrivePlacement(chosen, runner_up, decided_by, tuple(refusals))
+
+
+def place_drives(
+    wanted: Sequence[tuple[int, str | None]],
+    loads: Sequence[StorageLoad],
+    *,
+    ranks: Mapping[str, Ranks] | None = None,
+    policy: Policy = "spread",
+) -> list[DrivePlacement | NoValidHost]:
+    """Pick the storage hosts for several drives, one after the other: each has what those before it have left.
+
+    `wanted` are sizes in bytes, each with the host of what it is copied from. The first that finds no host is the last
+    of the answer.
+    """
+    left = {load.host.name: load for load in loads}
+    found: list[DrivePlacement | NoValidHost] = []
+    for size_bytes, source_host in wanted:
+        placed = place_drive(size_bytes, list(left.values()), ranks=ranks, policy=policy, source_host=source_host)
+        found.append(placed)
+        if isinstance(placed, NoValidHost):
+            break
+        load = left[placed.host]
+        left[placed.host] = replace(load, used_bytes=load.used_bytes + size_bytes)
+    return found

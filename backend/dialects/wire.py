@@ -17,6 +17,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -31,6 +32,7 @@ from backend.cloud.errors import CloudError, Invalid
 from backend.cloud.model import Account
 from backend.operations import Cloud, RequestKey
 from backend.operations.kept import Kept
+from backend.quoting import shown
 
 BODY_BYTES_MAX = 2**20
 """The largest body that is read; more is refused while it arrives."""
@@ -41,8 +43,12 @@ INTEGER_MAX = 2**63 - 1
 REQUEST_ID_HEADER = "X-REQUEST-ID"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
+AVOID_LENGTH_MAX = 1000
+"""Ids in one avoid list. Nobody has so many reasons, and each is looked up."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]|stratodeck", re.IGNORECASE)
 
 TModel = TypeVar("TModel", bound=BaseModel)
@@ -423,6 +429,27 @@ def instant_text_or_none(at: datetime | None) -> str | None:
 def permille(share: float) -> int:
     """A share in thousandths, rounded up: nobody gets less than was asked for."""
     return math.ceil(round(share * 1000, 6))
+
+
+def avoid_list(given: Sequence[str]) -> tuple[str, ...]:
+    """An avoid list as the cloud knows ids: with dashes, in small letters, in the order given.
+
+    Whatever a UUID stands for is no mistake: what is unknown, invisible, of the wrong kind or the thing itself has no
+    effect, and keeps its place.
+
+    Raises:
+        Invalid: something that is no UUID, or too many.
+    """
+    if len(given) > AVOID_LENGTH_MAX:
+        raise Invalid(
+            "avoid", f"may have at most {AVOID_LENGTH_MAX:,} UUIDs, not {len(given):,}: leave out the last ones"
+        )
+    found = []
+    for place, id in enumerate(given, start=1):
+        if not _UUID.fullmatch(id):
+            raise Invalid("avoid", f"must be a list of UUIDs, and its entry {place} is {shown(id)}")
+        found.append(str(UUID(id)))
+    return tuple(found)
 
 
 def comma_list(text: str | None) -> tuple[str, ...]:

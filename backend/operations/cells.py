@@ -142,7 +142,7 @@ async def choose(
         return cell
     now = cloud.clock.now()
     answers = await cloud.store.each_cell(
-        lambda tx: _offer(tx, cloud, size, actor, is_backfilling=is_backfilling, avoid=avoid, now=now)
+        lambda tx: offer_of(tx, cloud, size, actor, is_backfilling=is_backfilling, avoid=avoid, now=now)
     )
     offers = sorted((answer, name) for name, answer in answers.items() if isinstance(answer, tuple))
     if not offers:
@@ -150,7 +150,7 @@ async def choose(
     return offers[0][1]
 
 
-def _offer(
+def offer_of(
     tx: CellTransaction,
     cloud: Cloud,
     size: Size,

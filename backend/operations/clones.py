@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from backend.cloud import lifecycle, placement
+from backend.cloud.avoiding import Sharing, sharing_of
 from backend.cloud.errors import CloudError, Forbidden, NoCapacity, OutcomeUnknown, Unreachable
 from backend.cloud.model import Account, Drive, DriveState, Task, TaskState
 from backend.cloud.placement import DrivePlacement, NoValidHost, Policy, Ranks
@@ -41,6 +42,8 @@ class ClonePlan:
     rate_bytes_per_second: int
     avoided: tuple[str, ...]
     """The ids of the avoid list that could not be avoided."""
+    sharing: Sharing | None = None
+    """Why not."""
 
 
 # --- one transaction in a cell ---------------------------------------------------------------------------------------
@@ -161,6 +164,7 @@ async def plan_clone(
     if isinstance(found, NoValidHost):
         raise NoCapacity(f"a clone of drive {source.name or source.id}", found.counted())
     is_same_host = found.host == source.host
+    has_rival = found.runner_up is not None
     return ClonePlan(
         cell=where,
         found=found,
@@ -168,6 +172,7 @@ async def plan_clone(
         seconds=lifecycle.clone_seconds(source.size_bytes, is_same_host=is_same_host),
         rate_bytes_per_second=lifecycle.clone_rate(is_same_host=is_same_host),
         avoided=tuple(avoid[rank] for rank in found.ranks),
+        sharing=sharing_of(found.host, has_rival=has_rival, refusals=found.refusals, ranks=ranks),
     )
 
 
@@ -230,11 +235,11 @@ async def clone_drive(
     finally:
         cloud.live.discard(reserved.id)
     if source.cell != reserved.cell and task is not None:
-        await _hold_elsewhere(cloud, source, added, task)
+        await hold_elsewhere(cloud, source, added, task)
     return CloneBegun(added, task)
 
 
-async def _hold_elsewhere(cloud: Cloud, source: Drive, copy: Drive, task: Task) -> None:
+async def hold_elsewhere(cloud: Cloud, source: Drive, copy: Drive, task: Task) -> None:
     """Marks a source in another cell. That its cell has fallen silent since it was read takes nothing from the copy."""
     try:
         await cloud.store.cell_write(

@@ -19,10 +19,10 @@ from typing import Literal, TypeVar
 
 from backend.cloud import placement
 from backend.cloud.backfill import HostLoad
-from backend.cloud.errors import Conflict, Invalid, NotFound
+from backend.cloud.errors import Conflict, Invalid, NotFound, Unreachable
 from backend.cloud.explain import Explanation, explain_drive, explain_server
 from backend.cloud.model import Account, Drive, Event, HostKind, Server
-from backend.cloud.placement import Candidate, DriveCandidate, Request, StorageLoad
+from backend.cloud.placement import Candidate, DriveCandidate, Ranks, Request, StorageLoad
 from backend.operations import Cloud, Settings, drives, servers
 from backend.store import CellTransaction, Rewinding
 
@@ -64,6 +64,8 @@ class Explained:
     hosts: int = 0
     source_id: str | None = None
     """Of a clone: what it was copied from."""
+    ranks: Mapping[str, Ranks] = field(default_factory=dict)
+    """Which places of the avoid list were on each host."""
 
     @property
     def is_as_recorded(self) -> bool:
@@ -112,6 +114,16 @@ async def explain(cloud: Cloud, actor: Account, object_id: str, *, decision: int
         except Conflict as error:
             problem = str(error)
     return Why(found, marks, asked, placed, problem)
+
+
+async def explain_last(cloud: Cloud, actor: Account, of: Server | Drive) -> Explained | None:
+    """Its last decision; None where it was never placed, its log does not reach back so far, or nobody answers."""
+    kind: Kind = "server" if isinstance(of, Server) else "drive"
+    try:
+        _, marks = await cloud.store.cell_read(of.cell, lambda tx: _look(tx, kind, of.id))
+        return await _then(kind, _Question(cloud, actor, of.cell, of.id, marks[-1])) if marks else None
+    except (Conflict, NotFound, Unreachable):
+        return None
 
 
 async def _find(cloud: Cloud, actor: Account, object_id: str) -> tuple[Kind, str]:
@@ -201,15 +213,16 @@ def _explain_server(
         else load
         for load in loads
     ]
+    ranks = placement.avoided_ranks(avoid, held)
     explanation = explain_server(
         Request(server.size, is_backfilling=server.is_backfilling, avoid=avoid, server_id=server.id),
         seen,
         now=now,
-        ranks=placement.avoided_ranks(avoid, held),
+        ranks=ranks,
         policy=settings.placement,
         start_level_permille=settings.start_level_permille,
     )
-    return Explained(mark, now, server, avoid, explanation, on_hosts, names, len(loads))
+    return Explained(mark, now, server, avoid, explanation, on_hosts, names, len(loads), ranks=ranks)
 
 
 # --- Then ------------------------------------------------------------------------------------------------------------
@@ -391,10 +404,11 @@ def _explain_drive(
         for load in storage.loads
     ]
     source = None if source_id is None else storage.drives.get(source_id)
+    ranks = placement.avoided_ranks(drive.avoid, hosts_of)
     explanation = explain_drive(
         drive.size_bytes,
         loads,
-        ranks=placement.avoided_ranks(drive.avoid, hosts_of),
+        ranks=ranks,
         policy=settings.placement,
         source_host=None if source is None else source.host,
         size_bytes_min=drives.SIZE_BYTES_MIN,
@@ -408,6 +422,7 @@ def _explain_drive(
         names=storage.names,
         hosts=len(loads),
         source_id=source_id,
+        ranks=ranks,
     )
 
 

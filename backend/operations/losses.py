@@ -348,7 +348,7 @@ async def check_foreign_drives(cloud: Cloud, entry: ServerEntry) -> bool:
     for drive_entry in foreign:
         drive_id = drive_entry.id
         drive = await cloud.store.cell_read(drive_entry.cell, lambda tx: tx.find_drive(drive_id))  # noqa: B023
-        if drive is not None and drive.state is DriveState.UNAVAILABLE:
+        if drive is not None:
             rooms.check_drives([drive])
     return bool(foreign)
 

@@ -12,10 +12,23 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from backend.cloud import backfill, lifecycle, placement
+from backend.cloud.avoiding import Sharing
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, WrongState
 from backend.cloud.model import HOST_LOST, STORAGE_LOST, Account, Drive, Host, HostKind, Server, ServerState, Size
-from backend.operations import Cloud, check_version, clones, drains, drives, losses, rooms, servers, tasks
+from backend.operations import (
+    Cloud,
+    check_version,
+    clone_plans,
+    clones,
+    drains,
+    drives,
+    losses,
+    rooms,
+    servers,
+    tasks,
+)
+from backend.operations.clone_plans import CloneSpec, ServerClonePlan
 from backend.operations.clones import ClonePlan
 from backend.operations.losses import Elsewhere
 from backend.operations.rooms import Decision
@@ -49,6 +62,9 @@ class Plan:
     at: datetime
     refused: Mapping[str, int] = field(default_factory=dict)
     """Of a start: how many other hosts have no room, by reason."""
+    avoid: tuple[str, ...] = ()
+    sharing: Sharing | None = None
+    """Of a start that cannot avoid everything: why."""
 
 
 async def preview(cloud: Cloud, actor: Account, server_id: str, action: str, *, avoid: tuple[str, ...] = ()) -> Plan:
@@ -81,6 +97,8 @@ def _plan(
     nothing = Plan(action, server, None, None, (), (), (), 0, now)
     try:
         transition = lifecycle.begin("server", server.id, action, server.state)
+        if action == "start":
+            rooms.check_drives(tx.drives_of(server.id))
     except WrongState as problem:
         return replace(nothing, problem=problem)
     if action == "delete":
@@ -91,11 +109,28 @@ def _plan(
         after = HostLoad(before.host, tuple(other for other in before.servers if other.id != server.id))
         shrinks, grows = _changes(before, after)
         return replace(nothing, shrinks=shrinks, grows=grows, downtime_seconds=transition.duration_seconds)
-    found = rooms.choose(tx, server, now=now, settings=cloud.settings, avoid=avoid, visible_to=actor)
+    return _plan_start(tx, cloud, actor, nothing, avoid)
+
+
+def _plan_start(tx: CellTransaction, cloud: Cloud, actor: Account, nothing: Plan, avoid: tuple[str, ...]) -> Plan:
+    server, settings = nothing.server, cloud.settings
+    found = rooms.choose(tx, server, now=nothing.at, settings=settings, avoid=avoid, visible_to=actor)
     if isinstance(found, placement.NoValidHost):
         return replace(nothing, problem=NoCapacity(f"server {server.name or server.id}", found.counted()))
-    nothing = replace(nothing, refused=rooms.refused(tx, server, settings=cloud.settings))
-    return _start(tx.load(found.chosen.host), nothing, found, cloud, transition.duration_seconds)
+    nothing = replace(nothing, refused=rooms.refused(tx, server, settings=settings), avoid=avoid)
+    if found.chosen.ranks:
+        sharing = rooms.sharing_of(
+            tx,
+            server,
+            found.chosen.host,
+            has_rival=found.runner_up is not None,
+            settings=settings,
+            avoid=avoid,
+            visible_to=actor,
+        )
+        nothing = replace(nothing, sharing=sharing)
+    seconds = lifecycle.TRANSITIONS["server"]["start"].duration_seconds
+    return _start(tx.load(found.chosen.host), nothing, found, cloud, seconds)
 
 
 def _start(load: HostLoad, nothing: Plan, found: placement.Placement, cloud: Cloud, seconds: int) -> Plan:
@@ -133,6 +168,41 @@ def _changes(before: HostLoad, after: HostLoad) -> tuple[tuple[Change, ...], tup
         is_smaller = will.cpu_mhz < was.cpu_mhz or will.memory_bytes < was.memory_bytes
         (shrinks if is_smaller else grows).append(Change(server, was, will))
     return tuple(shrinks), tuple(grows)
+
+
+# --- clones of servers -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CloningPlan:
+    """What `server_clones.clone_server` would do."""
+
+    server: Server
+    problem: CloudError | None
+    """Why it would be refused; None when it would be done."""
+    clone: ServerClonePlan | None = None
+    start: Plan | None = None
+    """By the recipe: its start, if that were now. Its problem does not keep the clone from being made."""
+
+
+async def preview_server_clone(
+    cloud: Cloud, actor: Account, server_id: str, spec: CloneSpec, *, if_version: int | None = None
+) -> CloningPlan:
+    """Raises NotFound, Unreachable. A refusal of the clone itself is the plan's `problem`."""
+    entry = await servers.entry_for(cloud, actor, server_id)
+    plan = CloningPlan(await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id)), None)
+    try:
+        clone = await clone_plans.plan_server_clone(cloud, actor, server_id, spec, if_version=if_version)
+    except CloudError as problem:
+        return replace(plan, problem=problem)
+    plan = replace(plan, clone=clone)
+    if not spec.is_started:
+        return plan
+    nothing = Plan("start", clone.model, None, None, (), (), (), 0, cloud.clock.now())
+    start = await cloud.store.cell_read(
+        clone.model.cell, lambda tx: _plan_start(tx, cloud, actor, nothing, clone.avoid)
+    )
+    return replace(plan, start=start)
 
 
 # --- drives ----------------------------------------------------------------------------------------------------------

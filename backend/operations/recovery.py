@@ -3,6 +3,8 @@
 `building` and in the cell: it was made or changed, so it is active, as it is there. `building` and not in the cell:
 nothing was acknowledged, so the entry goes. `deleting`: the deletion is finished. Entries with an operation under way
 here are left alone.
+
+A clone of a server needs nothing more: it and the copies of its drives are added to one cell in one transaction.
 """
 
 from __future__ import annotations
@@ -13,16 +15,18 @@ from datetime import datetime
 
 from backend.cloud.model import Server, ServerState
 from backend.operations import Cloud, backups, drives, editing
+from backend.operations.servers import remove_in_cell
 from backend.store import CellTransaction, CloudTransaction
 
 
 async def recover(cloud: Cloud, cell: str) -> None:
     """Runs before the returning cell takes other writes."""
     now = cloud.clock.now()
-    live = frozenset(cloud.live)
     servers, found_drives = await cloud.store.cloud_read(
         lambda tx: (tx.unfinished_server_entries(cell), tx.unfinished_drive_entries(cell))
     )
+    # Asked last: what began since the entries were read must not be taken for something that was left behind.
+    live = frozenset(cloud.live)
     servers = [entry for entry in servers if entry.id not in live]
     unfinished = [entry for entry in found_drives if entry.id not in live]
     accounts = await cloud.accounts()
@@ -38,7 +42,7 @@ async def recover(cloud: Cloud, cell: str) -> None:
             if server is None:
                 continue
             if state == "deleting" and server.state is ServerState.STOPPED:
-                tx.remove_server(server, at=now, actor="cloud")
+                remove_in_cell(tx, server_id, now=now, actor="cloud")
             else:
                 kept_servers[server_id] = server
         for drive_id, state in drive_goals.items():

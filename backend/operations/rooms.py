@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from backend.cloud import backfill, certificates, lifecycle, placement
+from backend.cloud import avoiding, backfill, certificates, lifecycle, placement
+from backend.cloud.avoiding import Sharing
 from backend.cloud.backfill import HostLoad
 from backend.cloud.certificates import Certificate
 from backend.cloud.errors import WrongState
@@ -103,6 +104,28 @@ def refused(tx: CellTransaction, server: Server, *, settings: Settings) -> dict[
     return dict(placement.count_refusals(refusals))
 
 
+def sharing_of(
+    tx: CellTransaction,
+    server: Server,
+    host: str,
+    *,
+    has_rival: bool,
+    settings: Settings,
+    avoid: tuple[str, ...],
+    visible_to: Account | None,
+) -> Sharing:
+    """Why the server is on a host, or would go there, that holds avoided entries. Asks every host."""
+    index, instead = index_of(tx, settings), _instead(tx, server)
+    request = Request(server.size, is_backfilling=server.is_backfilling, avoid=avoid, server_id=server.id)
+    return avoiding.sharing_of(
+        host,
+        has_rival=has_rival,
+        refusals=index.refusals(request, instead=instead),
+        ranks=placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=visible_to)),
+        size=server.size,
+    )
+
+
 def index_of(tx: CellTransaction, settings: Settings) -> HostIndex:
     return tx.index(policy=settings.placement, start_level_permille=settings.start_level_permille)
 
@@ -116,9 +139,11 @@ def lost_drives(tx: CellTransaction, server_id: str) -> list[Drive]:
     return [drive for drive in tx.drives_of(server_id) if drive.state is DriveState.UNAVAILABLE]
 
 
-def check_drives(lost: Iterable[Drive]) -> None:
-    """Raises WrongState where a server has a lost drive: it cannot be started."""
-    for drive in lost:
+def check_drives(drives: Iterable[Drive]) -> None:
+    """Raises WrongState where a drive is lost, or a copy that is not whole: its server cannot be started."""
+    for drive in drives:
+        if drive.state not in (DriveState.UNAVAILABLE, DriveState.CLONING_DST):
+            continue
         raise WrongState("drive", drive.id, "start a server with", drive.state, (DriveState.MOUNTED,))
 
 

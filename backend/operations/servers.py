@@ -112,7 +112,7 @@ def start_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     lifecycle.begin("server", server.id, "start", server.state)
-    rooms.check_drives(rooms.lost_drives(tx, server.id))
+    rooms.check_drives(tx.drives_of(server.id))
     found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid, visible_to=visible_to)
     if isinstance(found, placement.NoValidHost):
         raise NoCapacity(f"server {server.name or server.id}", found.counted())
@@ -378,7 +378,7 @@ async def delete_server(
     await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, server_id, "deleting"))
     cloud.live.add(server_id)
     try:
-        await cloud.store.cell_write(entry.cell, lambda tx: _remove(tx, server_id, now=now, actor=actor.name))
+        await cloud.store.cell_write(entry.cell, lambda tx: remove_in_cell(tx, server_id, now=now, actor=actor.name))
     except OutcomeUnknown:
         raise
     except CloudError:
@@ -398,10 +398,13 @@ async def delete_server(
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 
-def _remove(tx: CellTransaction, server_id: str, *, now: datetime, actor: str) -> None:
+def remove_in_cell(tx: CellTransaction, server_id: str, *, now: datetime, actor: str) -> None:
+    """With what was still to be done for it; nothing if it has gone already. Raises WrongState."""
     server = tx.find_server(server_id)
     if server is not None:
         lifecycle.begin("server", server.id, "delete", server.state)
+        for task in tx.open_tasks_of(server.id):
+            tx.end_task(task, TaskState.CANCELLED, at=now, result="the server was deleted")
         tx.remove_server(server, at=now, actor=actor)
 
 

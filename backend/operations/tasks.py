@@ -7,7 +7,7 @@ from datetime import datetime
 
 from backend.cloud.errors import CloudError, Unreachable
 from backend.cloud.model import Account, Task, TaskState
-from backend.operations import Cloud, Settings, clones, drains, drives, losses, rooms, servers
+from backend.operations import Cloud, Settings, clones, drains, drives, losses, rooms, server_clones, servers
 from backend.store import CellTransaction, Transaction
 
 
@@ -52,6 +52,8 @@ def _run(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -
             servers.end_stop(tx, task, at=at, settings=settings)
         case "server", "displace":
             rooms.displace(tx, task, at=at, settings=settings)
+        case "server", server_clones.START:
+            server_clones.start_when_whole(tx, task, at=at, settings=settings)
         case "host", "relocate":
             losses.relocate(tx, task, at=at, settings=settings)
         case "host", "evacuate":

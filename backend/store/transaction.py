@@ -52,6 +52,7 @@ _TASKS_DUE = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND due_at <
 _TASKS_OPEN = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' ORDER BY due_at, id LIMIT ?"  # noqa: S608
 _TASKS_ENDED = f"SELECT {TASK_COLUMNS} FROM task WHERE state <> 'open' ORDER BY ended_at DESC, id DESC LIMIT ?"  # noqa: S608
 _TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ? WHERE id = ? AND state = 'open'"
+_TASK_PUT_OFF = "UPDATE task SET due_at = ? WHERE id = ? AND state = 'open'"
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
 
 
@@ -200,6 +201,11 @@ class Transaction:
         done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
 
+    def put_off_task(self, task: Task, *, due_at: datetime) -> None:
+        """What it waits for takes longer."""
+        done = self._run(_TASK_PUT_OFF, (text_of(due_at), task.id))
+        assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+
     def tasks(self, *, is_open: bool, limit: int) -> list[Task]:
         """Open ones by due instant, ended ones newest first."""
         return [task_of(row, self.file) for row in self._run(_TASKS_OPEN if is_open else _TASKS_ENDED, (limit,))]
@@ -217,9 +223,12 @@ class Transaction:
         return None if row is None else (row[0], orjson.loads(row[1]))
 
     def remember(self, key: str, digest: str, answer: Any, *, at: datetime) -> None:
-        """Keep the answer in the transaction that made it true: a repeat then answers the same."""
+        """Keep the answer in the transaction that made it true: a repeat then answers the same.
+
+        What was answered before is forgotten: of what was undone, or is gone, nothing can be answered again.
+        """
         self._run(
-            "INSERT INTO request (key, digest, answer, at) VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO request (key, digest, answer, at) VALUES (?, ?, ?, ?)",
             (key, digest, json_of(answer), text_of(at)),
         )
 

@@ -99,6 +99,8 @@ _SERVER_SENTENCES: Mapping[str, str] = {
 def _server_sentence(mirror: Mirror, event: EventRecord) -> str | None:
     details, on_host = event.details, _on_host(event)
     match event.kind.partition(".")[2]:
+        case "created" if details.get("source"):
+            return f"made as a clone of {_name_or_id(mirror, details.get('source'), details.get('source_name'))}"
         case "placed":
             again = " again, as there is room" if details.get("restart") else ""
             return f"placed{on_host}{again}{_decision(details.get('decision'))}"

@@ -23,7 +23,7 @@ from console.presentation.lines import (
 )
 from console.presentation.mirror import Mirror
 from console.presentation.sentences import named
-from console.records import PlanRecord, ResizedRecord, ServerRecord, StoppedRecord
+from console.records import AvoidedRecord, PlanRecord, ResizedRecord, ServerRecord, StoppedRecord
 
 NAMES_SHOWN = 6
 VALUE_COLUMN = 14
@@ -77,7 +77,15 @@ def _menu_row(item: MenuItem, frame: Frame, *, is_here: bool) -> Line:
 
 # The confirmation ---------------------------------------------------------------------------------------------------
 
-_TITLES = {"start": "Start", "stop": "Power off", "shutdown": "Shut down", "delete": "Delete", "edit": "Change"}
+_TITLES = {
+    "start": "Start",
+    "stop": "Power off",
+    "shutdown": "Shut down",
+    "delete": "Delete",
+    "edit": "Change",
+    "clone": "Clone",
+    "separate": "Clone, and start apart:",
+}
 
 
 def with_names(plan: PlanRecord, mirror: Mirror) -> PlanRecord:
@@ -101,8 +109,13 @@ def plan_lines(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> t
     if not plan.is_allowed:
         problem = plan.problem or plan.code or "it is refused"
         lines += labelled(frame, "REFUSED", problem, Tone.CRIT)
+    lines += _copies(plan, frame)
+    if plan.avoided:
+        lines += _avoided(plan.avoided, "the copies, " if plan.copies else "", frame)
     if plan.decision is not None:
         lines += _placement(plan, server, frame)
+    if plan.avoided_at_start:
+        lines += _avoided(plan.avoided_at_start, "the clone, ", frame)
     if plan.decision is not None or plan.stops:
         lines += _stops(plan, frame)
     if plan.decision is not None or plan.shrinks:
@@ -112,8 +125,9 @@ def plan_lines(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> t
     if plan.downtime_seconds:
         name = server.title if server is not None else "it"
         wait = figures.duration(plan.downtime_seconds)
-        if plan.action == "start":
-            lines += labelled(frame, "READY", f"{name} runs in about {wait}")
+        if plan.action in {"start", "separate"}:
+            runs = name if plan.action == "start" else "the clone"
+            lines += labelled(frame, "READY", f"{runs} runs in about {wait}")
         else:
             lines += labelled(frame, "DOWNTIME", f"{name} off for about {wait}")
     # A refusal has just been told; its sentence is the same.
@@ -147,7 +161,8 @@ _DECIDED_BY = {
 def _placement(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> list[Line]:
     decision = plan.decision
     assert decision is not None, "placement is only told of a decision"
-    here = f"{server.host} -> " if server is not None and server.host else ""
+    is_own = server is not None and plan.action != "separate"
+    here = f"{server.host} -> " if server is not None and is_own and server.host else ""
     text = f"{here}{decision.host}"
     if decision.runner_up is not None:
         text += f"; second {decision.runner_up}"
@@ -156,13 +171,45 @@ def _placement(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> l
     lines = labelled(frame, "PLACEMENT", text, Tone.OK)
     if decision.waits:
         lines += labelled(frame, "", "waits there until its room is free", Tone.WARN)
-    if decision.avoided:
+    if decision.avoided and not (plan.avoided or plan.avoided_at_start):
         number = len(decision.avoided)
         plural = "s of the avoid list are" if number != 1 else " of the avoid list is"
         lines += labelled(frame, "", f"{number} server{plural} there all the same", Tone.CRIT)
     if plan.refused:
         reasons = ", ".join(f"{number} {reason}" for reason, number in plan.refused)
         lines += labelled(frame, "OTHER HOSTS", reasons, Tone.MUTED)
+    return lines
+
+
+def _copies(plan: PlanRecord, frame: Frame) -> list[Line]:
+    lines: list[Line] = []
+    for place, copy in enumerate(plan.copies[:NAMES_SHOWN]):
+        size = frame.glyphs.nobody_said if copy.size_bytes is None else figures.gib(copy.size_bytes)
+        parts = [f"{copy.source_name or frame.glyphs.nobody_said} {size} GiB"]
+        parts.append(f"stays on {copy.host}" if copy.is_same_host else f"over the network to {copy.host}")
+        if copy.seconds is not None and copy.rate_bytes_per_second is not None:
+            rate = copy.rate_bytes_per_second / figures.GIB
+            parts.append(f"{figures.duration(copy.seconds)} at {rate:.2f} GiB/s")
+        tone = Tone.TEXT if copy.is_same_host else Tone.WARN
+        lines += labelled(frame, "" if place else "COPIES", ", ".join(parts), tone)
+    if len(plan.copies) > NAMES_SHOWN:
+        lines += labelled(frame, "", f"and {len(plan.copies) - NAMES_SHOWN} more")
+    return lines
+
+
+def _avoided(entries: Sequence[AvoidedRecord], what: str, frame: Frame) -> list[Line]:
+    """What would be apart, together in a line; what would not be, each with why."""
+    label = "APART"
+    apart = [each.name or each.id for each in entries if each.is_apart]
+    more = f" and {len(apart) - NAMES_SHOWN} more" if len(apart) > NAMES_SHOWN else ""
+    names = ", ".join(apart[:NAMES_SHOWN])
+    lines = labelled(frame, label, f"{what}from {names}{more}", Tone.OK) if apart else []
+    for tone, is_apart in ((Tone.CRIT, False), (Tone.MUTED, None)):
+        told = [each for each in entries if each.is_apart is is_apart]
+        for each in told[:NAMES_SHOWN]:
+            lines += labelled(frame, "" if lines else label, each.sentence, tone)
+        if len(told) > NAMES_SHOWN:
+            lines += labelled(frame, "", f"and {len(told) - NAMES_SHOWN} more like these", tone)
     return lines
 
 

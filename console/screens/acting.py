@@ -19,7 +19,7 @@ from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
-from console.screens import create_verbs, drive_verbs, host_verbs, objects, server_verbs
+from console.screens import clone_verbs, create_verbs, drive_verbs, host_verbs, objects, server_verbs
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 
 PREVIEWS_MAX = 20
@@ -35,6 +35,8 @@ _ACTIONS = {
 _VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
 _CELL_TITLES = {"down": "Take {} down", "hung": "Hang {}", "up": "Let {} answer"}
 _CELL_STATES = {"cell.up": "up", "cell.down": "down", "cell.hung": "hung"}
+_VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act}
+"""What carries out the verbs of each kind that are not done here."""
 MENU_NOTES = ("tier 1 acts at once   2 asks   3 asks for the name",)
 
 
@@ -120,10 +122,8 @@ class Acting:
                 await self.advance(60)
             case "clock.manual":
                 await self.set_clock("manual", None)
-            case _ if command.verb_of == "drive":
-                await drive_verbs.act(self._host, client, command, selection)
-            case _ if command.verb_of == "host":
-                await host_verbs.act(self._host, client, command, selection)
+            case _ if command.verb_of in _VERBS_OF:
+                await _VERBS_OF[command.verb_of](self._host, client, command, selection)
 
     async def _is_wanted(self, command: Command, selection: Selection) -> bool:
         """Whether a verb of tier 1 is meant, where the operator wants to be asked of those too."""
@@ -340,6 +340,9 @@ class Acting:
         elif command.id in server_verbs.RESTARTS and item is not None:
             wanted = server_verbs.RESTARTS[command.id]
             self._host.copy(objects.curl_of_action(item.key, "edit", restarts=wanted))
+        elif command.id in clone_verbs.ACTIONS and item is not None:
+            action = clone_verbs.ACTIONS[command.id]
+            self._host.copy(objects.curl_of_action(item.key, action, (item.key,) if action == "clone" else ()))
         elif command.verb_of in ("drive", "host") and item is not None:
             action = command.id.partition(".")[2].replace("rename", "edit")
             self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))

@@ -281,6 +281,7 @@ def test_of_two_alarms_on_one_cell_the_worse_is_shown_and_one_event_among_many_i
         ("drive.unavailable", {"details": {"host": "c2-s01"}}, "drive lost with c2-s01"),
         ("drive.returned", {}, "drive is back with its host"),
         ("drive.edited", {"changes": {"name": ("a", "b"), "version": (1, 2)}}, "drive edited: name"),
+        ("server.created", {"details": {"source": "s", "source_name": "web"}}, "made as a clone of web"),
         ("server.stopping", {"details": {"action": "shutdown"}}, "shuts itself down"),
         ("server.stopped", {"changes": {"reason": (None, "host_lost")}}, "stopped: its host was lost"),
         ("server.stays", {"changes": {"reason": ("host_lost", "No host has room: cpu 3.")}},

@@ -13,7 +13,6 @@ from tests.dialects.sigma import (
     a_drive,
     a_running_server,
     a_server,
-    act,
     created,
     error_of,
     good_list,
@@ -52,17 +51,6 @@ def test_with_more_to_avoid_than_hosts_the_last_of_the_list_is_joined(tell: Tell
         assert sorted(group) == sorted([placed[-1], late["uuid"]])
 
     tell(story, cells=("cell-1",), hosts=3)
-
-
-@pytest.mark.parametrize("avoid", ["nobody", ",,,", "{self}", "{other},{other},{other}", "\x00", "é", "x" * 2000])
-def test_nothing_in_an_avoid_list_makes_a_start_fail(tell: Tell, avoid: str) -> None:
-    async def story(on: Wired) -> None:
-        other, server = await a_running_server(on), await a_server(on)
-        text = avoid.replace("{self}", server["uuid"]).replace("{other}", other["uuid"])
-
-        await act(on, server["uuid"], "start", avoid=text)
-
-    tell(story)
 
 
 def test_a_drive_avoids_the_hosts_of_drives_and_of_all_drives_of_a_server(tell: Tell) -> None:

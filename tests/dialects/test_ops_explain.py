@@ -11,6 +11,7 @@ from backend.operations import explain as explaining
 from tests.dialects.conftest import Tell
 from tests.dialects.support import Wired, good, refused
 
+ABSENT = "00000000-0000-4000-8000-000000000000"
 ONE_CELL = {"cells": ("cell-1",), "hosts": 3, "capacity": Size(16_000, 64 * GIB)}
 
 
@@ -56,7 +57,7 @@ def test_a_running_server_says_why_it_is_where_it_is_and_what_would_be_now(tell:
     async def story(on: Wired) -> None:
         one = await on.running("web-01")
         two = await on.server("web-02")
-        await act(on, two["id"], "start", avoid=["unknown", one["id"]])
+        await act(on, two["id"], "start", avoid=[ABSENT, one["id"]])
         three = await on.server("web-03")
         await act(on, three["id"], "start", avoid=[one["id"], two["id"]])
         found = await why(on, three["id"])

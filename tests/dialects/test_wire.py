@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from backend.cloud import errors
-from backend.cloud.errors import CloudError
+from backend.cloud.errors import CloudError, Invalid
 from backend.dialects import cloudsigma, ops, wire
 from tests.backend.support import OPERATOR
 from tests.dialects.conftest import Tell
@@ -270,3 +270,13 @@ def test_a_fragment_is_rendered_again_only_for_another_version() -> None:
         fragments.of(str(number), 1, lambda: render("y"))
 
     assert rendered == ["x"] * 2 + ["y"] * 10
+
+
+def test_an_avoid_list_is_in_one_spelling_and_in_its_order() -> None:
+    first, second = "bb1d5184-ebcc-4f33-867e-db654eb2d17e", "dc3dd6d4-9b2d-44e6-bc40-e927950e8b77"
+
+    found = wire.avoid_list([second.upper(), first.replace("-", ""), second, second])
+
+    assert found == (second, first, second, second)
+    with pytest.raises(Invalid, match="at most 1,000 UUIDs, not 10,000"):
+        wire.avoid_list([first] * 10_000)

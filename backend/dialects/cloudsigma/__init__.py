@@ -6,7 +6,7 @@ CPU is MHz over all cores, memory and sizes are bytes; the path's last slash may
     bodies    what clients send          render   what they get
     table     envelope, errors, paths    servers, drives, account   the handlers
 
-What the published API has and this does not, yet: cloning, resizing, snapshots, tags as objects of their own, networks
+What the published API has and this does not, yet: resizing, snapshots, jobs, tags as objects of their own, networks
 and addresses, consoles, billing, XML, session logins. What was never published and is ours: the shape of `perf_factor`
 and of `free_resources` (both `{"cpu", "mem"}`), the body of the 403 for an account without backfilling, and that
 servers and drives of a cell that does not answer stay in lists as `unavailable`, with actions on them answered 503.
@@ -49,6 +49,7 @@ PATHS = (
     Path("/drives/schema", {"GET": account.drive_schema}),
     Path("/drives/availability_groups", {"GET": drives.availability_groups}),
     Path("/drives/availability_groups/{uuid}", {"GET": drives.availability_group}),
+    Path("/drives/{uuid}/action", {"POST": drives.act}),
     Path("/drives/{uuid}", {"GET": drives.get, "PUT": drives.edit, "DELETE": drives.delete}),
     Path("/capabilities", {"GET": account.capabilities}),
 )

@@ -119,6 +119,11 @@ class ServerSent(Sent):
     auto_start: StrictBool = False
 
 
+class ServerCloned(Sent):
+    name: Text | None = None
+    random_vnc_password: StrictBool = False
+
+
 PLAIN_ATTRIBUTES = (
     "vnc_password",
     "cpu_type",
@@ -152,6 +157,12 @@ class DriveEdited(DriveSent):
     name: Text = ""
     size: Whole = 0
     media: Literal["disk", "cdrom"] = "disk"
+
+
+class DriveCloned(Sent):
+    name: Text | None = None
+    media: Literal["disk", "cdrom"] | None = None
+    size: Whole | None = None
 
 
 DRIVE_ATTRIBUTES = ("storage_type", "allow_multimount", "affinities")

@@ -14,10 +14,10 @@ from backend.cloud.errors import CloudError, Invalid, Unreachable
 from backend.cloud.model import Drive, PartialDrive
 from backend.dialects import wire
 from backend.dialects.cloudsigma import bodies, render, table
-from backend.dialects.cloudsigma.bodies import DriveEdited
+from backend.dialects.cloudsigma.bodies import DriveCloned, DriveEdited
 from backend.dialects.cloudsigma.render import Directory
 from backend.dialects.cloudsigma.table import Call, Window
-from backend.operations import availability
+from backend.operations import availability, clones
 from backend.operations import drives as operations
 
 
@@ -119,6 +119,29 @@ async def edit(call: Call) -> Response:
 async def delete(call: Call) -> Response:
     await operations.delete_drive(call.cloud, call.account, call.uuid)
     return table.gone()
+
+
+async def act(call: Call) -> Response:
+    """The one action is clone, with `avoid`: 202 with the copy, which is `cloning_dst` until it is whole.
+
+    Source: CloudSigma API 2.0, "Drives", "Availability Groups and Avoid". Simplified: the copy has its source's size.
+    """
+    action = call.word("do")
+    content = await call.content()
+    if not isinstance(content, dict):
+        raise Invalid("body", "must be an object")
+    if action != "clone":
+        raise Invalid("do", "must be clone")
+    sent = wire.validated(DriveCloned, content)
+    drive = await operations.get_drive(call.cloud, call.account, call.uuid)
+    if isinstance(drive, PartialDrive):
+        raise Unreachable(drive.cell, call.cloud.store.reachability(drive.cell).reason)
+    if sent.size is not None and bodies.rounded_size(sent.size) != drive.size_bytes:
+        raise Invalid("size", "cannot be changed by a clone")
+    begun = await clones.clone_drive(
+        call.cloud, call.account, drive.id, name=sent.name, media=sent.media, avoid=call.avoid
+    )
+    return wire.JsonAnswer({"objects": [_detail(begun.drive, await call.directory())]}, 202)
 
 
 async def availability_groups(call: Call) -> Response:

@@ -5,6 +5,7 @@ Source: CloudSigma API 2.0, "Servers", "Backfilling", "Availability Grouping and
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,13 @@ from backend.cloud.errors import CloudError, Invalid, Unreachable, WrongState
 from backend.cloud.model import Drive, PartialDrive, PartialServer, Server, ServerState, Size
 from backend.dialects import wire
 from backend.dialects.cloudsigma import bodies, render, table
-from backend.dialects.cloudsigma.bodies import Mount, Nic, ServerSent
+from backend.dialects.cloudsigma.bodies import Mount, Nic, ServerCloned, ServerSent
 from backend.dialects.cloudsigma.render import Directory
 from backend.dialects.cloudsigma.table import Call, Window
-from backend.operations import availability, editing
+from backend.operations import availability, editing, server_clones
 from backend.operations import drives as drive_operations
 from backend.operations import servers as operations
+from backend.operations.clone_plans import CloneSpec
 
 # -------------------------------------------------------------------------------------------------------------- reading
 
@@ -218,7 +220,7 @@ async def delete(call: Call) -> Response:
 
 
 async def act(call: Call) -> Response:
-    """Actions: start, with `avoid`, stop and shutdown. Bodies are read and have no effect.
+    """Actions: start and clone, with `avoid`, stop and shutdown. Only a clone's body has an effect.
 
     Source: CloudSigma API 2.0, servers, "Server Actions".
     """
@@ -232,9 +234,27 @@ async def act(call: Call) -> Response:
             await operations.start_server(cloud, account, call.uuid, avoid=call.avoid, only_backfilling=only)
         case "stop" | "shutdown":
             await operations.stop_server(cloud, account, call.uuid, action=action, only_backfilling=only)
+        case "clone":
+            return await _clone(call, content)
         case _:
-            raise Invalid("do", "must be one of start, stop, shutdown")
+            raise Invalid("do", "must be one of start, stop, shutdown, clone")
     return table.accepted(action, call.uuid)
+
+
+async def _clone(call: Call, content: Any) -> Response:
+    """202 with the clone as a bare object. It is stopped, and its drives are `cloning_dst` for a while.
+
+    Source: CloudSigma API 2.0, "Server Actions"; "Availability Groups and Avoid", "drives-avoid". Simplified: a mounted
+    cdrom is copied, not shared; the jobs of a clone are not published yet.
+    """
+    sent = wire.validated(ServerCloned, content)
+    attributes = {"vnc_password": secrets.token_urlsafe(9)} if sent.random_vnc_password else None
+    spec = CloneSpec(sent.name, call.avoid, attributes=attributes)
+    begun = await server_clones.clone_server(
+        call.cloud, call.account, call.uuid, spec, only_backfilling=call.only_backfilling
+    )
+    attached = {begun.server.id: [each.drive for each in begun.copies]}
+    return wire.JsonAnswer(_detail(begun.server, attached, await call.directory()), 202)
 
 
 # --------------------------------------------------------------------------------------------------------------- mounts

@@ -134,8 +134,8 @@ class Call:
 
     @property
     def avoid(self) -> tuple[str, ...]:
-        """In order of preference. Nothing in it can be wrong."""
-        return tuple(part.lower() for part in wire.comma_list(self.word("avoid")))
+        """In order of preference. Raises Invalid for what is no UUID; nothing else in it can be wrong."""
+        return wire.avoid_list(wire.comma_list(self.word("avoid")))
 
     async def content(self) -> Any:
         """The body's JSON; an empty one is an empty object. Raises Invalid, WireError 413."""

@@ -5,9 +5,10 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
 `Idempotency-Key`. The OpenAPI document is made from `TABLE`, which is also what is routed.
 
     bodies      what it takes                     reads, writes   the handlers
-    schema, schema_explain   what it answers      plans           decisions and previews
+    schema, schema_*   what it answers            plans           decisions and previews
     render      from the cloud's values to that   explaining      why something is where it is
-    table       an endpoint, and its refusals     document        OpenAPI 3.1
+    table       an endpoint, and its refusals     separation      what became of an avoid list
+    document    OpenAPI 3.1                       cloning         clones of servers
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ TABLE = (
         "/servers",
         writes.create_server,
         "Make a stopped server",
-        {201: schema.ServerRow},
+        {201: schema.ServerMade},
         body=bodies.ServerToMake,
     ),
     get("/servers/{id}", reads.get_server, "One server with its drives", schema.ServerDetail, query=NoQuery),
@@ -56,7 +57,7 @@ TABLE = (
         body=bodies.ServerAction,
     ),
     get("/drives", reads.list_drives, "A page of drives", schema.DrivePage, query=bodies.DrivesQuery),
-    write("POST", "/drives", writes.create_drive, "Make a drive", {201: schema.DriveRow}, body=bodies.DriveToMake),
+    write("POST", "/drives", writes.create_drive, "Make a drive", {201: schema.DriveMade}, body=bodies.DriveToMake),
     get("/drives/{id}", reads.get_drive, "One drive", schema.DriveRow, query=NoQuery),
     write(
         "POST",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from backend.dialects.wire import INTEGER_MAX
+from backend.dialects.wire import AVOID_LENGTH_MAX, INTEGER_MAX, avoid_list
 
 NAME_LENGTH_MAX = 255
 TAGS_MAX = 64
@@ -25,7 +25,14 @@ Meta = Annotated[
     Field(max_length=META_MAX),
 ]
 Id = Annotated[str, Field(max_length=255)]
-Avoid = Annotated[list[Id], Field(max_length=1000)]
+Avoid = Annotated[
+    list[Id],
+    Field(
+        description="UUIDs, what is most to be avoided first; never fails a request",
+        json_schema_extra={"maxItems": AVOID_LENGTH_MAX},
+    ),
+    AfterValidator(avoid_list),
+]
 Version = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 Floor = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Amount = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
@@ -61,9 +68,12 @@ class ServerAction(Body):
     """`preview` answers what it would do and changes nothing. `name`, `meta`, `tags` and `restarts` belong to `edit`.
 
     A backfilling server that `restarts` is started again, when there is room, each time that it was stopped for room.
+
+    `clone` copies the server with its drives, whose hosts `avoid` is about; it stays stopped. `separate` is a clone
+    that avoids its source and is then started, avoiding it too; it takes further ids to avoid. Both take a `name`.
     """
 
-    action: Literal["start", "stop", "shutdown", "delete", "edit"]
+    action: Literal["start", "stop", "shutdown", "delete", "edit", "clone", "separate"]
     preview: bool = False
     if_version: Version | None = None
     avoid: Avoid = []

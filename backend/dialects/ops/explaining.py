@@ -12,12 +12,13 @@ from datetime import datetime
 from backend.cloud.explain import Beaten, Change, Explanation, Value
 from backend.cloud.model import GIB, NOTHING, Server, Size
 from backend.cloud.placement import Candidate, DriveCandidate, Refusal, count_refusals
-from backend.dialects.ops import render, schema_explain
+from backend.dialects.ops import render, schema_explain, separation
 from backend.dialects.ops.bodies import ExplainQuery, NoBody
 from backend.dialects.ops.plans import BECAUSE, counted, stop_row
 from backend.dialects.ops.schema import PlannedStop
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.wire import instant_text
+from backend.operations import avoiding
 from backend.operations import explain as explaining
 from backend.operations.explain import Explained, Mark
 
@@ -27,7 +28,6 @@ AnyExplanation = Explanation[Candidate] | Explanation[DriveCandidate]
 
 async def explain(call: Call[ExplainQuery, NoBody]) -> Answer:
     found = await explaining.explain(call.cloud, call.account, call.path["id"], decision=call.query.decision)
-    is_staff = call.account.is_staff
     row: schema_explain.ExplainAnswer = {
         "id": found.of.id,
         "name": found.of.name,
@@ -35,11 +35,19 @@ async def explain(call: Call[ExplainQuery, NoBody]) -> Answer:
         "cell": found.of.cell,
         "host": found.of.host,
         "decisions": [_mark_row(mark) for mark in found.marks],
-        "explanation": _explanation_row(found.asked, is_staff=is_staff),
-        "placed": None if found.placed is None else _explanation_row(found.placed, is_staff=is_staff),
+        "explanation": await _with_separation(call, found.asked),
+        "placed": None if found.placed is None else await _with_separation(call, found.placed),
         "placed_problem": found.placed_problem,
     }
     return Answer(row)
+
+
+async def _with_separation(call: Call[ExplainQuery, NoBody], explained: Explained) -> schema_explain.ExplanationRow:
+    row = _explanation_row(explained, is_staff=call.account.is_staff)
+    if explained.avoid:
+        entries = await avoiding.of_explained(call.cloud, call.account, [explained])
+        row["separation"] = separation.rows(call, entries)
+    return row
 
 
 def _mark_row(mark: Mark) -> schema_explain.DecisionMark:

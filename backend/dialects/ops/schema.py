@@ -13,6 +13,8 @@ from typing import Any, Literal, NotRequired
 # pydantic makes schemas of typed dicts only from these, before Python 3.12.
 from typing_extensions import TypedDict
 
+from backend.dialects.ops.schema_separation import AvoidedRow, CopyPlanRow
+
 # ----------------------------------------------------------------------------------------------------- what it answers
 
 JsonObject = Mapping[str, Any]
@@ -338,7 +340,8 @@ class PlannedFactor(TypedDict):
 class PlanRow(TypedDict):
     """What an action would do now. `problem` is a sentence and `code` its error code where it is not `allowed`.
 
-    Of a start, `refused` counts the hosts without room by reason.
+    Of a start, `refused` counts the hosts without room by reason. `separation` is what would become of each entry of
+    the avoid list; of `separate` that of the copies, and `start_separation` that of the start.
     """
 
     action: str
@@ -354,6 +357,9 @@ class PlanRow(TypedDict):
     downtime_seconds: int | float
     version: int
     sentences: Sequence[str]
+    copies: NotRequired[list[CopyPlanRow]]
+    separation: NotRequired[list[AvoidedRow]]
+    start_separation: NotRequired[list[AvoidedRow]]
 
 
 class HostMove(TypedDict):
@@ -453,15 +459,35 @@ class DrivePage(TypedDict):
     unreachable: list[str]
 
 
+class CopyRow(TypedDict):
+    drive: DriveRow
+    task: TaskRow | None
+
+
 class ServerOutcome(TypedDict):
+    """`separation` is what became of each entry of an avoid list. Of `clone` and `separate`, `task` is the one that
+    ends all; what became of the list when `separate` starts the clone is in its result, and in the explanation.
+    """
+
     server: ServerRow | None
     task: TaskRow | None
     decision: DecisionRow | None
+    copies: NotRequired[list[CopyRow]]
+    separation: NotRequired[list[AvoidedRow]]
 
 
 class DriveOutcome(TypedDict):
     drive: DriveRow | None
     task: TaskRow | None
+    separation: NotRequired[list[AvoidedRow]]
+
+
+class ServerMade(ServerRow):
+    separation: NotRequired[list[AvoidedRow]]
+
+
+class DriveMade(DriveRow):
+    separation: NotRequired[list[AvoidedRow]]
 
 
 class PlanAnswer(TypedDict):

@@ -9,6 +9,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from backend.dialects.ops.schema import PlannedStop, SizeRow, StopRow
+from backend.dialects.ops.schema_separation import AvoidedRow
 
 
 class NamedRow(TypedDict):
@@ -73,6 +74,8 @@ class DecisionMark(TypedDict):
 class ExplanationRow(TypedDict):
     """One decision. Without `decision` it is the one of now; `host` is null where no host has room.
 
+    `separation` is what became of each entry of its avoid list, where it has one.
+
     `hosts` are those with room, best first, then the others by name, and `changes` what would help where none has: both
     for staff only. `is_as_recorded` is false where the settings of now decide otherwise than was done.
     """
@@ -93,6 +96,7 @@ class ExplanationRow(TypedDict):
     changes: list[SmallestChange]
     impossible: Sequence[str]
     sentences: Sequence[str]
+    separation: NotRequired[list[AvoidedRow]]
 
 
 class ExplainAnswer(TypedDict):

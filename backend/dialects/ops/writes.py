@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from backend.clock import ClockError
 from backend.cloud.errors import Conflict, Invalid
 from backend.cloud.model import Server, Size, Task
 from backend.dialects import wire
-from backend.dialects.ops import plans, reads, render
+from backend.dialects.ops import cloning, plans, reads, render, separation
 from backend.dialects.ops.bodies import (
     AccountChange,
     Advance,
@@ -27,7 +28,8 @@ from backend.dialects.ops.bodies import (
 )
 from backend.dialects.ops.schema import DecisionRow, ServerOutcome, TaskRow
 from backend.dialects.ops.table import Answer, Call
-from backend.operations import accounts, backups, cells, clones, drains, drives, editing, losses, servers
+from backend.operations import accounts, avoiding, backups, cells, clones, drains, drives, editing, losses, servers
+from backend.operations.avoiding import Entry, Placed
 from backend.operations.plans import preview, preview_drive, preview_host
 from backend.operations.rooms import Decision
 
@@ -75,28 +77,37 @@ async def create_server(call: Call[NoQuery, ServerToMake]) -> Answer:
         cell=body.cell,
     )
     server = await servers.create_server(call.cloud, call.account, spec, request=call.request)
-    return Answer(reads.server_row(call, server), 201)
+    if not spec.avoid:
+        return Answer(reads.server_row(call, server), 201)
+    entries = await avoiding.before_start(call.cloud, call.account, server, spec.avoid)
+    return Answer({**render.server_row(server), "separation": separation.rows(call, entries)}, 201)
 
 
 async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
     """202 with what has begun; with `preview` 200 with what would happen, and nothing does."""
     body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
-    if body.action != "edit" and not _all_none(body.name, body.meta, body.tags):
+    is_clone = body.action in ("clone", "separate")
+    if body.action != "edit" and not _all_none(None if is_clone else body.name, body.meta, body.tags):
         raise Invalid("action", "name, meta and tags are changed by edit")
-    if body.action != "start" and body.avoid:
-        raise Invalid("avoid", "belongs to start")
+    if not (is_clone or body.action == "start") and body.avoid:
+        raise Invalid("avoid", "belongs to start, clone and separate")
+    if is_clone:
+        return await cloning.clone_server(call)
     if body.preview:
         if body.action == "edit":
             raise Invalid("preview", "there is nothing to show before an edit")
         plan = await preview(cloud, account, id, body.action, avoid=tuple(body.avoid))
-        return Answer({"plan": await plans.plan_row(call, plan, if_version=body.if_version)})
+        row = await plans.plan_row(call, plan, if_version=body.if_version)
+        row["separation"] = separation.rows(call, await cloning.report_of_plan(call, plan))
+        return Answer({"plan": row})
     match body.action:
         case "start":
             started = await servers.start_server(
                 cloud, account, id, avoid=tuple(body.avoid), if_version=body.if_version, request=call.request
             )
+            entries = await avoiding.of_start(cloud, account, started.server, tuple(body.avoid), started.decision)
             decision = await _decision_row(call, started.decision)
-            return _outcome(call, started.server, started.task, decision)
+            return _outcome(call, started.server, started.task, decision, entries)
         case "stop" | "shutdown":
             begun = await servers.stop_server(
                 cloud, account, id, action=body.action, if_version=body.if_version, request=call.request
@@ -106,6 +117,8 @@ async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
             return await once(call, lambda: _edit_server(call))
         case "delete":
             return await once(call, lambda: _delete_server(call))
+        case "clone" | "separate":
+            raise AssertionError("a clone remembers its request itself")
 
 
 async def _edit_server(call: Call[NoQuery, ServerAction]) -> Answer:
@@ -126,12 +139,19 @@ async def _delete_server(call: Call[NoQuery, ServerAction]) -> Answer:
     return _outcome(call, None, None, None)
 
 
-def _outcome(call: Call[Any, Any], server: Server | None, task: Task | None, decision: DecisionRow | None) -> Answer:
+def _outcome(
+    call: Call[Any, Any],
+    server: Server | None,
+    task: Task | None,
+    decision: DecisionRow | None,
+    entries: Iterable[Entry] = (),
+) -> Answer:
     row: Any = None if server is None else reads.server_row(call, server)
     outcome: ServerOutcome = {
         "server": row,
         "task": None if task is None else _task_row(call, task, None if server is None else server.name),
         "decision": decision,
+        "separation": separation.rows(call, entries),
     }
     return Answer(outcome, 202)
 
@@ -160,7 +180,10 @@ async def create_drive(call: Call[NoQuery, DriveToMake]) -> Answer:
         cell=body.cell,
     )
     drive = await drives.create_drive(call.cloud, call.account, spec, request=call.request)
-    return Answer(reads.drive_row(call, drive), 201)
+    if not spec.avoid:
+        return Answer(reads.drive_row(call, drive), 201)
+    entries = await avoiding.of_drive(call.cloud, call.account, drive, spec.avoid)
+    return Answer({**render.drive_row(drive), "separation": separation.rows(call, entries)}, 201)
 
 
 async def act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
@@ -185,7 +208,13 @@ async def act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
             avoid=tuple(body.avoid),
             if_version=body.if_version,
         )
-        return Answer({"plan": plans.drive_plan_row(plan)})
+        row = plans.drive_plan_row(plan)
+        if plan.clone is not None:
+            clone, avoid = plan.clone, tuple(body.avoid)
+            placed = Placed(replace(plan.drive, id=""), clone.found.host, frozenset(clone.avoided), clone.sharing)
+            entries = await avoiding.report(call.cloud, call.account, avoid, "drive", [placed])
+            row["separation"] = separation.rows(call, entries)
+        return Answer({"plan": row})
     if body.action == "clone":
         return await _clone_drive(call)
     return await once(call, lambda: _act_on_drive(call))
@@ -203,7 +232,9 @@ async def _clone_drive(call: Call[NoQuery, DriveAction]) -> Answer:
         request=call.request,
     )
     task = None if begun.task is None else _task_row(call, begun.task, begun.drive.name)
-    return Answer({"drive": reads.drive_row(call, begun.drive), "task": task}, 202)
+    entries = await avoiding.of_drive(call.cloud, call.account, begun.drive, tuple(body.avoid))
+    row = reads.drive_row(call, begun.drive)
+    return Answer({"drive": row, "task": task, "separation": separation.rows(call, entries)}, 202)
 
 
 async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:

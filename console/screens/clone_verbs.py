@@ -1,0 +1,75 @@
+"""Clones of servers: a name is asked for, the plan says where each copy goes, and only then is it begun."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from console.client import CloudClient
+from console.commands import Command, Selection
+from console.presentation import plan
+from console.presentation.lines import Frame, Line, Tone
+from console.records import OutcomeRecord, PlanRecord
+from console.screens.asking import Ask, Given
+from console.screens.dialogs import Briefing, Confirmation
+
+if TYPE_CHECKING:
+    from console.screens.acting import Host
+
+ACTIONS = {"server.clone": "clone", "server.separate": "separate"}
+_TITLES = {"clone": "Clone {}, away from its own drives", "separate": "Clone {}, and start the clone apart"}
+_VERBS = {"clone": "clone", "separate": "clone and start"}
+_NOTES = {
+    "clone": "its drives are copied to other storage hosts where there are any; the clone stays stopped",
+    "separate": "the copies avoid its drives, and the clone starts away from it when they are whole",
+}
+
+
+async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+    """Clone the one server of the selection, after its plan was shown. May raise ClientError."""
+    action, item = ACTIONS[command.id], selection.items[0]
+    title = _TITLES[action].format(item.name)
+    given: Given | None = await host.ask_dialog(
+        Ask(title, "name of the clone", host.frame(), text=f"{item.name}-clone", note=_NOTES[action])
+    )
+    if given is None:
+        host.say("cancelled; nothing was sent", Tone.MUTED)
+        return
+    # The recipe avoids its origin by itself.
+    avoid = (item.key,) if action == "clone" else ()
+    shown: list[PlanRecord] = []
+
+    async def ask() -> Briefing:
+        found = plan.with_names(
+            await client.preview("server", item.key, action, avoid=avoid, name=given.text), host.mirror
+        )
+        shown[:] = [found]
+        problem = None if found.is_allowed else found.problem or "it is refused"
+
+        def lines(frame: Frame) -> list[Line]:
+            named = plan.labelled(frame, "NAME", given.text)
+            return [*named, *plan.plan_lines(found, host.mirror.servers.get(item.key), frame)]
+
+        return Briefing(title, _VERBS[action], command.impact, lines, problem)
+
+    def is_changed() -> bool:
+        server = host.mirror.servers.get(item.key)
+        now = None if server is None else server.version
+        return any(each.version is not None and now not in (None, each.version) for each in shown)
+
+    dialog = Confirmation(title, ask, host.frame(), wall_now=host.wall_now, is_changed=is_changed)
+    if not await host.ask_dialog(dialog):
+        host.say("cancelled; nothing was sent", Tone.MUTED)
+        return
+    version = shown[0].version if shown else item.version
+    outcome = await client.act(
+        "server", item.key, action, if_version=version, avoid=avoid, key=uuid.uuid4().hex, name=given.text
+    )
+    host.say(*_outcome(action, item.name, given.text, outcome))
+
+
+def _outcome(action: str, name: str, clone: str, outcome: OutcomeRecord) -> tuple[str, Tone]:
+    then = ", and starts when it is whole" if action == "separate" else ""
+    said = f"{name} is being cloned to {clone}{then}; :tasks follows it"
+    shared = sum(each.is_apart is False for each in outcome.avoided)
+    return (said, Tone.OK) if not shared else (f"{said}; it shares a storage host with its origin", Tone.WARN)
