@@ -20,7 +20,7 @@ from backend.clock import Clock, ClockError, system_wall
 from backend.dialects import cloudsigma, ops, wire
 from backend.engine import Engine
 from backend.operations import Cloud
-from backend.store import Store
+from backend.store import LIST_DEADLINE_SECONDS, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,12 @@ class App:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, credentials: wire.Credentials, clock: Clock | None = None, hosts: Iterable[str] = ()
+    folder: Path,
+    *,
+    credentials: wire.Credentials,
+    clock: Clock | None = None,
+    hosts: Iterable[str] = (),
+    list_deadline_seconds: float = LIST_DEADLINE_SECONDS,
 ) -> AsyncIterator[App]:
     """A cloud from its folder, running until the block ends.
 
@@ -77,11 +82,14 @@ async def running(
     Args:
         clock: Replaces the one that the folder remembers.
         hosts: Names, beside loopback's, under which requests may ask for us.
+        list_deadline_seconds: How long a cell may take to answer before it is asked whether it does at all.
 
     Raises:
         FolderError: the folder cannot be opened; `str()` is a sentence.
     """
-    store = await Store.open(folder, wall=clock.wall_now if clock else system_wall)
+    store = await Store.open(
+        folder, wall=clock.wall_now if clock else system_wall, list_deadline_seconds=list_deadline_seconds
+    )
     try:
         stored = await store.cloud_read(lambda tx: tx.clock_state())
         cloud = Cloud(store, clock or Clock.restored(stored))

@@ -37,13 +37,14 @@ from backend.store.entries import (
     Usage,
 )
 from backend.store.files import FolderError
-from backend.store.fleet import Store
+from backend.store.fleet import LIST_DEADLINE_SECONDS, Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
 from backend.store.rewinding import Rewinding
 from backend.store.transaction import Transaction
 
 __all__ = [
+    "LIST_DEADLINE_SECONDS",
     "CellEntry",
     "CellTransaction",
     "CloudTransaction",

@@ -29,6 +29,8 @@ from backend.store.pages import Query, Sort, page_servers
 
 T = TypeVar("T")
 
+LIST_DEADLINE_SECONDS = 0.2
+"""How long a cell may take to answer before a probe is asked whether it does at all."""
 WATCH_SECONDS = 0.5
 """How often pending pictures are written and cells that are due are asked."""
 CLOUD_BUSY_SECONDS_MAX = 5.0
@@ -86,7 +88,9 @@ class Store:
     # Opening and closing
 
     @classmethod
-    async def open(cls, path: Path, *, wall: Callable[[], datetime], list_deadline_seconds: float = 0.2) -> Store:
+    async def open(
+        cls, path: Path, *, wall: Callable[[], datetime], list_deadline_seconds: float = LIST_DEADLINE_SECONDS
+    ) -> Store:
         """Open a folder made by `create_folder`. Raises FolderError if cloud.db cannot be used.
 
         A cell that cannot be used is down, and says why; the store opens without it.

@@ -100,7 +100,7 @@ def wired(folder: Path, story: Callable[[Wired], Awaitable[T]], **shape: Any) ->
     make_folder(folder, **shape)
 
     async def tell() -> T:
-        async with running(folder, credentials=Keys(), clock=Clock.manual(NOON)) as app:
+        async with running(folder, credentials=Keys(), clock=Clock.manual(NOON), list_deadline_seconds=1.0) as app:
             transport = httpx.ASGITransport(app=app)
 
             def client(path: str, **more: Any) -> httpx.AsyncClient:
