@@ -51,7 +51,7 @@ SELECT (SELECT count(*) FROM server_directory WHERE project_id = :project),
 """
 _NEXT_DUE = """
 SELECT min(at) FROM (
-    SELECT min(due_at) AS at FROM task WHERE state = 'open'
+    SELECT min(due_at) AS at FROM task WHERE state = 'open' AND json_extract(payload, '$.waits_for') IS NULL
     UNION ALL SELECT min(next_trigger_at) FROM schedule WHERE is_active = 1
     UNION ALL SELECT min(kept_until) FROM backup WHERE kept_until IS NOT NULL AND state IN ('ready', 'erred')
 )
@@ -112,7 +112,10 @@ class CloudTransaction(Transaction):
         return cloud_id, kind, seed, instant_of(created_at)
 
     def next_due(self) -> datetime | None:
-        """The earliest open task, active schedule, or end of a backup's retention."""
+        """The earliest open task, active schedule, or end of a backup's retention.
+
+        A task whose payload `waits_for` a cell is due when that answers.
+        """
         text = self._run(_NEXT_DUE).fetchone()[0]
         return None if text is None else instant_of(text)
 

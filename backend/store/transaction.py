@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -52,6 +53,7 @@ _TASKS_DUE = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND due_at <
 _TASKS_OPEN = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' ORDER BY due_at, id LIMIT ?"  # noqa: S608
 _TASKS_ENDED = f"SELECT {TASK_COLUMNS} FROM task WHERE state <> 'open' ORDER BY ended_at DESC, id DESC LIMIT ?"  # noqa: S608
 _TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ? WHERE id = ? AND state = 'open'"
+_TASK_RESCHEDULE = "UPDATE task SET due_at = ?, payload = ? WHERE id = ? AND state = 'open'"
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
 
 
@@ -199,6 +201,12 @@ class Transaction:
         assert state is not TaskState.OPEN, "a task is not ended by opening it"
         done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+
+    def reschedule(self, task: Task, *, due_at: datetime, payload: Mapping[str, Any]) -> Task:
+        """The same open task, for a later step of its work."""
+        done = self._run(_TASK_RESCHEDULE, (text_of(due_at), json_of(payload), task.id))
+        assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+        return replace(task, due_at=due_at, payload=payload)
 
     def tasks(self, *, is_open: bool, limit: int) -> list[Task]:
         """Open ones by due instant, ended ones newest first."""

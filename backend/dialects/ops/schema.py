@@ -200,8 +200,20 @@ class MemberRow(TypedDict):
     reachable: bool
 
 
+class FixRow(TypedDict):
+    """What would restore a group: `moves` restarts, `collisions` after them; `notes` say why some of these stay."""
+
+    moves: int
+    collisions: int
+    is_fewest: bool
+    notes: Sequence[str]
+
+
 class GroupRow(TypedDict):
-    """`tolerates`: how many hosts may be lost, whichever they are; `is_bound`: at least so many, some are unknown."""
+    """`tolerates`: how many hosts may be lost, whichever they are; `is_bound`: at least so many, some are unknown.
+
+    `fix` is null without collisions, and where nobody has worked it out; `GET /groups/NAME/plan` does.
+    """
 
     name: str
     members: list[MemberRow]
@@ -211,6 +223,7 @@ class GroupRow(TypedDict):
     tolerates: int | None
     is_bound: bool
     worst_case: Sequence[str]
+    fix: FixRow | None
 
 
 class FreeAmount(TypedDict):
@@ -337,7 +350,8 @@ class PlannedFactor(TypedDict):
 class PlanRow(TypedDict):
     """What an action would do now. `problem` is a sentence and `code` its error code where it is not `allowed`.
 
-    Of a start, `refused` counts the hosts without room by reason.
+    Of a start, `refused` counts the hosts without room by reason. The action with this `token` as its `plan` is
+    refused where it would not be this any more; a plan that is not allowed has none.
     """
 
     action: str
@@ -352,6 +366,7 @@ class PlanRow(TypedDict):
     refused: Mapping[str, int]
     downtime_seconds: int | float
     version: int
+    token: str | None
     sentences: Sequence[str]
 
 
@@ -383,6 +398,7 @@ class HostPlanRow(TypedDict):
     drives: int
     seconds: float
     version: int
+    token: str | None
     sentences: Sequence[str]
 
 
