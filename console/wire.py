@@ -28,6 +28,7 @@ from console.records import (
     EventRecord,
     Events,
     Factors,
+    FixRecord,
     GroupRecord,
     Hello,
     HostPlanRecord,
@@ -267,6 +268,16 @@ def group(row: Body) -> GroupRecord:
         tolerates=get("tolerates"),
         is_bound=bool(get("is_bound")),
         worst_case=_texts(get("worst_case")),
+        fix=_maybe(_fix, get("fix")),
+    )
+
+
+def _fix(row: Body) -> FixRecord:
+    return FixRecord(
+        int(row["moves"]),
+        int(row.get("collisions") or 0),
+        row.get("is_fewest", True) is not False,
+        _texts(row.get("notes")),
     )
 
 
@@ -468,6 +479,7 @@ def plan(body: Body) -> PlanRecord:
         downtime_seconds=get("downtime_seconds"),
         version=get("version"),
         sentences=_texts(get("sentences")),
+        token=get("token"),
     )
 
 
@@ -501,6 +513,7 @@ def host_plan(body: Body) -> HostPlanRecord:
         sentences=_texts(get("sentences")),
         moves=many(_move, get("moves")),
         seconds=get("seconds"),
+        token=get("token"),
     )
 
 

@@ -90,20 +90,22 @@ def _difference(name: str | None, then: Parts, now: Parts) -> str:
     what = _LISTS.get(name)
     if what is None:
         return f"Its {name.replace('_', ' ')} would now be {after} instead of {before}."
-    counts = [str(part).partition(":")[0] for part in (before, after)]
-    if counts[0] != counts[1]:
-        return f"It would now {what.format(counts[1])} instead of {counts[0]}."
-    return f"It would still {what.format(counts[1])}, but not the same."
+    count, known = (str(part).partition(":")[0] for part in (after, before))
+    listed = what.format(f"{count} {_NOUNS.get(name, 'server')}{'' if count == '1' else 's'}")
+    if count != known:
+        return f"It would now {listed} instead of {known}."
+    return f"It would still {listed}, but not the same."
 
 
 _LISTS: Mapping[str, str] = {
-    "stops": "stop {} servers to make room",
-    "shrinks": "shrink {} servers",
-    "grows": "let {} servers grow",
-    "moves": "move or touch {} servers",
-    "elsewhere": "touch {} servers of other cells",
-    "drives": "leave {} drives behind",
-    "servers": "take {} servers away",
-    "groups": "change {} groups",
-    "avoided": "share a host with {} servers of the avoid list",
+    "stops": "stop {} to make room",
+    "shrinks": "shrink {}",
+    "grows": "let {} grow",
+    "moves": "move or touch {}",
+    "elsewhere": "touch {} of other cells",
+    "drives": "leave {} behind",
+    "servers": "take {} away",
+    "groups": "change {}",
+    "avoided": "share a host with {} of the avoid list",
 }
+_NOUNS: Mapping[str, str] = {"drives": "drive", "groups": "group"}

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from backend.operations.groups import Group, GroupPlan
 from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 
 RUNNING, STOPPED = ServerState.RUNNING, ServerState.STOPPED
-THREE_HOSTS = {"cells": ("cell-1",), "hosts": 3, "capacity": Size(16_000, 64 * GIB)}
+THREE_HOSTS: dict[str, Any] = {"cells": ("cell-1",), "hosts": 3, "capacity": Size(16_000, 64 * GIB)}
 WEB = ("group:web",)
 
 

@@ -166,14 +166,18 @@ def _cell_plan_row(plan: CellPlan) -> CellPlanRow:
 def _cell_sentences(plan: CellPlan) -> list[str]:
     found = [
         f"{counted(len(plan.servers), 'server')} and {counted(len(plan.drives), 'drive')} of {plan.cell} turn UNKNOWN; "
-        f"{plan.running} of the servers hold a host, and nothing of them is stopped or lost."
+        "nothing of them is stopped or lost."
     ]
     if plan.groups:
         weakened = sum((loss.after.tolerates or 0) < (loss.before.tolerates or 0) for loss in plan.groups)
-        found.append(f"{counted(len(plan.groups), 'group')} lose sight of members; {weakened} then tolerate less.")
-    found.append(f"Its {counted(plan.hosts, 'host')} take no placements.")
+        found.append(f"{_does(len(plan.groups), 'group', 'lose')} sight of members; {weakened} of them for the worse.")
+    found.append(f"Its {_does(plan.hosts, 'host', 'take')} no placements.")
     if plan.open_tasks:
-        found.append(f"{counted(plan.open_tasks, 'task')} of it wait until it answers.")
+        found.append(f"{_does(plan.open_tasks, 'task', 'wait')} until it answers.")
     if plan.schedules:
-        found.append(f"{counted(plan.schedules, 'schedule')} miss their runs until then.")
+        found.append(f"{_does(plan.schedules, 'schedule', 'miss', 'misses')} runs until then.")
     return found
+
+
+def _does(count: int, noun: str, verb: str, third_person: str | None = None) -> str:
+    return f"{counted(count, noun)} {(third_person or verb + 's') if count == 1 else verb}"
