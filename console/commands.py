@@ -154,12 +154,12 @@ def _evacuates(selection: Selection) -> str | None:
 
 def _restores(selection: Selection) -> str | None:
     state = selection.items[0].state if selection.items else ""
-    return {"being restored": "it is being restored", "apart": "no members share a host"}.get(state)
+    return {"being restored": "it is under way", "apart": "no members share a host"}.get(state)
 
 
 def _ends_restoring(selection: Selection) -> str | None:
     is_on = any(item.state == "being restored" for item in selection.items)
-    return None if is_on else "it is not being restored"
+    return None if is_on else "it is not under way"
 
 
 def _simulated_only(selection: Selection) -> str | None:

@@ -5,8 +5,6 @@ The plan is the cloud's; what is worked out here is only whether it still fits w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from console.presentation import figures
 from console.presentation.lines import Frame, Glyphs, Line, Tone, compose, fit_name, fit_sentence, left, wrap
 from console.presentation.plan import VALUE_COLUMN, labelled, stopped_row
@@ -16,6 +14,7 @@ from console.records_plans import GroupPlanRecord, RestartRecord, StandingRecord
 MOVES_SHOWN = 40
 FIX_COLUMN = 13
 FIX_MOVES_SHOWN = 3
+AVOIDED_SHOWN = 3
 
 
 def title(plan: GroupPlanRecord) -> str:
@@ -38,10 +37,10 @@ def standing_text(standing: StandingRecord, glyphs: Glyphs) -> str:
 
 
 def _change(plan: GroupPlanRecord, glyphs: Glyphs) -> str:
-    """`collisions 1 -> 0   tolerates 3 -> 4`."""
+    """`collisions 1 -> 0, tolerates 3 -> 4`."""
     before, after = plan.before, plan.after
     collisions = f"collisions {figures.or_dash(_text(before.collisions), glyphs)} -> {_text(after.collisions)}"
-    return f"{collisions}   tolerates {standing_text(before, glyphs)} -> {standing_text(after, glyphs)}"
+    return f"{collisions}, tolerates {standing_text(before, glyphs)} -> {standing_text(after, glyphs)}"
 
 
 def _text(number: int | None) -> str | None:
@@ -65,7 +64,7 @@ def lines(plan: GroupPlanRecord, frame: Frame) -> tuple[Line, ...]:
         found += labelled(frame, "", f"and {len(plan.moves) - MOVES_SHOWN} more", Tone.WARN)
     longest = max((move.seconds_down or 0 for move in plan.moves), default=0)
     if plan.seconds:
-        each = f"each for about {figures.duration(longest)}, all in {figures.duration(plan.seconds)}"
+        each = f"{figures.duration(longest)} each at most, {figures.duration(plan.seconds)} in all"
         found += labelled(frame, "DOWNTIME", each)
     proved = "no plan has fewer moves" if plan.is_fewest else "fewer moves may be possible"
     found += labelled(frame, "PROVED" if plan.is_fewest else "NOT PROVED", proved, Tone.MUTED)
@@ -81,8 +80,6 @@ def _row(move: RestartRecord, frame: Frame) -> Line:
         parts.append(f"stops {len(move.stops)}")
     if move.shrinks:
         parts.append(f"shrinks {move.shrinks}")
-    if move.seconds_down:
-        parts.append(f"{figures.duration(move.seconds_down)} down")
     own = Tone.BACKFILL if move.is_backfilling else Tone.TEXT
     return compose(
         frame.width,
@@ -125,26 +122,26 @@ def fix_lines(group: GroupRecord, plan: GroupPlanRecord | None, frame: Frame) ->
 
 
 def _plan_sentences(group: GroupRecord, plan: GroupPlanRecord, frame: Frame) -> list[str]:
-    others = f"avoid={frame.glyphs.ellipsis}" if len(group.members) > 3 else _avoid(group, plan.moves)
     found = []
     for move in plan.moves[:FIX_MOVES_SHOWN]:
         stops = f" and stop {len(move.stops)} backfilling" if move.stops else ""
-        found.append(f"start {move.title} again, {others} (would put it on {move.to}{stops})")
+        found.append(f"start {move.title} again, {_avoid(group, move, frame)} (would put it on {move.to}{stops})")
     if len(plan.moves) > FIX_MOVES_SHOWN:
         found.append(f"and {len(plan.moves) - FIX_MOVES_SHOWN} more")
     after = "" if plan.is_fewest else "; fewer moves may be possible"
-    return [*found, f"then {_change(plan, frame.glyphs)}; x r on this line does it{after}"]
+    return [*found, f"then {_change(plan, frame.glyphs)}: x r on this line does it{after}"]
 
 
-def _avoid(group: GroupRecord, moves: Sequence[RestartRecord]) -> str:
-    moved = {move.id for move in moves} if len(moves) == 1 else set()
-    return "avoid=" + ",".join(member.name or member.id[:8] for member in group.members if member.id not in moved)
+def _avoid(group: GroupRecord, move: RestartRecord, frame: Frame) -> str:
+    others = [member.name or member.id[:8] for member in group.members if member.id != move.id]
+    more = frame.glyphs.ellipsis if len(others) > AVOIDED_SHOWN else ""
+    return f"avoid={','.join(others[:AVOIDED_SHOWN])}{more}"
 
 
 def _fix_sentences(fix: FixRecord) -> list[str]:
     if not fix.moves:
         return [*fix.notes] or ["nothing that can be moved restores it"]
-    moves = "1 move" if fix.moves == 1 else f"{fix.moves} moves, one after the other"
+    moves = "1 move" if fix.moves == 1 else f"{fix.moves} moves, one after the other,"
     least = "" if fix.is_fewest else "at most "
     left_over = f", and leave {fix.collisions} collision{'' if fix.collisions == 1 else 's'}" if fix.collisions else ""
     verb = "takes" if fix.moves == 1 else "take"

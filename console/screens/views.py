@@ -21,7 +21,7 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "overview": frozenset({"hosts", "tasks"}),
     "drives": frozenset({"drives"}),
     "hosts": frozenset({"hosts"}),
-    "groups": frozenset({"hosts"}),
+    "groups": frozenset({"hosts", "tasks"}),
     "backfill": frozenset({"hosts"}),
     "cells": frozenset({"hosts", "tasks"}),
     "tasks": frozenset({"tasks"}),

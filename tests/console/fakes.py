@@ -20,6 +20,7 @@ from console.records import (
     EventRecord,
     Events,
     Factors,
+    FixRecord,
     GroupRecord,
     Hello,
     HostPlanRecord,
@@ -168,6 +169,7 @@ class FakeCloud(CloudClient):
     """The tokens of the verbs of servers, drives and hosts."""
     plan: PlanRecord | None = None
     restoration: GroupPlanRecord | None = None
+    more_tasks: tuple[TaskRecord, ...] = ()
     clock_mode: str = "manual"
     clock_now: datetime = NOON
     log: list[EventRecord] = field(default_factory=list)
@@ -255,7 +257,7 @@ class FakeCloud(CloudClient):
             self._clock(),
             tuple(self._cell(name) for name in self.cells),
             CapacityRecord(size, size, size, size, size, size, ("cell-1",), ("cell-2",)),
-            (GroupRecord("web", members, 1, 1, 2, 0, False, ("c1-h01",)),),
+            (GroupRecord("web", members, 1, 1, 2, 0, False, ("c1-h01",), FixRecord(1, 1)),),
             (),
             1,
             3,
@@ -348,7 +350,7 @@ class FakeCloud(CloudClient):
             progress=0.5,
             actor="operator",
         )
-        return Tasks((task,), 1, 3)
+        return Tasks((task, *self.more_tasks), 1, 3)
 
     async def events(
         self, *, limit: int = 200, object_id: str | None = None, until: str | None = None, since: str | None = None
