@@ -15,7 +15,7 @@ from backend.cloud import backfill
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import CloudError
 from backend.cloud.model import GIB, NOTHING, DriveState, HostState, ReachabilityState, Server, ServerState, Size
-from backend.operations import backups, cells, clones, drains, drives, losses, servers
+from backend.operations import backups, cells, clones, drains, drives, groups, losses, restorations, servers
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction
 from tests.backend.support import Harness, make_folder, opened
@@ -110,6 +110,16 @@ class Life:
         host = self.chance.choice((f"c{cell}-h1", f"c{cell}-h2", f"s{cell}-1", f"s{cell}-2"))
         await deed(self.on.cloud, self.on.operator.name, host)
 
+    async def restore(self) -> None:
+        if self.chance.random() < 0.2:
+            await restorations.end(self.on.cloud, "web")
+            return
+        plan = await groups.plan_group(self.on.cloud, self.on.operator, self.on.pictures, "web")
+        if plan.problem is not None:
+            raise plan.problem
+        moves = [done.move for done in plan.moves]
+        await restorations.begin(self.on.cloud, self.on.operator.name, "web", moves)
+
     async def step(self) -> None:
         deeds: list[tuple[Callable[[], Awaitable[None]], int]] = [
             (self.create, 6),
@@ -125,6 +135,7 @@ class Life:
             (self.advance, 10),
             (self.fault, 1),
             (self.lose_host, 3),
+            (self.restore, 3),
         ]
         if self.is_pressing:
             deeds = [(self.create, 8), (self.start, 20), (self.stop, 3), (self.advance, 6)]

@@ -100,8 +100,8 @@ def _move(plan: GroupPlan, done: Done) -> GroupMove:
 
 def _group_sentences(plan: GroupPlan) -> list[str]:
     """What will happen, one thing a sentence, the most important first."""
-    each = "" if len(plan.moves) == 1 else ", one after the other"
-    found = [f"{counted(len(plan.moves), 'server')} will be shut down and started on a host of its own{each}."]
+    where = "a host of its own" if len(plan.moves) == 1 else "hosts of their own, one after the other"
+    found = [f"{counted(len(plan.moves), 'server')} will be shut down and started on {where}."]
     stops = {stop.id for done in plan.moves for stop in done.stops}
     if stops:
         found.append(f"{counted(len(stops), 'backfilling server')} will be stopped to make room.")
