@@ -99,6 +99,11 @@ async def test_a_group_under_way_is_ended_and_not_begun_again() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("7")
         await until(pilot, "restore group")
+        while app.main.cursor_key != "task:cloud/9":
+            await pilot.press("j")
+        await until(pilot, "restore group web: web-01 is shut down, then started on a host of its own")
+        await pilot.press("o")
+        await until(pilot, "groups > web", "FIX")
         await pilot.press("4")
         await until(pilot, "FIX")
         await pilot.press("x")

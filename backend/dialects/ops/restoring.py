@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.cloud.errors import Invalid
 from backend.cloud.groups import Redundancy
+from backend.cloud.model import Task
 from backend.dialects.ops import reads, render
 from backend.dialects.ops.bodies import CellAction, GroupAction, NoBody, NoQuery
 from backend.dialects.ops.plans import counted, stop_row
@@ -32,7 +33,7 @@ async def act_on_group(call: Call[NoQuery, GroupAction]) -> Answer:
     if body.action == "end":
         if body.preview:
             raise Invalid("preview", "there is nothing to show before an end")
-        return await _group_outcome(call, name, await restorations.end(cloud, name))
+        return await once(call, lambda: _end(call, name))
     if body.plan is not None:
         plan_tokens.parts_of(body.plan)
     if call.request is not None and not body.preview and (task := await restorations.answered(cloud, call.request)):
@@ -49,7 +50,11 @@ async def act_on_group(call: Call[NoQuery, GroupAction]) -> Answer:
     return await _group_outcome(call, name, task)
 
 
-async def _group_outcome(call: Call[Any, Any], name: str, task: Any) -> Answer:
+async def _end(call: Call[NoQuery, GroupAction], name: str) -> Answer:
+    return await _group_outcome(call, name, await restorations.end(call.cloud, name))
+
+
+async def _group_outcome(call: Call[Any, Any], name: str, task: Task) -> Answer:
     found = await groups.list_groups(call.cloud, call.account, call.context.pictures)
     group = next((each for each in found if each.name == name), None)
     row = None if group is None else reads.group_row(group)

@@ -152,7 +152,7 @@ class TaskRow(TypedDict):
     """Bytes, and bytes for each simulated second, where something is copied.
 
     `counterpart_id` is what it is done with: of a backup its server, of a clone its source, of `release` the copy, of a
-    step of `evacuate` the server that moves.
+    step of `evacuate` or `restore` the server that moves. Of a task of the cloud that works in a cell, that is `cell`.
     """
 
     id: str
