@@ -14,8 +14,8 @@ from datetime import datetime
 from backend.cloud.errors import CloudError, Conflict, Forbidden, NotFound, Unreachable
 from backend.cloud.groups import Member, Redundancy, redundancy
 from backend.cloud.lifecycle import has_host
-from backend.cloud.model import GROUP_TAG_PREFIX, Account, HostState
-from backend.operations import Cloud, last_known, plans, restorations
+from backend.cloud.model import GROUP_TAG_PREFIX, Account, HostState, Task
+from backend.operations import Cloud, RequestKey, last_known, plan_tokens, plans, restorations
 from backend.operations.cells import Picture, Pictures
 from backend.operations.plan_tokens import Parts, digest
 from backend.operations.restorations import CellPlan, Done
@@ -246,6 +246,35 @@ async def plan_group(cloud: Cloud, actor: Account, pictures: Pictures, name: str
         seconds=(at - now).total_seconds(),
         at=now,
     )
+
+
+async def restore_group(
+    cloud: Cloud,
+    actor: Account,
+    pictures: Pictures,
+    name: str,
+    *,
+    token: str | None = None,
+    request: RequestKey | None = None,
+) -> Task:
+    """Begin to carry the plan out; with a token only where it is still that one. Returns the task of the first move.
+
+    The members may lie in several cells, which share no transaction: the plan of all is looked at first, and each
+    cell's part again in the transaction that stops a member there.
+
+    Raises:
+        NotFound, Forbidden, Invalid, Conflict, Unreachable.
+    """
+    if token is not None:
+        plan_tokens.parts_of(token)
+    if request is not None and (task := await restorations.answered(cloud, request)) is not None:
+        return task
+    plan = await plan_group(cloud, actor, pictures, name)
+    if plan.problem is not None:
+        raise plan.problem
+    if token is not None:
+        plan_tokens.check(token, plan.parts)
+    return await restorations.begin(cloud, actor.name, name, [done.move for done in plan.moves], request=request)
 
 
 def _unknown(group: Group) -> list[str]:

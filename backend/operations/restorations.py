@@ -359,9 +359,14 @@ async def begin(
         await _run(cloud, task)
     after = await cloud.store.cloud_read(lambda tx: tx.find_task(task.id))
     assert after is not None, "tasks are kept"
-    if after.state is TaskState.CANCELLED and after.result is not None and after.payload["phase"] == "stop":
-        raise Conflict(f"{after.result} Nothing was done; look at the plan again.")
-    return after
+    return _begun(after)
+
+
+def _begun(task: Task) -> Task:
+    """The first task of a chain. Raises Conflict where it was over before anybody was stopped."""
+    if task.state is TaskState.CANCELLED and task.payload["phase"] == "stop":
+        raise Conflict(f"{task.result} Nothing was done; look at the plan again.")
+    return task
 
 
 async def answered(cloud: Cloud, request: RequestKey) -> Task | None:
@@ -371,7 +376,8 @@ async def answered(cloud: Cloud, request: RequestKey) -> Task | None:
         answer = request.remembered(tx)
         return None if answer is None else tx.find_task(answer["task"])
 
-    return await cloud.store.cloud_read(find)
+    task = await cloud.store.cloud_read(find)
+    return None if task is None else _begun(task)
 
 
 async def end(cloud: Cloud, group: str) -> Task:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +72,6 @@ def test_anything_else_is_no_token(text: str) -> None:
 
 
 def test_a_digest_tells_length_order_and_content() -> None:
-    lists = [[], ["a"], ["b"], ["a", "b"], ["b", "a"], [["a"], "b"], ["ab"]]
+    lists: list[list[Any]] = [[], ["a"], ["b"], ["a", "b"], ["b", "a"], [["a"], "b"], ["ab"]]
     assert len({digest(each) for each in lists}) == len(lists)
     assert digest(["a", "b"]).startswith("2:")

@@ -285,8 +285,12 @@ def test_a_plan_that_is_not_that_any_more_is_refused_and_stops_nobody(tmp_path: 
         members = await bunched(on, 1, 1)
         plan = await plan_of(on)
         await on.running("db", vcpus=2)
-        with pytest.raises(Conflict, match="web-1 would now start on c1-h3 instead of c1-h2"):
-            await begin(on, plan)
+        key = RequestKey("operator/1", "digest")
+        for _ in range(2):
+            with pytest.raises(Conflict, match="web-1 would now start on c1-h3 instead of c1-h2"):
+                await begin(on, plan, key)
+        with pytest.raises(Conflict, match="web-1 would now start on c1-h3"):
+            await restorations.answered(on.cloud, key)
         assert [(await on.look(server.id)).state for server in members] == [RUNNING, RUNNING]
         assert not await is_open(on)
         assert [done.move.target for done in (await plan_of(on)).moves] == ["c1-h3"]

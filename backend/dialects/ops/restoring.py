@@ -13,7 +13,7 @@ from backend.dialects.ops.plans import counted, stop_row
 from backend.dialects.ops.schema_plans import CellPlanRow, GroupMove, GroupPlanRow, RedundancyRow
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.ops.writes import once, task_row
-from backend.operations import cell_plans, groups, plan_tokens, restorations
+from backend.operations import cell_plans, groups, restorations
 from backend.operations.cell_plans import CellPlan
 from backend.operations.groups import GroupPlan
 from backend.operations.plan_tokens import token_of
@@ -27,26 +27,16 @@ async def plan_of_group(call: Call[NoQuery, NoBody]) -> Answer:
 
 async def act_on_group(call: Call[NoQuery, GroupAction]) -> Answer:
     """202 with the task of the first move; with `preview` 200 with the plan, and nobody moves."""
-    body, cloud, name = call.body, call.cloud, call.path["name"]
+    body, cloud, name, pictures = call.body, call.cloud, call.path["name"], call.context.pictures
     if body.plan is not None and (body.preview or body.action == "end"):
         raise Invalid("plan", "belongs to a restore that was previewed, not to a preview or to its end")
     if body.action == "end":
         if body.preview:
             raise Invalid("preview", "there is nothing to show before an end")
         return await once(call, lambda: _end(call, name))
-    if body.plan is not None:
-        plan_tokens.parts_of(body.plan)
-    if call.request is not None and not body.preview and (task := await restorations.answered(cloud, call.request)):
-        return await _group_outcome(call, name, task)
-    plan = await groups.plan_group(cloud, call.account, call.context.pictures, name)
     if body.preview:
-        return Answer({"plan": _group_plan_row(plan)})
-    if plan.problem is not None:
-        raise plan.problem
-    if body.plan is not None:
-        plan_tokens.check(body.plan, plan.parts)
-    moves = [done.move for done in plan.moves]
-    task = await restorations.begin(cloud, call.account.name, name, moves, request=call.request)
+        return Answer({"plan": _group_plan_row(await groups.plan_group(cloud, call.account, pictures, name))})
+    task = await groups.restore_group(cloud, call.account, pictures, name, token=body.plan, request=call.request)
     return await _group_outcome(call, name, task)
 
 
