@@ -7,7 +7,7 @@ and kept until something changes; of one group the whole plan (`plan_group`), go
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -239,7 +239,7 @@ async def plan_group(cloud: Cloud, actor: Account, pictures: Pictures, name: str
         group=group,
         problem=_problem(group, moves, notes, actor),
         moves=moves,
-        after=_after(group, moves),
+        after=_after(group, found.values()),
         notes=tuple(notes),
         is_fewest=all(plan.restoration.is_fewest and plan.is_as_found for plan in found.values()),
         is_best=all(plan.restoration.is_best and plan.is_as_found for plan in found.values()),
@@ -295,9 +295,10 @@ def _problem(group: Group, moves: Sequence[Done], notes: Sequence[str], actor: A
     return Conflict(" ".join([f"Nothing that can be moved restores group {group.name}.", *notes]))
 
 
-def _after(group: Group, moves: Sequence[Done]) -> Redundancy:
-    hosts = {done.move.server: done.move.target for done in moves}
+def _after(group: Group, cell_plans: Iterable[CellPlan]) -> Redundancy:
+    found = {id: server for plan in cell_plans for id, server in plan.after.items()}
     views = [
-        replace(view, host=hosts[view.id], state="running") if view.id in hosts else view for view in group.members
+        replace(view, host=found[view.id].host, state=found[view.id].state.value) if view.id in found else view
+        for view in group.members
     ]
     return redundancy([_member(view, group.down) for view in views], needs=group.needs)

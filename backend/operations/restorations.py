@@ -15,7 +15,7 @@ task waits for it. Ending the chain lets the member that is on its way start fir
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -84,6 +84,8 @@ class CellPlan:
     ends_at: datetime | None = None
     is_as_found: bool = True
     """Whether the moves came to what the search had expected."""
+    after: Mapping[str, Server] = field(default_factory=dict)
+    """The members of the cell at the end, by id: others may have left by themselves meanwhile."""
 
 
 # --- one transaction in a cell ---------------------------------------------------------------------------------------
@@ -132,7 +134,7 @@ def _why_held(tx: CellTransaction, server: Server) -> str | None:
 
 
 def plan_in_cell(
-    tx: CellTransaction, names: Mapping[str, str], ids: Iterable[str], *, at: datetime, settings: Settings
+    tx: CellTransaction, names: Mapping[str, str], ids: Sequence[str], *, at: datetime, settings: Settings
 ) -> CellPlan:
     """The moves, and what they come to when they begin at `at`. Leaves the transaction as they end.
 
@@ -156,7 +158,7 @@ def plan_in_cell(
     ]
     done, ends_at = carry_out(tx, moves, at=at, settings=settings)
     is_as_found = [(each.move.target, each.move.stops) for each in done] == [(m.target, m.stops) for m in moves]
-    return replace(plan, done=tuple(done), ends_at=ends_at, is_as_found=is_as_found)
+    return replace(plan, done=tuple(done), ends_at=ends_at, is_as_found=is_as_found, after=tx.servers(ids))
 
 
 def carry_out(

@@ -387,17 +387,19 @@ def test_a_backup_that_is_due_with_a_step_of_a_chain_is_ended_as_well(tmp_path: 
 async def populate(on: Harness, chance: random.Random) -> None:
     """Members and others of a few sizes, bunched as far as the hosts have room."""
     names = await hosts_of(on, "cell-1")
-    for number in range(chance.randrange(8, 18)):
-        kept = chance.sample(names, chance.choice((1, 1, 2, len(names))))
+    for number in range(chance.randrange(8, 22)):
+        is_member = chance.random() < 0.4
+        kept = chance.sample(names, 1 if is_member and chance.random() < 0.8 else len(names))
         for host in set(names) - set(kept):
             await losses.fail_host(on.cloud, on.operator.name, host)
-        is_member = chance.random() < 0.5
+        is_backfilling = chance.random() < (0.1 if is_member else 0.7)
         try:
             await on.running(
                 f"{'web' if is_member else 'other'}-{number}",
-                vcpus=chance.choice((1, 1, 2, 3, 4)),
+                vcpus=chance.choice((1, 1, 2, 3) if is_member else (1, 3, 4)),
                 gib=chance.choice((1, 4, 16)),
-                is_backfilling=chance.random() < (0.2 if is_member else 0.6),
+                is_backfilling=is_backfilling,
+                floor_permille=(1000, 1000) if is_backfilling and chance.random() < 0.7 else (0, 0),
                 tags=WEB if is_member else (),
             )
         except CloudError:
@@ -430,21 +432,20 @@ async def live(on: Harness, seed: int) -> tuple[int, int]:
     return len(plan.moves), sum(len(done.stops) for done in plan.moves)
 
 
-@pytest.mark.parametrize("first", range(2))
-def test_what_a_plan_says_is_what_happens(tmp_path: Path, first: int) -> None:
+def test_what_a_plan_says_is_what_happens(tmp_path: Path) -> None:
     moves = stops = 0
-    for seed in range(12 * first, 12 * first + 12):
+    for seed in range(20):
         found = in_a_cloud(tmp_path / str(seed), lambda on: live(on, seed), cells=("cell-1",), hosts=4)  # noqa: B023
         moves, stops = moves + found[0], stops + found[1]
-    assert moves >= 5, "it has moved nobody: this tests nothing"
+    assert moves >= 8, "it has moved nobody: this tests nothing"
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("first", range(10))
+@pytest.mark.parametrize("first", range(4))
 def test_what_many_plans_say_is_what_happens(tmp_path: Path, first: int) -> None:
     moves = stops = 0
     for seed in range(1000 + 100 * first, 1100 + 100 * first):
         found = in_a_cloud(tmp_path / str(seed), lambda on: live(on, seed), cells=("cell-1",), hosts=4)  # noqa: B023
         moves, stops = moves + found[0], stops + found[1]
-    assert moves >= 100
-    assert stops >= 5
+    assert moves >= 40
+    assert stops >= 1, "it has stopped nobody: this tests less than it says"
