@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
-from backend.operations import Cloud, backups, losses, recovery, tasks
+from backend.operations import Cloud, backups, losses, recovery, restorations, tasks
 from backend.operations.feed import CLOUD_FILE
 from backend.store import CloudTransaction
 
@@ -33,6 +33,10 @@ class Engine:
         await cloud.store.recover()
         await losses.agree_on_storage(cloud, cloud.store.cell_names)
         await self._note_what_changed_meanwhile()
+        answering = [
+            cell for cell in cloud.store.cell_names if cloud.store.reachability(cell).state is ReachabilityState.UP
+        ]
+        await restorations.resume(cloud, answering)
         dues = await cloud.store.each_cell(lambda tx: tx.next_due())
         cloud.next_due.update({cell: due for cell, due in dues.items() if not isinstance(due, Unreachable)})
         cloud.next_due[CLOUD_FILE] = await cloud.store.cloud_read(lambda tx: tx.next_due())
@@ -85,6 +89,7 @@ class Engine:
                     self._returned.discard(cell)
                     await losses.agree_on_storage(self._cloud, self._cloud.store.cell_names)
                     await backups.catch_up_missed(self._cloud, until)
+                    await restorations.resume(self._cloud, [cell])
                 due = self._next_due()
                 if due is None or due > until:
                     return count
@@ -103,6 +108,7 @@ class Engine:
             if file == CLOUD_FILE:
                 count += await cloud.store.cloud_write(lambda tx: backups.run_due_centrally(tx, due))
                 count += await backups.run_due_schedules(cloud, now)
+                count += await restorations.run_due(cloud, due)
                 cloud.next_due[file] = await cloud.store.cloud_read(lambda tx: tx.next_due())
                 count += 1
             elif cloud.store.reachability(file).state is ReachabilityState.UP:

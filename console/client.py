@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_explain
+from console import wire, wire_explain, wire_plans
 from console.records import (
     CellRecord,
     Changes,
@@ -36,6 +36,7 @@ from console.records import (
     Tasks,
 )
 from console.records_explain import WhyDetail
+from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
 from console.sanitising import clean, sanitise
 
 if TYPE_CHECKING:
@@ -137,6 +138,10 @@ class CloudClient:
         """Why a server or drive is where it is, now and by its last decision; with `decision`, by that one."""
         return await self._read(f"/explain/{_quoted(object_id)}", wire_explain.why, {"decision": decision})
 
+    async def group_plan(self, name: str) -> GroupPlanRecord:
+        """The fewest moves that take a group apart."""
+        return await self._read(f"/groups/{_quoted(name)}/plan", wire_plans.group_plan)
+
     async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
         """What has changed since `cursor`. Answers at once when something has, else after `wait_seconds`.
 
@@ -178,28 +183,47 @@ class CloudClient:
         action: str,
         *,
         if_version: int | None = None,
+        plan: str | None = None,
         avoid: Sequence[str] = (),
         key: str | None = None,
         **fields: Any,
     ) -> OutcomeRecord:
-        """Begin an action. With `if_version` it is refused when the object has changed since.
+        """Begin an action. With `if_version` it is refused when the object has changed since; with `plan`, the token
+        of a preview, when it would do anything else than was shown (`conflict`).
 
         `key` makes a repeat harmless: the same key and request answer the same and act once.
         """
         body = {"action": action, **({"avoid": list(avoid)} if avoid else {}), **fields}
         if if_version is not None:
             body["if_version"] = if_version
+        if plan is not None:
+            body["plan"] = plan
         return await self._send("POST", _actions(kind, object_id), wire.outcome, body, key=key or token_hex(16))
+
+    async def preview_cell(self, name: str, action: str) -> CellPlanRecord:
+        """What the silence of a cell would mean: `down` or `hung`. Changes nothing."""
+        return await self._send(
+            "POST", _actions("cell", name), wire_plans.cell_plan, {"action": action, "preview": True}
+        )
+
+    async def act_on_cell(self, name: str, action: str, *, plan: str | None = None) -> CellOutcomeRecord:
+        """Inject a fault into a cell of a simulated cloud, or take it away (`up`). `plan` as of `act`."""
+        body = {"action": action, **({} if plan is None else {"plan": plan})}
+        return await self._send("POST", _actions("cell", name), wire_plans.cell_outcome, body, key=token_hex(16))
+
+    async def act_on_group(
+        self, name: str, action: str, *, plan: str | None = None, key: str | None = None
+    ) -> GroupOutcomeRecord:
+        """`restore` a group, or `end` that. `plan` as of `act`."""
+        body = {"action": action, **({} if plan is None else {"plan": plan})}
+        path = _actions("group", name)
+        return await self._send("POST", path, wire_plans.group_outcome, body, key=key or token_hex(16))
 
     async def create_server(self, fields: Mapping[str, Any], *, key: str | None = None) -> ServerRecord:
         return await self._send("POST", "/servers", wire.server, fields, key=key or token_hex(16))
 
     async def create_drive(self, fields: Mapping[str, Any], *, key: str | None = None) -> DriveRecord:
         return await self._send("POST", "/drives", wire.drive, fields, key=key or token_hex(16))
-
-    async def set_reachability(self, cell: str, state: str) -> CellRecord:
-        """Inject a fault into a cell of a simulated cloud, or take it away (`up`)."""
-        return await self._send("PUT", f"/cells/{_quoted(cell)}/reachability", wire.cell, {"state": state})
 
     async def ask_cell(self, cell: str) -> CellRecord:
         """Ask a cell now, once, instead of when its back-off ends."""

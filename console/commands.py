@@ -23,6 +23,7 @@ PAGES = frozenset({"detail", "raw", "why", "help"})
 
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})
 DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
+GROUP_VIEWS = frozenset({"overview", "groups"})
 HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
 MAP_VIEWS = frozenset({"hosts"})
 """Views with a map, where h and l move over it."""
@@ -173,6 +174,16 @@ def _evacuates(selection: Selection) -> str | None:
     return "drain it first" if all(item.state == "up" for item in selection.items) else off
 
 
+def _restores(selection: Selection) -> str | None:
+    state = selection.items[0].state if selection.items else ""
+    return {"being restored": "it is under way", "apart": "no members share a host"}.get(state)
+
+
+def _ends_restoring(selection: Selection) -> str | None:
+    is_on = any(item.state == "being restored" for item in selection.items)
+    return None if is_on else "it is not under way"
+
+
 def _simulated_only(selection: Selection) -> str | None:
     return None if selection.is_simulated else "only a simulated cloud takes faults"
 
@@ -308,6 +319,10 @@ COMMANDS: tuple[Command, ...] = (
             "takes placements again", disabled_reason=_alone(_off_unless({"down", "maintenance"}))),
     Command("host.fail", ("f",), "fail", "inject a fault: the host is lost with all that is on it", 2, HOST_VIEWS,
             "host", "loses what is on it", disabled_reason=_alone(_fault_of_host({"up", "maintenance"}))),
+    Command("group.restore", ("r",), "restore", "start members again, one by one, until none share a host", 2,
+            GROUP_VIEWS, "group", "restarts members", disabled_reason=_alone(_restores)),
+    Command("group.end", ("e",), "end restoring", "move no other member; the one on its way starts", 1,
+            GROUP_VIEWS, "group", "the rest stays", disabled_reason=_alone(_ends_restoring)),
     Command("cell.ask", ("a",), "ask now", "ask the cell once, now", 1, CELL_VIEWS, "cell", "one deadline, once"),
     Command("cell.up", ("u",), "let it answer", "take an injected fault back", 1, CELL_VIEWS, "cell",
             "its tasks resume", disabled_reason=_cell_not_in("up")),
@@ -366,12 +381,12 @@ def for_key(view: str, key: str) -> Command | None:
 def verbs_for(selection: Selection) -> tuple[Command, ...]:
     """The verbs of the menu behind `x`, off ones included: those of the selected kind, then those of the cloud.
 
-    The menus of servers, drives and hosts leave the cloud's out: where all of their own verbs are off, enter would be
-    a verb of another thing.
+    The menus of servers, drives, hosts and groups leave the cloud's out: where all of their own verbs are off, enter
+    would be a verb of another thing.
     """
     # In an empty list there is still something to make.
     kind = selection.kind if selection.items else _KINDS_LISTED.get(selection.view)
-    has_own = kind in {"server", "drive", "host"}
+    has_own = kind in {"server", "drive", "host", "group"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
     return tuple(command for kind in kinds for command in COMMANDS if command.verb_of == kind)
 
@@ -437,7 +452,7 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
         ]
         if rows:
             sections.append((title, rows))
-    for kind in ("server", "drive", "host", "cell", "cloud"):
+    for kind in ("server", "drive", "host", "group", "cell", "cloud"):
         rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
                 for command in COMMANDS if command.verb_of == kind and view in command.views]  # fmt: skip
         if rows:

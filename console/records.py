@@ -253,6 +253,17 @@ class MemberRecord(NamedTuple):
     is_reachable: bool = True
 
 
+class FixRecord(NamedTuple):
+    """What would restore a group."""
+
+    moves: int
+    collisions: int = 0
+    """After them."""
+    is_fewest: bool = True
+    notes: tuple[str, ...] = ()
+    """Why collisions stay."""
+
+
 class GroupRecord(NamedTuple):
     name: str
     members: tuple[MemberRecord, ...] = ()
@@ -266,6 +277,8 @@ class GroupRecord(NamedTuple):
     """True where members do not answer: `tolerates` is a lower bound."""
     worst_case: tuple[str, ...] = ()
     """The hosts to lose, in the order that hurts."""
+    fix: FixRecord | None = None
+    """None without collisions, and where the cloud has not worked it out."""
 
 
 class CapacityRecord(NamedTuple):
@@ -516,6 +529,8 @@ class PlanRecord(NamedTuple):
     """Of a start, or of the copies of a clone."""
     avoided_at_start: tuple[AvoidedRecord, ...] = ()
     """Of a clone that is then started."""
+    token: str | None = None
+    """What the action is given to do this, or nothing."""
 
 
 class MoveRecord(NamedTuple):
@@ -556,6 +571,8 @@ class HostPlanRecord(NamedTuple):
     moves: tuple[MoveRecord, ...] = ()
     seconds: float | None = None
     """How long it takes; of `fail`, how long the host may be away before its servers leave it."""
+    token: str | None = None
+    """As of a `PlanRecord`."""
 
 
 class OutcomeRecord(NamedTuple):

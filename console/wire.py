@@ -30,6 +30,7 @@ from console.records import (
     EventRecord,
     Events,
     Factors,
+    FixRecord,
     GroupRecord,
     Hello,
     HostPlanRecord,
@@ -270,6 +271,16 @@ def group(row: Body) -> GroupRecord:
         tolerates=get("tolerates"),
         is_bound=bool(get("is_bound")),
         worst_case=_texts(get("worst_case")),
+        fix=_maybe(_fix, get("fix")),
+    )
+
+
+def _fix(row: Body) -> FixRecord:
+    return FixRecord(
+        int(row["moves"]),
+        int(row.get("collisions") or 0),
+        row.get("is_fewest", True) is not False,
+        _texts(row.get("notes")),
     )
 
 
@@ -490,6 +501,7 @@ def plan(body: Body) -> PlanRecord:
         copies=many(_copy_plan, get("copies")),
         avoided=many(_avoided, get("separation")),
         avoided_at_start=many(_avoided, get("start_separation")),
+        token=get("token"),
     )
 
 
@@ -523,6 +535,7 @@ def host_plan(body: Body) -> HostPlanRecord:
         sentences=_texts(get("sentences")),
         moves=many(_move, get("moves")),
         seconds=get("seconds"),
+        token=get("token"),
     )
 
 

@@ -34,7 +34,9 @@ from backend.operations import (
     drains,
     drives,
     editing,
+    groups,
     losses,
+    restorations,
     rooms,
     server_clones,
     servers,
@@ -155,6 +157,16 @@ class Life:
         host = self.chance.choice((f"c{cell}-h1", f"c{cell}-h2", f"s{cell}-1", f"s{cell}-2"))
         await deed(self.on.cloud, self.on.operator.name, host)
 
+    async def restore(self) -> None:
+        if self.chance.random() < 0.2:
+            await restorations.end(self.on.cloud, "web")
+            return
+        plan = await groups.plan_group(self.on.cloud, self.on.operator, self.on.pictures, "web")
+        if plan.problem is not None:
+            raise plan.problem
+        moves = [done.move for done in plan.moves]
+        await restorations.begin(self.on.cloud, self.on.operator.name, "web", moves)
+
     async def step(self) -> None:
         deeds: list[tuple[Callable[[], Awaitable[None]], int]] = [
             (self.create, 6),
@@ -172,6 +184,7 @@ class Life:
             (self.advance, 10),
             (self.fault, 1),
             (self.lose_host, 3),
+            (self.restore, 3),
         ]
         if self.is_pressing:
             deeds = [(self.create, 8), (self.start, 20), (self.stop, 3), (self.want_back, 3), (self.advance, 6)]

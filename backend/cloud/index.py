@@ -480,6 +480,11 @@ class HostIndex:
             yield from demand.shrinking(self, skip)
             yield from demand.stopping(self, skip, now)
 
+    def with_room(self, request: Request, *, skip: Collection[str], now: datetime, limit: int) -> list[str]:
+        """The best hosts for a server that avoids nobody, best first, without those of `skip`; at most `limit`."""
+        with closing(self._candidates(request, skip, now)) as candidates:
+            return [candidate.host for candidate in islice(candidates, limit)]
+
     def doubtful(self, size: Size) -> list[str]:
         """Hosts that were weighed exactly for a size, and are as they were then: see `certificates.may_need_hint`."""
         demand = self._demands.get(size)

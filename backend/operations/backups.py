@@ -195,9 +195,10 @@ def _drop(tx: CloudTransaction, which: Iterable[Backup], *, now: datetime) -> No
 def run_due_centrally(tx: CloudTransaction, until: datetime) -> int:
     """End the backups that are done by `until`, and drop those past retention. Returns how many tasks ended."""
     count = 0
-    while due := tx.due_tasks(until, limit=1):
-        _end_backup(tx, due[0])
-        count += 1
+    while due := [task for task in tx.due_tasks(until) if task.kind == "backup"]:
+        for task in due:
+            _end_backup(tx, task)
+        count += len(due)
     _drop(tx, rules.expired(tx.expired_backups(until), until), now=until)
     return count
 

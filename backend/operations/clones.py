@@ -9,7 +9,7 @@ a real cloud reads from the source until the end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -46,6 +46,10 @@ class ClonePlan:
     """Why not."""
 
 
+AgreedClone = Callable[[Drive, str, DrivePlacement], None]
+"""Given the source, the copy's cell and its host; raises Conflict where that is not what was agreed to."""
+
+
 # --- one transaction in a cell ---------------------------------------------------------------------------------------
 
 
@@ -58,8 +62,9 @@ def add_copy_in_cell(
     policy: Policy,
     ranks: Mapping[str, Ranks],
     actor: str,
+    agreed: AgreedClone | None = None,
 ) -> tuple[Drive, Task | None]:
-    """Choose the storage host and begin to copy. Raises NoCapacity."""
+    """Choose the storage host and begin to copy. Raises NoCapacity, Conflict."""
     known = tx.find_drive(copy.id)
     if known is not None:
         return known, next((task for task in tx.open_tasks_of(copy.id) if task.kind == "clone"), None)
@@ -68,6 +73,8 @@ def add_copy_in_cell(
     )
     if isinstance(found, NoValidHost):
         raise NoCapacity(f"drive {copy.name or copy.id}", found.counted())
+    if agreed is not None:
+        agreed(source, tx.cell, found)
     is_same_host = found.host == source.host
     added = replace(copy, host=found.host, state=DriveState.CLONING_DST, state_since=now)
     tx.add_drive(added, at=now, actor=actor, details={"source": source.id, "source_name": source.name})
@@ -187,6 +194,7 @@ async def clone_drive(
     cell: str | None = None,
     if_version: int | None = None,
     request: RequestKey | None = None,
+    agreed: AgreedClone | None = None,
 ) -> CloneBegun:
     """A copy of the drive in the account's own project. `avoid` never fails.
 
@@ -222,7 +230,14 @@ async def clone_drive(
         added, task = await cloud.store.cell_write(
             reserved.cell,
             lambda tx: add_copy_in_cell(
-                tx, reserved, source, now=now, policy=cloud.settings.placement, ranks=ranks, actor=actor.name
+                tx,
+                reserved,
+                source,
+                now=now,
+                policy=cloud.settings.placement,
+                ranks=ranks,
+                actor=actor.name,
+                agreed=agreed,
             ),
         )
         await cloud.store.cloud_write(lambda tx: drives.set_drive_entry(tx, reserved.id, state="active"))

@@ -19,6 +19,8 @@ from backend.cloud.model import HostKind, HostState, Server, ServerState, Task, 
 from backend.cloud.placement import NoValidHost
 from backend.operations import Cloud, RequestKey, Settings, check_version, rooms, servers
 from backend.operations.losses import HostBegun, cell_of
+from backend.operations.plan_tokens import Agreed, check_agreed
+from backend.operations.rooms import Decision
 from backend.store import CellTransaction
 
 
@@ -152,48 +154,63 @@ def _start_moved(tx: CellTransaction, task: Task, *, now: datetime, settings: Se
     server = tx.find_server(str(task.payload["server"]))
     if server is None or server.state is not ServerState.STOPPED:
         return f"{name} went its own way"
+    found = start_again(tx, server, avoid=server.avoid, now=now, settings=settings, actor=task.actor)
+    return f"{name} stays stopped: {found}" if isinstance(found, str) else f"{name} to {found.host}"
+
+
+def start_again(
+    tx: CellTransaction, server: Server, *, avoid: tuple[str, ...], now: datetime, settings: Settings, actor: str
+) -> Decision | str:
+    """Start a server that was stopped only to be moved. Where it cannot be, it stays stopped, and says why."""
     if rooms.lost_drives(tx, server.id):
-        return _stays_stopped(tx, server, "A drive of its was lost while it was moved.", now=now)
-    found = rooms.choose(tx, server, now=now, settings=settings, avoid=server.avoid)
-    if isinstance(found, NoValidHost):
-        return _stays_stopped(tx, server, str(NoCapacity(f"server {name}", found.counted())), now=now)
-    decision = rooms.move_in(tx, server, found, now=now, settings=settings, avoid=server.avoid, actor=task.actor)
-    return f"{name} to {decision.host}"
-
-
-def _stays_stopped(tx: CellTransaction, server: Server, problem: str, *, now: datetime) -> str:
+        problem = "A drive of its was lost while it was moved."
+    else:
+        found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid)
+        if not isinstance(found, NoValidHost):
+            return rooms.move_in(tx, server, found, now=now, settings=settings, avoid=avoid, actor=actor)
+        problem = str(NoCapacity(f"server {server.name or server.id}", found.counted()))
     tx.save_server(server, replace(server, reason=problem), kind="server.stays", at=now)
-    return f"{server.name} stays stopped: {problem}"
+    return problem
 
 
 # --- operations ------------------------------------------------------------------------------------------------------
 
 
 async def drain_host(
-    cloud: Cloud, actor_name: str, host: str, *, if_version: int | None = None, request: RequestKey | None = None
+    cloud: Cloud,
+    actor_name: str,
+    host: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+    agreed: Agreed | None = None,
 ) -> HostBegun:
     """Raises NotFound, WrongState, Conflict, Unreachable, OutcomeUnknown."""
-    return await cloud.store.cell_write(
-        await cell_of(cloud, host),
-        lambda tx: drain_in_cell(
-            tx, host, now=cloud.clock.now(), actor=actor_name, if_version=if_version, request=request
-        ),
-    )
+
+    def drain(tx: CellTransaction) -> HostBegun:
+        now = cloud.clock.now()
+        check_agreed(tx, agreed, request, now)
+        return drain_in_cell(tx, host, now=now, actor=actor_name, if_version=if_version, request=request)
+
+    return await cloud.store.cell_write(await cell_of(cloud, host), drain)
 
 
 async def evacuate_host(
-    cloud: Cloud, actor_name: str, host: str, *, if_version: int | None = None, request: RequestKey | None = None
+    cloud: Cloud,
+    actor_name: str,
+    host: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+    agreed: Agreed | None = None,
 ) -> HostBegun:
     """Raises NotFound, WrongState, Conflict, Unreachable, OutcomeUnknown."""
-    return await cloud.store.cell_write(
-        await cell_of(cloud, host),
-        lambda tx: evacuate_in_cell(
-            tx,
-            host,
-            now=cloud.clock.now(),
-            settings=cloud.settings,
-            actor=actor_name,
-            if_version=if_version,
-            request=request,
-        ),
-    )
+
+    def evacuate(tx: CellTransaction) -> HostBegun:
+        now = cloud.clock.now()
+        check_agreed(tx, agreed, request, now)
+        return evacuate_in_cell(
+            tx, host, now=now, settings=cloud.settings, actor=actor_name, if_version=if_version, request=request
+        )
+
+    return await cloud.store.cell_write(await cell_of(cloud, host), evacuate)

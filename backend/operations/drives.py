@@ -31,6 +31,7 @@ from backend.cloud.model import (
     TaskState,
 )
 from backend.operations import Cloud, RequestKey, cells, check_version, quotas, servers
+from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
 
 SIZE_BYTES_MIN = 512 * 2**20
@@ -144,10 +145,13 @@ def detach_in_cell(
     return tx.save_drive(drive, detached, kind="drive.detached", at=now, actor=actor)
 
 
-def _remove(tx: CellTransaction, drive_id: str, *, now: datetime, actor: str, if_version: int | None) -> None:
+def _remove(
+    tx: CellTransaction, drive_id: str, *, now: datetime, actor: str, if_version: int | None, agreed: Agreed | None
+) -> None:
     drive = tx.find_drive(drive_id)
     if drive is None:
         return
+    check_agreed(tx, agreed, None, now)
     check_version(drive.version, if_version)
     lifecycle.begin("drive", drive.id, "delete", drive.state)
     for task in tx.open_tasks_of(drive.id):
@@ -279,6 +283,7 @@ async def attach_drive(
     channel: str = "0:0",
     boot_order: int | None = None,
     if_version: int | None = None,
+    agreed: Agreed | None = None,
 ) -> Drive:
     """Attach to a stopped server.
 
@@ -290,20 +295,23 @@ async def attach_drive(
     entry = await entry_for(cloud, actor, drive_id, to_change=True)
     server_entry = await servers.entry_for(cloud, actor, server_id, to_change=True)
     await _require_stopped(cloud, server_entry.cell, server_id, "attach a drive to")
-    drive = await cloud.store.cell_write(
-        entry.cell,
-        lambda tx: attach_in_cell(
+
+    def attach(tx: CellTransaction) -> Drive:
+        now = cloud.clock.now()
+        check_agreed(tx, agreed, None, now)
+        return attach_in_cell(
             tx,
             drive_id,
             server_id,
-            now=cloud.clock.now(),
+            now=now,
             device=device,
             channel=channel,
             boot_order=boot_order,
             actor=actor.name,
             if_version=if_version,
-        ),
-    )
+        )
+
+    drive = await cloud.store.cell_write(entry.cell, attach)
     await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, server_id=server_id))
     return drive
 
@@ -315,7 +323,9 @@ async def _require_stopped(cloud: Cloud, cell: str, server_id: str, action: str)
     return server
 
 
-async def detach_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None) -> Drive:
+async def detach_drive(
+    cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None, agreed: Agreed | None = None
+) -> Drive:
     """Detach from a stopped server. Raises NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown."""
     entry = await entry_for(cloud, actor, drive_id, to_change=True)
     if entry.server_id is not None:
@@ -323,10 +333,13 @@ async def detach_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_versio
         server_entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
         if server_entry is not None and server_entry.state != "deleting":
             await _require_stopped(cloud, server_entry.cell, server_id, "detach a drive from")
-    drive = await cloud.store.cell_write(
-        entry.cell,
-        lambda tx: detach_in_cell(tx, drive_id, now=cloud.clock.now(), actor=actor.name, if_version=if_version),
-    )
+
+    def detach(tx: CellTransaction) -> Drive:
+        now = cloud.clock.now()
+        check_agreed(tx, agreed, None, now)
+        return detach_in_cell(tx, drive_id, now=now, actor=actor.name, if_version=if_version)
+
+    drive = await cloud.store.cell_write(entry.cell, detach)
     await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, server_id=None))
     return drive
 
@@ -387,7 +400,9 @@ async def check_deletable(cloud: Cloud, server_id: str, leaving: Iterable[Drive]
             raise Unreachable(entry.cell, cloud.store.reachability(entry.cell).reason)
 
 
-async def delete_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None) -> None:
+async def delete_drive(
+    cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None, agreed: Agreed | None = None
+) -> None:
     """An attached drive has to be detached first.
 
     Raises:
@@ -404,7 +419,8 @@ async def delete_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_versio
     cloud.live.add(drive_id)
     try:
         await cloud.store.cell_write(
-            entry.cell, lambda tx: _remove(tx, drive_id, now=now, actor=actor.name, if_version=if_version)
+            entry.cell,
+            lambda tx: _remove(tx, drive_id, now=now, actor=actor.name, if_version=if_version, agreed=agreed),
         )
         await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(drive_id))
     except OutcomeUnknown:

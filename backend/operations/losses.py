@@ -34,6 +34,7 @@ from backend.cloud.model import (
 )
 from backend.cloud.placement import NoValidHost
 from backend.operations import Cloud, RequestKey, Settings, check_version, rooms
+from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.store import CellTransaction, ServerEntry
 
 
@@ -354,39 +355,54 @@ async def check_foreign_drives(cloud: Cloud, entry: ServerEntry) -> bool:
 
 
 async def fail_host(
-    cloud: Cloud, actor_name: str, host: str, *, if_version: int | None = None, request: RequestKey | None = None
+    cloud: Cloud,
+    actor_name: str,
+    host: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+    agreed: Agreed | None = None,
 ) -> HostBegun:
     """Raises NotFound, WrongState, Conflict, Unreachable, OutcomeUnknown."""
-    cell = await cell_of(cloud, host)
-    begun = await cloud.store.cell_write(
-        cell,
-        lambda tx: fail_in_cell(
-            tx, host, now=cloud.clock.now(), actor=actor_name, if_version=if_version, request=request
-        ),
-    )
+
+    def fail(tx: CellTransaction) -> HostBegun:
+        now = cloud.clock.now()
+        check_agreed(tx, agreed, request, now)
+        return fail_in_cell(tx, host, now=now, actor=actor_name, if_version=if_version, request=request)
+
+    begun = await cloud.store.cell_write(await cell_of(cloud, host), fail)
     await _agree_with_others(cloud, begun.host)
     return begun
 
 
 async def recover_host(
-    cloud: Cloud, actor_name: str, host: str, *, if_version: int | None = None, request: RequestKey | None = None
+    cloud: Cloud,
+    actor_name: str,
+    host: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+    agreed: Agreed | None = None,
 ) -> HostBegun:
     """Raises NotFound, WrongState, Conflict, Unreachable, OutcomeUnknown."""
     cell = await cell_of(cloud, host)
     elsewhere = await elsewhere_of(cloud, cell)
-    begun = await cloud.store.cell_write(
-        cell,
-        lambda tx: recover_in_cell(
+
+    def recover(tx: CellTransaction) -> HostBegun:
+        now = cloud.clock.now()
+        check_agreed(tx, agreed, request, now)
+        return recover_in_cell(
             tx,
             host,
-            now=cloud.clock.now(),
+            now=now,
             settings=cloud.settings,
             actor=actor_name,
             elsewhere=elsewhere,
             if_version=if_version,
             request=request,
-        ),
-    )
+        )
+
+    begun = await cloud.store.cell_write(cell, recover)
     await _agree_with_others(cloud, begun.host)
     return begun
 

@@ -2,6 +2,9 @@
 
 A server's plan is worked out from what is read. A host's is carried out to its end in a transaction that is then rolled
 back: a relocation or an evacuation is many decisions, and each depends on those before it.
+
+Each plan has `parts`, which its token is made of (`plan_tokens`). `agreeing` and its like give what a verb with a token
+runs in its own transaction, before its work: the same plan again, and Conflict where it is not the one of the token.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from backend.cloud.avoiding import Sharing
 from backend.cloud.backfill import HostLoad
 from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, WrongState
 from backend.cloud.model import HOST_LOST, STORAGE_LOST, Account, Drive, Host, HostKind, Server, ServerState, Size
+from backend.cloud.placement import DrivePlacement
 from backend.operations import (
     Cloud,
     check_version,
@@ -24,13 +28,15 @@ from backend.operations import (
     drains,
     drives,
     losses,
+    plan_tokens,
     rooms,
     servers,
     tasks,
 )
 from backend.operations.clone_plans import CloneSpec, ServerClonePlan
-from backend.operations.clones import ClonePlan
+from backend.operations.clones import AgreedClone, ClonePlan
 from backend.operations.losses import Elsewhere
+from backend.operations.plan_tokens import Agreed, Parts, digest
 from backend.operations.rooms import Decision
 from backend.store import CellTransaction
 
@@ -65,6 +71,35 @@ class Plan:
     avoid: tuple[str, ...] = ()
     sharing: Sharing | None = None
     """Of a start that cannot avoid everything: why."""
+    drives: tuple[str, ...] = ()
+    """Of a deletion: the ids of the drives that are left behind."""
+
+    @property
+    def parts(self) -> Parts:
+        decision = self.decision
+        return {
+            "action": self.action,
+            "id": self.server.id,
+            "version": self.server.version,
+            "host": self.server.host if decision is None else decision.host,
+            "stops": digest(sorted(stop.id for stop in self.stops)),
+            "shrinks": digest(_listed(self.shrinks)),
+            "grows": digest(_listed(self.grows)),
+            "avoided": digest(() if decision is None else decision.avoided),
+            "waits": decision is not None and decision.waits,
+            "drives": digest(self.drives),
+        }
+
+
+def _listed(changes: Iterable[Change]) -> list[list[str | int]]:
+    """Who changes, from what to what."""
+    return sorted(
+        [
+            change.server.id,
+            *(part for size in (change.before, change.after) for part in (size.cpu_mhz, size.memory_bytes)),
+        ]
+        for change in changes
+    )
 
 
 async def preview(cloud: Cloud, actor: Account, server_id: str, action: str, *, avoid: tuple[str, ...] = ()) -> Plan:
@@ -76,11 +111,34 @@ async def preview(cloud: Cloud, actor: Account, server_id: str, action: str, *, 
     plan = await cloud.store.cell_read(
         entry.cell, lambda tx: _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now)
     )
+    if action == "delete":
+        plan = replace(plan, drives=await _left_behind(cloud, server_id))
     if plan.problem is None and not actor.may_change(entry.project_id):
         return replace(plan, problem=Forbidden(action, "this account may only look at it"))
     if plan.problem is None and entry.is_backfilling and action == "start" and not actor.may_backfill:
         return replace(plan, problem=Forbidden(action, "backfilling is not enabled for this account"))
     return plan
+
+
+async def _left_behind(cloud: Cloud, server_id: str) -> tuple[str, ...]:
+    found = await drives.drives_of(cloud, [server_id])
+    return tuple(sorted(drive.id for drive in found.get(server_id, ())))
+
+
+async def agreeing(
+    cloud: Cloud, actor: Account, server_id: str, action: str, token: str, *, avoid: tuple[str, ...] = ()
+) -> Agreed:
+    """Drives lie in other cells too: those that a deletion leaves behind are looked at now. Raises Invalid."""
+    plan_tokens.parts_of(token)
+    left = await _left_behind(cloud, server_id) if action == "delete" else ()
+
+    def agreed(tx: CellTransaction, now: datetime) -> None:
+        plan = _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now)
+        if plan.problem is not None:
+            raise plan.problem
+        plan_tokens.check(token, replace(plan, drives=left).parts)
+
+    return agreed
 
 
 def _plan(
@@ -220,6 +278,45 @@ class DrivePlan:
     server: Server | None = None
     """The server that it would be attached to, or detached from."""
 
+    @property
+    def parts(self) -> Parts:
+        if self.clone is not None:
+            return _clone_parts(self.drive, self.clone.cell, self.clone.found)
+        return _drive_parts(self.action, self.drive, None if self.server is None else self.server.id)
+
+
+def _drive_parts(action: DriveAction, drive: Drive, server_id: str | None) -> Parts:
+    return {"action": action, "id": drive.id, "version": drive.version, "server": server_id}
+
+
+def _clone_parts(source: Drive, cell: str, found: DrivePlacement) -> Parts:
+    return {
+        "action": "clone",
+        "id": source.id,
+        "version": source.version,
+        "cell": cell,
+        "host": found.host,
+        "avoided": digest(found.ranks),
+    }
+
+
+def agreeing_drive(drive_id: str, action: DriveAction, token: str, *, server_id: str | None = None) -> Agreed:
+    """For `attach`, `detach` and `delete`. Raises Invalid."""
+    plan_tokens.parts_of(token)
+
+    def agreed(tx: CellTransaction, now: datetime) -> None:
+        drive = tx.drive(drive_id)
+        about = {"attach": server_id, "detach": drive.server_id}.get(action)
+        plan_tokens.check(token, _drive_parts(action, drive, about))
+
+    return agreed
+
+
+def agreeing_clone(token: str) -> AgreedClone:
+    """Raises Invalid."""
+    plan_tokens.parts_of(token)
+    return lambda source, cell, found: plan_tokens.check(token, _clone_parts(source, cell, found))
+
 
 async def preview_drive(
     cloud: Cloud,
@@ -287,6 +384,7 @@ class HostPlan:
     seconds: float
     """Until the last server has been told to start elsewhere."""
     at: datetime
+    parts: Parts = field(default_factory=dict)
 
 
 class _Forked(Exception):
@@ -326,6 +424,22 @@ async def preview_host(
     return plan
 
 
+async def agreeing_host(cloud: Cloud, name: str, action: HostAction, token: str) -> Agreed:
+    """What becomes of servers of other cells is settled after the host's own: only who they are is a part. Raises
+    Invalid, NotFound, Unreachable.
+    """
+    plan_tokens.parts_of(token)
+    elsewhere = await losses.elsewhere_of(cloud, await losses.cell_of(cloud, name))
+
+    def agreed(tx: CellTransaction, now: datetime) -> None:
+        plan, _ = tx.undone(lambda: _host_plan(tx, cloud, name, action, elsewhere, now=now, if_version=None))
+        if plan.problem is not None:
+            raise plan.problem
+        plan_tokens.check(token, plan.parts)
+
+    return agreed
+
+
 def _foreign_moves(found: Iterable[object], action: HostAction) -> Iterable[Move]:
     """Of servers in other cells that have drives on this host."""
     for server in found:
@@ -360,7 +474,17 @@ def _host_plan(
         return replace(plan, problem=problem), []
     moves = tuple(_moves(tx, cloud, plan, affected, since=number, now=ends_at))
     foreign = sorted(mounting - {server.id for server in affected})
-    return replace(plan, moves=moves, seconds=(ends_at - now).total_seconds()), foreign
+    parts: Parts = {
+        "action": action,
+        "id": name,
+        "version": host.version,
+        "moves": digest(
+            [[m.server.id, m.outcome, m.to, sorted(stop.id for stop in m.stops), m.shrinks] for m in moves]
+        ),
+        "elsewhere": digest(foreign),
+        "drives on it": len(on_it),
+    }
+    return replace(plan, moves=moves, seconds=(ends_at - now).total_seconds(), parts=parts), foreign
 
 
 def _carry_out(

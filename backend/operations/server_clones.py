@@ -105,7 +105,7 @@ def start_when_whole(tx: CellTransaction, task: Task, *, at: datetime, settings:
         tx.end_task(task, TaskState.CANCELLED, at=at, result="somebody else has started it")
         return
     if (later := _look_again_at(tx, task, at=at)) is not None:
-        tx.put_off_task(task, due_at=later)
+        tx.reschedule(task, due_at=later, payload=task.payload)
         return
     avoid, sees = tuple(task.payload["avoid"]), task.payload["sees"]
     asker = Account("", task.actor, "", is_staff=sees is None, projects_read=frozenset(sees or ()))

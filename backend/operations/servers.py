@@ -33,6 +33,7 @@ from backend.cloud.model import (
     TaskState,
 )
 from backend.operations import Cloud, RequestKey, Settings, cells, check_version, quotas, rooms
+from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.operations.rooms import Decision
 from backend.store import CellTransaction, CloudTransaction, EntryState, ServerEntry
 
@@ -288,6 +289,7 @@ async def start_server(
     if_version: int | None = None,
     request: RequestKey | None = None,
     only_backfilling: bool = False,
+    agreed: Agreed | None = None,
 ) -> Started:
     """Raises NotFound, Forbidden, WrongState, Conflict, NoCapacity, Unreachable, OutcomeUnknown."""
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
@@ -296,20 +298,23 @@ async def start_server(
     from backend.operations import losses
 
     has_foreign_drives = await losses.check_foreign_drives(cloud, entry)
-    started = await cloud.store.cell_write(
-        entry.cell,
-        lambda tx: start_in_cell(
+
+    def start(tx: CellTransaction) -> Started:
+        now = cloud.clock.now()
+        check_agreed(tx, agreed, request, now)
+        return start_in_cell(
             tx,
             server_id,
-            now=cloud.clock.now(),
+            now=now,
             settings=cloud.settings,
             avoid=avoid,
             visible_to=actor,
             actor=actor.name,
             if_version=if_version,
             request=request,
-        ),
-    )
+        )
+
+    started = await cloud.store.cell_write(entry.cell, start)
     if has_foreign_drives:
         # One may have been lost between the look and the start.
         await losses.agree_on_storage(cloud, [entry.cell])
@@ -325,21 +330,19 @@ async def stop_server(
     if_version: int | None = None,
     request: RequestKey | None = None,
     only_backfilling: bool = False,
+    agreed: Agreed | None = None,
 ) -> Begun:
     """`action` is `stop` or `shutdown`. Raises NotFound, WrongState, Conflict, Unreachable, OutcomeUnknown."""
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
-    return await cloud.store.cell_write(
-        entry.cell,
-        lambda tx: stop_in_cell(
-            tx,
-            server_id,
-            now=cloud.clock.now(),
-            action=action,
-            actor=actor.name,
-            if_version=if_version,
-            request=request,
-        ),
-    )
+
+    def stop(tx: CellTransaction) -> Begun:
+        now = cloud.clock.now()
+        check_agreed(tx, agreed, request, now)
+        return stop_in_cell(
+            tx, server_id, now=now, action=action, actor=actor.name, if_version=if_version, request=request
+        )
+
+    return await cloud.store.cell_write(entry.cell, stop)
 
 
 async def delete_server(
@@ -350,6 +353,7 @@ async def delete_server(
     recurse: str = "none",
     if_version: int | None = None,
     only_backfilling: bool = False,
+    agreed: Agreed | None = None,
 ) -> None:
     """Delete a stopped server. Its drives stay, unless `recurse` is `all_drives`, `disks` or `cdroms`.
 
@@ -378,7 +382,9 @@ async def delete_server(
     await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, server_id, "deleting"))
     cloud.live.add(server_id)
     try:
-        await cloud.store.cell_write(entry.cell, lambda tx: remove_in_cell(tx, server_id, now=now, actor=actor.name))
+        await cloud.store.cell_write(
+            entry.cell, lambda tx: remove_in_cell(tx, server_id, now=now, actor=actor.name, agreed=agreed)
+        )
     except OutcomeUnknown:
         raise
     except CloudError:
@@ -398,8 +404,11 @@ async def delete_server(
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 
-def remove_in_cell(tx: CellTransaction, server_id: str, *, now: datetime, actor: str) -> None:
-    """With what was still to be done for it; nothing if it has gone already. Raises WrongState."""
+def remove_in_cell(
+    tx: CellTransaction, server_id: str, *, now: datetime, actor: str, agreed: Agreed | None = None
+) -> None:
+    """With what was still to be done for it; nothing if it has gone already. Raises WrongState, Conflict."""
+    check_agreed(tx, agreed, None, now)
     server = tx.find_server(server_id)
     if server is not None:
         lifecycle.begin("server", server.id, "delete", server.state)

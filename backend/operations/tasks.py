@@ -66,6 +66,11 @@ def _run(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -
             raise AssertionError(f"no handler for task {unknown}")
 
 
+def _central_name(task: Task) -> str | None:
+    """A group is called by its name, which is its id; a backup by its server's."""
+    return task.object_id if task.object_kind == "group" else str(task.payload.get("name", "")) or None
+
+
 async def list_tasks(cloud: Cloud, actor: Account, *, is_open: bool, limit: int) -> TaskListing:
     """Open: what is due first, first. Ended: the newest first. Of the cells that answer, and of the cloud itself."""
     found: TaskListing = await cloud.kept.of(
@@ -90,7 +95,7 @@ async def _list_tasks(cloud: Cloud, actor: Account, *, is_open: bool, limit: int
 
     def find_central(tx: Transaction) -> tuple[list[TaskView], tuple[int, int]]:
         found = tx.tasks(is_open=is_open, limit=limit) if actor.is_staff else []
-        views = [TaskView(task, str(task.payload.get("name", "")) or None) for task in found]
+        views = [TaskView(task, _central_name(task)) for task in found]
         return views, tx.count_tasks() if actor.is_staff else (0, 0)
 
     answers = await cloud.store.each_cell(find)

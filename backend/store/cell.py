@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -17,6 +17,8 @@ from backend.cloud.placement import Policy, StorageLoad
 from backend.store.loads import Loads, Shared
 from backend.store.rows import DRIVE, HOST, SERVER, Row, Table, json_of
 from backend.store.transaction import Touched, Transaction
+
+T = TypeVar("T")
 
 _HOSTS_ONE_BY_ONE = 8
 _SERVERS_ON_HOSTS = "WHERE host IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
@@ -410,6 +412,17 @@ class CellTransaction(Transaction):
         for host in self.hosts(HostKind.COMPUTE):
             if host.name in wanted:
                 self._loads.compute[host.name] = HostLoad(host, tuple(on_host[host.name]))
+
+    def undone(self, work: Callable[[], T]) -> T:
+        """What `work` gives, without anything of what it did in this transaction. Only before the job has written."""
+        assert not self._touched_by_job, "what the job wrote before would be forgotten with it"
+        self._run("SAVEPOINT undone")
+        try:
+            return work()
+        finally:
+            self._run("ROLLBACK TO undone")
+            self._run("RELEASE undone")
+            self.drop_job()
 
     # What the lane tells it
 

@@ -55,7 +55,7 @@ SELECT (SELECT count(*) FROM server_directory WHERE project_id = :project),
 """
 _NEXT_DUE = """
 SELECT min(at) FROM (
-    SELECT min(due_at) AS at FROM task WHERE state = 'open'
+    SELECT min(due_at) AS at FROM task WHERE state = 'open' AND json_extract(payload, '$.waits_for') IS NULL
     UNION ALL SELECT min(next_trigger_at) FROM schedule WHERE is_active = 1
     UNION ALL SELECT min(kept_until) FROM backup WHERE kept_until IS NOT NULL AND state IN ('ready', 'erred')
 )
@@ -116,7 +116,10 @@ class CloudTransaction(Transaction):
         return cloud_id, kind, seed, instant_of(created_at)
 
     def next_due(self) -> datetime | None:
-        """The earliest open task, active schedule, or end of a backup's retention."""
+        """The earliest open task, active schedule, or end of a backup's retention.
+
+        A task whose payload `waits_for` a cell is due when that answers.
+        """
         text = self._run(_NEXT_DUE).fetchone()[0]
         return None if text is None else instant_of(text)
 
@@ -127,15 +130,9 @@ class CloudTransaction(Transaction):
         rows = self._run(f"SELECT {_CELL_COLUMNS} FROM cell ORDER BY position")  # noqa: S608
         return [
             CellEntry(
-                name,
-                position,
-                None if injected is None else ReachabilityState(injected),
-                next_sequence,
-                epoch,
-                mirrored_event,
-                instant_or_none(silent_since),
+                *row[:2], None if row[2] is None else ReachabilityState(row[2]), *row[3:6], instant_or_none(row[6])
             )
-            for name, position, injected, next_sequence, epoch, mirrored_event, silent_since in rows
+            for row in rows
         ]
 
     def add_cell(self, name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -52,7 +53,7 @@ _TASKS_DUE = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND due_at <
 _TASKS_OPEN = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' ORDER BY due_at, id LIMIT ?"  # noqa: S608
 _TASKS_ENDED = f"SELECT {TASK_COLUMNS} FROM task WHERE state <> 'open' ORDER BY ended_at DESC, id DESC LIMIT ?"  # noqa: S608
 _TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ? WHERE id = ? AND state = 'open'"
-_TASK_PUT_OFF = "UPDATE task SET due_at = ? WHERE id = ? AND state = 'open'"
+_TASK_RESCHEDULE = "UPDATE task SET due_at = ?, payload = ? WHERE id = ? AND state = 'open'"
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
 
 
@@ -201,10 +202,11 @@ class Transaction:
         done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
 
-    def put_off_task(self, task: Task, *, due_at: datetime) -> None:
-        """What it waits for takes longer."""
-        done = self._run(_TASK_PUT_OFF, (text_of(due_at), task.id))
+    def reschedule(self, task: Task, *, due_at: datetime, payload: Mapping[str, Any]) -> Task:
+        """The same open task, for a later step of its work."""
+        done = self._run(_TASK_RESCHEDULE, (text_of(due_at), json_of(payload), task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+        return replace(task, due_at=due_at, payload=payload)
 
     def tasks(self, *, is_open: bool, limit: int) -> list[Task]:
         """Open ones by due instant, ended ones newest first."""

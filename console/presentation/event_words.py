@@ -34,6 +34,7 @@ _LOOKS: Mapping[str, tuple[str, Tone]] = {
     "host.down": ("lost", Tone.CRIT),
     "host.maintenance": ("maintenance", Tone.WARN),
     "host.up": ("running", Tone.OK),
+    "group.restored": ("done", Tone.OK),
     "server.unavailable": ("lost", Tone.CRIT),
     "server.displaced": ("violation", Tone.CRIT),
     "server.notice": ("attention", Tone.WARN),
@@ -188,6 +189,9 @@ def _place_sentence(event: EventRecord) -> str | None:
             staying = event.details.get("stays")
             number = len(staying) if isinstance(staying, list) else 0
             return "evacuated" + (f"; {number} could not leave" if number else "")
+        case "group.restored":
+            moved, planned = event.details.get("moved"), event.details.get("planned")
+            return "taken apart" if moved == planned else f"taken apart in part: {moved} of {planned} have moved"
         case _:
             return None
 

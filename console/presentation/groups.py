@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.presentation import figures
+from console.presentation import figures, group_plan
 from console.presentation.group_map import map_regions
 from console.presentation.lines import (
     Frame,
@@ -26,6 +26,7 @@ from console.presentation.lines import (
     View,
     at,
     blank,
+    blank_region,
     compose,
     fit_name,
     fit_sentence,
@@ -48,16 +49,17 @@ from console.presentation.redundancy import (
     worst_host,
 )
 from console.records import GroupRecord, HostRecord, MemberRecord
+from console.records_plans import GroupPlanRecord
 
 MAP_FROM_WIDTH = 100
 HOSTS_WIDTH_MAX = 100
 """Beyond it the list of a group's hosts would only have wider gaps."""
 
 
-def view(mirror: Mirror, frame: Frame) -> View:
-    """All groups, or the one that `frame.scope` names."""
+def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> View:
+    """All groups, or the one that `frame.scope` names, with what would restore it where that was told."""
     if frame.scope is not None:
-        return _one(mirror, frame, frame.scope)
+        return _one(mirror, frame, frame.scope, plan)
     shown = [group for group in worst_first(mirror, frame) if _is_wanted(group, frame.filter)]
     if not shown:
         head = _list_head(frame.width)
@@ -135,7 +137,7 @@ def list_row(mirror: Mirror, frame: Frame, group: GroupRecord) -> Line:
 # One group -----------------------------------------------------------------------------------------------------------
 
 
-def _one(mirror: Mirror, frame: Frame, name: str) -> View:
+def _one(mirror: Mirror, frame: Frame, name: str, plan: GroupPlanRecord | None) -> View:
     group = find(mirror, name)
     order = [each.name for each in worst_first(mirror, frame)]
     if group is None:
@@ -145,16 +147,21 @@ def _one(mirror: Mirror, frame: Frame, name: str) -> View:
     place = order.index(name) + 1
     title = compose(frame.width, at(1, title_spans(group, frame.glyphs)))
     rows = host_rows(mirror, group)
-    regions = (
+    regions: list[Region] = [
         Lines((title, blank(frame.width))),
         Rows(_host_head(frame), rows, lambda each: host_row(mirror, frame, group, each), lambda each: each.key),
         Lines((blank(frame.width), *_worst_case(mirror, frame, group))),
-    )
+    ]
+    fix = group_plan.fix_lines(group, plan, frame)
+    if fix:
+        # It is about the group itself: the cursor goes there, and so does x.
+        keys = (key_of(group), *(None for _ in fix[1:]))
+        regions += [blank_region(frame.width), Lines(fix, keys)]
     return View(
         "groups",
         ("groups", name),
         f"{place} of {len(order)}   sort {frame.sort or 'tolerates'}",
-        regions,
+        tuple(regions),
         status=lambda key: _host_status(group, rows, key),
     )
 
@@ -316,4 +323,5 @@ def preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
         _host_head(frame),
         *(host_row(mirror, frame, group, row) for row in rows),
         *_worst_case(mirror, frame, group),
+        *group_plan.fix_lines(group, None, frame),
     )

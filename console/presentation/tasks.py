@@ -78,6 +78,7 @@ _KINDS: Mapping[tuple[str, str], str] = {
     ("drive", "release"): "being copied",
     ("host", "evacuate"): "evacuate host",
     ("host", "relocate"): "relocate host",
+    ("group", "restore"): "restore group",
     ("backup", "backup"): "backup",
 }
 
@@ -122,7 +123,7 @@ def object_key(mirror: Mirror, object_kind: str, object_id: str) -> str | None:
         case "drive":
             is_gone = mirror.are_drives_complete and object_id not in mirror.drives.by_id
             return None if is_gone else f"drive:{object_id}"
-        case "host" | "cell":
+        case "host" | "cell" | "group":
             return f"{object_kind}:{object_id}"
         case _:
             return None
@@ -418,6 +419,8 @@ def _under_way(mirror: Mirror, frame: Frame, task: TaskRecord) -> str:
             return f"to {other or 'its copy'}; until that is whole it can be neither attached nor deleted"
         case "evacuate" if other:
             return f"{other} is shut down, then started elsewhere, at {due}"
+        case "restore" if other:
+            return f"{other} is shut down, then started on a host of its own"
         case "relocate":
             return f"its servers are started elsewhere if it is not back at {due}"
         case "displace":

@@ -2,11 +2,12 @@
 
 Nothing here decides whether a verb makes sense; the registry says why one is off, the backend's preview says what it
 would do. A verb of several servers is previewed for each and sent for each, one after the other, and the outcome
-counts. Every request carries an idempotency key and the version that its plan was made for.
+counts. Every request carries an idempotency key and the version that its plan was made for, and that of a single object
+its plan as well (`agreeing`).
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,7 +20,17 @@ from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
-from console.screens import clone_verbs, create_verbs, drive_verbs, host_verbs, objects, server_verbs
+from console.screens import (
+    cell_verbs,
+    clone_verbs,
+    create_verbs,
+    drive_verbs,
+    group_verbs,
+    host_verbs,
+    objects,
+    server_verbs,
+)
+from console.screens.agreeing import STALE, confirmed
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 
 PREVIEWS_MAX = 20
@@ -33,9 +44,7 @@ _ACTIONS = {
     "server.delete": "delete",
 }
 _VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
-_CELL_TITLES = {"down": "Take {} down", "hung": "Hang {}", "up": "Let {} answer"}
-_CELL_STATES = {"cell.up": "up", "cell.down": "down", "cell.hung": "hung"}
-_VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act}
+_VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act, "group": group_verbs.act}
 """What carries out the verbs of each kind that are not done here."""
 MENU_NOTES = ("tier 1 acts at once   2 asks   3 asks for the name",)
 
@@ -114,8 +123,8 @@ class Acting:
                 await self._act_on_servers(client, command, selection)
             case id if id in server_verbs.RESTARTS:
                 await server_verbs.act(self._host, client, command, selection)
-            case id if id in _CELL_STATES:
-                await self._inject(client, command, selection)
+            case id if id in cell_verbs.STATES:
+                await cell_verbs.act(self._host, client, command, selection)
             case "cell.ask":
                 await self._ask(client, selection)
             case "clock.advance":
@@ -197,14 +206,13 @@ class Acting:
                 for key, each in plans.items()
             )
 
+        async def send() -> bool:
+            await self._send(client, action, targets, plans)
+            return True
+
         title = f"{_VERBS[action]} {_names(targets)}"
-        dialog = Confirmation(
-            title, ask, self._host.frame(), wall_now=self._host.wall_now, is_changed=is_changed
-        )  # fmt: skip
-        if not await self._host.ask_dialog(dialog):
+        if await confirmed(self._host, title, ask, send, is_changed=is_changed) is None:
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
-            return
-        await self._send(client, action, targets, plans)
 
     async def _send(
         self, client: CloudClient, action: str, targets: Sequence[_Target], plans: dict[str, PlanRecord]
@@ -216,16 +224,21 @@ class Acting:
             if len(targets) > 1:
                 self._host.say(f"{_VERBS[action]}: {number} of {len(targets)}", Tone.ACCENT)
             made_for = plans.get(item.key)
+            # Each of several servers was previewed as things are; the first one changes them for the next.
+            token = made_for.token if made_for is not None and len(targets) == 1 else None
             try:
                 outcome = await client.act(
                     "server",
                     item.key,
                     action,
                     if_version=made_for.version if made_for else item.version,
+                    plan=token,
                     avoid=target.avoid,
                     key=uuid.uuid4().hex,
                 )
             except ClientError as error:
+                if token is not None and error.code == STALE:
+                    raise
                 problems.append(f"{item.name}: {error.sentence}")
         done = len(targets) - len(problems)
         if not problems and len(targets) == 1 and outcome is not None:
@@ -285,48 +298,10 @@ class Acting:
 
     # -------------------------------------------------------------------------------------------------------- cells
 
-    async def _inject(self, client: CloudClient, command: Command, selection: Selection) -> None:
-        state = _CELL_STATES[command.id]
-        names = [item.name for item in selection.items]
-        if command.impact >= 2:
-            title = _CELL_TITLES[state].format(", ".join(names))
-
-            async def ask() -> Briefing:
-                return Briefing(title, f"inject {state}", command.impact, self._cell_lines(names))
-
-            dialog = Confirmation(
-                title, ask, self._host.frame(), wall_now=self._host.wall_now, is_changed=lambda: False
-            )
-            if not await self._host.ask_dialog(dialog):
-                self._host.say("cancelled; nothing was sent", Tone.MUTED)
-                return
-        for name in names:
-            cell = await client.set_reachability(name, state)
-            self._host.say(f"{cell.name} is {cell.state}", Tone.OK)
-
     async def _ask(self, client: CloudClient, selection: Selection) -> None:
         for item in selection.items:
             cell = await client.ask_cell(item.name)
             self._host.say(f"{cell.name}: {cell.state}  {cell.reason}".rstrip())
-
-    def _cell_lines(self, names: Sequence[str]) -> Callable[[Frame], list[Line]]:
-        cells = [cell for cell in self._host.mirror.cells or () if cell.name in names]
-
-        def lines(frame: Frame) -> list[Line]:
-            made: list[Line] = []
-            for cell in cells:
-                servers = frame.glyphs.nobody_said if cell.servers is None else f"{cell.servers:,}"
-                made += [
-                    _fact(
-                        "SERVERS", f"{servers} of {cell.name} turn UNKNOWN; last known values stay", Tone.CRIT, frame
-                    ),
-                    _fact("TASKS", "those of the cell wait and resume when it answers", Tone.TEXT, frame),
-                    _fact("PLACEMENT", "skips the cell", Tone.TEXT, frame),
-                ]
-            made.append(_fact("NOT", "nothing is stopped or lost: x u lets it answer again", Tone.MUTED, frame))
-            return made
-
-        return lines
 
     # --------------------------------------------------------------------------------------------------------- copy
 
@@ -343,11 +318,11 @@ class Acting:
         elif command.id in clone_verbs.ACTIONS and item is not None:
             action = clone_verbs.ACTIONS[command.id]
             self._host.copy(objects.curl_of_action(item.key, action, (item.key,) if action == "clone" else ()))
-        elif command.verb_of in ("drive", "host") and item is not None:
+        elif command.verb_of in ("drive", "host", "group") and item is not None:
             action = command.id.partition(".")[2].replace("rename", "edit")
             self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))
-        elif command.id in _CELL_STATES and item is not None:
-            self._host.copy(objects.curl_of_cell(item.name, _CELL_STATES[command.id]))
+        elif command.id in cell_verbs.STATES and item is not None:
+            self._host.copy(objects.curl_of_cell(item.name, cell_verbs.STATES[command.id]))
         else:
             self._host.say("there is no request to copy for this")
 

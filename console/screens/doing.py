@@ -243,6 +243,9 @@ def _reverse(screen: MainScreen) -> None:
 
 def _refresh(screen: MainScreen) -> None:
     screen.refresh_now()
+    if screen.place.view == "groups":
+        # Its plan is asked for with the place.
+        screen.go(screen.kept_trail())
     if screen.place.view == "cells" and screen.cursor_key is not None and screen.client is not None:
         screen.act(lambda: screen.acting.run(commands.BY_ID["cell.ask"], screen.selection()))
 

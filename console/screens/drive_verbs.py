@@ -13,8 +13,9 @@ from console.presentation import drive_detail, picking, plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.records import DriveRecord, OutcomeRecord, PlanRecord
 from console.screens import objects
+from console.screens.agreeing import STALE, confirmed
 from console.screens.asking import Ask, Given
-from console.screens.dialogs import Briefing, Confirmation
+from console.screens.dialogs import Briefing
 
 if TYPE_CHECKING:
     from console.screens.acting import Host
@@ -146,11 +147,12 @@ async def _confirm(host: Host, client: CloudClient, command: Command, jobs: Sequ
             for id, each in plans.items()
         )
 
-    title = f"{_VERBS[action].capitalize()} {_names(jobs)}"
-    dialog = Confirmation(title, ask, host.frame(), wall_now=host.wall_now, is_changed=is_changed)
-    if await host.ask_dialog(dialog):
+    async def send() -> bool:
         await _send(host, client, action, jobs, plans)
-    else:
+        return True
+
+    title = f"{_VERBS[action].capitalize()} {_names(jobs)}"
+    if await confirmed(host, title, ask, send, is_changed=is_changed) is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)
 
 
@@ -210,17 +212,22 @@ async def _send(
     outcome: OutcomeRecord | None = None
     for job in jobs:
         made_for = plans.get(job.id)
+        # Each of several drives was previewed as things are; the first one changes them for the next.
+        token = made_for.token if made_for is not None and len(jobs) == 1 else None
         try:
             outcome = await client.act(
                 "drive",
                 job.id,
                 action,
                 if_version=made_for.version if made_for else job.item.version,
+                plan=token,
                 avoid=job.avoid,
                 key=uuid.uuid4().hex,
                 **job.fields,
             )
         except ClientError as error:
+            if token is not None and error.code == STALE:
+                raise
             problems.append(f"{job.item.name}: {error.sentence}")
     done = len(jobs) - len(problems)
     if problems:

@@ -10,7 +10,8 @@ from console.commands import Command, Selection
 from console.presentation import host_plan
 from console.presentation.lines import Tone
 from console.records import HostPlanRecord, OutcomeRecord
-from console.screens.dialogs import Briefing, Confirmation
+from console.screens.agreeing import confirmed
+from console.screens.dialogs import Briefing
 
 if TYPE_CHECKING:
     from console.screens.acting import Host
@@ -40,13 +41,15 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         now = next((each.version for each in host.mirror.hosts or () if each.name == name), None)
         return any(plan.version is not None and now is not None and now != plan.version for plan in shown)
 
-    title = f"{action.capitalize()} {name}"
-    dialog = Confirmation(title, ask, host.frame(), wall_now=host.wall_now, is_changed=is_changed)
-    if not await host.ask_dialog(dialog):
+    async def send() -> OutcomeRecord:
+        [plan] = shown
+        key = uuid.uuid4().hex
+        return await client.act("host", name, action, if_version=plan.version, plan=plan.token, key=key)
+
+    outcome = await confirmed(host, f"{action.capitalize()} {name}", ask, send, is_changed=is_changed)
+    if outcome is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)
         return
-    version = shown[0].version if shown else None
-    outcome = await client.act("host", name, action, if_version=version, key=uuid.uuid4().hex)
     host.say(*_outcome(action, name, outcome))
 
 

@@ -52,6 +52,13 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             if host is None:
                 return None
             return Item(kind, key, name, host.state, mirror.is_host_known(host), host.version)
+        case "group":
+            group = next((each for each in mirror.groups or () if each.name == name), None)
+            is_open = any(
+                t.object_kind == kind and t.object_id == name and t.state == "open" for t in mirror.tasks or ()
+            )
+            state = "being restored" if is_open else "" if group is None or group.collisions else "apart"
+            return Item(kind, key, name, state)
         case _:
             return Item(kind, key, name)
 
@@ -85,7 +92,9 @@ def target_of(mirror: Mirror, key: str) -> Place | None:
     """Where what a task is about is described; None where that is gone."""
     task = next((each for each in mirror.tasks or () if f"task:{each.id}" == key), None)
     about = None if task is None else tasks.target_key(mirror, task)
-    return None if about is None else Place("detail", about)
+    if about is None:
+        return None
+    return place_of(mirror, about, "tasks") if about.startswith("group:") else Place("detail", about)
 
 
 def events_about(mirror: Mirror, key: str) -> str | None:
@@ -165,7 +174,7 @@ def curl_of_action(key: str, action: str, avoid: tuple[str, ...] = (), **fields:
 
 
 def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
-    """The request that a verb of a drive or a host would send, for the shell; what it asks for is to be filled in."""
+    """The request that a verb of a drive, host or group would send, for the shell; what it asks is to be filled in."""
     kind, name = split_key(mirror, key)
     asked: dict[str, dict[str, Any]] = {
         "attach": {"server_id": "ID"},
@@ -186,7 +195,7 @@ def curl_of_creation(kind: str) -> str:
 
 def curl_of_cell(name: str, state: str) -> str:
     """The request that injects a fault, for the shell."""
-    return _curl("PUT", f"cells/{name}/reachability", {"state": state})
+    return _curl("POST", f"cells/{name}/actions", {"action": state})
 
 
 def _curl(method: str, path: str, body: Mapping[str, Any] | None = None) -> str:

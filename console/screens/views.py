@@ -13,6 +13,7 @@ from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
 from console.records_explain import WhyDetail
+from console.records_plans import GroupPlanRecord
 from console.screens import objects
 from console.screens.places import Place
 
@@ -20,14 +21,14 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "overview": frozenset({"hosts", "tasks"}),
     "drives": frozenset({"drives"}),
     "hosts": frozenset({"hosts"}),
-    "groups": frozenset({"hosts"}),
+    "groups": frozenset({"hosts", "tasks"}),
     "backfill": frozenset({"hosts"}),
     "cells": frozenset({"hosts", "tasks"}),
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),
 }
 
-Held = Detail | WhyDetail
+Held = Detail | WhyDetail | GroupPlanRecord
 """What a page was told of its object."""
 
 
@@ -48,6 +49,8 @@ def _shows_drives(key: str, mirror: Mirror) -> bool:
 
 def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Awaitable[Held]] | None:
     """What is asked of the cloud about the object that a page shows; None where the mirror has all there is."""
+    if place.view == "groups":
+        return _asking_to_restore(client, mirror, place.scope)
     if place.view not in ("detail", "raw", "why"):
         return None
     kind, name = objects.split_key(mirror, place.scope or "")
@@ -62,6 +65,14 @@ def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Aw
             return lambda: client.host_detail(name)
         case _:
             return None
+
+
+def _asking_to_restore(client: CloudClient, mirror: Mirror, name: str | None) -> Callable[[], Awaitable[Held]] | None:
+    """Only of a group with collisions, and where the cloud has told what would restore some: only staff may ask."""
+    group = next((each for each in mirror.groups or () if each.name == name), None)
+    if group is None or group.fix is None:
+        return None
+    return lambda: client.group_plan(group.name)
 
 
 def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]) -> View:
@@ -85,6 +96,10 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]
             from console.presentation import explain
 
             return explain.view(mirror, key, frame, held if isinstance(held, WhyDetail) else None, place.decision)
+        case "groups":
+            from console.presentation import groups
+
+            return groups.view(mirror, frame, held if isinstance(held, GroupPlanRecord) else None)
         case "help":
             from console.presentation import help as help_view
 

@@ -20,6 +20,7 @@ from console.records import (
     EventRecord,
     Events,
     Factors,
+    FixRecord,
     GroupRecord,
     Hello,
     HostPlanRecord,
@@ -39,6 +40,15 @@ from console.records import (
     Tasks,
 )
 from console.records_explain import ExplanationRecord, MarkRecord, WhyDetail
+from console.records_plans import (
+    CellOutcomeRecord,
+    CellPlanRecord,
+    GroupLossRecord,
+    GroupOutcomeRecord,
+    GroupPlanRecord,
+    RestartRecord,
+    StandingRecord,
+)
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 GIB = 2**30
@@ -155,7 +165,13 @@ class FakeCloud(CloudClient):
     refusal: ClientError | None = None
     state_after_edit: str | None = None
     """Of a server; None: what it was."""
+    refusals: list[ClientError] = field(default_factory=list)
+    """Of the next verbs, one each."""
+    plans_sent: list[str | None] = field(default_factory=list)
+    """The tokens of the verbs of servers, drives and hosts."""
     plan: PlanRecord | None = None
+    restoration: GroupPlanRecord | None = None
+    more_tasks: tuple[TaskRecord, ...] = ()
     clock_mode: str = "manual"
     clock_now: datetime = NOON
     log: list[EventRecord] = field(default_factory=list)
@@ -243,7 +259,7 @@ class FakeCloud(CloudClient):
             self._clock(),
             tuple(self._cell(name) for name in self.cells),
             CapacityRecord(size, size, size, size, size, size, ("cell-1",), ("cell-2",)),
-            (GroupRecord("web", members, 1, 1, 2, 0, False, ("c1-h01",)),),
+            (GroupRecord("web", members, 1, 1, 2, 0, False, ("c1-h01",), FixRecord(1, 1)),),
             (),
             1,
             3,
@@ -336,7 +352,7 @@ class FakeCloud(CloudClient):
             progress=0.5,
             actor="operator",
         )
-        return Tasks((task,), 1, 3)
+        return Tasks((task, *self.more_tasks), 1, 3)
 
     async def events(
         self, *, limit: int = 200, object_id: str | None = None, until: str | None = None, since: str | None = None
@@ -378,6 +394,7 @@ class FakeCloud(CloudClient):
             downtime_seconds=0 if action == "start" else 2,
             version=known.version,
             sentences=(f"{action} it",),
+            token=f"plan of {action}",
         )
 
     async def preview_host(self, name: str, action: str) -> HostPlanRecord:
@@ -390,7 +407,8 @@ class FakeCloud(CloudClient):
             MoveRecord("m2", "render-31", True, 4_000, 8 * GIB, "running", "stops"),
             MoveRecord("m3", "huge-01", False, 64_000, 256 * GIB, "running", "stays", None, "no host has room"),
         )
-        return HostPlanRecord(action, name, version=1, sentences=(f"{name}: {action}.",), moves=moves, seconds=60)
+        return HostPlanRecord(action, name, version=1, sentences=(f"{name}: {action}.",), moves=moves, seconds=60,
+                              token=f"plan of {action}")  # fmt: skip
 
     async def act(
         self,
@@ -399,11 +417,15 @@ class FakeCloud(CloudClient):
         action: str,
         *,
         if_version: int | None = None,
+        plan: str | None = None,
         avoid: Sequence[str] = (),
         key: str | None = None,
         **fields: Any,
     ) -> OutcomeRecord:
         await self._request("act", kind, object_id, action, if_version, tuple(avoid), *fields.items())
+        self.plans_sent.append(plan)
+        if self.refusals:
+            raise self.refusals.pop(0)
         if self.refusal is not None:
             raise self.refusal
         if kind == "host":
@@ -433,10 +455,42 @@ class FakeCloud(CloudClient):
             raise self.refusal
         return a_drive(99, name=fields["name"], state="creating", server_id=None, size_bytes=fields["size_bytes"])
 
-    async def set_reachability(self, cell: str, state: str) -> CellRecord:
-        await self._request("set_reachability", cell, state)
-        self.cells[cell] = state
-        return self._cell(cell)
+    async def group_plan(self, name: str) -> GroupPlanRecord:
+        await self._request("group_plan", name)
+        if self.refusal is not None:
+            raise self.refusal
+        server = self.servers[0]
+        move = RestartRecord(server.id, server.name, "cell-1", server.host or "", "c1-h02", seconds_down=20)
+        before, after = StandingRecord(2, 0), StandingRecord(1, 1)
+        return self.restoration or GroupPlanRecord(
+            name, moves=(move,), before=before, after=after, is_fewest=True, is_best=True, seconds=20, token="token-1"
+        )
+
+    async def act_on_group(
+        self, name: str, action: str, *, plan: str | None = None, key: str | None = None
+    ) -> GroupOutcomeRecord:
+        await self._request("act_on_group", name, action, plan)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        server = self.servers[0]
+        return GroupOutcomeRecord(
+            TaskRecord("cloud/9", "cell-1", "restore", "group", name, name, counterpart_id=server.id,
+                       counterpart_name=server.name)
+        )  # fmt: skip
+
+    async def preview_cell(self, name: str, action: str) -> CellPlanRecord:
+        await self._request("preview_cell", name, action)
+        lost = GroupLossRecord("web", 2, StandingRecord(1, 1), StandingRecord(0, 0, True))
+        count = sum(server.cell == name for server in self.servers)
+        return CellPlanRecord(action, name, servers=count, running=count, drives=7, hosts=3, open_tasks=1,
+                              capacity=SizeRecord(64_000, 256 * GIB), groups=(lost,), token="token-2")  # fmt: skip
+
+    async def act_on_cell(self, name: str, action: str, *, plan: str | None = None) -> CellOutcomeRecord:
+        await self._request("act_on_cell", name, action, plan)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.cells[name] = action
+        return CellOutcomeRecord(self._cell(name))
 
     async def ask_cell(self, cell: str) -> CellRecord:
         await self._request("ask_cell", cell)

@@ -232,24 +232,65 @@ def test_a_preview_says_that_it_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ask", "method", "path", "body"),
+    ("ask", "path", "body", "answer"),
     [
-        (lambda cloud: cloud.set_reachability("cell-1", "hung"), "PUT", "/ops/v1/cells/cell-1/reachability",
-         {"state": "hung"}),
-        (lambda cloud: cloud.ask_cell("cell-1"), "POST", "/ops/v1/cells/cell-1/ask", {}),
+        (lambda cloud: cloud.act_on_cell("cell-1", "hung", plan="token"), "/ops/v1/cells/cell-1/actions",
+         {"action": "hung", "plan": "token"}, {"cell": {"name": "cell-1", "state": "hung"}}),
+        (lambda cloud: cloud.ask_cell("cell-1"), "/ops/v1/cells/cell-1/ask", {}, {"name": "cell-1", "state": "hung"}),
     ],
 )  # fmt: skip
-def test_a_cells_verbs_answer_the_cell(ask: Any, method: str, path: str, body: dict[str, Any]) -> None:
+def test_a_cells_verbs_answer_the_cell(ask: Any, path: str, body: dict[str, Any], answer: dict[str, Any]) -> None:
     asked: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         asked.append(request)
-        return httpx.Response(200, json={"name": "cell-1", "state": "hung"})
+        return httpx.Response(200, json=answer)
 
-    cell = run(ask(a_client(handler)))
+    found = run(ask(a_client(handler)))
 
-    assert (asked[0].method, asked[0].url.path, json.loads(asked[0].content)) == (method, path, body)
-    assert cell.state == "hung"
+    assert (asked[0].method, asked[0].url.path, json.loads(asked[0].content)) == ("POST", path, body)
+    assert getattr(found, "cell", found).state == "hung"
+
+
+def test_a_plan_of_a_group_is_read_and_its_restore_sends_the_token() -> None:
+    stop = {"id": "b", "name": "render-1", "cpu_mhz": 4000}
+    move = {"id": "m", "name": "web-31", "cell": "cell-2", "is_backfilling": False, "from_host": "c2-h07",
+            "to": "c2-h12", "stops": [stop], "shrinks": 1, "waits": True, "seconds_down": 50}  # fmt: skip
+    told = {"action": "restore", "group": "web", "allowed": True, "problem": None, "code": None, "moves": [move],
+            "before": {"collisions": 1, "tolerates": 3, "is_bound": False}, "is_fewest": True, "is_best": False,
+            "after": {"collisions": 0, "tolerates": 4, "is_bound": True}, "seconds": 50, "notes": ["A note."],
+            "token": "t", "sentences": ["One."]}  # fmt: skip
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        task = {"id": "cloud/1", "cell": "cell-2", "kind": "restore", "counterpart_name": "web-31"}
+        return httpx.Response(200, json={"plan": told} if request.method == "GET" else {"group": None, "task": task})
+
+    client = a_client(handler)
+    plan = run(client.group_plan("a b"))
+    begun = run(client.act_on_group("a b", "restore", plan=plan.token))
+
+    assert asked[0].url.raw_path == b"/ops/v1/groups/a%20b/plan"
+    assert (plan.moves[0].title, plan.moves[0].to, plan.moves[0].stops[0].name) == ("web-31", "c2-h12", "render-1")
+    assert (plan.before.tolerates, plan.after, plan.notes) == (3, (0, 4, True), ("A note.",))
+    assert (plan.is_allowed, plan.is_fewest, plan.is_best, plan.token) == (True, True, False, "t")
+    assert json.loads(asked[1].content) == {"action": "restore", "plan": "t"}
+    assert begun.task.counterpart_name == "web-31"
+
+
+def test_what_a_cells_silence_means_is_read() -> None:
+    standing = {"collisions": 1, "tolerates": 1, "is_bound": False}
+    told = {"action": "down", "cell": "cell-1", "allowed": True, "problem": None, "servers": 3, "running": 2,
+            "drives": 1, "hosts": 4, "capacity": {"cpu_mhz": 32_000, "memory_bytes": 1}, "free": None, "open_tasks": 1,
+            "schedules": 2, "groups": [{"name": "web", "members": 2, "before": standing, "after": standing}],
+            "token": "t", "sentences": []}  # fmt: skip
+
+    plan = run(a_client(answering({"plan": told})).preview_cell("cell-1", "down"))
+
+    assert (plan.servers, plan.running, plan.drives, plan.hosts, plan.open_tasks, plan.schedules) == (3, 2, 1, 4, 1, 2)
+    assert plan.capacity is not None
+    assert (plan.capacity.cpu_mhz, plan.free, plan.groups[0].name, plan.token) == (32_000, None, "web", "t")
 
 
 def test_the_clock_is_patched_and_advanced() -> None:

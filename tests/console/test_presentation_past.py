@@ -292,6 +292,8 @@ def test_of_two_alarms_on_one_cell_the_worse_is_shown_and_one_event_among_many_i
         ("host.maintenance", {}, "drained: nothing more is placed there"),
         ("host.evacuated", {"details": {"stays": ["a", "b"]}}, "evacuated; 2 could not leave"),
         ("host.up", {}, "up again"),
+        ("group.restored", {"details": {"moved": 2, "planned": 2}}, "taken apart"),
+        ("group.restored", {"details": {"moved": 1, "planned": 3}}, "taken apart in part: 1 of 3 have moved"),
         ("backup.created", {}, "backup begun"),
         ("backup.deleted", {}, "backup dropped"),
         ("schedule.missed", {"details": {"why": "unreachable"}}, "schedule missed a run: unreachable"),

@@ -103,8 +103,8 @@ async def test_the_menu_of_what_has_no_verbs_is_the_cloud_s_and_says_so() -> Non
     app = an_app(FakeCloud())
 
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("4")
-        await until(pilot, "GROUP")
+        await pilot.press("7")
+        await until(pilot, "TASK")
         await pilot.press("x")
         await until(pilot, "the cloud   actions", "stop the clock")
 
@@ -120,6 +120,59 @@ async def test_an_old_preview_turns_the_button_off_until_it_is_asked_for_again()
 
         await pilot.press("tab", "enter")
         assert requests(cloud, "act") == []
+
+
+async def test_what_is_sent_is_the_plan_that_was_shown_and_a_stale_one_is_shown_anew() -> None:
+    words = "It would now start on c1-h09 instead of c1-h04."
+    cloud = FakeCloud(refusals=[ClientError(words, "conflict", False)])
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await start_dialog(pilot)
+        await until(pilot, "[ start ]")
+        await pilot.press("tab", "enter")
+        await until(pilot, "CHANGED", "It would now start on c1-h09")
+        await until(pilot, "[ start ]")
+        assert cloud.plans_sent == ["plan of start"]
+        assert len(requests(cloud, "preview")) == 2
+
+        await pilot.press("enter")
+        await until(pilot, "cancelled; nothing was sent")
+        assert cloud.plans_sent == ["plan of start"]
+
+        await pilot.press("x", "s")
+        await until(pilot, "[ start ]")
+        assert "CHANGED" not in screen_text(app)
+        await pilot.press("tab", "enter")
+        await until(pilot, "db-25: starting on c1-h02")
+        assert cloud.plans_sent == ["plan of start"] * 2
+
+
+async def test_another_refusal_than_of_the_plan_is_said_and_asks_no_more() -> None:
+    cloud = FakeCloud(refusals=[ClientError("No host has room for db-25.", "no_capacity", False)])
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await start_dialog(pilot)
+        await until(pilot, "[ start ]")
+        await pilot.press("tab", "enter")
+        await until(pilot, "No host has room for db-25.")
+        assert not isinstance(app.screen, Confirmation)
+
+
+async def test_several_servers_are_not_held_to_plans_that_change_each_other() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "web-01")
+        app.main.body.set_marks({cloud.servers[24].id, cloud.servers[25].id})
+        await pilot.press("x", "s")
+        await until(pilot, "[ start ]")
+        await pilot.press("tab", "enter")
+        await until(pilot, "start: 2 of 2 accepted")
+        assert cloud.plans_sent == [None, None]
 
 
 async def test_a_change_of_the_server_under_the_preview_turns_the_button_off() -> None:

@@ -6,6 +6,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
 
     bodies      what it takes                     reads, writes   the handlers
     schema, schema_*   what it answers            plans           decisions and previews
+                                              restoring       groups to take apart, cells to lose
     render      from the cloud's values to that   explaining      why something is where it is
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
@@ -18,7 +19,7 @@ from functools import cache
 from starlette.routing import Route
 
 from backend.dialects import wire
-from backend.dialects.ops import bodies, explaining, reads, schema, schema_explain, writes
+from backend.dialects.ops import bodies, explaining, reads, restoring, schema, schema_explain, schema_plans, writes
 from backend.dialects.ops.bodies import NoBody, NoQuery
 from backend.dialects.ops.document import document
 from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, Turns, get, refuse, routes_of, write
@@ -79,6 +80,15 @@ TABLE = (
     ),
     write(
         "POST",
+        "/cells/{name}/actions",
+        restoring.act_on_cell,
+        "Inject a fault, take it away, or see what it would mean",
+        {200: schema_plans.CellPlanAnswer, 202: schema_plans.CellOutcome},
+        body=bodies.CellAction,
+        staff_action="inject a fault",
+    ),
+    write(
+        "POST",
         "/cells/{name}/ask",
         writes.ask_cell,
         "Ask a cell now",
@@ -107,6 +117,23 @@ TABLE = (
         "/capacity", reads.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
     ),
     get("/groups", reads.list_groups, "Groups and what they tolerate, worst first", schema.GroupList, query=NoQuery),
+    get(
+        "/groups/{name}/plan",
+        restoring.plan_of_group,
+        "The fewest moves that take a group apart",
+        schema_plans.GroupPlanAnswer,
+        query=NoQuery,
+        staff_action="restore a group",
+    ),
+    write(
+        "POST",
+        "/groups/{name}/actions",
+        restoring.act_on_group,
+        "Take a group apart, one member at a time, or see what that would come to",
+        {200: schema_plans.GroupPlanAnswer, 202: schema_plans.GroupOutcome},
+        body=bodies.GroupAction,
+        staff_action="restore a group",
+    ),
     get(
         "/explain/{id}",
         explaining.explain,

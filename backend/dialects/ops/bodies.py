@@ -34,6 +34,7 @@ Avoid = Annotated[
     AfterValidator(avoid_list),
 ]
 Version = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
+PlanToken = Annotated[str, Field(max_length=4096, description="the `token` of a plan: do that, or nothing")]
 Floor = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Amount = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 CpuMhz = Annotated[Amount, Field(description="MHz in all")]
@@ -75,6 +76,7 @@ class ServerAction(Body):
 
     action: Literal["start", "stop", "shutdown", "delete", "edit", "clone", "separate"]
     preview: bool = False
+    plan: PlanToken | None = None
     if_version: Version | None = None
     avoid: Avoid = []
     name: Name | None = None
@@ -102,6 +104,7 @@ class DriveAction(Body):
 
     action: Literal["attach", "detach", "clone", "delete", "edit"]
     preview: bool = False
+    plan: PlanToken | None = None
     if_version: Version | None = None
     avoid: Avoid = []
     server_id: Id | None = None
@@ -118,7 +121,24 @@ class HostAction(Body):
 
     action: Literal["fail", "recover", "drain", "evacuate"]
     preview: bool = False
+    plan: PlanToken | None = None
     if_version: Version | None = None
+
+
+class GroupAction(Body):
+    """`restore` moves members apart, one at a time; `end` lets the one that is on its way start, and moves no other."""
+
+    action: Literal["restore", "end"]
+    preview: bool = False
+    plan: PlanToken | None = None
+
+
+class CellAction(Body):
+    """Injected faults. `up` takes one away; a file that is really broken stays down."""
+
+    action: Literal["down", "hung", "up"]
+    preview: bool = False
+    plan: PlanToken | None = None
 
 
 class ReachabilityToSet(Body):

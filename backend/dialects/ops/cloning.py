@@ -84,6 +84,7 @@ async def _plan_row(call: Call[NoQuery, ServerAction], plan: CloningPlan) -> Pla
         "refused": {},
         "downtime_seconds": 0,
         "version": plan.server.version,
+        "token": None,
         "sentences": [] if problem is None else [str(problem)],
     }
     if clone is None:
@@ -92,7 +93,7 @@ async def _plan_row(call: Call[NoQuery, ServerAction], plan: CloningPlan) -> Pla
     row["separation"] = separation.rows(call, clone.entries)
     row["sentences"] = _sentences(plan, clone)
     if start is not None:
-        started = await plans.plan_row(call, start, if_version=None)
+        started = plans.plan_row(start, if_version=None)
         for key in ("decision", "stops", "shrinks", "grows", "refused"):
             row[key] = started[key]
         row["downtime_seconds"] = clone.seconds + start.downtime_seconds if start.problem is None else 0

@@ -12,9 +12,8 @@ from backend.cloud.errors import Conflict
 from backend.cloud.model import GIB, HostKind, Server, Size
 from backend.dialects.ops.render import SERVER_WORDS
 from backend.dialects.ops.schema import DecisionRow, HostMove, HostPlanRow, PlannedFactor, PlannedStop, PlanRow
-from backend.dialects.ops.table import Call
 from backend.dialects.wire import instant_text_or_none
-from backend.operations import drives
+from backend.operations.plan_tokens import token_of
 from backend.operations.plans import Change, DrivePlan, HostPlan, Move, Outcome, Plan
 from backend.operations.rooms import Decision
 
@@ -40,7 +39,7 @@ def decision_row(decision: Decision, names: Mapping[str, str]) -> DecisionRow:
     }
 
 
-async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) -> PlanRow:
+def plan_row(plan: Plan, *, if_version: int | None) -> PlanRow:
     """A version that is not the one that the caller saw makes a plan that is not allowed, like any other problem."""
     server = plan.server
     problem = plan.problem
@@ -48,7 +47,6 @@ async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) 
         problem = Conflict(f"It has changed: you saw version {if_version}, it is at {server.version} now. Look again.")
     is_allowed = problem is None
     names = {stop.id: stop.name for stop in plan.stops}
-    attached = await drives.drives_of(call.cloud, [server.id]) if plan.action == "delete" else {}
     return {
         "action": plan.action,
         "object_id": server.id,
@@ -62,7 +60,8 @@ async def plan_row(call: Call[Any, Any], plan: Plan, *, if_version: int | None) 
         "refused": plan.refused,
         "downtime_seconds": plan.downtime_seconds,
         "version": server.version,
-        "sentences": [str(problem)] if problem else _sentences(plan, drives_left=len(attached.get(server.id, ()))),
+        "token": token_of(plan.parts) if is_allowed else None,
+        "sentences": [str(problem)] if problem else _sentences(plan, drives_left=len(plan.drives)),
     }
 
 
@@ -145,6 +144,7 @@ def drive_plan_row(plan: DrivePlan) -> PlanRow:
         "refused": {},
         "downtime_seconds": 0,
         "version": plan.drive.version,
+        "token": token_of(plan.parts) if problem is None else None,
         "sentences": [str(problem)] if problem else _drive_sentences(plan),
     }
 
@@ -186,6 +186,7 @@ def host_plan_row(plan: HostPlan) -> HostPlanRow:
         "drives": plan.drives,
         "seconds": plan.seconds,
         "version": plan.host.version,
+        "token": token_of(plan.parts) if problem is None else None,
         "sentences": [str(problem)] if problem else _host_sentences(plan),
     }
 

@@ -99,7 +99,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
             "clock": render.clock_row(cloud.clock),
             "cells": rows,
             "capacity": _capacity_row(capacity) if capacity else None,
-            "groups": [_group_row(group) for group in found_groups],
+            "groups": [group_row(group) for group in found_groups],
             "tasks": {
                 "open": listing.open,
                 "ended": listing.ended,
@@ -243,10 +243,10 @@ def _capacity_row(found: Capacity) -> CapacityRow:
 
 async def list_groups(call: Call[NoQuery, NoBody]) -> Answer:
     found = await groups.list_groups(call.cloud, call.account, call.context.pictures)
-    return Answer({"groups": [_group_row(group) for group in found]})
+    return Answer({"groups": [group_row(group) for group in found]})
 
 
-def _group_row(group: groups.Group) -> GroupRow:
+def group_row(group: groups.Group) -> GroupRow:
     found = group.redundancy
     return {
         "name": group.name,
@@ -267,6 +267,16 @@ def _group_row(group: groups.Group) -> GroupRow:
         "tolerates": found.tolerates,
         "is_bound": found.is_bound,
         "worst_case": found.worst_case,
+        "fix": None if group.fix is None else _fix_row(group.fix),
+    }
+
+
+def _fix_row(fix: groups.Fix) -> schema.FixRow:
+    return {
+        "moves": fix.moves,
+        "collisions": fix.collisions,
+        "is_fewest": fix.is_fewest,
+        "notes": fix.notes,
     }
 
 

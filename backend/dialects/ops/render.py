@@ -324,7 +324,8 @@ _COUNTERPARTS: Mapping[str, str] = {"source": "source_name", "copy": "copy_name"
 
 
 def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable: bool = True) -> TaskRow:
-    """The progress of a task in a cell that does not answer is not known."""
+    """The progress of a task in a cell that does not answer is not known. One of the cloud may be at work in a cell."""
+    is_reachable = is_reachable and "waits_for" not in task.payload
     bytes_total, rate = task.payload.get("bytes_total"), task.payload.get("rate_bytes_per_second")
     counterpart, counterpart_name = next(
         (
@@ -336,7 +337,7 @@ def task_row(task: Task, *, now: datetime, object_name: str | None, is_reachable
     )
     return {
         "id": f"{task.file}/{task.id}",
-        "cell": task.file,
+        "cell": str(task.payload.get("cell", task.file)),
         "kind": task.kind,
         "object_kind": task.object_kind,
         "object_id": task.object_id,

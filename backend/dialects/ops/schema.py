@@ -155,7 +155,7 @@ class TaskRow(TypedDict):
     """Bytes, and bytes for each simulated second, where something is copied.
 
     `counterpart_id` is what it is done with: of a backup its server, of a clone its source, of `release` the copy, of a
-    step of `evacuate` the server that moves.
+    step of `evacuate` or `restore` the server that moves. Of a task of the cloud that works in a cell, that is `cell`.
     """
 
     id: str
@@ -203,8 +203,20 @@ class MemberRow(TypedDict):
     reachable: bool
 
 
+class FixRow(TypedDict):
+    """What would restore a group: `moves` restarts, `collisions` after them; `notes` say why some of these stay."""
+
+    moves: int
+    collisions: int
+    is_fewest: bool
+    notes: Sequence[str]
+
+
 class GroupRow(TypedDict):
-    """`tolerates`: how many hosts may be lost, whichever they are; `is_bound`: at least so many, some are unknown."""
+    """`tolerates`: how many hosts may be lost, whichever they are; `is_bound`: at least so many, some are unknown.
+
+    `fix` is null without collisions, and where nobody has worked it out; `GET /groups/NAME/plan` does.
+    """
 
     name: str
     members: list[MemberRow]
@@ -214,6 +226,7 @@ class GroupRow(TypedDict):
     tolerates: int | None
     is_bound: bool
     worst_case: Sequence[str]
+    fix: FixRow | None
 
 
 class FreeAmount(TypedDict):
@@ -342,6 +355,9 @@ class PlanRow(TypedDict):
 
     Of a start, `refused` counts the hosts without room by reason. `separation` is what would become of each entry of
     the avoid list; of `separate` that of the copies, and `start_separation` that of the start.
+
+    The action with this `token` as its `plan` is refused where it would not be this any more; a plan that is not
+    allowed has none, and neither has that of a clone of a server.
     """
 
     action: str
@@ -356,6 +372,7 @@ class PlanRow(TypedDict):
     refused: Mapping[str, int]
     downtime_seconds: int | float
     version: int
+    token: str | None
     sentences: Sequence[str]
     copies: NotRequired[list[CopyPlanRow]]
     separation: NotRequired[list[AvoidedRow]]
@@ -390,6 +407,7 @@ class HostPlanRow(TypedDict):
     drives: int
     seconds: float
     version: int
+    token: str | None
     sentences: Sequence[str]
 
 

@@ -30,7 +30,16 @@ from backend.dialects.ops.schema import DecisionRow, ServerOutcome, TaskRow
 from backend.dialects.ops.table import Answer, Call
 from backend.operations import accounts, avoiding, backups, cells, clones, drains, drives, editing, losses, servers
 from backend.operations.avoiding import Entry, Placed
-from backend.operations.plans import preview, preview_drive, preview_host
+from backend.operations.plan_tokens import Agreed
+from backend.operations.plans import (
+    agreeing,
+    agreeing_clone,
+    agreeing_drive,
+    agreeing_host,
+    preview,
+    preview_drive,
+    preview_host,
+)
 from backend.operations.rooms import Decision
 
 
@@ -91,34 +100,53 @@ async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
         raise Invalid("action", "name, meta and tags are changed by edit")
     if not (is_clone or body.action == "start") and body.avoid:
         raise Invalid("avoid", "belongs to start, clone and separate")
+    check_plan_belongs(body)
     if is_clone:
         return await cloning.clone_server(call)
+    avoid = tuple(body.avoid)
     if body.preview:
         if body.action == "edit":
             raise Invalid("preview", "there is nothing to show before an edit")
-        plan = await preview(cloud, account, id, body.action, avoid=tuple(body.avoid))
-        row = await plans.plan_row(call, plan, if_version=body.if_version)
+        plan = await preview(cloud, account, id, body.action, avoid=avoid)
+        row = plans.plan_row(plan, if_version=body.if_version)
         row["separation"] = separation.rows(call, await cloning.report_of_plan(call, plan))
         return Answer({"plan": row})
+    agreed = None if body.plan is None else await agreeing(cloud, account, id, body.action, body.plan, avoid=avoid)
     match body.action:
         case "start":
             started = await servers.start_server(
-                cloud, account, id, avoid=tuple(body.avoid), if_version=body.if_version, request=call.request
+                cloud, account, id, avoid=avoid, if_version=body.if_version, request=call.request, agreed=agreed
             )
             entries = await avoiding.of_start(cloud, account, started.server, tuple(body.avoid), started.decision)
             decision = await _decision_row(call, started.decision)
             return _outcome(call, started.server, started.task, decision, entries)
         case "stop" | "shutdown":
             begun = await servers.stop_server(
-                cloud, account, id, action=body.action, if_version=body.if_version, request=call.request
+                cloud,
+                account,
+                id,
+                action=body.action,
+                if_version=body.if_version,
+                request=call.request,
+                agreed=agreed,
             )
             return _outcome(call, begun.server, begun.task, None)
         case "edit":
             return await once(call, lambda: _edit_server(call))
         case "delete":
-            return await once(call, lambda: _delete_server(call))
+            return await once(call, lambda: _delete_server(call, agreed))
         case "clone" | "separate":
             raise AssertionError("a clone remembers its request itself")
+
+
+def check_plan_belongs(body: ServerAction | DriveAction | HostAction) -> None:
+    """Raises Invalid for a token where there is nothing to agree to."""
+    if body.plan is None:
+        return
+    if body.preview or body.action == "edit":
+        raise Invalid("plan", "belongs to an action that was previewed, not to a preview or an edit")
+    if isinstance(body, ServerAction) and body.action in ("clone", "separate"):
+        raise Invalid("plan", "the clone of a server takes none: its preview has no token")
 
 
 async def _edit_server(call: Call[NoQuery, ServerAction]) -> Answer:
@@ -133,9 +161,10 @@ async def _edit_server(call: Call[NoQuery, ServerAction]) -> Answer:
     return _outcome(call, server, None, None)
 
 
-async def _delete_server(call: Call[NoQuery, ServerAction]) -> Answer:
+async def _delete_server(call: Call[NoQuery, ServerAction], agreed: Agreed | None) -> Answer:
     """Its drives stay."""
-    await servers.delete_server(call.cloud, call.account, call.path["id"], if_version=call.body.if_version)
+    version = call.body.if_version
+    await servers.delete_server(call.cloud, call.account, call.path["id"], if_version=version, agreed=agreed)
     return _outcome(call, None, None, None)
 
 
@@ -149,14 +178,14 @@ def _outcome(
     row: Any = None if server is None else reads.server_row(call, server)
     outcome: ServerOutcome = {
         "server": row,
-        "task": None if task is None else _task_row(call, task, None if server is None else server.name),
+        "task": None if task is None else task_row(call, task, None if server is None else server.name),
         "decision": decision,
         "separation": separation.rows(call, entries),
     }
     return Answer(outcome, 202)
 
 
-def _task_row(call: Call[Any, Any], task: Task, object_name: str | None) -> TaskRow:
+def task_row(call: Call[Any, Any], task: Task, object_name: str | None) -> TaskRow:
     return render.task_row(task, now=call.cloud.clock.now(), object_name=object_name)
 
 
@@ -196,6 +225,7 @@ async def act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
         raise Invalid("avoid", "belongs to clone")
     if body.action == "attach" and body.server_id is None:
         raise Invalid("server_id", "is needed to attach")
+    check_plan_belongs(body)
     if body.preview:
         if body.action == "edit":
             raise Invalid("preview", "there is nothing to show before an edit")
@@ -230,8 +260,9 @@ async def _clone_drive(call: Call[NoQuery, DriveAction]) -> Answer:
         avoid=tuple(body.avoid),
         if_version=body.if_version,
         request=call.request,
+        agreed=None if body.plan is None else agreeing_clone(body.plan),
     )
-    task = None if begun.task is None else _task_row(call, begun.task, begun.drive.name)
+    task = None if begun.task is None else task_row(call, begun.task, begun.drive.name)
     entries = await avoiding.of_drive(call.cloud, call.account, begun.drive, tuple(body.avoid))
     row = reads.drive_row(call, begun.drive)
     return Answer({"drive": row, "task": task, "separation": separation.rows(call, entries)}, 202)
@@ -239,6 +270,9 @@ async def _clone_drive(call: Call[NoQuery, DriveAction]) -> Answer:
 
 async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
     body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
+    agreed = None
+    if body.plan is not None and body.action != "edit":
+        agreed = agreeing_drive(id, body.action, body.plan, server_id=body.server_id)
     match body.action:
         case "attach":
             assert body.server_id is not None, "checked before"
@@ -251,16 +285,17 @@ async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
                 channel=body.channel or await _free_channel(call, body.server_id, body.device or "virtio"),
                 boot_order=body.boot_order,
                 if_version=body.if_version,
+                agreed=agreed,
             )
         case "detach":
-            drive = await drives.detach_drive(cloud, account, id, if_version=body.if_version)
+            drive = await drives.detach_drive(cloud, account, id, if_version=body.if_version, agreed=agreed)
         case "edit":
             changes = drives.DriveChanges(
                 name=body.name, meta=body.meta, tags=None if body.tags is None else tuple(body.tags)
             )
             drive = await drives.edit_drive(cloud, account, id, changes, if_version=body.if_version)
         case "delete":
-            await drives.delete_drive(cloud, account, id, if_version=body.if_version)
+            await drives.delete_drive(cloud, account, id, if_version=body.if_version, agreed=agreed)
             return Answer({"drive": None, "task": None}, 202)
         case "clone":
             raise AssertionError("a clone remembers its request itself")
@@ -285,12 +320,14 @@ async def _free_channel(call: Call[Any, Any], server_id: str, device: str) -> st
 async def act_on_host(call: Call[NoQuery, HostAction]) -> Answer:
     """202 with what has begun; with `preview` 200 with what it would come to, and nothing does."""
     body, cloud, name = call.body, call.cloud, call.path["name"]
+    check_plan_belongs(body)
     if body.preview:
         plan = await preview_host(cloud, call.account, name, body.action, if_version=body.if_version)
         return Answer({"plan": plans.host_plan_row(plan)})
     act = _HOST_ACTIONS[body.action]
-    begun = await act(cloud, call.account.name, name, if_version=body.if_version, request=call.request)
-    task = None if begun.task is None else _task_row(call, begun.task, name)
+    agreed = None if body.plan is None else await agreeing_host(cloud, name, body.action, body.plan)
+    begun = await act(cloud, call.account.name, name, if_version=body.if_version, request=call.request, agreed=agreed)
+    task = None if begun.task is None else task_row(call, begun.task, name)
     return Answer({"host": await reads.host_row(call, name), "task": task}, 202)
 
 
