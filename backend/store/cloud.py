@@ -130,9 +130,9 @@ class CloudTransaction(Transaction):
         rows = self._run(f"SELECT {_CELL_COLUMNS} FROM cell ORDER BY position")  # noqa: S608
         return [
             CellEntry(
-                *row[:2], None if row[2] is None else ReachabilityState(row[2]), *row[3:6], instant_or_none(row[6])
+                name, at, ReachabilityState(fault) if fault else None, sequence, epoch, event, instant_or_none(since)
             )
-            for row in rows
+            for name, at, fault, sequence, epoch, event, since in rows
         ]
 
     def add_cell(self, name: str) -> None:
