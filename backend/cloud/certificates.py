@@ -128,6 +128,8 @@ def certify(
             load = load_of(host)
             if load.host.state is not HostState.UP or not fits_empty(load, size):
                 continue
+            if not may_need_hint(load, plan.count):
+                continue
             proof = _Proof(load, size, now, plan, is_own=host == chosen.host)
             hint = proof.hint()
             if hint:

@@ -48,8 +48,12 @@ def work_lost(server: Server, now: datetime) -> int:
     """Nominal MHz times whole seconds since the current start; shrinking, pauses and graces do not change it."""
     if server.started_at is None:
         return 0
-    seconds = (now.replace(microsecond=0) - server.started_at.replace(microsecond=0)) // SECOND
-    return server.size.cpu_mhz * max(0, seconds)
+    passed = now - server.started_at
+    seconds = passed.days * 86_400 + passed.seconds
+    # Both instants count as whole seconds: what is left of one may be more than what is left of the other.
+    if server.started_at.microsecond > now.microsecond:
+        seconds += 1
+    return server.size.cpu_mhz * seconds if seconds > 0 else 0
 
 
 def fewest_at_least(sums: Sequence[int], short: int) -> int:

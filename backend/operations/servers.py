@@ -133,11 +133,13 @@ def start_in_cell(
     decision = rooms.move_in(
         tx, server, found, now=now, settings=settings, avoid=avoid, actor=actor, visible_to=visible_to
     )
-    task = next((task for task in tx.open_tasks_of(server.id) if task.kind == "start"), None)
+    # Who waits for room has no task yet.
+    tasks = [] if decision.waits else tx.open_tasks_of(server.id)
+    task = next((task for task in tasks if task.kind == "start"), None)
     if request is not None:
         answer = {"task": task.id if task else None, "decision": decision.to_json()}
         tx.remember(request.key, request.digest, answer, at=now)
-    return Started(tx.server(server.id), task, decision)
+    return Started(tx.server_on(decision.host, server.id), task, decision)
 
 
 def stop_in_cell(
@@ -156,13 +158,14 @@ def stop_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     transition = lifecycle.begin("server", server.id, action, server.state)
-    server = tx.save_server(
+    server = tx.change_server(
         server,
-        replace(server, state=ServerState.STOPPING, state_since=now),
         kind="server.stopping",
         at=now,
         actor=actor,
         details={"action": action},
+        state=ServerState.STOPPING,
+        state_since=now,
     )
     task = tx.schedule(
         "stop",
@@ -182,13 +185,16 @@ def end_start(tx: CellTransaction, task: Task, *, at: datetime) -> None:
     server = tx.server(task.object_id)
     is_paused = server.reason == STORAGE_LOST
     state = ServerState.PAUSED if is_paused else ServerState.RUNNING
-    tx.save_server(
+    tx.change_server(
         server,
-        replace(server, state=state, state_since=at, has_run=True, reason=server.reason if is_paused else None),
         kind=f"server.{state}",
         at=at,
         actor=task.actor,
         details={"task": task.id},
+        state=state,
+        state_since=at,
+        has_run=True,
+        reason=server.reason if is_paused else None,
     )
     tx.end_task(task, TaskState.DONE, at=at)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from sys import intern
 from typing import Any, Generic, TypeVar
@@ -37,6 +38,7 @@ Row = Sequence[Any]
 T = TypeVar("T")
 
 
+@lru_cache(maxsize=256)
 def text_of(instant: datetime) -> str:
     """Fixed width, UTC, with microseconds and `Z`: text order is time order."""
     assert instant.tzinfo is not None, "instants are aware"
@@ -85,6 +87,8 @@ class Field:
     columns: tuple[str, ...]
     to_stored: Callable[[Any], tuple[Any, ...]]
     to_shown: Callable[[Any], tuple[Any, ...]]
+    is_plain: bool = False
+    """Whether it is stored, and shown, as it is."""
 
 
 def _alone(value: Any) -> tuple[Any, ...]:
@@ -92,7 +96,7 @@ def _alone(value: Any) -> tuple[Any, ...]:
 
 
 def _plain(name: str) -> Field:
-    return Field(name, (name,), _alone, _alone)
+    return Field(name, (name,), _alone, _alone, is_plain=True)
 
 
 def _state(name: str) -> Field:
@@ -157,6 +161,9 @@ class Table(Generic[T]):
         self.delete = f"DELETE FROM {name} WHERE {self.key} = ?"  # noqa: S608
         self._fields = tuple(fields)
         self._values = attrgetter(*(field.name for field in fields))
+        places = {name: place for place, name in enumerate(noun.__dataclass_fields__)}  # type: ignore[attr-defined]
+        self._places = {field.name: (places[field.name], index) for index, field in enumerate(fields)}
+        """Of each field: where it is among all that the noun has, and here."""
         self._updates: dict[tuple[int, ...], str] = {}
 
     def gather(self, tail: str) -> str:
@@ -202,25 +209,43 @@ class Table(Generic[T]):
 
     def difference(self, before: T, after: T) -> Difference | None:
         """None when nothing but perhaps the version differs."""
-        changed = tuple(
-            index
-            for index, (old, new) in enumerate(zip(self._values(before), self._values(after), strict=True))
-            if old is not new and old != new
-        )
+        pairs = zip(self._values(before), self._values(after), strict=True)
+        changed = [index for index, (old, new) in enumerate(pairs) if old is not new and old != new]
+        return self._difference(before, after, tuple(changed)) if changed else None
+
+    def changed(self, before: T, fields: Mapping[str, Any]) -> tuple[T, Difference] | None:
+        """With other values of some fields, and the next version; None when none of them differs."""
+        values = list(self._all(before))
+        changed = []
+        for name, value in fields.items():
+            place, index = self._places[name]
+            old = values[place]
+            if old is not value and old != value:
+                values[place] = value
+                changed.append(index)
         if not changed:
             return None
+        changed.sort()
+        values[-1] += 1
+        after = self._noun(*values)
+        return after, self._difference(before, after, tuple(changed))
+
+    def _difference(self, before: T, after: T, changed: tuple[int, ...]) -> Difference:
+        """Of two objects that differ in the fields with these numbers."""
         assert changed[0] > 0, "the key of an object never changes"
         values: list[Any] = []
         changes: dict[str, tuple[Any, Any]] = {}
         for index in changed:
             field = self._fields[index]
-            values += field.to_stored(getattr(after, field.name))
-            old_shown = field.to_shown(getattr(before, field.name))
-            for column, old, new in zip(
-                field.columns, old_shown, field.to_shown(getattr(after, field.name)), strict=True
-            ):
-                if old != new:
-                    changes[column] = (old, new)
+            old, new = getattr(before, field.name), getattr(after, field.name)
+            if field.is_plain:
+                values.append(new)
+                changes[field.name] = (old, new)
+                continue
+            values += field.to_stored(new)
+            for column, was, will in zip(field.columns, field.to_shown(old), field.to_shown(new), strict=True):
+                if was != will:
+                    changes[column] = (was, will)
         update = self._updates.get(changed)
         if update is None:
             listed = ", ".join(f"{column} = ?" for index in changed for column in self._fields[index].columns)

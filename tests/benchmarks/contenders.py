@@ -42,14 +42,13 @@ class Ground:
 
     __slots__ = (
         "backfilling", "backfilling_cpu", "backfilling_memory", "cpu_seconds", "delivered_cpu", "delivered_memory",
-        "host", "left_cpu", "left_memory", "level_seconds", "seen_at", "servers", "wanted_cpu", "wanted_memory",
+        "left_cpu", "left_memory", "level_seconds", "load", "seen_at", "wanted_cpu", "wanted_memory",
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
-        self.host = host
-        self.servers: dict[str, Server] = {}
-        """In the order of ids, which is the order in which they came."""
+        self.load = HostLoad(host, ())
         self.backfilling: dict[str, Server] = {}
+        """By id, in the order in which they came."""
         self.left_cpu, self.left_memory = host.capacity.cpu_mhz, host.capacity.memory_bytes
         """What normal servers leave."""
         self.backfilling_cpu = self.backfilling_memory = 0
@@ -80,17 +79,16 @@ class Ground:
         self.level_seconds += seconds * min(1.0, self.left_cpu / cpu)
 
     def add(self, server: Server) -> None:
-        self.servers[server.id] = server
+        self.load = self.load.changed(None, server)
         self._count(server, 1)
         if server.is_backfilling:
             self.backfilling[server.id] = server
 
-    def remove(self, id: str) -> Server:
-        server = self.servers.pop(id)
+    def remove(self, server: Server) -> None:
+        self.load = self.load.changed(server, None)
         self._count(server, -1)
         if server.is_backfilling:
-            del self.backfilling[id]
-        return server
+            del self.backfilling[server.id]
 
     def _count(self, server: Server, sign: int) -> None:
         cpu, memory = sign * server.size.cpu_mhz, sign * server.size.memory_bytes
@@ -101,9 +99,6 @@ class Ground:
             self.left_cpu -= cpu
             self.left_memory -= memory
 
-    def load(self) -> HostLoad:
-        return HostLoad(self.host, tuple(self.servers.values()))
-
 
 class Contender(ABC):
     """A policy. `index` always knows every host as it is when a choice is made."""
@@ -111,18 +106,18 @@ class Contender(ABC):
     def __init__(self, grounds: Sequence[Ground], *, start_level_permille: int = 1000) -> None:
         self.grounds = grounds
         self.index = HostIndex(start_level_permille=start_level_permille)
-        self.index.fill(ground.load() for ground in grounds)
+        self.index.fill(ground.load for ground in grounds)
 
     @abstractmethod
-    def choose(self, server: Server, now: datetime) -> Choice | None:
+    def choose(self, size: Size, now: datetime, *, is_backfilling: bool) -> Choice | None:
         """None: the start is refused."""
 
 
 class Ours(Contender):
     """The index decides: whoever can be shrunk is, and of those who must stop, the fewest."""
 
-    def choose(self, server: Server, now: datetime) -> Choice | None:
-        found = self.index.place(Request(server.size, is_backfilling=server.is_backfilling), now=now)
+    def choose(self, size: Size, now: datetime, *, is_backfilling: bool) -> Choice | None:
+        found = self.index.place(Request(size, is_backfilling=is_backfilling), now=now)
         return None if isinstance(found, NoValidHost) else Choice(found.chosen.host, found.chosen.plan.stops)
 
 
@@ -133,12 +128,12 @@ class Rival(Contender):
         super().__init__(grounds)
         self.random = random.Random(seed)
 
-    def choose(self, server: Server, now: datetime) -> Choice | None:
+    def choose(self, size: Size, now: datetime, *, is_backfilling: bool) -> Choice | None:
         # What a backfilling server may start on is where the size is free with everybody at full size.
-        found = self.index.place(Request(server.size, is_backfilling=True), now=now)
+        found = self.index.place(Request(size, is_backfilling=True), now=now)
         if not isinstance(found, NoValidHost):
             return Choice(found.chosen.host)
-        return None if server.is_backfilling else self.make_room(server.size)
+        return None if is_backfilling else self.make_room(size)
 
     @abstractmethod
     def make_room(self, size: Size) -> Choice | None: ...
@@ -163,7 +158,7 @@ class RandomVictims(Rival):
             stops.append(victim.id)
             cpu += victim.size.cpu_mhz
             memory += victim.size.memory_bytes
-        return Choice(ground.host.name, tuple(stops))
+        return Choice(ground.load.host.name, tuple(stops))
 
 
 class DryRun(Rival):
@@ -183,7 +178,7 @@ class DryRun(Rival):
             found += 1
             if found == sample:
                 break
-        return None if best is None else Choice(best[0].host.name, tuple(victim.id for victim in best[1]))
+        return None if best is None else Choice(best[0].load.host.name, tuple(victim.id for victim in best[1]))
 
     @staticmethod
     def _victims(ground: Ground, size: Size) -> list[Server] | None:

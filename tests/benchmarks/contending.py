@@ -127,6 +127,7 @@ class Outcome:
 class _Life:
     """A server that runs."""
 
+    server: Server
     ground: Ground
     began_at: int
     level_seconds: float
@@ -171,49 +172,51 @@ class Drive:
         while self._ends and self._ends[0][0] <= until:
             at, id = heappop(self._ends)
             if id in self.lives:
-                server, _ = self._leave(id, at)
-                self.finished[server.is_backfilling] += 1
+                life = self._leave(id, at)
+                self.finished[life.server.is_backfilling] += 1
 
-    def _leave(self, id: str, at: int) -> tuple[Server, _Life]:
+    def _leave(self, id: str, at: int) -> _Life:
         life = self.lives.pop(id)
         life.ground.look(at)
-        self._stale[life.ground.host.name] = life.ground
-        server = life.ground.remove(id)
+        self._stale[life.ground.load.host.name] = life.ground
+        server = life.server
+        life.ground.remove(server)
         if not server.is_backfilling:
             self.normal_cpu_seconds += (at - life.began_at) * server.size.cpu_mhz
             self.normal_memory_seconds += (at - life.began_at) * server.size.memory_bytes
-        return server, life
+        return life
 
     def _take_in(self, arrival: Arrival, at: int, now: datetime) -> None:
         self.asked += 1
-        server = self._server(arrival, now)
         for ground in self._stale.values():
-            self.contender.index.put(ground.load())
+            self.contender.index.put(ground.load)
         self._stale.clear()
-        choice = self.contender.choose(server, now)
-        self._hash.update(f"{server.id} {choice}\n".encode())
+        is_backfilling = self._is_backfilling(arrival.tenant_batch)
+        choice = self.contender.choose(arrival.size, now, is_backfilling=is_backfilling)
+        self._hash.update(f"{arrival.number} {choice}\n".encode())
         if choice is None:
-            self.refused[server.is_backfilling] += 1
+            self.refused[is_backfilling] += 1
             return
         self.disturbed += bool(choice.stops)
         for victim in choice.stops:
             self._stop(victim, at)
         ground = self.grounds[choice.host]
         ground.look(at)
+        server = self._server(arrival, now, choice.host, is_backfilling=is_backfilling)
         ground.add(server)
         self._stale[choice.host] = ground
-        self.lives[server.id] = _Life(ground, at, ground.level_seconds)
+        self.lives[server.id] = _Life(server, ground, at, ground.level_seconds)
         if arrival.lifetime_seconds is not None:
             heappush(self._ends, (at + arrival.lifetime_seconds, server.id))
 
     def _stop(self, id: str, at: int) -> None:
-        server, life = self._leave(id, at)
+        life = self._leave(id, at)
+        server = life.server
         self.stopped += 1
         self.lost_nominal += server.size.cpu_mhz * (at - life.began_at)
         self.lost_effective += server.size.cpu_mhz * (life.ground.level_seconds - life.level_seconds)
 
-    def _server(self, arrival: Arrival, now: datetime) -> Server:
-        is_backfilling = self._is_backfilling(arrival.tenant_batch)
+    def _server(self, arrival: Arrival, now: datetime, host: str, *, is_backfilling: bool) -> Server:
         return Server(
             id=f"{arrival.number:07}",
             name="",
@@ -224,24 +227,25 @@ class Drive:
             created_at=now,
             state=ServerState.RUNNING,
             is_backfilling=is_backfilling,
+            host=host,
             floor=self._floor(arrival.size) if is_backfilling else None,
             started_at=now,
         )
 
     def check(self) -> None:
         """Nobody is lost, and nobody holds what is not there."""
-        left = sum(len(ground.servers) for ground in self.grounds.values())
+        left = sum(len(ground.load.servers) for ground in self.grounds.values())
         assert left == len(self.lives)
         assert self.asked == self.refused.total() + self.stopped + self.finished.total() + left
         for ground in self.grounds.values():
-            load = ground.load()
+            load = ground.load
             given = effective_sizes(load)
             assert sum(given.values(), Size(0, 0)).fits_in(load.host.capacity), f"{load.host.name} is over capacity"
 
     def final_state_hash(self) -> str:
         found = self._hash.copy()
         for name, ground in self.grounds.items():
-            for id, size in sorted(effective_sizes(ground.load()).items()):
+            for id, size in sorted(effective_sizes(ground.load).items()):
                 found.update(f"{name} {id} {size.cpu_mhz} {size.memory_bytes}\n".encode())
         return found.hexdigest()
 
@@ -268,7 +272,7 @@ def outcome(
     end = ceil(hours * 3600)
     normal = [drive.normal_cpu_seconds, drive.normal_memory_seconds]
     for ground in grounds:
-        for server in ground.servers.values():
+        for server in ground.load.servers:
             if not server.is_backfilling:
                 age = end - drive.lives[server.id].began_at
                 normal[0] += age * server.size.cpu_mhz
