@@ -34,7 +34,7 @@ from backend.cloud.model import (
 )
 from backend.operations import Cloud, RequestKey, Settings, cells, check_version, quotas, rooms
 from backend.operations.rooms import Decision
-from backend.store import CellTransaction, CloudTransaction, EntryState, ServerEntry
+from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState, ServerEntry
 
 NAME_LENGTH_MAX = 255
 
@@ -134,8 +134,7 @@ def start_in_cell(
         tx, server, found, now=now, settings=settings, avoid=avoid, actor=actor, visible_to=visible_to
     )
     # Who waits for room has no task yet.
-    tasks = [] if decision.waits else tx.open_tasks_of(server.id)
-    task = next((task for task in tasks if task.kind == "start"), None)
+    task = None if decision.waits else next((t for t in tx.open_tasks_of(server.id) if t.kind == "start"), None)
     if request is not None:
         answer = {"task": task.id if task else None, "decision": decision.to_json()}
         tx.remember(request.key, request.digest, answer, at=now)
@@ -158,15 +157,9 @@ def stop_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     transition = lifecycle.begin("server", server.id, action, server.state)
-    server = tx.change_server(
-        server,
-        kind="server.stopping",
-        at=now,
-        actor=actor,
-        details={"action": action},
-        state=ServerState.STOPPING,
-        state_since=now,
-    )
+    stopping = {"state": ServerState.STOPPING, "state_since": now}
+    details = {"action": action}
+    server = tx.change_server(server, kind="server.stopping", at=now, actor=actor, details=details, **stopping)
     task = tx.schedule(
         "stop",
         "server",
@@ -332,12 +325,17 @@ async def start_server(
     only_backfilling: bool = False,
 ) -> Started:
     """Raises NotFound, Forbidden, WrongState, Conflict, NoCapacity, Unreachable, OutcomeUnknown."""
-    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+
+    def find(tx: CloudTransaction) -> tuple[ServerEntry, list[DriveEntry]]:
+        entry = _entry_in(tx, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+        return entry, tx.drive_entries_of(server_id)
+
+    entry, drives = await cloud.store.cloud_read(find)
     if entry.is_backfilling and not actor.may_backfill:
         raise Forbidden("start a backfilling server", "backfilling is not enabled for this account")
     from backend.operations import losses
 
-    has_foreign_drives = await losses.check_foreign_drives(cloud, entry)
+    has_foreign_drives = await losses.check_foreign_drives(cloud, entry, drives)
     started = await cloud.store.cell_write(
         entry.cell,
         lambda tx: start_in_cell(
@@ -496,7 +494,15 @@ async def entry_for(
     Raises:
         NotFound, Forbidden.
     """
-    entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
+    return await cloud.store.cloud_read(
+        lambda tx: _entry_in(tx, actor, server_id, to_change=to_change, only_backfilling=only_backfilling)
+    )
+
+
+def _entry_in(
+    tx: CloudTransaction, actor: Account, server_id: str, *, to_change: bool, only_backfilling: bool
+) -> ServerEntry:
+    entry = tx.find_server_entry(server_id)
     if entry is None or entry.state == "deleting" or not actor.may_see(entry.project_id):
         raise NotFound("server", server_id)
     if only_backfilling and not entry.is_backfilling:

@@ -160,7 +160,10 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
     try:
         connection = connect(place.path)
         _check_version(connection, place, is_writer=is_writer)
-        if not is_writer:
+        if is_writer:
+            # The pages that a savepoint keeps go to a temporary file otherwise, a new one for each.
+            connection.execute("PRAGMA temp_store = MEMORY")
+        else:
             connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
