@@ -55,7 +55,6 @@ from backend.cloud.placement import (
     refusal_of,
     room_key,
 )
-from backend.cloud.stops import SECOND
 
 CHUNK_HOSTS_MAX = 128
 SIZES_KEPT = 32
@@ -67,7 +66,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _seconds(now: datetime) -> int:
     """Whole seconds, as work is counted."""
-    return (now.replace(microsecond=0) - _EPOCH) // SECOND
+    passed = now - _EPOCH
+    return passed.days * 86_400 + passed.seconds
 
 
 # --- By room ------------------------------------------------------------------------------------

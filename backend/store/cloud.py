@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
 from uuid import UUID, uuid5
@@ -409,14 +409,18 @@ class CloudTransaction(Transaction):
         self, cell: str, pictures: Iterable[tuple[str, str, Mapping[str, Any] | None]], *, known_at: datetime
     ) -> None:
         """Pictures are (kind, id, picture), the picture None when the object is gone."""
-        kept = [(id_, kind, picture) for kind, id_, picture in pictures if picture is not None]
-        gone = [(id_,) for _, id_, picture in pictures if picture is None]
+        gone: list[tuple[str]] = []
         known = text_of(known_at)
-        writer = self._connection
-        writer.executemany(
-            _LAST_KNOWN_WRITE, [(id_, kind, cell, known, json_of(picture)) for id_, kind, picture in kept]
-        )
-        writer.executemany("DELETE FROM last_known WHERE id = ?", gone)
+
+        def kept() -> Iterator[tuple[str, str, str, str, str]]:
+            for kind, id_, picture in pictures:
+                if picture is None:
+                    gone.append((id_,))
+                else:
+                    yield id_, kind, cell, known, json_of(picture)
+
+        self._connection.executemany(_LAST_KNOWN_WRITE, kept())
+        self._connection.executemany("DELETE FROM last_known WHERE id = ?", gone)
 
     def _last_known(self, where: str, values: tuple[Any, ...]) -> list[LastKnown]:
         text = f"SELECT id, object_kind, cell, known_at, picture FROM last_known WHERE {where} ORDER BY id"  # noqa: S608

@@ -7,7 +7,7 @@ which objects. Nobody waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -35,13 +35,11 @@ class _Pending:
     event_number: int = 0
 
 
-def pictures_of(touched: Iterable[Touched]) -> list[tuple[str, str, Mapping[str, Any] | None]]:
-    """Kind, id and picture; a later one of the same object replaces an earlier one."""
-    latest = {(kind, id_): thing for kind, id_, thing in touched if kind != "host"}
-    return [
-        (kind, id_, None if thing is None else (SERVER if kind == "server" else DRIVE).picture(thing))
-        for (kind, id_), thing in latest.items()
-    ]
+def pictures_of(latest: Mapping[tuple[str, str], Any]) -> Iterator[tuple[str, str, Mapping[str, Any] | None]]:
+    """Kind, id and picture of each object by kind and id, made one by one: they are several times the objects."""
+    for (kind, id_), thing in latest.items():
+        if kind != "host":
+            yield kind, id_, None if thing is None else (SERVER if kind == "server" else DRIVE).picture(thing)
 
 
 def touched_since(transaction: CellTransaction, number: int) -> tuple[list[Touched], int]:
@@ -95,8 +93,7 @@ class Mirror:
 
         def write(transaction: CloudTransaction) -> None:
             for cell, news in pending.items():
-                pictures = pictures_of((kind, id_, thing) for (kind, id_), thing in news.objects.items())
-                transaction.save_last_known(cell, pictures, known_at=known_at)
+                transaction.save_last_known(cell, pictures_of(news.objects), known_at=known_at)
                 transaction.save_progress(cell, epoch=news.epoch, mirrored_event=news.event_number)
 
         try:
