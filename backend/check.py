@@ -307,7 +307,9 @@ def _agree(what: str, stored: Picture | None, told: Picture | None) -> None:
         raise Breach(f"{what} is stored, and the log has nothing of it")
     if stored is None:
         raise Breach(f"{what} is not stored, and by the log it is there")
-    for column in sorted(stored.keys() | told.keys()):
+    differing = [column for column, found in stored.items() if told.get(column) != found]
+    differing += [column for column, said in told.items() if said is not None and column not in stored]
+    for column in sorted(differing):
         found, said = stored.get(column), told.get(column)
-        if found != said and (found not in (None, [], {}) or said not in (None, [], {})):
+        if found not in (None, [], {}) or said not in (None, [], {}):
             raise Breach(f"{what} has {column} {found!r}, and by the log it is {said!r}")

@@ -342,7 +342,7 @@ class CellTransaction(Transaction):
         """Every `host`, `server` or `drive` as events show it, by its key: what is not empty, by column."""
         tables: dict[str, Table[Any]] = {"host": HOST, "server": SERVER, "drive": DRIVE}
         table = tables[kind]
-        return {getattr(thing, table.key): table.picture(thing) for thing in self._list(table, f"ORDER BY {table.key}")}
+        return {row[0]: table.picture_of_row(row) for row in self._rows(table, f"ORDER BY {table.key}")}
 
     def epoch(self) -> int:
         """How many commits the file has had."""

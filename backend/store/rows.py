@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
 from sys import intern
@@ -22,7 +23,6 @@ from backend.cloud.model import (
     BackupState,
     Drive,
     DriveState,
-    Event,
     Host,
     HostKind,
     HostState,
@@ -30,8 +30,6 @@ from backend.cloud.model import (
     Server,
     ServerState,
     Size,
-    Task,
-    TaskState,
 )
 
 Row = Sequence[Any]
@@ -89,6 +87,8 @@ class Field:
     to_shown: Callable[[Any], tuple[Any, ...]]
     is_plain: bool = False
     """Whether it is stored, and shown, as it is."""
+    shown_of: Callable[[Any], Any] | None = None
+    """What is shown of a stored column, if it is not the same. Raises where nothing can be stored so."""
 
 
 def _alone(value: Any) -> tuple[Any, ...]:
@@ -99,24 +99,43 @@ def _plain(name: str) -> Field:
     return Field(name, (name,), _alone, _alone, is_plain=True)
 
 
-def _state(name: str) -> Field:
-    return Field(name, (name,), lambda value: (value.value,), lambda value: (value.value,))
+def _state(name: str, kind: type[StrEnum]) -> Field:
+    known = {state.value: state.value for state in kind}
+    return Field(name, (name,), lambda value: (value.value,), lambda value: (value.value,), shown_of=known.__getitem__)
 
 
 def _flag(name: str) -> Field:
-    return Field(name, (name,), lambda value: (int(value),), lambda value: (bool(value),))
+    return Field(name, (name,), lambda value: (int(value),), lambda value: (bool(value),), shown_of=bool)
 
 
 def _instant(name: str) -> Field:
-    return Field(name, (name,), lambda value: (text_or_none(value),), lambda value: (text_or_none(value),))
+    return Field(
+        name,
+        (name,),
+        lambda value: (text_or_none(value),),
+        lambda value: (text_or_none(value),),
+        shown_of=lambda text: text_or_none(instant_or_none(text)),
+    )
 
 
 def _words(name: str) -> Field:
-    return Field(name, (name,), lambda value: (json_of(list(value)) if value else "[]",), lambda value: (list(value),))
+    return Field(
+        name,
+        (name,),
+        lambda value: (json_of(list(value)) if value else "[]",),
+        lambda value: (list(value),),
+        shown_of=lambda text: list(words_of(text)),
+    )
 
 
 def _object(name: str) -> Field:
-    return Field(name, (name,), lambda value: (json_of(dict(value)) if value else "{}",), lambda value: (dict(value),))
+    return Field(
+        name,
+        (name,),
+        lambda value: (json_of(dict(value)) if value else "{}",),
+        lambda value: (dict(value),),
+        shown_of=object_of,
+    )
 
 
 def _size(name: str, ending: str = "") -> Field:
@@ -160,6 +179,7 @@ class Table(Generic[T]):
         self.insert = f"INSERT OR IGNORE INTO {name} ({listed}) VALUES ({marks})"  # noqa: S608
         self.delete = f"DELETE FROM {name} WHERE {self.key} = ?"  # noqa: S608
         self._fields = tuple(fields)
+        self._shown_of = (*(field.shown_of for field in fields for _ in field.columns), None)
         self._values = attrgetter(*(field.name for field in fields))
         places = {name: place for place, name in enumerate(noun.__dataclass_fields__)}  # type: ignore[attr-defined]
         self._places = {field.name: (places[field.name], index) for index, field in enumerate(fields)}
@@ -188,10 +208,25 @@ class Table(Generic[T]):
         """What is not empty, by column, with JSON columns as values. `of_picture` makes the object again."""
         picture: dict[str, Any] = {}
         for field, value in zip(self._fields, self._values(thing), strict=True):
+            if value is None:
+                continue
+            if field.is_plain:
+                picture[field.name] = value
+                continue
             for column, shown in zip(field.columns, field.to_shown(value), strict=True):
-                if shown is not None and shown not in ({}, []):
+                if shown or not isinstance(shown, dict | list):
                     picture[column] = shown
         picture["version"] = thing.version  # type: ignore[attr-defined]
+        return picture
+
+    def picture_of_row(self, row: Row) -> dict[str, Any]:
+        """The picture of the object in a row of `select`. Raises where the row is of none."""
+        picture: dict[str, Any] = {}
+        for column, value, shown_of in zip(self.columns, row, self._shown_of, strict=True):
+            if value is not None:
+                shown = value if shown_of is None else shown_of(value)
+                if shown or not isinstance(shown, dict | list):
+                    picture[column] = shown
         return picture
 
     def of_picture(self, picture: Mapping[str, Any], cell: str) -> T:
@@ -256,7 +291,6 @@ class Table(Generic[T]):
 
 SERVER_STATES = {state.value: state for state in ServerState}
 DRIVE_STATES = {state.value: state for state in DriveState}
-TASK_STATES = {state.value: state for state in TaskState}
 
 
 def _server_of(row: Row, cell: str) -> Server:
@@ -318,7 +352,7 @@ SERVER: Table[Server] = Table(
         _plain("name"),
         _plain("project_id"),
         _plain("owner"),
-        _state("state"),
+        _state("state", ServerState),
         _instant("state_since"),
         _instant("created_at"),
         _size("size"),
@@ -387,7 +421,7 @@ DRIVE: Table[Drive] = Table(
         _plain("name"),
         _plain("project_id"),
         _plain("owner"),
-        _state("state"),
+        _state("state", DriveState),
         _instant("state_since"),
         _instant("created_at"),
         _plain("size_bytes"),
@@ -426,8 +460,8 @@ HOST: Table[Host] = Table(
     Host,
     [
         _plain("name"),
-        _state("kind"),
-        _state("state"),
+        _state("kind", HostKind),
+        _state("state", HostState),
         _instant("state_since"),
         _size("capacity"),
         _plain("storage_bytes"),
@@ -513,7 +547,7 @@ BACKUP: Table[Backup] = Table(
         _plain("project_id"),
         _plain("schedule_id"),
         _plain("description"),
-        _state("state"),
+        _state("state", BackupState),
         _instant("created_at"),
         _plain("size_bytes"),
         _instant("kept_until"),
@@ -522,47 +556,3 @@ BACKUP: Table[Backup] = Table(
     ],
     _backup_of,
 )
-
-TASK_COLUMNS = (
-    "id, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload"  # in this order
-)
-
-
-def task_of(row: Row, file: str) -> Task:
-    id_, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload = row
-    return Task(
-        id_,
-        file,
-        kind,
-        object_kind,
-        object_id,
-        instant_of(begun_at),
-        instant_of(due_at),
-        TASK_STATES[state],
-        instant_or_none(ended_at),
-        result,
-        actor,
-        object_of(payload),
-    )
-
-
-EVENT_COLUMNS = (
-    "number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details"  # in this order
-)
-
-
-def event_of(row: Row, file: str) -> Event:
-    number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details = row
-    return Event(
-        file,
-        number,
-        instant_of(at),
-        kind,
-        object_kind,
-        object_id,
-        object_version,
-        actor,
-        request_id,
-        {column: (before, after) for column, (before, after) in object_of(changes).items()},
-        object_of(details),
-    )

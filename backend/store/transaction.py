@@ -17,20 +17,25 @@ import orjson
 from backend.cloud.errors import NotFound
 from backend.cloud.model import Event, Task, TaskState
 from backend.store.rows import (
-    EVENT_COLUMNS,
-    TASK_COLUMNS,
     Difference,
     Row,
     Table,
-    event_of,
     instant_of,
+    instant_or_none,
     json_of,
-    task_of,
+    object_of,
     text_of,
 )
 
 Changes = Mapping[str, tuple[Any, Any]]
 T = TypeVar("T")
+
+TASK_COLUMNS = (
+    "id, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload"  # in this order
+)
+EVENT_COLUMNS = (
+    "number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details"  # in this order
+)
 
 _EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
@@ -53,6 +58,44 @@ _TASKS_OPEN = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' ORDER BY du
 _TASKS_ENDED = f"SELECT {TASK_COLUMNS} FROM task WHERE state <> 'open' ORDER BY ended_at DESC, id DESC LIMIT ?"  # noqa: S608
 _TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ? WHERE id = ? AND state = 'open'"
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
+
+
+_TASK_STATES = {state.value: state for state in TaskState}
+
+
+def task_of(row: Row, file: str) -> Task:
+    id_, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload = row
+    return Task(
+        id_,
+        file,
+        kind,
+        object_kind,
+        object_id,
+        instant_of(begun_at),
+        instant_of(due_at),
+        _TASK_STATES[state],
+        instant_or_none(ended_at),
+        result,
+        actor,
+        object_of(payload),
+    )
+
+
+def event_of(row: Row, file: str) -> Event:
+    number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details = row
+    return Event(
+        file,
+        number,
+        instant_of(at),
+        kind,
+        object_kind,
+        object_id,
+        object_version,
+        actor,
+        request_id,
+        {column: (before, after) for column, (before, after) in object_of(changes).items()},
+        object_of(details),
+    )
 
 
 class Transaction:
