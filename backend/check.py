@@ -307,9 +307,9 @@ def _agree(what: str, stored: Picture | None, told: Picture | None) -> None:
         raise Breach(f"{what} is stored, and the log has nothing of it")
     if stored is None:
         raise Breach(f"{what} is not stored, and by the log it is there")
-    differing = [column for column, found in stored.items() if told.get(column) != found]
-    differing += [column for column, said in told.items() if said is not None and column not in stored]
-    for column in sorted(differing):
+    if stored == told:
+        return
+    for column in sorted(stored.keys() | told.keys()):
         found, said = stored.get(column), told.get(column)
-        if found not in (None, [], {}) or said not in (None, [], {}):
+        if found != said:
             raise Breach(f"{what} has {column} {found!r}, and by the log it is {said!r}")

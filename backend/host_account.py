@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -21,15 +22,18 @@ Key = tuple[int, int, tuple[Any, ...]]
 """Stops, work lost, and (CPU stopped, shrunk, room, host): the last is () in a bound, and then comes first."""
 
 
+@lru_cache(maxsize=1024)
 def seconds(instant: str) -> int:
     return int(datetime.fromisoformat(instant).timestamp())
 
 
 def level(left: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """The highest share, as a fraction up to 1, that all (size, floor) can have in `left`, but for those at floors."""
-    total = sum(size for size, _ in sizes)
+    total = sum([size for size, _ in sizes])
     if left >= total:
         return (1, 1)
+    if left > 0 and not [1 for size, floor in sizes if floor * total > size * left]:
+        return (left, total)
     for size, floor in sorted(sizes, key=lambda each: -(each[1] * 10**30 // each[0])):
         if left <= 0 or floor * total <= size * left:
             break
@@ -42,18 +46,24 @@ class Host:
 
     def __init__(self, picture: Picture, servers: Iterable[Picture]) -> None:
         self.name, self.is_up = str(picture["name"]), picture["state"] == "up"
-        held = sorted(servers, key=lambda each: str(each["id"]))
-        stay = [each for each in held if each["is_backfilling"] and not each.get("notice_until")]
-        normal = [each for each in held if not each["is_backfilling"]]
-        self.left = [picture[d] - sum(each[d] for each in normal) for d in DIMENSIONS]
-        self.ids = [str(each["id"]) for each in stay]
-        self.sizes = [(each["cpu_mhz"], each["memory_bytes"]) for each in stay]
-        self.floors = [(each["cpu_mhz_floor"], each["memory_bytes_floor"]) for each in stay]
-        self.started = [seconds(each["started_at"]) for each in stay]
-        self.room = [self.left[d] - sum(size[d] for size in self.sizes) for d in (0, 1)]
-        by_floor = [sorted((floor[d] for floor in self.floors), reverse=True) for d in (0, 1)]
+        self.left = [picture[d] for d in DIMENSIONS]
+        self.ids: list[str] = []
+        self.sizes: list[tuple[int, int]] = []
+        self.floors: list[tuple[int, int]] = []
+        self.started: list[int] = []
+        for each in sorted(servers, key=lambda each: str(each["id"])):
+            size = each["cpu_mhz"], each["memory_bytes"]
+            if not each["is_backfilling"]:
+                self.left = [self.left[0] - size[0], self.left[1] - size[1]]
+            elif not each.get("notice_until"):
+                self.ids.append(str(each["id"]))
+                self.sizes.append(size)
+                self.floors.append((each["cpu_mhz_floor"], each["memory_bytes_floor"]))
+                self.started.append(seconds(each["started_at"]))
+        self.room = [self.left[d] - sum([size[d] for size in self.sizes]) for d in (0, 1)]
+        by_floor = [sorted([floor[d] for floor in self.floors], reverse=True) for d in (0, 1)]
         self.reach = [list(accumulate(floors, initial=0)) for floors in by_floor]
-        self.slopes = list(accumulate(sorted(size[0] for size in self.sizes), initial=0))
+        self.slopes = list(accumulate(sorted([size[0] for size in self.sizes]), initial=0))
 
     def has_room(self, size: Sequence[int]) -> bool:
         return self.is_up and all(self.left[d] >= size[d] for d in (0, 1))

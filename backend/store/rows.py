@@ -108,13 +108,18 @@ def _flag(name: str) -> Field:
     return Field(name, (name,), lambda value: (int(value),), lambda value: (bool(value),), shown_of=bool)
 
 
+@lru_cache(maxsize=256)
+def _shown_instant(text: str) -> str:
+    return text_of(instant_of(text))
+
+
 def _instant(name: str) -> Field:
     return Field(
         name,
         (name,),
         lambda value: (text_or_none(value),),
         lambda value: (text_or_none(value),),
-        shown_of=lambda text: text_or_none(instant_or_none(text)),
+        shown_of=_shown_instant,
     )
 
 
