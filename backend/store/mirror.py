@@ -7,7 +7,7 @@ which objects. Nobody waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,6 @@ from backend.store.transaction import Touched
 
 if TYPE_CHECKING:
     from backend.store.fleet import Store
-
-_EVENTS_AT_ONCE = 10_000
 
 
 @dataclass(slots=True)
@@ -42,19 +40,20 @@ def pictures_of(latest: Mapping[tuple[str, str], Any]) -> Iterator[tuple[str, st
             yield kind, id_, None if thing is None else (SERVER if kind == "server" else DRIVE).picture(thing)
 
 
-def touched_since(transaction: CellTransaction, number: int) -> tuple[list[Touched], int]:
-    """What the events after `number` are about, as it is now, and the number of the last of them."""
-    ids: dict[str, set[str]] = {"server": set(), "drive": set()}
-    while events := transaction.events(after=number, limit=_EVENTS_AT_ONCE):
-        for event in events:
-            if event.object_kind in ids:
-                ids[event.object_kind].add(event.object_id)
-        number = events[-1].number
-    servers = transaction.servers(ids["server"])
-    drives = transaction.drives(ids["drive"])
-    touched: list[Touched] = [("server", id_, servers.get(id_)) for id_ in sorted(ids["server"])]
-    touched += [("drive", id_, drives.get(id_)) for id_ in sorted(ids["drive"])]
-    return touched, number
+def touched_since(
+    transaction: CellTransaction, number: int, *, known: Collection[tuple[str, str]] = ()
+) -> tuple[list[Touched], int]:
+    """What the events after `number` are about, as it is now, and the number of the last of them.
+
+    What is `known`, by kind and id, is left out.
+    """
+    touched: list[Touched] = []
+    about = transaction.objects_after(number)
+    for kind, find in (("server", transaction.servers), ("drive", transaction.drives)):
+        ids = sorted(id_ for id_ in about.get(kind, ()) if (kind, id_) not in known)
+        found: Mapping[str, Any] = find(ids) if ids else {}
+        touched += [(kind, id_, found.get(id_)) for id_ in ids]
+    return touched, max(number, transaction.last_event_number())
 
 
 class Mirror:
@@ -110,10 +109,13 @@ class Mirror:
     async def _catch_up(self) -> None:
         for cell in sorted(self.behind):
             mirrored = self.mirrored[cell]
+            known = set(self._pending[cell].objects) if cell in self._pending else set()
             try:
                 touched, number = await self._store.cell_read(
                     cell,
-                    lambda transaction, since=mirrored: touched_since(transaction, since),  # type: ignore[misc]
+                    lambda transaction, since=mirrored, known=known: touched_since(  # type: ignore[misc]
+                        transaction, since, known=known
+                    ),
                 )
             except Unreachable:
                 continue

@@ -156,6 +156,13 @@ class Transaction:
         """
         yield from self._run(_EVENT_ROWS)
 
+    def objects_after(self, number: int) -> dict[str, set[str]]:
+        """The ids, by kind, of the objects that the events after `number` are about."""
+        found: dict[str, set[str]] = {}
+        for kind, id in self._run("SELECT DISTINCT object_kind, object_id FROM event WHERE number > ?", (number,)):
+            found.setdefault(kind, set()).add(id)
+        return found
+
     def events_of(self, object_id: str, *, limit: int = 100, kind: str | None = None) -> list[Event]:
         """Newest first; of one kind, if it is named: that walks along all that happened to the object."""
         if kind is not None:
