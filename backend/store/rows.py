@@ -100,8 +100,11 @@ def _plain(name: str) -> Field:
 
 
 def _state(name: str, kind: type[StrEnum]) -> Field:
+    def word(value: StrEnum) -> tuple[str]:
+        return (value.value,)
+
     known = {state.value: state.value for state in kind}
-    return Field(name, (name,), lambda value: (value.value,), lambda value: (value.value,), shown_of=known.__getitem__)
+    return Field(name, (name,), word, word, shown_of=known.__getitem__)
 
 
 def _flag(name: str) -> Field:
@@ -114,13 +117,10 @@ def _shown_instant(text: str) -> str:
 
 
 def _instant(name: str) -> Field:
-    return Field(
-        name,
-        (name,),
-        lambda value: (text_or_none(value),),
-        lambda value: (text_or_none(value),),
-        shown_of=_shown_instant,
-    )
+    def text(value: datetime | None) -> tuple[str | None]:
+        return (text_or_none(value),)
+
+    return Field(name, (name,), text, text, shown_of=_shown_instant)
 
 
 def _words(name: str) -> Field:
@@ -282,8 +282,9 @@ class Table(Generic[T]):
                 values.append(new)
                 changes[field.name] = (old, new)
                 continue
-            values += field.to_stored(new)
-            for column, was, will in zip(field.columns, field.to_shown(old), field.to_shown(new), strict=True):
+            shown = field.to_shown(new)
+            values += shown if field.to_stored is field.to_shown else field.to_stored(new)
+            for column, was, will in zip(field.columns, field.to_shown(old), shown, strict=True):
                 if was != will:
                     changes[column] = (was, will)
         update = self._updates.get(changed)

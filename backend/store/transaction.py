@@ -108,6 +108,10 @@ class Transaction:
         self._run = connection.execute
         self._event_number: int | None = None
         self._data_version: int | None = None
+        self._ahead: set[int] = set()
+        """The tasks that `each_due_task` has read and that are still open."""
+        self._soonest: datetime | None = None
+        """When the soonest of the tasks falls due that were opened since then."""
 
     # Events
 
@@ -220,6 +224,8 @@ class Transaction:
             (kind, object_kind, object_id, text_of(begun_at), text_of(due_at), actor, json_of(payload)),
         )
         assert made.lastrowid is not None
+        if self._soonest is None or due_at < self._soonest:
+            self._soonest = due_at
         return Task(
             made.lastrowid, self.file, kind, object_kind, object_id, begun_at, due_at, actor=actor, payload=payload
         )
@@ -240,6 +246,20 @@ class Transaction:
         """Open tasks with `due_at` <= `now`, by (due_at, id)."""
         return [task_of(row, self.file) for row in self._run(_TASKS_DUE, (text_of(now), limit))]
 
+    def each_due_task(self, until: datetime) -> Iterator[Task]:
+        """As `due_tasks`, one by one until there is none: what is done with one may open, and end, others."""
+        while page := self.due_tasks(until):
+            self._ahead = {task.id for task in page}
+            self._soonest = None
+            for task in page:
+                if task.id in self._ahead:
+                    yield task
+                if self._is_overtaken(page[-1]):
+                    break
+
+    def _is_overtaken(self, last: Task) -> bool:
+        return self._soonest is not None and self._soonest < last.due_at
+
     def next_due(self) -> datetime | None:
         """When the next thing of this file falls due; None when nothing waits."""
         text = self._run(_TASK_NEXT_DUE).fetchone()[0]
@@ -249,6 +269,7 @@ class Transaction:
         assert state is not TaskState.OPEN, "a task is not ended by opening it"
         done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+        self._ahead.discard(task.id)
 
     def tasks(self, *, is_open: bool, limit: int) -> list[Task]:
         """Open ones by due instant, ended ones newest first."""
