@@ -390,21 +390,41 @@ def count_shrunk(load: HostLoad, size: Size, stops: Iterable[str] = ()) -> int:
     Committed, and of the factors themselves before rounding: before against after.
     """
     gone = frozenset(stops)
-    staying = [server for server in load.backfilling if server.id not in gone]
+    cpu, memory = _shares([server for server in load.backfilling if server.id not in gone])
+    left = load.left - size
+    return _count_shrunk(
+        load, (cpu, memory), (common_level(left.cpu_mhz, cpu), common_level(left.memory_bytes, memory))
+    )
+
+
+def count_shrunk_beside(load: HostLoad, size: Size, floor: Size) -> int:
+    """How many servers that stay would have a lower factor with a backfilling server of this size and floor beside."""
+    if fits_without_shrinking(load, size):
+        return 0
+    cpu, memory = _shares(load.backfilling)
+    left = load.left
+    after = (
+        common_level(left.cpu_mhz, [*cpu, (size.cpu_mhz, floor.cpu_mhz)]),
+        common_level(left.memory_bytes, [*memory, (size.memory_bytes, floor.memory_bytes)]),
+    )
+    return _count_shrunk(load, (cpu, memory), after)
+
+
+def _count_shrunk(
+    load: HostLoad, staying: tuple[_Shares, _Shares], levels: tuple[tuple[int, int], tuple[int, int]]
+) -> int:
+    """How many of those that stay have less at other levels."""
     shrunk: set[int] = set()
-    for before, shares, left in zip(
-        load.levels,
-        _shares(staying),
-        (load.left.cpu_mhz - size.cpu_mhz, load.left.memory_bytes - size.memory_bytes),
-        strict=True,
-    ):
-        after = common_level(left, shares)
+    for before, shares, after in zip(load.levels, staying, levels, strict=True):
         if after[0] * before[1] < before[0] * after[1]:
             shrunk.update([at for at, (nominal, floor) in enumerate(shares) if floor * before[1] < nominal * before[0]])
     return len(shrunk)
 
 
-def _shares(servers: Iterable[Server]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+_Shares: TypeAlias = list[tuple[int, int]]
+
+
+def _shares(servers: Iterable[Server]) -> tuple[_Shares, _Shares]:
     """For CPU and for memory: nominal size and floor of each."""
     cpu, memory = [], []
     for server in servers:

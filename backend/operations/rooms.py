@@ -68,12 +68,12 @@ class Decision:
         return cls(**{**stored, "stops": tuple(stored["stops"]), "avoided": tuple(stored["avoided"])})
 
     @classmethod
-    def of(cls, found: Placement, *, waits: bool) -> Decision:
+    def of(cls, found: Placement, *, waits: bool, shrinks: int | None = None) -> Decision:
         return cls(
             host=found.chosen.host,
             decided_by=found.decided_by,
             stops=tuple(found.chosen.plan.stops),
-            shrinks=found.chosen.shrunk,
+            shrinks=found.chosen.shrunk if shrinks is None else shrinks,
             waits=waits,
             avoided=tuple(found.avoided),
             runner_up=found.runner_up.host if found.runner_up else None,
@@ -161,15 +161,15 @@ def move_in(
     """
     host = found.chosen.host
     details: dict[str, Any] = {}
-    if not server.is_backfilling and certificates.disturbs(found):
+    floor, shrinks = server.size, found.chosen.shrunk
+    if server.is_backfilling:
+        floor = backfill.floor_of(server.size, server.floor_permille, settings.floor_permille)
+        load = _instead(tx, server).get(host) or tx.load(host)
+        shrinks = backfill.count_shrunk_beside(load, server.size, floor)
+    if found.chosen.plan.stops or shrinks:
         details["certificate"] = _certificate(
-            tx, server, found, now=now, settings=settings, avoid=avoid, visible_to=visible_to
+            tx, server, found, shrinks, now=now, settings=settings, avoid=avoid, visible_to=visible_to
         ).to_json()
-    floor = (
-        backfill.floor_of(server.size, server.floor_permille, settings.floor_permille)
-        if server.is_backfilling
-        else server.size
-    )
     changes: dict[str, Any] = {
         "state": ServerState.STARTING,
         "state_since": now,
@@ -186,7 +186,7 @@ def move_in(
         "lost_from": None,
     }
     waits = bool(found.chosen.plan.stops) or not _has_room_now(tx.load(host), replace(server, **changes))
-    decision = Decision.of(found, waits=waits)
+    decision = Decision.of(found, shrinks=shrinks, waits=waits)
     details["decision"] = decision.to_json()
     placed = tx.change_server(server, kind="server.placed", at=now, actor=actor, details=details, **changes)
     for victim_id in found.chosen.plan.stops:
@@ -201,6 +201,7 @@ def _certificate(
     tx: CellTransaction,
     server: Server,
     found: Placement,
+    shrinks: int,
     *,
     now: datetime,
     settings: Settings,
@@ -210,15 +211,21 @@ def _certificate(
     index, instead = index_of(tx, settings), _instead(tx, server)
     ranks = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=visible_to))
     of_all = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=None))
-    hidden = {rank for held in of_all.values() for rank in held} - {rank for held in ranks.values() for rank in held}
+    all_hidden = {rank for held in of_all.values() for rank in held} - {
+        rank for held in ranks.values() for rank in held
+    }
+    hidden, after = tuple(sorted(all_hidden)), tx.last_event_number()
+    if server.is_backfilling:
+        level, key = settings.start_level_permille, (0, 0, 0, shrinks)
+        return Certificate(after, settings.placement, key, found.chosen.ranks, hidden, level)
     return certificates.certify(
         found,
         server.size,
-        after=tx.last_event_number(),
+        after=after,
         now=now,
         policy=settings.placement,
         ranks=ranks,
-        hidden=tuple(sorted(hidden)),
+        hidden=hidden,
         load_of=lambda name: instead.get(name) or index.load(name),
         doubtful=[*index.doubtful(server.size), *instead],
     )
