@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from backend.event_log import Breach, CellLog, Event, Picture
 from backend.host_account import DIMENSIONS, SMALLEST, Hosts
 
+FLOORS = ("cpu_mhz_floor", "memory_bytes_floor")
 OWN_THRESHOLDS = ("cpu_floor_permille", "memory_floor_permille")
 Ranks = Mapping[str, Sequence[int]]
 
@@ -37,15 +38,14 @@ class Rules(NamedTuple):
 
 def check_floors(event: Event, before: Picture, rules: Rules) -> None:
     """Of a server, whatever happens to it; `before` is empty where it is new."""
-    changed = {f"{each}_floor" for each in DIMENSIONS} & event.changes.keys()
     is_placed = event.kind == "server.placed"
-    if not is_placed and all(event.changes[column][1] is None for column in changed):
+    if not is_placed and all(event.changes.get(floor, (None, None))[1] is None for floor in FLOORS):
         return
     if not is_placed and before:
         raise Breach(f"event {event.number} changes a floor of {event.object_id}, which is fixed while it runs")
     server = {**before, **{column: after for column, (_, after) in event.changes.items()}}
-    for dimension, threshold, smallest in zip(DIMENSIONS, OWN_THRESHOLDS, SMALLEST, strict=True):
-        size, floor = server[dimension], server[f"{dimension}_floor"]
+    for dimension, column, threshold, smallest in zip(DIMENSIONS, FLOORS, OWN_THRESHOLDS, SMALLEST, strict=True):
+        size, floor = server[dimension], server[column]
         permille = min(1000, max(server[threshold], rules.floor_permille if is_placed else 0))
         least = max(-(-size * permille // 1000), min(size, smallest)) if server["is_backfilling"] else size
         if not least <= floor <= (least if is_placed else size):
@@ -108,7 +108,7 @@ def check_backfilling(event: Event, server: Picture, log: CellLog, hosts: Hosts,
     said, proof = event.details["decision"], event.details.get("certificate")
     size = server["cpu_mhz"], server["memory_bytes"]
     host = hosts.of(said["host"], without=event.object_id)
-    floor = [event.changes.get(f"{each}_floor", (None, server.get(f"{each}_floor")))[1] for each in DIMENSIONS]
+    floor = [event.changes.get(column, (None, server.get(column)))[1] for column in FLOORS]
     shrunk = host.shrunk_beside(size, floor)
     if said["stops"] or any(host.free(rules.start_level_permille)[d] < size[d] for d in (0, 1)):
         raise Breach(f"{host.name} has no room for it, with everybody at {rules.start_level_permille} thousandths")
