@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backend import folder
+from backend.__main__ import _loop_factory
 from backend.clock import Clock
 from backend.cloud.backfill import floor_of
 from backend.cloud.model import GIB, Account, Host, HostKind, HostState, Server, ServerState, Size
@@ -139,7 +140,8 @@ def main() -> None:
         print(json.dumps(make(path, hosts=round(HOSTS * share), floor_permille=round(1000 * floor))))
         return
     normal = json.load(sys.stdin)
-    found = asyncio.run(start_all(path, normal))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        found = runner.run(start_all(path, normal))
     peak_rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**found, "servers": len(normal), "peak_rss_mib": peak_rss_mib}))
 
