@@ -9,8 +9,8 @@
     store       typed load and save; one file for the cloud, one a cell; the only SQL
     fleet_file  a fleet as TOML, every mistake named           trace    real workloads, and files of one's own
     cloud       the pure core: values in, decisions out        quoting  what others wrote, in our sentences
-    check       every invariant of a folder; certificate_checker proves its decisions anew, by host_account's arithmetic
-                on what event_log replays, and shares no code with cloud
+    check       every invariant of a folder; certificate_checker proves its decisions anew, and decision_checker what
+                else they say, by host_account's arithmetic on what event_log replays; they share no code with cloud
     clock       the only file that asks the time
 
 Imports point down this list and never up. "Why did this server land here?" is three files:

@@ -2,8 +2,8 @@
 
 A certificate lies in the event of the placement that it is about, and speaks of the state just before it. For each: the
 chosen host has room once its stops are carried out; no other set of that host is better by (count, work, CPU, ids); no
-other host has a smaller key, avoid classes included; and who is told to go is who the decision names. What is not
-proved, and what disturbs somebody without a certificate, is a `Breach`. `backend.cloud.certificates` has the form.
+other host has a smaller key, avoid classes included; who is told to go is who the decision names; and what else it says
+is so (`decision_checker`). What is not is a `Breach`. `backend.cloud.certificates` has the form.
 
 Not every host is looked at for every decision: for each size, lower bounds of all hosts are kept, and one is worked out
 anew when its host has changed or when it lies below the key in question. Work lost grows with time, so bounds lie in
@@ -12,13 +12,13 @@ heaps by (count, slope): what any `count` servers lose grows by at least the `co
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import combinations
 from math import comb
 from typing import Any, NamedTuple
 
+from backend.decision_checker import Rules, check_backfilling, check_decision, check_floors, check_second
 from backend.event_log import Breach, CellLog, Event, Picture
 from backend.host_account import Host, Hosts, Key, seconds
 
@@ -45,8 +45,7 @@ def least_key(host: Host, asked: Question, own: list[int] | None = None) -> Key:
     """
     size, at, policy, goal, hints = asked
     short, works, hint = host.short(size), host.works(at), hints.get(host.name, {})
-    ordered, n = sorted(works), len(works)
-    count = max(bisect_left(host.reach[d], short[d]) for d in (0, 1))
+    ordered, n, count = sorted(works), len(works), host.fewest(size)
     if max(short) <= 0 or (bound := (count, sum(ordered[:count]), ())) >= goal:
         return host.key(size, (), works, policy) if max(short) <= 0 else bound
     if count < goal[0]:
@@ -114,8 +113,8 @@ class Table:
 class CertificateChecker:
     """Judges the decisions of one cell. Give it each event before its log takes it."""
 
-    def __init__(self, log: CellLog) -> None:
-        self.log, self.checked, self.with_gap = log, 0, 0
+    def __init__(self, log: CellLog, rules: Rules) -> None:
+        self.log, self.rules, self.checked, self.with_gap = log, rules, 0, 0
         self._hosts = Hosts(log)
         self._told: list[str] = []
         self._tables: dict[tuple[Any, ...], Table] = {}
@@ -125,6 +124,8 @@ class CertificateChecker:
             raise Breach(f"the log ends before {self._told[0]} is told to stop, as was decided")
 
     def look(self, event: Event) -> None:
+        if event.object_kind == "server":
+            check_floors(event, self.log.objects["server"].get(event.object_id, {}), self.rules)
         if self._told or event.kind == "server.notice":
             if event.kind != "server.notice" or event.object_id != (self._told.pop(0) if self._told else None):
                 raise Breach(f"event {event.number} is a {event.kind} of {event.object_id}, which was not decided")
@@ -142,7 +143,8 @@ class CertificateChecker:
         name, size = said["host"], (server["cpu_mhz"], server["memory_bytes"])
         if event.changes.get("host", (None, server.get("host")))[1] != name:
             raise Breach(f"the decision names {name}, which is not where it goes")
-        if server["is_backfilling"] and not said["stops"]:
+        if server["is_backfilling"]:
+            self.checked += check_backfilling(event, server, self.log, self._hosts, self.rules)
             return
         host = self._hosts.of(name, without=event.object_id)
         stops = [host.ids.index(id) for id in said["stops"]]
@@ -155,13 +157,11 @@ class CertificateChecker:
         key = host.key(size, stops, host.works(at), proof["policy"])
         if [proof["after"], *proof["key"]] != [self.log.number, key[0], key[1], *key[2][:2]]:
             raise Breach(f"the certificate is of event {proof['after']} and claims {proof['key']}, not {key[:2]} ...")
+        ranks = check_decision(event, server, self._hosts, self.rules)
+        check_second(said, self._hosts, event.object_id, size, ranks)
         gap = proof.get("gap")
         goal: Key = (key[0] - gap[0], 0 if gap[0] else key[1] - gap[1], ()) if gap else key
         asked = Question(size, at, proof["policy"], goal, proof.get("hints", {}))
-        avoid = event.changes.get("avoid", ((), server.get("avoid") or ()))[1]
-        ranks = self._hosts.ranks(avoid, event.object_id, proof.get("hidden", ()))
-        if ranks.get(name, []) != proof.get("avoid", []):
-            raise Breach(f"{name} holds {ranks.get(name, [])} of the avoid list, not {proof.get('avoid', [])}")
         if least_key(host, asked, stops) < goal:
             raise Breach(f"fewer or others could stop on {name}")
         special = {name, *ranks, *([server["host"]] if server.get("host") else [])}

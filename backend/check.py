@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from backend.certificate_checker import CertificateChecker
+from backend.decision_checker import Rules
 from backend.event_log import Breach, CellLog, Event, Picture
 from backend.host_account import DIMENSIONS, effective
 from backend.store import CellEntry, CellTransaction, FolderError, FolderLook, look
@@ -143,9 +144,10 @@ def _check(seen: FolderLook, report: Report, suspects: Mapping[str, str] | None)
         unsettled = {what: sentence for what, sentence in unsettled.items() if suspects.get(what) == sentence}
     if unsettled:
         raise Unsettled(unsettled)
+    rules = Rules.of(seen.cloud.settings())
     for cell in cells:
         with _named(cell.entry.name):
-            _check_log(cell, report)
+            _check_log(cell, rules, report)
     numbers = CellLog()
     with _named("cloud.db"):
         for row in seen.cloud.event_rows():
@@ -284,9 +286,9 @@ def _compared(
 # --- What the log says ------------------------------------------------------------------------------------------------
 
 
-def _check_log(cell: _Cell, report: Report) -> None:
+def _check_log(cell: _Cell, rules: Rules, report: Report) -> None:
     log = CellLog()
-    checker = CertificateChecker(log)
+    checker = CertificateChecker(log, rules)
     for number, at, kind, object_kind, object_id, version, changes, details in cell.tx.event_rows():
         event = Event(number, at, kind, object_kind, object_id, version, orjson.loads(changes), orjson.loads(details))
         checker.look(event)
@@ -307,7 +309,9 @@ def _agree(what: str, stored: Picture | None, told: Picture | None) -> None:
         raise Breach(f"{what} is stored, and the log has nothing of it")
     if stored is None:
         raise Breach(f"{what} is not stored, and by the log it is there")
+    if stored == told:
+        return
     for column in sorted(stored.keys() | told.keys()):
         found, said = stored.get(column), told.get(column)
-        if found != said and (found not in (None, [], {}) or said not in (None, [], {})):
+        if found != said:
             raise Breach(f"{what} has {column} {found!r}, and by the log it is {said!r}")

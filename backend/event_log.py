@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 Picture = Mapping[str, Any]
-"""An object by column. What is empty may be left out."""
+"""An object by column. What is empty is left out."""
 
 WEIGHED = {
     "host",
@@ -68,23 +68,27 @@ class CellLog:
             self._change(event)
 
     def _change(self, event: Event) -> None:
-        what = f"event {event.number} ({event.kind} of {event.object_kind} {event.object_id})"
         objects = self.objects.setdefault(event.object_kind, {})
         picture = objects.get(event.object_id)
         if event.kind == f"{event.object_kind}.created":
             if picture is not None:
-                raise Breach(f"{what} makes what is there already")
+                raise Breach(f"{_described(event)} makes what is there already")
             picture = objects[event.object_id] = {}
         elif picture is None:
-            raise Breach(f"{what} changes what is not there")
+            raise Breach(f"{_described(event)} changes what is not there")
         elif event.version != picture["version"] + 1:
-            raise Breach(f"{what} gives version {event.version} to what was at version {picture['version']}")
+            was = picture["version"]
+            raise Breach(f"{_described(event)} gives version {event.version} to what was at version {was}")
         old = picture.get("host")
         for column, (before, after) in event.changes.items():
-            # What is empty is not in the picture of a new object.
+            # What is empty is not in a picture.
             if (picture.get(column) or None) != (before or None):
+                what = _described(event)
                 raise Breach(f"{what} says that {column} was {before!r}, and it was {picture.get(column)!r}")
-            picture[column] = after
+            if after is None or after in ([], {}):
+                picture.pop(column, None)
+            else:
+                picture[column] = after
         picture["version"] = event.version
         is_gone = event.kind == f"{event.object_kind}.deleted"
         if is_gone:
@@ -102,3 +106,7 @@ class CellLog:
             self._held.setdefault(new, {})[id] = server
             if new != old:
                 self.changed.append(new)
+
+
+def _described(event: Event) -> str:
+    return f"event {event.number} ({event.kind} of {event.object_kind} {event.object_id})"

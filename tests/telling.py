@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,12 +10,15 @@ from typing import Any
 import orjson
 
 from backend.certificate_checker import CertificateChecker
-from backend.cloud import certificates
+from backend.cloud import backfill, certificates
 from backend.cloud.backfill import HostLoad
+from backend.cloud.certificates import Certificate
 from backend.cloud.index import HostIndex
 from backend.cloud.model import Host, Server
 from backend.cloud.placement import NoValidHost, Placement, Policy, Request
+from backend.decision_checker import Rules
 from backend.event_log import CellLog, Event
+from backend.operations.rooms import Decision
 from backend.store.rows import HOST, SERVER, Table, text_of
 from tests.builders import NOON, a_server
 from tests.cloud.deciding import an_index, ranks_in
@@ -27,16 +29,13 @@ THE_NEW_ONE = "the-new-one"
 class Teller:
     """Keeps an index, a log and its checker in step."""
 
-    def __init__(self, policy: Policy = "spread") -> None:
+    def __init__(self, policy: Policy = "spread", *, start_level_permille: int = 1000) -> None:
         self.policy = policy
-        self.index: HostIndex = an_index([], policy=policy)
+        self.rules = Rules(policy, 0, start_level_permille)
+        self.index: HostIndex = an_index([], policy=policy, start_level_permille=start_level_permille)
         self.log = CellLog()
-        self.checker = CertificateChecker(self.log)
+        self.checker = CertificateChecker(self.log, self.rules)
         self._loads: dict[str, HostLoad] = {}
-
-    def fork(self) -> Teller:
-        """One that the same has been told."""
-        return copy.deepcopy(self)
 
     def host(self, load: HostLoad) -> None:
         """A host is new, or has become another with other servers."""
@@ -93,8 +92,16 @@ class Teller:
         if isinstance(found, NoValidHost):
             return None
         self._say("server.created", SERVER, server)
-        details: dict[str, Any] = {"decision": {"host": found.chosen.host, "stops": list(found.chosen.plan.stops)}}
-        if not request.is_backfilling and certificates.disturbs(found):
+        floor, shrinks = request.size, found.chosen.shrunk
+        load = self.index.load(found.chosen.host)
+        certificate: Certificate | None = None
+        if request.is_backfilling:
+            floor = backfill.floor_of(request.size, server.floor_permille, self.rules.floor_permille)
+            shrinks = backfill.count_shrunk_beside(load, request.size, floor)
+            if shrinks:
+                key, level = (0, 0, 0, shrinks), self.rules.start_level_permille
+                certificate = Certificate(self.log.number, self.policy, key, found.chosen.ranks, (), level)
+        elif certificates.disturbs(found):
             certificate = certificates.certify(
                 found,
                 request.size,
@@ -106,16 +113,24 @@ class Teller:
                 load_of=self.index.load,
                 doubtful=self.index.doubtful(request.size),
             )
-            # As it is stored.
-            details["certificate"] = orjson.loads(orjson.dumps(certificate.to_json()))
         placed = replace(
             server,
             host=found.chosen.host,
-            floor=request.size,
+            floor=floor,
             effective=request.size,
             started_at=now,
+            waits=None if request.is_backfilling else self.log.number + 1,
             avoid=request.avoid,
         )
+        # Who waits already has no room yet, or it would not wait.
+        now_taken = load.normal + load.floors_physical + request.size
+        waits = bool(found.chosen.plan.stops or load.waiting) or not now_taken.fits_in(load.host.capacity)
+        decision = Decision.of(found, waits=waits and not request.is_backfilling, shrinks=shrinks)
+        details: dict[str, Any] = {"decision": decision.to_json()}
+        if certificate is not None:
+            details["certificate"] = certificate.to_json()
+        # As it is stored.
+        details = orjson.loads(orjson.dumps(details))
         difference = SERVER.difference(server, placed)
         assert difference is not None
         event = Event(

@@ -16,11 +16,12 @@ Backfilling starts count everybody at nominal size. **Source**: CloudSigma API 2
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from itertools import accumulate
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from backend.cloud.model import (
     LARGEST_SERVER,
@@ -34,16 +35,25 @@ from backend.cloud.model import (
 )
 from backend.cloud.stops import Victim, cheapest_stops, fewest_at_least, sums_of_largest, work_lost
 
+T = TypeVar("T")
+
 FACTOR_STEPS = 10_000
 """A factor is shown with four decimals, rounded down."""
 
 
-def _sum(sizes: Iterable[Size]) -> Size:
-    cpu = memory = 0
-    for size in sizes:
-        cpu += size.cpu_mhz
-        memory += size.memory_bytes
-    return Size(cpu, memory)
+class _once(Generic[T]):
+    """A property that is worked out when it is first asked for. Unlike `functools.cached_property` it takes no lock:
+    two threads that ask at the same time work out the same.
+    """
+
+    def __init__(self, work_out: Callable[[Any], T]) -> None:
+        self._work_out = work_out
+        self._name = work_out.__name__
+        self.__doc__ = work_out.__doc__
+
+    def __get__(self, load: HostLoad, _kind: type[HostLoad] | None = None) -> T:
+        found = load.__dict__[self._name] = self._work_out(load)
+        return found
 
 
 @dataclass(frozen=True)
@@ -53,79 +63,146 @@ class HostLoad:
     host: Host
     servers: tuple[Server, ...]
 
-    @cached_property
+    def server(self, id: str) -> Server:
+        """One of those that hold it."""
+        at = bisect_left(self.servers, id, key=_id)
+        found = self.servers[at] if at < len(self.servers) else None
+        assert found is not None and found.id == id, f"{id} is not on {self.host.name}"  # noqa: PT018  # one fact
+        return found
+
+    @_once
     def backfilling(self) -> tuple[Server, ...]:
         """Backfilling servers that stay: those without a notice."""
-        return tuple(server for server in self.servers if server.is_backfilling and server.notice_until is None)
+        return tuple([server for server in self.servers if server.is_backfilling and server.notice_until is None])
 
-    @cached_property
+    @_once
     def victims(self) -> tuple[Server, ...]:
         """Backfilling servers with a notice: they still run, and their room is spoken for."""
-        return tuple(server for server in self.servers if server.is_backfilling and server.notice_until is not None)
+        return tuple([server for server in self.servers if server.is_backfilling and server.notice_until is not None])
 
-    @cached_property
+    @_once
     def waiting(self) -> tuple[Server, ...]:
         """Normal servers whose room is not yet free, in the order of decision."""
         waiting = [(server.waits, server.id, server) for server in self.servers if _waits(server)]
-        return tuple(server for _, _, server in sorted(waiting, key=lambda entry: entry[:2]))
+        return tuple([server for _, _, server in sorted(waiting, key=lambda entry: entry[:2])])
 
-    @cached_property
+    @_once
     def normal(self) -> Size:
         """What normal servers have: those whose room is their own."""
-        return _sum(server.size for server in self.servers if not server.is_backfilling and server.waits is None)
+        return Size(*self._sums[NORMAL][:2])
 
-    @cached_property
+    @_once
     def waiting_size(self) -> Size:
-        return _sum(server.size for server in self.waiting)
+        return Size(*self._sums[WAITING][:2])
 
-    @cached_property
+    @_once
     def nominal_backfill(self) -> Size:
         """All backfilling servers at full size, those with a notice included."""
-        return self.nominal_staying + _sum(server.size for server in self.victims)
+        return self.nominal_staying + Size(*self._sums[VICTIM][:2])
 
-    @cached_property
+    @_once
     def nominal_staying(self) -> Size:
         """The backfilling servers that stay, at full size."""
-        return _sum(server.size for server in self.backfilling)
+        return Size(*self._sums[STAYING][:2])
 
-    @cached_property
+    @_once
     def floors(self) -> Size:
         """The least that the backfilling servers that stay are shrunk to."""
-        return _sum(floor_held(server) for server in self.backfilling)
+        return Size(*self._sums[STAYING][2:])
 
-    @cached_property
+    @_once
     def floors_physical(self) -> Size:
         """The same with the servers under notice: they keep their floors until they are gone."""
-        return self.floors + _sum(floor_held(server) for server in self.victims)
+        return self.floors + Size(*self._sums[VICTIM][2:])
 
-    @cached_property
+    @_once
     def left(self) -> Size:
         """Committed: what running and waiting normal servers leave. Negative when the host has lost capacity."""
         return self.host.capacity - self.normal - self.waiting_size
 
-    @cached_property
+    @_once
     def room(self) -> Size:
         """Committed: what is left with every server that stays at full size. Negative while some are shrunk."""
         return self.left - self.nominal_staying
 
-    @cached_property
+    @_once
+    def levels(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """For CPU and for memory: the level of the servers that stay, as a fraction. Committed."""
+        cpu, memory = _shares(self.backfilling)
+        return common_level(self.left.cpu_mhz, cpu), common_level(self.left.memory_bytes, memory)
+
+    @_once
     def largest_floors(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """For CPU and for memory: the sum of the n largest floors of the servers that stay, at place n."""
-        floors = [floor_held(server) for server in self.backfilling]
-        return (
-            sums_of_largest(floor.cpu_mhz for floor in floors),
-            sums_of_largest(floor.memory_bytes for floor in floors),
-        )
+        cpu, memory = _shares(self.backfilling)
+        return sums_of_largest([floor for _, floor in cpu]), sums_of_largest([floor for _, floor in memory])
 
-    @cached_property
+    @_once
     def last_start(self) -> datetime | None:
         """When the newest of the servers that stay was started; None without any."""
         return max((s.started_at for s in self.backfilling if s.started_at is not None), default=None)
 
-    @cached_property
+    @_once
     def least_cpus(self) -> tuple[int, ...]:
         """The sum of the n smallest nominal CPUs of the servers that stay, at place n."""
-        return tuple(accumulate(sorted(server.size.cpu_mhz for server in self.backfilling), initial=0))
+        return tuple(accumulate(sorted([server.size.cpu_mhz for server in self.backfilling]), initial=0))
+
+    @_once
+    def _sums(self) -> tuple[Sums, ...]:
+        """Of each kind of servers."""
+        sums = [NO_SUMS] * KINDS
+        for server in self.servers:
+            kind = _kind(server)
+            sums[kind] = _added(sums[kind], server, 1)
+        return tuple(sums)
+
+    def changed(self, gone: Server | None, came: Server | None) -> HostLoad:
+        """With one server less, one more, or one in place of another. What is known of the others is kept."""
+        servers = self.servers
+        if gone is not None:
+            servers = tuple([server for server in servers if server.id != gone.id])
+        if came is not None:
+            at = bisect_left(servers, came.id, key=_id)
+            servers = (*servers[:at], came, *servers[at:])
+        load = HostLoad(self.host, servers)
+        sums = self.__dict__.get("_sums")
+        if sums is not None:
+            new = list(sums)
+            for server, sign in ((gone, -1), (came, 1)):
+                if server is not None:
+                    kind = _kind(server)
+                    new[kind] = _added(new[kind], server, sign)
+            load.__dict__["_sums"] = tuple(new)
+        return load
+
+
+NORMAL, WAITING, STAYING, VICTIM = range(4)
+KINDS = 4
+"""What a server is in the accounts of its host."""
+
+Sums: TypeAlias = tuple[int, int, int, int]
+"""CPU, memory, and the floors in CPU and in memory."""
+NO_SUMS: Sums = (0, 0, 0, 0)
+
+
+def _kind(server: Server) -> int:
+    if server.is_backfilling:
+        return STAYING if server.notice_until is None else VICTIM
+    return NORMAL if server.waits is None else WAITING
+
+
+def _added(sums: Sums, server: Server, sign: int) -> Sums:
+    size, floor = server.size, floor_held(server)
+    return (
+        sums[0] + sign * size.cpu_mhz,
+        sums[1] + sign * size.memory_bytes,
+        sums[2] + sign * floor.cpu_mhz,
+        sums[3] + sign * floor.memory_bytes,
+    )
+
+
+def _id(server: Server) -> str:
+    return server.id
 
 
 def _waits(server: Server) -> bool:
@@ -161,7 +238,7 @@ def common_level(left: int, servers: Sequence[tuple[int, int]]) -> tuple[int, in
     `servers` are pairs of nominal size and floor. A server has its floor where the level would give it less; when
     every one of them does, the level is 0.
     """
-    nominal_sum = sum(nominal for nominal, _ in servers)
+    nominal_sum = sum([nominal for nominal, _ in servers])
     if nominal_sum <= left:
         return (1, 1)
     active = list(servers)
@@ -203,16 +280,15 @@ def effective_sizes(load: HostLoad) -> dict[str, Size]:
         server.id: NOTHING if _waits(server) else server.size for server in load.servers if not server.is_backfilling
     }
     shrinkable = [server for server in load.servers if server.is_backfilling]
-    floors = [floor_held(server) for server in shrinkable]
+    if not shrinkable:
+        return sizes
     left = load.host.capacity - load.normal
-    cpu = water_fill(
-        left.cpu_mhz,
-        [(server.size.cpu_mhz, floor.cpu_mhz) for server, floor in zip(shrinkable, floors, strict=True)],
-    )
-    memory = water_fill(
-        left.memory_bytes,
-        [(server.size.memory_bytes, floor.memory_bytes) for server, floor in zip(shrinkable, floors, strict=True)],
-    )
+    if load.nominal_backfill.fits_in(left):
+        sizes.update((server.id, server.size) for server in shrinkable)
+        return sizes
+    floors = [floor_held(server) for server in shrinkable]
+    cpu_shares, memory_shares = _shares(shrinkable)
+    cpu, memory = water_fill(left.cpu_mhz, cpu_shares), water_fill(left.memory_bytes, memory_shares)
     for server, floor, cpu_mhz, memory_bytes in zip(shrinkable, floors, cpu, memory, strict=True):
         is_shrunk = memory_bytes < server.size.memory_bytes
         whole = max(floor.memory_bytes, memory_bytes // MIB * MIB) if is_shrunk else memory_bytes
@@ -314,30 +390,48 @@ def count_shrunk(load: HostLoad, size: Size, stops: Iterable[str] = ()) -> int:
     Committed, and of the factors themselves before rounding: before against after.
     """
     gone = frozenset(stops)
-    shrunk: set[str] = set()
-    before_all = load.backfilling
-    after_all = [server for server in before_all if server.id not in gone]
-    for left, taken, measure in (
-        (load.left.cpu_mhz, size.cpu_mhz, _cpu),
-        (load.left.memory_bytes, size.memory_bytes, _memory),
-    ):
-        before = common_level(left, [measure(server) for server in before_all])
-        after = common_level(left - taken, [measure(server) for server in after_all])
-        if after[0] * before[1] >= before[0] * after[1]:
-            continue
-        for server in after_all:
-            nominal, floor = measure(server)
-            if floor * before[1] < nominal * before[0]:
-                shrunk.add(server.id)
+    cpu, memory = _shares([server for server in load.backfilling if server.id not in gone])
+    left = load.left - size
+    return _count_shrunk(
+        load, (cpu, memory), (common_level(left.cpu_mhz, cpu), common_level(left.memory_bytes, memory))
+    )
+
+
+def count_shrunk_beside(load: HostLoad, size: Size, floor: Size) -> int:
+    """How many servers that stay would have a lower factor with a backfilling server of this size and floor beside."""
+    if fits_without_shrinking(load, size):
+        return 0
+    cpu, memory = _shares(load.backfilling)
+    left = load.left
+    after = (
+        common_level(left.cpu_mhz, [*cpu, (size.cpu_mhz, floor.cpu_mhz)]),
+        common_level(left.memory_bytes, [*memory, (size.memory_bytes, floor.memory_bytes)]),
+    )
+    return _count_shrunk(load, (cpu, memory), after)
+
+
+def _count_shrunk(
+    load: HostLoad, staying: tuple[_Shares, _Shares], levels: tuple[tuple[int, int], tuple[int, int]]
+) -> int:
+    """How many of those that stay have less at other levels."""
+    shrunk: set[int] = set()
+    for before, shares, after in zip(load.levels, staying, levels, strict=True):
+        if after[0] * before[1] < before[0] * after[1]:
+            shrunk.update([at for at, (nominal, floor) in enumerate(shares) if floor * before[1] < nominal * before[0]])
     return len(shrunk)
 
 
-def _cpu(server: Server) -> tuple[int, int]:
-    return server.size.cpu_mhz, floor_held(server).cpu_mhz
+_Shares: TypeAlias = list[tuple[int, int]]
 
 
-def _memory(server: Server) -> tuple[int, int]:
-    return server.size.memory_bytes, floor_held(server).memory_bytes
+def _shares(servers: Iterable[Server]) -> tuple[_Shares, _Shares]:
+    """For CPU and for memory: nominal size and floor of each."""
+    cpu, memory = [], []
+    for server in servers:
+        size, floor = server.size, floor_held(server)
+        cpu.append((size.cpu_mhz, floor.cpu_mhz))
+        memory.append((size.memory_bytes, floor.memory_bytes))
+    return cpu, memory
 
 
 # --- Grace --------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ and, only where there is something to say:
 
     avoid    the places of the avoid list that are on the chosen host all the same
     hidden   places of the avoid list that do not count, because the one who asked may not see them
+    level    the start level, in thousandths, of a backfilling server that shrinks others when it starts: the key is
+             then [0, 0, 0, shrunk], and where two hosts would take it, the one that comes first by avoid and room does
     gap      [stops, work] by which the proof stays below the key, where a search or a proof passed its bound
     hints    by host, a proof where there are too many sets of servers to try each of them
 
@@ -64,6 +66,8 @@ class Certificate:
     key: tuple[int, int, int, int]
     avoid: Ranks = ()
     hidden: Ranks = ()
+    level_permille: int | None = None
+    """Of a backfilling server's start."""
     gap: Gap = NO_GAP
     hints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -73,6 +77,8 @@ class Certificate:
             found["avoid"] = list(self.avoid)
         if self.hidden:
             found["hidden"] = list(self.hidden)
+        if self.level_permille is not None:
+            found["level"] = self.level_permille
         if self.gap != NO_GAP:
             found["gap"] = list(self.gap)
         if self.hints:
@@ -128,6 +134,8 @@ def certify(
             load = load_of(host)
             if load.host.state is not HostState.UP or not fits_empty(load, size):
                 continue
+            if not may_need_hint(load, plan.count):
+                continue
             proof = _Proof(load, size, now, plan, is_own=host == chosen.host)
             hint = proof.hint()
             if hint:
@@ -137,7 +145,7 @@ def certify(
             # The count itself is open: what is claimed then needs no hint.
             hints.clear()
     key = (plan.count, plan.work, plan.cpu_mhz, chosen.shrunk)
-    return Certificate(after, policy, key, chosen.ranks, hidden, gap, hints)
+    return Certificate(after, policy, key, chosen.ranks, hidden, gap=gap, hints=hints)
 
 
 class _Proof:

@@ -55,7 +55,6 @@ from backend.cloud.placement import (
     refusal_of,
     room_key,
 )
-from backend.cloud.stops import SECOND
 
 CHUNK_HOSTS_MAX = 128
 SIZES_KEPT = 32
@@ -67,7 +66,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _seconds(now: datetime) -> int:
     """Whole seconds, as work is counted."""
-    return (now.replace(microsecond=0) - _EPOCH) // SECOND
+    passed = now - _EPOCH
+    return passed.days * 86_400 + passed.seconds
 
 
 # --- By room ------------------------------------------------------------------------------------
@@ -96,9 +96,17 @@ class _Chunk:
         self.sum_up()
 
     def sum_up(self) -> None:
-        self.memory_most = max(room.memory for room in self.rooms)
-        self.free_cpu_most = max(room.free_cpu for room in self.rooms)
-        self.free_memory_most = max(room.free_memory for room in self.rooms)
+        self.memory_most = max([room.memory for room in self.rooms])
+        self.free_cpu_most = max([room.free_cpu for room in self.rooms])
+        self.free_memory_most = max([room.free_memory for room in self.rooms])
+
+    def has_most(self, room: _Room) -> bool:
+        """Whether without it the most may be less. What is free is never less than nothing."""
+        return (
+            room.memory == self.memory_most
+            or room.free_cpu == self.free_cpu_most > 0
+            or room.free_memory == self.free_memory_most > 0
+        )
 
 
 class _Rooms:
@@ -139,7 +147,8 @@ class _Rooms:
         chunk = self._chunks[at]
         del chunk.rooms[bisect_left(chunk.rooms, room)]
         if chunk.rooms:
-            chunk.sum_up()
+            if chunk.has_most(room):
+                chunk.sum_up()
             self._lasts[at] = chunk.rooms[-1]
         else:
             del self._chunks[at], self._lasts[at]
@@ -331,7 +340,9 @@ class HostIndex:
         self._cpu_mhz_free = 0
         self._room_of: dict[str, _Room] = {}
         self._servers: dict[str, Server] = {}
-        """Those that hold a host, by id."""
+        """Those that hold a host, by id, but for the hosts that are unread."""
+        self._unread: dict[str, HostLoad | None] = {}
+        """Hosts that have changed since somebody asked for a server, as they were before; None: there was none."""
         self._versions: dict[str, int] = {}
         self._log: list[str] = []
         self._log_start = 0
@@ -350,6 +361,7 @@ class HostIndex:
         """Take in all hosts at once; nothing of before is kept."""
         self._loads = {load.host.name: load for load in loads}
         self._servers = {server.id: server for load in self._loads.values() for server in load.servers}
+        self._unread.clear()
         self._log_start += len(self._log) + 1
         self._log.clear()
         self._versions = dict.fromkeys(self._loads, self._log_start)
@@ -365,11 +377,7 @@ class HostIndex:
         before = self._loads.get(name)
         if before is load:
             return
-        if before is not None:
-            for server in before.servers:
-                if self._servers.get(server.id, server).host == name:
-                    self._servers.pop(server.id, None)
-        self._servers.update((server.id, server) for server in load.servers)
+        self._unread.setdefault(name, before)
         self._loads[name] = load
         old = self._room_of.pop(name, None)
         if old is not None:
@@ -413,6 +421,14 @@ class HostIndex:
 
     def find_server(self, id: str) -> Server | None:
         """The server, if it holds a host."""
+        if self._unread:
+            # Who has moved is on two of them: first all leave, then all come.
+            for before in self._unread.values():
+                for server in before.servers if before is not None else ():
+                    self._servers.pop(server.id, None)
+            for name in self._unread:
+                self._servers.update([(server.id, server) for server in self._loads[name].servers])
+            self._unread.clear()
         return self._servers.get(id)
 
     @property

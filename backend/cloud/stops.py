@@ -10,6 +10,7 @@ whose CPU and memory are exactly at odds and only just enough); the tie-break gi
 
     The count    For a count k, the k largest floors of either dimension must reach what is short, and so must the k
                  largest of any weighted mix of both. The mix whose k largest reach least is what settles it.
+    One or two   All of them are tried: so few are the rule, and then nothing below is needed.
     The rest     Work, CPU and ids become one integer weight per server, so that every best set is unique. The bound is
                  Lagrange's: what is still short is charged at a price per MHz and per byte, and with the servers in
                  order of what they cost beyond that price the bound of every node is two look-ups.
@@ -48,8 +49,12 @@ def work_lost(server: Server, now: datetime) -> int:
     """Nominal MHz times whole seconds since the current start; shrinking, pauses and graces do not change it."""
     if server.started_at is None:
         return 0
-    seconds = (now.replace(microsecond=0) - server.started_at.replace(microsecond=0)) // SECOND
-    return server.size.cpu_mhz * max(0, seconds)
+    passed = now - server.started_at
+    seconds = passed.days * 86_400 + passed.seconds
+    # Both instants count as whole seconds: what is left of one may be more than what is left of the other.
+    if server.started_at.microsecond > now.microsecond:
+        seconds += 1
+    return server.size.cpu_mhz * seconds if seconds > 0 else 0
 
 
 def fewest_at_least(sums: Sequence[int], short: int) -> int:
@@ -67,6 +72,8 @@ def cheapest_stops(
     problem = CoverProblem(victims, short_cpu_mhz, short_memory_bytes)
     if (plain := problem.cheapest_alone()) is not None:
         return plain, True
+    if (few := problem.cheapest_few()) is not None:
+        return few, True
     first, is_fewest = problem.any_of_fewest()
     best, is_cheapest = problem.cheapest(first, nodes_max=nodes_max)
     return best, is_fewest and is_cheapest
@@ -96,6 +103,33 @@ class CoverProblem:
         cpu = sum(self.victims[place].floor_cpu_mhz for place in places)
         memory = sum(self.victims[place].floor_memory_bytes for place in places)
         return tuple(sorted(places)) if cpu >= self.short_cpu and memory >= self.short_memory else None
+
+    def cheapest_few(self) -> tuple[int, ...] | None:
+        """The best set of one, or else of two servers that give back enough: there are few, and each is tried."""
+        if self.least_count() > 2:
+            return None
+        weights = self.weights
+        cpu = [self.short_cpu - victim.floor_cpu_mhz for victim in self.victims]
+        memory = [self.short_memory - victim.floor_memory_bytes for victim in self.victims]
+        order = sorted(range(len(weights)), key=weights.__getitem__)
+        for place in order:
+            if cpu[place] <= 0 and memory[place] <= 0:
+                return (place,)
+        best: int | None = None
+        found: tuple[int, ...] | None = None
+        for at, place in enumerate(order):
+            # Whatever comes later weighs as much as the next at least.
+            if best is not None and (at + 1 == len(order) or weights[place] + weights[order[at + 1]] >= best):
+                break
+            need_cpu, need_memory, weight = cpu[place], memory[place], weights[place]
+            for other in order[at + 1 :]:
+                if best is not None and weight + weights[other] >= best:
+                    break
+                victim = self.victims[other]
+                if victim.floor_cpu_mhz >= need_cpu and victim.floor_memory_bytes >= need_memory:
+                    best, found = weight + weights[other], (min(place, other), max(place, other))
+                    break
+        return found
 
     def any_of_fewest(self) -> tuple[tuple[int, ...], bool]:
         """Some set of the fewest servers that give back enough, and whether fewer are proved not to."""

@@ -35,7 +35,7 @@ from backend.cloud.model import (
 from backend.cloud.placement import NoValidHost
 from backend.operations import Cloud, RequestKey, Settings, check_version, rooms
 from backend.operations.plan_tokens import Agreed, check_agreed
-from backend.store import CellTransaction, ServerEntry
+from backend.store import CellTransaction, DriveEntry, ServerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,9 +342,11 @@ def _agrees(tx: CellTransaction, elsewhere: Elsewhere) -> bool:
     return not any(server.reason != STORAGE_LOST for server in to_pause) and next(to_resume, None) is None
 
 
-async def check_foreign_drives(cloud: Cloud, entry: ServerEntry) -> bool:
-    """Whether drives of the server lie in other cells. Raises WrongState, Unreachable for one that cannot be used."""
-    attached = await cloud.store.cloud_read(lambda tx: tx.drive_entries_of(entry.id))
+async def check_foreign_drives(cloud: Cloud, entry: ServerEntry, attached: Iterable[DriveEntry]) -> bool:
+    """Whether drives of the server, which are `attached`, lie in other cells.
+
+    Raises WrongState, Unreachable for one that cannot be used.
+    """
     foreign = [drive for drive in attached if drive.cell != entry.cell]
     for drive_entry in foreign:
         drive_id = drive_entry.id

@@ -8,7 +8,7 @@ ones that make room have a notice, and are stopped when the grace is over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,19 +55,28 @@ class Decision:
     """Whether no smaller loss of work is possible; that no smaller number of stops is, is always proved."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "host": self.host,
+            "decided_by": self.decided_by,
+            "stops": self.stops,
+            "shrinks": self.shrinks,
+            "waits": self.waits,
+            "avoided": self.avoided,
+            "runner_up": self.runner_up,
+            "is_proved": self.is_proved,
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Decision:
         return cls(**{**stored, "stops": tuple(stored["stops"]), "avoided": tuple(stored["avoided"])})
 
     @classmethod
-    def of(cls, found: Placement, *, waits: bool) -> Decision:
+    def of(cls, found: Placement, *, waits: bool, shrinks: int | None = None) -> Decision:
         return cls(
             host=found.chosen.host,
             decided_by=found.decided_by,
             stops=tuple(found.chosen.plan.stops),
-            shrinks=found.chosen.shrunk,
+            shrinks=found.chosen.shrunk if shrinks is None else shrinks,
             waits=waits,
             avoided=tuple(found.avoided),
             runner_up=found.runner_up.host if found.runner_up else None,
@@ -180,39 +189,38 @@ def move_in(
     """
     host = found.chosen.host
     details: dict[str, Any] = {"restart": True} if is_restart else {}
-    if not server.is_backfilling and certificates.disturbs(found):
-        details["certificate"] = _certificate(
-            tx, server, found, now=now, settings=settings, avoid=avoid, visible_to=visible_to
-        ).to_json()
-    floor = (
-        backfill.floor_of(server.size, server.floor_permille, settings.floor_permille)
-        if server.is_backfilling
-        else server.size
-    )
-    placed = replace(
-        server,
-        state=ServerState.STARTING,
-        state_since=now,
-        host=host,
-        floor=floor,
-        effective=server.size if server.is_backfilling else NOTHING,
-        started_at=now,
-        # A backfilling server starts only where nobody has to make room: its room is its own at once.
-        waits=None if server.is_backfilling else tx.last_event_number() + 1,
-        avoid=avoid,
-        reason=None,
-        displaced_for=None,
-        displaced_at=None,
-        lost_from=None,
-    )
-    waits = bool(found.chosen.plan.stops) or not _has_room_now(tx.load(host), placed)
-    decision = Decision.of(found, waits=waits)
-    details["decision"] = decision.to_json()
-    tx.save_server(server, placed, kind="server.placed", at=now, actor=actor, details=details)
-    for victim_id in found.chosen.plan.stops:
-        _give_notice(tx, tx.server(victim_id), server.id, now=now, grace_seconds=settings.grace_seconds)
+    floor, shrinks = server.size, found.chosen.shrunk
     if server.is_backfilling:
-        begin_start(tx, tx.server(server.id), now=now, actor=actor)
+        floor = backfill.floor_of(server.size, server.floor_permille, settings.floor_permille)
+        load = _instead(tx, server).get(host) or tx.load(host)
+        shrinks = backfill.count_shrunk_beside(load, server.size, floor)
+    if found.chosen.plan.stops or shrinks:
+        details["certificate"] = _certificate(
+            tx, server, found, shrinks, now=now, settings=settings, avoid=avoid, visible_to=visible_to
+        ).to_json()
+    changes: dict[str, Any] = {
+        "state": ServerState.STARTING,
+        "state_since": now,
+        "host": host,
+        "floor": floor,
+        "effective": server.size if server.is_backfilling else NOTHING,
+        "started_at": now,
+        # A backfilling server starts only where nobody has to make room: its room is its own at once.
+        "waits": None if server.is_backfilling else tx.last_event_number() + 1,
+        "avoid": avoid,
+        "reason": None,
+        "displaced_for": None,
+        "displaced_at": None,
+        "lost_from": None,
+    }
+    waits = bool(found.chosen.plan.stops) or not _has_room_now(tx.load(host), replace(server, **changes))
+    decision = Decision.of(found, shrinks=shrinks, waits=waits)
+    details["decision"] = decision.to_json()
+    placed = tx.change_server(server, kind="server.placed", at=now, actor=actor, details=details, **changes)
+    for victim_id in found.chosen.plan.stops:
+        _give_notice(tx, tx.server_on(host, victim_id), server.id, now=now, grace_seconds=settings.grace_seconds)
+    if server.is_backfilling:
+        begin_start(tx, placed, now=now, actor=actor)
     settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
     return decision
 
@@ -221,6 +229,7 @@ def _certificate(
     tx: CellTransaction,
     server: Server,
     found: Placement,
+    shrinks: int,
     *,
     now: datetime,
     settings: Settings,
@@ -230,15 +239,21 @@ def _certificate(
     index, instead = index_of(tx, settings), _instead(tx, server)
     ranks = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=visible_to))
     of_all = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=None))
-    hidden = {rank for held in of_all.values() for rank in held} - {rank for held in ranks.values() for rank in held}
+    all_hidden = {rank for held in of_all.values() for rank in held} - {
+        rank for held in ranks.values() for rank in held
+    }
+    hidden, after = tuple(sorted(all_hidden)), tx.last_event_number()
+    if server.is_backfilling:
+        level, key = settings.start_level_permille, (0, 0, 0, shrinks)
+        return Certificate(after, settings.placement, key, found.chosen.ranks, hidden, level)
     return certificates.certify(
         found,
         server.size,
-        after=tx.last_event_number(),
+        after=after,
         now=now,
         policy=settings.placement,
         ranks=ranks,
-        hidden=tuple(sorted(hidden)),
+        hidden=hidden,
         load_of=lambda name: instead.get(name) or index.load(name),
         doubtful=[*index.doubtful(server.size), *instead],
     )
@@ -254,13 +269,7 @@ def _has_room_now(load: HostLoad, server: Server) -> bool:
 
 def _give_notice(tx: CellTransaction, victim: Server, cause: str, *, now: datetime, grace_seconds: int) -> None:
     until = now + timedelta(seconds=grace_seconds)
-    tx.save_server(
-        victim,
-        replace(victim, notice_until=until, notice_for=cause),
-        kind="server.notice",
-        at=now,
-        details={"for": cause},
-    )
+    tx.change_server(victim, kind="server.notice", at=now, details={"for": cause}, notice_until=until, notice_for=cause)
     tx.schedule("displace", "server", victim.id, begun_at=now, due_at=until)
 
 
@@ -289,23 +298,23 @@ def move_out(
     for task in tx.open_tasks_of(server.id):
         if task.kind in ("start", "stop", "displace"):
             tx.end_task(task, TaskState.CANCELLED, at=now, result=f"it is {state.value}")
-    left = replace(
-        server,
-        state=state,
-        state_since=now,
-        host=None,
-        floor=None,
-        effective=None,
-        started_at=None,
-        waits=None,
-        notice_until=None,
-        notice_for=None,
-        squeezed_by=None,
-        squeezed_at=None,
-        lost_from=None,
-        **{"reason": None, **changes},
-    )
-    stored = tx.save_server(server, left, kind=kind, at=now, actor=actor, details={"host": host})
+    left: dict[str, Any] = {
+        "state": state,
+        "state_since": now,
+        "host": None,
+        "floor": None,
+        "effective": None,
+        "started_at": None,
+        "waits": None,
+        "notice_until": None,
+        "notice_for": None,
+        "squeezed_by": None,
+        "squeezed_at": None,
+        "lost_from": None,
+        "reason": None,
+        **changes,
+    }
+    stored = tx.change_server(server, kind=kind, at=now, actor=actor, details={"host": host}, **left)
     settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
     restart_displaced(tx, host, now=now, settings=settings)
     return stored
@@ -377,11 +386,13 @@ def settle(
 
     On a lost host nothing has a size: it is settled when it returns.
     """
-    if tx.host(host).state is HostState.DOWN:
+    load = tx.load(host)
+    if load.host.state is HostState.DOWN:
         return
-    for server in backfill.admissions(tx.load(host)):
-        admitted = replace(server, waits=None, effective=server.size)
-        stored = tx.save_server(server, admitted, kind="server.admitted", at=now, actor=actor)
+    for server in backfill.admissions(load):
+        stored = tx.change_server(
+            server, kind="server.admitted", at=now, actor=actor, waits=None, effective=server.size
+        )
         # Who gets the room is why others shrink, whoever left it.
         cause = stored.id
         begin_start(tx, stored, now=now, actor=actor)
@@ -389,25 +400,21 @@ def settle(
         for task in tx.open_tasks_of(server.id):
             if task.kind == "displace":
                 tx.end_task(task, TaskState.CANCELLED, at=now, result="the notice was withdrawn")
-        tx.save_server(
-            server, replace(server, notice_until=None, notice_for=None), kind="server.notice_withdrawn", at=now
-        )
+        tx.change_server(server, kind="server.notice_withdrawn", at=now, notice_until=None, notice_for=None)
     load = tx.load(host)
-    for server_id, size in backfill.effective_sizes(load).items():
-        server = next(server for server in load.servers if server.id == server_id)
+    sizes = backfill.effective_sizes(load)
+    for server in load.servers:
+        size = sizes[server.id]
         if server.effective is None or server.effective == size:
             continue
         shrinks = size.cpu_mhz < server.effective.cpu_mhz or size.memory_bytes < server.effective.memory_bytes
         is_whole = size == server.size
-        tx.save_server(
+        tx.change_server(
             server,
-            replace(
-                server,
-                effective=size,
-                squeezed_by=None if is_whole else cause if shrinks else server.squeezed_by,
-                squeezed_at=None if is_whole else now if shrinks else server.squeezed_at,
-            ),
             kind="server.shrunk" if shrinks else "server.grown",
             at=now,
             details={"cause": cause, "host": host},
+            effective=size,
+            squeezed_by=None if is_whole else cause if shrinks else server.squeezed_by,
+            squeezed_at=None if is_whole else now if shrinks else server.squeezed_at,
         )

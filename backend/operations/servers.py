@@ -35,7 +35,7 @@ from backend.cloud.model import (
 from backend.operations import Cloud, RequestKey, Settings, cells, check_version, quotas, rooms
 from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.operations.rooms import Decision
-from backend.store import CellTransaction, CloudTransaction, EntryState, ServerEntry
+from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState, ServerEntry
 
 NAME_LENGTH_MAX = 255
 
@@ -120,11 +120,12 @@ def start_in_cell(
     decision = rooms.move_in(
         tx, server, found, now=now, settings=settings, avoid=avoid, actor=actor, visible_to=visible_to
     )
-    task = next((task for task in tx.open_tasks_of(server.id) if task.kind == "start"), None)
+    # Who waits for room has no task yet.
+    task = None if decision.waits else next((t for t in tx.open_tasks_of(server.id) if t.kind == "start"), None)
     if request is not None:
         answer = {"task": task.id if task else None, "decision": decision.to_json()}
         tx.remember(request.key, request.digest, answer, at=now)
-    return Started(tx.server(server.id), task, decision)
+    return Started(tx.server_on(decision.host, server.id), task, decision)
 
 
 def stop_in_cell(
@@ -143,14 +144,9 @@ def stop_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     transition = lifecycle.begin("server", server.id, action, server.state)
-    server = tx.save_server(
-        server,
-        replace(server, state=ServerState.STOPPING, state_since=now),
-        kind="server.stopping",
-        at=now,
-        actor=actor,
-        details={"action": action},
-    )
+    stopping = {"state": ServerState.STOPPING, "state_since": now}
+    details = {"action": action}
+    server = tx.change_server(server, kind="server.stopping", at=now, actor=actor, details=details, **stopping)
     task = tx.schedule(
         "stop",
         "server",
@@ -169,13 +165,16 @@ def end_start(tx: CellTransaction, task: Task, *, at: datetime) -> None:
     server = tx.server(task.object_id)
     is_paused = server.reason == STORAGE_LOST
     state = ServerState.PAUSED if is_paused else ServerState.RUNNING
-    tx.save_server(
+    tx.change_server(
         server,
-        replace(server, state=state, state_since=at, has_run=True, reason=server.reason if is_paused else None),
         kind=f"server.{state}",
         at=at,
         actor=task.actor,
         details={"task": task.id},
+        state=state,
+        state_since=at,
+        has_run=True,
+        reason=server.reason if is_paused else None,
     )
     tx.end_task(task, TaskState.DONE, at=at)
 
@@ -292,12 +291,17 @@ async def start_server(
     agreed: Agreed | None = None,
 ) -> Started:
     """Raises NotFound, Forbidden, WrongState, Conflict, NoCapacity, Unreachable, OutcomeUnknown."""
-    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+
+    def find(tx: CloudTransaction) -> tuple[ServerEntry, list[DriveEntry]]:
+        entry = _entry_in(tx, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+        return entry, tx.drive_entries_of(server_id)
+
+    entry, drives = await cloud.store.cloud_read(find)
     if entry.is_backfilling and not actor.may_backfill:
         raise Forbidden("start a backfilling server", "backfilling is not enabled for this account")
     from backend.operations import losses
 
-    has_foreign_drives = await losses.check_foreign_drives(cloud, entry)
+    has_foreign_drives = await losses.check_foreign_drives(cloud, entry, drives)
 
     def start(tx: CellTransaction) -> Started:
         now = cloud.clock.now()
@@ -433,7 +437,15 @@ async def entry_for(
     Raises:
         NotFound, Forbidden.
     """
-    entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
+    return await cloud.store.cloud_read(
+        lambda tx: _entry_in(tx, actor, server_id, to_change=to_change, only_backfilling=only_backfilling)
+    )
+
+
+def _entry_in(
+    tx: CloudTransaction, actor: Account, server_id: str, *, to_change: bool, only_backfilling: bool
+) -> ServerEntry:
+    entry = tx.find_server_entry(server_id)
     if entry is None or entry.state == "deleting" or not actor.may_see(entry.project_id):
         raise NotFound("server", server_id)
     if only_backfilling and not entry.is_backfilling:

@@ -33,8 +33,7 @@ def run_due_in_cell(
     A task that became due while its cell was silent ends when the cell is back, at `no_earlier_than`.
     """
     count = 0
-    while due := tx.due_tasks(until, limit=1):
-        task = due[0]
+    for task in tx.each_due_task(until):
         at = max(task.due_at, no_earlier_than) if no_earlier_than is not None else task.due_at
         try:
             _run(tx, task, at=at, settings=settings)

@@ -15,7 +15,7 @@ from backend.cloud.index import HostIndex
 from backend.cloud.model import Drive, Host, HostKind, Server, Size
 from backend.cloud.placement import Policy, StorageLoad
 from backend.store.loads import Loads, Shared
-from backend.store.rows import DRIVE, HOST, SERVER, Row, Table, json_of
+from backend.store.rows import DRIVE, HOST, SERVER, Difference, Row, Table, json_of
 from backend.store.transaction import Touched, Transaction
 
 T = TypeVar("T")
@@ -112,8 +112,38 @@ class CellTransaction(Transaction):
         difference = SERVER.difference(before, after)
         if difference is None:
             return before
-        self._write(difference, before.id, before.version)
         after = SERVER.with_version(after, before.version + 1)
+        return self._saved(before, after, difference, kind, at=at, actor=actor, request_id=request_id, details=details)
+
+    def change_server(
+        self,
+        before: Server,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str = "cloud",
+        details: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Server:
+        """As `save_server`, with these fields of the server changed."""
+        changed = SERVER.changed(before, fields)
+        if changed is None:
+            return before
+        return self._saved(before, *changed, kind, at=at, actor=actor, request_id=None, details=details)
+
+    def _saved(
+        self,
+        before: Server,
+        after: Server,
+        difference: Difference,
+        kind: str,
+        *,
+        at: datetime,
+        actor: str,
+        request_id: str | None,
+        details: Mapping[str, Any] | None,
+    ) -> Server:
+        self._write(difference, before.id, before.version)
         if "attributes" in difference.changes or "meta" in difference.changes:
             after = replace(after, attributes=_as_stored(after.attributes), meta=_as_stored(after.meta))
         self._loads.change_server(before, after)
@@ -278,6 +308,10 @@ class CellTransaction(Transaction):
             return self._list(HOST, "ORDER BY name")
         return self._list(HOST, "WHERE kind = ? ORDER BY name", (kind.value,))
 
+    def hosts_named(self, names: Iterable[str]) -> dict[str, Host]:
+        """Those that exist, by name."""
+        return {host.name: host for host in map(self.find_host, names) if host is not None}
+
     def find_host(self, name: str) -> Host | None:
         return self._find(HOST, name)
 
@@ -331,7 +365,7 @@ class CellTransaction(Transaction):
         """Every `host`, `server` or `drive` as events show it, by its key: what is not empty, by column."""
         tables: dict[str, Table[Any]] = {"host": HOST, "server": SERVER, "drive": DRIVE}
         table = tables[kind]
-        return {getattr(thing, table.key): table.picture(thing) for thing in self._list(table, f"ORDER BY {table.key}")}
+        return {row[0]: table.picture_of_row(row) for row in self._rows(table, f"ORDER BY {table.key}")}
 
     def epoch(self) -> int:
         """How many commits the file has had."""
@@ -376,6 +410,10 @@ class CellTransaction(Transaction):
         if load is None:
             load = self._loads.compute[host_name] = self._read_load(host_name)
         return load
+
+    def server_on(self, host_name: str, id: str) -> Server:
+        """A server that holds the host, from memory."""
+        return self.load(host_name).server(id)
 
     def storage_loads(self) -> list[StorageLoad]:
         """Every storage host with the bytes and the ids of its drives, by host name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
 from uuid import UUID, uuid5
@@ -424,17 +424,22 @@ class CloudTransaction(Transaction):
         self, cell: str, pictures: Iterable[tuple[str, str, Mapping[str, Any] | None]], *, known_at: datetime
     ) -> None:
         """Pictures are (kind, id, picture), the picture None when the object is gone. Hosts enter the directory."""
-        pictures = list(pictures)
-        kept = [(id_, kind, picture) for kind, id_, picture in pictures if picture is not None]
-        gone = [(id_, kind) for kind, id_, picture in pictures if picture is None]
-        hosts = [(name, cell, picture["kind"]) for name, kind, picture in kept if kind == "host"]
+        gone: list[tuple[str, str]] = []
+        hosts: list[tuple[str, str, str]] = []
         known = text_of(known_at)
-        writer = self._connection
-        writer.executemany(
-            _LAST_KNOWN_WRITE, [(id_, kind, cell, known, json_of(picture)) for id_, kind, picture in kept]
-        )
-        writer.executemany("DELETE FROM last_known WHERE id = ? AND object_kind = ?", gone)
-        writer.executemany("INSERT OR IGNORE INTO host_directory (name, cell, kind) VALUES (?, ?, ?)", hosts)
+
+        def kept() -> Iterator[tuple[str, str, str, str, str]]:
+            for kind, id_, picture in pictures:
+                if picture is None:
+                    gone.append((id_, kind))
+                else:
+                    if kind == "host":
+                        hosts.append((id_, cell, picture["kind"]))
+                    yield id_, kind, cell, known, json_of(picture)
+
+        self._connection.executemany(_LAST_KNOWN_WRITE, kept())
+        self._connection.executemany("DELETE FROM last_known WHERE id = ? AND object_kind = ?", gone)
+        self._connection.executemany("INSERT OR IGNORE INTO host_directory (name, cell, kind) VALUES (?, ?, ?)", hosts)
 
     def enter_hosts(self, hosts: Iterable[Host], *, known_at: datetime) -> None:
         """With their pictures."""
@@ -443,8 +448,7 @@ class CloudTransaction(Transaction):
 
     def count_compute_hosts(self) -> dict[str, int]:
         """By cell, as the directory has them."""
-        text = "SELECT cell, count(*) FROM host_directory WHERE kind = 'compute' GROUP BY cell"
-        return dict(self._run(text).fetchall())
+        return dict(self._run("SELECT cell, count(*) FROM host_directory WHERE kind = 'compute' GROUP BY cell"))
 
     def host_entries(self, cell: str) -> list[HostEntry]:
         """The hosts that a cell is known to have, by name, whether it answers or not."""

@@ -119,7 +119,8 @@ def _make_files(
             fill(FolderWriter(cloud, transactions))
         for cell, transaction in transactions.items():
             transaction.keep_job()
-            cloud.save_last_known(cell, pictures_of(transaction.keep_batch()), known_at=created_at)
+            latest = {(kind, id_): thing for kind, id_, thing in transaction.keep_batch()}
+            cloud.save_last_known(cell, pictures_of(latest), known_at=created_at)
             cloud.save_progress(cell, epoch=1, mirrored_event=transaction.last_event_number())
         for connection in connections:
             connection.execute("COMMIT")

@@ -20,6 +20,9 @@ from backend.store.migrations import SCHEMA_VERSIONS, FileKind, migrate
 BUSY_SECONDS = 0.05
 """How long one statement waits for a lock of another process. Waiting longer is the lane's to decide, not SQLite's."""
 
+CHECKPOINT_PAGES = 4000
+"""So long is the log before its pages go to the file: 16 MB."""
+
 _NOUN: dict[FileKind, str] = {"cloud": "cloud.db", "cell": "cell file"}
 
 _FAULTS = {
@@ -160,7 +163,12 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
     try:
         connection = connect(place.path)
         _check_version(connection, place, is_writer=is_writer)
-        if not is_writer:
+        if is_writer:
+            # The pages that a savepoint keeps go to a temporary file otherwise, a new one for each.
+            connection.execute("PRAGMA temp_store = MEMORY")
+            # Pages that are written again and again are copied out of the log once in several hundred commits.
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        else:
             connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

@@ -4,7 +4,7 @@ Each file has one write lane, whose connection is the only one that writes and c
 can corrupt a file in WAL mode that two connections checkpoint at once), one read lane, and one probe. A lane is
 a daemon thread that its first job starts, with a queue. The writer drains its queue into one group commit: each
 job in a savepoint, so that one that is refused leaves its neighbours; answered after the commit, all by one
-call into the loop.
+call into the loop. A job without neighbours needs no savepoint, which would keep a copy of every page that it writes.
 
 Whoever waits may give up: a claim, taken by the thread right before it runs a job or by whoever gives up first,
 settles whether the job was run. A lane that hangs is never replaced, so there is never a second writer.
@@ -327,8 +327,9 @@ class WriteLane(FileLane):
         return answers
 
     def _run_jobs(self, opened: Opened, batch: list[Job], answers: Answers) -> bool:
-        """Each job in its savepoint. True if anything was written by one that was kept."""
+        """Each in its savepoint, unless it is alone. True if anything was written by one that was kept."""
         run = opened.connection.execute
+        is_alone = len(batch) == 1
         transaction = opened.transaction
         transaction.start_batch()
         is_changed = False
@@ -337,7 +338,8 @@ class WriteLane(FileLane):
             if not job.claim():
                 continue
             writes = opened.connection.total_changes
-            run("SAVEPOINT job")
+            if not is_alone:
+                run("SAVEPOINT job")
             try:
                 value = job.function(transaction)
             except BaseException as error:  # the caller's, who waits on the loop
@@ -345,12 +347,15 @@ class WriteLane(FileLane):
                 if fault is not None:
                     answers.jobs.append((job, None, Unreachable(self.name, fault.reason)))
                     raise fault from error
-                run("ROLLBACK TO job")
-                run("RELEASE job")
+                # Alone, it is rolled back with the transaction, because nothing was kept.
+                if not is_alone:
+                    run("ROLLBACK TO job")
+                    run("RELEASE job")
                 transaction.drop_job()
                 answers.jobs.append((job, None, error))
             else:
-                run("RELEASE job")
+                if not is_alone:
+                    run("RELEASE job")
                 transaction.keep_job()
                 is_changed = is_changed or opened.connection.total_changes != writes
                 answers.jobs.append((job, value, None))

@@ -68,19 +68,12 @@ class Loads:
             self._touch(old)
             load = self.compute.get(old)
             if load is not None:
-                assert before is not None
-                if new == old and after is not None:
-                    servers = tuple(after if server.id == after.id else server for server in load.servers)
-                else:
-                    servers = tuple(server for server in load.servers if server.id != before.id)
-                self.compute[old] = HostLoad(load.host, servers)
+                self.compute[old] = load.changed(before, after if new == old else None)
         if new is not None and new != old:
             self._touch(new)
             load = self.compute.get(new)
             if load is not None:
-                assert after is not None
-                held = sorted((*load.servers, after), key=lambda server: server.id)
-                self.compute[new] = HostLoad(load.host, tuple(held))
+                self.compute[new] = load.changed(None, after)
 
     def change_drive(self, before: Drive | None, after: Drive | None) -> None:
         for drive, sign in ((before, -1), (after, 1)):

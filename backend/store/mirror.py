@@ -7,7 +7,7 @@ which objects. Nobody waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ from backend.store.transaction import Touched
 if TYPE_CHECKING:
     from backend.store.fleet import Store
 
-_EVENTS_AT_ONCE = 10_000
 _TABLES: Mapping[str, Table[Any]] = {"server": SERVER, "drive": DRIVE, "host": HOST}
 
 
@@ -36,28 +35,30 @@ class _Pending:
     event_number: int = 0
 
 
-def pictures_of(touched: Iterable[Touched]) -> list[tuple[str, str, Mapping[str, Any] | None]]:
-    """Kind, id and picture; a later one of the same object replaces an earlier one."""
-    latest = {(kind, id_): thing for kind, id_, thing in touched}
-    return [
-        (kind, id_, None if thing is None else _TABLES[kind].picture(thing)) for (kind, id_), thing in latest.items()
-    ]
+def pictures_of(latest: Mapping[tuple[str, str], Any]) -> Iterator[tuple[str, str, Mapping[str, Any] | None]]:
+    """Kind, id and picture of each object by kind and id, made one by one: they are several times the objects."""
+    for (kind, id_), thing in latest.items():
+        yield kind, id_, None if thing is None else _TABLES[kind].picture(thing)
 
 
-def touched_since(transaction: CellTransaction, number: int) -> tuple[list[Touched], int]:
-    """What the events after `number` are about, as it is now, and the number of the last of them."""
-    ids: dict[str, set[str]] = {kind: set() for kind in _TABLES}
-    while events := transaction.events(after=number, limit=_EVENTS_AT_ONCE):
-        for event in events:
-            if event.object_kind in ids:
-                ids[event.object_kind].add(event.object_id)
-        number = events[-1].number
-    servers = transaction.servers(ids["server"])
-    drives = transaction.drives(ids["drive"])
-    touched: list[Touched] = [("server", id_, servers.get(id_)) for id_ in sorted(ids["server"])]
-    touched += [("drive", id_, drives.get(id_)) for id_ in sorted(ids["drive"])]
-    touched += [("host", name, transaction.host(name)) for name in sorted(ids["host"])]
-    return touched, number
+def touched_since(
+    transaction: CellTransaction, number: int, *, known: Collection[tuple[str, str]] = ()
+) -> tuple[list[Touched], int]:
+    """What the events after `number` are about, as it is now, and the number of the last of them.
+
+    What is `known`, by kind and id, is left out.
+    """
+    touched: list[Touched] = []
+    about = transaction.objects_after(number)
+    for kind, find in (
+        ("server", transaction.servers),
+        ("drive", transaction.drives),
+        ("host", transaction.hosts_named),
+    ):
+        ids = sorted(id_ for id_ in about.get(kind, ()) if (kind, id_) not in known)
+        found: Mapping[str, Any] = find(ids) if ids else {}
+        touched += [(kind, id_, found.get(id_)) for id_ in ids]
+    return touched, max(number, transaction.last_event_number())
 
 
 class Mirror:
@@ -96,8 +97,7 @@ class Mirror:
 
         def write(transaction: CloudTransaction) -> None:
             for cell, news in pending.items():
-                pictures = pictures_of((kind, id_, thing) for (kind, id_), thing in news.objects.items())
-                transaction.save_last_known(cell, pictures, known_at=known_at)
+                transaction.save_last_known(cell, pictures_of(news.objects), known_at=known_at)
                 transaction.save_progress(cell, epoch=news.epoch, mirrored_event=news.event_number)
 
         try:
@@ -114,10 +114,13 @@ class Mirror:
     async def _catch_up(self) -> None:
         for cell in sorted(self.behind):
             mirrored = self.mirrored[cell]
+            known = set(self._pending[cell].objects) if cell in self._pending else set()
             try:
                 touched, number = await self._store.cell_read(
                     cell,
-                    lambda transaction, since=mirrored: touched_since(transaction, since),  # type: ignore[misc]
+                    lambda transaction, since=mirrored, known=known: touched_since(  # type: ignore[misc]
+                        transaction, since, known=known
+                    ),
                 )
             except Unreachable:
                 continue

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
 from operator import attrgetter
 from sys import intern
 from typing import Any, Generic, TypeVar
@@ -21,7 +23,6 @@ from backend.cloud.model import (
     BackupState,
     Drive,
     DriveState,
-    Event,
     Host,
     HostKind,
     HostState,
@@ -29,14 +30,13 @@ from backend.cloud.model import (
     Server,
     ServerState,
     Size,
-    Task,
-    TaskState,
 )
 
 Row = Sequence[Any]
 T = TypeVar("T")
 
 
+@lru_cache(maxsize=256)
 def text_of(instant: datetime) -> str:
     """Fixed width, UTC, with microseconds and `Z`: text order is time order."""
     assert instant.tzinfo is not None, "instants are aware"
@@ -85,6 +85,10 @@ class Field:
     columns: tuple[str, ...]
     to_stored: Callable[[Any], tuple[Any, ...]]
     to_shown: Callable[[Any], tuple[Any, ...]]
+    is_plain: bool = False
+    """Whether it is stored, and shown, as it is."""
+    shown_of: Callable[[Any], Any] | None = None
+    """What is shown of a stored column, if it is not the same. Raises where nothing can be stored so."""
 
 
 def _alone(value: Any) -> tuple[Any, ...]:
@@ -92,27 +96,51 @@ def _alone(value: Any) -> tuple[Any, ...]:
 
 
 def _plain(name: str) -> Field:
-    return Field(name, (name,), _alone, _alone)
+    return Field(name, (name,), _alone, _alone, is_plain=True)
 
 
-def _state(name: str) -> Field:
-    return Field(name, (name,), lambda value: (value.value,), lambda value: (value.value,))
+def _state(name: str, kind: type[StrEnum]) -> Field:
+    def word(value: StrEnum) -> tuple[str]:
+        return (value.value,)
+
+    known = {state.value: state.value for state in kind}
+    return Field(name, (name,), word, word, shown_of=known.__getitem__)
 
 
 def _flag(name: str) -> Field:
-    return Field(name, (name,), lambda value: (int(value),), lambda value: (bool(value),))
+    return Field(name, (name,), lambda value: (int(value),), lambda value: (bool(value),), shown_of=bool)
+
+
+@lru_cache(maxsize=256)
+def _shown_instant(text: str) -> str:
+    return text_of(instant_of(text))
 
 
 def _instant(name: str) -> Field:
-    return Field(name, (name,), lambda value: (text_or_none(value),), lambda value: (text_or_none(value),))
+    def text(value: datetime | None) -> tuple[str | None]:
+        return (text_or_none(value),)
+
+    return Field(name, (name,), text, text, shown_of=_shown_instant)
 
 
 def _words(name: str) -> Field:
-    return Field(name, (name,), lambda value: (json_of(list(value)) if value else "[]",), lambda value: (list(value),))
+    return Field(
+        name,
+        (name,),
+        lambda value: (json_of(list(value)) if value else "[]",),
+        lambda value: (list(value),),
+        shown_of=lambda text: list(words_of(text)),
+    )
 
 
 def _object(name: str) -> Field:
-    return Field(name, (name,), lambda value: (json_of(dict(value)) if value else "{}",), lambda value: (dict(value),))
+    return Field(
+        name,
+        (name,),
+        lambda value: (json_of(dict(value)) if value else "{}",),
+        lambda value: (dict(value),),
+        shown_of=object_of,
+    )
 
 
 def _size(name: str, ending: str = "") -> Field:
@@ -156,7 +184,11 @@ class Table(Generic[T]):
         self.insert = f"INSERT OR IGNORE INTO {name} ({listed}) VALUES ({marks})"  # noqa: S608
         self.delete = f"DELETE FROM {name} WHERE {self.key} = ?"  # noqa: S608
         self._fields = tuple(fields)
+        self._shown_of = (*(field.shown_of for field in fields for _ in field.columns), None)
         self._values = attrgetter(*(field.name for field in fields))
+        places = {name: place for place, name in enumerate(noun.__dataclass_fields__)}  # type: ignore[attr-defined]
+        self._places = {field.name: (places[field.name], index) for index, field in enumerate(fields)}
+        """Of each field: where it is among all that the noun has, and here."""
         self._updates: dict[tuple[int, ...], str] = {}
 
     def gather(self, tail: str) -> str:
@@ -181,10 +213,25 @@ class Table(Generic[T]):
         """What is not empty, by column, with JSON columns as values. `of_picture` makes the object again."""
         picture: dict[str, Any] = {}
         for field, value in zip(self._fields, self._values(thing), strict=True):
+            if value is None:
+                continue
+            if field.is_plain:
+                picture[field.name] = value
+                continue
             for column, shown in zip(field.columns, field.to_shown(value), strict=True):
-                if shown is not None and shown not in ({}, []):
+                if shown or not isinstance(shown, dict | list):
                     picture[column] = shown
         picture["version"] = thing.version  # type: ignore[attr-defined]
+        return picture
+
+    def picture_of_row(self, row: Row) -> dict[str, Any]:
+        """The picture of the object in a row of `select`. Raises where the row is of none."""
+        picture: dict[str, Any] = {}
+        for column, value, shown_of in zip(self.columns, row, self._shown_of, strict=True):
+            if value is not None:
+                shown = value if shown_of is None else shown_of(value)
+                if shown or not isinstance(shown, dict | list):
+                    picture[column] = shown
         return picture
 
     def of_picture(self, picture: Mapping[str, Any], cell: str) -> T:
@@ -202,25 +249,44 @@ class Table(Generic[T]):
 
     def difference(self, before: T, after: T) -> Difference | None:
         """None when nothing but perhaps the version differs."""
-        changed = tuple(
-            index
-            for index, (old, new) in enumerate(zip(self._values(before), self._values(after), strict=True))
-            if old is not new and old != new
-        )
+        pairs = zip(self._values(before), self._values(after), strict=True)
+        changed = [index for index, (old, new) in enumerate(pairs) if old is not new and old != new]
+        return self._difference(before, after, tuple(changed)) if changed else None
+
+    def changed(self, before: T, fields: Mapping[str, Any]) -> tuple[T, Difference] | None:
+        """With other values of some fields, and the next version; None when none of them differs."""
+        values = list(self._all(before))
+        changed = []
+        for name, value in fields.items():
+            place, index = self._places[name]
+            old = values[place]
+            if old is not value and old != value:
+                values[place] = value
+                changed.append(index)
         if not changed:
             return None
+        changed.sort()
+        values[-1] += 1
+        after = self._noun(*values)
+        return after, self._difference(before, after, tuple(changed))
+
+    def _difference(self, before: T, after: T, changed: tuple[int, ...]) -> Difference:
+        """Of two objects that differ in the fields with these numbers."""
         assert changed[0] > 0, "the key of an object never changes"
         values: list[Any] = []
         changes: dict[str, tuple[Any, Any]] = {}
         for index in changed:
             field = self._fields[index]
-            values += field.to_stored(getattr(after, field.name))
-            old_shown = field.to_shown(getattr(before, field.name))
-            for column, old, new in zip(
-                field.columns, old_shown, field.to_shown(getattr(after, field.name)), strict=True
-            ):
-                if old != new:
-                    changes[column] = (old, new)
+            old, new = getattr(before, field.name), getattr(after, field.name)
+            if field.is_plain:
+                values.append(new)
+                changes[field.name] = (old, new)
+                continue
+            shown = field.to_shown(new)
+            values += shown if field.to_stored is field.to_shown else field.to_stored(new)
+            for column, was, will in zip(field.columns, field.to_shown(old), shown, strict=True):
+                if was != will:
+                    changes[column] = (was, will)
         update = self._updates.get(changed)
         if update is None:
             listed = ", ".join(f"{column} = ?" for index in changed for column in self._fields[index].columns)
@@ -231,7 +297,6 @@ class Table(Generic[T]):
 
 SERVER_STATES = {state.value: state for state in ServerState}
 DRIVE_STATES = {state.value: state for state in DriveState}
-TASK_STATES = {state.value: state for state in TaskState}
 
 
 def _server_of(row: Row, cell: str) -> Server:
@@ -295,7 +360,7 @@ SERVER: Table[Server] = Table(
         _plain("name"),
         _plain("project_id"),
         _plain("owner"),
-        _state("state"),
+        _state("state", ServerState),
         _instant("state_since"),
         _instant("created_at"),
         _size("size"),
@@ -365,7 +430,7 @@ DRIVE: Table[Drive] = Table(
         _plain("name"),
         _plain("project_id"),
         _plain("owner"),
-        _state("state"),
+        _state("state", DriveState),
         _instant("state_since"),
         _instant("created_at"),
         _plain("size_bytes"),
@@ -404,8 +469,8 @@ HOST: Table[Host] = Table(
     Host,
     [
         _plain("name"),
-        _state("kind"),
-        _state("state"),
+        _state("kind", HostKind),
+        _state("state", HostState),
         _instant("state_since"),
         _size("capacity"),
         _plain("storage_bytes"),
@@ -491,7 +556,7 @@ BACKUP: Table[Backup] = Table(
         _plain("project_id"),
         _plain("schedule_id"),
         _plain("description"),
-        _state("state"),
+        _state("state", BackupState),
         _instant("created_at"),
         _plain("size_bytes"),
         _instant("kept_until"),
@@ -500,47 +565,3 @@ BACKUP: Table[Backup] = Table(
     ],
     _backup_of,
 )
-
-TASK_COLUMNS = (
-    "id, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload"  # in this order
-)
-
-
-def task_of(row: Row, file: str) -> Task:
-    id_, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload = row
-    return Task(
-        id_,
-        file,
-        kind,
-        object_kind,
-        object_id,
-        instant_of(begun_at),
-        instant_of(due_at),
-        TASK_STATES[state],
-        instant_or_none(ended_at),
-        result,
-        actor,
-        object_of(payload),
-    )
-
-
-EVENT_COLUMNS = (
-    "number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details"  # in this order
-)
-
-
-def event_of(row: Row, file: str) -> Event:
-    number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details = row
-    return Event(
-        file,
-        number,
-        instant_of(at),
-        kind,
-        object_kind,
-        object_id,
-        object_version,
-        actor,
-        request_id,
-        {column: (before, after) for column, (before, after) in object_of(changes).items()},
-        object_of(details),
-    )

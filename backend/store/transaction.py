@@ -18,20 +18,25 @@ import orjson
 from backend.cloud.errors import NotFound
 from backend.cloud.model import Event, Task, TaskState
 from backend.store.rows import (
-    EVENT_COLUMNS,
-    TASK_COLUMNS,
     Difference,
     Row,
     Table,
-    event_of,
     instant_of,
+    instant_or_none,
     json_of,
-    task_of,
+    object_of,
     text_of,
 )
 
 Changes = Mapping[str, tuple[Any, Any]]
 T = TypeVar("T")
+
+TASK_COLUMNS = (
+    "id, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload"  # in this order
+)
+EVENT_COLUMNS = (
+    "number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details"  # in this order
+)
 
 _EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
@@ -57,6 +62,44 @@ _TASK_RESCHEDULE = "UPDATE task SET due_at = ?, payload = ? WHERE id = ? AND sta
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
 
 
+_TASK_STATES = {state.value: state for state in TaskState}
+
+
+def task_of(row: Row, file: str) -> Task:
+    id_, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload = row
+    return Task(
+        id_,
+        file,
+        kind,
+        object_kind,
+        object_id,
+        instant_of(begun_at),
+        instant_of(due_at),
+        _TASK_STATES[state],
+        instant_or_none(ended_at),
+        result,
+        actor,
+        object_of(payload),
+    )
+
+
+def event_of(row: Row, file: str) -> Event:
+    number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details = row
+    return Event(
+        file,
+        number,
+        instant_of(at),
+        kind,
+        object_kind,
+        object_id,
+        object_version,
+        actor,
+        request_id,
+        {column: (before, after) for column, (before, after) in object_of(changes).items()},
+        object_of(details),
+    )
+
+
 class Transaction:
     """What transactions on cloud.db and on cells share. Every instant given and taken is aware UTC."""
 
@@ -67,6 +110,10 @@ class Transaction:
         self._run = connection.execute
         self._event_number: int | None = None
         self._data_version: int | None = None
+        self._ahead: set[int] = set()
+        """The tasks that `each_due_task` has read and that are still open."""
+        self._soonest: datetime | None = None
+        """When the soonest of the tasks falls due that were opened since then."""
 
     # Events
 
@@ -114,6 +161,13 @@ class Transaction:
         changes and details.
         """
         yield from self._run(_EVENT_ROWS)
+
+    def objects_after(self, number: int) -> dict[str, set[str]]:
+        """The ids, by kind, of the objects that the events after `number` are about."""
+        found: dict[str, set[str]] = {}
+        for kind, id in self._run("SELECT DISTINCT object_kind, object_id FROM event WHERE number > ?", (number,)):
+            found.setdefault(kind, set()).add(id)
+        return found
 
     def events_of(self, object_id: str, *, limit: int = 100, kind: str | None = None) -> list[Event]:
         """Newest first; of one kind, if it is named: that walks along all that happened to the object."""
@@ -172,6 +226,8 @@ class Transaction:
             (kind, object_kind, object_id, text_of(begun_at), text_of(due_at), actor, json_of(payload)),
         )
         assert made.lastrowid is not None
+        if self._soonest is None or due_at < self._soonest:
+            self._soonest = due_at
         return Task(
             made.lastrowid, self.file, kind, object_kind, object_id, begun_at, due_at, actor=actor, payload=payload
         )
@@ -192,6 +248,20 @@ class Transaction:
         """Open tasks with `due_at` <= `now`, by (due_at, id)."""
         return [task_of(row, self.file) for row in self._run(_TASKS_DUE, (text_of(now), limit))]
 
+    def each_due_task(self, until: datetime) -> Iterator[Task]:
+        """As `due_tasks`, one by one until there is none: what is done with one may open, and end, others."""
+        while page := self.due_tasks(until):
+            self._ahead = {task.id for task in page}
+            self._soonest = None
+            for task in page:
+                if task.id in self._ahead:
+                    yield task
+                if self._is_overtaken(page[-1]):
+                    break
+
+    def _is_overtaken(self, last: Task) -> bool:
+        return self._soonest is not None and self._soonest < last.due_at
+
     def next_due(self) -> datetime | None:
         """When the next thing of this file falls due; None when nothing waits."""
         text = self._run(_TASK_NEXT_DUE).fetchone()[0]
@@ -201,6 +271,7 @@ class Transaction:
         assert state is not TaskState.OPEN, "a task is not ended by opening it"
         done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+        self._ahead.discard(task.id)
 
     def reschedule(self, task: Task, *, due_at: datetime, payload: Mapping[str, Any]) -> Task:
         """The same open task, for a later step of its work."""

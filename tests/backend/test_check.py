@@ -187,6 +187,24 @@ CERTIFIED = first("number", "event WHERE kind = 'server.placed' AND details LIKE
             id="a false certificate",
         ),
         pytest.param(
+            CELL,
+            f"UPDATE event SET details = json_set(details, '$.decision.runner_up', NULL) WHERE number = {CERTIFIED}",
+            "the only host",
+            id="no second host",
+        ),
+        pytest.param(
+            "cloud.db",
+            "UPDATE cloud SET settings = json_set(settings, '$.placement', 'pack')",
+            "decides by spread, not pack",
+            id="another rule",
+        ),
+        pytest.param(
+            "cloud.db",
+            "UPDATE cloud SET settings = json_set(settings, '$.floor_permille', 300)",
+            "a floor of",
+            id="another floor",
+        ),
+        pytest.param(
             CELL, f"UPDATE event SET details = 'x' WHERE number = {CERTIFIED}", "cannot be understood", id="no JSON"
         ),
     ],

@@ -24,6 +24,7 @@ from backend.cloud.model import (
     Server,
     ServerState,
     Size,
+    Task,
     TaskState,
 )
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, ServerEntry, Store
@@ -208,6 +209,33 @@ def test_events_are_numbered_without_gaps_also_when_a_job_between_them_fails(fol
         return [event.number - first for event in events]
 
     assert with_store(folder, story) == [1, 2, 3]
+
+
+def test_what_falls_due_comes_in_order_whatever_is_opened_and_ended_meanwhile(folder: Path) -> None:
+    def run(tx: CellTransaction) -> list[str]:
+        def schedule(kind: str, seconds: int) -> Task:
+            due_at = NOON + timedelta(seconds=seconds)
+            return tx.schedule(kind, "server", "s", begun_at=NOON, due_at=due_at)
+
+        schedule("third", 3)
+        cancelled = schedule("cancelled", 4)
+        schedule("fifth", 5)
+        schedule("first", 1)
+        schedule("too late", 3601)
+        ran = []
+        for task in tx.each_due_task(NOON + HOUR):
+            ran.append(task.kind)
+            if task.kind == "first":
+                schedule("second", 2)
+                schedule("fourth", 3)
+                tx.end_task(cancelled, TaskState.CANCELLED, at=NOON)
+            if task.kind == "fifth":
+                schedule("sixth", 5)
+                schedule("last", 3600)
+            tx.end_task(task, TaskState.DONE, at=task.due_at)
+        return ran
+
+    assert in_cell(folder, run) == ["first", "second", "third", "fourth", "fifth", "sixth", "last"]
 
 
 def test_tasks_fall_due_in_order_and_end_once(folder: Path) -> None:

@@ -21,6 +21,7 @@ NAMES = (
     "key_under_load",
     "placement",
     "preemption",
+    "rivals",
     "list_page",
     "hung_cell",
     "operations",

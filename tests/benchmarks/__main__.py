@@ -45,7 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(rows, indent=1))
     if given.readme:
         path = ROOT / "README.md"
-        path.write_text(report.with_table(path.read_text(), report.table(rows)))
+        text = path.read_text()
+        if any(row["is_in_readme"] for row in rows if row["benchmark"] != "rivals"):
+            text = report.with_table(text, report.table(rows))
+        if compared := report.rivals_table(rows):
+            text = report.with_table(text, compared, (report.RIVALS_BEGIN, report.RIVALS_END))
+        path.write_text(text)
     return 0
 
 
@@ -53,7 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure, against rivals.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}; all")
     parser.add_argument("--json", action="store_true", help="print a list of objects, one for each figure")
-    parser.add_argument("--readme", action="store_true", help="write the README's table; measure all for it")
+    parser.add_argument(
+        "--readme",
+        action="store_true",
+        help="write the README's tables; measure all for it, or rivals alone for theirs",
+    )
     parser.add_argument(
         "--from", dest="rows", type=Path, metavar="FILE", help="take what --json printed; measure nothing"
     )

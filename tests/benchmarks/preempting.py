@@ -1,6 +1,7 @@
-"""One run of `preemption` in a process of its own, so that its peak of memory is its own: `... FOLDER FLOOR SHARE`.
+"""Runs of `preemption`, each step in a process of its own, so that its peak of memory is its own.
 
-Prints what it found as one line of JSON.
+`... make FOLDER FLOOR SHARE` makes the cloud and prints the ids of the servers to start as a JSON list. `... start
+FOLDER` reads such a list, starts them, and prints what it found as one line of JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backend import folder
+from backend.__main__ import _loop_factory
 from backend.clock import Clock
 from backend.cloud.backfill import floor_of
 from backend.cloud.model import GIB, Account, Host, HostKind, HostState, Server, ServerState, Size
@@ -100,7 +102,10 @@ def _servers(writer: FolderWriter, hosts: int, floor_permille: int) -> Iterator[
 
 
 async def start_all(path: Path, normal: list[str]) -> dict[str, float]:
-    """Start the normal servers one after the other, each durable before the next, and wait for all to run."""
+    """Start the normal servers one after the other, each durable before the next, and let all stop and run.
+
+    `seconds` is all of it; `deciding_seconds` is without what happens when the grace is over.
+    """
     clock = Clock.manual(MADE_AT)
     store = await Store.open(path, wall=clock.wall_now)
     try:
@@ -119,13 +124,24 @@ async def start_all(path: Path, normal: list[str]) -> dict[str, float]:
         ended = time.perf_counter()
     finally:
         await store.close()
-    return {"stops": stops, "shrinks": shrinks, "seconds": decided - began, "stopping_seconds": ended - decided}
+    return {
+        "stops": stops,
+        "shrinks": shrinks,
+        "seconds": ended - began,
+        "deciding_seconds": decided - began,
+        "stopping_seconds": ended - decided,
+    }
 
 
 def main() -> None:
-    path, floor, share = Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
-    normal = make(path, hosts=round(HOSTS * share), floor_permille=round(1000 * floor))
-    found = asyncio.run(start_all(path, normal))
+    step, path = sys.argv[1], Path(sys.argv[2])
+    if step == "make":
+        floor, share = float(sys.argv[3]), float(sys.argv[4])
+        print(json.dumps(make(path, hosts=round(HOSTS * share), floor_permille=round(1000 * floor))))
+        return
+    normal = json.load(sys.stdin)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        found = runner.run(start_all(path, normal))
     peak_rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**found, "servers": len(normal), "peak_rss_mib": peak_rss_mib}))
 

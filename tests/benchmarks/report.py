@@ -14,6 +14,7 @@ from typing import Any
 from tests.benchmarks.measuring import fsync_seconds
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+RIVALS_BEGIN, RIVALS_END = "<!-- rivals: begin -->", "<!-- rivals: end -->"
 
 Row = Mapping[str, Any]
 """A figure as JSON."""
@@ -115,10 +116,36 @@ def _table_row(row: Row) -> str:
     return f"| {row['what']} | {ours} | {against} | {ratio} | {row['budget'] or ''} | {verdict(row)} |"
 
 
-def with_table(text: str, new: str) -> str:
-    """The README with another table between the two markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin, f"the README has lost {BEGIN}"
-    assert end, f"the README has lost {END}"
-    return f"{before}{BEGIN}\n{new}\n{END}{after}"
+RIVALS_COLUMNS = {
+    "servers stopped": "servers_stopped",
+    "core-h lost": "core_hours_lost_nominal",
+    "as they really were": "core_hours_lost_effective",
+    "core-h delivered": "core_hours_delivered",
+    "normal starts refused": "normal_starts_refused",
+    "backfilling starts refused": "backfilling_starts_refused",
+    "backfilling servers finished": "backfilling_servers_finished",
+}
+"""Head and fact."""
+
+
+def rivals_table(rows: Sequence[Row]) -> str:
+    """What each policy costs whom, fleet by fleet; empty where it was not measured."""
+    found = [
+        f"| hosts | policy | {' | '.join(RIVALS_COLUMNS)} |",
+        f"|---|---|{'---:|' * len(RIVALS_COLUMNS)}",
+    ]
+    for row in rows:
+        if row["benchmark"] == "rivals":
+            hosts = f"{row['hosts']:,} x {row['cores_per_host']} cores, {row['memory_gib_per_host']} GiB"
+            figures = " | ".join(f"{row[fact]:,.0f}" for fact in RIVALS_COLUMNS.values())
+            found.append(f"| {hosts} | {row['policy'].replace('_', ' ')} | {figures} |")
+    return "\n".join(found) if len(found) > 2 else ""
+
+
+def with_table(text: str, new: str, markers: tuple[str, str] = (BEGIN, END)) -> str:
+    """The README with another table between two markers."""
+    before, begin, rest = text.partition(markers[0])
+    _, end, after = rest.partition(markers[1])
+    assert begin, f"the README has lost {markers[0]}"
+    assert end, f"the README has lost {markers[1]}"
+    return f"{before}{begin}\n{new}\n{end}{after}"
