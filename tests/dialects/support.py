@@ -15,8 +15,10 @@ from pydantic import TypeAdapter
 
 from backend.app import App, running
 from backend.clock import Clock
-from backend.dialects import ops, wire
+from backend.dialects import ops
 from backend.dialects.ops.table import PREFIX
+from backend.folder import Credentials, Secrets
+from backend.tokens import Keyring, keyring
 from tests.backend.support import OPERATOR, TENANT, make_folder
 from tests.builders import NOON
 
@@ -27,14 +29,10 @@ TOKENS = {"operator-token": OPERATOR, "tenant-token": TENANT}
 BASE = "http://stratodeck"
 
 
-class Keys:
+def keys(folder: Path) -> Keyring:
     """Credentials as tests know them."""
-
-    def password_of(self, account_name: str) -> str | None:
-        return PASSWORDS.get(account_name)
-
-    def account_by_token(self, token: str) -> str | None:
-        return next((name for known, name in TOKENS.items() if wire.same_secret(token, known)), None)
+    secrets = {name: Secrets(PASSWORDS[name], token) for token, name in TOKENS.items()}
+    return keyring(folder, Credentials(secrets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def wired(folder: Path, story: Callable[[Wired], Awaitable[T]], **shape: Any) ->
     make_folder(folder, **shape)
 
     async def tell() -> T:
-        async with running(folder, credentials=Keys(), clock=Clock.manual(NOON)) as app:
+        async with running(folder, credentials=keys(folder), clock=Clock.manual(NOON)) as app:
             transport = httpx.ASGITransport(app=app)
 
             def client(path: str, **more: Any) -> httpx.AsyncClient:
