@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,12 +94,23 @@ def refused(answer: httpx.Response, status: int) -> Any:
     return answer.json()
 
 
-def wired(folder: Path, story: Callable[[Wired], Awaitable[T]], **shape: Any) -> T:
+@dataclass
+class Wall:
+    """The world's time, which stands still until somebody sets it."""
+
+    at: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def wired(folder: Path, story: Callable[[Wired], Awaitable[T]], *, wall: Wall | None = None, **shape: Any) -> T:
     """Run a story against a new small cloud whose clock stands still until it is advanced."""
     make_folder(folder, **shape)
+    clock = Clock(mode="manual", simulated_at=NOON, wall=wall or Wall())
 
     async def tell() -> T:
-        async with running(folder, credentials=keys(folder), clock=Clock.manual(NOON)) as app:
+        async with running(folder, credentials=keys(folder), clock=clock) as app:
             transport = httpx.ASGITransport(app=app)
 
             def client(path: str, **more: Any) -> httpx.AsyncClient:
