@@ -124,7 +124,8 @@ def env(client: str, data: Path | None, account: str | None, clouds_yaml: bool) 
         except openstack_env.NotForAShell as problem:
             raise Refusal(f"{problem} Use --clouds-yaml, or change it in {path / folder.CREDENTIALS}.") from problem
         for line in lines:
-            click.echo(line)
+            # As bytes: of a text that goes to no terminal, click would take out what looks like an escape.
+            click.echo(line.encode())
         return
     # Source: pycloudsigma 2.0, cloudsigma/conf.py: an ini file without sections, found by CLOUDSIGMA_CONFIG.
     # The address must end in a slash: the client joins paths to it.
