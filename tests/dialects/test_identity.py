@@ -556,3 +556,13 @@ def test_an_unknown_user_and_a_wrong_password_get_the_same_answer(tell: Tell) ->
         assert answers[0].status_code == answers[1].status_code == 401
 
     tell(story)
+
+
+def test_a_request_under_another_name_is_refused_before_its_credentials_are_read(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        answer = await on.bare.post(TOKENS, json=by_password(), headers={"Host": "evil.example.org"})
+
+        assert "does not name this server" in fault(answer, 400)
+        assert "X-Subject-Token" not in answer.headers
+
+    tell(story)
