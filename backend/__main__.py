@@ -497,7 +497,7 @@ class Folder:
     @asynccontextmanager
     async def open(self, options: Options) -> AsyncIterator[Opened]:
         """The accounts are known only to the cloud, so their secrets are completed once it is open."""
-        from backend import listening
+        from backend import listening, tokens
         from backend.app import running
         from backend.clock import ClockError
         from backend.store import FolderError
@@ -505,7 +505,8 @@ class Folder:
         credentials = folder.read_credentials(options.path)
         try:
             names = listening.names_of(options.host) if options.port is not None else ()
-            async with running(options.path, credentials=credentials, hosts=names) as app:
+            keyring = tokens.keyring(options.path, credentials)
+            async with running(options.path, credentials=keyring, hosts=names) as app:
                 accounts = sorted(await app.cloud.accounts())
                 credentials.by_account.update(folder.ensure_credentials(options.path, accounts).by_account)
                 if options.clock is not None:

@@ -5,6 +5,7 @@
     DATA/backend.json        where that process answers (0600); written when it can, removed when it ends cleanly
     DATA/socket              its Unix socket (0600); elsewhere when this path is too long for the system
     DATA/credentials.toml    a password and a token for each account (0600), made at the first start
+    DATA/token.key, DATA/revoked_tokens   of the tokens that are issued (0600); see `tokens`
     DATA/backend.log         what a backend without a terminal had to say (0600)
 
 What the cloud itself is made of (cloud.db, cells/) is the store's. This module opens neither, and is light to import:

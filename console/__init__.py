@@ -6,6 +6,7 @@
     screens        compose, workers, what a key does; no formatting, no rules
     widgets        draw the lines that they are given
     launch         the backend as a child process; unix_http: one request, for commands that are over at once
+    openstack_env  what a shell or a clouds.yaml says of a cloud
     client, wire   the port to a cloud, and its answers as records; failures are ClientError
     command_line   the line after `:`
     commands       every key in one registry: title, impact, where it acts, why it is off

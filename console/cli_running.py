@@ -20,8 +20,9 @@ from console.cli_options import DEFAULT_PORT, Declined, Refusal, Silence, chosen
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from backend.folder import Running
+    from backend.folder import Running, Secrets
     from console.completion import Completes
+    from console.openstack_env import Login
 
 
 COMPLETION_SECONDS = 1.0
@@ -67,10 +68,11 @@ def _names(folder: Path | None, collection: str) -> list[str]:
 
 
 @click.command()
-@click.argument("client", type=click.Choice(["curl", "cloudsigma"]))
+@click.argument("client", type=click.Choice(["curl", "cloudsigma", "openstack"]))
 @data_option
 @click.option("--account", metavar="NAME", help="Whose secrets.  [default: the operator's]")
-def env(client: str, data: Path | None, account: str | None) -> None:
+@click.option("--clouds-yaml", is_flag=True, help="With openstack: the file clouds.yaml instead of lines for a shell.")
+def env(client: str, data: Path | None, account: str | None, clouds_yaml: bool) -> None:
     """Print what a client of the running backend needs.
 
     \b
@@ -80,11 +82,18 @@ def env(client: str, data: Path | None, account: str | None) -> None:
     cloudsigma   the client's own configuration file:
                    stratodeck env cloudsigma > stratodeck.conf
                    export CLOUDSIGMA_CONFIG=stratodeck.conf
+    openstack    export lines for `openstack` and everything on openstacksdk:
+                   eval "$(stratodeck env openstack)"
+                   openstack server list
+                 or the file form, for OS_CLOUD=stratodeck:
+                   stratodeck env openstack --clouds-yaml > clouds.yaml
 
     The backend must have a TCP port: `stratodeck serve`, or the console with `--listen PORT`.
     """
     from backend import folder
 
+    if clouds_yaml and client != "openstack":
+        raise click.UsageError("--clouds-yaml is for openstack.")
     path = chosen_folder(data)
     running = _running(path)
     try:
@@ -106,6 +115,18 @@ def env(client: str, data: Path | None, account: str | None) -> None:
         click.echo(f"export STRATODECK_URL={shlex.quote(running.url)}")
         click.echo(f"export STRATODECK_TOKEN={shlex.quote(own.token)}")
         return
+    if client == "openstack":
+        from console import openstack_env
+
+        login = _openstack_login(path, running, name, own)
+        try:
+            lines = list((openstack_env.clouds_yaml if clouds_yaml else openstack_env.shell_lines)(login))
+        except openstack_env.NotForAShell as problem:
+            raise Refusal(f"{problem} Use --clouds-yaml, or change it in {path / folder.CREDENTIALS}.") from problem
+        for line in lines:
+            # As bytes: of a text that goes to no terminal, click would take out what looks like an escape.
+            click.echo(line.encode())
+        return
     # Source: pycloudsigma 2.0, cloudsigma/conf.py: an ini file without sections, found by CLOUDSIGMA_CONFIG.
     # The address must end in a slash: the client joins paths to it.
     for key, value in (
@@ -116,6 +137,30 @@ def env(client: str, data: Path | None, account: str | None) -> None:
         ("login_method", "basic"),
     ):
         click.echo(f'{key} = "{value}"')
+
+
+def _openstack_login(path: Path, running: Running, name: str, own: Secrets) -> Login:
+    """What the account logs in with, tried once: only the backend knows its project. Raises Refusal, Silence."""
+    from console import unix_http
+    from console.openstack_env import DOMAIN, Login
+
+    user = {"name": name, "domain": {"name": DOMAIN}, "password": own.password}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
+    try:
+        said = unix_http.ask(running.socket, "POST", "/identity/v3/auth/tokens?nocatalog", body, own.token)
+        project = said["token"].get("project")
+    except unix_http.Refused as refusal:
+        raise Refusal(
+            f"The backend of {path} does not let {name!r} in: {refusal} What was changed in its credentials counts "
+            "from its next start."
+        ) from refusal
+    except OSError as error:
+        raise Silence(f"The backend of {path} did not answer ({error}).") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Silence(f"The answer of the backend of {path} was not understood; is it of another version?") from error
+    if project is None:
+        raise Refusal(f"The account {name!r} is no member of its own project, so no client can act for it.")
+    return Login(f"{running.url}/identity/v3", name, own.password, str(project["name"]))
 
 
 @click.command()

@@ -23,6 +23,8 @@ import console
 from backend import seed
 from backend.app import App, running
 from backend.clock import Clock
+from backend.folder import Credentials, Secrets
+from backend.tokens import keyring
 from console.app import ConsoleApp
 from console.client import CloudClient
 from console.screens import views
@@ -33,16 +35,6 @@ NOW = NOON + timedelta(seconds=27)
 """The demo is made at noon, and looked at 27 seconds later."""
 TOKEN = "a-token-of-the-tests"
 TURNS_MAX = 2000
-
-
-class OperatorOnly:
-    """Credentials of the one who looks."""
-
-    def password_of(self, account_name: str) -> str | None:
-        return None
-
-    def account_by_token(self, token: str) -> str | None:
-        return seed.OPERATOR if token == TOKEN else None
 
 
 class Steady(httpx.AsyncBaseTransport):
@@ -89,7 +81,8 @@ class DemoConsole(ConsoleApp):
 
     async def _connect(self) -> CloudClient:
         if self._client is None:
-            context = running(self._folder, credentials=OperatorOnly(), clock=Clock.manual(NOW))
+            credentials = keyring(self._folder, Credentials({seed.OPERATOR: Secrets("a-password", TOKEN)}))
+            context = running(self._folder, credentials=credentials, clock=Clock.manual(NOW))
             self.wire = Steady(await self._open.enter_async_context(context))
             headers = {"Authorization": f"Bearer {TOKEN}"}
             http = httpx.AsyncClient(transport=self.wire, base_url="http://stratodeck", headers=headers)

@@ -6,7 +6,7 @@ Nothing here decides anything; `lifecycle`, `placement`, `backfill` and `backups
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -267,6 +267,18 @@ class Account:
 
     def may_change(self, project_id: str) -> bool:
         return self.is_staff or project_id in self.projects_write
+
+    def acting_in(self, project_id: str) -> Account | None:
+        """The account as it is while it acts in that project alone; None where it may not even look at it."""
+        if not self.may_see(project_id):
+            return None
+        only = frozenset({project_id})
+        return replace(
+            self,
+            project_id=project_id,
+            projects_read=self.projects_read & only,
+            projects_write=self.projects_write & only,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ SQL and never another dialect; what it cannot express it leaves out and says so 
     wire         what they share: bodies and their bounds, hosts, credentials, request ids, instants, paths
     ops          `/ops/v1`, the operator's own: the console and scripts
     cloudsigma   `/api/2.0`, CloudSigma 2.0
+    openstack    what OpenStack's services share: tokens, ids without dashes, where each of them answers
+    identity     `/identity/v3`, OpenStack Identity (Keystone)
+    image        `/image/v2`, OpenStack Image (Glance)
 
 Each has `routes(cloud, credentials)`, an `ERRORS` table that maps every CloudError to a status and a body, and a
 `refuse` that gives every refusal, the wire's own included, the shape which its clients expect.

@@ -15,6 +15,7 @@ import math
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -33,6 +34,7 @@ from backend.cloud.model import Account
 from backend.operations import Cloud, RequestKey
 from backend.operations.kept import Kept
 from backend.quoting import shown
+from backend.tokens import Claims
 
 BODY_BYTES_MAX = 2**20
 """The largest body that is read; more is refused while it arrives."""
@@ -246,7 +248,54 @@ class Credentials(Protocol):
 
     def password_of(self, account_name: str) -> str | None: ...
 
-    def account_by_token(self, token: str) -> str | None: ...
+    def account_by_token(self, token: str) -> str | None:
+        """Whose lasting token it is."""
+
+    def claims_of(self, token: str, *, wall_now: datetime) -> Claims | None:
+        """What an issued token says, as long as it counts."""
+
+    def issue(
+        self,
+        account_name: str,
+        project_id: str | None,
+        methods: Sequence[str],
+        *,
+        wall_now: datetime,
+        given_for: Claims | None = None,
+    ) -> tuple[str, Claims]: ...
+
+    async def revoke(self, claims: Claims, *, wall_now: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who came in with a token."""
+
+    account: Account
+    """Acting in the token's project alone, where an issued token has one."""
+    claims: Claims | None
+    """What an issued token says; None: it is the account's lasting one."""
+
+
+async def holder_of(token: str, cloud: Cloud, credentials: Credentials) -> Holder | None:
+    """Whose token it is, lasting or issued. None also when its account is gone, or is no member of its project now."""
+    accounts = await cloud.accounts()
+    name = credentials.account_by_token(token)
+    if name is not None:
+        return Holder(accounts[name], None) if name in accounts else None
+    claims = credentials.claims_of(token, wall_now=cloud.clock.wall_now())
+    if claims is None or claims.account not in accounts:
+        return None
+    account = accounts[claims.account]
+    scoped = account if claims.project_id is None else account.acting_in(claims.project_id)
+    return None if scoped is None else Holder(scoped, claims)
+
+
+def is_password(credentials: Credentials, account_name: str | None, password: str) -> bool:
+    """Whether the account has this password. An unknown name costs a comparison too."""
+    wanted = None if account_name is None else credentials.password_of(account_name)
+    is_same = same_secret(password, wanted if wanted is not None else secrets.token_hex(16))
+    return is_same and wanted is not None
 
 
 def same_secret(given: str, wanted: str) -> bool:
@@ -260,10 +309,12 @@ def _scheme_and_rest(request: Request, scheme: str) -> str | None:
 
 
 async def account_of_bearer(request: Request, cloud: Cloud, credentials: Credentials, realm: str) -> Account:
-    """Raises WireError 401."""
+    """By its lasting token, or an issued one. Raises WireError 401."""
     token = _scheme_and_rest(request, "bearer")
-    name = credentials.account_by_token(token) if token else None
-    return await _account(cloud, name, f'Bearer realm="{realm}"')
+    holder = await holder_of(token, cloud, credentials) if token else None
+    if holder is None:
+        raise unauthorized(f'Bearer realm="{realm}"')
+    return holder.account
 
 
 async def account_of_basic(request: Request, cloud: Cloud, credentials: Credentials, realm: str) -> Account:
@@ -275,16 +326,11 @@ async def account_of_basic(request: Request, cloud: Cloud, credentials: Credenti
             given, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             given, password = "", ""
-        wanted = credentials.password_of(given)
-        if same_secret(password, wanted if wanted is not None else secrets.token_hex(16)) and wanted is not None:
+        if is_password(credentials, given, password):
             name = given
-    return await _account(cloud, name, f'Basic realm="{realm}"')
-
-
-async def _account(cloud: Cloud, name: str | None, challenge: str) -> Account:
     accounts = await cloud.accounts()
     if name is None or name not in accounts:
-        raise unauthorized(challenge)
+        raise unauthorized(f'Basic realm="{realm}"')
     return accounts[name]
 
 

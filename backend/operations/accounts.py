@@ -8,6 +8,7 @@ from dataclasses import replace
 from backend.cloud.errors import Forbidden, OutcomeUnknown, Unreachable
 from backend.cloud.model import Account
 from backend.operations import Cloud, editing
+from backend.store import Project
 
 
 async def list_accounts(cloud: Cloud, actor: Account) -> list[Account]:
@@ -15,6 +16,12 @@ async def list_accounts(cloud: Cloud, actor: Account) -> list[Account]:
     if not actor.is_staff:
         raise Forbidden("list accounts", "it needs a staff account")
     return sorted((await cloud.accounts()).values(), key=lambda account: account.name)
+
+
+async def list_projects(cloud: Cloud, actor: Account) -> list[Project]:
+    """By name: those whose objects the account may see."""
+    found = await cloud.store.cloud_read(lambda tx: tx.projects())
+    return [project for project in found if actor.may_see(project.id)]
 
 
 async def allow_backfilling(cloud: Cloud, actor: Account, name: str, *, may: bool) -> Account:

@@ -26,8 +26,10 @@ from backend.app import App, running
 from backend.clock import Clock
 from backend.cloud.errors import CloudError
 from backend.cloud.model import Account
+from backend.folder import Credentials, Secrets
 from backend.operations import servers
 from backend.operations.servers import ServerSpec
+from backend.tokens import keyring
 from backend.trace import BIN_SECONDS, Arrival
 from tests.benchmarks.fleets import MADE_AT
 
@@ -35,16 +37,6 @@ TOKEN = "a-token-of-the-benchmarks"
 IN_FLIGHT = 64
 PREFIX = "replay-"
 """Of the names of what comes and goes."""
-
-
-class OneOperator:
-    """Credentials of the one who looks."""
-
-    def password_of(self, account_name: str) -> str | None:
-        return None
-
-    def account_by_token(self, token: str) -> str | None:
-        return folder.OPERATOR if token == TOKEN else None
 
 
 @dataclass
@@ -107,7 +99,8 @@ async def main(path: Path) -> None:
     bound = listening.bind_tcp("127.0.0.1", 0)
     wants_end = asyncio.Event()
     clock = Clock.manual(MADE_AT + timedelta(hours=1))
-    async with running(path, credentials=OneOperator(), clock=clock) as app:
+    credentials = keyring(path, Credentials({folder.OPERATOR: Secrets("a-password", TOKEN)}))
+    async with running(path, credentials=credentials, clock=clock) as app:
         replay = Replay(app, await app.cloud.account(folder.OPERATOR), asyncio.Event())
         work = asyncio.create_task(replay.run())
         obeying = asyncio.create_task(_obey(replay, wants_end))

@@ -86,6 +86,7 @@ def test_another_cloud_needs_a_token() -> None:
         ["serve", "--clock", "manual", "--clock-rate", "2"],
         ["serve", "--clock-rate", "0"],
         ["env", "telnet"],
+        ["env", "curl", "--clouds-yaml"],
         ["cell", "sideways", "cell-1"],
         ["replay", "azure-2017", "--backfill-share", "2"],
         ["replay", "azure-2017", "--hours", "0"],

@@ -97,6 +97,7 @@ def test_what_needs_no_cloud_loads_nothing_heavy_and_nothing_of_the_backend(argu
     "arguments",
     [
         ["env", "curl", *NOWHERE],
+        ["env", "openstack", "--clouds-yaml", *NOWHERE],
         ["cell", "down", "cell-1", *NOWHERE],
         ["host", "fail", "h1", *NOWHERE],
         ["host", "drain", "h1", "--preview", *NOWHERE],

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +16,10 @@ from pydantic import TypeAdapter
 
 from backend.app import App, running
 from backend.clock import Clock
-from backend.dialects import ops, wire
+from backend.dialects import ops
 from backend.dialects.ops.table import PREFIX
+from backend.folder import Credentials, Secrets
+from backend.tokens import Keyring, keyring
 from tests.backend.support import OPERATOR, TENANT, make_folder
 from tests.builders import NOON
 
@@ -27,14 +30,10 @@ TOKENS = {"operator-token": OPERATOR, "tenant-token": TENANT}
 BASE = "http://stratodeck"
 
 
-class Keys:
+def keys(folder: Path) -> Keyring:
     """Credentials as tests know them."""
-
-    def password_of(self, account_name: str) -> str | None:
-        return PASSWORDS.get(account_name)
-
-    def account_by_token(self, token: str) -> str | None:
-        return next((name for known, name in TOKENS.items() if wire.same_secret(token, known)), None)
+    secrets = {name: Secrets(PASSWORDS[name], token) for token, name in TOKENS.items()}
+    return keyring(folder, Credentials(secrets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +94,23 @@ def refused(answer: httpx.Response, status: int) -> Any:
     return answer.json()
 
 
-def wired(folder: Path, story: Callable[[Wired], Awaitable[T]], **shape: Any) -> T:
+@dataclass
+class Wall:
+    """The world's time, which stands still until somebody sets it."""
+
+    at: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def wired(folder: Path, story: Callable[[Wired], Awaitable[T]], *, wall: Wall | None = None, **shape: Any) -> T:
     """Run a story against a new small cloud whose clock stands still until it is advanced."""
     make_folder(folder, **shape)
+    clock = Clock(mode="manual", simulated_at=NOON, wall=wall or Wall())
 
     async def tell() -> T:
-        async with running(folder, credentials=Keys(), clock=Clock.manual(NOON), list_deadline_seconds=1.0) as app:
+        async with running(folder, credentials=keys(folder), clock=clock, list_deadline_seconds=1.0) as app:
             transport = httpx.ASGITransport(app=app)
 
             def client(path: str, **more: Any) -> httpx.AsyncClient:
