@@ -34,7 +34,7 @@ from backend.store.rows import (
     object_of,
     text_of,
 )
-from backend.store.transaction import Transaction
+from backend.store.server_groups import ServerGroupsTransaction
 
 T = TypeVar("T", Schedule, Backup)
 Role = Literal["customer_owner", "project_manager", "project_admin"]
@@ -89,7 +89,7 @@ def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
     return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
 
 
-class CloudTransaction(Transaction):
+class CloudTransaction(ServerGroupsTransaction):
     """A job's view of cloud.db."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -99,6 +99,9 @@ class CloudTransaction(Transaction):
 
     def settings(self) -> Mapping[str, Any]:
         return object_of(self._run("SELECT settings FROM cloud").fetchone()[0])
+
+    def save_settings(self, settings: Mapping[str, Any]) -> None:
+        self._run("UPDATE cloud SET settings = ?", (json_of(dict(settings)),))
 
     def clock_state(self) -> Mapping[str, Any]:
         return object_of(self._run("SELECT clock FROM cloud").fetchone()[0])
@@ -305,7 +308,7 @@ class CloudTransaction(Transaction):
 
     def add_server_entry(self, entry: ServerEntry) -> None:
         self._run(
-            f"INSERT INTO server_directory ({SERVER_ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO server_directory ({SERVER_ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             server_entry_row(entry),
         )
 
