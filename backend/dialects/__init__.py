@@ -7,6 +7,7 @@ SQL and never another dialect; what it cannot express it leaves out and says so 
     wire         what they share: bodies and their bounds, hosts, credentials, request ids, instants, paths
     ops          `/ops/v1`, the operator's own: the console and scripts
     cloudsigma   `/api/2.0`, CloudSigma 2.0
+    nova         `/compute/v2.1`, OpenStack Compute
 
 Each has `routes(cloud, credentials)`, an `ERRORS` table that maps every CloudError to a status and a body, and a
 `refuse` that gives every refusal, the wire's own included, the shape which its clients expect.

@@ -40,6 +40,8 @@ from backend.store import CellTransaction, CloudTransaction, ServerEntry, Server
 
 DELETE_WITH = "delete_with"
 """Attribute of a drive: the id of the server that takes it along when it is deleted."""
+LOCAL_TO = "local_to"
+"""Attribute of a drive: the id of the server that was booted from an image, and has it as its own disk."""
 FROM_IMAGE = "image"
 """Attribute of a drive: the id of the image that it was made from."""
 
@@ -64,6 +66,8 @@ class BootSpec:
     image: Image | None = None
     boot_drive_bytes: int = 0
     """Of the drive that is made from the image; 0 without one."""
+    is_local: bool = True
+    """Whether that drive is the server's own disk; else it is a volume, and the server is one booted from a volume."""
     keeps_boot_drive: bool = False
     """Whether that drive stays when the server is deleted."""
     volumes: Sequence[Volume] = ()
@@ -319,7 +323,7 @@ def _reserve(tx: CloudTransaction, server: Server, spec: BootSpec) -> tuple[Serv
         replace(
             servers.entry_of(server, state="building"),
             flavor=spec.flavor,
-            image=None if spec.image is None else spec.image.id,
+            image=spec.image.id if spec.image is not None and spec.is_local else None,
             zone=spec.zone,
             server_group=spec.group_id,
             security_groups=spec.security_groups,
@@ -327,7 +331,11 @@ def _reserve(tx: CloudTransaction, server: Server, spec: BootSpec) -> tuple[Serv
     )
     if spec.image is None:
         return server, None
-    attributes = {FROM_IMAGE: spec.image.id, **({} if spec.keeps_boot_drive else {DELETE_WITH: server.id})}
+    attributes = {FROM_IMAGE: spec.image.id}
+    if spec.is_local:
+        attributes[LOCAL_TO] = server.id
+    if not spec.keeps_boot_drive:
+        attributes[DELETE_WITH] = server.id
     boot = Drive(
         id=tx.next_id(server.cell),
         name=f"{server.name}-boot",
