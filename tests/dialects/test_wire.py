@@ -236,7 +236,7 @@ def test_a_method_that_a_path_does_not_have_is_405_and_says_which_it_has(tell: T
 
 def test_a_path_of_no_dialect_is_plainly_not_there(tell: Tell) -> None:
     async def story(on: Wired) -> None:
-        assert (await on.bare.get("/")).status_code == 404
+        assert (await on.bare.get("/nowhere")).status_code == 404
 
     tell(story)
 

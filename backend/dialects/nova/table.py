@@ -195,7 +195,8 @@ class Call:
     async def kept(self, make: Callable[[], Awaitable[Any]]) -> Response:
         """A list that is made anew only when something has changed, for this account, address and version."""
         scope = self.request.scope
-        key = (self.account, self.minor, self.base, scope["path"], scope["query_string"])
+        skips = self.cloud.settings.list_records_by_skipping_down_cells
+        key = (self.account, self.minor, self.base, scope["path"], scope["query_string"], skips)
         return answer(await self.context.answers.of(key, partial(wire.json_of, make)))
 
 
