@@ -35,13 +35,10 @@ from backend.cloud.model import (
 )
 from backend.cloud.placement import NoValidHost, Placement
 from backend.operations import Cloud, Settings, cells, check_version, drives, quotas, rooms, server_groups, servers
+from backend.operations.drives import DELETE_WITH, LOCAL_TO
 from backend.operations.servers import entry_for
 from backend.store import CellTransaction, CloudTransaction, ServerEntry, ServerGroup
 
-DELETE_WITH = "delete_with"
-"""Attribute of a drive: the id of the server that takes it along when it is deleted."""
-LOCAL_TO = "local_to"
-"""Attribute of a drive: the id of the server that was booted from an image, and has it as its own disk."""
 FROM_IMAGE = "image"
 """Attribute of a drive: the id of the image that it was made from."""
 

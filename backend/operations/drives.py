@@ -33,6 +33,11 @@ from backend.cloud.model import (
 from backend.operations import Cloud, RequestKey, cells, check_version, quotas, servers
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
 
+DELETE_WITH = "delete_with"
+"""Attribute of an attached drive: the id of the server that takes it along when it is deleted."""
+LOCAL_TO = "local_to"
+"""Attribute of an attached drive: the id of the server that was booted from an image, and has it as its own disk."""
+
 SIZE_BYTES_MIN = 512 * 2**20
 SIZE_BYTES_MAX = 15_492_389_427_364
 """The published limits of one drive. Source: CloudSigma API 2.0, capabilities, `dssd`."""
@@ -140,7 +145,16 @@ def detach_in_cell(
     if drive.server_id is None:
         raise WrongState("drive", drive.id, "detach", drive.state, (DriveState.MOUNTED,))
     state = DriveState.UNMOUNTED if drive.state is DriveState.MOUNTED else drive.state
-    detached = replace(drive, state=state, state_since=now, server_id=None, device=None, channel=None, boot_order=None)
+    detached = replace(
+        drive,
+        state=state,
+        state_since=now,
+        server_id=None,
+        device=None,
+        channel=None,
+        boot_order=None,
+        attributes={name: value for name, value in drive.attributes.items() if name not in (DELETE_WITH, LOCAL_TO)},
+    )
     return tx.save_drive(drive, detached, kind="drive.detached", at=now, actor=actor)
 
 
@@ -399,13 +413,33 @@ async def delete_drive(cloud: Cloud, actor: Account, drive_id: str, *, if_versio
         server_entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
         if server_entry is not None:
             await _require_stopped(cloud, server_entry.cell, server_id, "delete a drive of")
-    now = cloud.clock.now()
+    await _delete(cloud, actor, entry, if_version=if_version)
+
+
+async def delete_with_server(cloud: Cloud, actor: Account, drive_id: str) -> None:
+    """Detach a drive from a server that is gone, and delete it, in one transaction of its cell. Raises as the above."""
+    await _delete(cloud, actor, await entry_for(cloud, actor, drive_id, to_change=True), is_detached_first=True)
+
+
+async def _delete(
+    cloud: Cloud,
+    actor: Account,
+    entry: DriveEntry,
+    *,
+    if_version: int | None = None,
+    is_detached_first: bool = False,
+) -> None:
+    now, drive_id = cloud.clock.now(), entry.id
+
+    def remove(tx: CellTransaction) -> None:
+        if is_detached_first and tx.find_drive(drive_id) is not None:
+            detach_in_cell(tx, drive_id, now=now, actor=actor.name)
+        _remove(tx, drive_id, now=now, actor=actor.name, if_version=if_version)
+
     await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, state="deleting"))
     cloud.live.add(drive_id)
     try:
-        await cloud.store.cell_write(
-            entry.cell, lambda tx: _remove(tx, drive_id, now=now, actor=actor.name, if_version=if_version)
-        )
+        await cloud.store.cell_write(entry.cell, remove)
         await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(drive_id))
     except OutcomeUnknown:
         raise

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from backend.cloud.model import DriveState, Server, ServerState
-from backend.operations import Cloud, backups, boots, drives, editing
+from backend.operations import Cloud, backups, drives, editing
 from backend.store import CellTransaction, CloudTransaction
 
 
@@ -89,8 +89,9 @@ def _detach(tx: CellTransaction, server_ids: set[str], now: datetime) -> tuple[d
     left: list[str] = []
     for server_id in sorted(server_ids):
         for drive in tx.drives_of(server_id):
+            goes_too = drive.attributes.get(drives.DELETE_WITH) == server_id
             detached = drives.detach_in_cell(tx, drive.id, now=now, actor="cloud")
-            if detached.attributes.get(boots.DELETE_WITH) == server_id and detached.state is DriveState.UNMOUNTED:
+            if goes_too and detached.state is DriveState.UNMOUNTED:
                 tx.remove_drive(detached, at=now, actor="cloud")
                 left.append(drive.id)
     return tx.mounts(), left

@@ -5,6 +5,7 @@ The life on a host is in `rooms` (who gets room, who is shrunk, who is stopped);
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -390,14 +391,14 @@ async def delete_server(
     finally:
         cloud.live.discard(server_id)
     for drive in attached:
-        try:
+        # The server is gone whatever becomes of its drives. What was lost or silenced since they were looked at stays,
+        # and is detached when its cell returns.
+        if drive in going:
+            with contextlib.suppress(CloudError):
+                await drives.delete_with_server(cloud, actor, drive.id)
+                continue
+        with contextlib.suppress(CloudError):
             await drives.detach_drive(cloud, actor, drive.id)
-            if drive in going:
-                await drives.delete_drive(cloud, actor, drive.id)
-        except CloudError:
-            # The server is gone whatever becomes of its drives. What was lost or silenced since they were looked at
-            # stays, and is detached when its cell returns.
-            continue
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, assert_never
 from backend.cloud.catalogue import Flavor, find_flavor, find_image, flavor_of
 from backend.cloud.model import GROUP_TAG_PREFIX, Account, Drive, Server, ServerState, Size
 from backend.dialects.nova.versions import PREFIX, ROOT
-from backend.operations.boots import DELETE_WITH, LOCAL_TO, found_no_host
+from backend.operations.boots import found_no_host
+from backend.operations.drives import DELETE_WITH, LOCAL_TO
 from backend.store import ServerEntry
 
 NOTES = "nova"
