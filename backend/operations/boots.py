@@ -34,13 +34,27 @@ from backend.cloud.model import (
     Size,
 )
 from backend.cloud.placement import NoValidHost, Placement
-from backend.operations import Cloud, Settings, cells, check_version, drives, quotas, rooms, server_groups, servers
+from backend.operations import (
+    Cloud,
+    Settings,
+    cells,
+    check_version,
+    drives,
+    losses,
+    quotas,
+    rooms,
+    server_groups,
+    servers,
+)
 from backend.operations.drives import DELETE_WITH, LOCAL_TO
 from backend.operations.servers import entry_for
 from backend.store import CellTransaction, CloudTransaction, ServerEntry, ServerGroup
 
 FROM_IMAGE = "image"
 """Attribute of a drive: the id of the image that it was made from."""
+
+MEMBER_OF = "server_group"
+"""Attribute of a server: the id of the server group that it was booted into. Whether there still is one is central."""
 
 SHARES_A_HOST = "sharing a host with another member of the group"
 
@@ -98,8 +112,7 @@ def boot_in_cell(
     *,
     now: datetime,
     settings: Settings,
-    avoid: tuple[str, ...],
-    is_hard: bool,
+    group: ServerGroup | None,
     image: Image | None,
     actor: str,
 ) -> Server:
@@ -107,6 +120,8 @@ def boot_in_cell(
     if not tx.add_server(server, at=now, actor=actor):
         return tx.server(server.id)
     added = tx.server(server.id)
+    avoid = members_in_cell(tx, added, group)
+    is_hard = group is not None and group.is_hard
     found = choose(tx, added, now=now, settings=settings, avoid=avoid, is_hard=is_hard)
     storage = (
         None
@@ -126,6 +141,17 @@ def boot_in_cell(
     assert isinstance(found, Placement), "what found no host was refused"
     rooms.move_in(tx, tx.server(server.id), found, now=now, settings=settings, avoid=avoid, actor=actor)
     return tx.server(server.id)
+
+
+def members_in_cell(tx: CellTransaction, server: Server, group: ServerGroup | None) -> tuple[str, ...]:
+    """The others of the group that lie in this cell, whose hosts alone it could share. By id.
+
+    As the cell has them: of two that are booted at once, the second one knows of the first.
+    """
+    if group is None:
+        return ()
+    others = tx.grouped_servers()
+    return tuple(each.id for each in others if each.attributes.get(MEMBER_OF) == group.id and each.id != server.id)
 
 
 def choose(
@@ -226,12 +252,11 @@ async def boot_server(cloud: Cloud, actor: Account, spec: BootSpec) -> Server:
     servers.check_name(spec.name)
     named = await _cell_of_volumes(cloud, actor, spec)
     group, members = (None, []) if spec.group_id is None else await _group(cloud, actor, spec.group_id)
-    avoid = tuple(members)
     # A cell that falls silent between the choice and the work is not chosen again.
     for _ in cloud.store.cell_names:
-        cell = await cells.choose(cloud, spec.size, actor, is_backfilling=False, avoid=avoid, cell=named)
+        cell = await cells.choose(cloud, spec.size, actor, is_backfilling=False, avoid=tuple(members), cell=named)
         try:
-            return await _boot_in(cloud, actor, spec, cell=cell, group=group, avoid=avoid)
+            return await _boot_in(cloud, actor, spec, cell=cell, group=group)
         except Unreachable:
             if named is not None:
                 raise
@@ -260,11 +285,12 @@ async def _cell_of_volumes(cloud: Cloud, actor: Account, spec: BootSpec) -> str 
     return cell
 
 
-async def _boot_in(
-    cloud: Cloud, actor: Account, spec: BootSpec, *, cell: str, group: ServerGroup | None, avoid: tuple[str, ...]
-) -> Server:
+async def _boot_in(cloud: Cloud, actor: Account, spec: BootSpec, *, cell: str, group: ServerGroup | None) -> Server:
     now = cloud.clock.now()
-    tags = spec.tags if group is None else tuple(dict.fromkeys((*spec.tags, server_groups.tag_of(group))))
+    tags, attributes = spec.tags, spec.attributes
+    if group is not None:
+        tags = tuple(dict.fromkeys((*tags, server_groups.tag_of(group))))
+        attributes = {**attributes, MEMBER_OF: group.id}
     server = Server(
         id="",
         name=spec.name,
@@ -277,7 +303,7 @@ async def _boot_in(
         smp=spec.smp,
         meta=spec.meta,
         tags=tags,
-        attributes=spec.attributes,
+        attributes=attributes,
     )
     reserved, boot = await cloud.store.cloud_write(lambda tx: _reserve(tx, server, spec))
     ids = {reserved.id} if boot is None else {reserved.id, boot.id}
@@ -292,8 +318,7 @@ async def _boot_in(
                 spec.volumes,
                 now=now,
                 settings=cloud.settings,
-                avoid=avoid,
-                is_hard=group is not None and group.is_hard,
+                group=group,
                 image=spec.image,
                 actor=actor.name,
             ),
@@ -368,32 +393,36 @@ def _give_back(tx: CloudTransaction, server: Server, boot: Drive | None) -> None
         tx.remove_drive_entry(boot.id)
 
 
-async def start_member(cloud: Cloud, actor: Account, entry: ServerEntry) -> None:
-    """Start a stopped server apart from the other members of its group, as its policy says.
+async def start_member(cloud: Cloud, actor: Account, entry: ServerEntry, *, avoid: tuple[str, ...] = ()) -> None:
+    """Start a stopped server: apart from the others of its group as the policy says, or else with this avoid list.
 
     Raises:
         NotFound, Forbidden, WrongState, NoCapacity, Unreachable, OutcomeUnknown.
     """
     if entry.server_group is None:
-        await servers.start_server(cloud, actor, entry.id)
+        await servers.start_server(cloud, actor, entry.id, avoid=avoid)
         return
-    group, members = await server_groups.get_group(cloud, actor, entry.server_group)
-    avoid = tuple(id for id in members if id != entry.id)
-    if group.is_hard:
-        await cloud.store.cell_read(
-            entry.cell, lambda tx: _require_apart(tx, entry.id, avoid, now=cloud.clock.now(), settings=cloud.settings)
-        )
-    await servers.start_server(cloud, actor, entry.id, avoid=avoid)
+    await entry_for(cloud, actor, entry.id, to_change=True)
+    group, _ = await server_groups.get_group(cloud, actor, entry.server_group)
+    has_foreign_drives = await losses.check_foreign_drives(cloud, entry)
+    await cloud.store.cell_write(
+        entry.cell,
+        lambda tx: _start_apart(tx, entry.id, group, now=cloud.clock.now(), settings=cloud.settings, actor=actor.name),
+    )
+    if has_foreign_drives:
+        await losses.agree_on_storage(cloud, [entry.cell])
 
 
-def _require_apart(
-    tx: CellTransaction, server_id: str, avoid: tuple[str, ...], *, now: datetime, settings: Settings
+def _start_apart(
+    tx: CellTransaction, server_id: str, group: ServerGroup, *, now: datetime, settings: Settings, actor: str
 ) -> None:
     server = tx.server(server_id)
-    lifecycle.begin("server", server.id, "start", server.state)
-    found = choose(tx, server, now=now, settings=settings, avoid=avoid, is_hard=True)
-    if isinstance(found, NoCapacity):
-        raise found
+    avoid = members_in_cell(tx, server, group)
+    if group.is_hard and server.state is ServerState.STOPPED:
+        found = choose(tx, server, now=now, settings=settings, avoid=avoid, is_hard=True)
+        if isinstance(found, NoCapacity):
+            raise found
+    servers.start_in_cell(tx, server_id, now=now, settings=settings, avoid=avoid, actor=actor)
 
 
 async def reboot_server(cloud: Cloud, actor: Account, server_id: str, *, is_hard: bool) -> Server:

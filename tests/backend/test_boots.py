@@ -216,6 +216,23 @@ def test_a_group_that_is_deleted_meanwhile_is_not_joined(tmp_path: Path) -> None
     in_a_cloud(tmp_path / "data", story)
 
 
+@pytest.mark.parametrize("is_hard", [True, False])
+def test_members_that_are_booted_all_at_once_are_kept_apart(tmp_path: Path, is_hard: bool) -> None:
+    async def story(on: Harness) -> None:
+        group = await server_groups.create_group(on.cloud, on.operator, "db", is_hard=is_hard)
+        spec = a_spec(group_id=group.id)
+        made = await asyncio.gather(*(boots.boot_server(on.cloud, on.operator, spec) for _ in range(8)))
+
+        held = [server.host for server in made if server.host is not None]
+        assert len(set(held)) == 4
+        # All chose their cell before anybody was there: the policy holds in it, whatever they chose.
+        assert len(held) == (4 if is_hard else 8)
+        assert sum(boots.found_no_host(server) for server in made) == 8 - len(held)
+
+    in_a_cloud(tmp_path / "data", story, cells=("cell-1",), hosts=4)
+    assert check(tmp_path / "data").breach is None
+
+
 def test_a_boot_drive_is_whole_before_the_server_runs(tmp_path: Path) -> None:
     async def story(on: Harness) -> None:
         for image in IMAGES:

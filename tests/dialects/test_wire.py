@@ -16,12 +16,12 @@ from starlette.applications import Starlette
 
 from backend.cloud import errors
 from backend.cloud.errors import CloudError
-from backend.dialects import cloudsigma, ops, wire
+from backend.dialects import cloudsigma, nova, ops, wire
 from tests.backend.support import OPERATOR
 from tests.dialects.conftest import Tell
 from tests.dialects.support import PASSWORDS, Wired, good, refused
 
-DIALECTS = [ops, cloudsigma]
+DIALECTS = [ops, cloudsigma, nova]
 
 
 def every_error() -> list[type[CloudError]]:

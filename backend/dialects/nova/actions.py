@@ -52,10 +52,13 @@ def _require(server: Server, action: str, *, vm_state: str) -> None:
 
 
 async def start(call: Call, entry: ServerEntry, server: Server, argument: Any) -> Response:
-    """Without room: 409 with the reason. Nova would not look for room: its stopped servers keep their host."""
+    """Without room: 409 with the reason. Nova would not look for room: its stopped servers keep their host.
+
+    What its last start avoided, as another API may have asked for, it avoids again.
+    """
     _require(server, "start", vm_state="stopped")
     try:
-        await boots.start_member(call.cloud, call.account, entry)
+        await boots.start_member(call.cloud, call.account, entry, avoid=server.avoid)
     except NoCapacity as error:
         raise conflict(f"Cannot 'start' instance {server.id}: No valid host was found. {error}") from error
     except WrongState as error:
