@@ -360,7 +360,7 @@ def _reserve(tx: CloudTransaction, server: Server, spec: BootSpec) -> tuple[Serv
         attributes[DELETE_WITH] = server.id
     boot = Drive(
         id=tx.next_id(server.cell),
-        name=f"{server.name}-boot",
+        name=f"{server.name[:250]}-boot",
         cell=server.cell,
         project_id=server.project_id,
         owner=server.owner,

@@ -501,14 +501,7 @@ async def list_drives(cloud: Cloud, actor: Account, *, offset: int = 0, limit: i
 async def drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[Drive]]:
     """The drives attached to each server, by channel; those in cells that do not answer are left out."""
     wanted = frozenset(server_ids)
-
-    def find(tx: CellTransaction) -> list[Drive]:
-        if len(wanted) > 50:
-            attached = tx.drives_attached()
-            return [drive for server_id in wanted for drive in attached.get(server_id, ())]
-        return [drive for server_id in wanted for drive in tx.drives_of(server_id)]
-
-    answers = await cloud.store.each_cell(find)
+    answers = await cloud.store.each_cell(lambda tx: tx.drives_of_servers(wanted))
     found: dict[str, list[Drive]] = {}
     for answer in answers.values():
         for drive in answer if isinstance(answer, list) else ():

@@ -40,6 +40,7 @@ from backend.store.files import FolderError
 from backend.store.fleet import Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
+from backend.store.pages import Sort, key_of
 from backend.store.rewinding import Rewinding
 from backend.store.transaction import Transaction
 
@@ -60,10 +61,12 @@ __all__ = [
     "Rewinding",
     "ServerEntry",
     "ServerGroup",
+    "Sort",
     "Store",
     "Transaction",
     "Usage",
     "create_folder",
     "is_made",
+    "key_of",
     "look",
 ]

@@ -26,9 +26,7 @@ from backend.dialects.nova.table import NO_CONNECTION, Call, bad_request, unexpe
 from backend.dialects.nova.versions import ROOT
 from backend.operations import drives as drive_operations
 from backend.operations.servers import LISTED
-from backend.store import CloudTransaction, PageRow, ServerEntry
-from backend.store.pages import Sort
-from backend.store.rows import text_of
+from backend.store import CloudTransaction, PageRow, ServerEntry, Sort, key_of
 
 Kind = Literal["index", "detail"]
 
@@ -118,8 +116,9 @@ async def _find(call: Call, wanted: Asked) -> Found:
     if wanted.is_empty:
         return Found((), _silent(call))
     if len(wanted.sort) == 1 and sort_key in _INDEXED:
-        after = None if marker is None else _key_of(marker, sort_key)
-        return await _pages(call, wanted, _INDEXED[sort_key], after, is_descending=is_descending, limit=wanted.limit)
+        sort = _INDEXED[sort_key]
+        after = None if marker is None else key_of(marker, sort)
+        return await _pages(call, wanted, sort, after, is_descending=is_descending, limit=wanted.limit)
     everything = await _pages(call, wanted, "created_at", None, is_descending=True, limit=None)
     rows = asking.sorted_by(wanted.sort, list(everything.rows))
     if marker is not None:
@@ -146,10 +145,6 @@ async def _marker(call: Call, id: str) -> Server:
     if found is None:
         raise bad_request(f"marker [{id[:255]}] not found")
     raise unexpected(NO_CONNECTION)
-
-
-def _key_of(server: Server, sort_key: str) -> tuple[str, ...]:
-    return (text_of(server.created_at) if sort_key == "created_at" else server.name, server.id)
 
 
 async def _pages(
