@@ -132,8 +132,14 @@ def attach_in_cell(
         device=device,
         channel=channel,
         boot_order=boot_order,
+        attributes=drive.attributes if drive.server_id == server_id else _unbound(drive.attributes),
     )
     return tx.save_drive(drive, attached, kind="drive.attached", at=now, actor=actor)
+
+
+def _unbound(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what belongs to an attachment: also a copy of an attached drive has that of its source."""
+    return {name: value for name, value in attributes.items() if name not in (DELETE_WITH, LOCAL_TO)}
 
 
 def detach_in_cell(
@@ -153,7 +159,7 @@ def detach_in_cell(
         device=None,
         channel=None,
         boot_order=None,
-        attributes={name: value for name, value in drive.attributes.items() if name not in (DELETE_WITH, LOCAL_TO)},
+        attributes=_unbound(drive.attributes),
     )
     return tx.save_drive(drive, detached, kind="drive.detached", at=now, actor=actor)
 

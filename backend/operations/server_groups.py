@@ -3,6 +3,8 @@
 Membership is central, so it is known while a cell does not answer. What it does is the avoid list of the members'
 starts: with `soft-anti-affinity` as far as possible, with `anti-affinity` or not at all (`boots`).
 
+Groups of the same name are one in the operator's eyes, and each its own here.
+
 Simplified: what the cloud itself starts elsewhere, after the loss of a host or out of one that is emptied, avoids the
 other members as far as possible, whatever the policy; Nova would leave such a server where it is.
 """

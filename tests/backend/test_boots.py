@@ -15,7 +15,7 @@ from backend.check import check
 from backend.cloud.catalogue import FLAVORS, IMAGES
 from backend.cloud.errors import Conflict, NotFound, OverQuota, Unreachable, WrongState
 from backend.cloud.model import GIB, DriveState, ReachabilityState, Server, ServerState, Size
-from backend.operations import boots, cells, drives, server_groups, servers
+from backend.operations import boots, cells, clones, drives, server_groups, servers
 from backend.operations.boots import BootSpec, Volume
 from backend.operations.drives import DriveSpec
 from backend.store import CloudTransaction
@@ -241,6 +241,39 @@ def test_a_boot_drive_is_whole_before_the_server_runs(tmp_path: Path) -> None:
             assert (await on.look(server.id)).state is ServerState.RUNNING
             (drive,) = (await drives.drives_of(on.cloud, [server.id]))[server.id]
             assert drive.state is DriveState.MOUNTED
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_copy_of_a_servers_own_disk_is_not_its_own_disk(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await boots.boot_server(on.cloud, on.operator, a_spec())
+        await on.engine.advance(10)
+        (disk,) = (await drives.drives_of(on.cloud, [server.id]))[server.id]
+        copy = (await clones.clone_drive(on.cloud, on.operator, disk.id)).drive
+        await servers.stop_server(on.cloud, on.operator, server.id)
+        await on.engine.advance(10)
+        await drives.attach_drive(on.cloud, on.operator, copy.id, server.id, channel="0:1")
+        await boots.delete_server(on.cloud, on.operator, server.id)
+
+        (left,) = (await drives.list_drives(on.cloud, on.operator)).items
+        assert (left.id, left.server_id) == (copy.id, None)
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_disk_that_was_detached_stays(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await boots.boot_server(on.cloud, on.operator, a_spec())
+        await on.engine.advance(10)
+        (disk,) = (await drives.drives_of(on.cloud, [server.id]))[server.id]
+        await servers.stop_server(on.cloud, on.operator, server.id)
+        await on.engine.advance(10)
+        for _ in range(2):
+            await drives.detach_drive(on.cloud, on.operator, disk.id)
+            await drives.attach_drive(on.cloud, on.operator, disk.id, server.id)
+        await boots.delete_server(on.cloud, on.operator, server.id)
+        assert [each.id for each in (await drives.list_drives(on.cloud, on.operator)).items] == [disk.id]
 
     in_a_cloud(tmp_path / "data", story)
 
