@@ -377,7 +377,7 @@ def _newest(view: View, shown: Shown) -> dict[str, Any]:
 
 
 def brief_partial(view: View, entry: ServerEntry) -> dict[str, Any]:
-    """Source: seed, "Handling Down Cells", "List Servers"."""
+    """Source: "Handling Down Cells", "List Servers"."""
     return {"id": entry.id, "status": UNKNOWN, "links": view.links(f"servers/{entry.id}")}
 
 
