@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from backend.clock import Clock, ClockError, system_wall
-from backend.dialects import cloudsigma, identity, image, ops, wire
+from backend.dialects import cloudsigma, identity, image, nova, ops, wire
 from backend.engine import Engine
 from backend.operations import Cloud
 from backend.store import LIST_DEADLINE_SECONDS, Store
@@ -58,6 +58,7 @@ class App:
             {
                 ops.PREFIX: ops.routes(cloud, credentials, port),
                 cloudsigma.PREFIX: cloudsigma.routes(cloud, credentials),
+                nova.PREFIX: nova.routes(cloud, credentials),
                 identity.PREFIX: identity.routes(cloud, credentials),
                 image.PREFIX: image.routes(cloud, credentials),
             }

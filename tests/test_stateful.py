@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from backend import check as checking
+from backend.cloud.catalogue import IMAGES, Image
 from backend.cloud.errors import CloudError
-from backend.cloud.model import GIB, ReachabilityState, Size
-from backend.operations import cells, clones, drains, drives, editing, losses, servers
+from backend.cloud.model import GIB, Drive, ReachabilityState, Size
+from backend.operations import boots, cells, clones, drains, drives, editing, losses, server_groups, servers
 from backend.operations.drives import DriveSpec
 from backend.operations.editing import ServerChanges
 from tests.backend.support import Harness, make_folder, opened
@@ -48,6 +49,7 @@ class Life(RuleBasedStateMachine):
         self.on: Harness | None = None
         self.servers: list[str] = []
         self.drives: list[str] = []
+        self.groups: dict[str, str] = {}
 
     def server(self, number: int) -> str:
         return self.servers[number % len(self.servers)] if self.servers else "none"
@@ -184,6 +186,53 @@ class Life(RuleBasedStateMachine):
                 self.run(drives.detach_drive(*self.asks, self.drive(number)))
             case _:
                 self.run(drives.delete_drive(*self.asks, self.drive(number)))
+
+    @rule(
+        vcpus=VCPUS,
+        image=st.none() | st.sampled_from(IMAGES),
+        number=NUMBER,
+        is_kept=st.booleans(),
+        group=st.none() | st.sampled_from(("anti-affinity", "soft-anti-affinity")),
+    )
+    def boot(self, vcpus: int, image: Image | None, number: int, is_kept: bool, group: str | None) -> None:
+        if group is not None and group not in self.groups:
+            made = self.run(server_groups.create_group(*self.asks, group, is_hard=group == "anti-affinity"))
+            assert made is not None
+            self.groups[group] = made.id
+        spec = boots.BootSpec(
+            name="booted",
+            size=Size(vcpus * 2000, vcpus * GIB),
+            flavor="1",
+            image=image,
+            boot_drive_bytes=0 if image is None else 10 * GIB,
+            is_local=not is_kept,
+            keeps_boot_drive=is_kept,
+            volumes=() if image is not None and number % 2 else (boots.Volume(self.drive(number), not is_kept),),
+            group_id=None if group is None else self.groups[group],
+        )
+        server = self.run(boots.boot_server(*self.asks, spec))
+        if server is not None:
+            self.servers.append(server.id)
+            self.drives += [drive.id for drive in self.drives_now(server.id)]
+
+    def drives_now(self, server_id: str) -> list[Drive]:
+        return (self.run(drives.drives_of(self.harness.cloud, [server_id])) or {}).get(server_id, [])
+
+    @rule(number=NUMBER, deed=st.sampled_from(("delete", "start", "reboot", "drop groups")))
+    def change_booted(self, number: int, deed: str) -> None:
+        match deed:
+            case "delete":
+                self.run(boots.delete_server(*self.asks, self.server(number)))
+            case "start":
+                entry = self.run(servers.entry_for(*self.asks, self.server(number)))
+                if entry is not None:
+                    self.run(boots.start_member(*self.asks, entry))
+            case "reboot":
+                self.run(boots.reboot_server(*self.asks, self.server(number), is_hard=True))
+            case _:
+                for id in self.groups.values():
+                    self.run(server_groups.delete_group(*self.asks, id))
+                self.groups.clear()
 
     # What happens
 

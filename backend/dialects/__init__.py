@@ -7,6 +7,7 @@ SQL and never another dialect; what it cannot express it leaves out and says so 
     wire         what they share: bodies and their bounds, hosts, credentials, request ids, instants, paths
     ops          `/ops/v1`, the operator's own: the console and scripts
     cloudsigma   `/api/2.0`, CloudSigma 2.0
+    nova         `/compute/v2.1`, OpenStack Compute
     openstack    what OpenStack's services share: tokens, ids without dashes, where each of them answers
     identity     `/identity/v3`, OpenStack Identity (Keystone)
     image        `/image/v2`, OpenStack Image (Glance)

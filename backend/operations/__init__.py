@@ -34,6 +34,9 @@ class Settings:
     placement: Literal["spread", "pack"] = "spread"
     start_level_permille: int = 1000
     """A backfilling server starts where everybody could still have this share of its size."""
+    list_records_by_skipping_down_cells: bool = True
+    """Whether a list of the Compute API that cannot show partial rows leaves out the cells that do not answer, or
+    fails. **Source**: Nova's setting of this name."""
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Settings:

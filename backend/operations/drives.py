@@ -34,6 +34,11 @@ from backend.operations import Cloud, RequestKey, cells, check_version, quotas, 
 from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
 
+DELETE_WITH = "delete_with"
+"""Attribute of an attached drive: the id of the server that takes it along when it is deleted."""
+LOCAL_TO = "local_to"
+"""Attribute of an attached drive: the id of the server that was booted from an image, and has it as its own disk."""
+
 SIZE_BYTES_MIN = 512 * 2**20
 SIZE_BYTES_MAX = 15_492_389_427_364
 """The published limits of one drive. Source: CloudSigma API 2.0, capabilities, `dssd`."""
@@ -128,8 +133,14 @@ def attach_in_cell(
         device=device,
         channel=channel,
         boot_order=boot_order,
+        attributes=drive.attributes if drive.server_id == server_id else _unbound(drive.attributes),
     )
     return tx.save_drive(drive, attached, kind="drive.attached", at=now, actor=actor)
+
+
+def _unbound(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what belongs to an attachment: also a copy of an attached drive has that of its source."""
+    return {name: value for name, value in attributes.items() if name not in (DELETE_WITH, LOCAL_TO)}
 
 
 def detach_in_cell(
@@ -141,7 +152,16 @@ def detach_in_cell(
     if drive.server_id is None:
         raise WrongState("drive", drive.id, "detach", drive.state, (DriveState.MOUNTED,))
     state = DriveState.UNMOUNTED if drive.state is DriveState.MOUNTED else drive.state
-    detached = replace(drive, state=state, state_since=now, server_id=None, device=None, channel=None, boot_order=None)
+    detached = replace(
+        drive,
+        state=state,
+        state_since=now,
+        server_id=None,
+        device=None,
+        channel=None,
+        boot_order=None,
+        attributes=_unbound(drive.attributes),
+    )
     return tx.save_drive(drive, detached, kind="drive.detached", at=now, actor=actor)
 
 
@@ -414,14 +434,34 @@ async def delete_drive(
         server_entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
         if server_entry is not None:
             await _require_stopped(cloud, server_entry.cell, server_id, "delete a drive of")
-    now = cloud.clock.now()
+    await _delete(cloud, actor, entry, if_version=if_version, agreed=agreed)
+
+
+async def delete_with_server(cloud: Cloud, actor: Account, drive_id: str) -> None:
+    """Detach a drive from a server that is gone, and delete it, in one transaction of its cell. Raises as the above."""
+    await _delete(cloud, actor, await entry_for(cloud, actor, drive_id, to_change=True), is_detached_first=True)
+
+
+async def _delete(
+    cloud: Cloud,
+    actor: Account,
+    entry: DriveEntry,
+    *,
+    if_version: int | None = None,
+    is_detached_first: bool = False,
+    agreed: Agreed | None = None,
+) -> None:
+    now, drive_id = cloud.clock.now(), entry.id
+
+    def remove(tx: CellTransaction) -> None:
+        if is_detached_first and tx.find_drive(drive_id) is not None:
+            detach_in_cell(tx, drive_id, now=now, actor=actor.name)
+        _remove(tx, drive_id, now=now, actor=actor.name, if_version=if_version, agreed=agreed)
+
     await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, state="deleting"))
     cloud.live.add(drive_id)
     try:
-        await cloud.store.cell_write(
-            entry.cell,
-            lambda tx: _remove(tx, drive_id, now=now, actor=actor.name, if_version=if_version, agreed=agreed),
-        )
+        await cloud.store.cell_write(entry.cell, remove)
         await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(drive_id))
     except OutcomeUnknown:
         raise
@@ -483,14 +523,7 @@ async def list_drives(cloud: Cloud, actor: Account, *, offset: int = 0, limit: i
 async def drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[Drive]]:
     """The drives attached to each server, by channel; those in cells that do not answer are left out."""
     wanted = frozenset(server_ids)
-
-    def find(tx: CellTransaction) -> list[Drive]:
-        if len(wanted) > 50:
-            attached = tx.drives_attached()
-            return [drive for server_id in wanted for drive in attached.get(server_id, ())]
-        return [drive for server_id in wanted for drive in tx.drives_of(server_id)]
-
-    answers = await cloud.store.each_cell(find)
+    answers = await cloud.store.each_cell(lambda tx: tx.drives_of_servers(wanted))
     found: dict[str, list[Drive]] = {}
     for answer in answers.values():
         for drive in answer if isinstance(answer, list) else ():

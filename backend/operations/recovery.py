@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from backend.cloud.model import Server, ServerState
+from backend.cloud.model import DriveState, Server, ServerState
 from backend.operations import Cloud, backups, drives, editing
 from backend.operations.servers import remove_in_cell
 from backend.store import CellTransaction, CloudTransaction
@@ -29,8 +29,7 @@ async def recover(cloud: Cloud, cell: str) -> None:
     live = frozenset(cloud.live)
     servers = [entry for entry in servers if entry.id not in live]
     unfinished = [entry for entry in found_drives if entry.id not in live]
-    accounts = await cloud.accounts()
-    without_right = [account.name for account in accounts.values() if not account.may_backfill]
+    without_right = [account.name for account in (await cloud.accounts()).values() if not account.may_backfill]
     server_goals = {entry.id: entry.state for entry in servers}
     drive_goals = {entry.id: entry.state for entry in unfinished}
 
@@ -59,9 +58,11 @@ async def recover(cloud: Cloud, cell: str) -> None:
     kept_servers, kept_drives, mounts = await cloud.store.cell_write(cell, look_and_finish, is_recovery=True)
     mounting = {server_id for server_id in mounts.values() if server_id is not None}
     entries = await cloud.store.cloud_read(lambda tx: tx.server_entries(ids=mounting))
-    orphaned = mounting - {entry.id for entry in entries}
+    gone = {entry.id for entry in servers if entry.id not in kept_servers}
+    orphaned = mounting - {entry.id for entry in entries if entry.id not in gone}
+    left: list[str] = []
     if orphaned:
-        mounts = await cloud.store.cell_write(cell, lambda tx: _detach(tx, orphaned, now), is_recovery=True)
+        mounts, left = await cloud.store.cell_write(cell, lambda tx: _detach(tx, orphaned, now), is_recovery=True)
 
     def close(tx: CloudTransaction) -> None:
         for entry in servers:
@@ -76,6 +77,8 @@ async def recover(cloud: Cloud, cell: str) -> None:
                 tx.save_drive_entry(replace(drive, state="active"))
             else:
                 tx.remove_drive_entry(drive.id)
+        for drive_id in left:
+            tx.remove_drive_entry(drive_id)
         _agree_on_mounts(tx, cell, mounts)
 
     await cloud.store.cloud_write(close)
@@ -92,12 +95,20 @@ async def _enter_hosts(cloud: Cloud, cell: str) -> None:
         await cloud.store.cloud_write(lambda tx: tx.enter_hosts(unknown, known_at=cloud.clock.wall_now()))
 
 
-def _detach(tx: CellTransaction, server_ids: set[str], now: datetime) -> dict[str, str | None]:
-    """Detach what hangs on servers that were deleted while this cell was silent."""
+def _detach(tx: CellTransaction, server_ids: set[str], now: datetime) -> tuple[dict[str, str | None], list[str]]:
+    """Detach what hangs on servers that were deleted meanwhile, and remove what was to go with them.
+
+    Returns what is mounted where now, and the ids of what was removed.
+    """
+    left: list[str] = []
     for server_id in sorted(server_ids):
         for drive in tx.drives_of(server_id):
-            drives.detach_in_cell(tx, drive.id, now=now, actor="cloud")
-    return tx.mounts()
+            goes_too = drive.attributes.get(drives.DELETE_WITH) == server_id
+            detached = drives.detach_in_cell(tx, drive.id, now=now, actor="cloud")
+            if goes_too and detached.state is DriveState.UNMOUNTED:
+                tx.remove_drive(detached, at=now, actor="cloud")
+                left.append(drive.id)
+    return tx.mounts(), left
 
 
 def _agree_on_mounts(tx: CloudTransaction, cell: str, mounts: Mapping[str, str | None]) -> None:

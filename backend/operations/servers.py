@@ -5,7 +5,8 @@ The life on a host is in `rooms` (who gets room, who is shrunk, who is stopped);
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -355,11 +356,14 @@ async def delete_server(
     server_id: str,
     *,
     recurse: str = "none",
+    leaving: Collection[str] = (),
     if_version: int | None = None,
     only_backfilling: bool = False,
     agreed: Agreed | None = None,
 ) -> None:
     """Delete a stopped server. Its drives stay, unless `recurse` is `all_drives`, `disks` or `cdroms`.
+
+    `leaving` are the ids of drives that go with it in any case.
 
     Its backups stay restorable; its schedules are switched off with the reason.
 
@@ -372,9 +376,9 @@ async def delete_server(
         raise Invalid("recurse", "must be one of all_drives, disks, cdroms")
     entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
     attached = (await drives.drives_of(cloud, [server_id])).get(server_id, [])
-    leaving = [drive for drive in attached if recurse in ("all_drives", f"{drive.media}s")]
+    going = [drive for drive in attached if recurse in ("all_drives", f"{drive.media}s") or drive.id in leaving]
     if recurse != "none":
-        await drives.check_deletable(cloud, server_id, leaving)
+        await drives.check_deletable(cloud, server_id, going)
     now = cloud.clock.now()
 
     def check(tx: CellTransaction) -> None:
@@ -397,14 +401,14 @@ async def delete_server(
     finally:
         cloud.live.discard(server_id)
     for drive in attached:
-        try:
+        # The server is gone whatever becomes of its drives. What was lost or silenced since they were looked at stays,
+        # and is detached when its cell returns.
+        if drive in going:
+            with contextlib.suppress(CloudError):
+                await drives.delete_with_server(cloud, actor, drive.id)
+                continue
+        with contextlib.suppress(CloudError):
             await drives.detach_drive(cloud, actor, drive.id)
-            if drive in leaving:
-                await drives.delete_drive(cloud, actor, drive.id)
-        except CloudError:
-            # The server is gone whatever becomes of its drives. What was lost or silenced since they were looked at
-            # stays, and is detached when its cell returns.
-            continue
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 

@@ -10,7 +10,7 @@ Map, from the disk upwards
     rows             objects of the model as rows, and what an event says of a change
     entries          what is known centrally, as frozen values
     transaction      what one job may ask of any file: events, tasks, remembered requests
-    cell, cloud      what it may ask of a cell, and of cloud.db
+    cell, cloud      what it may ask of a cell, and of cloud.db; server_groups, last_known: parts of the latter
     lane             the threads: group commits, snapshots, claims
     link             one cell as it is reached: silence, the probe, back-off, injected faults, return
     mirror           what was last known of every object, behind the cells' commits
@@ -34,12 +34,14 @@ from backend.store.entries import (
     PageRow,
     Project,
     ServerEntry,
+    ServerGroup,
     Usage,
 )
 from backend.store.files import FolderError
 from backend.store.fleet import LIST_DEADLINE_SECONDS, Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
+from backend.store.pages import Sort, key_of
 from backend.store.rewinding import Rewinding
 from backend.store.transaction import Transaction
 
@@ -61,10 +63,13 @@ __all__ = [
     "Project",
     "Rewinding",
     "ServerEntry",
+    "ServerGroup",
+    "Sort",
     "Store",
     "Transaction",
     "Usage",
     "create_folder",
     "is_made",
+    "key_of",
     "look",
 ]

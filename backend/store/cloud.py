@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
 from uuid import UUID, uuid5
 
 from backend.cloud.errors import NotFound
-from backend.cloud.model import Account, Backup, Host, HostKind, ReachabilityState, Schedule
+from backend.cloud.model import Account, Backup, ReachabilityState, Schedule
 from backend.store.entries import (
     DRIVE_ENTRY_COLUMNS,
     SERVER_ENTRY_COLUMNS,
     CellEntry,
     DriveEntry,
     EntryState,
-    HostEntry,
-    LastKnown,
     Project,
     ServerEntry,
     Usage,
@@ -26,9 +24,9 @@ from backend.store.entries import (
     server_entry_of,
     server_entry_row,
 )
+from backend.store.last_known import LastKnownTransaction
 from backend.store.rows import (
     BACKUP,
-    HOST,
     SCHEDULE,
     Table,
     instant_of,
@@ -38,7 +36,7 @@ from backend.store.rows import (
     text_of,
     text_or_none,
 )
-from backend.store.transaction import Transaction
+from backend.store.server_groups import ServerGroupsTransaction
 
 T = TypeVar("T", Schedule, Backup)
 Role = Literal["customer_owner", "project_manager", "project_admin"]
@@ -71,10 +69,6 @@ FROM drive_directory JOIN server_directory ON server_directory.id = drive_direct
 WHERE drive_directory.cell = ? AND server_directory.cell <> ?
 ORDER BY server_directory.cell
 """
-_LAST_KNOWN_WRITE = (
-    "INSERT INTO last_known (id, object_kind, cell, known_at, picture) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (id, object_kind) DO UPDATE SET known_at = excluded.known_at, picture = excluded.picture"
-)
 
 
 def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
@@ -93,7 +87,7 @@ def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
     return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
 
 
-class CloudTransaction(Transaction):
+class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
     """A job's view of cloud.db."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -103,6 +97,9 @@ class CloudTransaction(Transaction):
 
     def settings(self) -> Mapping[str, Any]:
         return object_of(self._run("SELECT settings FROM cloud").fetchone()[0])
+
+    def save_settings(self, settings: Mapping[str, Any]) -> None:
+        self._run("UPDATE cloud SET settings = ?", (json_of(dict(settings)),))
 
     def clock_state(self) -> Mapping[str, Any]:
         return object_of(self._run("SELECT clock FROM cloud").fetchone()[0])
@@ -319,7 +316,7 @@ class CloudTransaction(Transaction):
 
     def add_server_entry(self, entry: ServerEntry) -> None:
         self._run(
-            f"INSERT INTO server_directory ({SERVER_ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO server_directory ({SERVER_ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             server_entry_row(entry),
         )
 
@@ -408,59 +405,6 @@ class CloudTransaction(Transaction):
         """`building` and `deleting` ones of the cell, by id."""
         text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
         return [drive_entry_of(row) for row in self._run(text, (cell,))]
-
-    # The last pictures, for the operator's eyes when a cell does not answer
-
-    def last_known(self, ids: Iterable[str]) -> list[LastKnown]:
-        """Those of these servers and drives of which there is one, by id."""
-        where = "id IN (SELECT value FROM json_each(?)) AND object_kind <> 'host'"
-        return self._last_known(where, (json_of(list(ids)),))
-
-    def last_known_of_cell(self, cell: str, kind: Literal["server", "drive", "host"]) -> list[LastKnown]:
-        """By id, of a host its name."""
-        return self._last_known("cell = ? AND object_kind = ?", (cell, kind))
-
-    def save_last_known(
-        self, cell: str, pictures: Iterable[tuple[str, str, Mapping[str, Any] | None]], *, known_at: datetime
-    ) -> None:
-        """Pictures are (kind, id, picture), the picture None when the object is gone. Hosts enter the directory."""
-        gone: list[tuple[str, str]] = []
-        hosts: list[tuple[str, str, str]] = []
-        known = text_of(known_at)
-
-        def kept() -> Iterator[tuple[str, str, str, str, str]]:
-            for kind, id_, picture in pictures:
-                if picture is None:
-                    gone.append((id_, kind))
-                else:
-                    if kind == "host":
-                        hosts.append((id_, cell, picture["kind"]))
-                    yield id_, kind, cell, known, json_of(picture)
-
-        self._connection.executemany(_LAST_KNOWN_WRITE, kept())
-        self._connection.executemany("DELETE FROM last_known WHERE id = ? AND object_kind = ?", gone)
-        self._connection.executemany("INSERT OR IGNORE INTO host_directory (name, cell, kind) VALUES (?, ?, ?)", hosts)
-
-    def enter_hosts(self, hosts: Iterable[Host], *, known_at: datetime) -> None:
-        """With their pictures."""
-        for host in hosts:
-            self.save_last_known(host.cell, [("host", host.name, HOST.picture(host))], known_at=known_at)
-
-    def count_compute_hosts(self) -> dict[str, int]:
-        """By cell, as the directory has them."""
-        return dict(self._run("SELECT cell, count(*) FROM host_directory WHERE kind = 'compute' GROUP BY cell"))
-
-    def host_entries(self, cell: str) -> list[HostEntry]:
-        """The hosts that a cell is known to have, by name, whether it answers or not."""
-        text = "SELECT name, cell, kind FROM host_directory WHERE cell = ? ORDER BY name"
-        return [HostEntry(name, in_cell, HostKind(kind)) for name, in_cell, kind in self._run(text, (cell,))]
-
-    def _last_known(self, where: str, values: tuple[Any, ...]) -> list[LastKnown]:
-        text = f"SELECT id, object_kind, cell, known_at, picture FROM last_known WHERE {where} ORDER BY id"  # noqa: S608
-        return [
-            LastKnown(id_, kind, cell, instant_of(known_at), object_of(picture))
-            for id_, kind, cell, known_at, picture in self._run(text, values)
-        ]
 
     # Schedules
 

@@ -8,17 +8,20 @@ from datetime import datetime
 from typing import Any, Literal
 
 from backend.cloud.model import Drive, Host, HostKind, ReachabilityState, Server, Size
-from backend.store.rows import DRIVE, HOST, SERVER, Row, instant_of, text_of
+from backend.store.rows import DRIVE, HOST, SERVER, Row, instant_of, json_of, text_of, words_of
 
 SERVER_ENTRY_COLUMNS = (
     "id, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, flavor, image, zone,"
-    " server_group"
+    " server_group, security_groups"
 )
 DRIVE_ENTRY_COLUMNS = "id, cell, project_id, owner, created_at, size_bytes, server_id, state"
 
 EntryState = Literal["building", "active", "deleting"]
 """`building`: made, or changed, without its cell having said so yet. It and `deleting` are half-way: recovery finishes
 or undoes them when the cell answers."""
+
+
+GroupPolicy = Literal["anti-affinity", "soft-anti-affinity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class ServerEntry:
     image: str | None = None
     zone: str | None = None
     server_group: str | None = None
+    security_groups: tuple[str, ...] | None = None
+    """None: never recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class DriveEntry:
 
 
 def server_entry_of(row: Row) -> ServerEntry:
-    id_, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, *rest = row
+    id_, cell, project_id, owner, created_at, cpu_mhz, memory_bytes, is_backfilling, state, *names, groups = row
+    flavor, image, zone, server_group = names
     return ServerEntry(
         id_,
         cell,
@@ -88,7 +94,11 @@ def server_entry_of(row: Row) -> ServerEntry:
         Size(cpu_mhz, memory_bytes),
         bool(is_backfilling),
         state,
-        *rest,
+        flavor,
+        image,
+        zone,
+        server_group,
+        None if groups is None else words_of(groups),
     )
 
 
@@ -112,6 +122,7 @@ def server_entry_row(entry: ServerEntry) -> tuple[Any, ...]:
         entry.image,
         entry.zone,
         entry.server_group,
+        None if entry.security_groups is None else json_of(list(entry.security_groups)),
     )
 
 
@@ -139,6 +150,22 @@ class Project:
     cpu_mhz_max: int | None = None
     memory_bytes_max: int | None = None
     storage_bytes_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGroup:
+    """Servers that are to be kept on different hosts: all of them, or as far as possible."""
+
+    id: str
+    name: str
+    project_id: str
+    owner: str
+    policy: GroupPolicy
+    created_at: datetime
+
+    @property
+    def is_hard(self) -> bool:
+        return self.policy == "anti-affinity"
 
 
 @dataclass(frozen=True, slots=True)

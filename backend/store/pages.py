@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from backend.cloud.errors import Unreachable
+from backend.cloud.model import Server
 from backend.store.cell import CellTransaction
 from backend.store.entries import Page, PageRow
-from backend.store.rows import SERVER, Row, json_of
+from backend.store.rows import SERVER, Row, json_of, text_of
 
 Sort = Literal["name", "state", "created_at"]
 
@@ -68,6 +69,12 @@ class Query:
         where = "WHERE " + " AND ".join(clauses) if clauses else ""
         order = ", ".join(f"{column} {'DESC' if self.is_descending else 'ASC'}" for column in columns)
         return f"{where} ORDER BY {order} LIMIT ?", (*values, limit)
+
+
+def key_of(server: Server, sort: Sort) -> tuple[str, ...]:
+    """What to ask after for what comes behind this server."""
+    values = {"name": server.name, "state": server.state.value, "created_at": text_of(server.created_at)}
+    return (*(values[column] for column in _KEY_COLUMNS[sort][:-1]), server.id)
 
 
 @dataclass(slots=True)

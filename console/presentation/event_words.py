@@ -40,6 +40,7 @@ _LOOKS: Mapping[str, tuple[str, Tone]] = {
     "server.notice": ("attention", Tone.WARN),
     "server.paused": ("paused", Tone.WARN),
     "server.stays": ("attention", Tone.WARN),
+    "server.boot_refused": ("attention", Tone.WARN),
     "server.shrunk": ("backfill", Tone.BACKFILL),
     "server.grown": ("backfill", Tone.BACKFILL),
     "server.running": ("running", Tone.OK),
@@ -94,6 +95,8 @@ _SERVER_SENTENCES: Mapping[str, str] = {
     "server.storage_lost": "a drive of it is lost; it is paused when it is up",
     "server.storage_returned": "has all its drives again",
     "server.resumed": "goes on: it has all its drives again",
+    "server.boot_refused": "could not be started: no host has room",
+    "server.rebooted": "rebooted",
 }
 
 

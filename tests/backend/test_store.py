@@ -291,8 +291,9 @@ def test_drives_are_found_by_their_server(folder: Path) -> None:
     in_cell(folder, add)
 
     assert [drive.id for drive in in_cell(folder, lambda tx: tx.drives_of("s"))] == ["a", "b"]
-    attached = in_cell(folder, lambda tx: tx.drives_attached())
-    assert {id_: [drive.id for drive in drives] for id_, drives in attached.items()} == {"s": ["a", "b"]}
+    attached = in_cell(folder, lambda tx: tx.drives_of_servers({"s", "t"}))
+    assert [drive.id for drive in attached] == ["a", "b"]
+    assert in_cell(folder, lambda tx: tx.drives_of_servers({"t"})) == []
     assert in_cell(folder, lambda tx: tx.mounts()) == {"a": "s", "b": "s", "c": None}
 
 

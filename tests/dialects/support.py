@@ -47,6 +47,9 @@ class Wired:
     tenant_ops: httpx.AsyncClient
     sigma: httpx.AsyncClient
     tenant_sigma: httpx.AsyncClient
+    nova: httpx.AsyncClient
+    """Of the operator, in the lowest microversion unless a request says otherwise."""
+    tenant_nova: httpx.AsyncClient
 
     async def advance(self, seconds: float) -> None:
         answer = await self.ops.post("/clock/advance", json={"seconds": seconds})
@@ -128,6 +131,8 @@ def wired(folder: Path, story: Callable[[Wired], Awaitable[T]], *, wall: Wall | 
                     tenant_ops=ops_client("tenant-token"),
                     sigma=client("/api/2.0", auth=(OPERATOR, PASSWORDS[OPERATOR])),
                     tenant_sigma=client("/api/2.0", auth=(TENANT, PASSWORDS[TENANT])),
+                    nova=client("/compute/v2.1", headers={"X-Auth-Token": "operator-token"}),
+                    tenant_nova=client("/compute/v2.1", headers={"X-Auth-Token": "tenant-token"}),
                 )
             )
 

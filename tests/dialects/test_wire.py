@@ -16,12 +16,12 @@ from starlette.applications import Starlette
 
 from backend.cloud import errors
 from backend.cloud.errors import CloudError, Invalid
-from backend.dialects import cloudsigma, identity, image, ops, wire
+from backend.dialects import cloudsigma, identity, image, nova, ops, wire
 from tests.backend.support import OPERATOR
 from tests.dialects.conftest import Tell
 from tests.dialects.support import PASSWORDS, Wired, good, refused
 
-DIALECTS = [ops, cloudsigma, identity, image]
+DIALECTS = [ops, cloudsigma, identity, image, nova]
 
 
 def every_error() -> list[type[CloudError]]:
@@ -236,7 +236,7 @@ def test_a_method_that_a_path_does_not_have_is_405_and_says_which_it_has(tell: T
 
 def test_a_path_of_no_dialect_is_plainly_not_there(tell: Tell) -> None:
     async def story(on: Wired) -> None:
-        assert (await on.bare.get("/")).status_code == 404
+        assert (await on.bare.get("/nowhere")).status_code == 404
 
     tell(story)
 

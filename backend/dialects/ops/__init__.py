@@ -10,6 +10,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     render      from the cloud's values to that   explaining      why something is where it is
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
+    setting     settings of the whole cloud
 """
 
 from __future__ import annotations
@@ -19,7 +20,17 @@ from functools import cache
 from starlette.routing import Route
 
 from backend.dialects import wire
-from backend.dialects.ops import bodies, explaining, reads, restoring, schema, schema_explain, schema_plans, writes
+from backend.dialects.ops import (
+    bodies,
+    explaining,
+    reads,
+    restoring,
+    schema,
+    schema_explain,
+    schema_plans,
+    setting,
+    writes,
+)
 from backend.dialects.ops.bodies import NoBody, NoQuery
 from backend.dialects.ops.document import document
 from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, Turns, get, refuse, routes_of, write
@@ -186,6 +197,23 @@ TABLE = (
         {200: schema.AccountRow},
         body=bodies.AccountChange,
         staff_action="change an account",
+    ),
+    get(
+        "/settings",
+        setting.get_settings,
+        "What is set for the whole cloud",
+        schema.SettingsRow,
+        query=NoQuery,
+        staff_action="see the settings",
+    ),
+    write(
+        "PATCH",
+        "/settings",
+        setting.change_settings,
+        "Change what may be changed while the cloud runs",
+        {200: schema.SettingsRow},
+        body=bodies.SettingsChange,
+        staff_action="change the settings",
     ),
 )
 

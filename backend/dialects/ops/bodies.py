@@ -165,6 +165,12 @@ class AccountChange(Body):
     may_backfill: bool
 
 
+class SettingsChange(Body):
+    """Only what may change while the cloud runs."""
+
+    list_records_by_skipping_down_cells: bool
+
+
 # ------------------------------------------------------------------------------------------------------------- queries
 
 LIMIT_MAX = 1000

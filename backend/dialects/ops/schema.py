@@ -315,6 +315,16 @@ class AccountRow(TypedDict):
     project_id: str
 
 
+class SettingsRow(TypedDict):
+    """`list_records_by_skipping_down_cells` is of the Compute API: what its lists do that cannot show partial rows."""
+
+    grace_seconds: int
+    floor: float
+    placement: Literal["spread", "pack"]
+    start_level: float
+    list_records_by_skipping_down_cells: bool
+
+
 class StopRow(TypedDict):
     id: str
     name: str | None

@@ -1,0 +1,29 @@
+"""The settings of the whole cloud: all are shown, and those that may be are changed."""
+
+from __future__ import annotations
+
+from backend.dialects.ops.bodies import NoBody, NoQuery, SettingsChange
+from backend.dialects.ops.schema import SettingsRow
+from backend.dialects.ops.table import Answer, Call
+from backend.operations import Settings, settings
+
+
+def settings_row(found: Settings) -> SettingsRow:
+    return {
+        "grace_seconds": found.grace_seconds,
+        "floor": found.floor_permille / 1000,
+        "placement": found.placement,
+        "start_level": found.start_level_permille / 1000,
+        "list_records_by_skipping_down_cells": found.list_records_by_skipping_down_cells,
+    }
+
+
+async def get_settings(call: Call[NoQuery, NoBody]) -> Answer:
+    return Answer(settings_row(call.cloud.settings))
+
+
+async def change_settings(call: Call[NoQuery, SettingsChange]) -> Answer:
+    """A repeat changes nothing more, so it needs no key."""
+    skips = call.body.list_records_by_skipping_down_cells
+    found = await settings.change_settings(call.cloud, call.account, list_records_by_skipping_down_cells=skips)
+    return Answer(settings_row(found))
