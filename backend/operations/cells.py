@@ -13,6 +13,7 @@ from backend.cloud.model import (
     NOTHING,
     Account,
     Drive,
+    HostKind,
     HostState,
     Reachability,
     ReachabilityState,
@@ -178,6 +179,31 @@ def offer_of(
         chosen.plan.work,
         spread * (chosen.room.cpu_mhz - pledged.cpu_mhz // up),
     )
+
+
+async def check_some_host_holds(cloud: Cloud, size: Size, cell: str | None) -> None:
+    """Whether any host of the cell, or of all that answer, would hold so large a server if it were empty.
+
+    Raises:
+        Invalid: naming the largest there is; never while a cell is silent whose hosts may be larger.
+    """
+
+    def largest(tx: CellTransaction) -> Size | None:
+        if tx.has_host_of(size):
+            return None
+        capacities = (host.capacity for host in tx.hosts(HostKind.COMPUTE))
+        return max(capacities, key=lambda found: (found.cpu_mhz, found.memory_bytes), default=NOTHING)
+
+    answers = await cloud.store.each_cell(largest, cells=None if cell is None else [cell])
+    found = [answer for answer in answers.values() if isinstance(answer, Size)]
+    if found and len(found) == len(answers):
+        most = max(found, key=lambda each: (each.cpu_mhz, each.memory_bytes))
+        name = "cpu" if size.cpu_mhz > max(each.cpu_mhz for each in found) else "mem"
+        raise Invalid(
+            name,
+            f"is more than any host has, so it could never start: the largest has {most.cpu_mhz} MHz and"
+            f" {most.memory_bytes} bytes of memory",
+        )
 
 
 async def choose_for_drive(

@@ -205,6 +205,7 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
     cell = await cells.choose(
         cloud, spec.size, actor, is_backfilling=spec.is_backfilling, avoid=spec.avoid, cell=spec.cell
     )
+    await cells.check_some_host_holds(cloud, spec.size, spec.cell)
     now = cloud.clock.now()
     server = Server(
         id="",

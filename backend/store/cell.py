@@ -306,6 +306,11 @@ class CellTransaction(Transaction):
             return self._list(HOST, "ORDER BY name")
         return self._list(HOST, "WHERE kind = ? ORDER BY name", (kind.value,))
 
+    def has_host_of(self, size: Size) -> bool:
+        """Whether a compute host has so much in all."""
+        text = "SELECT 1 FROM host WHERE kind = 'compute' AND cpu_mhz >= ? AND memory_bytes >= ? LIMIT 1"
+        return self._run(text, (size.cpu_mhz, size.memory_bytes)).fetchone() is not None
+
     def hosts_named(self, names: Iterable[str]) -> dict[str, Host]:
         """Those that exist, by name."""
         return {host.name: host for host in map(self.find_host, names) if host is not None}

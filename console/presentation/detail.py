@@ -137,7 +137,10 @@ def _backfill_facts(mirror: Mirror, frame: Frame, server: ServerRecord) -> list[
         left_seconds = (server.notice_until - frame.now).total_seconds()
         name = mirror.name_of(server.notice_for) or "another server"
         facts.append(fact("notice", f"stops in {figures.countdown(left_seconds)} for {name}", glyphs, Tone.WARN))
-    if server.displaced_count:
+    if server.displaced_count and server.displaced_for is None:
+        count = server.displaced_count
+        facts.append(fact("stopped", f"for others' room, {count} time{'s' if count != 1 else ''} in all", glyphs))
+    elif server.displaced_count:
         facts.append(fact("stopped for", _displaced(mirror, frame, server), glyphs))
     if server.restarts:
         facts.append(fact("restarts", "when it was stopped for room and fits again", glyphs))

@@ -79,7 +79,7 @@ def view(mirror: Mirror, key: str, frame: Frame, held: WhyDetail | None, decisio
     crumbs = ("drives" if is_drive else "servers", title)
     head = Lines([_state(mirror, frame, identity, is_drive=is_drive), blank(frame.width)])
     if held is None or explanation is None:
-        words = left(LABEL_COLUMN, f"not told yet: why {title} is where it is", Tone.MUTED)
+        words = left(LABEL_COLUMN, *_not_told(mirror, identity, title, is_drive=is_drive))
         return View("why", crumbs, "why here", (head, Lines([compose(frame.width, words)])))
     page = _Page(mirror, frame, held, explanation)
     return View(
@@ -89,6 +89,13 @@ def view(mirror: Mirror, key: str, frame: Frame, held: WhyDetail | None, decisio
         (head, Lines(page.opening()), *page.table(), Lines(page.rest(), page.rest_keys())),
         status=lambda _key: (Span(_LEGENDS[held.kind], Tone.MUTED),),
     )
+
+
+def _not_told(mirror: Mirror, identity: str, title: str, *, is_drive: bool) -> tuple[str, Tone]:
+    found = drive_detail.find(mirror, identity) if is_drive else mirror.servers.get(identity)
+    if found is not None and not mirror.is_cell_up(found.cell):
+        return f"{found.cell} does not answer, and only it knows why {title} is where it is", Tone.UNKNOWN
+    return f"not told yet: why {title} is where it is", Tone.MUTED
 
 
 _LEGENDS = {

@@ -184,7 +184,7 @@ class Acting:
     async def _act_on_servers(self, client: CloudClient, command: Command, selection: Selection) -> None:
         action = _ACTIONS[command.id]
         targets = [
-            _Target(item, self._avoided(item) if command.id == "server.start_apart" else ())
+            _Target(item, objects.siblings(self._host.mirror, item.key) if command.id == "server.start_apart" else ())
             for item in selection.items
             if item.kind == "server" and reason_off(command, _only(selection, item)) is None
         ]
@@ -289,13 +289,6 @@ class Acting:
             to_type = targets[0].item.name if is_single else str(len(targets))
         return Briefing(title, verb, command.impact, lines, problem, to_type)
 
-    def _avoided(self, item: Item) -> tuple[str, ...]:
-        server = self._host.mirror.servers.get(item.key)
-        if server is None or server.group is None:
-            return ()
-        group = next((each for each in self._host.mirror.groups or () if each.name == server.group), None)
-        return () if group is None else tuple(member.id for member in group.members if member.id != item.key)
-
     # -------------------------------------------------------------------------------------------------------- cells
 
     async def _ask(self, client: CloudClient, selection: Selection) -> None:
@@ -310,14 +303,16 @@ class Acting:
         if not command.needs_row:
             self._host.copy(objects.curl_of_creation(command.id.partition(".")[0]))
         elif command.id in _ACTIONS and item is not None:
-            avoid = self._avoided(item) if command.id == "server.start_apart" else ()
+            avoid = objects.siblings(self._host.mirror, item.key) if command.id == "server.start_apart" else ()
             self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
         elif command.id in server_verbs.RESTARTS and item is not None:
             wanted = server_verbs.RESTARTS[command.id]
             self._host.copy(objects.curl_of_action(item.key, "edit", restarts=wanted))
         elif command.id in clone_verbs.ACTIONS and item is not None:
             action = clone_verbs.ACTIONS[command.id]
-            self._host.copy(objects.curl_of_action(item.key, action, (item.key,) if action == "clone" else ()))
+            self._host.copy(
+                objects.curl_of_action(item.key, action, clone_verbs.avoided(self._host.mirror, item.key, action))
+            )
         elif command.verb_of in ("drive", "host", "group") and item is not None:
             action = command.id.partition(".")[2].replace("rename", "edit")
             self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))

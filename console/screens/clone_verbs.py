@@ -9,9 +9,11 @@ from console.client import CloudClient
 from console.commands import Command, Selection
 from console.presentation import plan
 from console.presentation.lines import Frame, Line, Tone
+from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
 from console.screens.asking import Ask, Given
 from console.screens.dialogs import Briefing, Confirmation
+from console.screens.objects import siblings
 
 if TYPE_CHECKING:
     from console.screens.acting import Host
@@ -35,8 +37,7 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
     if given is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)
         return
-    # The recipe avoids its origin by itself.
-    avoid = (item.key,) if action == "clone" else ()
+    avoid = avoided(host.mirror, item.key, action)
     shown: list[PlanRecord] = []
 
     async def ask() -> Briefing:
@@ -66,6 +67,11 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         "server", item.key, action, if_version=version, avoid=avoid, key=uuid.uuid4().hex, name=given.text
     )
     host.say(*_outcome(action, item.name, given.text, outcome))
+
+
+def avoided(mirror: Mirror, key: str, action: str) -> tuple[str, ...]:
+    """A clone joins its source's group, so it keeps away from the other members too. The recipe adds its source."""
+    return (key, *siblings(mirror, key)) if action == "clone" else siblings(mirror, key)
 
 
 def _outcome(action: str, name: str, clone: str, outcome: OutcomeRecord) -> tuple[str, Tone]:

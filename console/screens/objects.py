@@ -72,6 +72,15 @@ def _held_by(mirror: Mirror, drive: DriveRecord) -> str:
     return f"{server.title} is {words.get(server.state, server.state)}"
 
 
+def siblings(mirror: Mirror, key: str) -> tuple[str, ...]:
+    """The other members of a server's group."""
+    server = mirror.servers.get(key)
+    if server is None or server.group is None:
+        return ()
+    group = next((each for each in mirror.groups or () if each.name == server.group), None)
+    return () if group is None else tuple(member.id for member in group.members if member.id != key)
+
+
 def place_of(mirror: Mirror, key: str, view: str) -> Place:
     """Where enter on a row leads."""
     kind, name = split_key(mirror, key)

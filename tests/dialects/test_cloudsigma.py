@@ -310,7 +310,9 @@ def test_a_running_server_cannot_be_deleted(tell: Tell) -> None:
 
 def test_without_room_a_start_is_503_and_says_why(tell: Tell) -> None:
     async def story(on: Wired) -> None:
-        server = await a_server(on, cpu=96_000)
+        for number in range(4):
+            await on.running(f"full-{number}", cpu=16_000)
+        server = await a_server(on, cpu=16_000)
 
         error = error_of(await on.sigma.post(f"/servers/{server['uuid']}/action/?do=start"), 503)
 

@@ -28,7 +28,7 @@ def test_it_says_which_cloud_this_is_and_who_asks(tell: Tell) -> None:
 
 def test_a_new_server_is_stopped_and_says_what_it_was_told(tell: Tell) -> None:
     async def story(on: Wired) -> None:
-        server = await on.server("web-01", tags=["group:web"], meta={"role": "front"}, cpu_floor=0.5)
+        server = await on.server("web-01", tags=["group:web"], meta={"role": "front"})
 
         assert server["state"] == "stopped"
         assert (server["cpu_mhz"], server["memory_bytes"]) == (2000, 4 * 2**30)
@@ -121,7 +121,9 @@ def test_a_decision_names_the_servers_that_it_stops(tell: Tell) -> None:
 
 def test_without_room_the_reasons_are_counted(tell: Tell) -> None:
     async def story(on: Wired) -> None:
-        server = await on.server("huge", cpu=96_000)
+        for number in range(4):
+            await on.running(f"full-{number}", cpu=16_000)
+        server = await on.server("huge", cpu=16_000)
 
         error = refused(await on.ops.post(f"/servers/{server['id']}/actions", json={"action": "start"}), 409)["error"]
 

@@ -78,6 +78,33 @@ WRITES: list[tuple[str, str, Any, int, str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"cpu_mhz": 16_001}, "cpu_mhz"),
+        ({"memory_bytes": 10**12}, "memory_bytes"),
+        ({"cpu_mhz": 16_001, "cell": "cell-1"}, "cpu_mhz"),
+        ({"cpu_floor": 0.5}, "cpu_floor"),
+        ({"memory_floor": 0.5}, "memory_floor"),
+        ({"cpu_floor": 0, "is_backfilling": True}, "cpu_floor"),
+        ({"cpu_floor": 0.0004, "is_backfilling": True}, "cpu_floor"),
+        ({"memory_floor": 1.001, "is_backfilling": True}, "memory_floor"),
+    ],
+)
+def test_a_server_that_no_host_could_hold_or_with_a_floor_that_is_none_is_not_made(
+    tell: Tell, sent: dict[str, Any], field: str
+) -> None:
+    async def story(on: Wired) -> None:
+        before = await on.events()
+
+        answer = await on.ops.post("/servers", json={"name": "x", "cpu_mhz": 2000, "memory_bytes": 2**30, **sent})
+
+        assert refused(answer, 400)["error"]["field"] == field
+        assert await on.events() == before
+
+    tell(story)
+
+
 def test_a_bad_write_is_refused_by_name_and_leaves_the_event_log_as_it_was(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         names = {"server": (await on.server())["id"], "drive": (await on.drive())["id"]}

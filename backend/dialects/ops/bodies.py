@@ -28,14 +28,14 @@ Id = Annotated[str, Field(max_length=255)]
 Avoid = Annotated[
     list[Id],
     Field(
-        description="UUIDs, what is most to be avoided first; never fails a request",
+        description="UUIDs, what is most to be avoided first; of nothing, or twice, they have no effect",
         json_schema_extra={"maxItems": AVOID_LENGTH_MAX},
     ),
     AfterValidator(avoid_list),
 ]
 Version = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 PlanToken = Annotated[str, Field(max_length=4096, description="the `token` of a plan: do that, or nothing")]
-Floor = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Floor = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False)]
 Amount = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 CpuMhz = Annotated[Amount, Field(description="MHz in all")]
 Bytes = Annotated[Amount, Field(description="bytes")]
@@ -61,8 +61,8 @@ class ServerToMake(Body):
     meta: Meta = {}
     cell: Name | None = None
     avoid: Avoid = []
-    cpu_floor: Floor = 0.0
-    memory_floor: Floor = 0.0
+    cpu_floor: Floor | None = None
+    memory_floor: Floor | None = None
 
 
 class ServerAction(Body):

@@ -139,7 +139,10 @@ def _sentences(plan: CloningPlan, clone: ServerClonePlan) -> list[str]:
     if start is None:
         found.append("It stays stopped.")
     elif start.decision is not None:
-        found.append(f"When they are whole it starts, on {start.decision.host} as things are now.")
+        when = "When they are whole it starts" if clone.copies else "It starts"
+        found.append(f"{when}, on {start.decision.host} as things are now.")
+        if start.stops:
+            found.append(f"{plans.counted(len(start.stops), 'backfilling server')} will be stopped to make room.")
     else:
         found.append(f"As things are now it would then stay stopped: {start.problem}")
     return found

@@ -74,12 +74,15 @@ def _all_none(*values: object) -> bool:
 
 async def create_server(call: Call[NoQuery, ServerToMake]) -> Answer:
     body = call.body
+    for name, floor in (("cpu_floor", body.cpu_floor), ("memory_floor", body.memory_floor)):
+        if floor is not None and not body.is_backfilling:
+            raise Invalid(name, "belongs to a backfilling server: a normal one is never shrunk")
     spec = servers.ServerSpec(
         name=body.name,
         size=Size(body.cpu_mhz, body.memory_bytes),
         smp=body.smp,
         is_backfilling=body.is_backfilling,
-        floor_permille=(wire.permille(body.cpu_floor), wire.permille(body.memory_floor)),
+        floor_permille=(wire.permille(body.cpu_floor or 0), wire.permille(body.memory_floor or 0)),
         meta=body.meta,
         tags=tuple(body.tags),
         avoid=tuple(body.avoid),
@@ -96,8 +99,8 @@ async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
     """202 with what has begun; with `preview` 200 with what would happen, and nothing does."""
     body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
     is_clone = body.action in ("clone", "separate")
-    if body.action != "edit" and not _all_none(None if is_clone else body.name, body.meta, body.tags):
-        raise Invalid("action", "name, meta and tags are changed by edit")
+    if body.action != "edit" and not _all_none(None if is_clone else body.name, body.meta, body.tags, body.restarts):
+        raise Invalid("action", "name, meta, tags and restarts are changed by edit")
     if not (is_clone or body.action == "start") and body.avoid:
         raise Invalid("avoid", "belongs to start, clone and separate")
     check_plan_belongs(body)
