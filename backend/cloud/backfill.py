@@ -83,8 +83,8 @@ class HostLoad:
     @_once
     def waiting(self) -> tuple[Server, ...]:
         """Normal servers whose room is not yet free, in the order of decision."""
-        waiting = [(server.waits, server.id, server) for server in self.servers if _waits(server)]
-        return tuple([server for _, _, server in sorted(waiting, key=lambda entry: entry[:2])])
+        waiting = [server for server in self.servers if _waits(server)]
+        return tuple(waiting if len(waiting) < 2 else sorted(waiting, key=lambda server: (server.waits, server.id)))
 
     @_once
     def normal(self) -> Size:
@@ -443,6 +443,8 @@ def admissions(load: HostLoad) -> list[Server]:
     Physical: servers under notice keep their floors until they are gone. Nobody overtakes, so nobody waits longer
     than one grace.
     """
+    if not load.waiting:
+        return []
     admitted = []
     normal = load.normal
     for server in load.waiting:
@@ -459,6 +461,8 @@ def withdrawals(load: HostLoad) -> list[Server]:
     Without the first condition, a spared server could keep a waiting one beyond its grace.
     """
     if load.waiting:
+        return []
+    if not load.victims:
         return []
     spared = []
     floors = load.floors
