@@ -265,7 +265,8 @@ class Table(Generic[T]):
                 changed.append((index, old, value))
         if not changed:
             return None
-        changed.sort(key=_first)
+        # No two have the same number: nothing else of them is compared.
+        changed.sort()
         values[-1] += 1
         return self._noun(*values), self._difference(changed)
 
@@ -292,10 +293,6 @@ class Table(Generic[T]):
             update = f"UPDATE {self.name} SET {listed}, version = ? WHERE {self.key} = ? AND version = ?"  # noqa: S608
             self._updates[numbers] = update
         return Difference(update, values, changes)
-
-
-def _first(changed: tuple[int, Any, Any]) -> int:
-    return changed[0]
 
 
 SERVER_STATES = {state.value: state for state in ServerState}
