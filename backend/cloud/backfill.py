@@ -83,8 +83,8 @@ class HostLoad:
     @_once
     def waiting(self) -> tuple[Server, ...]:
         """Normal servers whose room is not yet free, in the order of decision."""
-        waiting = [(server.waits, server.id, server) for server in self.servers if _waits(server)]
-        return tuple([server for _, _, server in sorted(waiting, key=lambda entry: entry[:2])])
+        waiting = [server for server in self.servers if _waits(server)]
+        return tuple(waiting if len(waiting) < 2 else sorted(waiting, key=lambda server: (server.waits, server.id)))
 
     @_once
     def normal(self) -> Size:
@@ -98,7 +98,8 @@ class HostLoad:
     @_once
     def nominal_backfill(self) -> Size:
         """All backfilling servers at full size, those with a notice included."""
-        return self.nominal_staying + Size(*self._sums[VICTIM][:2])
+        staying, victims = self._sums[STAYING], self._sums[VICTIM]
+        return Size(staying[0] + victims[0], staying[1] + victims[1])
 
     @_once
     def nominal_staying(self) -> Size:
@@ -113,17 +114,20 @@ class HostLoad:
     @_once
     def floors_physical(self) -> Size:
         """The same with the servers under notice: they keep their floors until they are gone."""
-        return self.floors + Size(*self._sums[VICTIM][2:])
+        staying, victims = self._sums[STAYING], self._sums[VICTIM]
+        return Size(staying[2] + victims[2], staying[3] + victims[3])
 
     @_once
     def left(self) -> Size:
         """Committed: what running and waiting normal servers leave. Negative when the host has lost capacity."""
-        return self.host.capacity - self.normal - self.waiting_size
+        capacity, normal, waiting = self.host.capacity, self._sums[NORMAL], self._sums[WAITING]
+        return Size(capacity.cpu_mhz - normal[0] - waiting[0], capacity.memory_bytes - normal[1] - waiting[1])
 
     @_once
     def room(self) -> Size:
         """Committed: what is left with every server that stays at full size. Negative while some are shrunk."""
-        return self.left - self.nominal_staying
+        left, staying = self.left, self._sums[STAYING]
+        return Size(left.cpu_mhz - staying[0], left.memory_bytes - staying[1])
 
     @_once
     def levels(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -443,6 +447,8 @@ def admissions(load: HostLoad) -> list[Server]:
     Physical: servers under notice keep their floors until they are gone. Nobody overtakes, so nobody waits longer
     than one grace.
     """
+    if not load.waiting:
+        return []
     admitted = []
     normal = load.normal
     for server in load.waiting:
@@ -459,6 +465,8 @@ def withdrawals(load: HostLoad) -> list[Server]:
     Without the first condition, a spared server could keep a waiting one beyond its grace.
     """
     if load.waiting:
+        return []
+    if not load.victims:
         return []
     spared = []
     floors = load.floors

@@ -287,7 +287,7 @@ class _Demand:
                 elif entry.plan is not None and (entry.planned_at == _seconds(now) or entry.plan.cpu_mhz == slope):
                     taken.append((heap, entry))
                     work = entry.intercept + slope * _seconds(now)
-                    plan = replace(entry.plan, work=work)
+                    plan = entry.plan if entry.plan.work == work else replace(entry.plan, work=work)
                     yield candidate_of(load, plan, entry.rest[1] if entry.rest else 0, (), index.policy)
                 else:
                     self._refine(index, load, entry.version, now)

@@ -160,6 +160,8 @@ def hosts_of(
     index: HostIndex, avoid: tuple[str, ...], *, server_id: str | None, visible_to: Account | None
 ) -> dict[str, str]:
     """The host of each avoided server that counts: known, visible to the account, and not the server itself."""
+    if not avoid:
+        return {}
     found = (index.find_server(id) for id in avoid if id != server_id)
     return {
         server.id: server.host

@@ -249,9 +249,9 @@ class Table(Generic[T]):
 
     def difference(self, before: T, after: T) -> Difference | None:
         """None when nothing but perhaps the version differs."""
-        pairs = zip(self._values(before), self._values(after), strict=True)
-        changed = [index for index, (old, new) in enumerate(pairs) if old is not new and old != new]
-        return self._difference(before, after, tuple(changed)) if changed else None
+        pairs = enumerate(zip(self._values(before), self._values(after), strict=True))
+        changed = [(index, old, new) for index, (old, new) in pairs if old is not new and old != new]
+        return self._difference(changed) if changed else None
 
     def changed(self, before: T, fields: Mapping[str, Any]) -> tuple[T, Difference] | None:
         """With other values of some fields, and the next version; None when none of them differs."""
@@ -262,22 +262,21 @@ class Table(Generic[T]):
             old = values[place]
             if old is not value and old != value:
                 values[place] = value
-                changed.append(index)
+                changed.append((index, old, value))
         if not changed:
             return None
+        # No two have the same number: nothing else of them is compared.
         changed.sort()
         values[-1] += 1
-        after = self._noun(*values)
-        return after, self._difference(before, after, tuple(changed))
+        return self._noun(*values), self._difference(changed)
 
-    def _difference(self, before: T, after: T, changed: tuple[int, ...]) -> Difference:
-        """Of two objects that differ in the fields with these numbers."""
-        assert changed[0] > 0, "the key of an object never changes"
+    def _difference(self, changed: Sequence[tuple[int, Any, Any]]) -> Difference:
+        """Of two objects that differ in the fields with these numbers, before and after."""
+        assert changed[0][0] > 0, "the key of an object never changes"
         values: list[Any] = []
         changes: dict[str, tuple[Any, Any]] = {}
-        for index in changed:
+        for index, old, new in changed:
             field = self._fields[index]
-            old, new = getattr(before, field.name), getattr(after, field.name)
             if field.is_plain:
                 values.append(new)
                 changes[field.name] = (old, new)
@@ -287,11 +286,12 @@ class Table(Generic[T]):
             for column, was, will in zip(field.columns, field.to_shown(old), shown, strict=True):
                 if was != will:
                     changes[column] = (was, will)
-        update = self._updates.get(changed)
+        numbers = tuple([index for index, _, _ in changed])
+        update = self._updates.get(numbers)
         if update is None:
-            listed = ", ".join(f"{column} = ?" for index in changed for column in self._fields[index].columns)
+            listed = ", ".join(f"{column} = ?" for index in numbers for column in self._fields[index].columns)
             update = f"UPDATE {self.name} SET {listed}, version = ? WHERE {self.key} = ? AND version = ?"  # noqa: S608
-            self._updates[changed] = update
+            self._updates[numbers] = update
         return Difference(update, values, changes)
 
 

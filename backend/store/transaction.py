@@ -129,11 +129,11 @@ class Transaction:
         changes: Changes | None = None,
         details: Mapping[str, Any] | None = None,
         request_id: str | None = None,
-    ) -> Event:
-        """Add the next event of this file. Numbers have no gaps: one that is rolled back is given again."""
+    ) -> int:
+        """Add the next event of this file, and give its number. There are no gaps: one that is rolled back is given
+        again.
+        """
         number = self.last_event_number() + 1
-        changes = changes or {}
-        details = details or {}
         self._run(
             _EVENT_INSERT,
             (
@@ -150,7 +150,7 @@ class Transaction:
             ),
         )
         self._event_number = number
-        return Event(self.file, number, at, kind, object_kind, object_id, version, actor, request_id, changes, details)
+        return number
 
     def events(self, *, after: int, limit: int) -> list[Event]:
         """By number, from the one after `after`."""

@@ -89,7 +89,7 @@ def flag() -> tuple[asyncio.Event, Callable[[], object]]:
 
 def note(transaction: CellTransaction, text: str) -> int:
     """The smallest write: an event. Returns its number."""
-    return transaction.emit("noted", "note", text, at=NOON).number
+    return transaction.emit("noted", "note", text, at=NOON)
 
 
 def noted(transaction: CellTransaction) -> list[str]:
