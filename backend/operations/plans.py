@@ -195,15 +195,17 @@ def _start(load: HostLoad, nothing: Plan, found: placement.Placement, cloud: Clo
     stops = tuple(server for server in load.servers if server.id in found.chosen.plan.stops)
     server = nothing.server
     placed = replace(server, host=load.host.name, floor=server.size, effective=server.size, started_at=nothing.at)
+    shrunk = found.chosen.shrunk
     if server.is_backfilling:
         floor = backfill.floor_of(server.size, server.floor_permille, cloud.settings.floor_permille)
         placed = replace(placed, floor=floor)
+        shrunk = backfill.count_shrunk_beside(load, server.size, floor)
     staying = tuple(other for other in load.servers if other not in stops)
     shrinks, grows = _changes(load, HostLoad(load.host, _by_id((*staying, placed))))
     waits = bool(stops) or bool(load.waiting)
     return replace(
         nothing,
-        decision=Decision.of(found, waits=waits),
+        decision=Decision.of(found, shrinks=shrunk, waits=waits),
         stops=stops,
         shrinks=tuple(change for change in shrinks if change.server.id != server.id),
         grows=tuple(change for change in grows if change.server.id != server.id),

@@ -9,7 +9,7 @@ import pytest
 from backend import check as checking
 from backend.cloud.errors import Conflict, Forbidden
 from backend.cloud.model import GIB, HostState, Server, ServerState, Size
-from backend.operations import accounts, cells, drains, editing, losses, servers
+from backend.operations import accounts, cells, drains, editing, losses, plans, servers
 from backend.operations.editing import ServerChanges
 from tests.backend.support import OPERATOR, Harness, in_a_cloud
 
@@ -225,3 +225,20 @@ def test_a_drained_host_is_no_room(tmp_path: Path) -> None:
         assert HostState.MAINTENANCE in states_of_hosts
 
     in_a_cloud(tmp_path / "data", story, **ONE_HOST)
+
+
+def test_the_plan_of_a_start_that_shrinks_others_counts_them_as_its_decision_does(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        for name in ("one", "two"):
+            await on.running(name, vcpus=4, gib=1, is_backfilling=True)
+        third = await on.server("three", vcpus=2, gib=1, is_backfilling=True)
+
+        plan = await plans.preview(on.cloud, on.operator, third.id, "start")
+        started = await servers.start_server(on.cloud, on.operator, third.id)
+
+        assert plan.decision == started.decision
+        assert started.decision.shrinks == len(plan.shrinks) == 2
+
+    settings = {"floor_permille": 250, "start_level_permille": 500}
+    in_a_cloud(tmp_path / "data", story, **{**ONE_HOST, "settings": settings})
+    assert checking.check(tmp_path / "data").breach is None
