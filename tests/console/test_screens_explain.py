@@ -123,8 +123,11 @@ async def test_only_servers_and_drives_are_placed() -> None:
         assert app.main.place.view == "detail"
 
 
+ANSWERING = {"cell-1": "up", "cell-2": "up"}
+
+
 async def test_keys_typed_before_it_is_told_move_nothing() -> None:
-    cloud = FakeCloud()
+    cloud = FakeCloud(cells=dict(ANSWERING))
     app = an_app(cloud)
 
     async with app.run_test(size=(100, 24)) as pilot:
@@ -139,7 +142,7 @@ async def test_keys_typed_before_it_is_told_move_nothing() -> None:
 
 
 async def test_what_the_cloud_does_not_tell_is_said() -> None:
-    cloud = FakeCloud(refusal=ClientError("cell-1 does not answer", "unreachable", True))
+    cloud = FakeCloud(cells=dict(ANSWERING), refusal=ClientError("cell-1 does not answer", "unreachable", True))
     app = an_app(cloud)
 
     async with app.run_test(size=(100, 24)) as pilot:
@@ -148,3 +151,16 @@ async def test_what_the_cloud_does_not_tell_is_said() -> None:
         await until(pilot, "web-01")
         await pilot.press("g", "w")
         await until(pilot, ": cell-1 does not answer", "not told yet")
+
+
+async def test_of_what_lies_in_a_silent_cell_nobody_can_say_why_it_is_there() -> None:
+    silence = ClientError("cell-2 does not answer", "unreachable", True)
+    cloud = FakeCloud(cells={"cell-1": "up", "cell-2": "down"}, refusal=silence)
+    app = an_app(cloud)
+
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, "NEEDS ATTENTION")
+        await pilot.press("1")
+        await until(pilot, "web-01")
+        await pilot.press("g", "w")
+        await until(pilot, "cell-2 does not answer, and only it knows why")
