@@ -340,8 +340,8 @@ def displace(tx: CellTransaction, task: Task, *, at: datetime, settings: Setting
         displaced_at=at,
         displaced_count=server.displaced_count + 1,
     )
-    stopped = tx.server(server.id)
-    if stopped.restarts and stopped.state is ServerState.STOPPED:
+    # The room that it has left may have been enough for it already.
+    if server.restarts and (stopped := tx.server(server.id)).state is ServerState.STOPPED:
         restart(tx, stopped, now=at, settings=settings)
 
 
@@ -355,10 +355,10 @@ def restart_displaced(tx: CellTransaction, host: str, *, now: datetime, settings
     In the order in which they were stopped, each of them once; who does not fit holds nobody up. It disturbs nobody,
     as no start of a backfilling server does.
     """
+    if not tx.has_servers_to_restart():
+        return
     level = settings.start_level_permille
     room = backfill.free_for_backfilling(tx.load(host), start_level_permille=level)
-    if room == NOTHING:
-        return
     for server in tx.servers_to_restart(room, limit=RESTARTS_MAX):
         if server.size.fits_in(backfill.free_for_backfilling(tx.load(host), start_level_permille=level)):
             restart(tx, server, now=now, settings=settings)

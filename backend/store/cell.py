@@ -180,6 +180,11 @@ class CellTransaction(Transaction):
         """
         return self._list(SERVER, _TO_RESTART, (room.cpu_mhz, room.memory_bytes, limit))
 
+    def has_servers_to_restart(self) -> bool:
+        """Whether there is any that was stopped for room and whose owner wants it back."""
+        text = "SELECT 1 FROM server WHERE restarts = 1 AND reason = 'displaced' LIMIT 1"
+        return self._run(text).fetchone() is not None
+
     def servers_restarting(self, owner: str) -> list[Server]:
         """Those of the owner's that are to be started again whenever they were stopped for room, by id."""
         return self._list(SERVER, "WHERE restarts = 1 AND owner = ? ORDER BY id", (owner,))
