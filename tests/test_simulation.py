@@ -288,7 +288,7 @@ def live(folder: Path, seed: int, steps: int, *, is_pressing: bool = False) -> l
             await on.engine.advance(600)
             await check(on)
             await check_storage(on)
-            assert life.done > steps // 3, f"only {life.done} of {steps} were carried out: this tests nothing"
+            assert life.done > steps // 4, f"only {life.done} of {steps} were carried out: this tests nothing"
             proved = checking.check(folder)
             assert proved.breach is None, proved.breach
             assert proved.certificates >= (3 if is_pressing else 0), "it has proved nothing"
