@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from tests.served import Served, served
 
 # openstacksdk warns of what it does itself: of its own arguments, and of statistics that nobody has asked for.
 pytestmark = [
-    pytest.mark.skipif(find_spec("backend.dialects.nova") is None, reason="the Compute API is not served"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:openstack.*"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning:openstack.*"),
 ]

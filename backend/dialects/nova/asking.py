@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from backend.dialects.nova import shapes
-from backend.dialects.nova.render import NOTES, OTHER_STATUSES, STATUSES, Shown, plain_id, status_of
+from backend.dialects.nova.render import NOTES, OTHER_STATUSES, STATUSES, Shown, status_of
 from backend.dialects.nova.table import Call, bad_request, not_allowed
+from backend.dialects.openstack import id_text
 
 LIMIT_MAX = 1000
 _DIGITS_MAX = 18
@@ -284,7 +285,7 @@ _VALUES: Mapping[str, Callable[[Shown], Any]] = {
     "memory_mb": lambda shown: shown.server.size.memory_bytes,
     "node": lambda shown: shown.server.host,
     "power_state": lambda shown: status_of(shown.server).power_state,
-    "project_id": lambda shown: plain_id(shown.server.project_id),
+    "project_id": lambda shown: id_text(shown.server.project_id),
     "task_state": lambda shown: status_of(shown.server).task_state,
     "updated_at": lambda shown: shown.server.state_since or shown.server.created_at,
     "user_id": lambda shown: shown.user_id,

@@ -15,9 +15,10 @@ from backend.cloud.catalogue import FLAVORS, Flavor, find_flavor, flavor_of
 from backend.cloud.model import MIB, VCPU_MHZ, Size
 from backend.dialects.nova import servers, shapes
 from backend.dialects.nova.listing import view_of
-from backend.dialects.nova.render import plain_id, user_id_of
+from backend.dialects.nova.render import user_id_of
 from backend.dialects.nova.table import Call, answer, bad_request, empty, not_found
 from backend.dialects.nova.versions import ROOT
+from backend.dialects.openstack import id_text
 from backend.operations import server_groups
 from backend.store import CloudTransaction, ServerGroup
 
@@ -242,6 +243,6 @@ async def _group_row(call: Call, group: ServerGroup, members: list[str]) -> dict
     else:
         row |= {"policy": group.policy, "rules": {}, "members": members}
     if call.minor >= 13:
-        row["project_id"] = plain_id(group.project_id)
+        row["project_id"] = id_text(group.project_id)
         row["user_id"] = user_id_of(group.owner, await call.cloud.accounts())
     return row

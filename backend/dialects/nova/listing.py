@@ -21,9 +21,10 @@ from starlette.responses import Response
 from backend.cloud.model import Drive, ReachabilityState, Server
 from backend.dialects.nova import asking, render
 from backend.dialects.nova.asking import Asked
-from backend.dialects.nova.render import Shown, View, plain_id
+from backend.dialects.nova.render import Shown, View
 from backend.dialects.nova.table import NO_CONNECTION, Call, bad_request, unexpected
 from backend.dialects.nova.versions import ROOT
+from backend.dialects.openstack import id_text
 from backend.operations import drives as drive_operations
 from backend.operations.servers import LISTED
 from backend.store import CloudTransaction, PageRow, ServerEntry, Sort, key_of
@@ -92,9 +93,9 @@ async def _with_whole_ids(call: Call, wanted: Asked) -> Asked:
     """Clients write the ids of projects without dashes."""
     if wanted.projects is None or wanted.projects == {call.account.project_id}:
         return wanted
-    asked_for = {plain_id(id) for id in wanted.projects}
+    asked_for = {id_text(id) for id in wanted.projects}
     projects = await call.cloud.store.cloud_read(lambda tx: tx.projects())
-    return replace(wanted, projects=frozenset(each.id for each in projects if plain_id(each.id) in asked_for))
+    return replace(wanted, projects=frozenset(each.id for each in projects if id_text(each.id) in asked_for))
 
 
 # -------------------------------------------------------------------------------------------------------- what is known

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, assert_never
 from backend.cloud.catalogue import Flavor, find_flavor, find_image, flavor_of
 from backend.cloud.model import GROUP_TAG_PREFIX, Account, Drive, Server, ServerState, Size
 from backend.dialects.nova.versions import PREFIX, ROOT
+from backend.dialects.openstack import id_text
 from backend.operations.boots import found_no_host
 from backend.operations.drives import DELETE_WITH, LOCAL_TO
 from backend.store import ServerEntry
@@ -80,11 +81,6 @@ OTHER_STATUSES = frozenset(
 """Those that Nova knows and no server here ever has."""
 
 
-def plain_id(id: str) -> str:
-    """Ids of projects and users are written without dashes, as Keystone does."""
-    return id.replace("-", "")
-
-
 def second_text(at: datetime) -> str:
     return at.isoformat(timespec="seconds")[:19] + "Z"
 
@@ -125,7 +121,7 @@ class Shown:
 def user_id_of(owner: str, accounts: Mapping[str, Account]) -> str:
     """`UNKNOWN` for a user that was never recorded."""
     account = accounts.get(owner)
-    return UNKNOWN if account is None else plain_id(account.id)
+    return UNKNOWN if account is None else id_text(account.id)
 
 
 def notes_of(server: Server) -> Mapping[str, Any]:
@@ -220,7 +216,7 @@ def _base(view: View, shown: Shown) -> dict[str, Any]:
         "metadata": dict(server.meta),
         "name": server.name,
         "status": status.status,
-        "tenant_id": plain_id(server.project_id),
+        "tenant_id": id_text(server.project_id),
         "user_id": shown.user_id,
         "updated": second_text(server.state_since or server.created_at),
         "OS-DCF:diskConfig": notes_of(server).get("disk_config", "MANUAL"),
@@ -247,7 +243,7 @@ def host_id(server: Server) -> str:
     """Tells one host from another, and differs from project to project. **Source**: `nova.utils.generate_hostid`."""
     if server.host is None:
         return ""
-    return hashlib.sha224((plain_id(server.project_id) + server.host).encode()).hexdigest()
+    return hashlib.sha224((id_text(server.project_id) + server.host).encode()).hexdigest()
 
 
 def _flavor(view: View, shown: Shown) -> dict[str, Any]:
@@ -406,7 +402,7 @@ def _central(view: View, entry: ServerEntry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "status": UNKNOWN,
-        "tenant_id": plain_id(entry.project_id),
+        "tenant_id": id_text(entry.project_id),
         "created": second_text(entry.created_at),
         "links": view.links(f"servers/{entry.id}"),
     }
