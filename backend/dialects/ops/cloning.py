@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from backend.cloud.model import GIB, Task
-from backend.dialects.ops import plans, reads, render, separation
+from backend.dialects.ops import plans, reads, separation
 from backend.dialects.ops.bodies import NoQuery, ServerAction
-from backend.dialects.ops.schema import CopyRow, PlanRow, ServerOutcome, TaskRow
+from backend.dialects.ops.schema import CopyRow, PlanRow, ServerOutcome
 from backend.dialects.ops.schema_separation import CopyPlanRow
 from backend.dialects.ops.table import Answer, Call
 from backend.operations import avoiding, server_clones
@@ -44,7 +44,7 @@ async def _clone(call: Call[NoQuery, ServerAction], spec: CloneSpec) -> Answer:
     row: Any = reads.server_row(call, begun.server)
     outcome: ServerOutcome = {
         "server": row,
-        "task": None if last is None else _task_row(call, last, _name_of(last, begun)),
+        "task": None if last is None else reads.task_row(call, last, _name_of(last, begun)),
         "decision": None,
         "copies": [_copy_row(call, each) for each in begun.copies],
         "separation": separation.rows(call, entries),
@@ -59,11 +59,7 @@ def _name_of(task: Task, begun: server_clones.ServerCloneBegun) -> str | None:
 
 def _copy_row(call: Call[Any, Any], copy: CloneBegun) -> CopyRow:
     row: Any = reads.drive_row(call, copy.drive)
-    return {"drive": row, "task": None if copy.task is None else _task_row(call, copy.task, copy.drive.name)}
-
-
-def _task_row(call: Call[Any, Any], task: Task, name: str | None) -> TaskRow:
-    return render.task_row(task, now=call.cloud.clock.now(), object_name=name)
+    return {"drive": row, "task": None if copy.task is None else reads.task_row(call, copy.task, copy.drive.name)}
 
 
 # --- What it would do -------------------------------------------------------------------------------------------------

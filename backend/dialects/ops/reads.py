@@ -24,6 +24,7 @@ from backend.cloud.model import (
     ReachabilityState,
     Server,
     Size,
+    Task,
 )
 from backend.dialects import wire
 from backend.dialects.ops import bodies, document, render, schema
@@ -576,3 +577,8 @@ def _schedule_row(view: backups.ScheduleView) -> ScheduleRow:
 async def list_backups(call: Call[NoQuery, NoBody]) -> Answer:
     found = await backups.list_backups(call.cloud, call.account)
     return Answer({"backups": [render.backup_row(view.backup, server_name=view.server_name) for view in found]})
+
+
+def task_row(call: Call[Any, Any], task: Task, object_name: str | None) -> schema.TaskRow:
+    """One task as it stands now."""
+    return render.task_row(task, now=call.cloud.clock.now(), object_name=object_name)

@@ -12,7 +12,7 @@ from backend.dialects.ops.bodies import CellAction, GroupAction, NoBody, NoQuery
 from backend.dialects.ops.plans import counted, stop_row
 from backend.dialects.ops.schema_plans import CellPlanRow, GroupMove, GroupPlanRow, RedundancyRow
 from backend.dialects.ops.table import Answer, Call
-from backend.dialects.ops.writes import once, task_row
+from backend.dialects.ops.writes import once
 from backend.operations import cell_plans, groups, restorations
 from backend.operations.cell_plans import CellPlan
 from backend.operations.groups import GroupPlan
@@ -48,7 +48,7 @@ async def _group_outcome(call: Call[Any, Any], name: str, task: Task) -> Answer:
     found = await groups.list_groups(call.cloud, call.account, call.context.pictures)
     group = next((each for each in found if each.name == name), None)
     row = None if group is None else reads.group_row(group)
-    return Answer({"group": row, "task": task_row(call, task, name)}, 202)
+    return Answer({"group": row, "task": reads.task_row(call, task, name)}, 202)
 
 
 def _group_plan_row(plan: GroupPlan) -> GroupPlanRow:

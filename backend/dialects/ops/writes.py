@@ -26,7 +26,7 @@ from backend.dialects.ops.bodies import (
     ServerAction,
     ServerToMake,
 )
-from backend.dialects.ops.schema import DecisionRow, ServerOutcome, TaskRow
+from backend.dialects.ops.schema import DecisionRow, ServerOutcome
 from backend.dialects.ops.table import Answer, Call
 from backend.operations import accounts, avoiding, backups, cells, clones, drains, drives, editing, losses, servers
 from backend.operations.avoiding import Entry, Placed
@@ -181,15 +181,11 @@ def _outcome(
     row: Any = None if server is None else reads.server_row(call, server)
     outcome: ServerOutcome = {
         "server": row,
-        "task": None if task is None else task_row(call, task, None if server is None else server.name),
+        "task": None if task is None else reads.task_row(call, task, None if server is None else server.name),
         "decision": decision,
         "separation": separation.rows(call, entries),
     }
     return Answer(outcome, 202)
-
-
-def task_row(call: Call[Any, Any], task: Task, object_name: str | None) -> TaskRow:
-    return render.task_row(task, now=call.cloud.clock.now(), object_name=object_name)
 
 
 async def _decision_row(call: Call[Any, Any], decision: Decision) -> DecisionRow:
@@ -265,7 +261,7 @@ async def _clone_drive(call: Call[NoQuery, DriveAction]) -> Answer:
         request=call.request,
         agreed=None if body.plan is None else agreeing_clone(body.plan),
     )
-    task = None if begun.task is None else task_row(call, begun.task, begun.drive.name)
+    task = None if begun.task is None else reads.task_row(call, begun.task, begun.drive.name)
     entries = await avoiding.of_drive(call.cloud, call.account, begun.drive, tuple(body.avoid))
     row = reads.drive_row(call, begun.drive)
     return Answer({"drive": row, "task": task, "separation": separation.rows(call, entries)}, 202)
@@ -330,7 +326,7 @@ async def act_on_host(call: Call[NoQuery, HostAction]) -> Answer:
     act = _HOST_ACTIONS[body.action]
     agreed = None if body.plan is None else await agreeing_host(cloud, name, body.action, body.plan)
     begun = await act(cloud, call.account.name, name, if_version=body.if_version, request=call.request, agreed=agreed)
-    task = None if begun.task is None else task_row(call, begun.task, name)
+    task = None if begun.task is None else reads.task_row(call, begun.task, name)
     return Answer({"host": await reads.host_row(call, name), "task": task}, 202)
 
 
