@@ -16,8 +16,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from backend.certificate_checker import CertificateChecker
 from backend.decision_checker import Rules
 from backend.event_log import Breach, CellLog, Event, Picture
@@ -289,11 +287,11 @@ def _compared(
 def _check_log(cell: _Cell, rules: Rules, report: Report) -> None:
     log = CellLog()
     checker = CertificateChecker(log, rules)
-    for number, at, kind, object_kind, object_id, version, changes, details in cell.tx.event_rows():
-        event = Event(number, at, kind, object_kind, object_id, version, orjson.loads(changes), orjson.loads(details))
+    for row in cell.tx.event_rows():
+        event = Event.of(row)
         checker.look(event)
         log.take(event)
-        report.placements += kind == "server.placed"
+        report.placements += event.kind == "server.placed"
     checker.end()
     report.events += log.number
     report.certificates += checker.checked

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 Picture = Mapping[str, Any]
 """An object by column. What is empty is left out."""
 
@@ -42,6 +44,12 @@ class Event(NamedTuple):
     changes: Mapping[str, Sequence[Any]]
     """Each changed column before and after."""
     details: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Event:
+        """As it is stored: with the changes and the details as JSON."""
+        *known, changes, details = row
+        return cls._make((*known, orjson.loads(changes), orjson.loads(details)))
 
 
 class CellLog:
