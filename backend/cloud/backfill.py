@@ -63,11 +63,16 @@ class HostLoad:
     host: Host
     servers: tuple[Server, ...]
 
-    def server(self, id: str) -> Server:
-        """One of those that hold it."""
+    def find_server(self, id: str) -> Server | None:
+        """The server, if it holds the host."""
         at = bisect_left(self.servers, id, key=_id)
         found = self.servers[at] if at < len(self.servers) else None
-        assert found is not None and found.id == id, f"{id} is not on {self.host.name}"  # noqa: PT018  # one fact
+        return found if found is not None and found.id == id else None
+
+    def server(self, id: str) -> Server:
+        """One of those that hold it."""
+        found = self.find_server(id)
+        assert found is not None, f"{id} is not on {self.host.name}"
         return found
 
     @_once

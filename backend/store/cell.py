@@ -62,11 +62,11 @@ class CellTransaction(Transaction):
     # Servers
 
     def find_server(self, id: str) -> Server | None:
-        return self._find(SERVER, id)
+        return self._loads.find_server(id) or self._find(SERVER, id)
 
     def server(self, id: str) -> Server:
         """NotFound if there is none."""
-        return self._get(SERVER, id)
+        return self._loads.find_server(id) or self._get(SERVER, id)
 
     def servers(self, ids: Iterable[str]) -> dict[str, Server]:
         """Those of `ids` that exist, by id."""
@@ -219,7 +219,8 @@ class CellTransaction(Transaction):
 
     def drives_of(self, server_id: str) -> list[Drive]:
         """Those attached to the server, in the order of their channels."""
-        return self._list(DRIVE, "WHERE server_id = ? ORDER BY channel, id", (server_id,))
+        rows = self._run(f"{DRIVE.select} WHERE server_id = ? ORDER BY channel, id", (server_id,))
+        return [DRIVE.of(row, self.cell) for row in rows]
 
     def drives_of_servers(self, server_ids: Collection[str]) -> list[Drive]:
         """Those attached to any of the servers, in the order of their channels. Costs what there is of them."""

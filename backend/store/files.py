@@ -20,8 +20,10 @@ from backend.store.migrations import SCHEMA_VERSIONS, FileKind, migrate
 BUSY_SECONDS = 0.05
 """How long one statement waits for a lock of another process. Waiting longer is the lane's to decide, not SQLite's."""
 
-CHECKPOINT_PAGES = 4000
-"""So long is the log before its pages go to the file: 16 MB."""
+CHECKPOINT_ROWS = 2000
+"""After so many written rows the pages of the log go to the file: some 4,000 pages, 16 MB."""
+LOG_PAGES_MAX = 16_000
+"""At this length SQLite does so by itself, in the middle of a commit: one transaction may write many rows."""
 
 _NOUN: dict[FileKind, str] = {"cloud": "cloud.db", "cell": "cell file"}
 
@@ -140,6 +142,18 @@ class Opened:
     identity: Identity
     epoch: int
     """Of a cell: how many group commits it has had. 0 for cloud.db."""
+    rows_in_file: int = 0
+    """How many of the rows that this connection has written are in the file itself and not only in its log."""
+
+    def checkpoint(self) -> None:
+        """Copy the log's pages into the file, if it has grown long. Readers are not waited for. Raises sqlite3.Error.
+
+        Pages that are written again and again are copied once in several hundred commits.
+        """
+        written = self.connection.total_changes
+        if written - self.rows_in_file >= CHECKPOINT_ROWS:
+            self.rows_in_file = written
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         self.connection.close()
@@ -166,8 +180,7 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
         if is_writer:
             # The pages that a savepoint keeps go to a temporary file otherwise, a new one for each.
             connection.execute("PRAGMA temp_store = MEMORY")
-            # Pages that are written again and again are copied out of the log once in several hundred commits.
-            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
         else:
             connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA journal_mode = WAL")

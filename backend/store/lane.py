@@ -5,6 +5,7 @@ can corrupt a file in WAL mode that two connections checkpoint at once), one rea
 a daemon thread that its first job starts, with a queue. The writer drains its queue into one group commit: each
 job in a savepoint, so that one that is refused leaves its neighbours; answered after the commit, all by one
 call into the loop. A job without neighbours needs no savepoint, which would keep a copy of every page that it writes.
+The log is copied into the file when everybody has been answered, so that no commit waits for it.
 
 Whoever waits may give up: a claim, taken by the thread right before it runs a job or by whoever gives up first,
 settles whether the job was run. A lane that hangs is never replaced, so there is never a second writer.
@@ -167,6 +168,7 @@ class Lane:
                 answers = self._run(batch)
                 self._step_begun = None
                 self._tell(self._deliver, self, answers)
+                self._tidy()
         self._end()
         self._tell(self._ended.set_result, None)
 
@@ -186,6 +188,9 @@ class Lane:
 
     def _run(self, batch: list[Job]) -> Answers:
         raise NotImplementedError
+
+    def _tidy(self) -> None:
+        """What nobody has to wait for: everybody has been answered."""
 
     def _end(self) -> None:
         pass
@@ -387,6 +392,17 @@ class WriteLane(FileLane):
             return
         opened.epoch = epoch
         answers.committed = CommitDetails(commit, epoch, opened.transaction.keep_batch())
+
+    def _tidy(self) -> None:
+        if self._opened is None:
+            return
+        self._step_begun = monotonic_seconds()
+        try:
+            self._opened.checkpoint()
+        except sqlite3.Error:
+            # Everything is in the log all the same. Whoever comes next finds out what is wrong with the file.
+            self._drop()
+        self._step_begun = None
 
     def _refuse(self, batch: list[Job], answers: Answers, error: FileFault | sqlite3.Error) -> None:
         """Nothing of the batch was done, and everybody is told so."""

@@ -54,16 +54,27 @@ class Loads:
         self.shared = Shared()
         self.stale: set[str] | None = None
         """Compute hosts that have changed since somebody cleared it; None: any may have."""
+        self._host_of: dict[str, str] = {}
+        """Where a server that was changed was then. It may have left since: only what is on the host is certain."""
         self._of_job: set[str] = set()
         self._of_batch: set[str] = set()
         self._are_names_changed = False
         self._epoch: int | None = None
+
+    def find_server(self, id: str) -> Server | None:
+        """The server, where it is known to be on a host that is known."""
+        load = self.compute.get(self._host_of.get(id, ""))
+        return None if load is None else load.find_server(id)
 
     # In step with what is written
 
     def change_server(self, before: Server | None, after: Server | None) -> None:
         old = before.host if before is not None else None
         new = after.host if after is not None else None
+        if after is not None and new is not None:
+            self._host_of[after.id] = new
+        elif before is not None:
+            self._host_of.pop(before.id, None)
         if old is not None:
             self._touch(old)
             load = self.compute.get(old)
@@ -127,6 +138,7 @@ class Loads:
         hosts.clear()
 
     def forget(self) -> None:
+        self._host_of.clear()
         self.names.clear()
         self.compute.clear()
         self.storage.clear()
