@@ -383,3 +383,27 @@ def test_flavors_and_limits(tell: Tell) -> None:
         assert new["maxTotalInstances"] == 7
 
     tell(story, servers_max=7)
+
+
+def test_the_quotas_of_a_project_are_shown_with_what_is_used_and_only_to_those_it_concerns(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = good(await on.nova.get(f"/servers/{await a_boot(on.nova)}"))["server"]
+        project = str(server["tenant_id"])
+        quotas, detail, defaults = [
+            good(await on.nova.get(f"/os-quota-sets/{project}{form}", headers=version(57)))["quota_set"]
+            for form in ("", "/detail", "/defaults")
+        ]
+        assert quotas["id"] == detail["id"] == project
+        assert quotas["instances"] == detail["instances"]["limit"] == 7
+        assert (detail["instances"]["in_use"], detail["ram"]["in_use"]) == (1, 512)
+        assert defaults["instances"] == defaults["cores"] == -1
+        assert quotas.keys() == defaults.keys() == detail.keys()
+        old = good(await on.nova.get(f"/os-quota-sets/{project}"))["quota_set"]
+        assert old.keys() - quotas.keys() == {
+            "fixed_ips", "floating_ips", "security_groups", "security_group_rules",
+            "injected_files", "injected_file_content_bytes", "injected_file_path_bytes",
+        }  # fmt: skip
+        failed(await on.tenant_nova.get(f"/os-quota-sets/{project}"), 403, "forbidden")
+        failed(await on.nova.get("/os-quota-sets/nope"), 400, "badRequest")
+
+    tell(story, servers_max=7)

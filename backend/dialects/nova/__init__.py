@@ -8,7 +8,8 @@ GiB, CPU is vCPUs of 2 GHz. Project and user ids are written without dashes. A c
     asking    the query of a list                           listing   lists, partial rows, pages
     render    servers as Nova shows them                    making    what a create asks for
     servers   one server, its metadata and tags             actions   start, stop, reboot
-    services  compute services, hypervisors, zones          catalog   flavors, limits, server groups
+    services  compute services, hypervisors, zones          catalog   flavors, server groups
+    quotas    limits and quota sets
 
 **Differences from a real Nova 34**, each with its reason.
 
@@ -35,8 +36,9 @@ Always:
 - A stopped server holds no host, so `os-start` looks for one, and is 409 with the reasons where there is none.
 - Policies of groups are hard and soft anti-affinity; hard holds for creates and `os-start`, see `operations`.
 - Servers made through another API have flavors named after their sizes, and all their drives are volumes.
-- One server a request; no networks, addresses, keypairs, resizing, snapshots, migrations, quotas by name. What is asked
-  for of these is refused by name, or kept and shown where it is only a word (`key_name`, `security_groups`).
+- One server a request; no networks, addresses, keypairs, resizing, snapshots, migrations; quotas are read, not set.
+  What is asked for of these is refused by name, or kept and shown where it is only a word (`key_name`,
+  `security_groups`).
 - Stopping, starting and rebooting begin at once; a reboot takes no time, and there is no REBOOT status.
 - `launched_at` is that of the current start, and null while there is none.
 - Filters by name know `^`, `$`, `.` and `.*`, and ignore case. Those by what servers here do not have do nothing.
@@ -48,7 +50,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from backend.dialects import wire
-from backend.dialects.nova import actions, catalog, listing, servers, services, table
+from backend.dialects.nova import actions, catalog, listing, quotas, servers, services, table
 from backend.dialects.nova.table import ERRORS, Context, Path, Since, refuse
 from backend.dialects.nova.versions import PREFIX
 from backend.operations import Cloud
@@ -103,7 +105,10 @@ PATHS = (
     Path("/flavors/{id}/os-extra_specs", {"GET": catalog.show_extra_specs}),
     Path("/os-server-groups", {"GET": catalog.list_groups, "POST": catalog.create_group}),
     Path("/os-server-groups/{id}", {"GET": catalog.show_group, "DELETE": catalog.delete_group}),
-    Path("/limits", {"GET": catalog.limits}),
+    Path("/limits", {"GET": quotas.limits}),
+    Path("/os-quota-sets/{id}", {"GET": quotas.show_quotas}),
+    Path("/os-quota-sets/{id}/detail", {"GET": quotas.show_quotas_detail}),
+    Path("/os-quota-sets/{id}/defaults", {"GET": quotas.show_default_quotas}),
 )
 
 

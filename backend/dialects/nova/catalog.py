@@ -1,6 +1,6 @@
-"""Flavors, limits and server groups.
+"""Flavors and server groups.
 
-**Source**: Compute API reference, "Flavors", "Limits", "Server groups".
+**Source**: Compute API reference, "Flavors", "Server groups".
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from starlette.responses import Response
 
 from backend.cloud.catalogue import FLAVORS, Flavor, find_flavor, flavor_of
 from backend.cloud.model import MIB, VCPU_MHZ, Size
-from backend.dialects.nova import servers, shapes
+from backend.dialects.nova import shapes
 from backend.dialects.nova.listing import view_of
 from backend.dialects.nova.render import user_id_of
 from backend.dialects.nova.table import Call, answer, bad_request, empty, not_found
 from backend.dialects.nova.versions import ROOT
 from backend.dialects.openstack import id_text
 from backend.operations import server_groups
-from backend.store import CloudTransaction, ServerGroup
+from backend.store import ServerGroup
 
 _DIGITS: shapes.Schema = {"type": "string", "pattern": "^[0-9]*$"}
 _CUSTOM = re.compile(r"custom-([1-9][0-9]{0,5})-([1-9][0-9]{0,8})")
@@ -126,50 +126,6 @@ def _flavor_detail(call: Call, flavor: Flavor) -> dict[str, Any]:
     if call.minor >= 61:
         row["extra_specs"] = {}
     return row
-
-
-# --------------------------------------------------------------------------------------------------------------- limits
-
-
-async def limits(call: Call) -> Response:
-    """Of the token's project. -1 is no limit."""
-    project_id = call.account.project_id
-
-    def read(tx: CloudTransaction) -> Any:
-        project = next(each for each in tx.projects() if each.id == project_id)
-        return project, tx.usage(project_id), len(tx.server_groups(project_id=project_id))
-
-    project, used, groups = await call.cloud.store.cloud_read(read)
-    absolute: dict[str, int] = {"maxServerMeta": servers.METADATA_ITEMS_MAX}
-    if call.minor < 57:
-        absolute |= {"maxPersonality": 0, "maxPersonalitySize": 0}
-    absolute |= {
-        "maxTotalInstances": _limit(project.servers_max, 1),
-        "maxTotalCores": _limit(project.cpu_mhz_max, VCPU_MHZ),
-        "maxTotalRAMSize": _limit(project.memory_bytes_max, MIB),
-        "maxTotalKeypairs": -1,
-        "maxServerGroups": -1,
-        "maxServerGroupMembers": -1,
-        "totalRAMUsed": -(-used.memory_bytes // MIB),
-        "totalCoresUsed": -(-used.cpu_mhz // VCPU_MHZ),
-        "totalInstancesUsed": used.servers,
-        "totalServerGroupsUsed": groups,
-    }
-    if call.minor < 36:
-        absolute |= {
-            "maxTotalFloatingIps": -1,
-            "maxSecurityGroups": -1,
-            "maxSecurityGroupRules": -1,
-            "totalFloatingIpsUsed": 0,
-            "totalSecurityGroupsUsed": 0,
-        }
-    if call.minor < 39:
-        absolute["maxImageMeta"] = servers.METADATA_ITEMS_MAX
-    return answer({"limits": {"rate": [], "absolute": absolute}})
-
-
-def _limit(value: int | None, unit: int) -> int:
-    return -1 if value is None else value // unit
 
 
 # -------------------------------------------------------------------------------------------------------- server groups
