@@ -149,7 +149,7 @@ def relocate(tx: CellTransaction, task: Task, *, at: datetime, settings: Setting
 
 
 def _start_elsewhere(tx: CellTransaction, server: Server, *, now: datetime, settings: Settings) -> bool:
-    """Whether the server is placed anew. Where it is not, it says why."""
+    """Whether the server is placed anew. Where it is not, it stays what it is and says why."""
     if lost := rooms.lost_drives(tx, server.id):
         problem = f"Its drive {lost[0].name or lost[0].id} is on a lost storage host."
     else:
@@ -188,12 +188,7 @@ def recover_in_cell(
         for task in tx.open_tasks_of(name):
             tx.end_task(task, TaskState.CANCELLED, at=now, result="the host is back")
         if host.kind is HostKind.COMPUTE:
-            # Who had room gets it back before those who waited for some are placed.
-            for server in sorted(
-                tx.load(name).servers, key=lambda each: (each.lost_from == lifecycle.WAITING, each.id)
-            ):
-                _take_up(tx, server, elsewhere, now=now, settings=settings)
-            rooms.settle(tx, name, now=now, settings=settings, cause=name, actor=actor)
+            _take_up_servers(tx, name, elsewhere, now=now, settings=settings, actor=actor)
         else:
             for drive in tx.drives_on(name):
                 _take_up_drive(tx, drive, now=now)
@@ -207,28 +202,37 @@ def recover_in_cell(
     return HostBegun(up, evacuation)
 
 
-def _take_up(tx: CellTransaction, server: Server, elsewhere: Elsewhere, *, now: datetime, settings: Settings) -> None:
-    """A server whose host is back goes on with what it did."""
-    if server.state is not ServerState.UNAVAILABLE:
+def _take_up_servers(
+    tx: CellTransaction, host: str, elsewhere: Elsewhere, *, now: datetime, settings: Settings, actor: str
+) -> None:
+    """The servers of a host that is back go on with what they did.
+
+    Who has to leave leaves, who had room gets it back, and only then are those placed who waited for some: their room
+    was never their own, and those who were to make it have had their notices withdrawn.
+    """
+    lost = [server for server in tx.load(host).servers if server.state is ServerState.UNAVAILABLE]
+    waiting = [server for server in lost if server.lost_from == lifecycle.WAITING]
+    for server in lost:
+        if server.lost_from in (lifecycle.WAITING, ServerState.STOPPING):
+            rooms.leave(tx, server, now=now, kind="server.stopped")
+        else:
+            _take_up(tx, server, elsewhere, now=now)
+    rooms.settle(tx, host, now=now, settings=settings, cause=host, actor=actor)
+    for server in sorted(waiting, key=lambda each: (each.started_at or now, each.id)):
+        _start_elsewhere(tx, tx.server(server.id), now=now, settings=settings)
+
+
+def _take_up(tx: CellTransaction, server: Server, elsewhere: Elsewhere, *, now: datetime) -> None:
+    if server.lost_from == ServerState.STARTING:
+        again = replace(server, state=ServerState.STARTING, state_since=now, reason=None, lost_from=None)
+        tx.save_server(server, again, kind="server.returned", at=now)
+        rooms.begin_start(tx, again, now=now, actor="cloud")
         return
-    match server.lost_from:
-        case ServerState.STOPPING:
-            rooms.move_out(tx, server, now=now, settings=settings, kind="server.stopped")
-        case lifecycle.WAITING:
-            # Its room was never its own, and those who were to make it have had their notices withdrawn.
-            if not _start_elsewhere(tx, server, now=now, settings=settings):
-                refused = tx.server(server.id)
-                rooms.move_out(tx, refused, now=now, settings=settings, kind="server.stopped", reason=refused.reason)
-        case ServerState.STARTING:
-            again = replace(server, state=ServerState.STARTING, state_since=now, reason=None, lost_from=None)
-            tx.save_server(server, again, kind="server.returned", at=now)
-            rooms.begin_start(tx, again, now=now, actor="cloud")
-        case _:
-            is_paused = bool(rooms.lost_drives(tx, server.id)) or server.id in elsewhere.lost
-            state = ServerState.PAUSED if is_paused else ServerState.RUNNING
-            reason = STORAGE_LOST if is_paused else None
-            again = replace(server, state=state, state_since=now, reason=reason, lost_from=None)
-            tx.save_server(server, again, kind="server.returned", at=now)
+    is_paused = bool(rooms.lost_drives(tx, server.id)) or server.id in elsewhere.lost
+    state = ServerState.PAUSED if is_paused else ServerState.RUNNING
+    reason = STORAGE_LOST if is_paused else None
+    again = replace(server, state=state, state_since=now, reason=reason, lost_from=None)
+    tx.save_server(server, again, kind="server.returned", at=now)
 
 
 _UNFINISHED = (

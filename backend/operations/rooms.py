@@ -291,12 +291,29 @@ def move_out(
     actor: str = "cloud",
     **changes: Any,
 ) -> Server:
-    """Take a server off its host, cancel what was under way for it, and give its room to who waits or was shrunk.
+    """Take a server off its host, and give its room to who waits or was shrunk. `changes` are as those of `leave`."""
+    host = server.host
+    assert host is not None, "only what holds a host can leave it"
+    stored = leave(tx, server, now=now, kind=kind, state=state, actor=actor, **changes)
+    settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
+    restart_displaced(tx, host, now=now, settings=settings)
+    return stored
+
+
+def leave(
+    tx: CellTransaction,
+    server: Server,
+    *,
+    now: datetime,
+    kind: str,
+    state: ServerState = ServerState.STOPPED,
+    actor: str = "cloud",
+    **changes: Any,
+) -> Server:
+    """Take a server off its host and cancel what was under way for it. Its room is given to nobody: `settle` follows.
 
     `changes` are further fields; without a `reason` among them it has none.
     """
-    host = server.host
-    assert host is not None, "only what holds a host can leave it"
     for task in tx.open_tasks_of(server.id):
         if task.kind in ("start", "stop", "displace"):
             tx.end_task(task, TaskState.CANCELLED, at=now, result=f"it is {state.value}")
@@ -316,10 +333,7 @@ def move_out(
         "reason": None,
         **changes,
     }
-    stored = tx.change_server(server, kind=kind, at=now, actor=actor, details={"host": host}, **left)
-    settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
-    restart_displaced(tx, host, now=now, settings=settings)
-    return stored
+    return tx.change_server(server, kind=kind, at=now, actor=actor, details={"host": server.host}, **left)
 
 
 def displace(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -> None:

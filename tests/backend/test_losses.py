@@ -18,6 +18,8 @@ from tests.builders import NOON
 RUNNING, STOPPED, STARTING = ServerState.RUNNING, ServerState.STOPPED, ServerState.STARTING
 UNAVAILABLE, PAUSED = ServerState.UNAVAILABLE, ServerState.PAUSED
 IN_ONE_CELL = {"cells": ("cell-1",)}
+OF_TWO = {"capacity": Size(16_000, 64 * GIB)}
+"""A host with room for two servers of four cores."""
 
 
 async def fail(on: Harness, host: str | None) -> None:
@@ -237,6 +239,46 @@ def test_a_server_that_waited_for_room_is_placed_anew_when_the_host_is_back(tmp_
         assert (await on.look(victim.id)).state is STOPPED
 
     in_a_cloud(tmp_path / "data", story, hosts=1, capacity=Size(16_000, 64 * GIB), **IN_ONE_CELL)
+
+
+def test_all_who_waited_for_room_are_placed_anew_in_the_order_of_their_starts(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        victims = [await on.running(f"render-{number}", vcpus=4, is_backfilling=True) for number in (1, 2)]
+        waiting = [await on.server(f"db-{number}", vcpus=4) for number in (1, 2)]
+        for server in waiting:
+            await servers.start_server(on.cloud, on.operator, server.id)
+            await on.engine.advance(1)
+        await fail(on, "c1-h1")
+        assert {(await on.look(server.id)).lost_from for server in waiting} == {"waiting"}
+        await on.engine.advance(10)
+        await recover(on, "c1-h1")
+
+        assert [(await on.look(server.id)).state for server in victims] == [RUNNING, RUNNING]
+        found = [await on.look(server.id) for server in waiting]
+        assert [server.state for server in found] == [STARTING, STARTING]
+        assert (found[0].waits or 0) < (found[1].waits or 0)
+        await on.engine.advance(40)
+        assert [(await on.look(server.id)).state for server in waiting] == [RUNNING, RUNNING]
+        assert [(await on.look(server.id)).state for server in victims] == [STOPPED, STOPPED]
+
+    in_a_cloud(tmp_path / "data", story, hosts=1, settings={"floor_permille": 1000}, **IN_ONE_CELL, **OF_TWO)
+
+
+def test_who_waited_and_cannot_start_when_the_host_is_back_is_stopped_and_says_why(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        await on.running("render-01", vcpus=8, is_backfilling=True)
+        server = await on.server("db", vcpus=8)
+        drive = await disk(on, server)
+        await servers.start_server(on.cloud, on.operator, server.id)
+        await fail(on, "c1-h1")
+        await fail(on, drive.host)
+        await recover(on, "c1-h1")
+
+        stopped = await on.look(server.id)
+        assert (stopped.state, stopped.host, stopped.lost_from) == (STOPPED, None, None)
+        assert stopped.reason == "Its drive disk is on a lost storage host."
+
+    in_a_cloud(tmp_path / "data", story, hosts=1, settings={"floor_permille": 1000}, **IN_ONE_CELL, **OF_TWO)
 
 
 def test_backfilling_servers_shrink_again_when_their_host_is_back(tmp_path: Path) -> None:
