@@ -31,6 +31,7 @@ from backend.cloud.model import (
     ServerState,
     Size,
 )
+from backend.store.frozen import maker
 
 Row = Sequence[Any]
 T = TypeVar("T")
@@ -169,7 +170,7 @@ class Table(Generic[T]):
 
     def __init__(self, name: str, noun: type[T], fields: Sequence[Field], of: Callable[[Row, str], T]) -> None:
         self.name = name
-        self._noun = noun
+        self._make = maker(noun)
         # Several times as fast as `dataclasses.replace`, which asks each field by name.
         self._all: Callable[[T], tuple[Any, ...]] = attrgetter(*noun.__dataclass_fields__)  # type: ignore[attr-defined]
         self.of = of
@@ -207,7 +208,7 @@ class Table(Generic[T]):
 
     def with_version(self, thing: T, version: int) -> T:
         """The same with another version, which is the last field of every noun."""
-        return self._noun(*self._all(thing)[:-1], version)  # type: ignore[call-arg]
+        return self._make(*self._all(thing)[:-1], version)
 
     def picture(self, thing: T) -> dict[str, Any]:
         """What is not empty, by column, with JSON columns as values. `of_picture` makes the object again."""
@@ -268,7 +269,7 @@ class Table(Generic[T]):
         # No two have the same number: nothing else of them is compared.
         changed.sort()
         values[-1] += 1
-        return self._noun(*values), self._difference(changed)
+        return self._make(*values), self._difference(changed)
 
     def _difference(self, changed: Sequence[tuple[int, Any, Any]]) -> Difference:
         """Of two objects that differ in the fields with these numbers, before and after."""
@@ -295,6 +296,7 @@ class Table(Generic[T]):
         return Difference(update, values, changes)
 
 
+_make_server, _make_drive = maker(Server), maker(Drive)
 SERVER_STATES = {state.value: state for state in ServerState}
 DRIVE_STATES = {state.value: state for state in DriveState}
 
@@ -310,7 +312,7 @@ def _server_of(row: Row, cell: str) -> Server:
     parse = datetime.fromisoformat
     size = Size(cpu_mhz, memory_bytes)
     # What many servers have in common is kept once: a fleet of them stays in memory.
-    return Server(
+    return _make_server(
         id_,
         name,
         cell,
@@ -397,7 +399,7 @@ def _drive_of(row: Row, cell: str) -> Drive:
         id_, name, project_id, owner, state, state_since, created_at, size_bytes, media, host, server_id, device,
         channel, boot_order, avoid, meta, tags, attributes, lost_from, version,
     ) = row  # fmt: skip
-    return Drive(
+    return _make_drive(
         id_,
         name,
         cell,
