@@ -138,14 +138,16 @@ def test_a_cell_that_does_not_answer_is_said_to_be_unknown_until_it_is_back(plac
     before = place.cli("server", "show", away)
     place.cell("cell-2", state)
 
-    for more in ((), ("--all-projects",), ("--long",), ("-n",)):
+    # A call of the real client takes a second: what differs by the query is told of one of both states.
+    queries = slice(None) if state == "down" else slice(1)
+    for more in ((), ("--all-projects",), ("--long",), ("-n",))[queries]:
         rows = by_id(place.cli("server", "list", *more))
         assert rows.keys() == {up, away}, more
         assert (rows[up]["Name"], rows[up]["Status"]) == ("up-01", "ACTIVE")
         assert (rows[away]["Name"], rows[away]["Status"]) == (None, "UNKNOWN")
-    for hiding in (("--limit", "10"), ("--name", "0"), ("--status", "ACTIVE")):
+    for hiding in (("--limit", "10"), ("--name", "0"), ("--status", "ACTIVE"))[queries]:
         assert by_id(place.cli("server", "list", *hiding)).keys() == {up}, hiding
-    for version in ((), ("--os-compute-api-version", "2.71"), ("--os-compute-api-version", "2.69")):
+    for version in ((), ("--os-compute-api-version", "2.71"), ("--os-compute-api-version", "2.69"))[queries]:
         shown = place.cli(*version, "server", "show", away)
         assert (shown["id"], shown["status"], shown["name"]) == (away, "UNKNOWN", None)
         assert shown["created"] == before["created"]
