@@ -6,9 +6,11 @@ Nothing here creates a file: a cell whose file is gone is down, not new. What is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -140,9 +142,24 @@ class Opened:
     identity: Identity
     epoch: int
     """Of a cell: how many group commits it has had. 0 for cloud.db."""
+    is_writer: bool = False
 
     def close(self) -> None:
+        """A writer leaves nothing in the log of a file that has lost its name: whatever has the name next would be
+        read through that log, and be given its pages. Without them the file is whole, should it come back.
+        """
+        if self.is_writer and self._is_replaced():
+            with contextlib.suppress(sqlite3.Error):
+                self.connection.rollback()
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
+
+    def _is_replaced(self) -> bool:
+        try:
+            self.identity.check()
+        except FileFault:
+            return True
+        return False
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -186,7 +203,7 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
             connection.close()
         raise
     transaction = CloudTransaction(connection) if place.cell is None else CellTransaction(connection, place.cell)
-    return Opened(connection, transaction, identity, epoch)
+    return Opened(connection, transaction, identity, epoch, is_writer)
 
 
 def _check_version(connection: sqlite3.Connection, place: Place, *, is_writer: bool) -> None:
@@ -215,15 +232,21 @@ def _check_identity(connection: sqlite3.Connection, place: Place, epoch_min: int
     return int(row[2])
 
 
-def probe_file(place: Place, *, epoch_min: int) -> None:
+def probe_file(place: Place, *, epoch_min: int, opened: Iterable[Identity] = ()) -> None:
     """Ask the file with a fresh connection, because an open one does not notice that its pages were overwritten.
+
+    What is there is only read if it is what the lanes have `opened`: another file would be read through their log, and
+    closing it would write that log into it and take it away.
 
     Raises FileFault. Writes nothing.
     """
     _device_and_inode(str(place.path), place.noun)
     connection: sqlite3.Connection | None = None
     try:
+        # SQLite opens the file now, and its log with the first statement.
         connection = connect(place.path)
+        for identity in opened:
+            identity.check()
         connection.execute("PRAGMA query_only = ON")
         _check_version(connection, place, is_writer=False)
         _check_identity(connection, place, epoch_min)

@@ -198,8 +198,9 @@ class CellLink:
         """In the probe's thread."""
         begun = monotonic_seconds()
         while True:
+            opened = [known for lane in (self.writer, self.reader) if (known := lane.identity) is not None]
             try:
-                probe_file(self._place, epoch_min=self.epoch)
+                probe_file(self._place, epoch_min=self.epoch, opened=opened)
             except FileFault as fault:
                 if not fault.is_busy or monotonic_seconds() - begun > self._deadline:
                     return fault
@@ -251,6 +252,10 @@ class CellLink:
             return
         if isinstance(found, FileFault):
             self._declare(ReachabilityState.DOWN, found.reason)
+            for lane in (self.writer, self.reader):
+                if lane.identity is not None:
+                    # If it is another file that has the name now, they let go of the one that had it.
+                    lane.submit(_nothing).answer.add_done_callback(_take_exception)
             return
         # The writer first: it migrates, and a reader must not meet it while it opens.
         for lane in (self.writer, self.reader):
