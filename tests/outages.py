@@ -19,8 +19,8 @@ from tests.backend.support import Harness
 
 IMPATIENT_SECONDS, PATIENT_SECONDS = 0.02, 5.0
 """How long a cell that is out is waited for, and any other."""
-OPENING_SECONDS = 0.5
-"""How long a cell is waited for where one of them is out when the backend starts."""
+OPENING_SECONDS = 0.15
+"""How long a cell is waited for where one of them is locked when the backend starts."""
 
 
 def cell_file(folder: Path, cell: str) -> Path:

@@ -72,8 +72,8 @@ class Life:
     """Asks for little but room."""
     done: int = 0
     refused: int = 0
-    last: str = ""
-    """What it did last, and why it was refused."""
+    story: list[str] = field(default_factory=list)
+    """What it did, and why it was refused."""
 
     def some_server(self) -> str:
         return self.chance.choice([*self.servers, "nonsense"])
@@ -200,10 +200,10 @@ class Life:
         try:
             await deed()
             self.done += 1
-            self.last = deed.__name__
+            self.story.append(deed.__name__)
         except CloudError as refusal:
             self.refused += 1
-            self.last = f"{deed.__name__}: {refusal}"
+            self.story.append(f"{deed.__name__}: {refusal}")
 
 
 def check_host(load: HostLoad) -> None:
@@ -262,7 +262,8 @@ async def check(on: Harness) -> None:
         if not isinstance(answer, tuple):
             continue
         there, mounts = answer
-        assert {entry.id for entry in entries if entry.cell == cell} == there.keys(), "directory and cell differ"
+        of_cell = {entry.id: entry.state for entry in entries if entry.cell == cell}
+        assert of_cell.keys() == there.keys(), f"{cell} has {there.keys() - of_cell.keys()}, and {of_cell} are entered"
         assert {entry.id for entry in drive_entries if entry.cell == cell} == mounts.keys()
         for drive in drive_entries:
             if drive.cell == cell:

@@ -52,7 +52,15 @@ class FolderError(Exception):
 class FileFault(Exception):
     """A file cannot be used now. Its text is the reason, such as `cell file is missing`."""
 
-    def __init__(self, reason: str, *, is_down: bool = True, is_busy: bool = False, is_newer: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        is_down: bool = True,
+        is_busy: bool = False,
+        is_newer: bool = False,
+        is_replaced: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_down = is_down
@@ -61,6 +69,8 @@ class FileFault(Exception):
         """Whether waiting a little may help."""
         self.is_newer = is_newer
         """Whether a newer version of the program made it."""
+        self.is_replaced = is_replaced
+        """Whether a lane still has the file open that had the name before."""
 
 
 def fault_of(error: sqlite3.Error, kind: FileKind) -> FileFault | None:
@@ -246,7 +256,10 @@ def probe_file(place: Place, *, epoch_min: int, opened: Iterable[Identity] = ())
         # SQLite opens the file now, and its log with the first statement.
         connection = connect(place.path)
         for identity in opened:
-            identity.check()
+            try:
+                identity.check()
+            except FileFault as fault:
+                raise FileFault(fault.reason, is_replaced=True) from None
         connection.execute("PRAGMA query_only = ON")
         _check_version(connection, place, is_writer=False)
         _check_identity(connection, place, epoch_min)

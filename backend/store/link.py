@@ -189,6 +189,8 @@ class CellLink:
         if job is None or job.answer.done():
             # At most one is under way: more of them would only pile up behind it.
             job = self._probe_job = self._probe.submit(self._use_fresh_connection)
+            # Whoever asked may have been told to go before it answers.
+            job.answer.add_done_callback(_take_exception)
         if not await _is_answered(self._probe, job, seconds):
             return None
         found: float | FileFault = job.answer.result()
@@ -247,15 +249,13 @@ class CellLink:
             self._declare(ReachabilityState.DOWN, "injected: down")
             return
         found = await self._ask_probe(self._deadline)
+        if isinstance(found, FileFault) and found.is_replaced and await self._let_go():
+            found = await self._ask_probe(self._deadline)
         if found is None:
             self._declare_hung()
             return
         if isinstance(found, FileFault):
             self._declare(ReachabilityState.DOWN, found.reason)
-            for lane in (self.writer, self.reader):
-                if lane.identity is not None:
-                    # If it is another file that has the name now, they let go of the one that had it.
-                    lane.submit(_nothing).answer.add_done_callback(_take_exception)
             return
         # The writer first: it migrates, and a reader must not meet it while it opens.
         for lane in (self.writer, self.reader):
@@ -264,6 +264,17 @@ class CellLink:
         if not self.is_up and not await self._recover():
             return
         self._declare(ReachabilityState.UP, "", answer_ms=found)
+
+    async def _let_go(self) -> bool:
+        """Whether the lanes have closed a file that has lost its name, so that what has the name now can be read."""
+        for lane in (self.reader, self.writer):
+            if lane.identity is not None:
+                job = lane.submit(_nothing)
+                job.answer.add_done_callback(_take_exception)
+                if not await _is_answered(lane, job, self._deadline):
+                    lane.forget(job)
+                    return False
+        return True
 
     async def _ask_lane(self, lane: Lane) -> bool:
         """Whether the lane's own thread and connection answer; else the cell has been declared."""
