@@ -119,20 +119,24 @@ class Gone(Outage):
             self.take_away()
         self.put(self.path)
 
+    async def end(self, on: Harness) -> None:
+        self.put_back()
+
     def take_away(self) -> None:
         for suffix in self.names:
             file = Path(f"{self.path}{suffix}")
             if file.exists():
-                os.rename(file, f"{self.kept}{suffix}")
+                file.rename(f"{self.kept}{suffix}")
 
-    async def end(self, on: Harness) -> None:
+    def put_back(self) -> None:
         if self.path.is_dir():
             self.path.rmdir()
         for suffix in self.names:
+            file, kept = Path(f"{self.path}{suffix}"), Path(f"{self.kept}{suffix}")
             if suffix:
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-            if Path(f"{self.kept}{suffix}").exists():
-                os.replace(f"{self.kept}{suffix}", f"{self.path}{suffix}")
+                file.unlink(missing_ok=True)
+            if kept.exists():
+                kept.replace(file)
 
 
 def garbage(path: Path) -> None:
@@ -156,6 +160,10 @@ class Spoiled(Outage):
 
     HEADER = b"SQLite format 3\0"
 
+    def __init__(self, folder: Path, cell: str) -> None:
+        super().__init__(folder, cell)
+        self._files: list[int] = []
+
     async def begin(self, on: Harness) -> None:
         self.write(b"no longer SQLite")
 
@@ -163,13 +171,9 @@ class Spoiled(Outage):
         self.write(self.HEADER)
 
     def write(self, header: bytes) -> None:
-        # Closing a file of one's own would drop the locks that SQLite has on it, in this process.
-        self._files.append(descriptor := os.open(self.path, os.O_WRONLY))
-        os.pwrite(descriptor, header, 0)
-
-    def __init__(self, folder: Path, cell: str) -> None:
-        super().__init__(folder, cell)
-        self._files: list[int] = []
+        # It stays open until the backend is closed: closing it would drop the locks that SQLite has in this process.
+        self._files.append(os.open(self.path, os.O_WRONLY))
+        os.pwrite(self._files[-1], header, 0)
 
     def restarted(self) -> None:
         while self._files:
@@ -231,9 +235,10 @@ class Vanishing(Gone):
         opened = link_of(on, self.cell).writer._opened
         if opened is not None:
             self.transaction: Any = opened.transaction
-            self.transaction.before_commit = self.before_commit
+            vars(self.transaction)["before_commit"] = self.before_commit
 
     def before_commit(self, epoch: int) -> None:
+        """In the writer's thread, between its last look at the name and the commit."""
         self.restarted()
         self.take_away()
         self.transaction.before_commit(epoch)

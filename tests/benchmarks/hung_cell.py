@@ -165,8 +165,7 @@ def run(scale: Scale) -> Iterator[Measured]:
         by_servers |= {servers: ask(serve(servers, len(CELLS))) for servers in fleets[1:]}
         yield from _growth("servers", by_servers, scale)
         by_cells = {
-            count: by_servers[fleets[0]] if count == len(CELLS) else ask(serve(fleets[0], count))
-            for count in counts
+            count: by_servers[fleets[0]] if count == len(CELLS) else ask(serve(fleets[0], count)) for count in counts
         }
         yield from _growth("cells", by_cells, scale)
 
