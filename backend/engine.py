@@ -72,7 +72,7 @@ class Engine:
         until = cloud.clock.now() + timedelta(seconds=seconds)
         while (due := self._next_due()) is not None and due <= until:
             cloud.clock.move_to(due)
-            if await self.run_due(due) == 0:
+            if await self.run_due(due) == 0 and self._next_due() == due:
                 break
         cloud.clock.move_to(until)
         await self.run_due(until)
@@ -95,8 +95,8 @@ class Engine:
                     return count
                 ran = await self._run_until(due, now=until)
                 count += ran
-                if ran == 0:
-                    # A cell fell silent in between, or cloud.db has been told of later work: look again later.
+                if ran == 0 and self._next_due() == due:
+                    # What is due cannot be done now, though nothing is known to be silent: look again later.
                     return count
 
     async def _run_until(self, due: datetime, *, now: datetime) -> int:

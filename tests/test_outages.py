@@ -518,9 +518,12 @@ class Repeating(Outages):
 
 @pytest.mark.parametrize("kind", [Forgetful, Repeating])
 def test_what_is_lost_or_done_twice_is_found(template: Template, memory: Path, kind: type[Outages]) -> None:
-    with pytest.raises(AssertionError) as found:
+    def play_some() -> None:
         for seed in range(10):
             play(template, memory / f"{kind.__name__}{seed}", seed, 30, kind)
+
+    with pytest.raises(AssertionError) as found:
+        play_some()
 
     assert found.value.__notes__[0].startswith("schedule ")
 
