@@ -110,6 +110,8 @@ class Outages(Life):
     deleted: set[str] = field(default_factory=set)
     """Servers whose deletion was acknowledged."""
     perhaps_deleted: set[str] = field(default_factory=set)
+    is_together: bool = False
+    """Whether it does several things at once."""
     names: int = 0
     backups: int = 0
     """That there were at the end."""
@@ -129,7 +131,8 @@ class Outages(Life):
             (self.clone_drive, 4),
             (self.clone_server, 4),
             (self.delete_drive, 1),
-            (self.schedule, 3),
+            # One that is made while the clock jumps is late at once.
+            (self.schedule, 0 if self.is_together else 3),
             (self.advance, 12),
             (self.lose_host, 3),
             (self.restore, 1),
@@ -273,7 +276,9 @@ class Outages(Life):
         elif what < 0.4:
             # Together: what is committed together is also cut off together.
             self.story.append("three at once")
+            self.is_together = True
             await asyncio.gather(*(self.step() for _ in range(3)))
+            self.is_together = False
         else:
             await self.step()
         await self.ledger.look(self.on)
