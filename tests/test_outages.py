@@ -57,6 +57,7 @@ from tests.test_simulation import Life, Weighed, check, check_storage
 
 CELLS = ("cell-1", "cell-2", "cell-3")
 SERVERS_MAX = 12
+STEPS = 30
 QUIET_ROUNDS_MAX = 20
 MEMORY = Path("/dev/shm")
 
@@ -494,7 +495,7 @@ def play(template: Template, folder: Path, seed: int, steps: int, kind: type[Out
 
 @pytest.mark.parametrize("seed", range(15))
 def test_nothing_is_lost_or_done_twice_whatever_a_cell_suffers(template: Template, memory: Path, seed: int) -> None:
-    life = play(template, memory / f"{seed}", seed, 30)
+    life = play(template, memory / f"{seed}", seed, STEPS)
 
     assert life.done
 
@@ -525,7 +526,7 @@ class Repeating(Outages):
 def test_what_is_lost_or_done_twice_is_found(template: Template, memory: Path, kind: type[Outages]) -> None:
     def play_some() -> None:
         for seed in range(10):
-            play(template, memory / f"{kind.__name__}{seed}", seed, 30, kind)
+            play(template, memory / f"{kind.__name__}{seed}", seed, STEPS, kind)
 
     with pytest.raises(AssertionError) as found:
         play_some()
@@ -538,6 +539,6 @@ def test_what_is_lost_or_done_twice_is_found(template: Template, memory: Path, k
 def test_thousands_of_schedules_lose_nothing(template: Template, memory: Path, first: int) -> None:
     outages: Counter[str] = Counter()
     for seed in range(first, first + 100):
-        outages += play(template, memory / f"{seed}", seed, 30).outages
+        outages += play(template, memory / f"{seed}", seed, STEPS).outages
 
     assert len(outages) == 13, f"not every fault was tried: {outages}"

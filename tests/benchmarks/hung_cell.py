@@ -147,7 +147,7 @@ def client(cloud: Served) -> Iterator[Client]:
 
 
 def run(scale: Scale) -> Iterator[Measured]:
-    fleets, counts = scale.of((FLEETS, CELL_COUNTS), ((40,), (1, 2)))
+    fleets, counts = scale.of((FLEETS, CELL_COUNTS), ((40,), (len(CELLS),)))
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
 
