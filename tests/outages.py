@@ -7,8 +7,9 @@ import random
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,15 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
+IN_PLACE: Mapping[str, Callable[[Path], object]] = {
+    "gone": lambda path: None,
+    "garbage": garbage,
+    "empty": nothing_in_it,
+    "pipe": a_pipe,
+    "folder": a_folder,
+}
+
+
 class Spoiled(Outage):
     """The beginning of the file is overwritten in place, which those who have it open do not notice."""
 
@@ -252,32 +262,51 @@ class Vanishing(Gone):
             vars(self.transaction).pop("before_commit", None)
 
 
+NAMES = (
+    "down",
+    "hung",
+    "hanging",
+    "vanishing",
+    "gone",
+    "gone with its log",
+    "deleted",
+    "garbage",
+    "empty",
+    "pipe",
+    "folder",
+    "spoiled",
+    "locked",
+    "old copy",
+)
+TWICE = ("hanging", "vanishing", "old copy")
+"""They are drawn twice as often: each of these is many."""
+
+
 def some_outage(folder: Path, cell: str, chance: random.Random, old_copy: Path | None) -> tuple[str, Outage]:
-    """One of them, with its name."""
-    found: list[tuple[str, Callable[[], Outage]]] = [
-        ("down", lambda: Injected(folder, cell, ReachabilityState.DOWN)),
-        ("hung", lambda: Injected(folder, cell, ReachabilityState.HUNG)),
-        ("hanging", lambda: Hanging(folder, cell, chance.randrange(1, 14))),
-        ("hanging", lambda: Hanging(folder, cell, chance.randrange(1, 6))),
-        ("vanishing", lambda: Vanishing(folder, cell)),
-        ("gone", lambda: Gone(folder, cell)),
-        ("deleted", lambda: Gone(folder, cell, is_copied=True)),
-        ("gone with its log", lambda: Gone(folder, cell, takes_log=True)),
-        ("garbage", lambda: Gone(folder, cell, garbage)),
-        ("empty", lambda: Gone(folder, cell, nothing_in_it, is_copied=chance.random() < 0.5)),
-        ("pipe", lambda: Gone(folder, cell, a_pipe)),
-        ("folder", lambda: Gone(folder, cell, a_folder)),
-        ("spoiled", lambda: Spoiled(folder, cell)),
-        ("locked", lambda: Locked(folder, cell)),
-    ]
-    if old_copy is not None:
-        copy = old_copy
-        found += 2 * [
-            ("old copy", lambda: Gone(folder, cell, lambda path: shutil.copyfile(copy, path))),
-            ("old copy", lambda: Gone(folder, cell, lambda path: shutil.copyfile(copy, path), is_copied=True)),
-        ]
-    name, make = chance.choice(found)
-    return name, make()
+    """One of them, with its name. `old_copy` lacks something that was acknowledged; None where there is none."""
+    names = [name for name in (*NAMES, *TWICE) if name != "old copy" or old_copy is not None]
+    name = chance.choice(names)
+    is_copied = chance.random() < 0.5
+    match name:
+        case "down" | "hung":
+            return name, Injected(folder, cell, ReachabilityState(name))
+        case "hanging":
+            return name, Hanging(folder, cell, chance.randrange(1, 14))
+        case "vanishing":
+            return name, Vanishing(folder, cell)
+        case "spoiled":
+            return name, Spoiled(folder, cell)
+        case "locked":
+            return name, Locked(folder, cell)
+        case "gone with its log":
+            return name, Gone(folder, cell, takes_log=True)
+        case "deleted":
+            return name, Gone(folder, cell, is_copied=True)
+        case "old copy":
+            assert old_copy is not None
+            return name, Gone(folder, cell, partial(shutil.copyfile, old_copy), is_copied=is_copied)
+        case _:
+            return name, Gone(folder, cell, IN_PLACE[name], is_copied=is_copied)
 
 
 def let_go(link: CellLink) -> None:
