@@ -34,7 +34,7 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.operations import RequestKey, backups, drives, losses, restorations, servers
+from backend.operations import RequestKey, backups, clones, drives, losses, restorations, servers
 from backend.operations.drives import DriveSpec
 from backend.operations.servers import ServerSpec
 from backend.store import CellTransaction, CloudTransaction, Commit
@@ -172,6 +172,13 @@ class Outages(Life):
         self.story.append(f"is to delete {server_id}")
         await servers.delete_server(self.on.cloud, self.on.operator, server_id, recurse=recurse)
         self.deleted.add(server_id)
+
+    async def clone_drive(self) -> None:
+        """Into any cell: half of the clones begin in one and end in another."""
+        begun = await clones.clone_drive(
+            self.on.cloud, self.on.operator, self.some_drive(), cell=self.chance.choice((None, *CELLS))
+        )
+        self.drives.append(begun.drive.id)
 
     # Outages
 
