@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
-from backend.operations import Cloud, backups, losses, recovery, restorations, tasks
+from backend.operations import Cloud, backups, losses, recovery, restorations, server_groups, tasks
 from backend.operations.feed import CLOUD_FILE
 from backend.store import CloudTransaction
 
@@ -30,6 +30,7 @@ class Engine:
     async def start(self) -> None:
         """Finish what a crash left half-done, and learn what is due."""
         cloud = self._cloud
+        await server_groups.learn(cloud)
         await cloud.store.recover()
         await losses.agree_on_storage(cloud, cloud.store.cell_names)
         await self._note_what_changed_meanwhile()
@@ -37,6 +38,8 @@ class Engine:
             cell for cell in cloud.store.cell_names if cloud.store.reachability(cell).state is ReachabilityState.UP
         ]
         await restorations.resume(cloud, answering)
+        # A cell may have come back right before a crash, or since.
+        await backups.catch_up_missed(cloud, cloud.clock.now())
         dues = await cloud.store.each_cell(lambda tx: tx.next_due())
         cloud.next_due.update({cell: due for cell, due in dues.items() if not isinstance(due, Unreachable)})
         cloud.next_due[CLOUD_FILE] = await cloud.store.cloud_read(lambda tx: tx.next_due())
@@ -72,7 +75,7 @@ class Engine:
         until = cloud.clock.now() + timedelta(seconds=seconds)
         while (due := self._next_due()) is not None and due <= until:
             cloud.clock.move_to(due)
-            if await self.run_due(due) == 0:
+            if await self.run_due(due) == 0 and self._next_due() == due:
                 break
         cloud.clock.move_to(until)
         await self.run_due(until)
@@ -95,8 +98,8 @@ class Engine:
                     return count
                 ran = await self._run_until(due, now=until)
                 count += ran
-                if ran == 0:
-                    # A cell fell silent in between, or cloud.db has been told of later work: look again later.
+                if ran == 0 and self._next_due() == due:
+                    # What is due cannot be done now, though nothing is known to be silent: look again later.
                     return count
 
     async def _run_until(self, due: datetime, *, now: datetime) -> int:

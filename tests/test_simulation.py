@@ -56,6 +56,9 @@ HOLDING = {
     ServerState.UNAVAILABLE,
 }
 
+Weighed = tuple[Callable[[], Awaitable[None]], int]
+"""Something that a player may do, and how likely it is."""
+
 
 @dataclass
 class Life:
@@ -69,6 +72,8 @@ class Life:
     """Asks for little but room."""
     done: int = 0
     refused: int = 0
+    story: list[str] = field(default_factory=list)
+    """What it did, and why it was refused."""
 
     def some_server(self) -> str:
         return self.chance.choice([*self.servers, "nonsense"])
@@ -153,7 +158,7 @@ class Life:
         deed = self.chance.choice(
             (losses.fail_host, losses.recover_host, losses.recover_host, drains.drain_host, drains.evacuate_host)
         )
-        cell = self.chance.choice((1, 2))
+        cell = self.chance.choice(range(1, len(self.on.cloud.store.cell_names) + 1))
         host = self.chance.choice((f"c{cell}-h1", f"c{cell}-h2", f"s{cell}-1", f"s{cell}-2"))
         await deed(self.on.cloud, self.on.operator.name, host)
 
@@ -167,8 +172,10 @@ class Life:
         moves = [done.move for done in plan.moves]
         await restorations.begin(self.on.cloud, self.on.operator.name, "web", moves)
 
-    async def step(self) -> None:
-        deeds: list[tuple[Callable[[], Awaitable[None]], int]] = [
+    def deeds(self) -> list[Weighed]:
+        if self.is_pressing:
+            return [(self.create, 8), (self.start, 20), (self.stop, 3), (self.want_back, 3), (self.advance, 6)]
+        return [
             (self.create, 6),
             (self.start, 12),
             (self.stop, 5),
@@ -186,14 +193,17 @@ class Life:
             (self.lose_host, 3),
             (self.restore, 3),
         ]
-        if self.is_pressing:
-            deeds = [(self.create, 8), (self.start, 20), (self.stop, 3), (self.want_back, 3), (self.advance, 6)]
+
+    async def step(self) -> None:
+        deeds = self.deeds()
         (deed,) = self.chance.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])
         try:
             await deed()
             self.done += 1
-        except CloudError:
+            self.story.append(deed.__name__)
+        except CloudError as refusal:
             self.refused += 1
+            self.story.append(f"{deed.__name__}: {refusal}")
 
 
 def check_host(load: HostLoad) -> None:
@@ -252,7 +262,8 @@ async def check(on: Harness) -> None:
         if not isinstance(answer, tuple):
             continue
         there, mounts = answer
-        assert {entry.id for entry in entries if entry.cell == cell} == there.keys(), "directory and cell differ"
+        of_cell = {entry.id: entry.state for entry in entries if entry.cell == cell}
+        assert of_cell.keys() == there.keys(), f"{cell} has {there.keys() - of_cell.keys()}, and {of_cell} are entered"
         assert {entry.id for entry in drive_entries if entry.cell == cell} == mounts.keys()
         for drive in drive_entries:
             if drive.cell == cell:

@@ -38,6 +38,10 @@ class Settings:
     """Whether a list of the Compute API that cannot show partial rows leaves out the cells that do not answer, or
     fails. **Source**: Nova's setting of this name."""
 
+    hard_groups: frozenset[str] = frozenset()
+    """No setting, and never stored with them: the ids of the server groups whose members may not share a host, so that
+    who decides in a cell knows them."""
+
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Settings:
         return cls(**{key: stored[key] for key in cls.__slots__ if key in stored})

@@ -37,6 +37,7 @@ from backend.cloud.placement import NoValidHost, Placement
 from backend.operations import (
     Cloud,
     Settings,
+    apart,
     cells,
     check_version,
     drives,
@@ -46,17 +47,13 @@ from backend.operations import (
     server_groups,
     servers,
 )
+from backend.operations.apart import MEMBER_OF
 from backend.operations.drives import DELETE_WITH, LOCAL_TO
 from backend.operations.servers import entry_for
 from backend.store import CellTransaction, CloudTransaction, ServerEntry, ServerGroup
 
 FROM_IMAGE = "image"
 """Attribute of a drive: the id of the image that it was made from."""
-
-MEMBER_OF = "server_group"
-"""Attribute of a server: the id of the server group that it was booted into. Whether there still is one is central."""
-
-SHARES_A_HOST = "sharing a host with another member of the group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +117,9 @@ def boot_in_cell(
     if not tx.add_server(server, at=now, actor=actor):
         return tx.server(server.id)
     added = tx.server(server.id)
-    avoid = members_in_cell(tx, added, group)
-    is_hard = group is not None and group.is_hard
-    found = choose(tx, added, now=now, settings=settings, avoid=avoid, is_hard=is_hard)
+    avoid = _others_of(tx, added, group)
+    never = avoid if group is not None and group.is_hard else ()
+    found = apart.choose(tx, added, now=now, settings=settings, avoid=avoid, never=never)
     storage = (
         None
         if boot is None
@@ -143,36 +140,8 @@ def boot_in_cell(
     return tx.server(server.id)
 
 
-def members_in_cell(tx: CellTransaction, server: Server, group: ServerGroup | None) -> tuple[str, ...]:
-    """The others of the group that lie in this cell, whose hosts alone it could share. By id.
-
-    As the cell has them: of two that are booted at once, the second one knows of the first.
-    """
-    if group is None:
-        return ()
-    others = tx.grouped_servers()
-    return tuple(each.id for each in others if each.attributes.get(MEMBER_OF) == group.id and each.id != server.id)
-
-
-def choose(
-    tx: CellTransaction,
-    server: Server,
-    *,
-    now: datetime,
-    settings: Settings,
-    avoid: tuple[str, ...],
-    is_hard: bool,
-) -> Placement | NoCapacity:
-    """Where it would start; with `is_hard` only where nothing of `avoid` is. A refusal is returned, not raised."""
-    found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid)
-    what = f"server {server.name or server.id}"
-    if isinstance(found, NoValidHost):
-        return NoCapacity(what, found.counted())
-    if is_hard and found.avoided:
-        others = {tx.server(id).host for id in avoid if tx.find_server(id) is not None} - {None}
-        refused = dict(rooms.refused(tx, server, settings=settings))
-        return NoCapacity(what, [*refused.items(), (SHARES_A_HOST, len(others))])
-    return found
+def _others_of(tx: CellTransaction, server: Server, group: ServerGroup | None) -> tuple[str, ...]:
+    return apart.others_of_group(tx, server, None if group is None else group.id)
 
 
 def _no_storage(server: Server, found: placement.DrivePlacement | NoValidHost | None) -> NoCapacity | None:
@@ -418,9 +387,9 @@ def _start_apart(
     tx: CellTransaction, server_id: str, group: ServerGroup, *, now: datetime, settings: Settings, actor: str
 ) -> None:
     server = tx.server(server_id)
-    avoid = members_in_cell(tx, server, group)
+    avoid = _others_of(tx, server, group)
     if group.is_hard and server.state is ServerState.STOPPED:
-        found = choose(tx, server, now=now, settings=settings, avoid=avoid, is_hard=True)
+        found = apart.choose(tx, server, now=now, settings=settings, avoid=avoid, never=avoid)
         if isinstance(found, NoCapacity):
             raise found
     servers.start_in_cell(tx, server_id, now=now, settings=settings, avoid=avoid, actor=actor)

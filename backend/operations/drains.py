@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 from backend.cloud import lifecycle
 from backend.cloud.errors import Conflict, NoCapacity, WrongState
 from backend.cloud.model import HostKind, HostState, Server, ServerState, Task, TaskState
-from backend.cloud.placement import NoValidHost
-from backend.operations import Cloud, RequestKey, Settings, check_version, rooms, servers
+from backend.operations import Cloud, RequestKey, Settings, apart, check_version, rooms, servers
 from backend.operations.losses import HostBegun, cell_of
 from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.operations.rooms import Decision
@@ -98,7 +97,8 @@ def _next_move(
     for server in sorted(tx.load(host).servers, key=lambda server: (server.created_at, server.id)):
         match server.state:
             case ServerState.RUNNING:
-                if isinstance(rooms.choose(tx, server, now=now, settings=settings, avoid=server.avoid), NoValidHost):
+                avoid = apart.avoid_of(tx, server, server.avoid, settings=settings)
+                if isinstance(apart.choose_again(tx, server, now=now, settings=settings, avoid=avoid), NoCapacity):
                     continue
                 begun = servers.stop_in_cell(tx, server.id, now=now, action="shutdown", actor=actor)
                 assert begun.task is not None, "a shutdown takes time"
@@ -165,10 +165,11 @@ def start_again(
     if rooms.lost_drives(tx, server.id):
         problem = "A drive of its was lost while it was moved."
     else:
-        found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid)
-        if not isinstance(found, NoValidHost):
+        avoid = apart.avoid_of(tx, server, avoid, settings=settings)
+        found = apart.choose_again(tx, server, now=now, settings=settings, avoid=avoid)
+        if not isinstance(found, NoCapacity):
             return rooms.move_in(tx, server, found, now=now, settings=settings, avoid=avoid, actor=actor)
-        problem = str(NoCapacity(f"server {server.name or server.id}", found.counted()))
+        problem = str(found)
     tx.save_server(server, replace(server, reason=problem), kind="server.stays", at=now)
     return problem
 

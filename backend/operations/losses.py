@@ -32,8 +32,7 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.cloud.placement import NoValidHost
-from backend.operations import Cloud, RequestKey, Settings, check_version, rooms
+from backend.operations import Cloud, RequestKey, Settings, apart, check_version, rooms
 from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.store import CellTransaction, DriveEntry, ServerEntry
 
@@ -153,11 +152,12 @@ def _start_elsewhere(tx: CellTransaction, server: Server, *, now: datetime, sett
     if lost := rooms.lost_drives(tx, server.id):
         problem = f"Its drive {lost[0].name or lost[0].id} is on a lost storage host."
     else:
-        found = rooms.choose(tx, server, now=now, settings=settings, avoid=server.avoid)
-        if not isinstance(found, NoValidHost):
-            rooms.move_in(tx, server, found, now=now, settings=settings, avoid=server.avoid, actor="cloud")
+        avoid = apart.avoid_of(tx, server, server.avoid, settings=settings)
+        found = apart.choose_again(tx, server, now=now, settings=settings, avoid=avoid)
+        if not isinstance(found, NoCapacity):
+            rooms.move_in(tx, server, found, now=now, settings=settings, avoid=avoid, actor="cloud")
             return True
-        problem = str(NoCapacity(f"server {server.name or server.id}", found.counted()))
+        problem = str(found)
     tx.save_server(server, replace(server, reason=problem), kind="server.stays", at=now)
     return False
 

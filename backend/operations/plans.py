@@ -22,6 +22,7 @@ from backend.cloud.model import HOST_LOST, STORAGE_LOST, Account, Drive, Host, H
 from backend.cloud.placement import DrivePlacement
 from backend.operations import (
     Cloud,
+    apart,
     check_version,
     clone_plans,
     clones,
@@ -566,7 +567,8 @@ def _outcome(before: Server, after: Server) -> Outcome | None:
 def _why_it_stays(tx: CellTransaction, cloud: Cloud, server: Server, *, now: datetime) -> str:
     if server.state is not ServerState.RUNNING:
         return f"It is {server.state}."
-    found = rooms.choose(tx, server, now=now, settings=cloud.settings, avoid=server.avoid)
-    if isinstance(found, placement.NoValidHost):
-        return str(NoCapacity(f"server {server.name or server.id}", found.counted()))
+    avoid = apart.avoid_of(tx, server, server.avoid, settings=cloud.settings)
+    found = apart.choose_again(tx, server, now=now, settings=cloud.settings, avoid=avoid)
+    if isinstance(found, NoCapacity):
+        return str(found)
     return "It is left for the next time."

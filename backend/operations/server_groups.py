@@ -5,11 +5,13 @@ starts: with `soft-anti-affinity` as far as possible, with `anti-affinity` or no
 
 Groups of the same name are one in the operator's eyes, and each its own here.
 
-Simplified: what the cloud itself starts elsewhere, after the loss of a host or out of one that is emptied, avoids the
-other members as far as possible, whatever the policy; Nova would leave such a server where it is.
+The cloud itself keeps to it as well, when it starts a member elsewhere after the loss of a host or out of one that is
+emptied (`apart`).
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from backend.cloud.errors import Forbidden, NotFound
 from backend.cloud.model import GROUP_TAG_PREFIX, Account
@@ -66,7 +68,9 @@ async def create_group(cloud: Cloud, actor: Account, name: str, *, is_hard: bool
         tx.add_server_group(group, actor=actor.name)
         return group
 
-    return await cloud.store.cloud_write(add)
+    group = await cloud.store.cloud_write(add)
+    await learn(cloud)
+    return group
 
 
 async def delete_group(cloud: Cloud, actor: Account, group_id: str) -> None:
@@ -82,3 +86,10 @@ async def delete_group(cloud: Cloud, actor: Account, group_id: str) -> None:
         tx.remove_server_group(group, at=now, actor=actor.name)
 
     await cloud.store.cloud_write(remove)
+    await learn(cloud)
+
+
+async def learn(cloud: Cloud) -> None:
+    """Which groups are hard, for what is decided in the cells from now on."""
+    groups = await cloud.store.cloud_read(lambda tx: tx.server_groups())
+    cloud.settings = replace(cloud.settings, hard_groups=frozenset(group.id for group in groups if group.is_hard))

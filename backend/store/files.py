@@ -6,9 +6,11 @@ Nothing here creates a file: a cell whose file is gone is down, not new. What is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -52,7 +54,15 @@ class FolderError(Exception):
 class FileFault(Exception):
     """A file cannot be used now. Its text is the reason, such as `cell file is missing`."""
 
-    def __init__(self, reason: str, *, is_down: bool = True, is_busy: bool = False, is_newer: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        is_down: bool = True,
+        is_busy: bool = False,
+        is_newer: bool = False,
+        is_replaced: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_down = is_down
@@ -61,6 +71,8 @@ class FileFault(Exception):
         """Whether waiting a little may help."""
         self.is_newer = is_newer
         """Whether a newer version of the program made it."""
+        self.is_replaced = is_replaced
+        """Whether a lane still has the file open that had the name before."""
 
 
 def fault_of(error: sqlite3.Error, kind: FileKind) -> FileFault | None:
@@ -142,6 +154,7 @@ class Opened:
     identity: Identity
     epoch: int
     """Of a cell: how many group commits it has had. 0 for cloud.db."""
+    is_writer: bool = False
     rows_in_file: int = 0
     """How many of the rows that this connection has written are in the file itself and not only in its log."""
 
@@ -156,7 +169,21 @@ class Opened:
             self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
+        """A writer leaves nothing in the log of a file that has lost its name: whatever has the name next would be
+        read through that log, and be given its pages. Without them the file is whole, should it come back.
+        """
+        if self.is_writer and self._is_replaced():
+            with contextlib.suppress(sqlite3.Error):
+                self.connection.rollback()
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
+
+    def _is_replaced(self) -> bool:
+        try:
+            self.identity.check()
+        except FileFault:
+            return True
+        return False
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -199,7 +226,7 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
             connection.close()
         raise
     transaction = CloudTransaction(connection) if place.cell is None else CellTransaction(connection, place.cell)
-    return Opened(connection, transaction, identity, epoch)
+    return Opened(connection, transaction, identity, epoch, is_writer)
 
 
 def _check_version(connection: sqlite3.Connection, place: Place, *, is_writer: bool) -> None:
@@ -228,15 +255,24 @@ def _check_identity(connection: sqlite3.Connection, place: Place, epoch_min: int
     return int(row[2])
 
 
-def probe_file(place: Place, *, epoch_min: int) -> None:
+def probe_file(place: Place, *, epoch_min: int, opened: Iterable[Identity] = ()) -> None:
     """Ask the file with a fresh connection, because an open one does not notice that its pages were overwritten.
+
+    What is there is only read if it is what the lanes have `opened`: another file would be read through their log, and
+    closing it would write that log into it and take it away.
 
     Raises FileFault. Writes nothing.
     """
     _device_and_inode(str(place.path), place.noun)
     connection: sqlite3.Connection | None = None
     try:
+        # SQLite opens the file now, and its log with the first statement.
         connection = connect(place.path)
+        for identity in opened:
+            try:
+                identity.check()
+            except FileFault as fault:
+                raise FileFault(fault.reason, is_replaced=True) from None
         connection.execute("PRAGMA query_only = ON")
         _check_version(connection, place, is_writer=False)
         _check_identity(connection, place, epoch_min)

@@ -24,7 +24,7 @@ from typing import Any
 
 from backend.clock import monotonic_seconds
 from backend.cloud.errors import CloudError, OutcomeUnknown, Unreachable
-from backend.store.files import FileFault, Opened, fault_of
+from backend.store.files import FileFault, Identity, Opened, fault_of
 from backend.store.migrations import FileKind
 from backend.store.transaction import Touched
 
@@ -229,6 +229,12 @@ class FileLane(Lane):
         self._open = open_
         self._busy_seconds_max = busy_seconds_max
         self._opened: Opened | None = None
+
+    @property
+    def identity(self) -> Identity | None:
+        """Of the file that it has open. Read from any thread."""
+        opened = self._opened
+        return None if opened is None else opened.identity
 
     def _end(self) -> None:
         if self._opened is not None:

@@ -189,6 +189,8 @@ class CellLink:
         if job is None or job.answer.done():
             # At most one is under way: more of them would only pile up behind it.
             job = self._probe_job = self._probe.submit(self._use_fresh_connection)
+            # Whoever asked may have been told to go before it answers.
+            job.answer.add_done_callback(_take_exception)
         if not await _is_answered(self._probe, job, seconds):
             return None
         found: float | FileFault = job.answer.result()
@@ -198,8 +200,9 @@ class CellLink:
         """In the probe's thread."""
         begun = monotonic_seconds()
         while True:
+            opened = [known for lane in (self.writer, self.reader) if (known := lane.identity) is not None]
             try:
-                probe_file(self._place, epoch_min=self.epoch)
+                probe_file(self._place, epoch_min=self.epoch, opened=opened)
             except FileFault as fault:
                 if not fault.is_busy or monotonic_seconds() - begun > self._deadline:
                     return fault
@@ -246,6 +249,8 @@ class CellLink:
             self._declare(ReachabilityState.DOWN, "injected: down")
             return
         found = await self._ask_probe(self._deadline)
+        if isinstance(found, FileFault) and found.is_replaced and await self._let_go():
+            found = await self._ask_probe(self._deadline)
         if found is None:
             self._declare_hung()
             return
@@ -259,6 +264,17 @@ class CellLink:
         if not self.is_up and not await self._recover():
             return
         self._declare(ReachabilityState.UP, "", answer_ms=found)
+
+    async def _let_go(self) -> bool:
+        """Whether the lanes have closed a file that has lost its name, so that what has the name now can be read."""
+        for lane in (self.reader, self.writer):
+            if lane.identity is not None:
+                job = lane.submit(_nothing)
+                job.answer.add_done_callback(_take_exception)
+                if not await _is_answered(lane, job, self._deadline):
+                    lane.forget(job)
+                    return False
+        return True
 
     async def _ask_lane(self, lane: Lane) -> bool:
         """Whether the lane's own thread and connection answer; else the cell has been declared."""

@@ -72,6 +72,8 @@ class Mirror:
         self._store = store
         self._wall = wall
         self._pending: dict[str, _Pending] = {}
+        self._come_to: dict[str, int] = {}
+        """The epoch that was written of each cell while its past was not caught up with."""
         self._flushing = asyncio.Lock()
 
     def take(self, cell: str, details: CommitDetails) -> None:
@@ -87,15 +89,23 @@ class Mirror:
             await self._write()
 
     async def _write(self) -> None:
-        # A cell whose past is not caught up with keeps its news, or the gap would be forgotten.
+        # A cell whose past is not caught up with keeps its news, or the gap would be forgotten. How far it has come is
+        # written all the same: an older copy of it would be taken for the cell otherwise.
         pending = {cell: news for cell, news in self._pending.items() if cell not in self.behind}
+        come_to = {
+            cell: news.epoch
+            for cell, news in self._pending.items()
+            if cell in self.behind and news.epoch > self._come_to.get(cell, 0)
+        }
         for cell in pending:
             del self._pending[cell]
-        if not pending:
+        if not pending and not come_to:
             return
         known_at = self._wall()
 
         def write(transaction: CloudTransaction) -> None:
+            for cell, epoch in come_to.items():
+                transaction.save_progress(cell, epoch=epoch, mirrored_event=self.mirrored[cell])
             for cell, news in pending.items():
                 transaction.save_last_known(cell, pictures_of(news.objects), known_at=known_at)
                 transaction.save_progress(cell, epoch=news.epoch, mirrored_event=news.event_number)
@@ -108,6 +118,7 @@ class Mirror:
                 news = self._pending.setdefault(cell, older)
                 news.objects = {**older.objects, **news.objects}
             raise
+        self._come_to.update(come_to)
         for cell, news in pending.items():
             self.mirrored[cell] = max(self.mirrored[cell], news.event_number)
 

@@ -86,6 +86,7 @@ class _Share:
     last: tuple[str, ...] | None = None
     """The key of the last row that came."""
     has_more: bool = True
+    is_asked: bool = False
 
 
 def share_rows(rows: float) -> int:
@@ -120,15 +121,21 @@ async def page_servers(
         # A full page asks once more only to tell whether it is the last.
         if dry and (len(page) < limit or not any(share.rows for share in shares.values())):
             asked = _rows_to_ask(dry, shares, weights, limit - len(page))
-            answers = await each_cell(_ask(query, {cell: (shares[cell].last, asked[cell]) for cell in dry}), dry)
+            # Counting costs the cell: only one that is not known, or whose share was too small, is counted.
+            uncounted = {cell for cell in dry if cell not in weights or shares[cell].is_asked}
+            questions = {cell: (shares[cell].last, asked[cell], cell in uncounted) for cell in dry}
+            answers = await each_cell(_ask(query, questions), dry)
             for cell, answer in answers.items():
                 if isinstance(answer, Unreachable):
                     del shares[cell]
                     unreachable.add(cell)
                     page = [taken for taken in page if taken[1] != cell]
                     continue
-                rows, weights[cell] = answer
+                rows, weight = answer
+                if weight is not None:
+                    weights[cell] = weight
                 share = shares[cell]
+                share.is_asked = True
                 share.rows = rows
                 share.has_more = len(rows) == asked[cell]
                 if rows:
@@ -154,12 +161,14 @@ def _rows_to_ask(
 
 
 def _ask(
-    query: Query, wanted: Mapping[str, tuple[tuple[str, ...] | None, int]]
-) -> Callable[[CellTransaction], tuple[list[Row], int]]:
-    def read(transaction: CellTransaction) -> tuple[list[Row], int]:
-        after, rows = wanted[transaction.cell]
+    query: Query, wanted: Mapping[str, tuple[tuple[str, ...] | None, int, bool]]
+) -> Callable[[CellTransaction], tuple[list[Row], int | None]]:
+    """The rows of a cell, and how many it has in all where that is asked for."""
+
+    def read(transaction: CellTransaction) -> tuple[list[Row], int | None]:
+        after, rows, is_counted = wanted[transaction.cell]
         tail, values = query.tail(after, rows)
-        return transaction.server_rows(tail, values), max(1, transaction.count_servers())
+        return transaction.server_rows(tail, values), max(1, transaction.count_servers()) if is_counted else None
 
     return read
 

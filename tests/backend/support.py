@@ -116,10 +116,10 @@ def make_folder(
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, at: datetime = NOON) -> AsyncIterator[Harness]:
+async def opened(folder: Path, *, at: datetime = NOON, deadline_seconds: float = 1.0) -> AsyncIterator[Harness]:
+    """A machine that is busy with other tests may take longer for a disk than a cell is given otherwise."""
     clock = Clock.manual(at)
-    # A machine that is busy with other tests may take longer for a disk than a cell is given otherwise.
-    store = await Store.open(folder, wall=clock.wall_now, list_deadline_seconds=1.0)
+    store = await Store.open(folder, wall=clock.wall_now, list_deadline_seconds=deadline_seconds)
     try:
         cloud = Cloud(store, clock)
         engine = Engine(cloud)

@@ -41,6 +41,44 @@ def test_moving_the_clock_far_gives_the_same_events_as_moving_it_second_by_secon
     assert (NOON + timedelta(seconds=48), "server.running") in far
 
 
+def test_a_cell_that_falls_silent_on_the_way_makes_nobody_else_late(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+
+    async def story(on: Harness) -> list[str]:
+        web = await on.server("web-01", cell="cell-2")
+        await backups.create_schedule(on.cloud, on.operator, web.id, description="x", cron="* * * * *")
+        stuck = await on.server("web-02", cell="cell-1")
+        await servers.start_server(on.cloud, on.operator, stuck.id)
+        # Nobody has noticed when its task falls due.
+        (folder / "cells" / "cell-1.db").rename(folder / "away.db")
+        await on.engine.advance(300)
+        return [event.kind for event in await on.events() if event.kind.startswith("schedule.")]
+
+    assert in_a_cloud(folder, story) == ["schedule.created", *["schedule.ran"] * 5]
+
+
+def test_a_backup_that_is_owed_is_taken_though_the_backend_ended_as_the_cell_came_back(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make_folder(folder)
+
+    async def miss() -> None:
+        async with opened(folder) as on:
+            web = await on.server("web-01", cell="cell-1")
+            await backups.create_schedule(on.cloud, on.operator, web.id, description="x", cron="0 * * * *")
+            await cells.inject(on.cloud, on.operator, "cell-1", "down")
+            await on.engine.advance(3600)
+            await cells.inject(on.cloud, on.operator, "cell-1", "up")
+            await on.engine.noted()
+
+    async def look() -> list[str]:
+        async with opened(folder, at=NOON + timedelta(seconds=3600)) as on:
+            return [event.kind for event in await on.events() if event.kind.startswith("schedule.")]
+
+    asyncio.run(miss())
+
+    assert asyncio.run(look()) == ["schedule.created", "schedule.missed", "schedule.ran"]
+
+
 def test_tasks_of_a_silent_cell_wait_and_resume_when_it_is_back(tmp_path: Path) -> None:
     async def story(on: Harness) -> None:
         server = await on.server("web-01", cell="cell-1")

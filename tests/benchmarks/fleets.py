@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,6 +61,60 @@ def make_fleet(
         fill=fill,
     )
     return path
+
+
+def make_stopped_fleet(path: Path, *, servers: int, cells: Sequence[str] = CELLS) -> Path:
+    """A folder with so many stopped servers, alike but for what tells them apart: several times faster.
+
+    One for each cell is made as any other is, and the files are given the rest of the rows as SQL.
+    """
+    make_fleet(path, running=0, stopped=len(cells), cells=cells)
+    with closing(sqlite3.connect(path / "cloud.db")) as cloud:
+        for place, cell in enumerate(cells):
+            more = len(range(place, servers, len(cells))) - 1
+            model = cloud.execute("SELECT id, created_at FROM server_directory WHERE cell = ?", (cell,)).fetchone()
+            with closing(sqlite3.connect(path / "cells" / f"{cell}.db")) as connection:
+                for table in ("server", "event"):
+                    _multiply(connection, table, model, place, more)
+                (number,) = connection.execute("SELECT max(number) FROM event").fetchone()
+                connection.commit()
+            for table in ("server_directory", "last_known"):
+                _multiply(cloud, table, model, place, more)
+            cloud.execute(
+                "UPDATE cell SET mirrored_event = ?, next_sequence = next_sequence + ? WHERE name = ?",
+                (number, more, cell),
+            )
+        cloud.commit()
+    return path
+
+
+_SAME_LENGTH_OF_INSTANTS = "strftime('%Y-%m-%dT%H:%M:%S.000000Z', :created_at, '+' || n || ' seconds')"
+_TOLD_APART = {
+    "number": "number + n",
+    "id": "printf('%08x-0000-4000-8000-%012x', :place, n)",
+    "object_id": "printf('%08x-0000-4000-8000-%012x', :place, n)",
+    "name": "printf('server-%02d-%06d', :place, n)",
+    "created_at": _SAME_LENGTH_OF_INSTANTS,
+    **{
+        column: f"replace(replace(replace({column}, :id, printf('%08x-0000-4000-8000-%012x', :place, n)),"
+        f" 'server-' || printf('%06d', :place), printf('server-%02d-%06d', :place, n)),"
+        f' \'"created_at":[null,"\' || :created_at, \'"created_at":[null,"\' || {_SAME_LENGTH_OF_INSTANTS})'
+        for column in ("changes", "picture")
+    },
+}
+"""Of the copies of a row, by column: what is not as in the row that they are copies of."""
+
+
+def _multiply(connection: sqlite3.Connection, table: str, model: tuple[str, str], place: int, more: int) -> None:
+    """So many more rows like the one of the server `model`."""
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    wanted = ", ".join(_TOLD_APART.get(column, column) for column in columns)
+    key = "object_id" if table == "event" else "id"
+    connection.execute(
+        f"WITH RECURSIVE counted(n) AS (SELECT 1 WHERE :more > 0 UNION ALL SELECT n + 1 FROM counted WHERE n < :more)"
+        f" INSERT INTO {table} ({', '.join(columns)}) SELECT {wanted} FROM {table}, counted WHERE {key} = :id",
+        {"id": model[0], "created_at": model[1], "place": place, "more": more},
+    )
 
 
 def host_name(cell: str, number: int) -> str:

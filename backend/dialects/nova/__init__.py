@@ -34,7 +34,8 @@ While a cell does not answer:
 Always:
 - Version 2.0 is not served. Links never have the project in them, whatever the query.
 - A stopped server holds no host, so `os-start` looks for one, and is 409 with the reasons where there is none.
-- Policies of groups are hard and soft anti-affinity; hard holds for creates and `os-start`, see `operations`.
+- Policies of groups are hard and soft anti-affinity; hard holds for creates, `os-start`, and what the cloud itself
+  starts elsewhere. A start through another API goes by its own avoid list.
 - Servers made through another API have flavors named after their sizes, and all their drives are volumes.
 - One server a request; no networks, addresses, keypairs, resizing, snapshots, migrations; quotas are read, not set.
   What is asked for of these is refused by name, or kept and shown where it is only a word (`key_name`,

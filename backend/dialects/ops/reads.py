@@ -377,8 +377,10 @@ async def _list_servers(call: Call[ServersQuery, NoBody]) -> schema.ServerPage:
     next_token = None if page.next_after is None else encode_token([*kind, *page.next_after])
     fragments = call.context.server_rows
     rows = [fragments.of(row.id, row.version, partial(_rendered, row)) for row in page.rows]
+    # All of them together are counted by the page, and those of some cells one by one.
+    of = None if query.cell is None else names
     total = await cloud.store.cloud_read(
-        lambda tx: tx.count_server_entries(projects=projects, cells=names, states=servers.LISTED)
+        lambda tx: tx.count_server_entries(projects=projects, cells=of, states=servers.LISTED)
     )
     return _server_page(rows, next_token, cursor, total, page.unreachable)
 

@@ -1,0 +1,148 @@
+"""A cell's file that loses its name while it is open: nothing that was acknowledged goes with it, whatever has the name
+meanwhile, and whoever is the first to notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from backend.cloud.errors import OutcomeUnknown, Unreachable
+from backend.cloud.model import ReachabilityState
+from backend.store import Store
+from tests.backend.store_support import cell_file, make_folder, note, noted, opened, with_store
+
+UP, DOWN = ReachabilityState.UP, ReachabilityState.DOWN
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_folder(tmp_path / "data")
+
+
+def nothing(_path: Path) -> None:
+    """There is no file of the name."""
+
+
+def an_empty_file(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def an_old_copy(path: Path) -> None:
+    shutil.copyfile(path.parent / "old.db", path)
+
+
+async def ask(store: Store) -> None:
+    await store.ask("cell-1")
+
+
+async def read(store: Store) -> None:
+    with pytest.raises(Unreachable):
+        await store.cell_read("cell-1", noted)
+
+
+async def write(store: Store) -> None:
+    with pytest.raises(Unreachable):
+        await store.cell_write("cell-1", lambda tx: note(tx, "refused"))
+
+
+async def nobody(store: Store) -> None:
+    """The file is back before anybody has noticed."""
+
+
+PUTS = (nothing, an_empty_file, an_old_copy)
+NOTICES = (ask, read, write, nobody)
+
+
+@pytest.mark.parametrize("notice", NOTICES)
+@pytest.mark.parametrize("put", PUTS)
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_right_file_brings_back_all_that_was_acknowledged(
+    folder: Path, put: Callable[[Path], None], notice: Callable[[Store], Awaitable[None]], restarts: bool
+) -> None:
+    path = cell_file(folder, "cell-1")
+    shutil.copyfile(path, path.parent / "old.db")
+    kept = folder / "kept.db"
+
+    async def lose(store: Store) -> None:
+        for number in range(3):
+            await store.cell_write("cell-1", lambda tx, name=f"n{number}": note(tx, name))  # type: ignore[misc]
+        os.rename(path, kept)
+        put(path)
+        await notice(store)
+        if not restarts:
+            os.replace(kept, path)
+            await come_back(store)
+
+    async def come_back(store: Store) -> None:
+        assert (await store.ask("cell-1")).state is UP
+        assert await store.cell_read("cell-1", noted) == ["n0", "n1", "n2"]
+        await store.cell_write("cell-1", lambda tx: note(tx, "after"))
+
+    with_store(folder, lose)
+    if restarts:
+        assert with_store(folder, lambda store: store.ask("cell-1")).state is DOWN
+        os.replace(kept, path)
+        with_store(folder, come_back)
+
+
+def test_what_is_in_place_of_a_file_is_told_at_once(folder: Path) -> None:
+    """Not only that it is another one: the lanes let go of theirs, and it is looked at."""
+    path = cell_file(folder, "cell-1")
+    shutil.copyfile(path, path.parent / "old.db")
+
+    async def story(store: Store) -> str:
+        await store.cell_write("cell-1", lambda tx: note(tx, "n"))
+        os.rename(path, folder / "kept.db")
+        an_old_copy(path)
+        return (await store.ask("cell-1")).reason
+
+    assert with_store(folder, story) == "cell file is older than what was acknowledged"
+
+
+def test_a_commit_into_a_file_that_loses_its_name_meanwhile_is_unknown_and_kept(folder: Path) -> None:
+    path = cell_file(folder, "cell-1")
+    shutil.copyfile(path, path.parent / "old.db")
+    kept = folder / "kept.db"
+
+    async def story(store: Store) -> list[str]:
+        await store.cell_write("cell-1", lambda tx: note(tx, "before"))
+        opened_file = store._links["cell-1"].writer._opened
+        assert opened_file is not None
+
+        def lose(_epoch: int) -> None:
+            os.rename(path, kept)
+            an_old_copy(path)
+
+        vars(opened_file.transaction)["before_commit"] = lose
+        with pytest.raises(OutcomeUnknown):
+            await store.cell_write("cell-1", lambda tx: note(tx, "unknown"))
+        assert (await store.ask("cell-1")).state is DOWN
+        os.replace(kept, path)
+        assert (await store.ask("cell-1")).state is UP
+        return await store.cell_read("cell-1", noted)
+
+    assert with_store(folder, story) == ["before", "unknown"]
+
+
+def test_a_copy_from_just_before_a_restart_is_too_old_though_the_cell_was_silent_when_it_ended(folder: Path) -> None:
+    """How far a cell has come is kept even where what it did last cannot be read from it any more."""
+    path = cell_file(folder, "cell-1")
+
+    async def run() -> None:
+        # Just opened: the past of this cell has not been caught up with.
+        async with opened(folder) as store:
+            shutil.copyfile(path, path.parent / "old.db")
+            await store.cell_write("cell-1", lambda tx: note(tx, "n"))
+            os.rename(path, folder / "kept.db")
+            an_old_copy(path)
+
+    asyncio.run(run())
+
+    found = with_store(folder, lambda store: store.ask("cell-1"))
+    assert (found.state, found.reason) == (DOWN, "cell file is older than what was acknowledged")
