@@ -191,11 +191,13 @@ def the_cells() -> tuple[CellRecord, ...]:
         state="down",
         reason="connection refused",
         since=today(13, 51, 2),
-        answer_ms=None,
         next_try_seconds=48,
         history=("up",) * 6 + ("down",) * 2,
         unknown=190,
         waiting_tasks=6,
+        backups_at_risk=3,
+        answer_ms=4,
+        answered_at=today(13, 51, 1),
     )
     up["cell-5"] = up["cell-5"]._replace(
         state="hung",

@@ -139,12 +139,14 @@ class CellRow(TypedDict):
     since: str
     is_injected: bool
     answer_ms: float | None
+    answered_at: str | None
     next_try_seconds: float | None
     history: list[str]
     hosts: int | None
     servers: int
     unknown: int
     waiting_tasks: int | None
+    backups_at_risk: int | None
     capacity: SizeRow | None
     normal: SizeRow | None
     backfilling: SizeRow | None
