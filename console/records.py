@@ -15,6 +15,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from console.records_services import Services
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 UNKNOWN = "unknown"
@@ -439,7 +441,7 @@ class HostDetail(NamedTuple):
     events: tuple[EventRecord, ...] = ()
 
 
-Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents
+Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services
 Detail = ServerDetail | DriveDetail | HostDetail
 
 

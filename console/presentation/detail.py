@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from console.presentation import cells as cells_view
-from console.presentation import event_words, figures, redundancy, tasks
+from console.presentation import event_words, figures, redundancy, services, tasks
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, pane_lines, region_of
 from console.presentation.lines import (
     Frame,
@@ -63,7 +63,8 @@ def describe(mirror: Mirror, key: str, frame: Frame, detail: ServerDetail | None
     )
 
 
-_PLACES = {"cell": "cells", "group": "groups", "task": "tasks", "event": "events", "schedule": "overview"}
+_PLACES = {"cell": "cells", "group": "groups", "task": "tasks", "event": "events", "schedule": "overview",
+           "service": "services"}  # fmt: skip
 
 
 def _summary(mirror: Mirror, frame: Frame, key: str) -> str:
@@ -312,6 +313,7 @@ _OTHERS: Mapping[str, Callable[[Mirror, Frame, str], list[Fact]]] = {
     "task": _task_facts,
     "event": _event_detail,
     "schedule": _schedule_facts,
+    "service": services.facts,
 }
 
 

@@ -343,7 +343,8 @@ def test_a_newer_good_copy_never_brings_a_risk_nearer(cron: str, minutes: int, i
     older = at_risk_from(schedule, NOON, is_reachable=is_reachable)
     newer = at_risk_from(schedule, NOON + minutes * MINUTE, is_reachable=is_reachable)
 
-    assert older is not None and newer is not None
+    assert older is not None
+    assert newer is not None
     assert older <= newer
     assert newer > NOON + minutes * MINUTE
 

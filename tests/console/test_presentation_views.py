@@ -21,6 +21,7 @@ from console.presentation import (
     hosts,
     overview,
     servers,
+    services,
     tasks,
 )
 from console.presentation.lines import ASCII, UNICODE, Frame, Tone, View, span_width, text_of
@@ -52,6 +53,7 @@ VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "cells": cells.view,
     "tasks": tasks.view,
     "events": events.view,
+    "services": services.view,
 }
 PREVIEWED = {
     "servers": "id-render-12",
