@@ -81,7 +81,7 @@ def test_every_line_has_exactly_its_width_and_leaves_the_last_column_empty(name:
     for (width, height), glyphs in product(WIDTHS, (UNICODE, ASCII)):
         frame = a_frame(width, height, glyphs=glyphs)
         view = VIEWS[name](mirror, frame)
-        found = [*lines_of(view, key), header.header(mirror, frame), header.crumbs(view, frame)]
+        found = [*lines_of(view, key), *view.below, header.header(mirror, frame), header.crumbs(view, frame)]
         found.append(header.status(view.status(key), frame))
 
         for line in found[:-3]:
