@@ -77,6 +77,7 @@ async def _plan_row(call: Call[NoQuery, ServerAction], plan: CloningPlan) -> Pla
         "stops": [],
         "shrinks": [],
         "grows": [],
+        "restarts": [],
         "refused": {},
         "downtime_seconds": 0,
         "version": plan.server.version,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -57,6 +57,7 @@ def plan_row(plan: Plan, *, if_version: int | None) -> PlanRow:
         "stops": [stop_row(stop, plan.at) for stop in plan.stops],
         "shrinks": [_factor(change) for change in plan.shrinks],
         "grows": [_factor(change) for change in plan.grows],
+        "restarts": [{"id": each.id, "name": each.name, "host": each.host} for each in plan.restarts],
         "refused": plan.refused,
         "downtime_seconds": plan.downtime_seconds,
         "version": server.version,
@@ -109,11 +110,25 @@ def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
                 found.append(f"Its {counted(drives_left, 'drive')} will stay.")
         case _:
             found = _start_sentences(plan, name)
+    if plan.restarts:
+        found.append(_restarts_sentence(plan.restarts))
     if plan.shrinks:
         found.append(f"{counted(len(plan.shrinks), 'backfilling server')} will get smaller.")
     if plan.grows:
         found.append(f"{counted(len(plan.grows), 'backfilling server')} will get larger.")
     return found
+
+
+NAMES_SHOWN = 3
+
+
+def _restarts_sentence(restarts: Sequence[Server]) -> str:
+    """Who was stopped for room before and comes back."""
+    names = [f"{each.name or each.id} on {each.host}" for each in restarts[:NAMES_SHOWN]]
+    if len(restarts) > NAMES_SHOWN:
+        names.append(f"{len(restarts) - NAMES_SHOWN} more")
+    verb = "starts" if len(restarts) == 1 else "start"
+    return f"{counted(len(restarts), 'displaced server')} {verb} again in the room that it leaves: {', '.join(names)}."
 
 
 def _start_sentences(plan: Plan, name: str) -> list[str]:
@@ -141,6 +156,7 @@ def drive_plan_row(plan: DrivePlan) -> PlanRow:
         "stops": [],
         "shrinks": [],
         "grows": [],
+        "restarts": [],
         "refused": {},
         "downtime_seconds": 0,
         "version": plan.drive.version,

@@ -362,6 +362,12 @@ class PlannedFactor(TypedDict):
     memory_after: float
 
 
+class PlannedRestart(TypedDict):
+    id: str
+    name: str
+    host: str | None
+
+
 class PlanRow(TypedDict):
     """What an action would do now. `problem` is a sentence and `code` its error code where it is not `allowed`.
 
@@ -381,6 +387,7 @@ class PlanRow(TypedDict):
     stops: list[PlannedStop]
     shrinks: list[PlannedFactor]
     grows: list[PlannedFactor]
+    restarts: list[PlannedRestart]
     refused: Mapping[str, int]
     downtime_seconds: int | float
     version: int
