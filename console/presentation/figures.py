@@ -324,7 +324,7 @@ def server_rank(server: ServerRecord) -> int:
 
 
 def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
-    """The look of a server's state. What waits for room and what has been given notice say so."""
+    """The look of a server's state. What waits for room, what has been given notice, and what others stopped say so."""
     match server.state:
         case "unavailable":
             return StateLook(glyphs.lost, "lost", Tone.CRIT, "X")
@@ -342,6 +342,10 @@ def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
             return StateLook(glyphs.attention, "notice", Tone.WARN, "N")
         case "running":
             return StateLook(glyphs.running, "run", Tone.OK, "R")
+        case "stopped" if server.reason == "displaced":
+            return StateLook(glyphs.violation, "no room", Tone.CRIT, "C")
+        case "stopped" if server.reason == "host_lost":
+            return StateLook(glyphs.violation, "no host", Tone.CRIT, "C")
         case "stopped":
             return StateLook(glyphs.stopped, "stopped", Tone.MUTED, "S")
         case other:

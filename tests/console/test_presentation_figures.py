@@ -191,6 +191,8 @@ def test_a_cell_with_too_many_hosts_counts_equal_ones_but_never_the_lost() -> No
         ({"state": "running"}, "run", "R", Tone.OK),
         ({"state": "running", "notice_until": NOW}, "notice", "N", Tone.WARN),
         ({"state": "stopped"}, "stopped", "S", Tone.MUTED),
+        ({"state": "stopped", "reason": "displaced"}, "no room", "C", Tone.CRIT),
+        ({"state": "stopped", "reason": "host_lost"}, "no host", "C", Tone.CRIT),
         ({"state": "a-state-of-tomorrow"}, "a-state", "U", Tone.UNKNOWN),
     ],
 )

@@ -213,6 +213,8 @@ def test_the_crumbs_say_where_one_is_what_is_filtered_and_what_is_marked() -> No
                       "..o.ooo.....tttttt.......tttttt.tttttt...tttt...tt...............ttt......ttttt."),
         ("id-proxy-02", "  … start   proxy-02     cell-2 c2-h11    4.0   16               proxy       2s ",
                         "..a.aaaaa...tttttttt.....tttttt.tttttt....ttt...tt...............ttttt.......tt."),
+        ("id-train-09", "  ■ no room train-09     cell-2 ·        12.0   16 ▒             ·          22m ",
+                        "..c.cc.cccc.bbbbbbbb.....tttttt.m........tttt...tt.b.............m..........ttt."),
         ("id-nameless", "  ? UNKNOWN id-nameless  cell-5 —           —    —               ·            — ",
                         "..u.uuuuuuu.uuuuuuuuuuu..uuuuuu.u...........u....u...............u............u."),
     ],
