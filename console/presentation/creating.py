@@ -6,8 +6,9 @@ as everywhere on the screen; `GB` is refused for the same reason. Arithmetic is 
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -41,6 +42,16 @@ def read_name(text: str) -> str | Wrong:
     if len(name) > NAME_LENGTH_MAX:
         return Wrong(f"the name has {len(name)} characters; {NAME_LENGTH_MAX} is the most")
     return name
+
+
+def clone_name(name: str, taken: Collection[str | None]) -> str:
+    """What to propose for a copy: `web-clone`, or with the first number from 2 on that nobody is called by."""
+    for number in itertools.count(1):
+        suffix = "-clone" if number == 1 else f"-clone-{number}"
+        proposed = name[: NAME_LENGTH_MAX - len(suffix)] + suffix
+        if proposed not in taken:
+            return proposed
+    raise AssertionError("numbers do not end")
 
 
 def read_size(text: str) -> int | Wrong:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.presentation import creating
-from console.presentation.creating import Wrong
+from console.presentation.creating import Wrong, clone_name
 from console.presentation.lines import UNICODE, span_width, text_of
 from tests.console.examples import GIB, a_frame
 
@@ -109,3 +109,24 @@ def test_the_lines_fit_and_show_the_end_of_what_is_typed(width: int) -> None:
     assert {span_width(line) for line in lines} == {width}
     assert text_of(lines[0]).rstrip().endswith("-end")
     assert text_of(lines[0])[1] == UNICODE.cursor
+
+
+@pytest.mark.parametrize(
+    ("taken", "proposed"),
+    [
+        ((), "web-clone"),
+        (("web", None), "web-clone"),
+        (("web-clone",), "web-clone-2"),
+        (("web-clone", "web-clone-2", "web-clone-4"), "web-clone-3"),
+    ],
+)
+def test_a_clone_is_proposed_a_name_that_is_free(taken: tuple[str | None, ...], proposed: str) -> None:
+    assert clone_name("web", taken) == proposed
+
+
+def test_a_long_name_gives_way_to_what_tells_its_clones_apart() -> None:
+    first = clone_name("w" * 255, ())
+    second = clone_name("w" * 255, (first,))
+
+    assert (len(first), len(second)) == (255, 255)
+    assert second.endswith("w-clone-2")

@@ -144,7 +144,12 @@ def _start_sentences(plan: Plan, name: str) -> list[str]:
     return found
 
 
-def drive_plan_row(plan: DrivePlan) -> PlanRow:
+def owner_sentence(owner: str, was: str) -> list[str]:
+    """As CloudSigma has it, a clone belongs to who makes it, and counts against the quota of their project."""
+    return [] if owner == was else [f"Owner: {owner} (was: {was})."]
+
+
+def drive_plan_row(plan: DrivePlan, *, asked_by: str) -> PlanRow:
     problem = plan.problem
     return {
         "action": plan.action,
@@ -161,11 +166,11 @@ def drive_plan_row(plan: DrivePlan) -> PlanRow:
         "downtime_seconds": 0,
         "version": plan.drive.version,
         "token": token_of(plan.parts) if problem is None else None,
-        "sentences": [str(problem)] if problem else _drive_sentences(plan),
+        "sentences": [str(problem)] if problem else _drive_sentences(plan, asked_by),
     }
 
 
-def _drive_sentences(plan: DrivePlan) -> list[str]:
+def _drive_sentences(plan: DrivePlan, asked_by: str) -> list[str]:
     name = plan.drive.name or plan.drive.id
     server = "" if plan.server is None else plan.server.name or plan.server.id
     match plan.action:
@@ -187,7 +192,7 @@ def _drive_sentences(plan: DrivePlan) -> list[str]:
     found.append(f"{size:.1f} GiB at {rate:.2f} GiB/s take {clone.seconds} s.")
     if clone.avoided:
         found.append(f"{len(clone.avoided)} of the avoid list will share the host all the same.")
-    return found
+    return found + owner_sentence(asked_by, plan.drive.owner)
 
 
 def host_plan_row(plan: HostPlan) -> HostPlanRow:
