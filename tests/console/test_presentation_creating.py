@@ -68,6 +68,41 @@ def test_what_is_no_cpu_gets_a_sentence_that_says_what_is(typed: str, sentence: 
     assert creating.read_cpu(typed) == Wrong(sentence)
 
 
+@pytest.mark.parametrize(
+    ("typed", "share"),
+    [
+        ("", None),
+        ("0.25", 0.25),
+        (" 25 % ", 0.25),
+        ("25%", 0.25),
+        (".5", 0.5),
+        ("1", 1.0),
+        ("100%", 1.0),
+        ("0.1%", 0.001),
+    ],
+)
+def test_a_floor_is_a_share_or_left_open(typed: str, share: float | None) -> None:
+    assert creating.read_floor(typed) == share
+
+
+@pytest.mark.parametrize("typed", ["0", "1.5", "101%", "a quarter", "-1", "%", ".", "0.25.1"])
+def test_what_is_no_floor_gets_a_sentence(typed: str) -> None:
+    assert creating.read_floor(typed) == Wrong(
+        f"{typed} is not a floor; type a share from 0.001 to 1, such as 0.25 or 25%"
+    )
+
+
+def test_servers_to_avoid_are_named_and_sent_as_ids_in_their_order() -> None:
+    ids = {"web 1": ["id-1"], "db": ["id-2"], "twin": ["id-3", "id-4"], "id-4": ["id-4"]}
+    read = creating.avoid_reader(lambda name: ids.get(name, []))
+
+    assert read("db, web 1,, db") == ["id-2", "id-1"]
+    assert read(" ") is None
+    assert read("id-4") == ["id-4"]
+    assert read("db, none") == Wrong("no server is called none; type names or ids with commas between them")
+    assert read("twin") == Wrong("2 servers are called twin; type the id of the one that is meant")
+
+
 @given(number=st.integers(1, 10**6), unit=st.sampled_from("MGT"), blank=st.sampled_from(["", " "]))
 def test_a_whole_size_is_exact(number: int, unit: str, blank: str) -> None:
     assert creating.read_size(f"{number}{blank}{unit}iB") == number * 1024 ** (2 + "MGT".index(unit))
