@@ -29,6 +29,15 @@ def ghz(cpu_mhz: float) -> str:
     return f"{cpu_mhz / 1000:,.1f}"
 
 
+def work(ghz_hours: float) -> str:
+    """GHz times hours with its unit: whole from 10 up, below with one decimal; what that would make 0 is in MHz h."""
+    if ghz_hours >= 10:
+        return f"{ghz_hours:,.0f} GHz h"
+    if ghz_hours >= 0.05:
+        return f"{ghz_hours:.1f} GHz h"
+    return f"{ghz_hours * 1000:.0f} MHz h" if ghz_hours >= 0.001 else "under 1 MHz h"
+
+
 def ghz_whole(cpu_mhz: float) -> str:
     """For sums over many hosts."""
     return f"{cpu_mhz / 1000:,.0f}"

@@ -127,8 +127,7 @@ def _restarts_sentence(restarts: Sequence[Server]) -> str:
     names = [f"{each.name or each.id} on {each.host}" for each in restarts[:NAMES_SHOWN]]
     if len(restarts) > NAMES_SHOWN:
         names.append(f"{len(restarts) - NAMES_SHOWN} more")
-    verb = "starts" if len(restarts) == 1 else "start"
-    return f"{counted(len(restarts), 'displaced server')} {verb} again in the room that it leaves: {', '.join(names)}."
+    return f"{does(len(restarts), 'displaced server', 'start')} again in the room that it leaves: {', '.join(names)}."
 
 
 def _start_sentences(plan: Plan, name: str) -> list[str]:
@@ -237,19 +236,26 @@ def _host_sentences(plan: HostPlan) -> list[str]:
         case "fail" if is_storage:
             found = [f"{name} is lost, and its {counted(plan.drives, 'drive')} with it."]
             if count["pauses"]:
-                found.append(f"{counted(count['pauses'], 'server')} that use them are paused until it is back.")
+                pauses = f"{does(count['pauses'], 'server', 'that use', 'that uses')} them"
+                found.append(f"{pauses} {'is' if count['pauses'] == 1 else 'are'} paused until it is back.")
             return found
         case "fail":
             found = [f"{name} is lost: {counted(len(plan.moves), 'server')} on it cannot be reached at once."]
             found += [f"If it is not back in {plan.seconds:.0f} s:"] if plan.moves else []
         case "recover":
             found = [f"{name} takes placements again."]
-            found += [f"{counted(count['returns'], 'server')} go on where they were."] if count["returns"] else []
+            if count["returns"]:
+                were = "it was" if count["returns"] == 1 else "they were"
+                found.append(f"{does(count['returns'], 'server', 'go', 'goes')} on where {were}.")
             return found
         case "drain" if is_storage:
-            return [f"{name} takes no more drives; its {counted(plan.drives, 'drive')} stay and work."]
+            return [
+                f"{name} takes no more drives; its {does(plan.drives, 'drive', 'stay and work', 'stays and works')}."
+            ]
         case "drain":
-            found = [f"{name} takes no more placements; its {counted(len(plan.moves), 'server')} go on running."]
+            found = [
+                f"{name} takes no more placements; its {does(len(plan.moves), 'server', 'go', 'goes')} on running."
+            ]
             found += ["If it is then evacuated:"] if plan.moves else []
         case _:
             found = [f"What can leave {name} does so, one server at a time, in {plan.seconds:.0f} s in all."]
@@ -271,3 +277,8 @@ _OUTCOMES: Mapping[Outcome, str] = {
 
 def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def does(count: int, noun: str, verb: str, third_person: str | None = None) -> str:
+    """`1 server goes`, `2 servers go`; the third person where it is not the verb with an s."""
+    return f"{counted(count, noun)} {(third_person or verb + 's') if count == 1 else verb}"
