@@ -289,11 +289,13 @@ def move_out(
     kind: str,
     state: ServerState = ServerState.STOPPED,
     actor: str = "cloud",
+    is_settled: bool = True,
     **changes: Any,
 ) -> Server:
     """Take a server off its host, cancel what was under way for it, and give its room to who waits or was shrunk.
 
-    `changes` are further fields; without a `reason` among them it has none.
+    `changes` are further fields; without a `reason` among them it has none. Without `is_settled` the room is given to
+    nobody yet: others leave at the same instant, and the last of them settles the host.
     """
     host = server.host
     assert host is not None, "only what holds a host can leave it"
@@ -317,24 +319,31 @@ def move_out(
         **changes,
     }
     stored = tx.change_server(server, kind=kind, at=now, actor=actor, details={"host": host}, **left)
-    settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
-    restart_displaced(tx, host, now=now, settings=settings)
+    if is_settled:
+        settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
+        restart_displaced(tx, host, now=now, settings=settings)
     return stored
 
 
 def displace(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -> None:
-    """The grace is over: the server is stopped, and marked with whom it made room for."""
+    """The grace is over: the server is stopped, and marked with whom it made room for.
+
+    Where others on the host have come to the same end, none of them grows into the room of the first of them.
+    """
     server = tx.server(task.object_id)
     if server.notice_until is None:
         tx.end_task(task, TaskState.CANCELLED, at=at, result="the notice was withdrawn")
         return
     tx.end_task(task, TaskState.DONE, at=at)
+    assert server.host is not None, "only what is on a host has a notice"
+    others = (other for other in tx.load(server.host).victims if other.id != server.id)
     move_out(
         tx,
         server,
         now=at,
         settings=settings,
         kind="server.displaced",
+        is_settled=not any(other.notice_until is not None and other.notice_until <= task.due_at for other in others),
         reason=DISPLACED,
         displaced_for=server.notice_for,
         displaced_at=at,

@@ -115,6 +115,27 @@ def test_one_that_nobody_asked_for_stays_stopped(tmp_path: Path) -> None:
     in_a_cloud(tmp_path / "data", story, **ONE_HOST)
 
 
+def test_who_is_stopped_at_the_same_instant_as_another_does_not_grow_before(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        small = [(await on.running(f"render-{n}", vcpus=2, gib=1, is_backfilling=True)).id for n in range(4)]
+        await on.running("normal", vcpus=2, gib=1)
+        large = await on.server("large", vcpus=5, gib=1)
+        before = len(await on.events())
+        await servers.start_server(on.cloud, on.operator, large.id)
+        await on.engine.advance(60)
+        events = (await on.events())[before:]
+
+        stopped = {event.object_id for event in events if event.kind == "server.displaced"}
+        (left,) = set(small) - stopped
+        assert len(stopped) == 3
+        assert [event.object_id for event in events if event.kind == "server.grown"] == []
+        assert [event.object_id for event in events if event.kind == "server.shrunk"] == [left]
+
+    floor = {"settings": {"floor_permille": 500}}
+    in_a_cloud(tmp_path / "data", story, **{**ONE_HOST, **floor, "capacity": Size(16_000, 64 * GIB)})
+    assert checking.check(tmp_path / "data").breach is None
+
+
 def test_who_was_stopped_first_comes_back_first(tmp_path: Path) -> None:
     async def story(on: Harness) -> None:
         ids, normal = await displaced(on, "a", "b", vcpus=4)
