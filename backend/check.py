@@ -59,7 +59,9 @@ class Report:
     def lines(self) -> Iterator[str]:
         yield f"{self.cells:,} cells: {self.hosts:,} hosts, {self.servers:,} servers and {self.drives:,} drives in them"
         yield f"{self.reservations:,} reservations and what they are for"
-        yield f"{self.open_tasks:,} open tasks, and what they are to end"
+        is_one = self.open_tasks == 1
+        tasks = "1 open task, and what it is" if is_one else f"{self.open_tasks:,} open tasks, and what they are"
+        yield f"{tasks} to end"
         yield f"{self.events:,} events, and what they add up to"
         open_ones = f", {self.certificates_with_gap:,} of them with a gap" if self.certificates_with_gap else ""
         yield f"{self.placements:,} placements, {self.certificates:,} of which disturb others and are proved{open_ones}"

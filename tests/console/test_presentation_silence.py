@@ -99,7 +99,7 @@ def holds(row: ServerRecord, filter: str) -> bool:
     return bool(servers.visible(a_cloud([row], is_silent=False), a_frame(filter=filter))[0])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(words, rows)
 def test_what_may_match_is_what_matches_for_some_state_and_host(
     words: list[tuple[bool, str]], rows: list[tuple[str, str, int]]
