@@ -9,10 +9,10 @@ runs in its own transaction, before its work: the same plan again, and Conflict 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import Literal
 
 from backend.cloud import backfill, lifecycle, placement
 from backend.cloud.avoiding import Sharing
@@ -36,6 +36,7 @@ from backend.operations import (
 )
 from backend.operations.clone_plans import CloneSpec, ServerClonePlan
 from backend.operations.clones import AgreedClone, ClonePlan
+from backend.operations.forking import forked
 from backend.operations.losses import Elsewhere
 from backend.operations.plan_tokens import Agreed, Parts, digest
 from backend.operations.rooms import Decision
@@ -379,7 +380,6 @@ async def preview_drive(
 
 HostAction = Literal["fail", "recover", "drain", "evacuate"]
 Outcome = Literal["moves", "stops", "stays", "pauses", "returns"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,27 +416,6 @@ class HostPlan:
     """Until the last server has been told to start elsewhere."""
     at: datetime
     parts: Parts = field(default_factory=dict)
-
-
-class _Forked(Exception):
-    """Carries a result out of a transaction that is rolled back for it."""
-
-    def __init__(self, result: object) -> None:
-        super().__init__()
-        self.result = result
-
-
-async def forked(cloud: Cloud, cell: str, job: Callable[[CellTransaction], T]) -> T:
-    """What `job` gives, without anything of what it did. Raises Unreachable, OutcomeUnknown."""
-
-    def carry_out(tx: CellTransaction) -> None:
-        raise _Forked(job(tx))
-
-    try:
-        await cloud.store.cell_write(cell, carry_out)
-    except _Forked as done:
-        return done.result  # type: ignore[return-value]  # it is what `job` gave
-    raise AssertionError("the job raises")
 
 
 async def preview_host(
