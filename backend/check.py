@@ -2,6 +2,7 @@
 
 For each cell, in this order: its files can be read and are as new as what was acknowledged; no host holds more than its
 capacity; every server that runs has exactly one host, which is up; each has the size that what is on its host gives it;
+what is under way has a task that ends it, and no task is of something else;
 what the project is charged for is what exists; the log has no gaps, contradicts itself nowhere, and proves every
 decision in it (`certificate_checker`); and what is stored is what the log adds up to.
 
@@ -11,7 +12,8 @@ decided. A folder that is being served may change between two files: what does n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ class Report:
     servers: int = 0
     drives: int = 0
     reservations: int = 0
+    open_tasks: int = 0
     events: int = 0
     placements: int = 0
     certificates: int = 0
@@ -54,6 +57,9 @@ class Report:
     def lines(self) -> Iterator[str]:
         yield f"{self.cells:,} cells: {self.hosts:,} hosts, {self.servers:,} servers and {self.drives:,} drives in them"
         yield f"{self.reservations:,} reservations and what they are for"
+        is_one = self.open_tasks == 1
+        tasks = "1 open task, and what it is" if is_one else f"{self.open_tasks:,} open tasks, and what they are"
+        yield f"{tasks} to end"
         yield f"{self.events:,} events, and what they add up to"
         open_ones = f", {self.certificates_with_gap:,} of them with a gap" if self.certificates_with_gap else ""
         yield f"{self.placements:,} placements, {self.certificates:,} of which disturb others and are proved{open_ones}"
@@ -80,6 +86,22 @@ class _Cell:
     drives: dict[str, Picture] = field(default_factory=dict)
 
 
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def with_names(sentence: str, names: Mapping[str, tuple[str, str]]) -> str:
+    """The sentence with what each id in it is called, and of what kind it is where the word before does not say so."""
+
+    def told(found: re.Match[str]) -> str:
+        if found[0] not in names:
+            return found[0]
+        kind, name = names[found[0]]
+        is_said = sentence[: found.start()].rstrip().endswith(kind)
+        return f"{name} ({found[0]})" if is_said else f"{kind} {name} ({found[0]})"
+
+    return _ID.sub(told, sentence)
+
+
 def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
     """Check the cloud in a folder, up to the first breach.
 
@@ -91,12 +113,13 @@ def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
         FolderError: the folder holds no cloud, or cloud.db cannot be read.
     """
     suspects: Mapping[str, str] | None = None
+    names: dict[str, tuple[str, str]] = {}
     for number in range(1, LOOKS_MAX + 1):
         report = Report()
         try:
             with look(path) as seen:
                 report.is_cloud = True
-                _check(seen, report, suspects)
+                _check(seen, report, suspects, names)
         except FolderError as problem:
             if not report.is_cloud:
                 raise
@@ -106,30 +129,28 @@ def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
             suspects = problem.found
             if number < LOOKS_MAX and again():
                 continue
-            report.breach = f"{problem}."
+            report.breach = with_names(f"{problem}.", names)
         except Breach as breach:
-            report.breach = f"{breach}."
+            report.breach = with_names(f"{breach}.", names)
         return report
     raise AssertionError("the last look gives a report")
 
 
-def _check(seen: FolderLook, report: Report, suspects: Mapping[str, str] | None) -> None:
-    """With `suspects`, of what does not fit together only what did not before either is told."""
+def _check(
+    seen: FolderLook, report: Report, suspects: Mapping[str, str] | None, names: dict[str, tuple[str, str]]
+) -> None:
+    """With `suspects`, of what does not fit together only what did not before either is told.
+
+    `names` takes kind and name of each server and drive by its id, for sentences.
+    """
     entries = seen.cloud.cells()
     owners: dict[str, str] = {}
     unsettled: dict[str, str] = {}
-    cells = []
-    for entry in entries:
-        try:
-            cells.append(_read(seen, entry))
-        except FolderError as problem:
-            raise Breach(f"{entry.name} cannot be checked: {str(problem).rstrip('.')}") from problem
-        except (ValueError, LookupError, TypeError) as problem:
-            raise Breach(f"{entry.name} holds a row that is of no object ({problem!r})") from problem
-        report.cells += 1
+    cells = _read_all(seen, entries, report, names)
     for cell in cells:
         with _named(cell.entry.name):
             _check_hosts(cell, report)
+            _check_tasks(cell, report)
             for id in (*cell.servers, *cell.drives):
                 if id in owners:
                     raise Breach(f"{id} is in {owners[id]} too")
@@ -151,6 +172,23 @@ def _check(seen: FolderLook, report: Report, suspects: Mapping[str, str] | None)
         for row in seen.cloud.event_rows():
             numbers.take(Event(row[0], row[1], row[2], row[3], row[4], row[5], {}, {}))
     report.events += numbers.number
+
+
+def _read_all(
+    seen: FolderLook, entries: Iterable[CellEntry], report: Report, names: dict[str, tuple[str, str]]
+) -> list[_Cell]:
+    cells = []
+    for entry in entries:
+        try:
+            cells.append(_read(seen, entry))
+        except FolderError as problem:
+            raise Breach(f"{entry.name} cannot be checked: {str(problem).rstrip('.')}") from problem
+        except (ValueError, LookupError, TypeError) as problem:
+            raise Breach(f"{entry.name} holds a row that is of no object ({problem!r})") from problem
+        for kind, things in (("server", cells[-1].servers), ("drive", cells[-1].drives)):
+            names.update((id, (kind, str(thing["name"]))) for id, thing in things.items())
+        report.cells += 1
+    return cells
 
 
 class _named:
@@ -236,6 +274,50 @@ def _check_sizes(host: Picture, servers: list[Picture]) -> None:
 
 def _size(size: tuple[int, ...]) -> str:
     return f"{size[0]:,} MHz and {size[1]:,} bytes"
+
+
+# --- What is under way ------------------------------------------------------------------------------------------------
+
+_ENDED_BY: Mapping[tuple[str, str], str] = {
+    ("server", "starting"): "start",
+    ("server", "stopping"): "stop",
+    ("drive", "creating"): "create",
+    ("drive", "cloning_dst"): "clone",
+}
+"""The task that ends a state; a server that waits for its room has none yet."""
+
+
+def _check_tasks(cell: _Cell, report: Report) -> None:
+    """What is under way has an open task that ends it, and such a task is of something that is under way."""
+    wanted = {
+        (ends, kind, id)
+        for kind, things in (("server", cell.servers), ("drive", cell.drives))
+        for id, thing in things.items()
+        if (ends := _ENDED_BY.get((kind, thing["state"]))) is not None and thing.get("waits") is None
+    }
+    wanted |= {
+        ("displace", "server", id)
+        for id, server in cell.servers.items()
+        if server.get("notice_until") is not None and server["state"] != "unavailable"
+    }
+    kinds = {*_ENDED_BY.values(), "displace"}
+    found: set[tuple[str, str, str]] = set()
+    for task in cell.tx.tasks(is_open=True, limit=-1):
+        report.open_tasks += 1
+        key = (task.kind, task.object_kind, task.object_id)
+        if task.kind not in kinds or task.object_kind not in ("server", "drive"):
+            continue
+        if key in found:
+            raise Breach(f"{task.object_kind} {task.object_id} has two open tasks that {task.kind} it")
+        things = cell.servers if task.object_kind == "server" else cell.drives
+        is_now = things[task.object_id]["state"] if task.object_id in things else "not there"
+        # What a lost host has interrupted may go on when that is back.
+        if key not in wanted and is_now != "unavailable":
+            raise Breach(f"task {task.id} is to {task.kind} {task.object_kind} {task.object_id}, which is {is_now}")
+        found.add(key)
+    for task_kind, kind, id in sorted(wanted - found):
+        thing = (cell.servers if kind == "server" else cell.drives)[id]
+        raise Breach(f"{kind} {id} is {thing['state']}, and no open task is to {task_kind} it")
 
 
 # --- What it is charged for -------------------------------------------------------------------------------------------

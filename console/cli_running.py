@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from console.openstack_env import Login
 
 
+PREVIEW_WIDTH = 100
+"""What a preview is wrapped to: it goes to terminals, files and tickets alike."""
+
 COMPLETION_SECONDS = 1.0
 """How long a tab waits for a backend."""
 
@@ -166,8 +169,9 @@ def _openstack_login(path: Path, running: Running, name: str, own: Secrets) -> L
 @click.command()
 @click.argument("state", type=click.Choice(["up", "down", "hung"]))
 @click.argument("name", shell_complete=_names_of("cells"))
+@click.option("--preview", is_flag=True, help="Say what its silence would mean, and do nothing.")
 @data_option
-def cell(state: str, name: str, data: Path | None) -> None:
+def cell(state: str, name: str, preview: bool, data: Path | None) -> None:
     """Inject a fault into a cell of the running cloud.
 
     \b
@@ -175,11 +179,14 @@ def cell(state: str, name: str, data: Path | None) -> None:
     hung   the cell takes requests and never answers
     up     the fault is taken away
 
-    A fault outlives a restart of the backend.
+    A fault outlives a restart of the backend. With --preview the exit status is 0 if it is allowed and 1 if not.
     """
     from console import unix_http
     from console.sanitising import clean
 
+    if preview:
+        _preview_cell(chosen_folder(data), state, name)
+        return
     try:
         said = _ask(chosen_folder(data), "PUT", f"/ops/v1/cells/{quote(name, safe='')}/reachability", {"state": state})
     except unix_http.Refused as refusal:
@@ -187,6 +194,28 @@ def cell(state: str, name: str, data: Path | None) -> None:
     answer = clean(said)
     reason = answer.get("reason")
     click.echo(f"{answer.get('name', name)} is {answer.get('state', state)}" + (f" ({reason})" if reason else ""))
+
+
+def _preview_cell(path: Path, state: str, name: str) -> None:
+    """What the console's dialog says before it. Raises SystemExit where it is not allowed, Refusal, Silence."""
+    from console import unix_http, wire_plans
+    from console.presentation import cell_plan
+    from console.presentation.lines import Frame, text_of
+    from console.sanitising import clean
+
+    body = {"action": state, "preview": True}
+    try:
+        said = _ask(path, "POST", f"/ops/v1/cells/{quote(name, safe='')}/actions", body)
+        plan = wire_plans.cell_plan(clean(said))
+    except unix_http.Refused as refusal:
+        raise Declined(str(refusal)) from refusal
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Silence(f"The answer of the backend of {path} was not understood; is it of another version?") from error
+    remedy = f"`stratodeck cell up {plan.cell}` lets it answer again"
+    for line in cell_plan.lines([plan], Frame(width=PREVIEW_WIDTH), remedy=remedy):
+        click.echo(text_of(line).rstrip())
+    if not plan.is_allowed:
+        raise SystemExit(1)
 
 
 @click.command(short_help="Lose, drain or evacuate a host of the running cloud.")

@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_explain, wire_plans
+from console import wire, wire_explain, wire_plans, wire_services
 from console.records import (
     CellRecord,
     Changes,
@@ -37,6 +37,7 @@ from console.records import (
 )
 from console.records_explain import WhyDetail
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+from console.records_services import Services
 from console.sanitising import clean, sanitise
 
 if TYPE_CHECKING:
@@ -112,6 +113,10 @@ class CloudClient:
 
     async def hosts(self) -> Hosts:
         return await self._read("/hosts", wire.hosts)
+
+    async def services(self) -> Services:
+        """What `os-services` says, and what was last known."""
+        return await self._read("/services", wire_services.services)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events")
+VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events",
+                          "services")  # fmt: skip
 """Views in the order of their digits: overview is 0."""
 
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")

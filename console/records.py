@@ -15,6 +15,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from console.records_services import Services
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 UNKNOWN = "unknown"
@@ -178,6 +180,8 @@ class CellRecord(NamedTuple):
     """Wall time, like everything about whether a cell answers."""
     is_injected: bool = False
     answer_ms: float | None = None
+    """How long the last answer took."""
+    answered_at: datetime | None = None
     next_try_seconds: float | None = None
     history: tuple[str, ...] = ()
     """The last answers, oldest first."""
@@ -185,6 +189,9 @@ class CellRecord(NamedTuple):
     servers: int | None = None
     unknown: int | None = None
     waiting_tasks: int | None = None
+    """Those that were open when it was last heard of, while it does not answer."""
+    backups_at_risk: int | None = None
+    """Servers that schedules copy, without a copy as new as promised or that can be given none now."""
     capacity: SizeRecord | None = None
     normal: SizeRecord | None = None
     backfilling: SizeRecord | None = None
@@ -434,7 +441,7 @@ class HostDetail(NamedTuple):
     events: tuple[EventRecord, ...] = ()
 
 
-Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents
+Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services
 Detail = ServerDetail | DriveDetail | HostDetail
 
 

@@ -123,6 +123,7 @@ STORIES = {
         Story("group", (":groups", "<enter>", "<enter>"), "needs"),
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
         Story("cells", (":cells", "<enter>"), "injected"),
+        Story("services", (":services", "<enter>"), "nova-scheduler"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),
         Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),

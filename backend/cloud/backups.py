@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
@@ -275,6 +276,35 @@ def kept_until(created_at: datetime, retention_days: int) -> datetime | None:
 def duration_seconds(size_bytes: int) -> int:
     """How long it takes to copy `size_bytes`; at least a second."""
     return max(1, -(-size_bytes // BACKUP_BYTES_PER_SECOND))
+
+
+def at_risk_from(schedule: Schedule, last_good_at: datetime | None, *, is_reachable: bool) -> datetime | None:
+    """From when on the schedule's source is at risk if nothing changes; None while nobody wants copies of it.
+
+    It is at risk when its last good copy is older than the schedule promises: the run after it has come and nothing
+    good came of it, because it failed, was missed, or because the schedule was switched off for a reason. It also is
+    when a run is owed, or falls due, while its cell does not answer: then no copy can be made, however new the last
+    one is. A schedule that its owner switched off promises nothing.
+
+    Args:
+        last_good_at: When the newest copy of the source was begun that is good or still in the making; None without.
+        is_reachable: Whether the source's cell answers.
+
+    **Source**: ours. That what cannot be reached is missed and owed, and what failed switches its schedule off:
+    NodeConductor, "Backup schedules", as far as it goes; see `operations/backups`.
+    """
+    if not schedule.is_active and schedule.reason is None:
+        return None
+    from_instants = [_run_after(schedule.cron, schedule.time_zone, last_good_at or schedule.created_at)]
+    if not is_reachable:
+        from_instants += [at for at in (schedule.missed_since, schedule.next_trigger_at) if at is not None]
+    return min(from_instants)
+
+
+@lru_cache(maxsize=4096)
+def _run_after(cron: str, time_zone: str, instant: datetime) -> datetime:
+    """Kept, because the same schedules are asked about again and again, and reading cron takes its time."""
+    return parse(cron, time_zone).next_after(instant)
 
 
 def expired(backups: Iterable[Backup], now: datetime) -> list[Backup]:

@@ -371,6 +371,8 @@ class Reachability:
     is_injected: bool = False
     answer_ms: float | None = None
     """How long the last answer took; None without one."""
+    answered_at: datetime | None = None
+    """When that was; None where this process never heard of it."""
     next_try_seconds: float | None = None
     """Until it is asked again; None while it answers."""
     history: tuple[ReachabilityState, ...] = ()

@@ -6,6 +6,7 @@ taken when it returns. Only a backup that was refused or went wrong switches its
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,18 @@ from typing import Any
 
 from backend.cloud import backups as rules
 from backend.cloud.errors import Invalid, NotFound, OverQuota
-from backend.cloud.model import Account, Backup, BackupState, Drive, PartialDrive, Schedule, Server, Task, TaskState
+from backend.cloud.model import (
+    Account,
+    Backup,
+    BackupState,
+    Drive,
+    PartialDrive,
+    ReachabilityState,
+    Schedule,
+    Server,
+    Task,
+    TaskState,
+)
 from backend.operations import Cloud, drives, quotas, servers
 from backend.store import CloudTransaction, DriveEntry, ServerEntry
 
@@ -283,6 +295,33 @@ async def catch_up_missed(cloud: Cloud, now: datetime) -> None:
                     catch_up(tx, current, found, now=now)
 
             await cloud.store.cloud_write(run)
+
+
+async def sources_at_risk(cloud: Cloud, *, now: datetime) -> dict[str, int]:
+    """By cell: how many servers that schedules copy have no copy as new as was promised, or can be given none now.
+
+    Worked out once for as long as nothing changes; what is asked each second is only how many instants have passed.
+    """
+    instants: dict[str, list[datetime]] = await cloud.kept.of(sources_at_risk, lambda: _at_risk_from(cloud))
+    return {cell: bisect_right(found, now) for cell, found in instants.items()}
+
+
+async def _at_risk_from(cloud: Cloud) -> dict[str, list[datetime]]:
+    """By cell, sorted: from when on each source is at risk."""
+    schedules, sources = await cloud.store.cloud_read(lambda tx: (tx.schedules(), tx.backup_sources()))
+    is_up = {cell: cloud.store.reachability(cell).state is ReachabilityState.UP for cell in cloud.store.cell_names}
+    by_server: dict[str, datetime] = {}
+    for schedule in schedules:
+        if schedule.server_id not in sources:
+            continue
+        cell, last_good_at = sources[schedule.server_id]
+        from_at = rules.at_risk_from(schedule, last_good_at, is_reachable=is_up[cell])
+        if from_at is not None:
+            by_server[schedule.server_id] = min(from_at, by_server.get(schedule.server_id, from_at))
+    found: dict[str, list[datetime]] = {cell: [] for cell in cloud.store.cell_names}
+    for server_id, from_at in by_server.items():
+        found[sources[server_id][0]].append(from_at)
+    return {cell: sorted(instants) for cell, instants in found.items()}
 
 
 async def create_schedule(cloud: Cloud, actor: Account, server_id: str, **fields: Any) -> Schedule:

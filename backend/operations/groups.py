@@ -15,8 +15,9 @@ from backend.cloud.errors import CloudError, Conflict, Forbidden, NotFound, Unre
 from backend.cloud.groups import Member, Redundancy, redundancy
 from backend.cloud.lifecycle import has_host
 from backend.cloud.model import GROUP_TAG_PREFIX, Account, HostState, Task
-from backend.operations import Cloud, RequestKey, last_known, plan_tokens, plans, restorations
+from backend.operations import Cloud, RequestKey, last_known, plan_tokens, restorations
 from backend.operations.cells import Picture, Pictures
+from backend.operations.forking import forked
 from backend.operations.plan_tokens import Parts, digest
 from backend.operations.restorations import CellPlan, Done
 from backend.store import CellTransaction
@@ -220,7 +221,7 @@ async def plan_group(cloud: Cloud, actor: Account, pictures: Pictures, name: str
     found: dict[str, CellPlan] = {}
     for cell in _cells_to_restore(group):
         ids, begins_at = _ids_in(group, cell), at
-        plan = await plans.forked(
+        plan = await forked(
             cloud,
             cell,
             lambda tx: restorations.plan_in_cell(tx, names, ids, at=begins_at, settings=cloud.settings),  # noqa: B023

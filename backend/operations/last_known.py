@@ -36,6 +36,12 @@ async def picture(cloud: Cloud, pictures: Pictures, cell: str) -> Picture:
     return found
 
 
+async def open_tasks(cloud: Cloud, cell: str) -> int | None:
+    """The tasks that wait for a silent cell: those that were open when it was last heard of. None: it never was."""
+    found = await cloud.store.cloud_read(lambda tx: tx.last_known_open_tasks())
+    return found[cell]
+
+
 async def _remembered(cloud: Cloud, cell: str) -> Picture:
     hosts, servers, drives = await cloud.store.cloud_read(
         lambda tx: (

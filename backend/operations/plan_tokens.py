@@ -101,6 +101,7 @@ _LISTS: Mapping[str, str] = {
     "stops": "stop {} to make room",
     "shrinks": "shrink {}",
     "grows": "let {} grow",
+    "restarts": "start {} again in its room",
     "moves": "move or touch {}",
     "elsewhere": "touch {} of other cells",
     "drives": "leave {} behind",

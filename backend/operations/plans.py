@@ -9,10 +9,10 @@ runs in its own transaction, before its work: the same plan again, and Conflict 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import Literal
 
 from backend.cloud import backfill, lifecycle, placement
 from backend.cloud.avoiding import Sharing
@@ -32,16 +32,19 @@ from backend.operations import (
     plan_tokens,
     rooms,
     servers,
+    stop_plans,
     tasks,
 )
 from backend.operations.clone_plans import CloneSpec, ServerClonePlan
 from backend.operations.clones import AgreedClone, ClonePlan
+from backend.operations.forking import forked
 from backend.operations.losses import Elsewhere
 from backend.operations.plan_tokens import Agreed, Parts, digest
 from backend.operations.rooms import Decision
 from backend.store import CellTransaction
 
-ACTIONS = ("start", "stop", "shutdown", "delete")
+STOPS = ("stop", "shutdown")
+ACTIONS = ("start", *STOPS, "delete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Plan:
     """Of a start that cannot avoid everything: why."""
     drives: tuple[str, ...] = ()
     """Of a deletion: the ids of the drives that are left behind."""
+    restarts: tuple[Server, ...] = ()
+    """Of a stop: who was stopped for room before and starts again in what it leaves, each with its host."""
 
     @property
     def parts(self) -> Parts:
@@ -89,6 +94,7 @@ class Plan:
             "avoided": digest(() if decision is None else decision.avoided),
             "waits": decision is not None and decision.waits,
             "drives": digest(self.drives),
+            "restarts": digest([[server.id, server.host] for server in self.restarts]),
         }
 
 
@@ -109,9 +115,19 @@ async def preview(cloud: Cloud, actor: Account, server_id: str, action: str, *, 
         raise Invalid("action", f"must be one of {', '.join(ACTIONS)}")
     entry = await servers.entry_for(cloud, actor, server_id)
     now = cloud.clock.now()
-    plan = await cloud.store.cell_read(
-        entry.cell, lambda tx: _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now)
+    plan, is_whole = await cloud.store.cell_read(
+        entry.cell,
+        lambda tx: (
+            _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now),
+            action not in STOPS or not tx.has_servers_to_restart(),
+        ),
     )
+    if plan.problem is None and not is_whole:
+        plan = await forked(
+            cloud,
+            entry.cell,
+            lambda tx: _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now, may_write=True),
+        )
     if action == "delete":
         plan = replace(plan, drives=await _left_behind(cloud, server_id))
     if plan.problem is None and not actor.may_change(entry.project_id):
@@ -134,7 +150,7 @@ async def agreeing(
     left = await _left_behind(cloud, server_id) if action == "delete" else ()
 
     def agreed(tx: CellTransaction, now: datetime) -> None:
-        plan = _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now)
+        plan = _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now, may_write=True)
         if plan.problem is not None:
             raise plan.problem
         plan_tokens.check(token, replace(plan, drives=left).parts)
@@ -151,7 +167,9 @@ def _plan(
     *,
     avoid: tuple[str, ...],
     now: datetime,
+    may_write: bool = False,
 ) -> Plan:
+    """`may_write`: who starts again after a stop is found out by stopping it, which is undone."""
     server = tx.server(server_id)
     nothing = Plan(action, server, None, None, (), (), (), 0, now)
     try:
@@ -162,13 +180,22 @@ def _plan(
         return replace(nothing, problem=problem)
     if action == "delete":
         return nothing
-    if action in ("stop", "shutdown"):
+    if action in STOPS:
         assert server.host is not None, "only a server with a host can be stopped"
         before = tx.load(server.host)
         after = HostLoad(before.host, tuple(other for other in before.servers if other.id != server.id))
         shrinks, grows = _changes(before, after)
-        return replace(nothing, shrinks=shrinks, grows=grows, downtime_seconds=transition.duration_seconds)
+        nothing = replace(nothing, shrinks=shrinks, grows=grows, downtime_seconds=transition.duration_seconds)
+        return _with_restarts(tx, cloud, nothing) if may_write and tx.has_servers_to_restart() else nothing
     return _plan_start(tx, cloud, actor, nothing, avoid)
+
+
+def _with_restarts(tx: CellTransaction, cloud: Cloud, plan: Plan) -> Plan:
+    found = stop_plans.of_stop(tx, plan.server, at=plan.at, settings=cloud.settings)
+    changes = [Change(*each) for each in found.resized]
+    smaller = [change for change in changes if _is_smaller(change.before, change.after)]
+    larger = tuple(change for change in changes if change not in smaller)
+    return replace(plan, shrinks=tuple(smaller), grows=larger, restarts=found.restarted)
 
 
 def _plan_start(tx: CellTransaction, cloud: Cloud, actor: Account, nothing: Plan, avoid: tuple[str, ...]) -> Plan:
@@ -226,9 +253,12 @@ def _changes(before: HostLoad, after: HostLoad) -> tuple[tuple[Change, ...], tup
         was, will = old.get(server.id), new.get(server.id)
         if not server.is_backfilling or was is None or will is None or was == will:
             continue
-        is_smaller = will.cpu_mhz < was.cpu_mhz or will.memory_bytes < was.memory_bytes
-        (shrinks if is_smaller else grows).append(Change(server, was, will))
+        (shrinks if _is_smaller(was, will) else grows).append(Change(server, was, will))
     return tuple(shrinks), tuple(grows)
+
+
+def _is_smaller(was: Size, will: Size) -> bool:
+    return will.cpu_mhz < was.cpu_mhz or will.memory_bytes < was.memory_bytes
 
 
 # --- clones of servers -----------------------------------------------------------------------------------------------
@@ -351,7 +381,6 @@ async def preview_drive(
 
 HostAction = Literal["fail", "recover", "drain", "evacuate"]
 Outcome = Literal["moves", "stops", "stays", "pauses", "returns"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,27 +417,6 @@ class HostPlan:
     """Until the last server has been told to start elsewhere."""
     at: datetime
     parts: Parts = field(default_factory=dict)
-
-
-class _Forked(Exception):
-    """Carries a result out of a transaction that is rolled back for it."""
-
-    def __init__(self, result: object) -> None:
-        super().__init__()
-        self.result = result
-
-
-async def forked(cloud: Cloud, cell: str, job: Callable[[CellTransaction], T]) -> T:
-    """What `job` gives, without anything of what it did. Raises Unreachable, OutcomeUnknown."""
-
-    def carry_out(tx: CellTransaction) -> None:
-        raise _Forked(job(tx))
-
-    try:
-        await cloud.store.cell_write(cell, carry_out)
-    except _Forked as done:
-        return done.result  # type: ignore[return-value]  # it is what `job` gave
-    raise AssertionError("the job raises")
 
 
 async def preview_host(

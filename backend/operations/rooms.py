@@ -337,23 +337,28 @@ def leave(
 
 
 def displace(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -> None:
-    """The grace is over: the server is stopped, and marked with whom it made room for."""
+    """The grace is over: the server is stopped, and marked with whom it made room for.
+
+    Where others on the host have come to the same end, none of them grows into the room of the first of them.
+    """
     server = tx.server(task.object_id)
     if server.notice_until is None:
         tx.end_task(task, TaskState.CANCELLED, at=at, result="the notice was withdrawn")
         return
     tx.end_task(task, TaskState.DONE, at=at)
-    move_out(
-        tx,
-        server,
-        now=at,
-        settings=settings,
-        kind="server.displaced",
-        reason=DISPLACED,
-        displaced_for=server.notice_for,
-        displaced_at=at,
-        displaced_count=server.displaced_count + 1,
-    )
+    assert server.host is not None, "only what is on a host has a notice"
+    marks: dict[str, Any] = {
+        "kind": "server.displaced",
+        "reason": DISPLACED,
+        "displaced_for": server.notice_for,
+        "displaced_at": at,
+        "displaced_count": server.displaced_count + 1,
+    }
+    others = (other for other in tx.load(server.host).victims if other.id != server.id)
+    if any(other.notice_until is not None and other.notice_until <= task.due_at for other in others):
+        leave(tx, server, now=at, **marks)
+    else:
+        move_out(tx, server, now=at, settings=settings, **marks)
     # The room that it has left may have been enough for it already.
     if server.restarts and (stopped := tx.server(server.id)).state is ServerState.STOPPED:
         restart(tx, stopped, now=at, settings=settings)

@@ -486,6 +486,7 @@ class CellTransaction(Transaction):
         self._loads.forget()
 
     def keep_job(self) -> None:
+        super().keep_job()
         self._loads.keep_job()
         self._touched_by_batch += self._touched_by_job
         self._touched_by_job.clear()
@@ -499,6 +500,7 @@ class CellTransaction(Transaction):
         self._loads.leave(epoch)
 
     def keep_batch(self) -> list[Touched]:
+        super().keep_batch()
         self._loads.keep_batch()
         touched, self._touched_by_batch = self._touched_by_batch, []
         return touched

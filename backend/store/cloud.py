@@ -41,6 +41,11 @@ from backend.store.server_groups import ServerGroupsTransaction
 T = TypeVar("T", Schedule, Backup)
 Role = Literal["customer_owner", "project_manager", "project_admin"]
 
+_BACKUP_SOURCES = (
+    "SELECT id, cell, (SELECT created_at FROM backup WHERE server_id = server_directory.id"
+    " AND state NOT IN ('erred', 'deleting') ORDER BY created_at DESC LIMIT 1)"
+    " FROM server_directory WHERE id IN (SELECT server_id FROM schedule)"
+)
 _CELL_COLUMNS = "name, position, injected, next_sequence, epoch, mirrored_event, silent_since"
 _PROJECT_COLUMNS = "id, name, customer_id, servers_max, cpu_mhz_max, memory_bytes_max, storage_bytes_max"
 
@@ -440,6 +445,10 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
     ) -> Schedule:
         """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
         return self._save(SCHEDULE, before, after, kind=kind, at=at, actor=actor, details=details)
+
+    def backup_sources(self) -> dict[str, tuple[str, datetime | None]]:
+        """Of each server that a schedule copies: its cell, and when its newest copy was begun that is not bad."""
+        return {id_: (cell, instant_or_none(at)) for id_, cell, at in self._run(_BACKUP_SOURCES)}
 
     def backups(
         self, *, schedule_id: str | None = None, server_id: str | None = None, limit: int | None = None

@@ -122,6 +122,7 @@ def _make_files(
             latest = {(kind, id_): thing for kind, id_, thing in transaction.keep_batch()}
             cloud.save_last_known(cell, pictures_of(latest), known_at=created_at)
             cloud.save_progress(cell, epoch=1, mirrored_event=transaction.last_event_number())
+            cloud.save_open_tasks(cell, transaction.open_tasks_after_batch())
         for connection in connections:
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")

@@ -51,6 +51,8 @@ class CommitDetails:
     epoch: int
     touched: Sequence[Touched]
     """Servers and drives that were written, in order."""
+    open_tasks: int
+    """How many it left open."""
 
 
 class Job:
@@ -385,6 +387,7 @@ class WriteLane(FileLane):
             epoch += 1
             run("UPDATE identity SET epoch = ?", (epoch,))
         commit = Commit(self.name, opened.transaction.last_event_number(), opened.transaction.next_due())
+        open_tasks = opened.transaction.open_tasks_after_batch()
         opened.identity.check()
         opened.transaction.before_commit(epoch)
         try:
@@ -397,7 +400,7 @@ class WriteLane(FileLane):
             answers.jobs = [(job, None, refusal or OutcomeUnknown(self.name)) for job, _, refusal in answers.jobs]
             return
         opened.epoch = epoch
-        answers.committed = CommitDetails(commit, epoch, opened.transaction.keep_batch())
+        answers.committed = CommitDetails(commit, epoch, opened.transaction.keep_batch(), open_tasks)
 
     def _tidy(self) -> None:
         if self._opened is None:

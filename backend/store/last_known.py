@@ -55,6 +55,14 @@ class LastKnownTransaction(Transaction):
         for host in hosts:
             self.save_last_known(host.cell, [("host", host.name, HOST.picture(host))], known_at=known_at)
 
+    def save_open_tasks(self, cell: str, open_tasks: int) -> None:
+        """As the last commit left them that was heard of."""
+        self._run("UPDATE cell SET open_tasks = ? WHERE name = ?", (open_tasks, cell))
+
+    def last_known_open_tasks(self) -> dict[str, int | None]:
+        """By cell, None where none was ever told: how many tasks were open when it was last heard of."""
+        return dict(self._run("SELECT name, open_tasks FROM cell"))
+
     def count_compute_hosts(self) -> dict[str, int]:
         """By cell, as the directory has them."""
         return dict(self._run("SELECT cell, count(*) FROM host_directory WHERE kind = 'compute' GROUP BY cell"))

@@ -328,6 +328,7 @@ class CellLink:
             reason,
             is_injected=self.injected is not None,
             answer_ms=answer_ms if is_up else before.answer_ms,
+            answered_at=self._wall() if is_up else before.answered_at,
             next_try_seconds=None if is_up else wait_seconds,
             history=(*before.history, state)[-HISTORY_LENGTH:],
         )

@@ -33,6 +33,8 @@ class _Pending:
     """By kind and id; None when it was removed."""
     epoch: int = 0
     event_number: int = 0
+    open_tasks: int | None = None
+    """As its last commit left them; None where that was not told."""
 
 
 def pictures_of(latest: Mapping[tuple[str, str], Any]) -> Iterator[tuple[str, str, Mapping[str, Any] | None]]:
@@ -82,6 +84,7 @@ class Mirror:
             pending.objects[kind, id_] = thing
         pending.epoch = details.epoch
         pending.event_number = details.commit.event_number
+        pending.open_tasks = details.open_tasks
 
     async def flush(self) -> None:
         async with self._flushing:
@@ -109,6 +112,8 @@ class Mirror:
             for cell, news in pending.items():
                 transaction.save_last_known(cell, pictures_of(news.objects), known_at=known_at)
                 transaction.save_progress(cell, epoch=news.epoch, mirrored_event=news.event_number)
+                if news.open_tasks is not None:
+                    transaction.save_open_tasks(cell, news.open_tasks)
 
         try:
             await self._store.cloud_write(write)
@@ -117,6 +122,7 @@ class Mirror:
             for cell, older in pending.items():
                 news = self._pending.setdefault(cell, older)
                 news.objects = {**older.objects, **news.objects}
+                news.open_tasks = older.open_tasks if news.open_tasks is None else news.open_tasks
             raise
         self._come_to.update(come_to)
         for cell, news in pending.items():
@@ -127,10 +133,11 @@ class Mirror:
             mirrored = self.mirrored[cell]
             known = set(self._pending[cell].objects) if cell in self._pending else set()
             try:
-                touched, number = await self._store.cell_read(
+                (touched, number), (open_tasks, _) = await self._store.cell_read(
                     cell,
-                    lambda transaction, since=mirrored, known=known: touched_since(  # type: ignore[misc]
-                        transaction, since, known=known
+                    lambda transaction, since=mirrored, known=known: (  # type: ignore[misc]
+                        touched_since(transaction, since, known=known),
+                        transaction.count_tasks(),
                     ),
                 )
             except Unreachable:
@@ -142,3 +149,4 @@ class Mirror:
             for kind, id_, thing in touched:
                 pending.objects.setdefault((kind, id_), thing)
             pending.event_number = max(pending.event_number, number)
+            pending.open_tasks = open_tasks if pending.open_tasks is None else pending.open_tasks

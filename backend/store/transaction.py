@@ -57,6 +57,7 @@ _TASK_LAST_OF = f"SELECT {TASK_COLUMNS} FROM task WHERE object_id = ? ORDER BY i
 _TASKS_DUE = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND due_at <= ? ORDER BY due_at, id LIMIT ?"  # noqa: S608
 _TASKS_OPEN = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' ORDER BY due_at, id LIMIT ?"  # noqa: S608
 _TASKS_ENDED = f"SELECT {TASK_COLUMNS} FROM task WHERE state <> 'open' ORDER BY ended_at DESC, id DESC LIMIT ?"  # noqa: S608
+_TASKS_OPEN_COUNT = "SELECT count(*) FROM task WHERE state = 'open'"
 _TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ? WHERE id = ? AND state = 'open'"
 _TASK_RESCHEDULE = "UPDATE task SET due_at = ?, payload = ? WHERE id = ? AND state = 'open'"
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
@@ -114,6 +115,11 @@ class Transaction:
         """The tasks that `each_due_task` has read and that are still open."""
         self._soonest: datetime | None = None
         """When the soonest of the tasks falls due that were opened since then."""
+        self._open_tasks: int | None = None
+        """As the last commit left them; None before they were counted."""
+        self._opened_by_job = 0
+        """Tasks opened less tasks ended."""
+        self._opened_by_batch = 0
 
     # Events
 
@@ -226,6 +232,7 @@ class Transaction:
             (kind, object_kind, object_id, text_of(begun_at), text_of(due_at), actor, json_of(payload)),
         )
         assert made.lastrowid is not None
+        self._opened_by_job += 1
         if self._soonest is None or due_at < self._soonest:
             self._soonest = due_at
         return Task(
@@ -271,6 +278,7 @@ class Transaction:
         assert state is not TaskState.OPEN, "a task is not ended by opening it"
         done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+        self._opened_by_job -= 1
         self._ahead.discard(task.id)
 
     def reschedule(self, task: Task, *, due_at: datetime, payload: Mapping[str, Any]) -> Task:
@@ -285,8 +293,14 @@ class Transaction:
 
     def count_tasks(self) -> tuple[int, int]:
         """How many are open, and how many have ended."""
-        is_open = self._run("SELECT count(*) FROM task WHERE state = 'open'").fetchone()[0]
+        is_open = self._run(_TASKS_OPEN_COUNT).fetchone()[0]
         return is_open, self._run("SELECT count(*) FROM task").fetchone()[0] - is_open
+
+    def open_tasks_after_batch(self) -> int:
+        """How many are open with what the batch has kept so far. Counted once; from there on each job tells."""
+        if self._open_tasks is None:
+            self._open_tasks = int(self._run(_TASKS_OPEN_COUNT).fetchone()[0]) - self._opened_by_batch
+        return self._open_tasks + self._opened_by_batch
 
     # Requests that were answered
 
@@ -345,24 +359,33 @@ class Transaction:
     def forget(self) -> None:
         """Drop every cache."""
         self._event_number = None
+        self._open_tasks = None
 
     def keep_job(self) -> None:
         """The job's savepoint was released."""
+        self._opened_by_batch += self._opened_by_job
+        self._opened_by_job = 0
 
     def drop_job(self) -> None:
         """The job's savepoint was rolled back."""
         self._event_number = None
+        self._opened_by_job = 0
 
     def before_commit(self, epoch: int) -> None:
         """The batch is whole, and is committed next."""
 
     def keep_batch(self) -> list[Touched]:
         """The batch was committed. Gives what it wrote of servers and drives, in order."""
+        if self._open_tasks is not None:
+            self._open_tasks += self._opened_by_batch
+        self._opened_by_batch = 0
         return []
 
     def drop_batch(self) -> None:
         """The batch was rolled back, or what became of it is not known."""
         self._event_number = None
+        self._open_tasks = None
+        self._opened_by_job = self._opened_by_batch = 0
 
 
 Touched = tuple[str, str, Any]

@@ -13,7 +13,7 @@ from console.records_plans import CellPlanRecord, GroupLossRecord
 GROUPS_SHOWN = 12
 
 
-def lines(plans: Sequence[CellPlanRecord], frame: Frame) -> list[Line]:
+def lines(plans: Sequence[CellPlanRecord], frame: Frame, *, remedy: str = "x u lets it answer again") -> list[Line]:
     """The plans, `frame.width` cells each, without the dialog's box."""
     found: list[Line] = []
     for plan in plans:
@@ -21,7 +21,7 @@ def lines(plans: Sequence[CellPlanRecord], frame: Frame) -> list[Line]:
             found += [(Span(""),)] if found else []
             found.append((Span(fit_sentence(plan.cell, frame.width, frame.glyphs), Tone.ACCENT),))
         found += _lines(plan, frame)
-    return [*found, *labelled(frame, "NOT", "nothing is stopped or lost: x u lets it answer again", Tone.MUTED)]
+    return [*found, *labelled(frame, "NOT", f"nothing is stopped or lost: {remedy}", Tone.MUTED)]
 
 
 def _lines(plan: CellPlanRecord, frame: Frame) -> list[Line]:

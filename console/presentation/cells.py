@@ -83,9 +83,9 @@ def _head(frame: Frame) -> Line:
     if width < 80:
         placed += [right(36, "ANSWER ms", muted), right(42, "SRV", muted), right(51, "UNKNOWN", muted)]
         return compose(width, *placed, right(58, "WAIT", muted))
-    placed += [right(33, "ANSWER ms", muted), right(41, "NEXT", muted), right(48, "HOSTS", muted)]
-    placed += [right(54, "SRV", muted), right(62, "UNKNOWN", muted), right(68, "WAIT", muted)]
-    placed.append(left(71, "LAST 8", muted))
+    placed += [right(33, "ANSWER ms", muted), right(39, "NEXT", muted), right(45, "HOSTS", muted)]
+    placed += [right(51, "SRV", muted), right(59, "UNKNOWN", muted), right(64, "WAIT", muted)]
+    placed += [right(69, "RISK", muted), left(71, "LAST 8", muted)]
     if width >= 120:
         placed.append(left(84, "HOSTS BY FILL", muted))
         placed.append(left(110, f"{frame.glyphs.normal}normal {frame.glyphs.backfill}backfill", muted))
@@ -118,11 +118,12 @@ def row(mirror: Mirror, frame: Frame, cell: CellRecord) -> Line:
     hosts = None if cell.hosts is None else figures.count(cell.hosts)
     placed += [
         right(33, answer, tone),
-        right(41, _next(cell, glyphs), tone),
-        right(48, figures.or_dash(hosts, glyphs) if is_known else figures.last_known(hosts, glyphs), tone),
-        right(54, servers, tone),
-        right(62, unknown, _count_tone(cell.unknown)),
-        right(68, waits, waits_tone),
+        right(39, _next(cell, glyphs), tone),
+        right(45, figures.or_dash(hosts, glyphs) if is_known else figures.last_known(hosts, glyphs), tone),
+        right(51, servers, tone),
+        right(59, unknown, _count_tone(cell.unknown)),
+        right(64, waits, waits_tone),
+        right(69, _or_dot(cell.backups_at_risk, glyphs), Tone.WARN if cell.backups_at_risk else Tone.MUTED),
         at(71, ribbon(cell, glyphs)),
     ]
     if width >= 120:
@@ -233,13 +234,42 @@ def _silent_lines(frame: Frame, cell: CellRecord) -> list[Line]:
         _labelled(frame, "known", "id, project, owner, created, size, whether it is backfilling"),
         _labelled(frame, "kept", "name, host, group, factors as last seen, shown dimmed with ~"),
         _labelled(frame, "not now", "start, stop, delete, edit: refused; its tasks wait; nothing is placed"),
+        _labelled(frame, "answer", last_answer(cell, frame)),
+        *_risk_lines(frame, cell),
     ]
+
+
+def last_answer(cell: CellRecord, frame: Frame) -> str:
+    """How long ago the cell last answered, and how long that took; of a cell that never did here, that nobody knows."""
+    age = figures.age_since(cell.answered_at, frame.wall_now)
+    if age is None:
+        return "not since this backend started"
+    took = "" if cell.answer_ms is None else f", within {cell.answer_ms:.0f} ms"
+    return f"last {age} ago{took}"
+
+
+def backups_at_risk(cell: CellRecord) -> str | None:
+    """What `RISK` counts, in a sentence; None where nobody told."""
+    number = cell.backups_at_risk
+    if number is None:
+        return None
+    if not number:
+        return "none: every server that a schedule copies has a copy as new as promised"
+    plural = "s have" if number != 1 else " has"
+    due = "" if cell.is_up else "a run due, or "
+    return f"{figures.count(number)} server{plural} {due}no copy as new as promised"
+
+
+def _risk_lines(frame: Frame, cell: CellRecord) -> list[Line]:
+    """Only where there is a risk: that all is well is said by a dot in the row."""
+    text = backups_at_risk(cell)
+    return [_labelled(frame, "backups", text, Tone.WARN)] if text is not None and cell.backups_at_risk else []
 
 
 def _up_lines(mirror: Mirror, frame: Frame, cell: CellRecord) -> list[Line]:
     width, glyphs = frame.width, frame.glyphs
-    took = f", last answer in {cell.answer_ms:.0f} ms" if cell.answer_ms is not None else ""
-    lines = [_labelled(frame, fit_name(cell.name, 7, glyphs), f"answers{took}")]
+    told = "" if cell.answer_ms is None and cell.answered_at is None else f"; {last_answer(cell, frame)}"
+    lines = [_labelled(frame, fit_name(cell.name, 7, glyphs), f"answers{told}"), *_risk_lines(frame, cell)]
     if any(host.cell == cell.name for host in mirror.hosts or ()):
         strip = host_strip(mirror, frame, cell, width - 12)
         lines.append(compose(width, left(1, "hosts", Tone.MUTED), at(9, strip)))

@@ -6,8 +6,9 @@ as everywhere on the screen; `GB` is refused for the same reason. Arithmetic is 
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -18,13 +19,14 @@ NAME_LENGTH_MAX = 255
 """Source: the API's own document, `DriveToMake` and `ServerToMake`."""
 ANYWHERE = "any"
 """What stands for no cell: the cloud chooses."""
-VALUE_COLUMN = 12
+VALUE_COLUMN = 13
 _INTEGER_MAX = 2**63 - 1
 """Of the wire."""
 
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([mgt])(?:i?b?)?", re.IGNORECASE)
 _DECIMAL = re.compile(r".*[mgt]b\s*", re.IGNORECASE)
 _CPU = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(mhz|ghz|g|m)?", re.IGNORECASE)
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?|\.\d{1,6})\s*(%)?")
 _BYTES = {"m": 2**20, "g": 2**30, "t": 2**40}
 
 
@@ -41,6 +43,16 @@ def read_name(text: str) -> str | Wrong:
     if len(name) > NAME_LENGTH_MAX:
         return Wrong(f"the name has {len(name)} characters; {NAME_LENGTH_MAX} is the most")
     return name
+
+
+def clone_name(name: str, taken: Collection[str | None]) -> str:
+    """What to propose for a copy: `web-clone`, or with the first number from 2 on that nobody is called by."""
+    for number in itertools.count(1):
+        suffix = "-clone" if number == 1 else f"-clone-{number}"
+        proposed = name[: NAME_LENGTH_MAX - len(suffix)] + suffix
+        if proposed not in taken:
+            return proposed
+    raise AssertionError("numbers do not end")
 
 
 def read_size(text: str) -> int | Wrong:
@@ -79,6 +91,37 @@ def read_cpu(text: str) -> int | Wrong:
     if mhz.denominator != 1:
         return Wrong(f"{text} is not whole MHz; {expected}")
     return int(mhz)
+
+
+def read_floor(text: str) -> float | Wrong | None:
+    """A share from 0.001 to 1 of `0.25` or `25%`; None of nothing: then the cloud's own floor holds."""
+    text = text.strip()
+    if not text:
+        return None
+    found = _SHARE.fullmatch(text)
+    share = None if found is None else Fraction(found[1]) / (100 if found[2] else 1)
+    if share is None or not Fraction(1, 1000) <= share <= 1:
+        return Wrong(f"{text} is not a floor; type a share from 0.001 to 1, such as 0.25 or 25%")
+    return float(share)
+
+
+def avoid_reader(ids_by_name: Callable[[str], Sequence[str]]) -> Callable[[str], list[str] | Wrong | None]:
+    """Reads names or ids with commas between them as ids, in their order; None of nothing."""
+
+    def read(text: str) -> list[str] | Wrong | None:
+        found: list[str] = []
+        for name in (part.strip() for part in text.split(",")):
+            if not name:
+                continue
+            ids = ids_by_name(name)
+            if not ids:
+                return Wrong(f"no server is called {name}; type names or ids with commas between them")
+            if len(ids) > 1:
+                return Wrong(f"{len(ids)} servers are called {name}; type the id of the one that is meant")
+            found += [id_ for id_ in ids if id_ not in found]
+        return found or None
+
+    return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +164,13 @@ def drive_fields(cells: Sequence[str]) -> tuple[Field, ...]:
     )
 
 
-def server_fields(cells: Sequence[str], *, may_backfill: bool) -> tuple[Field, ...]:
-    """What is asked about a new server. It is stopped, and has no drives yet."""
+def server_fields(
+    cells: Sequence[str], *, may_backfill: bool, ids_by_name: Callable[[str], Sequence[str]] = lambda _: ()
+) -> tuple[Field, ...]:
+    """What is asked about a new server. It is stopped, and has no drives yet.
+
+    `ids_by_name` finds servers to avoid: the ids of those with a name, or the one with an id.
+    """
     kinds = ("normal", "backfilling") if may_backfill else ("normal",)
     words = "left and right choose" if may_backfill else "backfilling is not enabled for this account"
     return (
@@ -131,7 +179,20 @@ def server_fields(cells: Sequence[str], *, may_backfill: bool) -> tuple[Field, .
         Field("memory_bytes", "memory", read_size, "such as 8G or 512 MiB"),
         Field("is_backfilling", "kind", _is_backfilling, words, kinds),
         _cell_field(cells),
+        *(_FLOORS if may_backfill else ()),
+        Field(
+            "avoid",
+            "avoid",
+            avoid_reader(ids_by_name),
+            "servers to stay away from: names, commas between; may be empty",
+        ),
     )
+
+
+_FLOORS = tuple(
+    Field(f"{wire}_floor", f"{label} floor", read_floor, f"of a backfilling one: never less {what} than this share")
+    for wire, label, what in (("cpu", "CPU", "CPU"), ("memory", "mem", "memory"))
+)
 
 
 def first_wrong(fields: Sequence[Field], texts: Sequence[str]) -> tuple[int, str] | None:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from console.presentation import event_words, figures, redundancy, tasks
+from console.presentation import cells as cells_view
+from console.presentation import event_words, figures, redundancy, services, tasks
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, pane_lines, region_of
 from console.presentation.lines import (
     Frame,
@@ -62,7 +63,8 @@ def describe(mirror: Mirror, key: str, frame: Frame, detail: ServerDetail | None
     )
 
 
-_PLACES = {"cell": "cells", "group": "groups", "task": "tasks", "event": "events", "schedule": "overview"}
+_PLACES = {"cell": "cells", "group": "groups", "task": "tasks", "event": "events", "schedule": "overview",
+           "service": "services"}  # fmt: skip
 
 
 def _summary(mirror: Mirror, frame: Frame, key: str) -> str:
@@ -207,6 +209,8 @@ def _cell_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
         fact("servers", None if cell.servers is None else figures.count(cell.servers), glyphs),
         fact("UNKNOWN", None if cell.unknown is None else figures.count(cell.unknown), glyphs),
         fact("tasks wait", None if cell.waiting_tasks is None else str(cell.waiting_tasks), glyphs),
+        fact("backups", cells_view.backups_at_risk(cell), glyphs, Tone.WARN if cell.backups_at_risk else Tone.TEXT),
+        fact("answered", cells_view.last_answer(cell, frame), glyphs),
         fact("hosts", None if cell.hosts is None else figures.count(cell.hosts), glyphs),
     ]
     for label, size in (("capacity", capacity), ("normal", cell.normal), ("backfilling", cell.backfilling),
@@ -309,6 +313,7 @@ _OTHERS: Mapping[str, Callable[[Mirror, Frame, str], list[Fact]]] = {
     "task": _task_facts,
     "event": _event_detail,
     "schedule": _schedule_facts,
+    "service": services.facts,
 }
 
 

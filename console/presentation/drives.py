@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from console.presentation import drive_detail, figures
+from console.presentation import drive_detail, figures, silence
 from console.presentation.lines import (
     Frame,
     Line,
@@ -58,6 +58,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         status=lambda key: status(mirror, frame, key),
         preview=(lambda key: drive_detail.pane(mirror, key, frame, pane)) if pane else None,
         pane_width=pane,
+        below=silence.banner(silence.of_drives(mirror, frame, shown), "drive", frame, width),
         orders=tuple(ORDERS),
     )
 

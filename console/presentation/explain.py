@@ -419,7 +419,7 @@ class _Page:
                 return f"{a} stops {_nobody(len(best.stops))}, {b} would stop {len(second.stops)}"
             case "work lost":
                 lost = [sum(stop.work_ghz_hours or 0 for stop in host.stops) for host in (best, second)]
-                return f"stopping on {a} loses {lost[0]:,.1f} GHz h, on {b} {lost[1]:,.1f}"
+                return f"stopping on {a} loses {figures.work(lost[0])}, on {b} {figures.work(lost[1])}"
             case "CPU stopped":
                 stopped = [sum(stop.cpu_mhz or 0 for stop in host.stops) for host in (best, second)]
                 return f"{a} stops {figures.ghz(stopped[0])} GHz, {b} would stop {figures.ghz(stopped[1])}"
@@ -466,9 +466,10 @@ class _Page:
     def _change(self, change: ChangeRecord) -> str:
         if change.kind == "stops":
             names = ", ".join(self._name(each.id, each.name) for each in change.stops)
-            work = sum(each.work_ghz_hours or 0 for each in change.stops)
+            told = [each.work_ghz_hours for each in change.stops if each.work_ghz_hours is not None]
+            lost = f", {figures.work(sum(told))} lost" if told else ""
             fewer = "" if change.is_proved else "; fewer may do"
-            return f"on {change.host} with {names} stopped, {work:,.0f} GHz h lost{fewer}"
+            return f"on {change.host} with {names} stopped{lost}{fewer}"
         less = []
         if change.less is not None and change.less.cpu_mhz:
             less.append(f"{change.less.cpu_mhz / 1000:g} GHz")

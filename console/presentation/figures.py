@@ -29,6 +29,15 @@ def ghz(cpu_mhz: float) -> str:
     return f"{cpu_mhz / 1000:,.1f}"
 
 
+def work(ghz_hours: float) -> str:
+    """GHz times hours with its unit: whole from 10 up, below with one decimal; what that would make 0 is in MHz h."""
+    if ghz_hours >= 10:
+        return f"{ghz_hours:,.0f} GHz h"
+    if ghz_hours >= 0.05:
+        return f"{ghz_hours:.1f} GHz h"
+    return f"{ghz_hours * 1000:.0f} MHz h" if ghz_hours >= 0.001 else "under 1 MHz h"
+
+
 def ghz_whole(cpu_mhz: float) -> str:
     """For sums over many hosts."""
     return f"{cpu_mhz / 1000:,.0f}"
@@ -324,7 +333,7 @@ def server_rank(server: ServerRecord) -> int:
 
 
 def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
-    """The look of a server's state. What waits for room and what has been given notice say so."""
+    """The look of a server's state. What waits for room, what has been given notice, and what others stopped say so."""
     match server.state:
         case "unavailable":
             return StateLook(glyphs.lost, "lost", Tone.CRIT, "X")
@@ -342,6 +351,10 @@ def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
             return StateLook(glyphs.attention, "notice", Tone.WARN, "N")
         case "running":
             return StateLook(glyphs.running, "run", Tone.OK, "R")
+        case "stopped" if server.reason == "displaced":
+            return StateLook(glyphs.violation, "no room", Tone.CRIT, "C")
+        case "stopped" if server.reason == "host_lost":
+            return StateLook(glyphs.violation, "no host", Tone.CRIT, "C")
         case "stopped":
             return StateLook(glyphs.stopped, "stopped", Tone.MUTED, "S")
         case other:

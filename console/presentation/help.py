@@ -82,7 +82,7 @@ def _legend(glyphs: Glyphs) -> list[tuple[str, str]]:
         (glyphs.lost, "lost, down, failed"),
         (glyphs.unknown, "UNKNOWN: its cell does not answer"),
         (glyphs.attention, "needs attention"),
-        (glyphs.violation, "a collision; stopped to make room"),
+        (glyphs.violation, "a collision; stopped by another, for room or with its host"),
         (glyphs.maintenance, "maintenance"),
         (glyphs.last_known, "before a figure: last known, not current"),
         (glyphs.nobody_said, "nobody said"),

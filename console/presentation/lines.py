@@ -354,6 +354,8 @@ class View:
     preview: Callable[[str], tuple[Line, ...]] | None = None
     pane_width: int = 0
     aside: tuple[Region, ...] = ()
+    below: tuple[Line, ...] = ()
+    """What stays in sight below the regions, as wide as they are, whatever row the cursor is on."""
     orders: tuple[str, ...] = ()
     """What `Frame.sort` may be here, in the order in which `s` goes through them; the first is the view's own."""
 

@@ -38,6 +38,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
 
@@ -67,6 +68,8 @@ class Mirror:
     groups: tuple[GroupRecord, ...] | None = None
     schedules: tuple[ScheduleRecord, ...] | None = None
     tasks: tuple[TaskRecord, ...] | None = None
+    services: tuple[ServiceRecord, ...] | None = None
+    """None until a view has asked for them."""
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -132,6 +135,8 @@ class Mirror:
             case Tasks():
                 tasks = (*answer.tasks, *_kept_tasks(self.tasks, answer))
                 return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
+            case Services():
+                return self._answered("services", at, services=answer.services)
             case Events():
                 return self._answered("events", at, events=_merged_events(self.events, answer.events))
             case PastEvents():

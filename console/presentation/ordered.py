@@ -21,7 +21,7 @@ _LARGE_SHARE = 4
 
 _LARGE_BATCH_SHARE = 20
 """From a twentieth of the rows on, sorting nearly sorted rows is cheaper than finding each one's place."""
-_QUESTIONS_KEPT = 4
+_QUESTIONS_KEPT = 7
 _ORDERS_KEPT = 2
 """How many orders are kept up to date, besides the one by name: those that were looked at last."""
 

@@ -237,7 +237,7 @@ def stopped_row(each: StoppedRecord, frame: Frame) -> Line:
     if age is not None:
         parts.append(f"up {age}")
     if each.work_ghz_hours is not None:
-        parts.append(f"{each.work_ghz_hours:,.0f} GHz h lost")
+        parts.append(f"{figures.work(each.work_ghz_hours)} lost")
     text = "  ".join(parts)
     placed = [left(column, fit_name(each.title, 13, frame.glyphs), Tone.CRIT)]
     placed.append(left(column + 14, fit_sentence(text, frame.width - column - 15, frame.glyphs)))

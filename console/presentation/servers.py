@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
-from console.presentation import detail, figures
+from console.presentation import detail, figures, silence
 from console.presentation.fleet import SortKey
 from console.presentation.lines import (
     Frame,
@@ -62,6 +62,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         status=lambda key: status(mirror, frame, key),
         preview=(lambda key: detail.pane(mirror, key, frame, pane)) if pane else None,
         pane_width=pane,
+        below=silence.banner(silence.of_servers(mirror, frame, shown), "server", frame, width),
         orders=tuple(ORDERS),
     )
 

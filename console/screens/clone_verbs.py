@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.client import CloudClient
 from console.commands import Command, Selection
-from console.presentation import plan
+from console.presentation import creating, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
@@ -31,8 +31,9 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
     """Clone the one server of the selection, after its plan was shown. May raise ClientError."""
     action, item = ACTIONS[command.id], selection.items[0]
     title = _TITLES[action].format(item.name)
+    taken = {server.name for server in host.mirror.servers.values()}
     given: Given | None = await host.ask_dialog(
-        Ask(title, "name of the clone", host.frame(), text=f"{item.name}-clone", note=_NOTES[action])
+        Ask(title, "name of the clone", host.frame(), text=creating.clone_name(item.name, taken), note=_NOTES[action])
     )
     if given is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)

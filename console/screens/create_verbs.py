@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.client import CloudClient
@@ -21,13 +21,23 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
         form = Form("Create a drive", creating.drive_fields(cells), host.frame(), _drive_maker(client))
     else:
         account = host.mirror.account
-        fields = creating.server_fields(cells, may_backfill=account is None or account.may_backfill)
+        fields = creating.server_fields(
+            cells, may_backfill=account is None or account.may_backfill, ids_by_name=_ids_by_name(host)
+        )
         form = Form("Create a server", fields, host.frame(), _server_maker(client))
     sentence: str | None = await host.ask_dialog(form)
     if sentence is None:
         host.say("cancelled; nothing was made", Tone.MUTED)
     else:
         host.say(sentence, Tone.OK)
+
+
+def _ids_by_name(host: Host) -> Callable[[str], Sequence[str]]:
+    def find(name: str) -> Sequence[str]:
+        servers = host.mirror.servers
+        return [name] if name in servers else [each.id for each in servers.values() if each.name == name]
+
+    return find
 
 
 def _drive_maker(client: CloudClient) -> Callable[[Mapping[str, Any], str], Awaitable[str]]:

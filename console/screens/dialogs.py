@@ -232,9 +232,9 @@ class Confirmation(ModalScreen[bool]):
         if self._briefing.problem is not None:
             return self._briefing.problem
         if self._age_seconds() > PLAN_SECONDS_MAX:
-            return "the preview is old: r previews again"
+            return f"this preview is {int(self._age_seconds())} s old, and things may have moved: r previews again"
         if self._is_changed():
-            return "it has changed: r previews again"
+            return "what it is about has changed since this preview: r previews again"
         return None
 
     def _age_seconds(self) -> float:
@@ -297,8 +297,9 @@ class Confirmation(ModalScreen[bool]):
             return ((Span(""),), (cancel,))
         if off is not None:
             # The plan's own lines have just said at length why it is refused.
-            reason: Line = (Span("off: refused" if off == briefing.problem else f"off: {off}", Tone.WARN),)
-            return ((Span(""),), (cancel, Span(f"   {briefing.verb}", Tone.MUTED)), reason)
+            reason = "off: refused" if off == briefing.problem else f"off: {off}"
+            rows = ((Span(row, Tone.WARN),) for row in wrap(reason, inner.width - 1))
+            return ((Span(""),), (cancel, Span(f"   {briefing.verb}", Tone.MUTED)), *rows)
         button = Span(_button(briefing), _TIER_TONES[briefing.tier], is_reversed=self._is_on_button)
         words = f"   tier {briefing.tier}: asks once; preview {int(self._age_seconds())}s old"
         return ((Span(""),), (cancel, Span("   "), button, Span(words, Tone.MUTED)))

@@ -18,6 +18,8 @@ from console.screens.places import Place
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
 
+_OF_CELLS = frozenset({"servers", "drives", "hosts", "services"})
+"""Views that a cell's name narrows."""
 _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to now"
 CLIPBOARD_BYTES_MAX = 74_994
 """What terminals take in one OSC 52 sequence; more is cut or dropped by many without a word."""
@@ -45,7 +47,7 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
             _open_named(screen, kind, name)
         case command_line.GoTo(view, scope, filter_text):
             known = {cell.name for cell in screen.mirror.cells or ()}
-            if view in ("servers", "drives", "hosts") and scope is not None and known and scope not in known:
+            if view in _OF_CELLS and scope is not None and known and scope not in known:
                 screen.say(f"no cell is called {scope}", Tone.WARN)
             else:
                 screen.jump(Place(view, scope, filter_text))

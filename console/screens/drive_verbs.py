@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.client import ClientError, CloudClient
 from console.commands import Command, Item, Selection, reason_off
-from console.presentation import drive_detail, picking, plan
+from console.presentation import creating, drive_detail, picking, plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.records import DriveRecord, OutcomeRecord, PlanRecord
 from console.screens import objects
@@ -102,7 +102,9 @@ async def _with_clone(host: Host, job: _Job) -> _Job | None:
     drive = _drive(host, job)
     if drive is None:
         return None
-    ask = Ask(f"Clone {job.item.name}", "name of the copy", host.frame(), text=f"{job.item.name}-clone")
+    taken = {drive.name for drive in host.mirror.drives.by_id.values()}
+    proposed = creating.clone_name(job.item.name, taken)
+    ask = Ask(f"Clone {job.item.name}", "name of the copy", host.frame(), text=proposed)
     named: Given | None = await host.ask_dialog(ask)
     if named is None:
         return None

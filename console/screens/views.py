@@ -26,6 +26,7 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "cells": frozenset({"hosts", "tasks"}),
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),
+    "services": frozenset({"services"}),
 }
 
 Held = Detail | WhyDetail | GroupPlanRecord

@@ -55,12 +55,13 @@ class Middle(Horizontal):
         key = self.body.key
         lines: tuple[Line, ...] = view.preview(key) if view.preview is not None and key is not None else ()
         self.pane.display = view.pane_width > 0
-        self.below.display = view.pane_width == 0 and bool(lines)
         if view.pane_width > 0:
             _set_cells(self.pane, "width", view.pane_width)
             self.pane.show(view.aside or (Lines(lines),))
-            _set_cells(self.body, "height", height)
-        elif lines:
+            lines = ()
+        lines = (*view.below, *lines)
+        self.below.display = bool(lines)
+        if lines:
             below = min(len(lines), max(0, height - BODY_LINES_MIN))
             _set_cells(self.body, "height", max(1, min(self.body.line_count, height - below)))
             self.below.show((Lines(lines),))

@@ -8,6 +8,7 @@ from textual import events
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
+from textual.widgets.input import Selection
 
 from console.presentation.past import EXPECTED
 
@@ -79,13 +80,13 @@ class Prompt(Input):
         self._at = 0
 
     def begin(self, kind: str, text: str = "") -> None:
-        """Take the keys, with `text` in the line."""
+        """Take the keys, with `text` in the line, selected: what is typed takes its place, enter keeps it as it is."""
         self.kind = kind
         self.suggester = self._ghost if kind == ":" else None
         self.placeholder = self.KINDS[kind]
         with self.prevent(Input.Changed):
             self.value = text
-        self.cursor_position = len(text)
+        self.selection = Selection(0, len(text))
         self._at = len(self._earlier[kind])
         self.screen.set_focus(self)
 

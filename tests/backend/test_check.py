@@ -124,6 +124,20 @@ CERTIFIED = first("number", "event WHERE kind = 'server.placed' AND details LIKE
         ),
         pytest.param(
             CELL,
+            f"UPDATE server SET state = 'stopping' WHERE id = {RUNNING}",
+            "is stopping, and no open task is to stop it",
+            id="a stop that never ends",
+        ),
+        pytest.param(
+            CELL,
+            "INSERT INTO task (kind, object_kind, object_id, begun_at, due_at, state, actor, payload)"
+            f" SELECT 'start', 'server', {RUNNING}, started_at, started_at, 'open', '', '{{}}' FROM server"
+            f" WHERE id = {RUNNING}",
+            "which is running",
+            id="a start of what runs",
+        ),
+        pytest.param(
+            CELL,
             f"DELETE FROM drive WHERE id = {first('id', 'drive ORDER BY id')}",
             "is reserved, and does not exist",
             id="a drive gone",
@@ -337,3 +351,20 @@ def test_the_report_is_json(demo: Path) -> None:
     report = checking.check(demo)
 
     assert orjson.loads(orjson.dumps(report.to_json()))["breach"] is None
+
+
+def test_a_breach_calls_what_it_is_about_by_kind_and_name() -> None:
+    one, other, unknown = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123")
+    names = {one: ("server", "web-01"), other: ("drive", "web-01-boot")}
+
+    told = checking.with_names(f"server {one} is held by {other}, and {unknown} is not there", names)
+
+    assert told == f"server web-01 ({one}) is held by drive web-01-boot ({other}), and {unknown} is not there"
+
+
+def test_the_breach_of_a_folder_names_the_server(demo: Path, tmp_path: Path) -> None:
+    breach = breach_of(demo, tmp_path / "data", (CELL, f"UPDATE server SET host = NULL WHERE id = {RUNNING}"))
+
+    with opened(demo / CELL) as connection:
+        ((name, id_),) = connection.execute(f"SELECT name, id FROM server WHERE id = {RUNNING}")
+    assert breach == f"cell-1: server {name} ({id_}) is running on no host."

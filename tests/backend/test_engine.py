@@ -155,6 +155,39 @@ def test_missed_runs_are_recorded_and_caught_up_once_when_the_source_is_back(tmp
     in_a_cloud(tmp_path / "data", story)
 
 
+def test_a_source_is_at_risk_while_its_cell_is_silent_and_a_run_is_owed(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        found = []
+
+        async def note() -> None:
+            found.append(await backups.sources_at_risk(on.cloud, now=on.cloud.clock.now()))
+
+        for name in ("db-01", "db-02"):
+            server = await on.server(name, cell="cell-1")
+            await with_a_drive(on, server.id)
+            cron = "0 * * * *" if name == "db-01" else "0 3 * * *"
+            # Two rules for one server make it one source.
+            for description in ("a", "b"):
+                await backups.create_schedule(on.cloud, on.operator, server.id, description=description, cron=cron)
+        await note()
+        await on.engine.advance(3600)
+        await note()
+        await cells.inject(on.cloud, on.operator, "cell-1", "down")
+        await note()
+        await on.engine.advance(3600)
+        await note()
+        await on.engine.advance(24 * 3600)
+        await note()
+        await cells.inject(on.cloud, on.operator, "cell-1", "up")
+        await on.engine.advance(60)
+        await note()
+
+        assert [each["cell-1"] for each in found] == [0, 0, 0, 1, 2, 0]
+        assert {each["cell-2"] for each in found} == {0}
+
+    in_a_cloud(tmp_path / "data", story)
+
+
 def test_members_of_a_silent_cell_make_what_a_group_tolerates_a_lower_bound(tmp_path: Path) -> None:
     async def story(on: Harness) -> None:
         for number, cell in enumerate(("cell-1", "cell-2", "cell-2")):

@@ -9,7 +9,7 @@ import pytest
 from backend import check as checking
 from backend.cloud.errors import Conflict, Forbidden
 from backend.cloud.model import GIB, HostState, Server, ServerState, Size
-from backend.operations import accounts, cells, drains, editing, losses, plans, servers
+from backend.operations import accounts, cells, drains, editing, losses, plan_tokens, plans, servers
 from backend.operations.editing import ServerChanges
 from tests.backend.support import OPERATOR, Harness, in_a_cloud
 
@@ -64,6 +64,44 @@ def test_it_is_started_again_once_there_is_room_and_the_event_says_so(tmp_path: 
     assert checking.check(tmp_path / "data").breach is None
 
 
+@pytest.mark.parametrize("action", ["stop", "shutdown"])
+def test_the_preview_of_a_stop_names_who_starts_again_in_its_room(tmp_path: Path, action: str) -> None:
+    async def story(on: Harness) -> None:
+        (first, second), normal = await displaced(on, "render-1", "render-2")
+        await restarts(on, first)
+        await restarts(on, second)
+        before = await on.events()
+
+        plan = await plans.preview(on.cloud, on.operator, normal, action)
+
+        assert await on.events() == before, "a preview changes nothing"
+        told = [(server.name, server.host) for server in plan.restarts]
+        agreed = await plans.agreeing(on.cloud, on.operator, normal, action, plan_tokens.token_of(plan.parts))
+        await servers.stop_server(on.cloud, on.operator, normal, action=action, agreed=agreed)
+        await on.engine.advance(60)
+        after = [await on.look(id) for id in (first, second)]
+        running = [(server.name, server.host) for server in after if server.state is ServerState.RUNNING]
+        assert told == running == [("render-1", "c1-h1")]
+
+    in_a_cloud(tmp_path / "data", story, **ONE_HOST)
+
+
+def test_a_stop_is_refused_when_somebody_else_would_start_again_than_was_shown(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        (first, second), normal = await displaced(on, "render-1", "render-2")
+        await restarts(on, second)
+        plan = await plans.preview(on.cloud, on.operator, normal, "stop")
+        await restarts(on, first)
+
+        agreed = await plans.agreeing(on.cloud, on.operator, normal, "stop", plan_tokens.token_of(plan.parts))
+        with pytest.raises(Conflict, match="still start 1 server again in its room, but not the same"):
+            await servers.stop_server(on.cloud, on.operator, normal, agreed=agreed)
+
+        assert (await on.look(normal)).state is ServerState.RUNNING
+
+    in_a_cloud(tmp_path / "data", story, **ONE_HOST)
+
+
 def test_one_that_nobody_asked_for_stays_stopped(tmp_path: Path) -> None:
     async def story(on: Harness) -> None:
         (victim,), normal = await displaced(on, "render", vcpus=8)
@@ -75,6 +113,27 @@ def test_one_that_nobody_asked_for_stays_stopped(tmp_path: Path) -> None:
         assert await states(on, [victim]) == ["stopped"]
 
     in_a_cloud(tmp_path / "data", story, **ONE_HOST)
+
+
+def test_who_is_stopped_at_the_same_instant_as_another_does_not_grow_before(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        small = [(await on.running(f"render-{n}", vcpus=2, gib=1, is_backfilling=True)).id for n in range(4)]
+        await on.running("normal", vcpus=2, gib=1)
+        large = await on.server("large", vcpus=5, gib=1)
+        before = len(await on.events())
+        await servers.start_server(on.cloud, on.operator, large.id)
+        await on.engine.advance(60)
+        events = (await on.events())[before:]
+
+        stopped = {event.object_id for event in events if event.kind == "server.displaced"}
+        (left,) = set(small) - stopped
+        assert len(stopped) == 3
+        assert [event.object_id for event in events if event.kind == "server.grown"] == []
+        assert [event.object_id for event in events if event.kind == "server.shrunk"] == [left]
+
+    floor = {"settings": {"floor_permille": 500}}
+    in_a_cloud(tmp_path / "data", story, **{**ONE_HOST, **floor, "capacity": Size(16_000, 64 * GIB)})
+    assert checking.check(tmp_path / "data").breach is None
 
 
 def test_who_was_stopped_first_comes_back_first(tmp_path: Path) -> None:

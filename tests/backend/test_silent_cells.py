@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.cloud.errors import WrongState
 from backend.cloud.model import GIB, HostState, ReachabilityState
-from backend.operations import cells, drains, hosts, losses, servers
+from backend.operations import cells, drains, hosts, last_known, losses, servers
 from backend.operations.hosts import HostView
 from tests.backend.support import OPERATOR, Harness, make_folder, opened
 from tests.builders import NOON
@@ -69,6 +70,60 @@ def test_hosts_of_a_cell_that_never_answered_are_shown_as_they_were_last_seen(tm
     tell(folder, busy)
     silence(folder)
     tell(folder, look)
+
+
+def test_work_that_waits_in_a_cell_that_never_answered_is_counted_centrally(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make_folder(folder)
+
+    async def waiting(on: Harness) -> int | None:
+        return await last_known.open_tasks(on.cloud, "cell-1")
+
+    async def busy(on: Harness) -> None:
+        await on.running("done", cell="cell-1")
+        for name in ("web-01", "web-02"):
+            server = await on.server(name, cell="cell-1")
+            await servers.start_server(on.cloud, on.operator, server.id)
+        with pytest.raises(WrongState):
+            await servers.start_server(on.cloud, on.operator, server.id)
+        await on.cloud.store.flush_last_known()
+        assert await waiting(on) == 2
+        assert (await on.cloud.store.cell_read("cell-1", lambda tx: tx.count_tasks()))[0] == 2
+
+    async def look(on: Harness) -> None:
+        await on.engine.advance(3600)
+        assert await waiting(on) == 2
+
+    async def back(on: Harness) -> None:
+        await on.engine.advance(60)
+        await on.cloud.store.flush_last_known()
+        assert await waiting(on) == 0
+
+    tell(folder, busy)
+    silence(folder)
+    tell(folder, look)
+    give_back(folder)
+    tell(folder, back, at=LATER)
+
+
+def test_of_an_older_folder_nobody_says_how_much_waits_until_its_cell_is_heard_of(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make_folder(folder)
+    with closing(sqlite3.connect(folder / "cloud.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE cell SET open_tasks = NULL")
+
+    async def look(on: Harness) -> None:
+        assert await last_known.open_tasks(on.cloud, "cell-1") is None
+
+    async def work(on: Harness) -> None:
+        await on.running("web-01", cell="cell-1")
+        await on.cloud.store.flush_last_known()
+        assert await last_known.open_tasks(on.cloud, "cell-1") == 0
+
+    silence(folder)
+    tell(folder, look)
+    give_back(folder)
+    tell(folder, work)
 
 
 def test_hosts_of_an_older_folder_are_entered_when_their_cell_opens(tmp_path: Path) -> None:

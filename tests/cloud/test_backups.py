@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from backend.cloud.backups import (
     CronError,
+    at_risk_from,
     beyond,
     duration_seconds,
     expired,
@@ -306,6 +308,45 @@ def test_only_finished_backups_count_towards_the_limit_and_the_newest_stays() ->
     assert [backup.id for backup in beyond(backups, 1)] == ["b4", "b3", "b2"]
     assert beyond(backups, 4) == []
     assert beyond(backups, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "last_good_at", "is_reachable", "from_at"),
+    [
+        # The run after the last good copy is the next one: nothing is late before it.
+        ({}, NOON - 9 * HOUR, True, NOON + 15 * HOUR),
+        # It came, and nothing good came of it.
+        ({}, NOON - 10 * HOUR, True, NOON - 9 * HOUR),
+        # There never was one: the first run after the schedule was made.
+        ({}, None, True, NOON - 33 * HOUR),
+        # However new the last copy is, what is due in a silent cell cannot be made.
+        ({"next_trigger_at": NOON + HOUR}, NOON - 9 * HOUR, False, NOON + HOUR),
+        ({"missed_since": NOON - HOUR}, NOON - 9 * HOUR, False, NOON - HOUR),
+        ({"missed_since": NOON - HOUR}, NOON - 9 * HOUR, True, NOON + 15 * HOUR),
+        # Off because of a failure: its source gets older. Off because its owner wants so: nothing is promised.
+        ({"is_active": False, "reason": "storage quota"}, NOON - 10 * HOUR, True, NOON - 9 * HOUR),
+        ({"is_active": False}, None, False, None),
+    ],
+)
+def test_a_source_is_at_risk_from_the_run_that_brought_nothing_good(
+    said: dict[str, Any], last_good_at: datetime | None, is_reachable: bool, from_at: datetime | None
+) -> None:
+    schedule = a_schedule(cron="0 3 * * *", **said)
+
+    assert at_risk_from(schedule, last_good_at, is_reachable=is_reachable) == from_at
+
+
+@QUICK
+@given(st.sampled_from(["0 3 * * *", "*/15 * * * *", "0 0 1 * *"]), st.integers(0, 5000), st.booleans())
+def test_a_newer_good_copy_never_brings_a_risk_nearer(cron: str, minutes: int, is_reachable: bool) -> None:
+    schedule = a_schedule(cron=cron, next_trigger_at=NOON + 90 * DAY)
+    older = at_risk_from(schedule, NOON, is_reachable=is_reachable)
+    newer = at_risk_from(schedule, NOON + minutes * MINUTE, is_reachable=is_reachable)
+
+    assert older is not None
+    assert newer is not None
+    assert older <= newer
+    assert newer > NOON + minutes * MINUTE
 
 
 def test_a_copy_takes_longer_the_more_there_is_and_never_no_time() -> None:

@@ -35,6 +35,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_services import ServiceRecord, Services
 
 GIB = 2**30
 NOW = datetime(2026, 11, 20, 14, 3, 27, tzinfo=UTC)
@@ -191,11 +192,13 @@ def the_cells() -> tuple[CellRecord, ...]:
         state="down",
         reason="connection refused",
         since=today(13, 51, 2),
-        answer_ms=None,
         next_try_seconds=48,
         history=("up",) * 6 + ("down",) * 2,
         unknown=190,
         waiting_tasks=6,
+        backups_at_risk=3,
+        answer_ms=4,
+        answered_at=today(13, 51, 1),
     )
     up["cell-5"] = up["cell-5"]._replace(
         state="hung",
@@ -380,6 +383,20 @@ def the_events() -> tuple[EventRecord, ...]:
     )  # fmt: skip
 
 
+def the_services() -> tuple[ServiceRecord, ...]:
+    """A few of them, in the order of the API."""
+    return (
+        ServiceRecord("nova-scheduler", "stratodeck", None, "enabled", "up", POLLED),
+        ServiceRecord("nova-conductor", "stratodeck", None, "enabled", "up", POLLED),
+        ServiceRecord("nova-compute", "c2-h07", "cell-2", "enabled", "up", POLLED),
+        ServiceRecord("nova-compute", "c2-h13", "cell-2", "enabled", "down", POLLED),
+        ServiceRecord("nova-conductor", "cell-2", "cell-2", "enabled", "up", POLLED),
+        ServiceRecord("nova-compute", "c3-h01", "cell-3", "UNKNOWN", last_state="up", known_at=today(13, 51, 1)),
+        ServiceRecord("nova-compute", "c3-h02", "cell-3", "UNKNOWN"),
+        ServiceRecord("nova-compute", "c4-h05", "cell-4", "disabled", "up", POLLED),
+    )
+
+
 def the_capacity() -> CapacityRecord:
     return CapacityRecord(
         total=size(28, 260),
@@ -409,6 +426,7 @@ def the_cloud() -> Mirror:
     account = AccountRecord("operator@stratodeck.local", is_staff=True, may_backfill=True)
     mirror = Mirror().apply(Hello("6f1d", "demo", "0.1", None, account), POLLED)
     mirror = mirror.apply(the_status(), POLLED).apply(Hosts((*the_hosts(), *the_storage_hosts())), POLLED)
+    mirror = mirror.apply(Services(the_services()), POLLED)
     mirror = mirror.apply(Tasks(the_tasks(), 5, 412), POLLED).apply(Events(the_events()), POLLED)
     mirror = mirror.apply(ServersPage(the_servers(), None, "cursor-1", len(the_servers())), POLLED)
     return mirror.drives_begun().apply(DrivesPage(the_drives(), None, len(the_drives())), POLLED)

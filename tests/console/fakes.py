@@ -49,6 +49,7 @@ from console.records_plans import (
     RestartRecord,
     StandingRecord,
 )
+from console.records_services import ServiceRecord, Services
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 GIB = 2**30
@@ -279,6 +280,17 @@ class FakeCloud(CloudClient):
                 for name, state in self.host_states.items()
             )
         )  # fmt: skip
+
+    async def services(self) -> Services:
+        await self._request("services")
+        return Services(
+            tuple(
+                ServiceRecord("nova-compute", f"{name}-host", name, "enabled", "up", NOON)
+                if state == "up"
+                else ServiceRecord("nova-compute", f"{name}-host", name, "UNKNOWN", None, None, "up", NOON)
+                for name, state in self.cells.items()
+            )
+        )
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = 1000, cell: str | None = None

@@ -239,6 +239,15 @@ def test_a_fault_in_a_real_cloud_is_told_and_outlives_its_backend(path: Path) ->
     with Process(*arguments, module="console") as serving:
         assert serving.line().startswith("stratodeck: serving http://127.0.0.1:")
 
+        told = stratodeck("cell", "down", "cell-2", "--preview", "--data", path)
+        assert told.exit_code == 0
+        assert [line.split()[0] for line in told.stdout.splitlines()] == [
+            "SERVERS", "DRIVES", "GROUPS", "PLACEMENT", "TASKS", "NOT",
+        ]  # fmt: skip
+        assert "`stratodeck cell up cell-2` lets it answer again" in told.stdout
+        refused = stratodeck("cell", "up", "cell-2", "--preview", "--data", path)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert refused.stderr.startswith("stratodeck: ")
         assert stratodeck("cell", "down", "cell-2", "--data", path).stdout == "cell-2 is down (injected: down)\n"
         serving.popen.kill()
         serving.status()

@@ -33,6 +33,7 @@ def test_a_good_folder_is_told_of_and_ends_with_0(folder: Path) -> None:
     assert result.stdout.splitlines() == [
         "2 cells: 8 hosts, 0 servers and 0 drives in them",
         "0 reservations and what they are for",
+        "0 open tasks, and what they are to end",
         "8 events, and what they add up to",
         "0 placements, 0 of which disturb others and are proved",
         "Everything is as it must be.",
@@ -67,6 +68,21 @@ def test_a_folder_that_is_none_ends_with_2(tmp_path: Path) -> None:
     path = tmp_path / "nothing"
 
     assert refusal("check", "--data", path) == f"stratodeck: {path} holds no cloud.\n"
+
+
+def test_a_check_that_fails_itself_ends_with_2_and_calls_nothing_a_breach(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path, **_: object) -> None:
+        raise ZeroDivisionError("a fault of the check")
+
+    monkeypatch.setattr("backend.check.check", broken)
+
+    result = stratodeck("check", "--data", folder)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "ZeroDivisionError: a fault of the check" in result.stderr
+    assert result.stderr.endswith("failed (ZeroDivisionError), so nothing is known of the folder.\n")
 
 
 def test_a_folder_that_is_being_served_is_checked_beside_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.presentation import creating
-from console.presentation.creating import Wrong
+from console.presentation.creating import Wrong, clone_name
 from console.presentation.lines import UNICODE, span_width, text_of
 from tests.console.examples import GIB, a_frame
 
@@ -68,6 +68,41 @@ def test_what_is_no_cpu_gets_a_sentence_that_says_what_is(typed: str, sentence: 
     assert creating.read_cpu(typed) == Wrong(sentence)
 
 
+@pytest.mark.parametrize(
+    ("typed", "share"),
+    [
+        ("", None),
+        ("0.25", 0.25),
+        (" 25 % ", 0.25),
+        ("25%", 0.25),
+        (".5", 0.5),
+        ("1", 1.0),
+        ("100%", 1.0),
+        ("0.1%", 0.001),
+    ],
+)
+def test_a_floor_is_a_share_or_left_open(typed: str, share: float | None) -> None:
+    assert creating.read_floor(typed) == share
+
+
+@pytest.mark.parametrize("typed", ["0", "1.5", "101%", "a quarter", "-1", "%", ".", "0.25.1"])
+def test_what_is_no_floor_gets_a_sentence(typed: str) -> None:
+    assert creating.read_floor(typed) == Wrong(
+        f"{typed} is not a floor; type a share from 0.001 to 1, such as 0.25 or 25%"
+    )
+
+
+def test_servers_to_avoid_are_named_and_sent_as_ids_in_their_order() -> None:
+    ids = {"web 1": ["id-1"], "db": ["id-2"], "twin": ["id-3", "id-4"], "id-4": ["id-4"]}
+    read = creating.avoid_reader(lambda name: ids.get(name, []))
+
+    assert read("db, web 1,, db") == ["id-2", "id-1"]
+    assert read(" ") is None
+    assert read("id-4") == ["id-4"]
+    assert read("db, none") == Wrong("no server is called none; type names or ids with commas between them")
+    assert read("twin") == Wrong("2 servers are called twin; type the id of the one that is meant")
+
+
 @given(number=st.integers(1, 10**6), unit=st.sampled_from("MGT"), blank=st.sampled_from(["", " "]))
 def test_a_whole_size_is_exact(number: int, unit: str, blank: str) -> None:
     assert creating.read_size(f"{number}{blank}{unit}iB") == number * 1024 ** (2 + "MGT".index(unit))
@@ -109,3 +144,24 @@ def test_the_lines_fit_and_show_the_end_of_what_is_typed(width: int) -> None:
     assert {span_width(line) for line in lines} == {width}
     assert text_of(lines[0]).rstrip().endswith("-end")
     assert text_of(lines[0])[1] == UNICODE.cursor
+
+
+@pytest.mark.parametrize(
+    ("taken", "proposed"),
+    [
+        ((), "web-clone"),
+        (("web", None), "web-clone"),
+        (("web-clone",), "web-clone-2"),
+        (("web-clone", "web-clone-2", "web-clone-4"), "web-clone-3"),
+    ],
+)
+def test_a_clone_is_proposed_a_name_that_is_free(taken: tuple[str | None, ...], proposed: str) -> None:
+    assert clone_name("web", taken) == proposed
+
+
+def test_a_long_name_gives_way_to_what_tells_its_clones_apart() -> None:
+    first = clone_name("w" * 255, ())
+    second = clone_name("w" * 255, (first,))
+
+    assert (len(first), len(second)) == (255, 255)
+    assert second.endswith("w-clone-2")

@@ -191,6 +191,8 @@ def test_a_cell_with_too_many_hosts_counts_equal_ones_but_never_the_lost() -> No
         ({"state": "running"}, "run", "R", Tone.OK),
         ({"state": "running", "notice_until": NOW}, "notice", "N", Tone.WARN),
         ({"state": "stopped"}, "stopped", "S", Tone.MUTED),
+        ({"state": "stopped", "reason": "displaced"}, "no room", "C", Tone.CRIT),
+        ({"state": "stopped", "reason": "host_lost"}, "no host", "C", Tone.CRIT),
         ({"state": "a-state-of-tomorrow"}, "a-state", "U", Tone.UNKNOWN),
     ],
 )
@@ -198,6 +200,15 @@ def test_a_state_is_told_by_word_letter_and_tone(said: dict[str, Any], word: str
     look = figures.server_state(a_server("web", **said))
 
     assert (look.word, look.letter, look.tone) == (word, letter, tone)
+
+
+@pytest.mark.parametrize(
+    ("ghz_hours", "shown"),
+    [(1234.5, "1,234 GHz h"), (10, "10 GHz h"), (9.94, "9.9 GHz h"), (0.05, "0.1 GHz h"), (0.049, "49 MHz h"),
+     (0.001, "1 MHz h"), (0.0, "under 1 MHz h")],
+)  # fmt: skip
+def test_a_loss_of_work_is_never_written_as_nothing(ghz_hours: float, shown: str) -> None:
+    assert figures.work(ghz_hours) == shown
 
 
 def test_the_sum_of_what_was_not_said_is_not_zero() -> None:

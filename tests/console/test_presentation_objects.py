@@ -17,10 +17,10 @@ def test_cells_are_listed_worst_first() -> None:
     lines = lines_of(cells.view(the_cloud(), a_frame()))
 
     assert [text_of(line) for line in lines[:4]] == [
-        "  CELL    STATE    FOR   ANSWER ms    NEXT  HOSTS   SRV UNKNOWN  WAIT  LAST 8   ",
-        "  cell-3  ✗ down   12m25s  refused     48s    ~16   190     190     6  ✓✓✓✓✓✓✗✗ ",
-        "  cell-5  ? hung   46s        >200     14s    ~16   200     200     2  ✓✓✓✓✓??? ",
-        "  cell-1  ● up     6d04h         4      1s     16   183       ·     ·  ✓✓✓✓✓✓✓✓ ",
+        "  CELL    STATE    FOR   ANSWER ms  NEXT HOSTS   SRV UNKNOWN WAIT RISK LAST 8   ",
+        "  cell-3  ✗ down   12m25s  refused   48s   ~16   190     190    6    3 ✓✓✓✓✓✓✗✗ ",
+        "  cell-5  ? hung   46s        >200   14s   ~16   200     200    2    — ✓✓✓✓✓??? ",
+        "  cell-1  ● up     6d04h         4    1s    16   183       ·    ·    — ✓✓✓✓✓✓✓✓ ",
     ]
     assert plate(lines[1]).endswith("mmmmmmcc.")
 
@@ -34,6 +34,8 @@ def test_a_silent_cell_says_what_is_known_what_is_kept_and_what_cannot_be_done()
     assert lines[1].startswith(" cell-3  down since 13:51:02: connection refused ")
     assert lines[1].endswith("next try in 48s ")
     assert [line[:9] for line in lines[2:5]] == [" known   ", " kept    ", " not now "]
+    assert lines[5].rstrip() == " answer  last 12m ago, within 4 ms"
+    assert lines[6].rstrip() == " backups 3 servers have a run due, or no copy as new as promised"
     assert lines[-1].startswith(" stop           auth-02                12m01s   when cell-3 answers")
     assert lines[-1].rstrip().endswith("+1 other")
 
@@ -99,7 +101,15 @@ def test_events_of_one_object_are_asked_for_by_its_id() -> None:
     [
         ("id-render-12", ["CPU factor   ██│███···· 0.62   floor 0.25", "shrunk by    web-31 at 14:01:10"]),
         ("id-auth-01", ["state        ? UNKNOWN  last known running, ~12m ago, at 13:51:02", "~2.0 GHz   ~8 GiB"]),
-        ("cell:cell-3", ["reason       connection refused", "~1,024.0 GHz   ~4,096 GiB"]),
+        (
+            "cell:cell-3",
+            [
+                "reason       connection refused",
+                "~1,024.0 GHz   ~4,096 GiB",
+                "backups      3 servers have a run due",
+                "answered     last 12m ago",
+            ],
+        ),
         ("group:cache", ["tolerates    0 lost hosts", "cache-04   c4-h01   running"]),
         ("task:cell-1/7", ["result       quota: needs 148 GiB, 96 were left"]),
         ("event:cell-2/3", ["changes      cpu_mhz_effective: 12000 to 7400"]),

@@ -21,6 +21,7 @@ from console.presentation import (
     hosts,
     overview,
     servers,
+    services,
     tasks,
 )
 from console.presentation.lines import ASCII, UNICODE, Frame, Tone, View, span_width, text_of
@@ -52,6 +53,7 @@ VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "cells": cells.view,
     "tasks": tasks.view,
     "events": events.view,
+    "services": services.view,
 }
 PREVIEWED = {
     "servers": "id-render-12",
@@ -79,7 +81,7 @@ def test_every_line_has_exactly_its_width_and_leaves_the_last_column_empty(name:
     for (width, height), glyphs in product(WIDTHS, (UNICODE, ASCII)):
         frame = a_frame(width, height, glyphs=glyphs)
         view = VIEWS[name](mirror, frame)
-        found = [*lines_of(view, key), header.header(mirror, frame), header.crumbs(view, frame)]
+        found = [*lines_of(view, key), *view.below, header.header(mirror, frame), header.crumbs(view, frame)]
         found.append(header.status(view.status(key), frame))
 
         for line in found[:-3]:
@@ -211,6 +213,8 @@ def test_the_crumbs_say_where_one_is_what_is_filtered_and_what_is_marked() -> No
                       "..o.ooo.....tttttt.......tttttt.tttttt...tttt...tt...............ttt......ttttt."),
         ("id-proxy-02", "  … start   proxy-02     cell-2 c2-h11    4.0   16               proxy       2s ",
                         "..a.aaaaa...tttttttt.....tttttt.tttttt....ttt...tt...............ttttt.......tt."),
+        ("id-train-09", "  ■ no room train-09     cell-2 ·        12.0   16 ▒             ·          22m ",
+                        "..c.cc.cccc.bbbbbbbb.....tttttt.m........tttt...tt.b.............m..........ttt."),
         ("id-nameless", "  ? UNKNOWN id-nameless  cell-5 —           —    —               ·            — ",
                         "..u.uuuuuuu.uuuuuuuuuuu..uuuuuu.u...........u....u...............u............u."),
     ],

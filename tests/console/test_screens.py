@@ -304,6 +304,23 @@ async def test_a_filter_acts_while_it_is_typed_and_belongs_to_its_place() -> Non
         assert app.main.place.view == "overview"
 
 
+async def test_a_filter_that_is_there_is_replaced_by_typing_and_kept_by_enter() -> None:
+    app = an_app(FakeCloud())
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1", "slash", *"web", "enter")
+        await pilot.press("slash", "enter")
+        assert app.main.place.filter == "web"
+        await pilot.press("slash", *"db", "enter")
+        assert app.main.place.filter == "db"
+        await pilot.press("slash", "end", *"-2", "enter")
+        assert app.main.place.filter == "db-2"
+        await pilot.press("slash", *"mail", "escape")
+        assert app.main.place.filter == "db-2"
+        await pilot.press("slash", "backspace", "enter")
+        assert app.main.place.filter == ""
+
+
 async def test_esc_in_the_filter_line_is_as_if_nothing_had_been_typed() -> None:
     app = an_app(FakeCloud())
 

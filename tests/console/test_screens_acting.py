@@ -116,7 +116,7 @@ async def test_an_old_preview_turns_the_button_off_until_it_is_asked_for_again()
     async with app.run_test(size=(80, 24)) as pilot:
         dialog = await start_dialog(pilot)
         clock.advance(31)
-        assert dialog.off_because == "the preview is old: r previews again"
+        assert dialog.off_because == "this preview is 31 s old, and things may have moved: r previews again"
 
         await pilot.press("tab", "enter")
         assert requests(cloud, "act") == []
@@ -187,7 +187,7 @@ async def test_a_change_of_the_server_under_the_preview_turns_the_button_off() -
             if dialog.off_because is not None:
                 break
 
-        assert dialog.off_because == "it has changed: r previews again"
+        assert dialog.off_because == "what it is about has changed since this preview: r previews again"
 
         cloud.servers[24] = replace(cloud.servers[24], version=2)
         await pilot.press("r")

@@ -179,3 +179,33 @@ async def test_the_dialog_fits_every_size(size: tuple[int, int]) -> None:
         await pilot.press("tab", "tab", "tab", "tab")
         await until(pilot, "cell", "< any >")
         assert bar(app, "header")
+
+
+async def test_floors_and_servers_to_avoid_are_asked_for_and_sent() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "mail-37")
+        await pilot.press("plus")
+        await until(pilot, "Create a server")
+        await type_line(pilot, "render")
+        for text in ("4000", "8G"):
+            await pilot.press("tab")
+            await type_line(pilot, text)
+        await pilot.press("tab", "right", "tab", "tab")
+        await type_line(pilot, "0.5")
+        await pilot.press("tab", "tab")
+        await type_line(pilot, "nobody")
+        await pilot.press("enter")
+        await until(pilot, "no server is called nobody")
+        await pilot.press("ctrl+u")
+        await type_line(pilot, "mail-37")
+        await pilot.press("enter")
+        await until(pilot, "render is there")
+
+        ((_, body, _),) = requests(cloud, "create_server")
+        mail = next(server.id for server in cloud.servers if server.name == "mail-37")
+        assert (body["is_backfilling"], body["cpu_floor"], body["avoid"]) == (True, 0.5, [mail])
+        assert "memory_floor" not in body

@@ -340,7 +340,7 @@ async def test_a_change_of_the_drive_under_its_plan_turns_the_button_off() -> No
         await choose(pilot, "db-boot-25", "d")
         await until(pilot, "[ detach ]")
         cloud.push_drives(a_drive(25, name="db-boot-25", version=2))
-        await until(pilot, "off: it has changed: r previews again")
+        await until(pilot, "off: what it is about has changed since this preview")
 
 
 # --------------------------------------------------------------------------------------------------------------- hosts

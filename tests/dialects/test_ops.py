@@ -375,6 +375,8 @@ def test_a_cell_that_was_broken_says_so_and_is_back_when_the_fault_is_taken_away
         assert (up["state"], up["servers"], up["unknown"]) == ("up", 1, 0)
         assert up["normal"]["cpu_mhz"] == 2000
         assert (down["state"], down["is_injected"], down["unknown"]) == ("down", True, 1)
+        assert (down["waiting_tasks"], down["backups_at_risk"]) == (0, 0)
+        assert down["answered_at"] is not None
         assert down["capacity"] is None
         assert asked["state"] == "down"
         assert (capacity["cells"], capacity["unreachable"]) == (["cell-2"], ["cell-1"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.backend.support import OPERATOR, TENANT
 from tests.dialects.conftest import Tell
 from tests.dialects.support import Wired, good, refused
 
@@ -66,6 +67,28 @@ def test_a_clone_says_what_is_copied_where_to_and_how_fast(tell: Tell) -> None:
 
     # Both drives are on one host then, and the other one is free.
     tell(story, settings={"placement": "pack"}, **ONE_CELL)
+
+
+def test_a_clone_says_whose_it_is_when_it_is_not_its_sources_owners(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        theirs = {"name": "db", "cpu_mhz": 2000, "memory_bytes": 2**30}
+        server = good(await on.tenant_ops.post("/servers", json=theirs), 201)
+        drive = good(await on.tenant_ops.post("/drives", json={"name": "disk", "size_bytes": 2**30}), 201)
+        await on.advance(5)
+        told = f"Owner: {OPERATOR} (was: {TENANT})."
+
+        plan = await preview(on, server, action="clone")
+        body = {"action": "clone", "preview": True}
+        copied = good(await on.ops.post(f"/drives/{drive['id']}/actions", json=body))["plan"]
+        own = good(await on.tenant_ops.post(f"/servers/{server['id']}/actions", json=body))["plan"]
+
+        assert told in plan["sentences"]
+        assert told in copied["sentences"]
+        assert not any(sentence.startswith("Owner") for sentence in own["sentences"])
+        clone = good(await on.ops.post(f"/servers/{server['id']}/actions", json={"action": "clone"}), 202)["server"]
+        assert clone["owner"] == OPERATOR
+
+    tell(story)
 
 
 def test_separate_ends_with_a_running_clone_on_other_hosts_and_says_so(tell: Tell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.cloud.model import GIB, Size
+from backend.dialects.ops.plans import does
 from tests.dialects.conftest import Tell
 from tests.dialects.support import Wired, good, refused
 
@@ -25,6 +26,24 @@ def test_a_host_is_lost_and_taken_back(tell: Tell) -> None:
         assert back["host"]["state"] == "up"
         assert back["host"]["version"] > lost["host"]["version"]
         assert good(await on.ops.get(f"/servers/{server['id']}"))["state"] == "running"
+
+    tell(story)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0 servers go"), (1, "1 server goes"), (2, "2 servers go")])
+def test_one_thing_does_and_several_do(count: int, shown: str) -> None:
+    assert does(count, "server", "go", "goes") == shown
+
+
+def test_one_server_goes_on_where_it_was(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await on.running("web-01")
+        path = f"/hosts/{server['host']}/actions"
+        drain = good(await on.ops.post(path, json={"action": "drain", "preview": True}))["plan"]
+        assert drain["sentences"][0].endswith("its 1 server goes on running.")
+        good(await on.ops.post(path, json={"action": "fail"}), 202)
+        back = good(await on.ops.post(path, json={"action": "recover", "preview": True}))["plan"]
+        assert back["sentences"][-1] == "1 server goes on where it was."
 
     tell(story)
 

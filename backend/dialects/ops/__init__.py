@@ -10,7 +10,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     render      from the cloud's values to that   explaining      why something is where it is
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
-    setting     settings of the whole cloud
+    setting     settings of the whole cloud   services        the Compute API's services
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from backend.dialects.ops import (
     schema,
     schema_explain,
     schema_plans,
+    schema_services,
+    services,
     setting,
     writes,
 )
@@ -126,6 +128,14 @@ TABLE = (
     ),
     get(
         "/capacity", reads.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
+    ),
+    get(
+        "/services",
+        services.list_services,
+        "Services, as the Compute API says them, and what was last known",
+        schema_services.ServiceList,
+        query=NoQuery,
+        staff_action="list services",
     ),
     get("/groups", reads.list_groups, "Groups and what they tolerate, worst first", schema.GroupList, query=NoQuery),
     get(

@@ -77,6 +77,7 @@ async def _plan_row(call: Call[NoQuery, ServerAction], plan: CloningPlan) -> Pla
         "stops": [],
         "shrinks": [],
         "grows": [],
+        "restarts": [],
         "refused": {},
         "downtime_seconds": 0,
         "version": plan.server.version,
@@ -131,6 +132,7 @@ def _sentences(plan: CloningPlan, clone: ServerClonePlan) -> list[str]:
     if moved:
         verb = "crosses" if moved == 1 else "cross"
         found.append(f"{moved} of {len(clone.copies)} {verb} the network to another storage host, which is slow.")
+    found += plans.owner_sentence(clone.model.owner, clone.source.owner)
     start = plan.start
     if start is None:
         found.append("It stays stopped.")

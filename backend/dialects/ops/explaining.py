@@ -14,7 +14,7 @@ from backend.cloud.model import GIB, NOTHING, Server, Size
 from backend.cloud.placement import Candidate, DriveCandidate, Refusal, count_refusals
 from backend.dialects.ops import render, schema_explain, separation
 from backend.dialects.ops.bodies import ExplainQuery, NoBody
-from backend.dialects.ops.plans import BECAUSE, counted, stop_row
+from backend.dialects.ops.plans import BECAUSE, counted, does, stop_row
 from backend.dialects.ops.schema import PlannedStop
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.wire import instant_text
@@ -185,7 +185,7 @@ def _sentences(explained: Explained, *, is_staff: bool) -> list[str]:
         found.insert(0, f"It was placed on {mark.host}; with the settings of now it would have gone elsewhere:")
     if explanation.refusals:
         found.append(f"{counted(len(explanation.refusals), 'host')} had no room." if mark else
-                     f"{counted(len(explanation.refusals), 'host')} have no room.")  # fmt: skip
+                     f"{does(len(explanation.refusals), 'host', 'have', 'has')} no room.")  # fmt: skip
     return found
 
 

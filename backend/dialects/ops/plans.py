@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -57,6 +57,7 @@ def plan_row(plan: Plan, *, if_version: int | None) -> PlanRow:
         "stops": [stop_row(stop, plan.at) for stop in plan.stops],
         "shrinks": [_factor(change) for change in plan.shrinks],
         "grows": [_factor(change) for change in plan.grows],
+        "restarts": [{"id": each.id, "name": each.name, "host": each.host} for each in plan.restarts],
         "refused": plan.refused,
         "downtime_seconds": plan.downtime_seconds,
         "version": server.version,
@@ -109,11 +110,24 @@ def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
                 found.append(f"Its {counted(drives_left, 'drive')} will stay.")
         case _:
             found = _start_sentences(plan, name)
+    if plan.restarts:
+        found.append(_restarts_sentence(plan.restarts))
     if plan.shrinks:
         found.append(f"{counted(len(plan.shrinks), 'backfilling server')} will get smaller.")
     if plan.grows:
         found.append(f"{counted(len(plan.grows), 'backfilling server')} will get larger.")
     return found
+
+
+NAMES_SHOWN = 3
+
+
+def _restarts_sentence(restarts: Sequence[Server]) -> str:
+    """Who was stopped for room before and comes back."""
+    names = [f"{each.name or each.id} on {each.host}" for each in restarts[:NAMES_SHOWN]]
+    if len(restarts) > NAMES_SHOWN:
+        names.append(f"{len(restarts) - NAMES_SHOWN} more")
+    return f"{does(len(restarts), 'displaced server', 'start')} again in the room that it leaves: {', '.join(names)}."
 
 
 def _start_sentences(plan: Plan, name: str) -> list[str]:
@@ -129,7 +143,12 @@ def _start_sentences(plan: Plan, name: str) -> list[str]:
     return found
 
 
-def drive_plan_row(plan: DrivePlan) -> PlanRow:
+def owner_sentence(owner: str, was: str) -> list[str]:
+    """As CloudSigma has it, a clone belongs to who makes it, and counts against the quota of their project."""
+    return [] if owner == was else [f"Owner: {owner} (was: {was})."]
+
+
+def drive_plan_row(plan: DrivePlan, *, asked_by: str) -> PlanRow:
     problem = plan.problem
     return {
         "action": plan.action,
@@ -141,15 +160,16 @@ def drive_plan_row(plan: DrivePlan) -> PlanRow:
         "stops": [],
         "shrinks": [],
         "grows": [],
+        "restarts": [],
         "refused": {},
         "downtime_seconds": 0,
         "version": plan.drive.version,
         "token": token_of(plan.parts) if problem is None else None,
-        "sentences": [str(problem)] if problem else _drive_sentences(plan),
+        "sentences": [str(problem)] if problem else _drive_sentences(plan, asked_by),
     }
 
 
-def _drive_sentences(plan: DrivePlan) -> list[str]:
+def _drive_sentences(plan: DrivePlan, asked_by: str) -> list[str]:
     name = plan.drive.name or plan.drive.id
     server = "" if plan.server is None else plan.server.name or plan.server.id
     match plan.action:
@@ -171,7 +191,7 @@ def _drive_sentences(plan: DrivePlan) -> list[str]:
     found.append(f"{size:.1f} GiB at {rate:.2f} GiB/s take {clone.seconds} s.")
     if clone.avoided:
         found.append(f"{len(clone.avoided)} of the avoid list will share the host all the same.")
-    return found
+    return found + owner_sentence(asked_by, plan.drive.owner)
 
 
 def host_plan_row(plan: HostPlan) -> HostPlanRow:
@@ -216,19 +236,26 @@ def _host_sentences(plan: HostPlan) -> list[str]:
         case "fail" if is_storage:
             found = [f"{name} is lost, and its {counted(plan.drives, 'drive')} with it."]
             if count["pauses"]:
-                found.append(f"{counted(count['pauses'], 'server')} that use them are paused until it is back.")
+                pauses = f"{does(count['pauses'], 'server', 'that use', 'that uses')} them"
+                found.append(f"{pauses} {'is' if count['pauses'] == 1 else 'are'} paused until it is back.")
             return found
         case "fail":
             found = [f"{name} is lost: {counted(len(plan.moves), 'server')} on it cannot be reached at once."]
             found += [f"If it is not back in {plan.seconds:.0f} s:"] if plan.moves else []
         case "recover":
             found = [f"{name} takes placements again."]
-            found += [f"{counted(count['returns'], 'server')} go on where they were."] if count["returns"] else []
+            if count["returns"]:
+                were = "it was" if count["returns"] == 1 else "they were"
+                found.append(f"{does(count['returns'], 'server', 'go', 'goes')} on where {were}.")
             return found
         case "drain" if is_storage:
-            return [f"{name} takes no more drives; its {counted(plan.drives, 'drive')} stay and work."]
+            return [
+                f"{name} takes no more drives; its {does(plan.drives, 'drive', 'stay and work', 'stays and works')}."
+            ]
         case "drain":
-            found = [f"{name} takes no more placements; its {counted(len(plan.moves), 'server')} go on running."]
+            found = [
+                f"{name} takes no more placements; its {does(len(plan.moves), 'server', 'go', 'goes')} on running."
+            ]
             found += ["If it is then evacuated:"] if plan.moves else []
         case _:
             found = [f"What can leave {name} does so, one server at a time, in {plan.seconds:.0f} s in all."]
@@ -250,3 +277,8 @@ _OUTCOMES: Mapping[Outcome, str] = {
 
 def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def does(count: int, noun: str, verb: str, third_person: str | None = None) -> str:
+    """`1 server goes`, `2 servers go`; the third person where it is not the verb with an s."""
+    return f"{counted(count, noun)} {(third_person or verb + 's') if count == 1 else verb}"

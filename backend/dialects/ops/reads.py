@@ -133,8 +133,10 @@ async def _cell_row(call: Call[Any, Any], view: CellView) -> CellRow:
     """Staff sees all of a cell; other accounts its name and whether it answers."""
     reachability = view.reachability
     is_up = reachability.state is ReachabilityState.UP
-    last = None if is_up else await last_known.picture(call.cloud, call.context.pictures, view.name)
     is_staff = call.account.is_staff
+    # What was open when the cell was last heard of; a cell that answers keeps nobody waiting.
+    waiting = 0 if is_up else await last_known.open_tasks(call.cloud, view.name)
+    at_risk = await backups.sources_at_risk(call.cloud, now=call.cloud.clock.now()) if is_staff else {}
 
     def size(value: Size) -> schema.SizeRow | None:
         return render.size_row(value) if is_staff else None
@@ -146,13 +148,14 @@ async def _cell_row(call: Call[Any, Any], view: CellView) -> CellRow:
         "since": instant_text(reachability.since),
         "is_injected": reachability.is_injected,
         "answer_ms": reachability.answer_ms,
+        "answered_at": instant_text_or_none(reachability.answered_at),
         "next_try_seconds": reachability.next_try_seconds,
         "history": [state.value for state in reachability.history],
         "hosts": view.hosts if is_staff else None,
         "servers": view.servers if is_staff else 0,
         "unknown": view.servers if is_staff and not is_up else 0,
-        # What was open when the cell last answered; a cell that answers keeps nobody waiting.
-        "waiting_tasks": None if not is_staff else 0 if is_up else last.open_tasks if last else None,
+        "waiting_tasks": waiting if is_staff else None,
+        "backups_at_risk": at_risk.get(view.name),
         "capacity": size(view.hosts_up.capacity) if view.hosts_up else None,
         "normal": size(view.hosts_up.normal) if view.hosts_up else None,
         "backfilling": size(view.hosts_up.backfilling) if view.hosts_up else None,

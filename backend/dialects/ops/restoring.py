@@ -9,7 +9,7 @@ from backend.cloud.groups import Redundancy
 from backend.cloud.model import Task
 from backend.dialects.ops import reads, render
 from backend.dialects.ops.bodies import CellAction, GroupAction, NoBody, NoQuery
-from backend.dialects.ops.plans import counted, stop_row
+from backend.dialects.ops.plans import counted, does, stop_row
 from backend.dialects.ops.schema_plans import CellPlanRow, GroupMove, GroupPlanRow, RedundancyRow
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.ops.writes import once
@@ -165,14 +165,10 @@ def _cell_sentences(plan: CellPlan) -> list[str]:
     ]
     if plan.groups:
         weakened = sum((loss.after.tolerates or 0) < (loss.before.tolerates or 0) for loss in plan.groups)
-        found.append(f"{_does(len(plan.groups), 'group', 'lose')} sight of members; {weakened} of them for the worse.")
-    found.append(f"Its {_does(plan.hosts, 'host', 'take')} no placements.")
+        found.append(f"{does(len(plan.groups), 'group', 'lose')} sight of members; {weakened} of them for the worse.")
+    found.append(f"Its {does(plan.hosts, 'host', 'take')} no placements.")
     if plan.open_tasks:
-        found.append(f"{_does(plan.open_tasks, 'task', 'wait')} until it answers.")
+        found.append(f"{does(plan.open_tasks, 'task', 'wait')} until it answers.")
     if plan.schedules:
-        found.append(f"{_does(plan.schedules, 'schedule', 'miss', 'misses')} runs until then.")
+        found.append(f"{does(plan.schedules, 'schedule', 'miss', 'misses')} runs until then.")
     return found
-
-
-def _does(count: int, noun: str, verb: str, third_person: str | None = None) -> str:
-    return f"{counted(count, noun)} {(third_person or verb + 's') if count == 1 else verb}"

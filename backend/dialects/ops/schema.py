@@ -139,12 +139,14 @@ class CellRow(TypedDict):
     since: str
     is_injected: bool
     answer_ms: float | None
+    answered_at: str | None
     next_try_seconds: float | None
     history: list[str]
     hosts: int | None
     servers: int
     unknown: int
     waiting_tasks: int | None
+    backups_at_risk: int | None
     capacity: SizeRow | None
     normal: SizeRow | None
     backfilling: SizeRow | None
@@ -360,6 +362,12 @@ class PlannedFactor(TypedDict):
     memory_after: float
 
 
+class PlannedRestart(TypedDict):
+    id: str
+    name: str
+    host: str | None
+
+
 class PlanRow(TypedDict):
     """What an action would do now. `problem` is a sentence and `code` its error code where it is not `allowed`.
 
@@ -379,6 +387,7 @@ class PlanRow(TypedDict):
     stops: list[PlannedStop]
     shrinks: list[PlannedFactor]
     grows: list[PlannedFactor]
+    restarts: list[PlannedRestart]
     refused: Mapping[str, int]
     downtime_seconds: int | float
     version: int

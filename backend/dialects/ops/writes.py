@@ -237,7 +237,7 @@ async def act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
             avoid=tuple(body.avoid),
             if_version=body.if_version,
         )
-        row = plans.drive_plan_row(plan)
+        row = plans.drive_plan_row(plan, asked_by=call.account.name)
         if plan.clone is not None:
             clone, avoid = plan.clone, tuple(body.avoid)
             placed = Placed(replace(plan.drive, id=""), clone.found.host, frozenset(clone.avoided), clone.sharing)
