@@ -8,7 +8,7 @@ cell does not answer, its hosts are listed as `UNKNOWN` from 2.69 on and its con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -16,8 +16,8 @@ from uuid import UUID, uuid5
 from starlette.responses import Response
 
 from backend.cloud.backfill import HostLoad
-from backend.cloud.errors import Unreachable, WrongState
-from backend.cloud.model import MIB, VCPU_MHZ, HostKind, HostState, ReachabilityState
+from backend.cloud.errors import WrongState
+from backend.cloud.model import MIB, VCPU_MHZ, HostState
 from backend.dialects.nova import shapes
 from backend.dialects.nova.render import micro_text
 from backend.dialects.nova.table import (
@@ -29,32 +29,11 @@ from backend.dialects.nova.table import (
     not_found,
     unexpected,
 )
-from backend.operations import drains, losses
+from backend.operations import drains, losses, services
+from backend.operations.services import COMPUTE, Service
 
-COMPUTE, CONDUCTOR, SCHEDULER = "nova-compute", "nova-conductor", "nova-scheduler"
 INTERNAL = "internal"
 MAINTENANCE_REASON = "in maintenance"
-CENTRAL_HOST = "stratodeck"
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service of a cell that answers, or one of the central ones."""
-
-    number: int
-    """Its id before 2.53: its place among all, those of silent cells included."""
-    binary: str
-    host: str
-    zone: str
-    state: HostState = HostState.UP
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A host of a cell that does not answer."""
-
-    host: str
-    cell: str
 
 
 def service_id(call: Call, binary: str, host: str) -> str:
@@ -62,45 +41,15 @@ def service_id(call: Call, binary: str, host: str) -> str:
     return str(uuid5(UUID(call.cloud.store.cloud_id), f"service/{binary}/{host}"))
 
 
-async def known_hosts(call: Call) -> dict[str, list[HostLoad] | list[str]]:
-    """The compute hosts of each cell, by name: with what is on them where it answers, only their names where not."""
-    answers = await call.context.pictures.fresh()
-    found: dict[str, list[HostLoad] | list[str]] = {}
-    for cell in call.cloud.store.cell_names:
-        picture = answers[cell]
-        if isinstance(picture, Unreachable):
-            found[cell] = await _hosts_of_silent_cell(call, cell)
-        else:
-            found[cell] = sorted(picture.loads, key=lambda load: load.host.name)
-    return found
+def _zone(service: Service) -> str:
+    """Only hosts have one of their own."""
+    return service.cell if service.binary == COMPUTE and service.cell is not None else INTERNAL
 
 
-async def _hosts_of_silent_cell(call: Call, cell: str) -> list[str]:
-    """By the directory of hosts, which is Nova's host mappings."""
-    entries = await call.cloud.store.cloud_read(lambda tx: tx.host_entries(cell))
-    return [entry.name for entry in entries if entry.kind is HostKind.COMPUTE]
-
-
-def _is_silent(call: Call, cell: str) -> bool:
-    return call.cloud.store.reachability(cell).state is not ReachabilityState.UP
-
-
-async def all_services(call: Call) -> tuple[list[Service], list[Silent]]:
-    """In Nova's order: the central ones, each cell's, then those that are unknown."""
-    found = [Service(1, SCHEDULER, CENTRAL_HOST, INTERNAL), Service(2, CONDUCTOR, CENTRAL_HOST, INTERNAL)]
-    silent: list[Silent] = []
-    number = len(found)
-    for cell, known in (await known_hosts(call)).items():
-        for each in known:
-            number += 1
-            if isinstance(each, str):
-                silent.append(Silent(each, cell))
-            else:
-                found.append(Service(number, COMPUTE, each.host.name, cell, each.host.state))
-        number += 1
-        if not _is_silent(call, cell):
-            found.append(Service(number, CONDUCTOR, cell, INTERNAL))
-    return found, silent
+async def _all_services(call: Call) -> tuple[list[Service], list[Service]]:
+    """Those that are known, and those of cells that do not answer."""
+    found = await services.list_services(call.cloud, call.context.pictures)
+    return [each for each in found if each.state is not None], [each for each in found if each.state is None]
 
 
 # ------------------------------------------------------------------------------------------------------------- services
@@ -110,7 +59,7 @@ async def list_services(call: Call) -> Response:
     call.require_admin("os-services:list")
     query = call.request.query_params
     binary, host = query.get("binary"), query.get("host")
-    found, silent = await all_services(call)
+    found, silent = await _all_services(call)
     rows = [
         _row(call, service)
         for service in found
@@ -131,7 +80,7 @@ def _row(call: Call, service: Service) -> dict[str, Any]:
         "binary": service.binary,
         "host": service.host,
         "id": service_id(call, service.binary, service.host) if call.minor >= 53 else service.number,
-        "zone": service.zone,
+        "zone": _zone(service),
         "status": "disabled" if is_disabled else "enabled",
         "state": "down" if service.state is HostState.DOWN else "up",
         "updated_at": micro_text(call.cloud.clock.now()),
@@ -203,8 +152,8 @@ async def _update_by_id(call: Call, content: Mapping[str, Any]) -> Response:
     if "disabled_reason" in content and content.get("status") != "disabled":
         raise bad_request("Specifying disabled_reason requires that status is 'disabled'.")
     wanted = call.part("id")
-    found, silent = await all_services(call)
-    if any(service_id(call, COMPUTE, each.host) == wanted for each in silent):
+    found, silent = await _all_services(call)
+    if any(service_id(call, each.binary, each.host) == wanted for each in silent):
         raise unexpected(NO_CONNECTION)
     service = next((each for each in found if service_id(call, each.binary, each.host) == wanted), None)
     if service is None:
@@ -214,14 +163,14 @@ async def _update_by_id(call: Call, content: Mapping[str, Any]) -> Response:
         await _set_status(call, service.host, content["status"])
     if "forced_down" in content:
         await _force_down(call, service.host, is_down=shapes.is_true(content["forced_down"]))
-    after, _ = await all_services(call)
+    after, _ = await _all_services(call)
     changed = next(each for each in after if each.binary == service.binary and each.host == service.host)
     return answer({"service": _row(call, changed)})
 
 
 async def _require_compute(call: Call, host: str, binary: str) -> None:
     """Only a host can be taken out of service. Raises WireError 400, 404, 500."""
-    found, silent = await all_services(call)
+    found, silent = await _all_services(call)
     if binary == COMPUTE and any(each.host == host for each in silent):
         raise unexpected(NO_CONNECTION)
     if not any(each.host == host and each.binary == binary for each in found):
@@ -283,7 +232,7 @@ class Hypervisor:
 async def _hypervisors(call: Call) -> list[Hypervisor]:
     found: list[Hypervisor] = []
     number = 0
-    for known in (await known_hosts(call)).values():
+    for known in (await services.known_hosts(call.cloud, call.context.pictures)).values():
         for each in known:
             number += 1
             if not isinstance(each, str):
@@ -416,22 +365,22 @@ async def hypervisor_statistics(call: Call) -> Response:
 
 async def list_zones(call: Call) -> Response:
     """The cells that answer and have a host that is up."""
-    call_hosts = await known_hosts(call)
+    call_hosts = await services.known_hosts(call.cloud, call.context.pictures)
     rows = [
         {"zoneName": cell, "zoneState": {"available": _is_available(known)}, "hosts": None}
         for cell, known in call_hosts.items()
-        if not _is_silent(call, cell)
+        if not services.is_silent(call.cloud, cell)
     ]
     return answer({"availabilityZoneInfo": rows})
 
 
-def _is_available(known: list[HostLoad] | list[str]) -> bool:
+def _is_available(known: Sequence[HostLoad] | Sequence[str]) -> bool:
     return any(not isinstance(each, str) and each.host.state is HostState.UP for each in known)
 
 
 async def list_zones_detail(call: Call) -> Response:
     call.require_admin("os-availability-zone:detail")
-    found, _ = await all_services(call)
+    found, _ = await _all_services(call)
     zones: dict[str, dict[str, Any]] = {}
     for service in found:
         told = {
@@ -439,7 +388,7 @@ async def list_zones_detail(call: Call) -> Response:
             "active": service.state is not HostState.MAINTENANCE,
             "updated_at": micro_text(call.cloud.clock.now()),
         }
-        zones.setdefault(service.zone, {}).setdefault(service.host, {})[service.binary] = told
+        zones.setdefault(_zone(service), {}).setdefault(service.host, {})[service.binary] = told
     rows = [
         {
             "zoneName": zone,
