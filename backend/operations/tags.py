@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid5
 
 from backend.cloud.errors import Forbidden, Invalid, NotFound, Unreachable
@@ -171,7 +172,8 @@ async def create_tags(cloud: Cloud, actor: Account, specs: Sequence[TagSpec]) ->
     for spec in specs:
         check_name(spec.name or "")
     plans = [
-        await _plan(cloud, actor, known, actor.project_id, spec.name or "", (), spec.carriers or ()) for spec in specs
+        await _plan(cloud, actor, known, project_id=actor.project_id, word=spec.name or "", wanted=spec.carriers or ())
+        for spec in specs
     ]
     now = cloud.clock.now()
 
@@ -207,7 +209,9 @@ async def edit_tag(cloud: Cloud, actor: Account, tag_id: str, spec: TagSpec) -> 
         await _check_whole(cloud, known, tag, "rename")
     before = known.of(tag)
     wanted = tuple(each.id for each in before) if spec.carriers is None else spec.carriers
-    plan = await _plan(cloud, actor, known, tag.project_id, name, before, wanted, word_before=tag.name)
+    plan = await _plan(
+        cloud, actor, known, project_id=tag.project_id, word=name, before=before, wanted=wanted, word_before=tag.name
+    )
     now = cloud.clock.now()
 
     def edit(tx: CloudTransaction) -> Tag:
@@ -231,7 +235,7 @@ async def delete_tag(cloud: Cloud, actor: Account, tag_id: str) -> None:
     tag = known.find(tag_id)
     _check_may_change(actor, tag)
     await _check_whole(cloud, known, tag, "delete")
-    plan = await _plan(cloud, actor, known, tag.project_id, tag.name, known.of(tag), ())
+    plan = await _plan(cloud, actor, known, project_id=tag.project_id, word=tag.name, before=known.of(tag))
     await plan.carry_out(cloud, actor)
     now = cloud.clock.now()
 
@@ -272,23 +276,26 @@ async def _check_whole(cloud: Cloud, known: View, tag: Tag, action: str) -> None
 # --- what carries a tag -----------------------------------------------------------------------------------------------
 
 
+Retags = Mapping[tuple[Kind, str], tuple[bool, bool]]
+"""By kind and id, whether something loses a word, and whether it gets one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Which objects of each file lose a word, get one, or both."""
 
     loses: str
     gets: str
-    by_file: Mapping[str, Mapping[tuple[Kind, str], tuple[bool, bool]]]
-    """Kind and id, and whether it loses and gets."""
+    by_file: Mapping[str, Retags]
 
     async def carry_out(self, cloud: Cloud, actor: Account) -> None:
         """File by file. Each step may be repeated: asking for the same again finishes what a failure cut short."""
         now = cloud.clock.now()
         for file, changes in self.by_file.items():
             if file == CLOUD:
-                await cloud.store.cloud_write(lambda tx, c=changes: self._retag_centrally(tx, c, now, actor.name))
+                await cloud.store.cloud_write(partial(self._retag_centrally, changes, now, actor.name))
             else:
-                await cloud.store.cell_write(file, lambda tx, c=changes: self._retag_in_cell(tx, c, now, actor.name))
+                await cloud.store.cell_write(file, partial(self._retag_in_cell, changes, now, actor.name))
 
     def _words(self, words: Sequence[str], change: tuple[bool, bool]) -> tuple[str, ...]:
         loses, gets = change
@@ -297,9 +304,7 @@ class _Plan:
             kept.append(self.gets)
         return tuple(kept)
 
-    def _retag_in_cell(
-        self, tx: CellTransaction, changes: Mapping[tuple[Kind, str], tuple[bool, bool]], now: datetime, actor: str
-    ) -> None:
+    def _retag_in_cell(self, changes: Retags, now: datetime, actor: str, tx: CellTransaction) -> None:
         servers = tx.servers([id for kind, id in changes if kind == "server"])
         drives = tx.drives([id for kind, id in changes if kind == "drive"])
         for (kind, id), change in changes.items():
@@ -312,9 +317,7 @@ class _Plan:
                 tagged = replace(drive, tags=self._words(drive.tags, change))
                 tx.save_drive(drive, tagged, kind="drive.edited", at=now, actor=actor)
 
-    def _retag_centrally(
-        self, tx: CloudTransaction, changes: Mapping[tuple[Kind, str], tuple[bool, bool]], now: datetime, actor: str
-    ) -> None:
+    def _retag_centrally(self, changes: Retags, now: datetime, actor: str, tx: CloudTransaction) -> None:
         for (kind, id), change in changes.items():
             if kind == "address" and (address := tx.find_owned(ADDRESS, id)) is not None:
                 after = replace(address, tags=self._words(address.tags, change))
@@ -328,11 +331,11 @@ async def _plan(
     cloud: Cloud,
     actor: Account,
     known: View,
+    *,
     project_id: str,
     word: str,
-    before: Sequence[Tagged],
-    wanted: Collection[str],
-    *,
+    before: Sequence[Tagged] = (),
+    wanted: Collection[str] = (),
     word_before: str | None = None,
 ) -> _Plan:
     """What has to change so that of all that is known only `wanted` carries the word.
