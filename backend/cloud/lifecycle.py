@@ -57,6 +57,8 @@ TRANSITIONS: Mapping[str, Mapping[str, Transition]] = {
             _server("stop", (ServerState.RUNNING, ServerState.PAUSED), ServerState.STOPPING, ServerState.STOPPED, 2),
             # The power button: the guest puts its things in order first.
             _server("shutdown", (ServerState.RUNNING,), ServerState.STOPPING, ServerState.STOPPED, 12),
+            # The reset button: it keeps its host, and what was in memory is lost.
+            _server("restart", (ServerState.RUNNING,), None, ServerState.RUNNING),
             # A stop for room: its grace was the warning.
             _server("displace", _HOLDING, None, ServerState.STOPPED),
             _server("delete", (ServerState.STOPPED,), None, None),
@@ -73,6 +75,22 @@ TRANSITIONS: Mapping[str, Mapping[str, Transition]] = {
                 "clone",
                 (DriveState.UNMOUNTED, DriveState.MOUNTED, DriveState.CLONING_SRC),
                 DriveState.CLONING_SRC,
+                DriveState.UNMOUNTED,
+                3,
+            ),
+            # It has all of its new size from the beginning.
+            Transition(
+                "resize",
+                (DriveState.UNMOUNTED, DriveState.MOUNTED),
+                DriveState.RESIZING,
+                DriveState.UNMOUNTED,
+                5,
+            ),
+            # Nothing of the drive itself changes: the snapshot takes the time.
+            Transition(
+                "snapshot",
+                (DriveState.UNMOUNTED, DriveState.MOUNTED, DriveState.CLONING_SRC),
+                None,
                 DriveState.UNMOUNTED,
                 3,
             ),

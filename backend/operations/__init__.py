@@ -37,6 +37,8 @@ class Settings:
     list_records_by_skipping_down_cells: bool = True
     """Whether a list of the Compute API that cannot show partial rows leaves out the cells that do not answer, or
     fails. **Source**: Nova's setting of this name."""
+    default_cpu_type: Literal["amd", "intel"] = "amd"
+    """Of a server that CloudSigma's API makes without naming one. **Source**: CloudSigma API 2.0, "Servers"."""
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Settings:

@@ -278,6 +278,7 @@ def _reserve(
             created_at=model.created_at,
             state_since=model.created_at,
             server_id=server.id,
+            attributes={**source.attributes, drives.CLONED_WITH: server.id},
             avoid=draft.avoid,
             lost_from=None,
             version=1,

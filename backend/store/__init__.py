@@ -10,7 +10,7 @@ Map, from the disk upwards
     rows             objects of the model as rows, and what an event says of a change
     entries          what is known centrally, as frozen values
     transaction      what one job may ask of any file: events, tasks, remembered requests
-    cell, cloud      what it may ask of a cell, and of cloud.db; server_groups, last_known, networks are of it
+    cell, cloud      what it may ask of a cell, and of cloud.db; server_groups, snapshots, networks are parts of it
     central_rows     what the objects of cloud.db have in common
     lane             the threads: group commits, snapshots, claims
     link             one cell as it is reached: silence, the probe, back-off, injected faults, return

@@ -37,6 +37,7 @@ from backend.store.rows import (
     text_or_none,
 )
 from backend.store.server_groups import ServerGroupsTransaction
+from backend.store.snapshots import SnapshotsTransaction
 
 Role = Literal["customer_owner", "project_manager", "project_admin"]
 
@@ -49,6 +50,7 @@ SELECT (SELECT count(*) FROM server_directory WHERE project_id = :project),
        (SELECT coalesce(sum(memory_bytes), 0) FROM server_directory WHERE project_id = :project),
        (SELECT coalesce(sum(size_bytes), 0) FROM drive_directory WHERE project_id = :project)
        + (SELECT coalesce(sum(size_bytes), 0) FROM backup WHERE project_id = :project)
+       + (SELECT coalesce(sum(size_bytes), 0) FROM snapshot WHERE project_id = :project)
 """
 _NEXT_DUE = """
 SELECT min(at) FROM (
@@ -86,7 +88,7 @@ def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
     return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
 
 
-class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, LastKnownTransaction):
+class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTransaction, LastKnownTransaction):
     """A job's view of cloud.db."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -261,7 +263,7 @@ class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, LastKnownTr
         return [Project(*row) for row in self._run(f"SELECT {_PROJECT_COLUMNS} FROM project ORDER BY name")]  # noqa: S608
 
     def usage(self, project_id: str) -> Usage:
-        """From the directories and the backups, so reservations and unreachable cells count."""
+        """From the directories, the backups and the snapshots, so reservations and unreachable cells count."""
         return Usage(*self._run(_USAGE, {"project": project_id}).fetchone())
 
     # Which server lives where
