@@ -210,12 +210,7 @@ async def clone_drive(
     agreed: AgreedClone | None = None,
     snapshot: Snapshot | None = None,
 ) -> CloneBegun:
-    """A copy of the drive in the account's own project. `avoid` never fails.
-
-    Args:
-        size_bytes: Of the copy, at least the source's; None: the same.
-        attributes: Those of the copy that are to be others than the source's.
-        snapshot: One of the drive: what is copied is the drive as it was then.
+    """A copy of the drive, or of a `snapshot` of it, in the account's own project. `avoid` never fails.
 
     Raises:
         NotFound, Forbidden, Invalid, WrongState, Conflict, OverQuota, NoCapacity, Unreachable, OutcomeUnknown.
@@ -231,25 +226,13 @@ async def clone_drive(
     now = cloud.clock.now()
     default_name = f"{source.name}-clone" if snapshot is None else snapshot.name
     copy = replace(
-        source,
-        id="",
+        _copy_of(source, actor, now=now),
         name=default_name if name is None else name,
         cell=where,
-        project_id=actor.project_id,
-        owner=actor.name,
         size_bytes=size_bytes,
-        host="",
-        created_at=now,
-        state=DriveState.CREATING,
-        state_since=now,
         media=source.media if media is None else media,
-        server_id=None,
-        device=None,
-        channel=None,
-        boot_order=None,
         avoid=avoid,
         attributes={**source.attributes, **(attributes or {})},
-        version=1,
     )
     reserved, is_new = await cloud.store.cloud_write(lambda tx: drives.reserve_drive(tx, copy, request=request))
     ranks = placement.avoided_ranks(avoid, avoid_hosts)
@@ -280,6 +263,25 @@ async def clone_drive(
     if source.cell != reserved.cell and task is not None:
         await hold_elsewhere(cloud, source, added, task)
     return CloneBegun(added, task)
+
+
+def _copy_of(source: Drive, actor: Account, *, now: datetime) -> Drive:
+    """The account's own, attached to nothing, and with no place yet."""
+    return replace(
+        source,
+        id="",
+        project_id=actor.project_id,
+        owner=actor.name,
+        host="",
+        created_at=now,
+        state=DriveState.CREATING,
+        state_since=now,
+        server_id=None,
+        device=None,
+        channel=None,
+        boot_order=None,
+        version=1,
+    )
 
 
 async def hold_elsewhere(cloud: Cloud, source: Drive, copy: Drive, task: Task) -> None:

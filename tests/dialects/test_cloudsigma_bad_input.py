@@ -86,8 +86,9 @@ WRITES: list[tuple[str, str, Any, int, str | None]] = [
     ("POST", "/drives/", {**DRIVE, "media": "tape"}, 400, "media"),
     ("POST", "/drives/", {**DRIVE, "storage_type": "nvme"}, 400, "storage_type"),
     ("POST", "/drives/", [DRIVE, {**DRIVE, "size": 1}], 400, "size"),
-    ("PUT", "/drives/{drive}/", {**DRIVE, "size": 2**32}, 400, "size"),
-    ("PUT", "/drives/{drive}/", {"media": "cdrom"}, 400, "media"),
+    ("PUT", "/drives/{drive}/", {**DRIVE, "size": 2**30}, 400, "size"),
+    ("PUT", "/drives/{drive}/", {**DRIVE, "size": 2**62}, 400, "size"),
+    ("PUT", "/drives/{drive}/", {"media": "tape"}, 400, "media"),
     ("DELETE", f"/drives/{ABSENT}/", None, 404, None),
 ]
 

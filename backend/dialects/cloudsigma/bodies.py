@@ -163,6 +163,32 @@ class DriveCloned(Sent):
     name: Text | None = None
     media: Literal["disk", "cdrom"] | None = None
     size: Whole | None = None
+    storage_type: Literal["dssd"] | None = None
+    affinities: Annotated[list[Text], Field(max_length=64)] | None = None
+
+
+class DriveResized(DriveEdited):
+    """Another size is what it is about."""
+
+    size: Whole
+
+
+class SnapshotSent(Sent):
+    drive: Reference
+    name: Text | None = None
+    meta: Meta = {}
+    tags: Tags = []
+
+
+class SnapshotEdited(SnapshotSent):
+    """Of which drive it is does not change."""
+
+    drive: Reference = ""
+
+
+class LoginSent(Sent):
+    username: Text
+    password: Text
 
 
 DRIVE_ATTRIBUTES = ("storage_type", "allow_multimount", "affinities")
@@ -176,6 +202,17 @@ def objects_of(content: Any) -> list[Any]:
     if not found or not all(isinstance(each, dict) for each in found):
         raise Invalid("objects", "must be one object or a list of them")
     return found
+
+
+def uuids_of(content: Any) -> list[str]:
+    """Of a bulk delete: those of `{"objects": [...]}` or a bare list, as text or as objects. Raises Invalid."""
+    found = content.get("objects") if isinstance(content, dict) else content
+    if not isinstance(found, list) or not found:
+        raise Invalid("objects", "must be a list of what is to be deleted")
+    uuids = [_reference(each) for each in found]
+    if not all(isinstance(uuid, str) and 0 < len(uuid) <= 255 for uuid in uuids):
+        raise Invalid("objects", "must be UUIDs, or objects with one")
+    return list(dict.fromkeys(uuid.lower() for uuid in uuids))
 
 
 def servers_sent(content: Any) -> list[ServerSent]:

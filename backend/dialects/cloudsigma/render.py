@@ -11,8 +11,21 @@ from typing import Any, Literal, assert_never
 from uuid import UUID, uuid5
 
 from backend.cloud.backfill import perf_factor
+from backend.cloud.catalogue import find_image
 from backend.cloud.errors import Invalid
-from backend.cloud.model import Account, Drive, DriveState, PartialDrive, PartialServer, Server, ServerState
+from backend.cloud.model import (
+    Account,
+    Drive,
+    DriveState,
+    PartialDrive,
+    PartialServer,
+    Server,
+    ServerState,
+    Snapshot,
+)
+from backend.operations.drives import is_cloned_with_server
+from backend.operations.jobs import Job
+from backend.operations.resizing import RESIZED_FROM
 
 PREFIX = "/api/2.0"
 
@@ -66,6 +79,11 @@ def instant(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
 
+def exact_instant(at: datetime) -> str:
+    """`2014-06-05 09:52:53.896622+00:00`."""
+    return at.isoformat(sep=" ", timespec="microseconds")
+
+
 @dataclass(frozen=True, slots=True)
 class Directory:
     """What references need: the accounts by name, and the cloud's id, which ids of tags are made from."""
@@ -77,6 +95,16 @@ class Directory:
         account = self.accounts.get(name)
         uuid = account.id if account else None
         return {"uuid": uuid, "email": name, "resource_uri": f"{PREFIX}/user/{uuid}/" if uuid else None}
+
+    def job_id(self, operation: str, made_id: str) -> str:
+        """A job makes one thing, and each is made by one job."""
+        return str(uuid5(self.cloud_id, f"job/{operation}/{made_id}"))
+
+    def job_of(self, drive: Drive) -> list[dict[str, str]]:
+        """The job that makes it, while it does."""
+        if drive.state is not DriveState.CLONING_DST:
+            return []
+        return [reference("jobs", self.job_id("drive_clone", drive.id))]
 
     def tag_id(self, project_id: str, tag: str) -> str:
         """Tags are words inside; here each has a uuid, the same for the same word in the same project."""
@@ -109,9 +137,6 @@ def reference(resource: str, uuid: str) -> dict[str, str]:
 
 # -------------------------------------------------------------------------------------------------------------- servers
 
-SERVER_SHORT = ("uuid", "name", "owner", "resource_uri", "runtime", "status")
-"""The fields of the plain list. Source: CloudSigma API 2.0, servers, "Listing"."""
-
 _DRIVE_IO = {
     "bytes_read": 0,
     "bytes_written": 0,
@@ -135,6 +160,7 @@ def mac_of(server_id: str, number: int) -> str:
 def server_detail(server: Server, drives: Sequence[Drive], directory: Directory) -> dict[str, Any]:
     attributes = server.attributes
     is_running = server.state is ServerState.RUNNING
+    is_cloning = any(drive.state is DriveState.CLONING_DST and is_cloned_with_server(drive) for drive in drives)
     nics = [_nic(server.id, nic, is_running=is_running) for nic in attributes.get("nics", ())]
     return {
         "allocation_pool": None,
@@ -154,7 +180,7 @@ def server_detail(server: Server, drives: Sequence[Drive], directory: Directory)
         "hv_tsc": attributes.get("hv_tsc", False),
         "hypervisor": attributes.get("hypervisor", "kvm"),
         "is_grey": server.is_backfilling,
-        "jobs": [],
+        "jobs": [reference("jobs", directory.job_id("server_clone", server.id))] if is_cloning else [],
         "mem": server.size.memory_bytes,
         "mem_perf_threshold": server.floor_permille[1] / 1000,
         "meta": server.meta,
@@ -255,13 +281,11 @@ def partial_server_detail(server: PartialServer, directory: Directory) -> dict[s
 
 # --------------------------------------------------------------------------------------------------------------- drives
 
-DRIVE_SHORT = ("uuid", "owner", "resource_uri", "status")
-"""The fields of the plain list. Source: CloudSigma API 2.0, drives, "Listing"."""
-
 STORAGE_TYPE = "dssd"
 
 
-def drive_detail(drive: Drive, directory: Directory) -> dict[str, Any]:
+def drive_detail(drive: Drive, directory: Directory, snapshots: Sequence[Snapshot]) -> dict[str, Any]:
+    """While it is being resized it still has its old size. Source: CloudSigma API 2.0, "Drives", resizing."""
     attributes = drive.attributes
     storage_type = attributes.get("storage_type", STORAGE_TYPE)
     return {
@@ -270,7 +294,7 @@ def drive_detail(drive: Drive, directory: Directory) -> dict[str, Any]:
         "backup_scheduler": None,
         "grantees": [],
         "iops": None,
-        "jobs": [],
+        "jobs": directory.job_of(drive),
         "licenses": [],
         "media": drive.media,
         "meta": drive.meta,
@@ -285,8 +309,8 @@ def drive_detail(drive: Drive, directory: Directory) -> dict[str, Any]:
             "snapshots_allocated_size": 0,
             "storage_type": storage_type,
         },
-        "size": drive.size_bytes,
-        "snapshots": [],
+        "size": attributes.get(RESIZED_FROM, drive.size_bytes),
+        "snapshots": [reference("snapshots", snapshot.id) for snapshot in snapshots],
         "status": drive_status(drive.state),
         "storage_type": storage_type,
         "tags": directory.tags(drive.project_id, drive.tags),
@@ -314,4 +338,47 @@ def partial_drive_detail(drive: PartialDrive, directory: Directory) -> dict[str,
         "storage_type": None,
         "tags": [],
         "uuid": drive.id,
+    }
+
+
+# --------------------------------------------------------------------------------------------------- snapshots and jobs
+
+
+def snapshot_detail(snapshot: Snapshot, directory: Directory, now: datetime) -> dict[str, Any]:
+    """Simplified: nothing writes to drives here, so that a snapshot never comes to hold anything of its own."""
+    is_available = now >= snapshot.available_at
+    return {
+        "allocated_size": 0 if is_available else None,
+        "drive": reference("drives", snapshot.drive_id),
+        "grantees": [],
+        "meta": snapshot.meta,
+        "name": snapshot.name,
+        "owner": directory.owner(snapshot.owner),
+        "permissions": [],
+        "resource_uri": f"{PREFIX}/snapshots/{snapshot.id}/",
+        "status": "available" if is_available else "creating",
+        "tags": directory.tags(snapshot.project_id, snapshot.tags),
+        "timestamp": exact_instant(snapshot.created_at),
+        "uuid": snapshot.id,
+    }
+
+
+def job_detail(job: Job, directory: Directory) -> dict[str, Any]:
+    """Source: CloudSigma API 2.0, "Jobs"."""
+    uuid = directory.job_id(job.operation, job.made_id)
+    kind = "servers" if job.operation == "server_clone" else "drives"
+    resources = [f"{PREFIX}/{kind}/{job.made_id}/"]
+    if job.source_id is not None:
+        source_kind = "drives" if find_image(job.source_id) is None else "libdrives"
+        resources.insert(0, f"{PREFIX}/{source_kind}/{job.source_id}/")
+    return {
+        "children": [job_detail(child, directory) for child in job.children],
+        "created": exact_instant(job.begun_at),
+        "data": {"progress": int(job.progress * 100)},
+        "last_modified": exact_instant(job.modified_at),
+        "operation": job.operation,
+        "resource_uri": f"{PREFIX}/jobs/{uuid}/",
+        "resources": resources,
+        "state": job.state,
+        "uuid": uuid,
     }
