@@ -82,9 +82,13 @@ class IpConfiguration(Sent):
     ip: Reference | None = None
 
 
+NicModel = Literal["virtio", "e1000", "i82551", "i82557b", "i82559er", "ne2k_pci", "pcnet", "rtl8139"]
+"""Source: CloudSigma API 2.0, "NIC Models"."""
+
+
 class Nic(Sent):
     mac: Text | None = None
-    model: Text | None = None
+    model: NicModel = "virtio"
     boot_order: Annotated[int, Field(ge=1, le=1024)] | None = None
     ip_v4_conf: IpConfiguration | None = None
     ip_v6_conf: IpConfiguration | None = None
@@ -107,6 +111,7 @@ class ServerSent(Sent):
     tags: Tags = []
     drives: Annotated[list[Mount], Field(max_length=1024)] = []
     nics: Annotated[list[Nic], Field(max_length=64)] = []
+    pubkeys: Annotated[list[Reference], Field(max_length=64)] = []
     cpu_type: Literal["amd", "intel"] = "amd"
     cpu_model: Text | None = None
     hypervisor: Literal["kvm"] = "kvm"

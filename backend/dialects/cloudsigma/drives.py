@@ -48,11 +48,12 @@ async def _load(call: Call, offset: int, limit: int | None) -> Loaded[Item]:
     kept = call.context.drive_objects
 
     def keep(item: Item) -> Any:
-        """An object depends on the version of the drive and on which snapshots it has, and on nothing else."""
+        """An object depends on the version of the drive, its snapshots and what its tags are, and on nothing else."""
         if isinstance(item, PartialDrive):
             return detail_of(item, directory)
         of_it = known.get(item.id, [])
-        version = (item.version, *(snapshot.id for snapshot in of_it))
+        tag_ids = directory.tag_ids(item.project_id, item.tags)
+        version = (item.version, tag_ids, *(snapshot.id for snapshot in of_it))
         return kept.of(item.id, version, lambda: render.drive_detail(item, directory, of_it))
 
     return Loaded(listing.items, listing.total, lambda item: detail_of(item, directory, known.get(item.id, [])), keep)
@@ -113,7 +114,7 @@ async def create(call: Call) -> Response:
                 media=sent.media,
                 avoid=call.avoid,
                 meta=sent.meta,
-                tags=directory.words(sent.tags, call.account.project_id, ()),
+                tags=await call.words(sent.tags, call.account.project_id, ()),
                 attributes={name: getattr(sent, name) for name in bodies.DRIVE_ATTRIBUTES},
             )
         )
@@ -156,8 +157,8 @@ async def _edit(call: Call, drive: Drive, sent: DriveEdited, *, is_used: bool) -
 
     What somebody else changes meanwhile stays as it is, as far as this request does not name it: it is worked out anew.
     """
-    directory, given = await call.directory(), sent.model_fields_set
-    tags = directory.words(sent.tags, drive.project_id, drive.tags) if "tags" in given else None
+    given = sent.model_fields_set
+    tags = await call.words(sent.tags, drive.project_id, drive.tags) if "tags" in given else None
     size_bytes = bodies.rounded_size(sent.size)
     if "size" in given and not is_used and size_bytes != drive.size_bytes:
         drive = await resizing.resize_drive(call.cloud, call.account, drive.id, size_bytes, if_version=drive.version)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +10,6 @@ from uuid import UUID, uuid5
 
 from backend.cloud.backfill import perf_factor
 from backend.cloud.catalogue import find_image
-from backend.cloud.errors import Invalid
 from backend.cloud.model import (
     Account,
     Drive,
@@ -25,11 +22,11 @@ from backend.cloud.model import (
 )
 from backend.operations.drives import is_cloned_with_server
 from backend.operations.jobs import Job
+from backend.operations.networks import Wired
 from backend.operations.resizing import RESIZED_FROM
+from backend.operations.tags import TagNames
 
 PREFIX = "/api/2.0"
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 ServerStatus = Literal["stopped", "starting", "running", "stopping", "paused", "unavailable"]
 
@@ -86,10 +83,13 @@ def exact_instant(at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What references need: the accounts by name, and the cloud's id, which ids of tags are made from."""
+    """What objects show that is not their own: accounts, tags, and what servers are wired with, as of `now`."""
 
     accounts: Mapping[str, Account]
     cloud_id: UUID
+    tag_names: TagNames
+    wired: Wired
+    now: datetime
 
     def owner(self, name: str) -> dict[str, str | None]:
         account = self.accounts.get(name)
@@ -108,7 +108,11 @@ class Directory:
 
     def tag_id(self, project_id: str, tag: str) -> str:
         """Tags are words inside; here each has a uuid, the same for the same word in the same project."""
-        return str(uuid5(self.cloud_id, f"tag/{project_id}/{tag}"))
+        return self.tag_names.id_of(project_id, tag)
+
+    def tag_ids(self, project_id: str, tags: Sequence[str]) -> tuple[str, ...]:
+        """What a finished object depends on besides its version: a tag's uuid may come to stand for another word."""
+        return tuple(self.tag_names.id_of(project_id, tag) for tag in tags)
 
     def tags(self, project_id: str, tags: Sequence[str]) -> list[dict[str, str]]:
         found = []
@@ -116,19 +120,6 @@ class Directory:
             uuid = self.tag_id(project_id, tag)
             found.append({"uuid": uuid, "name": tag, "resource_uri": f"{PREFIX}/tags/{uuid}/"})
         return found
-
-    def words(self, sent: Sequence[str], project_id: str, current: Sequence[str]) -> tuple[str, ...]:
-        """The tags behind what a client sent: references to those that the object has, or new words as they are.
-
-        Raises Invalid for the uuid of a tag that the object does not have.
-        """
-        by_id = {self.tag_id(project_id, tag): tag for tag in current}
-        found = []
-        for tag in sent:
-            if tag not in by_id and _UUID.fullmatch(tag):
-                raise Invalid("tags", f"there is no tag {tag}")
-            found.append(by_id.get(tag, tag))
-        return tuple(dict.fromkeys(found))
 
 
 def reference(resource: str, uuid: str) -> dict[str, str]:
@@ -147,21 +138,15 @@ _DRIVE_IO = {
     "total_time_ns_read": 0,
     "total_time_ns_write": 0,
 }
-_NIC_IO = {"bytes_recv": 0, "bytes_sent": 0, "packets_recv": 0, "packets_sent": 0}
 """Simplified: nothing is counted; the real ones grow."""
 
 
-def mac_of(server_id: str, number: int) -> str:
-    """The address of the server's nic `number`, always the same."""
-    digest = hashlib.sha256(f"{server_id}/{number}".encode()).digest()
-    return ":".join(f"{byte:02x}" for byte in (0x22, *digest[:5]))
-
-
-def server_detail(server: Server, drives: Sequence[Drive], directory: Directory) -> dict[str, Any]:
+def server_detail(
+    server: Server, drives: Sequence[Drive], nics: list[dict[str, Any]], directory: Directory
+) -> dict[str, Any]:
     attributes = server.attributes
     is_running = server.state is ServerState.RUNNING
     is_cloning = any(drive.state is DriveState.CLONING_DST and is_cloned_with_server(drive) for drive in drives)
-    nics = [_nic(server.id, nic, is_running=is_running) for nic in attributes.get("nics", ())]
     return {
         "allocation_pool": None,
         "auto_start": attributes.get("auto_start", False),
@@ -188,7 +173,7 @@ def server_detail(server: Server, drives: Sequence[Drive], directory: Directory)
         "nics": nics,
         "owner": directory.owner(server.owner),
         "permissions": [],
-        "pubkeys": [],
+        "pubkeys": [reference("pubkeys", id) for id in directory.wired.of(server.id).key_pairs],
         "requirements": attributes.get("requirements", []),
         "resource_uri": f"{PREFIX}/servers/{server.id}/",
         "runtime": _runtime(server, nics) if is_running else None,
@@ -200,15 +185,18 @@ def server_detail(server: Server, drives: Sequence[Drive], directory: Directory)
     }
 
 
+def running_since(server: Server) -> datetime:
+    return server.started_at or server.state_since or server.created_at
+
+
 def _runtime(server: Server, nics: list[dict[str, Any]]) -> dict[str, Any]:
     """Of a running server; `perf_factor` only where it is a backfilling one.
 
     Source: CloudSigma API 2.0, "Backfilling", "Server Runtime and Server Details". The shape of `perf_factor` is ours:
     the published example was never made public.
     """
-    since = server.started_at or server.state_since or server.created_at
     runtime: dict[str, Any] = {
-        "active_since": instant(since),
+        "active_since": instant(running_since(server)),
         "nics": [{**nic["runtime"], "mac": nic["mac"]} for nic in nics],
     }
     if server.is_backfilling and server.effective is not None:
@@ -229,32 +217,7 @@ def _mount(drive: Drive, *, is_running: bool) -> dict[str, Any]:
     }
 
 
-def _nic(server_id: str, nic: Mapping[str, Any], *, is_running: bool) -> dict[str, Any]:
-    """Simplified: no address is ever leased, so `ip_v4` stays null; the real one shows it while the server runs."""
-    conf = nic.get("conf")
-    runtime = {
-        "interface_type": "public",
-        "io": _NIC_IO,
-        "ip_v4": None,
-        "ip_v6": None,
-        "rx_foreign": 0,
-        "rx_local": 0,
-        "tx_foreign": 0,
-        "tx_local": 0,
-    }
-    return {
-        "boot_order": nic.get("boot_order"),
-        "firewall_policy": None,
-        "ip_v4_conf": {"conf": conf, "ip": None} if conf else None,
-        "ip_v6_conf": None,
-        "mac": mac_of(server_id, int(nic["number"])),
-        "model": nic.get("model", "virtio"),
-        "runtime": runtime if is_running else None,
-        "vlan": None,
-    }
-
-
-def partial_server_detail(server: PartialServer, directory: Directory) -> dict[str, Any]:
+def partial_server_detail(server: PartialServer, nics: list[dict[str, Any]], directory: Directory) -> dict[str, Any]:
     """A server whose cell does not answer: `unavailable`, with what is centrally known and nothing else."""
     return {
         "allocation_pool": None,
@@ -266,7 +229,7 @@ def partial_server_detail(server: PartialServer, directory: Directory) -> dict[s
         "mem": server.size.memory_bytes,
         "meta": {},
         "name": None,
-        "nics": [],
+        "nics": nics,
         "owner": directory.owner(server.owner),
         "permissions": [],
         "resource_uri": f"{PREFIX}/servers/{server.id}/",

@@ -121,7 +121,6 @@ SERVERS = Description(
         "epcs": "list",
         "gpus": "list",
         "jobs": "list",
-        "pubkeys": "list",
         "runtime": "dict",
     },
     short=("uuid", "name", "owner", "resource_uri", "runtime", "status"),

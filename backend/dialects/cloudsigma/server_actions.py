@@ -97,7 +97,7 @@ async def _clone(call: Call, content: dict[str, Any]) -> Response:
         call.cloud, call.account, call.uuid, spec, only_backfilling=call.only_backfilling
     )
     attached = {begun.server.id: [each.drive for each in begun.copies]}
-    return wire.JsonAnswer(detail_of(begun.server, attached, await call.directory()), 202)
+    return wire.JsonAnswer(detail_of(begun.server, attached, await call.directory([begun.server.id])), 202)
 
 
 ACTIONS: Mapping[str, Action] = {

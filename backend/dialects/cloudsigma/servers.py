@@ -15,15 +15,16 @@ from starlette.responses import Response
 from backend.cloud.errors import CloudError, Conflict, Invalid, Unreachable, WrongState
 from backend.cloud.model import Drive, PartialDrive, PartialServer, Server, ServerState, Size
 from backend.dialects import wire
-from backend.dialects.cloudsigma import bodies, query, render, table
-from backend.dialects.cloudsigma.bodies import Mount, Nic, ServerSent
+from backend.dialects.cloudsigma import bodies, nics, query, render, table
+from backend.dialects.cloudsigma.bodies import Mount, ServerSent
 from backend.dialects.cloudsigma.query import Loaded
 from backend.dialects.cloudsigma.render import Directory
 from backend.dialects.cloudsigma.schema import SERVERS
 from backend.dialects.cloudsigma.table import Call
-from backend.operations import availability, editing
+from backend.operations import availability, editing, networks
 from backend.operations import drives as drive_operations
 from backend.operations import servers as operations
+from backend.operations.networks import WiringSpec
 
 EDITS_MAX = 3
 """How often a change is worked out anew when the server has changed in between."""
@@ -45,7 +46,7 @@ async def _load(call: Call, offset: int, limit: int | None) -> Loaded[Item]:
     listing = await operations.list_servers(
         call.cloud, call.account, is_backfilling=True if call.only_backfilling else None, offset=offset, limit=limit
     )
-    directory = await call.directory()
+    directory = await _directory(call, listing.items)
     attached = await _drives_of(call, listing.items)
     return Loaded(
         listing.items,
@@ -57,14 +58,14 @@ async def _load(call: Call, offset: int, limit: int | None) -> Loaded[Item]:
 
 async def get(call: Call) -> Response:
     item = await _find(call)
-    attached = await _drives_of(call, [item])
-    return query.one(call, detail_of(item, attached, await call.directory()), version=_version(item, attached))
+    attached, directory = await _drives_of(call, [item]), await _directory(call, [item])
+    return query.one(call, detail_of(item, attached, directory), version=_version(item, attached, directory))
 
 
 async def runtime(call: Call) -> Response:
     """Only of a running server; of any other an empty object, as clients cannot take a null."""
     item = await _find(call)
-    return wire.JsonAnswer(detail_of(item, {}, await call.directory())["runtime"] or {})
+    return wire.JsonAnswer(detail_of(item, {}, await _directory(call, [item]))["runtime"] or {})
 
 
 async def availability_groups(call: Call) -> Response:
@@ -93,32 +94,48 @@ async def _find_reachable(call: Call) -> Server:
     return found
 
 
+async def _directory(call: Call, items: Sequence[Item]) -> Directory:
+    return await call.directory([item.id for item in items])
+
+
 async def _drives_of(call: Call, items: Sequence[Item]) -> dict[str, list[Drive]]:
     return await drive_operations.drives_of(call.cloud, [item.id for item in items if isinstance(item, Server)])
 
 
 def detail_of(item: Item, attached: Mapping[str, Sequence[Drive]], directory: Directory) -> dict[str, Any]:
     if isinstance(item, PartialServer):
-        return render.partial_server_detail(item, directory)
-    return render.server_detail(item, attached.get(item.id, ()), directory)
+        return render.partial_server_detail(item, nics.details_centrally(item.id, directory), directory)
+    return render.server_detail(item, attached.get(item.id, ()), nics.details(item, directory), directory)
 
 
 def _kept(call: Call, item: Item, attached: Mapping[str, Sequence[Drive]], directory: Directory) -> Any:
-    """As finished JSON: an object depends on the versions of the server and of its drives, and on nothing else."""
+    """As finished JSON, where nothing has changed that it depends on."""
     if isinstance(item, PartialServer):
-        return render.partial_server_detail(item, directory)
-    drives = attached.get(item.id, ())
-    version = (item.version, *((drive.id, drive.version) for drive in drives))
-    return call.context.server_objects.of(item.id, version, lambda: render.server_detail(item, drives, directory))
+        return detail_of(item, attached, directory)
+    version = (*_versions(item, attached, directory), _passing(item, directory))
+    return call.context.server_objects.of(item.id, version, lambda: detail_of(item, attached, directory))
 
 
-def _version(item: Item, attached: Mapping[str, Sequence[Drive]]) -> str | None:
-    """Of the whole object, with its drives; None where its cell does not answer."""
+def _versions(item: Server, attached: Mapping[str, Sequence[Drive]], directory: Directory) -> tuple[Any, ...]:
+    """What an object depends on that somebody has to change: the server, its drives, tags, interfaces and keys."""
+    drives = tuple((drive.id, drive.version) for drive in attached.get(item.id, ()))
+    return item.version, drives, directory.tag_ids(item.project_id, item.tags), directory.wired.of(item.id)
+
+
+def _passing(item: Server, directory: Directory) -> tuple[Any, ...]:
+    """And that changes by itself, or with its owner: counters of traffic, and what the owner may not do."""
+    if item.state is not ServerState.RUNNING or not directory.wired.of(item.id).interfaces:
+        return ()
+    account = directory.accounts.get(item.owner)
+    profile = None if account is None else directory.wired.profiles.get(account.id)
+    return nics.minute_of(directory.now), None if profile is None else profile.state
+
+
+def _version(item: Item, attached: Mapping[str, Sequence[Drive]], directory: Directory) -> str | None:
+    """Of the whole object; None where its cell does not answer."""
     if isinstance(item, PartialServer):
         return None
-    drives = attached.get(item.id, ())
-    text = ".".join((str(item.version), *(f"{drive.id}.{drive.version}" for drive in drives)))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(repr(_versions(item, attached, directory)).encode()).hexdigest()[:32]
 
 
 # -------------------------------------------------------------------------------------------------------------- writing
@@ -130,13 +147,12 @@ class Wish:
 
     sent: ServerSent
     mounts: list[tuple[Mount, str]]
-    nics: list[dict[str, Any]]
+    wiring: WiringSpec
     tags: tuple[str, ...]
 
 
 async def create(call: Call) -> Response:
     """One or many, all or none: everything is checked first, and what was made before a failure is deleted again."""
-    directory = await call.directory()
     wishes = []
     wanted_drives: set[str] = set()
     for sent in bodies.servers_sent(await call.content()):
@@ -147,18 +163,21 @@ async def create(call: Call) -> Response:
                 raise Invalid("drives", f"drive {mount.drive} is asked for by two servers")
             wanted_drives.add(mount.drive)
             await _require_free(call, mount.drive, server_id=None)
-        tags = directory.words(sent.tags, call.account.project_id, ())
-        wishes.append(Wish(sent, mounts, _nics(sent.nics, None), tags))
+        tags = await call.words(sent.tags, call.account.project_id, ())
+        wishes.append(Wish(sent, mounts, nics.wiring_sent(sent), tags))
+    await networks.check_wiring(call.cloud, call.account, [wish.wiring for wish in wishes])
     made: list[Server] = []
     try:
         for wish in wishes:
             made.append(await operations.create_server(call.cloud, call.account, _spec(call, wish)))
             await _attach(call, made[-1].id, wish.mounts)
+            if wish.wiring != WiringSpec():
+                await networks.wire(call.cloud, call.account, made[-1].id, wish.wiring)
     except CloudError:
         for server in made:
             await operations.delete_server(call.cloud, call.account, server.id)
         raise
-    attached = await _drives_of(call, made)
+    attached, directory = await _drives_of(call, made), await _directory(call, made)
     objects = [detail_of(server, attached, directory) for server in made]
     return table.created(objects, objects[0]["resource_uri"])
 
@@ -175,7 +194,7 @@ def _spec(call: Call, wish: Wish) -> operations.ServerSpec:
         floor_permille=(wire.permille(sent.cpu_perf_threshold), wire.permille(sent.mem_perf_threshold)),
         meta=sent.meta,
         tags=wish.tags,
-        attributes={**plain, "cpu_type": cpu_type, "nics": wish.nics},
+        attributes={**plain, "cpu_type": cpu_type},
     )
 
 
@@ -188,8 +207,8 @@ async def edit(call: Call) -> Response:
     with call.alone():
         for left in reversed(range(EDITS_MAX)):
             server = await _find_reachable(call)
-            attached = await _drives_of(call, [server])
-            query.check_match(call, str(_version(server, attached)))
+            attached, directory = await _drives_of(call, [server]), await _directory(call, [server])
+            query.check_match(call, str(_version(server, attached, directory)))
             try:
                 edited = await _edit(call, server, attached.get(server.id, []), sent)
             except Conflict:
@@ -197,8 +216,8 @@ async def edit(call: Call) -> Response:
                     raise
             else:
                 break
-    attached = await _drives_of(call, [edited])
-    return query.one(call, detail_of(edited, attached, await call.directory()), version=_version(edited, attached))
+    attached, directory = await _drives_of(call, [edited]), await _directory(call, [edited])
+    return query.one(call, detail_of(edited, attached, directory), version=_version(edited, attached, directory))
 
 
 async def _edit(call: Call, server: Server, attached: Sequence[Drive], sent: ServerSent) -> Server:
@@ -208,10 +227,13 @@ async def _edit(call: Call, server: Server, attached: Sequence[Drive], sent: Ser
     mounts = bodies.channels(sent.drives) if is_stopped and "drives" in given else None
     for mount, _ in mounts or ():
         await _require_free(call, mount.drive, server_id=server.id)
+    wiring = nics.wiring_sent(sent) if is_stopped else WiringSpec()
+    if wiring != WiringSpec():
+        await networks.check_rewiring(call.cloud, server, wiring)
     try:
         if mounts is not None:
             await _remount(call, server.id, attached, mounts)
-        return await editing.edit_server(
+        edited = await editing.edit_server(
             call.cloud,
             call.account,
             server.id,
@@ -224,13 +246,14 @@ async def _edit(call: Call, server: Server, attached: Sequence[Drive], sent: Ser
             now_attached = (await drive_operations.drives_of(call.cloud, [server.id])).get(server.id, [])
             await _remount(call, server.id, now_attached, [_mounted(drive) for drive in attached])
         raise
+    if wiring != WiringSpec():
+        await networks.wire(call.cloud, call.account, server.id, wiring, only_backfilling=call.only_backfilling)
+    return edited
 
 
 async def _changes(call: Call, server: Server, sent: ServerSent) -> editing.ServerChanges:
-    directory, given = await call.directory(), sent.model_fields_set
-    is_stopped = server.state is ServerState.STOPPED
-    tags = directory.words(sent.tags, server.project_id, server.tags)
-    nics = _nics(sent.nics, server) if is_stopped and "nics" in given else server.attributes.get("nics", [])
+    given = sent.model_fields_set
+    tags = await call.words(sent.tags, server.project_id, server.tags)
     floors = (
         wire.permille(sent.cpu_perf_threshold) if "cpu_perf_threshold" in given else server.floor_permille[0],
         wire.permille(sent.mem_perf_threshold) if "mem_perf_threshold" in given else server.floor_permille[1],
@@ -244,7 +267,7 @@ async def _changes(call: Call, server: Server, sent: ServerSent) -> editing.Serv
         floor_permille=floors,
         meta=sent.meta if "meta" in given else None,
         tags=tags if "tags" in given else None,
-        attributes={**server.attributes, **plain, "nics": nics},
+        attributes={**server.attributes, **plain},
     )
 
 
@@ -252,7 +275,7 @@ async def delete(call: Call) -> Response:
     """With `recurse` the drives go too that it names."""
     if "if-match" in call.request.headers:
         item = await _find_reachable(call)
-        query.check_match(call, str(_version(item, await _drives_of(call, [item]))))
+        query.check_match(call, str(_version(item, await _drives_of(call, [item]), await _directory(call, [item]))))
     recurse = call.word("recurse") or "none"
     await operations.delete_server(
         call.cloud, call.account, call.uuid, recurse=recurse, only_backfilling=call.only_backfilling
@@ -310,53 +333,3 @@ def _mounted(drive: Drive) -> tuple[Mount, str]:
     """As it is attached."""
     device: Literal["virtio", "ide"] = "ide" if drive.device == "ide" else "virtio"
     return Mount(drive=drive.id, device=device, boot_order=drive.boot_order), drive.channel or "0:0"
-
-
-# ----------------------------------------------------------------------------------------------------------------- nics
-
-
-def _nics(sent: Sequence[Nic], server: Server | None) -> list[dict[str, Any]]:
-    """What is kept of the nics: their number, which gives the mac, and what was asked for.
-
-    A nic with a known mac keeps its number, one without a mac is new; nics that are not listed go.
-    Source: CloudSigma API 2.0, "Network interfaces".
-
-    Raises:
-        Invalid: a mac that the server does not have; a vlan with an address; an address with dhcp; and references to
-            addresses, vlans and policies, of which there are none yet.
-    """
-    known = {render.mac_of(server.id, int(nic["number"])): nic for nic in _stored_nics(server)} if server else {}
-    highest = max((int(nic["number"]) for nic in known.values()), default=-1)
-    found = []
-    for nic in sent:
-        _check_nic(nic)
-        if nic.mac is None:
-            highest += 1
-            number = highest
-        elif nic.mac in known:
-            number = int(known.pop(nic.mac)["number"])
-        else:
-            raise Invalid("mac", f"the server has no network interface {nic.mac}")
-        conf = nic.ip_v4_conf.conf if nic.ip_v4_conf else None
-        found.append({"number": number, "conf": conf, "model": nic.model or "virtio", "boot_order": nic.boot_order})
-    return found
-
-
-def _stored_nics(server: Server) -> Sequence[Mapping[str, Any]]:
-    return tuple(server.attributes.get("nics", ()))
-
-
-def _check_nic(nic: Nic) -> None:
-    if nic.vlan is not None and (nic.ip_v4_conf is not None or nic.ip_v6_conf is not None):
-        raise Invalid("vlan", "cannot have an IP configuration too")
-    if nic.ip_v4_conf is not None and nic.ip_v4_conf.conf == "dhcp" and nic.ip_v4_conf.ip is not None:
-        raise Invalid("ip_v4_conf", "cannot have an address with dhcp")
-    if nic.ip_v4_conf is not None and nic.ip_v4_conf.conf == "static":
-        raise Invalid("ip_v4_conf", "the account has no such address")
-    for field, value in (
-        ("vlan", nic.vlan),
-        ("firewall_policy", nic.firewall_policy),
-        ("ip_v6_conf", nic.ip_v6_conf),
-    ):
-        if value is not None:
-            raise Invalid(field, "the account has none")

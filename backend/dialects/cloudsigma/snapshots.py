@@ -38,11 +38,10 @@ async def _details(call: Call, found: Sequence[Snapshot]) -> list[dict[str, Any]
 
 async def create(call: Call) -> Response:
     """One or many, all or none: what was taken before a failure is deleted again."""
-    directory = await call.directory()
     specs = []
     for each in bodies.objects_of(await call.content()):
         sent = wire.validated(SnapshotSent, each)
-        tags = directory.words(sent.tags, call.account.project_id, ())
+        tags = await call.words(sent.tags, call.account.project_id, ())
         specs.append(operations.SnapshotSpec(sent.drive.lower(), sent.name, sent.meta, tags))
     made: list[Snapshot] = []
     try:
@@ -61,11 +60,11 @@ async def edit(call: Call) -> Response:
     found = await operations.get_snapshot(call.cloud, call.account, call.uuid)
     query.check_match(call, str(found.version))
     sent = wire.validated(SnapshotEdited, await call.content())
-    given, directory = sent.model_fields_set, await call.directory()
+    given = sent.model_fields_set
     changes = operations.SnapshotChanges(
         name=sent.name if "name" in given else None,
         meta=sent.meta if "meta" in given else None,
-        tags=directory.words(sent.tags, found.project_id, found.tags) if "tags" in given else None,
+        tags=await call.words(sent.tags, found.project_id, found.tags) if "tags" in given else None,
     )
     edited = await operations.edit_snapshot(call.cloud, call.account, call.uuid, changes)
     return query.one(call, (await _details(call, [edited]))[0], version=str(edited.version))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,7 @@ from backend.cloud.errors import (
 from backend.cloud.model import Account
 from backend.dialects import wire
 from backend.dialects.cloudsigma.render import PREFIX, Directory
-from backend.operations import Cloud
+from backend.operations import Cloud, networks, tags
 from backend.operations.cells import Pictures
 from backend.operations.kept import Kept
 from backend.tokens import Claims
@@ -191,7 +191,8 @@ class Call(Visit):
 
     async def kept(self, make: Callable[[], Awaitable[Any]]) -> Response:
         """A list that is made anew only when something has changed, for this account and address."""
-        key = (self.account, self.request.scope["path"], self.request.scope["query_string"])
+        minute = int(self.cloud.clock.now().timestamp()) // 60  # after which counters of traffic have moved on
+        key = (self.account, self.request.scope["path"], self.request.scope["query_string"], minute)
         return wire.JsonAnswer(await self.context.answers.of(key, partial(wire.json_of, make)))
 
     @contextmanager
@@ -209,8 +210,19 @@ class Call(Visit):
         finally:
             self.context.editing.discard(self.uuid)
 
-    async def directory(self) -> Directory:
-        return Directory(await self.cloud.accounts(), UUID(self.cloud.store.cloud_id))
+    async def directory(self, servers: Collection[str] = ()) -> Directory:
+        """With what these servers are wired with, by their ids."""
+        return Directory(
+            await self.cloud.accounts(),
+            UUID(self.cloud.store.cloud_id),
+            await tags.names(self.cloud),
+            await networks.wired(self.cloud, servers),
+            self.cloud.clock.now(),
+        )
+
+    async def words(self, sent: Sequence[str], project_id: str, current: Sequence[str]) -> tuple[str, ...]:
+        """The words behind what was sent as an object's tags, of which it has `current`. Raises Invalid."""
+        return await tags.words_of(self.cloud, self.account, sent, project_id, current)
 
 
 Handler = Callable[[Call], Awaitable[Response]]
