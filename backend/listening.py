@@ -21,6 +21,8 @@ from backend.folder import FolderProblem
 
 BACKLOG = 2048
 
+WEBSOCKET_BYTES_MAX = 65_536
+
 SHUTDOWN_SECONDS = 1
 """How long requests that are under way may take once the end was asked for."""
 
@@ -90,7 +92,10 @@ async def serve(
     config = uvicorn.Config(
         app,
         lifespan="off",
-        ws="none",
+        # A client has nothing to say there: what it sends is read only to see it go.
+        ws="websockets-sansio",
+        ws_max_size=WEBSOCKET_BYTES_MAX,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         server_header=False,

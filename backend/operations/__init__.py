@@ -102,6 +102,11 @@ class Cloud:
         self._is_ending = True
         self.tell()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing will change any more."""
+        return self._is_ending
+
     async def changed(self, seconds: float) -> bool:
         """Wait until something has changed, at most `seconds`; whether it has. At the end it has not."""
         if self._is_ending:

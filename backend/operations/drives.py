@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -534,13 +534,20 @@ async def read_drives(cloud: Cloud, entries: Iterable[DriveEntry]) -> list[Drive
     return found
 
 
-async def list_drives(cloud: Cloud, actor: Account, *, offset: int = 0, limit: int | None = None) -> DriveListing:
-    """In the order of creation."""
+async def list_drives(
+    cloud: Cloud,
+    actor: Account,
+    *,
+    offset: int = 0,
+    limit: int | None = None,
+    ids: Collection[str] | None = None,
+) -> DriveListing:
+    """In the order of creation; of these ids only, where they are given."""
     projects = servers.projects_of(actor)
 
     def find(tx: CloudTransaction) -> tuple[list[DriveEntry], int]:
-        entries = tx.drive_entries(projects=projects, states=servers.LISTED, offset=offset, limit=limit)
-        return entries, tx.count_drive_entries(projects=projects, states=servers.LISTED)
+        entries = tx.drive_entries(projects=projects, ids=ids, states=servers.LISTED, offset=offset, limit=limit)
+        return entries, tx.count_drive_entries(projects=projects, ids=ids, states=servers.LISTED)
 
     entries, total = await cloud.store.cloud_read(find)
     return DriveListing([item for item in await read_drives(cloud, entries) if item is not None], total)

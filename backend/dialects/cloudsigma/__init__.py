@@ -7,6 +7,8 @@ CPU is MHz over all cores, memory and sizes are bytes; the path's last slash may
     schema    each resource, once        query    which part of a list was asked for
     table     envelope, errors, paths    sessions who asks
     servers, server_actions, drives, libdrives, snapshots, jobs, account   the handlers
+    nics      network interfaces         tags, central, profiles           what lies centrally
+    announcements, passes                the websocket
 
 What the published API has and this does not: uploads and downloads, billing, XML. What was never published and is
 ours: the shape of `perf_factor` and of `free_resources` (both `{"cpu", "mem"}`), the body of the 403 for an account
@@ -16,21 +18,28 @@ that does not answer stay in lists as `unavailable`, with actions on them answer
 
 from __future__ import annotations
 
-from starlette.routing import Route
+import secrets
+
+from starlette.routing import BaseRoute, WebSocketRoute
 
 from backend.dialects import wire
 from backend.dialects.cloudsigma import (
     account,
+    announcements,
+    central,
     drives,
     jobs,
     libdrives,
+    profiles,
     schema,
     server_actions,
     servers,
     sessions,
     snapshots,
     table,
+    tags,
 )
+from backend.dialects.cloudsigma.passes import Passes
 from backend.dialects.cloudsigma.render import PREFIX
 from backend.dialects.cloudsigma.table import ERRORS, Context, Handler, OpenPath, Path, refuse
 from backend.operations import Cloud
@@ -79,11 +88,14 @@ PATHS: tuple[Path | OpenPath, ...] = (
     Path("/jobs/schema", {"GET": schema.handler(schema.JOBS)}),
     Path("/jobs/{uuid}", {"GET": jobs.get}),
     Path("/capabilities", {"GET": account.capabilities}),
+    *tags.PATHS,
+    *central.PATHS,
+    *profiles.PATHS,
     OpenPath("/accounts/action", {"POST": sessions.act}),
 )
 
 
-def routes(cloud: Cloud, credentials: wire.Credentials) -> list[Route]:
+def routes(cloud: Cloud, credentials: wire.Credentials) -> list[BaseRoute]:
     context = Context(
         cloud=cloud,
         credentials=credentials,
@@ -92,5 +104,8 @@ def routes(cloud: Cloud, credentials: wire.Credentials) -> list[Route]:
         drive_objects=wire.Fragments(),
         answers=wire.kept_answers(cloud),
         editing=set(),
+        passes=Passes(secrets.token_bytes(32)),
     )
-    return table.routes_of(PATHS, context)
+    announcer = announcements.Announcer(context)
+    sockets = [WebSocketRoute(f"{PREFIX}/websocket{end}", announcer) for end in ("/", "")]
+    return [*sockets, *table.routes_of(PATHS, context)]

@@ -9,7 +9,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    model_validator,
+)
 
 from backend.cloud.errors import Invalid
 from backend.dialects.wire import INTEGER_MAX, validated
@@ -48,6 +57,23 @@ Meta = Annotated[
     ],
     Field(max_length=1024),
 ]
+
+
+SMALL_META_CHARACTERS_MAX = 65_536
+"""Of all keys and values of what lies centrally, so that it stays small."""
+
+
+def _small(meta: dict[str, str]) -> dict[str, str]:
+    if sum(len(key) + len(value) for key, value in meta.items()) > SMALL_META_CHARACTERS_MAX:
+        raise ValueError(f"may have at most {SMALL_META_CHARACTERS_MAX:,} characters in all")
+    return meta
+
+
+def _port_text(value: Any) -> Any:
+    """Clients send ports as numbers too."""
+    return str(value) if type(value) is int else value
+
+
 Threshold = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Tags = Annotated[list[Reference], Field(max_length=64)]
 
@@ -189,6 +215,84 @@ class SnapshotEdited(SnapshotSent):
     """Of which drive it is does not change."""
 
     drive: Reference = ""
+
+
+SmallMeta = Annotated[Meta, AfterValidator(_small)]
+Name = Annotated[StrictStr, Field(max_length=NAME_LENGTH_MAX)]
+
+
+class TagSent(Sent):
+    """Clients send names of tags beside uuids of what carries them."""
+
+    name: Name
+    meta: SmallMeta = {}
+    resources: Annotated[list[Reference], Field(max_length=10_000)] = []
+
+
+class TagEdited(TagSent):
+    name: Name = ""
+
+
+class AddressEdited(Sent):
+    meta: SmallMeta = {}
+    tags: Tags = []
+
+
+class VlanEdited(Sent):
+    meta: SmallMeta = {}
+    tags: Tags = []
+
+
+class Rule(Sent):
+    action: Literal["accept", "drop"]
+    direction: Literal["in", "out", "both"]
+    comment: Annotated[StrictStr, Field(max_length=1024)] | None = None
+    ip_proto: Literal["tcp", "udp"] | None = None
+    src_ip: Text | None = None
+    dst_ip: Text | None = None
+    src_port: Annotated[StrictStr, BeforeValidator(_port_text)] | None = None
+    dst_port: Annotated[StrictStr, BeforeValidator(_port_text)] | None = None
+
+
+class PolicySent(Sent):
+    name: Name = ""
+    rules: Annotated[list[Rule], Field(max_length=1024)] = []
+    meta: SmallMeta = {}
+    tags: Tags = []
+
+
+class KeyPairSent(Sent):
+    name: Name
+    public_key: Annotated[StrictStr, Field(max_length=16_384)] = ""
+    private_key: Annotated[StrictStr, Field(max_length=65_536)] = ""
+    meta: SmallMeta = {}
+    tags: Tags = []
+
+
+class KeyPairEdited(KeyPairSent):
+    name: Name = ""
+
+
+class ProfileEdited(Sent):
+    """Source: CloudSigma API 2.0, "Profile", "Schema": what is not read-only there."""
+
+    address: Text = ""
+    clone_naming: Literal["NONE", "COUNTER", "DATE", "TIMESTAMP"] = "NONE"
+    company: Text = ""
+    country: Text = ""
+    first_name: Text = ""
+    key_auth: StrictBool = False
+    language: Text = "EN"
+    last_name: Text = ""
+    mailing_list: StrictBool = True
+    meta: SmallMeta = {}
+    my_notes: Annotated[StrictStr, Field(max_length=16_384)] = ""
+    nickname: Text = ""
+    phone: Text = ""
+    postcode: Text = ""
+    title: Text = ""
+    town: Text = ""
+    vat: Text = ""
 
 
 class LoginSent(Sent):

@@ -6,6 +6,7 @@ server's list of drives.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -57,6 +58,14 @@ async def _load(call: Call, offset: int, limit: int | None) -> Loaded[Item]:
         return kept.of(item.id, version, lambda: render.drive_detail(item, directory, of_it))
 
     return Loaded(listing.items, listing.total, lambda item: detail_of(item, directory, known.get(item.id, [])), keep)
+
+
+async def details_of(call: Call, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Those that the account may see."""
+    listing = await operations.list_drives(call.cloud, call.account, ids=ids)
+    known = await snapshots.snapshots_of(call.cloud, [item.id for item in listing.items])
+    directory = await call.directory()
+    return [detail_of(item, directory, known.get(item.id, [])) for item in listing.items]
 
 
 async def get(call: Call) -> Response:

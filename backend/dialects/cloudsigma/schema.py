@@ -14,7 +14,18 @@ from pydantic_core import PydanticUndefined
 from starlette.responses import Response
 
 from backend.dialects import wire
-from backend.dialects.cloudsigma.bodies import DriveSent, Sent, ServerSent, SnapshotSent
+from backend.dialects.cloudsigma.bodies import (
+    AddressEdited,
+    DriveSent,
+    KeyPairSent,
+    PolicySent,
+    ProfileEdited,
+    Sent,
+    ServerSent,
+    SnapshotSent,
+    TagSent,
+    VlanEdited,
+)
 from backend.dialects.cloudsigma.table import LIMIT_DEFAULT, Call, Handler
 
 NO_DEFAULT = "No default provided."
@@ -214,3 +225,139 @@ JOBS = Description(
     detail_methods=("get",),
 )
 """Source: CloudSigma API 2.0, "Jobs"."""
+
+_CENTRAL = {
+    "grantees": "list",
+    "owner": "related",
+    "permissions": "list",
+    "resource_uri": "string",
+    "uuid": "string",
+}
+_BY_TAG = {"tag": ("exact", "name"), "uuid": ("exact",)}
+_BY_NAME = {"name": ("exact", "contains", "icontains"), **_BY_TAG}
+
+TAGS = Description(
+    sent=TagSent,
+    read_only={"owner": "related", "resource_uri": "string", "uuid": "string"},
+    filters={"name": ("exact", "contains", "icontains"), "uuid": ("exact",)},
+    ordering=("uuid", "name"),
+    list_methods=("get", "post"),
+)
+"""Source: CloudSigma API 2.0, "Tags"."""
+
+ADDRESSES = Description(
+    sent=AddressEdited,
+    read_only={
+        **_CENTRAL,
+        "gateway": "string",
+        "nameservers": "list",
+        "netmask": "integer",
+        "server": "related",
+        "subscription": "related",
+    },
+    short=("uuid", "owner", "resource_uri", "server"),
+    filters=_BY_TAG,
+    ordering=("uuid",),
+    list_methods=("get",),
+    detail_methods=("get", "put"),
+)
+"""Source: CloudSigma API 2.0, "Networking", "IPs"."""
+
+VLANS = Description(
+    sent=VlanEdited,
+    read_only={**_CENTRAL, "bottom_vlan_tag": "integer", "servers": "list", "subscription": "related"},
+    short=("uuid", "owner", "resource_uri"),
+    filters=_BY_TAG,
+    ordering=("uuid",),
+    list_methods=("get",),
+    detail_methods=("get", "put"),
+)
+"""Source: CloudSigma API 2.0, "Networking", "VLAN"."""
+
+POLICIES = Description(
+    sent=PolicySent,
+    read_only={"owner": "related", "resource_uri": "string", "servers": "list", "uuid": "string"},
+    short=("uuid", "name", "owner", "resource_uri"),
+    filters=_BY_NAME,
+    ordering=("uuid", "name"),
+    list_methods=("get", "post"),
+)
+"""Source: CloudSigma API 2.0, "Firewall Policies"."""
+
+KEY_PAIRS = Description(
+    sent=KeyPairSent,
+    read_only={**_CENTRAL, "fingerprint": "string"},
+    filters=_BY_NAME,
+    ordering=("uuid", "name"),
+    list_methods=("get", "post"),
+)
+"""Source: CloudSigma API 2.0, "Keypairs (SSH keys)"."""
+
+PUBLIC_KEYS = Description(
+    read_only={
+        **_CENTRAL,
+        "fingerprint": "string",
+        "has_private_key": "boolean",
+        "meta": "dict",
+        "name": "string",
+        "public_key": "string",
+        "tags": "list",
+    },
+    filters=_BY_NAME,
+    ordering=("uuid", "name"),
+    list_methods=("get",),
+    detail_methods=("get",),
+)
+"""Source: CloudSigma API 2.0, "Pubkeys resource"."""
+
+PROFILE = Description(
+    sent=ProfileEdited,
+    read_only={
+        "bank_reference": "string",
+        "currency": "string",
+        "email": "string",
+        "signup_time": "datetime",
+        "state": "string",
+        "uuid": "string",
+    },
+    list_methods=("get", "put"),
+    detail_methods=("get", "put"),
+)
+"""Source: CloudSigma API 2.0, "Profile"."""
+
+LOGS = Description(
+    read_only={
+        "action": "string",
+        "actor": "related",
+        "category": "string",
+        "details": "string",
+        "error_message": "string",
+        "error_point": "string",
+        "error_type": "string",
+        "success": "boolean",
+        "timestamp": "string",
+        "uuid": "string",
+    },
+    filters={"action": ("exact",), "category": ("exact",), "uuid": ("exact",)},
+    list_methods=("get",),
+    detail_methods=(),
+)
+"""Source: CloudSigma API 2.0, "Audit logs"."""
+
+LOCATIONS = Description(
+    read_only={
+        "api_endpoint": "string",
+        "country_code": "string",
+        "display_name": "string",
+        "documentation_url": "string",
+        "id": "string",
+        "upload_url": "string",
+        "websocket_url": "string",
+    },
+    list_methods=("get",),
+    detail_methods=(),
+)
+"""Source: CloudSigma API 2.0, "Locations"."""
+
+ZONES = Description(read_only={"name": "string", "uuid": "string"}, list_methods=("get",), detail_methods=())
+"""Source: the Go SDK, host availability zones."""

@@ -56,6 +56,13 @@ async def _load(call: Call, offset: int, limit: int | None) -> Loaded[Item]:
     )
 
 
+async def details_of(call: Call, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Those that the account may see."""
+    items = await operations.find_servers(call.cloud, call.account, ids)
+    attached, directory = await _drives_of(call, items), await _directory(call, items)
+    return [detail_of(item, attached, directory) for item in items]
+
+
 async def get(call: Call) -> Response:
     item = await _find(call)
     attached, directory = await _drives_of(call, [item]), await _directory(call, [item])

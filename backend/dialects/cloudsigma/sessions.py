@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from backend.cloud.errors import Invalid
 from backend.dialects import wire
+from backend.dialects.cloudsigma import announcements
 from backend.dialects.cloudsigma.bodies import LoginSent
 from backend.dialects.cloudsigma.render import PREFIX
 from backend.dialects.cloudsigma.table import CSRF_COOKIE, REALM, SESSION, SESSION_COOKIE, Visit, csrf_of
@@ -60,4 +61,9 @@ async def _check_login(visit: Visit) -> Response:
     return wire.JsonAnswer({"uuid": account.id, "email": account.name})
 
 
-ACTIONS: Mapping[str, AccountAction] = {"login": _log_in, "logout": _log_out, "check_login": _check_login}
+ACTIONS: Mapping[str, AccountAction] = {
+    "login": _log_in,
+    "logout": _log_out,
+    "check_login": _check_login,
+    "authenticate_asynchronous": announcements.authenticate,
+}

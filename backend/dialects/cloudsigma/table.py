@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -29,6 +29,7 @@ from backend.cloud.errors import (
 )
 from backend.cloud.model import Account
 from backend.dialects import wire
+from backend.dialects.cloudsigma.passes import Passes
 from backend.dialects.cloudsigma.render import PREFIX, Directory
 from backend.operations import Cloud, networks, tags
 from backend.operations.cells import Pictures
@@ -121,6 +122,17 @@ class Context:
     answers: Kept[bytes]
     editing: set[str]
     """The ids of what is being changed in more than one step."""
+    passes: Passes
+    """Who may come in to the websocket, as was said to them."""
+
+
+async def session_of(connection: HTTPConnection, context: Context) -> tuple[Account, Claims] | None:
+    """Whose session the cookie names, and what its token says; None where it has ended, or there is no cookie."""
+    token = connection.cookies.get(SESSION_COOKIE)
+    holder = await wire.holder_of(token, context.cloud, context.credentials) if token else None
+    if holder is None or holder.claims is None or SESSION not in holder.claims.methods:
+        return None
+    return holder.account, holder.claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +159,14 @@ class Visit:
             WireError: 401, the session has ended; 403, what changes something does not prove where it comes from.
         """
         token = self.request.cookies[SESSION_COOKIE]
-        holder = await wire.holder_of(token, self.cloud, self.context.credentials)
-        if holder is None or holder.claims is None or SESSION not in holder.claims.methods:
+        found = await session_of(self.request, self.context)
+        if found is None:
             raise wire.unauthorized(f'Basic realm="{REALM}"')
         is_safe = self.request.method in _SAFE_METHODS
         if not is_safe and not wire.same_secret(self.request.headers.get("x-csrftoken", ""), csrf_of(token)):
             message = f"CSRF failed: send what the cookie {CSRF_COOKIE} says in the header X-CSRFToken."
             raise wire.WireError(403, "csrf", message)
-        return holder.account, holder.claims
+        return found
 
     def word(self, name: str) -> str | None:
         return self.request.query_params.get(name)

@@ -165,6 +165,12 @@ class AccountChange(Body):
     may_backfill: bool
 
 
+class AccountStateChange(Body):
+    """How far an account is trusted: what its servers may not send follows from it."""
+
+    state: Literal["REGULAR", "NEW_USER", "TRIAL"]
+
+
 class SettingsChange(Body):
     """Only what may change while the cloud runs."""
 

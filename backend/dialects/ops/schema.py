@@ -315,6 +315,11 @@ class AccountRow(TypedDict):
     project_id: str
 
 
+class AccountStateRow(TypedDict):
+    name: str
+    state: Literal["REGULAR", "NEW_USER", "TRIAL"]
+
+
 class SettingsRow(TypedDict):
     """`list_records_by_skipping_down_cells` is of the Compute API: what its lists do that cannot show partial rows."""
 
