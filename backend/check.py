@@ -3,7 +3,8 @@
 For each cell, in this order: its files can be read and are as new as what was acknowledged; no host holds more than its
 capacity; every server that runs has exactly one host, which is up; each has the size that what is on its host gives it;
 what the project is charged for is what exists; the log has no gaps, contradicts itself nowhere, and proves every
-decision in it (`certificate_checker`); and what is stored is what the log adds up to.
+decision in it (`certificate_checker`); and what is stored is what the log adds up to. In cloud.db: every network
+interface is of a server that there is, and no hardware address and no IP is on two of them.
 
 What is checked and what is stored are compared by code of its own (`event_log`, `host_account`), never by the code that
 decided. A folder that is being served may change between two files: what does not fit together is looked at again.
@@ -24,6 +25,9 @@ from backend.event_log import Breach, CellLog, Event, Picture
 from backend.host_account import DIMENSIONS, effective
 from backend.store import CellEntry, CellTransaction, FolderError, FolderLook, look
 
+LENT_MAX = 4_128_768
+"""So many addresses there are to be lent: /24s of 100.64.0.0/10 with 252 each, by the number of the interface."""
+
 LOOKS_MAX = 5
 """How often the files of a served folder are read until they fit together."""
 
@@ -42,6 +46,7 @@ class Report:
     servers: int = 0
     drives: int = 0
     reservations: int = 0
+    interfaces: int = 0
     events: int = 0
     placements: int = 0
     certificates: int = 0
@@ -55,7 +60,8 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         yield f"{self.cells:,} cells: {self.hosts:,} hosts, {self.servers:,} servers and {self.drives:,} drives in them"
-        yield f"{self.reservations:,} reservations and what they are for"
+        plugged = f", {self.interfaces:,} network interfaces" if self.interfaces else ""
+        yield f"{self.reservations:,} reservations and what they are for{plugged}"
         yield f"{self.events:,} events, and what they add up to"
         open_ones = f", {self.certificates_with_gap:,} of them with a gap" if self.certificates_with_gap else ""
         yield f"{self.placements:,} placements, {self.certificates:,} of which disturb others and are proved{open_ones}"
@@ -150,9 +156,35 @@ def _check(seen: FolderLook, report: Report, suspects: Mapping[str, str] | None)
             _check_log(cell, rules, report)
     numbers = CellLog()
     with _named("cloud.db"):
+        _check_networks(seen, report)
         for row in seen.cloud.event_rows():
             numbers.take(Event(row[0], row[1], row[2], row[3], row[4], row[5], {}, {}))
     report.events += numbers.number
+
+
+def _check_networks(seen: FolderLook, report: Report) -> None:
+    """Every interface is one of a server that there is, with an address that nobody else has, of the same project."""
+    projects = {entry.id: entry.project_id for entry in seen.cloud.server_entries()}
+    interfaces = seen.cloud.every_interface()
+    owned = {
+        column: seen.cloud.projects_of_owned(kind, {id for each in interfaces if (id := getattr(each, column))})
+        for column, kind in (("address", "address"), ("vlan_id", "vlan"), ("policy_id", "firewall_policy"))
+    }
+    holders: dict[str, str] = {}
+    for each in interfaces:
+        if projects.get(each.server_id) != each.project_id:
+            raise Breach(f"interface {each.mac} is of server {each.server_id}, which its project does not have")
+        for column, known in owned.items():
+            id = getattr(each, column)
+            if id is not None and known.get(id) != each.project_id:
+                raise Breach(f"interface {each.mac} has {column} {id}, which its project does not have")
+        lent = f"lent address {each.number % LENT_MAX}" if each.configuration == "dhcp" else None
+        for what in (each.mac, each.address, lent):
+            if what in holders:
+                raise Breach(f"{what} is on server {each.server_id}, and on server {holders[what]} too")
+            if what is not None:
+                holders[what] = each.server_id
+    report.interfaces = len(interfaces)
 
 
 class _named:
