@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import count
 from uuid import UUID, uuid5
 
 from backend.cloud.errors import Forbidden, Invalid, NotFound, Unreachable
@@ -52,12 +53,10 @@ class TagNames:
 
     def id_of(self, project_id: str, word: str) -> str:
         found = self._ids.get((project_id, word))
-        count = 0
-        while found is None:
+        if found is None:
+            made = (str(uuid5(self._cloud_id, f"tag/{project_id}/{word}" + "/again" * times)) for times in count())
             # A tag that was renamed has kept the id that was made of its first name.
-            made = str(uuid5(self._cloud_id, f"tag/{project_id}/{word}" + "/again" * count))
-            found = None if made in self._taken else made
-            count += 1
+            found = self._ids[project_id, word] = next(id for id in made if id not in self._taken)
         return found
 
 
