@@ -151,11 +151,14 @@ def test_nobody_else_comes_in(tell: Tell) -> None:
             {**given, "origin": "https://evil.example.org"},
         ):
             await turned_away(on, headers)
+        assert (await on.sigma.get("/websocket/")).status_code == 404
         await turned_away(on, given, "/api/2.0/servers/")
         await turned_away(on, given, "/ops/v1/events")
         async with connected(on, {**given, "origin": "http://stratodeck"}):
             pass
-        assert (await on.sigma.get("/websocket/")).status_code == 404
+        for path in ("/websocket", "/websocket/", PATH[:-1]):
+            assert (await Line(on, given, path).hear())["type"] == "websocket.accept"
+        on.app.cloud.end()
 
     tell(story)
 

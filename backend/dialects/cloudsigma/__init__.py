@@ -107,5 +107,7 @@ def routes(cloud: Cloud, credentials: wire.Credentials) -> list[BaseRoute]:
         passes=Passes(secrets.token_bytes(32)),
     )
     announcer = announcements.Announcer(context)
-    sockets = [WebSocketRoute(f"{PREFIX}/websocket{end}", announcer) for end in ("/", "")]
+    # Documented below the prefix; where production has it is outside.
+    places = (f"{start}/websocket{end}" for start in (PREFIX, "") for end in ("/", ""))
+    sockets = [WebSocketRoute(place, announcer) for place in places]
     return [*sockets, *table.routes_of(PATHS, context)]
