@@ -143,6 +143,7 @@ async def edit(call: Call) -> Response:
     Source: CloudSigma API 2.0, "Drives", "Editing".
     """
     sent = wire.validated(DriveEdited, await call.content())
+    libdrives.require_own(call.uuid, "change the drive")
     with call.alone():
         drive = await _find_reachable(call, call.uuid)
         query.check_match(call, str(drive.version))
@@ -192,6 +193,7 @@ async def _is_used(call: Call, drive: Drive) -> bool:
 
 async def delete(call: Call) -> Response:
     """Mounted or not, as long as no server runs on it. Its snapshots go with it."""
+    libdrives.require_own(call.uuid, "delete the drive")
     if "if-match" in call.request.headers:
         query.check_match(call, str((await _find_reachable(call, call.uuid)).version))
     await operations.delete_drive(call.cloud, call.account, call.uuid, detaches=True)
@@ -202,6 +204,7 @@ async def delete_many(call: Call) -> Response:
     """All or none: what can be known is looked at before the first of them goes."""
     uuids = bodies.uuids_of(await call.content())
     for uuid in uuids:
+        libdrives.require_own(uuid, "delete the drive")
         await operations.entry_for(call.cloud, call.account, uuid, to_change=True)
         drive = await _find_reachable(call, uuid)
         if drive.state not in (DriveState.UNMOUNTED, DriveState.MOUNTED):
@@ -258,6 +261,7 @@ async def clone(call: Call, content: dict[str, Any]) -> Response:
 async def _resize(call: Call, content: dict[str, Any]) -> Response:
     """A full update with another size: nothing of it where a server runs on the drive."""
     sent = wire.validated(DriveResized, content)
+    libdrives.require_own(call.uuid, "resize the drive")
     with call.alone():
         drive = await _find_reachable(call, call.uuid)
         query.check_match(call, str(drive.version))

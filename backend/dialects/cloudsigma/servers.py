@@ -15,7 +15,7 @@ from starlette.responses import Response
 from backend.cloud.errors import CloudError, Conflict, Invalid, Unreachable, WrongState
 from backend.cloud.model import Drive, PartialDrive, PartialServer, Server, ServerState, Size
 from backend.dialects import wire
-from backend.dialects.cloudsigma import bodies, query, render, table
+from backend.dialects.cloudsigma import bodies, libdrives, query, render, table
 from backend.dialects.cloudsigma.bodies import Mount, Nic, ServerSent
 from backend.dialects.cloudsigma.query import Loaded
 from backend.dialects.cloudsigma.render import Directory
@@ -275,7 +275,12 @@ async def delete_many(call: Call) -> Response:
 
 
 async def _require_free(call: Call, drive_id: str, *, server_id: str | None) -> None:
-    """Raises NotFound, Unreachable, WrongState unless the drive can be mounted, or is mounted on this server."""
+    """Whether the drive can be mounted, or is mounted on this server.
+
+    Raises:
+        NotFound, Forbidden, Unreachable, WrongState.
+    """
+    libdrives.require_own(drive_id, "attach the drive")
     drive = await drive_operations.get_drive(call.cloud, call.account, drive_id)
     if isinstance(drive, PartialDrive):
         raise Unreachable(drive.cell, call.cloud.store.reachability(drive.cell).reason)
