@@ -117,7 +117,7 @@ async def create(call: Call) -> Response:
                 attributes={name: getattr(sent, name) for name in bodies.DRIVE_ATTRIBUTES},
             )
         )
-        _check_size(specs[-1].size_bytes)
+        _check_size(sent.size)
     made: list[Drive] = []
     try:
         for spec in specs:
@@ -131,7 +131,8 @@ async def create(call: Call) -> Response:
 
 
 def _check_size(size_bytes: int) -> None:
-    if not operations.SIZE_BYTES_MIN <= size_bytes <= operations.SIZE_BYTES_MAX:
+    """As it was sent, before it is rounded. Raises Invalid."""
+    if not operations.SIZE_BYTES_MIN <= bodies.rounded_size(size_bytes) <= operations.SIZE_BYTES_MAX:
         limits = f"{operations.SIZE_BYTES_MIN} and {operations.SIZE_BYTES_MAX}"
         raise Invalid("size", f"must be between {limits}, not {size_bytes}")
 
