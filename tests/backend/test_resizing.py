@@ -115,10 +115,10 @@ def test_a_resize_that_the_loss_of_its_host_cut_off_goes_on_when_that_is_back(tm
     async def story(on: Harness) -> None:
         drive = await a_drive(on)
         await resizing.resize_drive(on.cloud, on.operator, drive.id, 30 * GIB)
-        await losses.fail_host(on.cloud, drive.host)
+        await losses.fail_host(on.cloud, on.operator.name, drive.host)
         await on.engine.advance(60)
         lost = await look(on, drive.id)
-        await losses.recover_host(on.cloud, drive.host)
+        await losses.recover_host(on.cloud, on.operator.name, drive.host)
         again = await look(on, drive.id)
         await on.engine.advance(5)
 
