@@ -108,6 +108,36 @@ def test_a_drive_does_not_grow_beyond_its_storage_host(tell: Tell) -> None:
     tell(story)
 
 
+def test_a_server_does_not_start_on_a_drive_that_is_being_resized(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        drive = await a_drive(on)
+        server = await a_server(on, drives=[{"drive": drive["uuid"]}])
+        good(await on.sigma.put(f"/drives/{drive['uuid']}/", json={"size": LARGER}))
+
+        early = error_of(await on.sigma.post(f"/servers/{server['uuid']}/action/?do=start"), 403)
+        await on.advance(5)
+
+        assert "resizing" in early["error_message"]
+        assert (await on.sigma.post(f"/servers/{server['uuid']}/action/?do=start")).status_code == 202
+
+    tell(story)
+
+
+def test_a_server_may_be_made_on_a_copy_that_is_not_whole_yet(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        drive = await a_drive(on)
+        path = f"/drives/{drive['uuid']}/action/"
+        copy = good(await on.sigma.post(path, params={"do": "clone"}), 202)["objects"][0]
+        await a_server(on, drives=[{"drive": copy["uuid"]}])
+        early = await look(on, copy)
+        await on.advance(10)
+
+        assert (early["status"], len(early["jobs"])) == ("cloning_dst", 1)
+        assert (await look(on, copy))["status"] == "mounted"
+
+    tell(story)
+
+
 # --- snapshots -------------------------------------------------------------------------------------------------------
 
 

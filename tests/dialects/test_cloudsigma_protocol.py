@@ -199,6 +199,24 @@ def test_a_schema_says_what_is_required_and_what_is_the_default() -> None:
     assert servers["cpu_perf_threshold"]["type"] == "float"
 
 
+def test_under_bservers_groups_have_only_backfilling_servers(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        normal = (await a_running_server(on))["uuid"]
+        spare = (await a_running_server(on, is_grey=True))["uuid"]
+
+        async def asked(path: str) -> Any:
+            answer = await on.sigma.get(path)
+            return answer.json() if answer.status_code == 200 else answer.status_code
+
+        assert sorted((await asked("/servers/availability_groups/"))[0]) == sorted([normal, spare])
+        assert sorted(await asked(f"/servers/availability_groups/{spare}/")) == sorted([normal, spare])
+        assert await asked("/bservers/availability_groups/") == [[spare]]
+        assert await asked(f"/bservers/availability_groups/{spare}/") == [spare]
+        assert await asked(f"/bservers/availability_groups/{normal}/") == 404
+
+    tell(story, cells=("cell-1",), hosts=1)
+
+
 # --- concurrent changes ----------------------------------------------------------------------------------------------
 
 
