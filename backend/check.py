@@ -146,6 +146,7 @@ def _check(seen: FolderLook, report: Report, suspects: Mapping[str, str] | None)
         with _named(cell.entry.name):
             for what, sentence in _misfits(seen, cell, report):
                 unsettled[what] = f"{cell.entry.name}: {sentence}"
+    _check_snapshots(seen)
     if suspects is not None:
         unsettled = {what: sentence for what, sentence in unsettled.items() if suspects.get(what) == sentence}
     if unsettled:
@@ -297,6 +298,12 @@ def _misfits(seen: FolderLook, cell: _Cell, report: Report) -> Iterator[tuple[st
         for id in sorted(things.keys() - known):
             yield f"{kind} {id}", f"{kind} {id} exists, and nothing is reserved for it"
     report.reservations += len(known)
+
+
+def _check_snapshots(seen: FolderLook) -> None:
+    with _named("cloud.db"):
+        for id in seen.cloud.stray_snapshots():
+            raise Breach(f"snapshot {id} is charged for, and is of no drive")
 
 
 def _values(picture: Picture | None, *columns: str) -> tuple[Any, ...] | None:

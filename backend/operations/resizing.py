@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from backend.cloud import lifecycle
-from backend.cloud.errors import CloudError, Conflict, Invalid, NoCapacity, NotFound, OutcomeUnknown
-from backend.cloud.model import Account, Drive, DriveState, Task, TaskState
+from backend.cloud.errors import CloudError, Conflict, Invalid, NoCapacity, NotFound, OutcomeUnknown, WrongState
+from backend.cloud.model import Account, Drive, DriveState, ServerState, Task, TaskState
 from backend.operations import Cloud, check_version, drives, quotas
 from backend.store import CellTransaction, CloudTransaction
 
@@ -28,6 +28,9 @@ def resize_in_cell(
     drive = tx.drive(drive_id)
     check_version(drive.version, if_version)
     transition = lifecycle.begin("drive", drive.id, "resize", drive.state)
+    server = None if drive.server_id is None else tx.find_server(drive.server_id)
+    if server is not None and server.state is not ServerState.STOPPED:
+        raise WrongState("server", server.id, "resize a drive of", server.state, (ServerState.STOPPED,))
     load = next(load for load in tx.storage_loads() if load.host.name == drive.host)
     grown = size_bytes - drive.size_bytes
     if load.free_bytes < grown:

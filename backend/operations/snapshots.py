@@ -11,7 +11,7 @@ Source: CloudSigma API 2.0, "Snapshots". That it is charged for at its full size
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -49,13 +49,27 @@ class SnapshotChanges:
     tags: tuple[str, ...] | None = None
 
 
-async def create_snapshot(cloud: Cloud, actor: Account, spec: SnapshotSpec) -> Snapshot:
-    """It is being made at first. Raises NotFound, Forbidden, WrongState, OverQuota, Unreachable."""
+async def create_snapshots(cloud: Cloud, actor: Account, specs: Sequence[SnapshotSpec]) -> list[Snapshot]:
+    """One of each, or none of them. They are being made at first.
+
+    Raises:
+        NotFound, Forbidden, WrongState, OverQuota, Unreachable.
+    """
+    wanted = [await _draft(cloud, actor, spec) for spec in specs]
+
+    def add(tx: CloudTransaction) -> list[Snapshot]:
+        return [_add(tx, snapshot, actor) for snapshot in wanted]
+
+    return await cloud.store.cloud_write(add)
+
+
+async def _draft(cloud: Cloud, actor: Account, spec: SnapshotSpec) -> Snapshot:
+    """Without an id. Raises NotFound, Forbidden, WrongState, Unreachable."""
     entry = await drives.entry_for(cloud, actor, spec.drive_id, to_change=True)
     drive = await cloud.store.cell_read(entry.cell, lambda tx: tx.drive(entry.id))
     transition = lifecycle.begin("drive", drive.id, "snapshot", drive.state)
     now = cloud.clock.now()
-    snapshot = Snapshot(
+    return Snapshot(
         id="",
         drive_id=drive.id,
         project_id=entry.project_id,
@@ -69,22 +83,22 @@ async def create_snapshot(cloud: Cloud, actor: Account, spec: SnapshotSpec) -> S
         tags=spec.tags,
     )
 
-    def add(tx: CloudTransaction) -> Snapshot:
-        known = tx.find_drive_entry(drive.id)
-        if known is None or known.state == "deleting":
-            raise NotFound("drive", drive.id)
-        for what, found, most in (
-            ("snapshots of the drive", tx.snapshots(drives=[drive.id]), SNAPSHOTS_OF_DRIVE_MAX),
-            ("snapshots", tx.snapshots(projects=frozenset({entry.project_id})), SNAPSHOTS_MAX),
-        ):
-            if len(found) >= most:
-                raise OverQuota(what, 1, 0)
-        quotas.check(tx, entry.project_id, storage_bytes=drive.size_bytes)
-        added = replace(snapshot, id=tx.next_id("cloud"))
-        tx.add_snapshot(added, actor=actor.name)
-        return added
 
-    return await cloud.store.cloud_write(add)
+def _add(tx: CloudTransaction, draft: Snapshot, actor: Account) -> Snapshot:
+    """Raises NotFound: its drive has gone meanwhile; OverQuota."""
+    entry = tx.find_drive_entry(draft.drive_id)
+    if entry is None or entry.state == "deleting":
+        raise NotFound("drive", draft.drive_id)
+    for what, found, most in (
+        ("snapshots of the drive", tx.snapshots(drives=[draft.drive_id]), SNAPSHOTS_OF_DRIVE_MAX),
+        ("snapshots", tx.snapshots(projects=frozenset({draft.project_id})), SNAPSHOTS_MAX),
+    ):
+        if len(found) >= most:
+            raise OverQuota(what, 1, 0)
+    quotas.check(tx, draft.project_id, storage_bytes=draft.size_bytes)
+    added = replace(draft, id=tx.next_id("cloud"))
+    tx.add_snapshot(added, actor=actor.name)
+    return added
 
 
 async def list_snapshots(cloud: Cloud, actor: Account, *, drive_ids: Collection[str] | None = None) -> list[Snapshot]:

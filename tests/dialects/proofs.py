@@ -142,6 +142,11 @@ class Clients:
         answer = self._ops.post("/clock/advance", json={"seconds": seconds})
         assert answer.status_code == 200, answer.text
 
+    def inject(self, cell: str, state: str) -> None:
+        """`down`, `hung`, or `up` again."""
+        answer = self._ops.put(f"/cells/{cell}/reachability", json={"state": state})
+        assert answer.status_code == 200, answer.text
+
     @contextmanager
     def ticking(self) -> Iterator[None]:
         """While a client waits for something, time goes on."""

@@ -396,6 +396,33 @@ def list_capabilities(on: Clients) -> None:
     assert "kvm" in on.libcloud.ex_list_capabilities()["hypervisors"]
 
 
+def silence(on: Clients, state: str) -> None:
+    for cell in ("cell-1", "cell-2"):
+        on.inject(cell, state)
+
+
+@proves("cloudsigma", "Server.list_detail (of a silent cell)", "GET /servers/detail/", "GET /servers/{uuid}/")
+def silent(on: Clients) -> None:
+    made = a_server(on)
+    silence(on, "down")
+    try:
+        [found] = [server for server in on.of("Server").list_detail() if server["uuid"] == made["uuid"]]
+        assert (found["status"], found["runtime"]) == ("unavailable", None)
+        assert on.of("Server").get(made["uuid"]) == found
+    finally:
+        silence(on, "up")
+
+
+@proves("libcloud", "list_nodes (of a silent cell)", "GET /servers/detail/")
+def silent_nodes(on: Clients) -> None:
+    node = a_node(on)
+    silence(on, "down")
+    try:
+        assert {each.id: each.state for each in on.libcloud.list_nodes()}[node.id] == "error"
+    finally:
+        silence(on, "up")
+
+
 NO_METHOD = "has no method for it"
 cannot(
     "libcloud",

@@ -127,7 +127,7 @@ async def create(call: Call) -> Response:
                 attributes={name: getattr(sent, name) for name in bodies.DRIVE_ATTRIBUTES},
             )
         )
-        _check_size(specs[-1].size_bytes)
+        _check_size(sent.size)
     made: list[Drive] = []
     try:
         for spec in specs:
@@ -141,7 +141,8 @@ async def create(call: Call) -> Response:
 
 
 def _check_size(size_bytes: int) -> None:
-    if not operations.SIZE_BYTES_MIN <= size_bytes <= operations.SIZE_BYTES_MAX:
+    """As it was sent, before it is rounded. Raises Invalid."""
+    if not operations.SIZE_BYTES_MIN <= bodies.rounded_size(size_bytes) <= operations.SIZE_BYTES_MAX:
         limits = f"{operations.SIZE_BYTES_MIN} and {operations.SIZE_BYTES_MAX}"
         raise Invalid("size", f"must be between {limits}, not {size_bytes}")
 
@@ -153,6 +154,7 @@ async def edit(call: Call) -> Response:
     Source: CloudSigma API 2.0, "Drives", "Editing".
     """
     sent = wire.validated(DriveEdited, await call.content())
+    libdrives.require_own(call.uuid, "change the drive")
     with call.alone():
         drive = await _find_reachable(call, call.uuid)
         query.check_match(call, str(drive.version))
@@ -202,6 +204,7 @@ async def _is_used(call: Call, drive: Drive) -> bool:
 
 async def delete(call: Call) -> Response:
     """Mounted or not, as long as no server runs on it. Its snapshots go with it."""
+    libdrives.require_own(call.uuid, "delete the drive")
     if "if-match" in call.request.headers:
         query.check_match(call, str((await _find_reachable(call, call.uuid)).version))
     await operations.delete_drive(call.cloud, call.account, call.uuid, detaches=True)
@@ -212,6 +215,7 @@ async def delete_many(call: Call) -> Response:
     """All or none: what can be known is looked at before the first of them goes."""
     uuids = bodies.uuids_of(await call.content())
     for uuid in uuids:
+        libdrives.require_own(uuid, "delete the drive")
         await operations.entry_for(call.cloud, call.account, uuid, to_change=True)
         drive = await _find_reachable(call, uuid)
         if drive.state not in (DriveState.UNMOUNTED, DriveState.MOUNTED):
@@ -268,6 +272,7 @@ async def clone(call: Call, content: dict[str, Any]) -> Response:
 async def _resize(call: Call, content: dict[str, Any]) -> Response:
     """A full update with another size: nothing of it where a server runs on the drive."""
     sent = wire.validated(DriveResized, content)
+    libdrives.require_own(call.uuid, "resize the drive")
     with call.alone():
         drive = await _find_reachable(call, call.uuid)
         query.check_match(call, str(drive.version))

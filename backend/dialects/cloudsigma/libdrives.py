@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from backend.cloud.catalogue import IMAGES, Image, find_image
-from backend.cloud.errors import Invalid, NotFound
+from backend.cloud.errors import Forbidden, Invalid, NotFound
 from backend.dialects import wire
 from backend.dialects.cloudsigma import bodies, query, render
 from backend.dialects.cloudsigma.bodies import DriveCloned
@@ -37,6 +37,15 @@ def _find(call: Call) -> Image:
     if image is None:
         raise NotFound("library drive", call.uuid)
     return image
+
+
+def require_own(uuid: str, action: str) -> None:
+    """Of a drive that something is to be done with that only its owner may do. Raises Forbidden for a library drive.
+
+    Source: CloudSigma API 2.0, "Library drives": a preinstalled one has to be cloned first.
+    """
+    if find_image(uuid) is not None:
+        raise Forbidden(action, "it is a drive of the library: clone it, and take the clone")
 
 
 async def act(call: Call) -> Response:

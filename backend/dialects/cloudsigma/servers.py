@@ -15,7 +15,7 @@ from starlette.responses import Response
 from backend.cloud.errors import CloudError, Conflict, Invalid, Unreachable, WrongState
 from backend.cloud.model import Drive, PartialDrive, PartialServer, Server, ServerState, Size
 from backend.dialects import wire
-from backend.dialects.cloudsigma import bodies, nics, query, render, table
+from backend.dialects.cloudsigma import bodies, libdrives, nics, query, render, table
 from backend.dialects.cloudsigma.bodies import Mount, ServerSent
 from backend.dialects.cloudsigma.query import Loaded
 from backend.dialects.cloudsigma.render import Directory
@@ -78,15 +78,24 @@ async def runtime(call: Call) -> Response:
 async def availability_groups(call: Call) -> Response:
     groups = await availability.server_groups(call.cloud, call.account)
     if call.only_backfilling:
-        listing = await operations.list_servers(call.cloud, call.account, is_backfilling=True)
-        backfilling = {item.id for item in listing.items}
+        backfilling = await _backfilling(call)
         groups = [[id for id in group if id in backfilling] for group in groups]
     return wire.JsonAnswer([group for group in groups if group])
 
 
 async def availability_group(call: Call) -> Response:
     await _find(call)
-    return wire.JsonAnswer(await availability.server_group(call.cloud, call.account, call.uuid))
+    group = await availability.server_group(call.cloud, call.account, call.uuid)
+    if call.only_backfilling:
+        backfilling = await _backfilling(call)
+        group = [id for id in group if id in backfilling]
+    return wire.JsonAnswer(group)
+
+
+async def _backfilling(call: Call) -> set[str]:
+    """Under `/bservers/` there are only these. Source: CloudSigma API 2.0, "Backfilling", compatibility."""
+    listing = await operations.list_servers(call.cloud, call.account, is_backfilling=True)
+    return {item.id for item in listing.items}
 
 
 async def _find(call: Call) -> Item:
@@ -305,7 +314,12 @@ async def delete_many(call: Call) -> Response:
 
 
 async def _require_free(call: Call, drive_id: str, *, server_id: str | None) -> None:
-    """Raises NotFound, Unreachable, WrongState unless the drive can be mounted, or is mounted on this server."""
+    """Whether the drive can be mounted, or is mounted on this server.
+
+    Raises:
+        NotFound, Forbidden, Unreachable, WrongState.
+    """
+    libdrives.require_own(drive_id, "attach the drive")
     drive = await drive_operations.get_drive(call.cloud, call.account, drive_id)
     if isinstance(drive, PartialDrive):
         raise Unreachable(drive.cell, call.cloud.store.reachability(drive.cell).reason)

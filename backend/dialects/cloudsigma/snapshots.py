@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from backend.cloud.errors import CloudError, Invalid
+from backend.cloud.errors import Invalid
 from backend.cloud.model import Snapshot
 from backend.dialects import wire
 from backend.dialects.cloudsigma import bodies, query, render, table
@@ -37,20 +37,13 @@ async def _details(call: Call, found: Sequence[Snapshot]) -> list[dict[str, Any]
 
 
 async def create(call: Call) -> Response:
-    """One or many, all or none: what was taken before a failure is deleted again."""
+    """One or many, all or none."""
     specs = []
     for each in bodies.objects_of(await call.content()):
         sent = wire.validated(SnapshotSent, each)
         tags = await call.words(sent.tags, call.account.project_id, ())
         specs.append(operations.SnapshotSpec(sent.drive.lower(), sent.name, sent.meta, tags))
-    made: list[Snapshot] = []
-    try:
-        for spec in specs:
-            made.append(await operations.create_snapshot(call.cloud, call.account, spec))
-    except CloudError:
-        for snapshot in made:
-            await operations.delete_snapshot(call.cloud, call.account, snapshot.id)
-        raise
+    made = await operations.create_snapshots(call.cloud, call.account, specs)
     objects = await _details(call, made)
     return table.created(objects, objects[0]["resource_uri"])
 

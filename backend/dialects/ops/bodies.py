@@ -172,9 +172,10 @@ class AccountStateChange(Body):
 
 
 class SettingsChange(Body):
-    """Only what may change while the cloud runs."""
+    """Only what may change while the cloud runs; what is absent stays as it is."""
 
-    list_records_by_skipping_down_cells: bool
+    list_records_by_skipping_down_cells: bool | None = None
+    default_cpu_type: Literal["amd", "intel"] | None = None
 
 
 # ------------------------------------------------------------------------------------------------------------- queries
