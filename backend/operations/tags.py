@@ -50,6 +50,8 @@ class TagNames:
         self._cloud_id = UUID(cloud_id)
         self._ids = {(tag.project_id, tag.name): tag.id for tag in tags}
         self._taken = set(self._ids.values())
+        self.generation = hash(frozenset(self._ids.items()))
+        """The same where every word has the same id."""
 
     def id_of(self, project_id: str, word: str) -> str:
         found = self._ids.get((project_id, word))

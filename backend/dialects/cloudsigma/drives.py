@@ -53,8 +53,7 @@ async def _load(call: Call, offset: int, limit: int | None) -> Loaded[Item]:
         if isinstance(item, PartialDrive):
             return detail_of(item, directory)
         of_it = known.get(item.id, [])
-        tag_ids = directory.tag_ids(item.project_id, item.tags)
-        version = (item.version, tag_ids, *(snapshot.id for snapshot in of_it))
+        version = (item.version, directory.tag_names.generation, *(snapshot.id for snapshot in of_it))
         return kept.of(item.id, version, lambda: render.drive_detail(item, directory, of_it))
 
     return Loaded(listing.items, listing.total, lambda item: detail_of(item, directory, known.get(item.id, [])), keep)

@@ -128,14 +128,15 @@ def _kept(call: Call, item: Item, attached: Mapping[str, Sequence[Drive]], direc
     """As finished JSON, where nothing has changed that it depends on."""
     if isinstance(item, PartialServer):
         return detail_of(item, attached, directory)
-    version = (*_versions(item, attached, directory), _passing(item, directory))
+    directly = _versions(item, attached.get(item.id, ()), directory)
+    version = (directly, directory.tag_names.generation, _passing(item, directory))
     return call.context.server_objects.of(item.id, version, lambda: detail_of(item, attached, directory))
 
 
-def _versions(item: Server, attached: Mapping[str, Sequence[Drive]], directory: Directory) -> tuple[Any, ...]:
-    """What an object depends on that somebody has to change: the server, its drives, tags, interfaces and keys."""
-    drives = tuple((drive.id, drive.version) for drive in attached.get(item.id, ()))
-    return item.version, drives, directory.tag_ids(item.project_id, item.tags), directory.wired.of(item.id)
+def _versions(item: Server, attached: Sequence[Drive], directory: Directory) -> tuple[Any, ...]:
+    """What somebody has changed when it changes: the server, its drives, its interfaces and keys."""
+    drives = tuple([(drive.id, drive.version) for drive in attached])
+    return item.version, drives, directory.wired.of(item.id)
 
 
 def _passing(item: Server, directory: Directory) -> tuple[Any, ...]:
@@ -151,7 +152,9 @@ def _version(item: Item, attached: Mapping[str, Sequence[Drive]], directory: Dir
     """Of the whole object; None where its cell does not answer."""
     if isinstance(item, PartialServer):
         return None
-    return hashlib.sha256(repr(_versions(item, attached, directory)).encode()).hexdigest()[:32]
+    tag_ids = directory.tag_ids(item.project_id, item.tags)
+    text = repr((_versions(item, attached.get(item.id, ()), directory), tag_ids))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 # -------------------------------------------------------------------------------------------------------------- writing
