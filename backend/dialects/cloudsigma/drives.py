@@ -195,9 +195,11 @@ async def _is_used(call: Call, drive: Drive) -> bool:
 async def delete(call: Call) -> Response:
     """Mounted or not, as long as no server runs on it. Its snapshots go with it."""
     libdrives.require_own(call.uuid, "delete the drive")
+    seen = None
     if "if-match" in call.request.headers:
-        query.check_match(call, str((await _find_reachable(call, call.uuid)).version))
-    await operations.delete_drive(call.cloud, call.account, call.uuid, detaches=True)
+        seen = (await _find_reachable(call, call.uuid)).version
+        query.check_match(call, str(seen))
+    await operations.delete_drive(call.cloud, call.account, call.uuid, if_version=seen, detaches=True)
     return table.gone()
 
 
