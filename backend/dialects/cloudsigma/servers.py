@@ -202,7 +202,7 @@ async def edit(call: Call) -> Response:
             try:
                 edited = await _edit(call, server, attached.get(server.id, []), sent)
             except Conflict:
-                if not left:
+                if not left or "if-match" in call.request.headers:
                     raise
             else:
                 break
