@@ -23,6 +23,9 @@ COPY_LOOK_SECONDS = 60
 RELOCATE_SECONDS_MAX = 3600
 """Who found no host is tried again, each time after twice as long, up to this."""
 
+SNAPSHOT_SECONDS = 3
+"""After this a snapshot of a drive is whole."""
+
 NO_STATE = ""
 """What a thing is in before it is made."""
 
@@ -86,13 +89,12 @@ TRANSITIONS: Mapping[str, Mapping[str, Transition]] = {
                 DriveState.UNMOUNTED,
                 5,
             ),
-            # Nothing of the drive itself changes: the snapshot takes the time.
+            # Nothing of the drive itself changes: the snapshot takes SNAPSHOT_SECONDS.
             Transition(
                 "snapshot",
                 (DriveState.UNMOUNTED, DriveState.MOUNTED, DriveState.CLONING_SRC),
                 None,
                 DriveState.UNMOUNTED,
-                3,
             ),
             Transition("attach", (DriveState.UNMOUNTED,), None, DriveState.MOUNTED),
             Transition("detach", (DriveState.MOUNTED,), None, DriveState.UNMOUNTED),

@@ -35,8 +35,6 @@ class Job:
     """0 to 1."""
     begun_at: datetime
     modified_at: datetime
-    actor: str
-    """The account's name."""
     children: tuple[Job, ...] = ()
 
 
@@ -72,7 +70,6 @@ def _of_drive(task: Task, now: datetime) -> Job:
         progress=task.progress(now),
         begun_at=task.begun_at,
         modified_at=task.ended_at or task.begun_at,
-        actor=task.actor,
     )
 
 
@@ -88,7 +85,6 @@ def _of_server(server_id: str, children: list[Job]) -> Job:
         progress=sum(child.progress for child in children) / len(children),
         begun_at=min(child.begun_at for child in children),
         modified_at=max(child.modified_at for child in children),
-        actor=children[0].actor,
         children=tuple(children),
     )
 

@@ -67,7 +67,7 @@ async def _draft(cloud: Cloud, actor: Account, spec: SnapshotSpec) -> Snapshot:
     """Without an id. Raises NotFound, Forbidden, WrongState, Unreachable."""
     entry = await drives.entry_for(cloud, actor, spec.drive_id, to_change=True)
     drive = await cloud.store.cell_read(entry.cell, lambda tx: tx.drive(entry.id))
-    transition = lifecycle.begin("drive", drive.id, "snapshot", drive.state)
+    lifecycle.begin("drive", drive.id, "snapshot", drive.state)
     now = cloud.clock.now()
     return Snapshot(
         id="",
@@ -76,7 +76,7 @@ async def _draft(cloud: Cloud, actor: Account, spec: SnapshotSpec) -> Snapshot:
         owner=actor.name,
         name=f"{drive.id}__{now:%Y-%m-%d__%H_%M_%S}" if spec.name is None else spec.name,
         created_at=now,
-        available_at=now + timedelta(seconds=transition.duration_seconds),
+        available_at=now + timedelta(seconds=lifecycle.SNAPSHOT_SECONDS),
         size_bytes=drive.size_bytes,
         media=drive.media,
         meta=spec.meta or {},

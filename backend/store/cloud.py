@@ -400,7 +400,7 @@ class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTr
         assert done.rowcount == 1, f"drive {entry.id} is in no directory"
 
     def remove_drive_entry(self, id: str) -> None:
-        """With its last picture. Nothing if it has gone already."""
+        """With its last picture and its snapshots. Nothing if it has gone already."""
         self._run("DELETE FROM drive_directory WHERE id = ?", (id,))
         self._run("DELETE FROM last_known WHERE id = ?", (id,))
 

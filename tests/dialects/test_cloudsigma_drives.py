@@ -40,6 +40,7 @@ def test_a_drive_that_grows_has_its_old_size_until_it_is_done(tell: Tell, is_mou
         used = await quota_used(on)
         again = error_of(await on.sigma.put(path, json={**before, "size": 3 * GIB}), 403)
         gone = error_of(await on.sigma.delete(path), 403)
+        assert good(await on.sigma.put(path, json=begun)) == begun, "what is shown may be sent back"
         await on.advance(5)
         ended = await look(on, drive)
 

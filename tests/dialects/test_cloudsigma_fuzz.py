@@ -204,7 +204,7 @@ def tell(asked: list[tuple[str, str, dict[str, str], Any]]) -> None:
         wired(Path(folder) / "data", lambda on: send_all(on, asked))
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None, derandomize=True)
 @given(st.lists(requests(), min_size=10, max_size=REQUESTS_MAX))
 def test_nothing_that_is_sent_is_a_fault_and_what_is_refused_changes_nothing(
     asked: list[tuple[str, str, dict[str, str], Any]],

@@ -170,7 +170,9 @@ async def _edit(call: Call, drive: Drive, sent: DriveEdited, *, is_used: bool) -
     given = sent.model_fields_set
     tags = await call.words(sent.tags, drive.project_id, drive.tags) if "tags" in given else None
     size_bytes = bodies.rounded_size(sent.size)
-    if "size" in given and not is_used and size_bytes != drive.size_bytes:
+    # What is shown while it is being resized may be sent back too.
+    known = (drive.size_bytes, drive.attributes.get(resizing.RESIZED_FROM))
+    if "size" in given and not is_used and size_bytes not in known:
         drive = await resizing.resize_drive(call.cloud, call.account, drive.id, size_bytes, if_version=drive.version)
     names = ("allow_multimount",) if is_used else bodies.DRIVE_ATTRIBUTES
     attributes = {name: getattr(sent, name) for name in names if name in given}
@@ -185,7 +187,7 @@ async def _edit(call: Call, drive: Drive, sent: DriveEdited, *, is_used: bool) -
         try:
             return await operations.edit_drive(call.cloud, call.account, drive.id, changes, if_version=drive.version)
         except Conflict:
-            if not left:
+            if not left or "if-match" in call.request.headers:
                 raise
             drive = await _find_reachable(call, drive.id)
     raise AssertionError("the last attempt ends it")
@@ -204,9 +206,11 @@ async def _is_used(call: Call, drive: Drive) -> bool:
 async def delete(call: Call) -> Response:
     """Mounted or not, as long as no server runs on it. Its snapshots go with it."""
     libdrives.require_own(call.uuid, "delete the drive")
+    seen = None
     if "if-match" in call.request.headers:
-        query.check_match(call, str((await _find_reachable(call, call.uuid)).version))
-    await operations.delete_drive(call.cloud, call.account, call.uuid, detaches=True)
+        seen = (await _find_reachable(call, call.uuid)).version
+        query.check_match(call, str(seen))
+    await operations.delete_drive(call.cloud, call.account, call.uuid, if_version=seen, detaches=True)
     return table.gone()
 
 

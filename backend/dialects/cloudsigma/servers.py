@@ -231,7 +231,7 @@ async def edit(call: Call) -> Response:
             try:
                 edited = await _edit(call, server, attached.get(server.id, []), sent)
             except Conflict:
-                if not left:
+                if not left or "if-match" in call.request.headers:
                     raise
             else:
                 break
@@ -292,12 +292,18 @@ async def _changes(call: Call, server: Server, sent: ServerSent) -> editing.Serv
 
 async def delete(call: Call) -> Response:
     """With `recurse` the drives go too that it names."""
+    seen = None
     if "if-match" in call.request.headers:
         item = await _find_reachable(call)
         query.check_match(call, str(_version(item, await _drives_of(call, [item]), await _directory(call, [item]))))
-    recurse = call.word("recurse") or "none"
+        seen = item.version
     await operations.delete_server(
-        call.cloud, call.account, call.uuid, recurse=recurse, only_backfilling=call.only_backfilling
+        call.cloud,
+        call.account,
+        call.uuid,
+        recurse=call.word("recurse") or "none",
+        if_version=seen,
+        only_backfilling=call.only_backfilling,
     )
     return table.gone()
 

@@ -59,15 +59,17 @@ async def edit(call: Call) -> Response:
         meta=sent.meta if "meta" in given else None,
         tags=await call.words(sent.tags, found.project_id, found.tags) if "tags" in given else None,
     )
-    edited = await operations.edit_snapshot(call.cloud, call.account, call.uuid, changes)
+    seen = found.version if "if-match" in call.request.headers else None
+    edited = await operations.edit_snapshot(call.cloud, call.account, call.uuid, changes, if_version=seen)
     return query.one(call, (await _details(call, [edited]))[0], version=str(edited.version))
 
 
 async def delete(call: Call) -> Response:
+    seen = None
     if "if-match" in call.request.headers:
-        found = await operations.get_snapshot(call.cloud, call.account, call.uuid)
-        query.check_match(call, str(found.version))
-    await operations.delete_snapshot(call.cloud, call.account, call.uuid)
+        seen = (await operations.get_snapshot(call.cloud, call.account, call.uuid)).version
+        query.check_match(call, str(seen))
+    await operations.delete_snapshot(call.cloud, call.account, call.uuid, if_version=seen)
     return table.gone()
 
 

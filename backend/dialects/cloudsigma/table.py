@@ -362,10 +362,7 @@ def only_fields(content: Mapping[str, Any], fields: Iterable[str]) -> dict[str, 
     return {field: content[field] for field in fields if field in content}
 
 
-FILTERS = ("uuid", "name", "name__contains", "tag", "tag__name", "status")
-
-
-def filters_of(call: Call, names: Iterable[str] = FILTERS) -> dict[str, tuple[str, ...]]:
+def filters_of(call: Call, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """A comma means or, two parameters mean and. Source: CloudSigma API 2.0, "Filtering"."""
     return {name: _split(call.word(name) or "") for name in names if call.word(name) is not None}
 
