@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -93,7 +94,7 @@ async def serve(
         app,
         lifespan="off",
         # A client has nothing to say there: what it sends is read only to see it go.
-        ws="websockets-sansio",
+        ws=_websocket,  # type: ignore[arg-type]
         ws_max_size=WEBSOCKET_BYTES_MAX,
         ws_per_message_deflate=False,
         log_config=None,
@@ -106,6 +107,13 @@ async def serve(
     )
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
     await _Server(config, wants_end, on_answering, on_ending).serve(sockets=list(sockets))
+
+
+def _websocket(*parts: Any, **named: Any) -> asyncio.Protocol:
+    """One that begins. Its code is imported with the first: most clouds never see one, and it takes a while."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(*parts, **named)
 
 
 class _Server(uvicorn.Server):
