@@ -210,13 +210,14 @@ async def told_events(
     object_id: str | None = None,
     until: Position | None = None,
     since: Position | None = None,
+    and_of: frozenset[str] = frozenset(),
 ) -> Told:
     """The newest events at or before `until`, or the oldest ones behind `since`; without either, the newest.
 
     Of all files that answer, by (instant, file, number), the newest last; of one object if it is named. The cost
-    follows the limit and the number of files, not the log.
+    follows the limit and the number of files, not the log. `and_of` are ids that the account may see besides.
     """
-    visible = None if actor.is_staff else await _visible_ids(cloud, actor)
+    visible = None if actor.is_staff else await _visible_ids(cloud, actor) | and_of
 
     def find(tx: Transaction) -> list[Event]:
         if until is None and since is None and object_id is None and visible is None:
@@ -260,7 +261,7 @@ async def _visible_ids(cloud: Cloud, actor: Account) -> frozenset[str]:
         servers = tx.server_entries(projects=projects_of(actor), is_backfilling=None)
         drives = tx.drive_entries(projects=projects_of(actor))
         central = tx.owned_ids(actor.projects_read)
-        return [entry.id for entry in servers] + [entry.id for entry in drives] + central + [actor.id]
+        return [entry.id for entry in servers] + [entry.id for entry in drives] + central
 
     return frozenset(await cloud.store.cloud_read(find))
 

@@ -367,6 +367,8 @@ def test_the_log_tells_who_did_what_with_what_one_may_see_and_no_secrets(tell: T
         await on.advance(60)
 
         own = good(await on.sigma.get("/logs/", params={"uuid": server["uuid"]}))["objects"]
+        good(await on.tenant_sigma.put("/profile/", json={"company": "ACME"}))
+        good(await on.tenant_sigma.put(f"/ips/{TENANTS_IP}/", json={"meta": {"a": "b"}}))
         others = good(await on.tenant_sigma.get("/logs/"))["objects"]
 
         assert [each["action"] for each in own] == [
@@ -380,6 +382,6 @@ def test_the_log_tells_who_did_what_with_what_one_may_see_and_no_secrets(tell: T
         assert own[-1]["actor"] == {"resource_uri": "/api/2.0/user/1/", "uuid": "1"}
         assert {each["category"] for each in own} == {"Servers"}
         assert "very-secret" not in str(own)
-        assert others == []
+        assert [(each["category"], each["uuid"]) for each in others] == [("IPs", TENANTS_IP), ("Profile", "2")]
 
     tell(story)

@@ -92,7 +92,8 @@ async def list_logs(call: Call) -> Response:
     """What was done with what the account may see, by whomever, the newest first. Successes only: refusals change
     nothing, and nothing is written of them.
     """
-    told = await feed.told_events(call.cloud, call.account, limit=LOGS_MAX)
+    its_own = frozenset({call.account.id})
+    told = await feed.told_events(call.cloud, call.account, limit=LOGS_MAX, and_of=its_own)
     accounts = await call.cloud.accounts()
     details = []
     for event in reversed(told.events):
