@@ -201,8 +201,9 @@ async def send_all(on: Wired, asked: list[Request]) -> None:
         said = (method, path, query, body, answer.status_code, answer.text[:500])
         assert answer.status_code < 500 or answer.status_code == 503, said
         if answer.status_code >= 400:
-            [error] = answer.json()
-            assert set(error) == {"error_type", "error_message", "error_point"}, said
+            # What is asked by HEAD is answered without a body.
+            error = {} if method == "HEAD" else answer.json()[0]
+            assert method == "HEAD" or set(error) == {"error_type", "error_message", "error_point"}, said
             assert answer.status_code == 503 or await happened(on) == before, said
         if place % 3 == 2:
             await on.advance(10)
