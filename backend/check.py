@@ -4,7 +4,8 @@ For each cell, in this order: its files can be read and are as new as what was a
 capacity; every server that runs has exactly one host, which is up; each has the size that what is on its host gives it;
 what is under way has a task that ends it, and no task is of something else;
 what the project is charged for is what exists; the log has no gaps, contradicts itself nowhere, and proves every
-decision in it (`certificate_checker`); and what is stored is what the log adds up to.
+decision in it (`certificate_checker`); and what is stored is what the log adds up to. In cloud.db: every network
+interface is of a server that there is, and no hardware address and no IP is on two of them.
 
 What is checked and what is stored are compared by code of its own (`event_log`, `host_account`), never by the code that
 decided. A folder that is being served may change between two files: what does not fit together is looked at again.
@@ -23,6 +24,9 @@ from backend.decision_checker import Rules
 from backend.event_log import Breach, CellLog, Event, Picture
 from backend.host_account import DIMENSIONS, effective
 from backend.store import CellEntry, CellTransaction, FolderError, FolderLook, look
+
+LENT_MAX = 4_128_768
+"""So many addresses there are to be lent: /24s of 100.64.0.0/10 with 252 each, by the number of the interface."""
 
 LOOKS_MAX = 5
 """How often the files of a served folder are read until they fit together."""
@@ -43,6 +47,7 @@ class Report:
     drives: int = 0
     reservations: int = 0
     open_tasks: int = 0
+    interfaces: int = 0
     events: int = 0
     placements: int = 0
     certificates: int = 0
@@ -56,7 +61,8 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         yield f"{self.cells:,} cells: {self.hosts:,} hosts, {self.servers:,} servers and {self.drives:,} drives in them"
-        yield f"{self.reservations:,} reservations and what they are for"
+        plugged = f", {self.interfaces:,} network interfaces" if self.interfaces else ""
+        yield f"{self.reservations:,} reservations and what they are for{plugged}"
         is_one = self.open_tasks == 1
         tasks = "1 open task, and what it is" if is_one else f"{self.open_tasks:,} open tasks, and what they are"
         yield f"{tasks} to end"
@@ -159,6 +165,7 @@ def _check(
         with _named(cell.entry.name):
             for what, sentence in _misfits(seen, cell, report):
                 unsettled[what] = f"{cell.entry.name}: {sentence}"
+    _check_snapshots(seen)
     if suspects is not None:
         unsettled = {what: sentence for what, sentence in unsettled.items() if suspects.get(what) == sentence}
     if unsettled:
@@ -169,6 +176,7 @@ def _check(
             _check_log(cell, rules, report)
     numbers = CellLog()
     with _named("cloud.db"):
+        _check_networks(seen, report)
         for row in seen.cloud.event_rows():
             numbers.take(Event(row[0], row[1], row[2], row[3], row[4], row[5], {}, {}))
     report.events += numbers.number
@@ -189,6 +197,31 @@ def _read_all(
             names.update((id, (kind, str(thing["name"]))) for id, thing in things.items())
         report.cells += 1
     return cells
+
+
+def _check_networks(seen: FolderLook, report: Report) -> None:
+    """Every interface is one of a server that there is, with an address that nobody else has, of the same project."""
+    projects = {entry.id: entry.project_id for entry in seen.cloud.server_entries()}
+    interfaces = seen.cloud.every_interface()
+    owned = {
+        column: seen.cloud.projects_of_owned(kind, {id for each in interfaces if (id := getattr(each, column))})
+        for column, kind in (("address", "address"), ("vlan_id", "vlan"), ("policy_id", "firewall_policy"))
+    }
+    holders: dict[str, str] = {}
+    for each in interfaces:
+        if projects.get(each.server_id) != each.project_id:
+            raise Breach(f"interface {each.mac} is of server {each.server_id}, which its project does not have")
+        for column, known in owned.items():
+            id = getattr(each, column)
+            if id is not None and known.get(id) != each.project_id:
+                raise Breach(f"interface {each.mac} has {column} {id}, which its project does not have")
+        lent = f"lent address {each.number % LENT_MAX}" if each.configuration == "dhcp" else None
+        for what in (each.mac, each.address, lent):
+            if what in holders:
+                raise Breach(f"{what} is on server {each.server_id}, and on server {holders[what]} too")
+            if what is not None:
+                holders[what] = each.server_id
+    report.interfaces = len(interfaces)
 
 
 class _named:
@@ -345,6 +378,12 @@ def _misfits(seen: FolderLook, cell: _Cell, report: Report) -> Iterator[tuple[st
         for id in sorted(things.keys() - known):
             yield f"{kind} {id}", f"{kind} {id} exists, and nothing is reserved for it"
     report.reservations += len(known)
+
+
+def _check_snapshots(seen: FolderLook) -> None:
+    with _named("cloud.db"):
+        for id in seen.cloud.stray_snapshots():
+            raise Breach(f"snapshot {id} is charged for, and is of no drive")
 
 
 def _values(picture: Picture | None, *columns: str) -> tuple[Any, ...] | None:

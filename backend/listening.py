@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -20,6 +21,8 @@ from starlette.types import ASGIApp
 from backend.folder import FolderProblem
 
 BACKLOG = 2048
+
+WEBSOCKET_BYTES_MAX = 65_536
 
 SHUTDOWN_SECONDS = 1
 """How long requests that are under way may take once the end was asked for."""
@@ -90,7 +93,10 @@ async def serve(
     config = uvicorn.Config(
         app,
         lifespan="off",
-        ws="none",
+        # A client has nothing to say there: what it sends is read only to see it go.
+        ws=_websocket,  # type: ignore[arg-type]
+        ws_max_size=WEBSOCKET_BYTES_MAX,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -101,6 +107,13 @@ async def serve(
     )
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
     await _Server(config, wants_end, on_answering, on_ending).serve(sockets=list(sockets))
+
+
+def _websocket(*parts: Any, **named: Any) -> asyncio.Protocol:
+    """One that begins. Its code is imported with the first: most clouds never see one, and it takes a while."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(*parts, **named)
 
 
 class _Server(uvicorn.Server):

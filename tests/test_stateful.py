@@ -20,9 +20,24 @@ from backend import check as checking
 from backend.cloud.catalogue import IMAGES, Image
 from backend.cloud.errors import CloudError
 from backend.cloud.model import GIB, Drive, ReachabilityState, Size
-from backend.operations import boots, cells, clones, drains, drives, editing, losses, server_groups, servers
+from backend.operations import (
+    boots,
+    cells,
+    clones,
+    consoles,
+    drains,
+    drives,
+    editing,
+    library,
+    losses,
+    resizing,
+    server_groups,
+    servers,
+    snapshots,
+)
 from backend.operations.drives import DriveSpec
 from backend.operations.editing import ServerChanges
+from backend.operations.snapshots import SnapshotSpec
 from tests.backend.support import Harness, make_folder, opened
 from tests.test_simulation import check, check_storage
 
@@ -49,6 +64,7 @@ class Life(RuleBasedStateMachine):
         self.on: Harness | None = None
         self.servers: list[str] = []
         self.drives: list[str] = []
+        self.snapshots: list[str] = []
         self.groups: dict[str, str] = {}
 
     def server(self, number: int) -> str:
@@ -186,6 +202,32 @@ class Life(RuleBasedStateMachine):
                 self.run(drives.detach_drive(*self.asks, self.drive(number)))
             case _:
                 self.run(drives.delete_drive(*self.asks, self.drive(number)))
+
+    @rule(
+        deed=st.sampled_from(("resize", "snapshot", "clone snapshot", "copy image", "reset", "console")),
+        number=NUMBER,
+        avoid=NUMBERS,
+        gib=st.sampled_from((11, 40, 990, 1000)),
+    )
+    def change_published(self, deed: str, number: int, avoid: list[int], gib: int) -> None:
+        match deed:
+            case "resize":
+                self.run(resizing.resize_drive(*self.asks, self.drive(number), gib * GIB))
+            case "snapshot":
+                taken = self.run(snapshots.create_snapshots(*self.asks, [SnapshotSpec(self.drive(number))]))
+                self.snapshots += [snapshot.id for snapshot in taken or ()]
+            case "clone snapshot":
+                snapshot_id = self.snapshots[number % len(self.snapshots)] if self.snapshots else "none"
+                begun = self.run(snapshots.clone_snapshot(*self.asks, snapshot_id, avoid=self.some(avoid)))
+                self.drives += [] if begun is None else [begun.drive.id]
+            case "copy image":
+                spec = DriveSpec("copy", gib * GIB, avoid=self.some(avoid))
+                made = self.run(library.clone_image(*self.asks, IMAGES[number % len(IMAGES)], spec))
+                self.drives += [] if made is None else [made.id]
+            case "reset":
+                self.run(consoles.restart_server(*self.asks, self.server(number)))
+            case _:
+                self.run(consoles.open_console(*self.asks, self.server(number), "vnc"))
 
     @rule(
         vcpus=VCPUS,

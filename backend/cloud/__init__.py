@@ -20,8 +20,9 @@ Invariants (`backend.check` verifies them on a folder)
     No host holds more than its capacity. A server that holds a host has exactly one.
     A stopped server holds none, but keeps its cell and its drives.
     The factors of a host are a pure function of what is on it.
+    An IP, and a hardware address, is on one network interface at most, in the whole cloud.
     Events of a file are numbered without gaps, and every change of state has one.
 
 Reading order: model, lifecycle, backfill, stops, placement, index, avoiding, certificates, explain, groups, backups,
-cells, errors.
+cells, networks, errors.
 """

@@ -23,6 +23,9 @@ COPY_LOOK_SECONDS = 60
 RELOCATE_SECONDS_MAX = 3600
 """Who found no host is tried again, each time after twice as long, up to this."""
 
+SNAPSHOT_SECONDS = 3
+"""After this a snapshot of a drive is whole."""
+
 NO_STATE = ""
 """What a thing is in before it is made."""
 
@@ -57,6 +60,8 @@ TRANSITIONS: Mapping[str, Mapping[str, Transition]] = {
             _server("stop", (ServerState.RUNNING, ServerState.PAUSED), ServerState.STOPPING, ServerState.STOPPED, 2),
             # The power button: the guest puts its things in order first.
             _server("shutdown", (ServerState.RUNNING,), ServerState.STOPPING, ServerState.STOPPED, 12),
+            # The reset button: it keeps its host, and what was in memory is lost.
+            _server("restart", (ServerState.RUNNING,), None, ServerState.RUNNING),
             # A stop for room: its grace was the warning.
             _server("displace", _HOLDING, None, ServerState.STOPPED),
             _server("delete", (ServerState.STOPPED,), None, None),
@@ -75,6 +80,21 @@ TRANSITIONS: Mapping[str, Mapping[str, Transition]] = {
                 DriveState.CLONING_SRC,
                 DriveState.UNMOUNTED,
                 3,
+            ),
+            # It has all of its new size from the beginning.
+            Transition(
+                "resize",
+                (DriveState.UNMOUNTED, DriveState.MOUNTED),
+                DriveState.RESIZING,
+                DriveState.UNMOUNTED,
+                5,
+            ),
+            # Nothing of the drive itself changes: the snapshot takes SNAPSHOT_SECONDS.
+            Transition(
+                "snapshot",
+                (DriveState.UNMOUNTED, DriveState.MOUNTED, DriveState.CLONING_SRC),
+                None,
+                DriveState.UNMOUNTED,
             ),
             Transition("attach", (DriveState.UNMOUNTED,), None, DriveState.MOUNTED),
             Transition("detach", (DriveState.MOUNTED,), None, DriveState.UNMOUNTED),

@@ -329,6 +329,26 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A drive as it was at an instant. It is known centrally, and goes with its drive."""
+
+    id: str
+    drive_id: str
+    project_id: str
+    owner: str
+    name: str
+    created_at: datetime
+    available_at: datetime
+    """Until then it is being made."""
+    size_bytes: int
+    """Of the drive, as it was: the most that it can come to hold, and what the project is charged for."""
+    media: str
+    meta: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class PartialServer:
     """All that is centrally known of a server whose cell does not answer. Source: Nova, "Handling Down Cells"."""
 

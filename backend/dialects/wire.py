@@ -24,9 +24,9 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import Match, Route, Router
+from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from backend.cloud.errors import CloudError, Invalid
@@ -161,7 +161,7 @@ class DialectRouter(Router):
     So a request costs no more for the dialects, and for the paths, that it is not about.
     """
 
-    def __init__(self, dialects: Mapping[str, Sequence[Route]]) -> None:
+    def __init__(self, dialects: Mapping[str, Sequence[BaseRoute]]) -> None:
         """`dialects` are the routes of each by their common prefix; in each the first that matches is taken."""
         super().__init__([route for routes in dialects.values() for route in routes])
         self._dialects = tuple(dialects.items())
@@ -178,7 +178,7 @@ class DialectRouter(Router):
                 return
         await super().app(scope, receive, send)
 
-    def _of_prefix(self, path: str) -> Sequence[Route]:
+    def _of_prefix(self, path: str) -> Sequence[BaseRoute]:
         return next((routes for prefix, routes in self._dialects if path.startswith(prefix)), ())
 
 
@@ -303,7 +303,7 @@ def same_secret(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode("utf-8", "surrogatepass"))
 
 
-def _scheme_and_rest(request: Request, scheme: str) -> str | None:
+def _scheme_and_rest(request: HTTPConnection, scheme: str) -> str | None:
     found, _, rest = request.headers.get("authorization", "").partition(" ")
     return rest.strip() if found.lower() == scheme else None
 
@@ -317,7 +317,7 @@ async def account_of_bearer(request: Request, cloud: Cloud, credentials: Credent
     return holder.account
 
 
-async def account_of_basic(request: Request, cloud: Cloud, credentials: Credentials, realm: str) -> Account:
+async def account_of_basic(request: HTTPConnection, cloud: Cloud, credentials: Credentials, realm: str) -> Account:
     """Raises WireError 401. An unknown name costs a comparison too."""
     encoded = _scheme_and_rest(request, "basic")
     name = None

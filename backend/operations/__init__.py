@@ -37,6 +37,8 @@ class Settings:
     list_records_by_skipping_down_cells: bool = True
     """Whether a list of the Compute API that cannot show partial rows leaves out the cells that do not answer, or
     fails. **Source**: Nova's setting of this name."""
+    default_cpu_type: Literal["amd", "intel"] = "amd"
+    """Of a server that CloudSigma's API makes without naming one. **Source**: CloudSigma API 2.0, "Servers"."""
 
     hard_groups: frozenset[str] = frozenset()
     """No setting, and never stored with them: the ids of the server groups whose members may not share a host, so that
@@ -103,6 +105,11 @@ class Cloud:
         """Nothing will change any more: whoever waits for something to change gives up."""
         self._is_ending = True
         self.tell()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing will change any more."""
+        return self._is_ending
 
     async def changed(self, seconds: float) -> bool:
         """Wait until something has changed, at most `seconds`; whether it has. At the end it has not."""

@@ -7,15 +7,14 @@ centrally. A crash in between is finished or undone by `recovery`, as with any o
 A server that no host has room for is made all the same, stopped, and says why in `reason`: whoever asked for it has
 been told that it is being built. Its boot drive is not made.
 
-Simplified: the library lies on every storage host, so an image is copied at the rate of the host's own disk, and only
-its bytes, however large the drive is. That takes less time than a start does.
+An image is copied (see `library`) in less time than a start takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from backend.cloud import lifecycle, placement
@@ -41,6 +40,7 @@ from backend.operations import (
     cells,
     check_version,
     drives,
+    library,
     losses,
     quotas,
     rooms,
@@ -51,9 +51,6 @@ from backend.operations.apart import MEMBER_OF
 from backend.operations.drives import DELETE_WITH, LOCAL_TO
 from backend.operations.servers import entry_for
 from backend.store import CellTransaction, CloudTransaction, ServerEntry, ServerGroup
-
-FROM_IMAGE = "image"
-"""Attribute of a drive: the id of the image that it was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,29 +152,12 @@ def _add_boot_drive(
 ) -> None:
     attached = replace(
         boot,
-        state=DriveState.CLONING_DST,
-        state_since=now,
         server_id=server_id,
         device="virtio",
         channel="0:0",
         boot_order=1,
     )
-    details = {"image": image.id, "source_name": image.name}
-    tx.add_drive(attached, at=now, actor=actor, details=details)
-    tx.schedule(
-        "clone",
-        "drive",
-        boot.id,
-        begun_at=now,
-        due_at=now + timedelta(seconds=lifecycle.clone_seconds(image.size_bytes, is_same_host=True)),
-        actor=actor,
-        payload={
-            "source": image.id,
-            "source_name": image.name,
-            "bytes_total": image.size_bytes,
-            "rate_bytes_per_second": lifecycle.clone_rate(is_same_host=True),
-        },
-    )
+    library.begin_copy(tx, attached, image, now=now, actor=actor)
 
 
 def _attach(tx: CellTransaction, volume: Volume, server_id: str, place: int, *, now: datetime, actor: str) -> None:
@@ -322,7 +302,7 @@ def _reserve(tx: CloudTransaction, server: Server, spec: BootSpec) -> tuple[Serv
     )
     if spec.image is None:
         return server, None
-    attributes = {FROM_IMAGE: spec.image.id}
+    attributes = {library.FROM_IMAGE: spec.image.id}
     if spec.is_local:
         attributes[LOCAL_TO] = server.id
     if not spec.keeps_boot_drive:

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from backend.cloud import lifecycle, placement
 from backend.cloud.avoiding import Sharing, sharing_of
-from backend.cloud.errors import CloudError, Forbidden, NoCapacity, OutcomeUnknown, Unreachable
-from backend.cloud.model import Account, Drive, DriveState, Task, TaskState
+from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, OutcomeUnknown, Unreachable
+from backend.cloud.model import Account, Drive, DriveState, Snapshot, Task, TaskState
 from backend.cloud.placement import DrivePlacement, NoValidHost, Policy, Ranks
 from backend.operations import Cloud, RequestKey, cells, check_version, drives
 from backend.store import CellTransaction
@@ -90,6 +91,7 @@ def add_copy_in_cell(
             "source_name": source.name,
             "bytes_total": copy.size_bytes,
             "rate_bytes_per_second": lifecycle.clone_rate(is_same_host=is_same_host),
+            **({"server": copy.server_id} if drives.is_cloned_with_server(copy) else {}),
         },
     )
     if source.cell == tx.cell:
@@ -132,6 +134,15 @@ def release(tx: CellTransaction, task: Task, *, at: datetime) -> None:
 
 
 # --- operations ------------------------------------------------------------------------------------------------------
+
+
+def checked_size(wanted: int | None, source_bytes: int) -> int:
+    """Of a copy; None: as large as its source. Raises Invalid."""
+    size_bytes = source_bytes if wanted is None else wanted
+    if not source_bytes <= size_bytes <= drives.SIZE_BYTES_MAX:
+        limits = f"{source_bytes}, which is the source's, and {drives.SIZE_BYTES_MAX}"
+        raise Invalid("size", f"must be between {limits}, not {size_bytes}")
+    return size_bytes
 
 
 async def _source(cloud: Cloud, actor: Account, drive_id: str, if_version: int | None) -> Drive:
@@ -190,38 +201,38 @@ async def clone_drive(
     *,
     name: str | None = None,
     media: str | None = None,
+    size_bytes: int | None = None,
+    attributes: Mapping[str, Any] | None = None,
     avoid: tuple[str, ...] = (),
     cell: str | None = None,
     if_version: int | None = None,
     request: RequestKey | None = None,
     agreed: AgreedClone | None = None,
+    snapshot: Snapshot | None = None,
 ) -> CloneBegun:
-    """A copy of the drive in the account's own project. `avoid` never fails.
+    """A copy of the drive, or of a `snapshot` of it, in the account's own project. `avoid` never fails.
 
     Raises:
-        NotFound, Forbidden, WrongState, Conflict, OverQuota, NoCapacity, Unreachable, OutcomeUnknown.
+        NotFound, Forbidden, Invalid, WrongState, Conflict, OverQuota, NoCapacity, Unreachable, OutcomeUnknown.
     """
     source = await _source(cloud, actor, drive_id, if_version)
+    if snapshot is not None:
+        source = replace(source, size_bytes=snapshot.size_bytes, media=snapshot.media)
+    size_bytes = checked_size(size_bytes, source.size_bytes)
     avoid_hosts = await drives.hosts_to_avoid(cloud, actor, avoid)
     where = await cells.choose_for_drive(
-        cloud, source.size_bytes, actor, avoid_hosts=avoid_hosts, avoid=avoid, cell=cell, source=source
+        cloud, size_bytes, actor, avoid_hosts=avoid_hosts, avoid=avoid, cell=cell, source=source
     )
     now = cloud.clock.now()
-    copy = Drive(
-        id="",
-        name=f"{source.name}-clone" if name is None else name,
+    default_name = f"{source.name}-clone" if snapshot is None else snapshot.name
+    copy = replace(
+        _copy_of(source, actor, now=now),
+        name=default_name if name is None else name,
         cell=where,
-        project_id=actor.project_id,
-        owner=actor.name,
-        size_bytes=source.size_bytes,
-        host="",
-        created_at=now,
-        state_since=now,
+        size_bytes=size_bytes,
         media=source.media if media is None else media,
         avoid=avoid,
-        meta=source.meta,
-        tags=source.tags,
-        attributes=source.attributes,
+        attributes={**source.attributes, **(attributes or {})},
     )
     reserved, is_new = await cloud.store.cloud_write(lambda tx: drives.reserve_drive(tx, copy, request=request))
     ranks = placement.avoided_ranks(avoid, avoid_hosts)
@@ -252,6 +263,25 @@ async def clone_drive(
     if source.cell != reserved.cell and task is not None:
         await hold_elsewhere(cloud, source, added, task)
     return CloneBegun(added, task)
+
+
+def _copy_of(source: Drive, actor: Account, *, now: datetime) -> Drive:
+    """The account's own, attached to nothing, and with no place yet."""
+    return replace(
+        source,
+        id="",
+        project_id=actor.project_id,
+        owner=actor.name,
+        host="",
+        created_at=now,
+        state=DriveState.CREATING,
+        state_since=now,
+        server_id=None,
+        device=None,
+        channel=None,
+        boot_order=None,
+        version=1,
+    )
 
 
 async def hold_elsewhere(cloud: Cloud, source: Drive, copy: Drive, task: Task) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +39,11 @@ DELETE_WITH = "delete_with"
 LOCAL_TO = "local_to"
 """Attribute of an attached drive: the id of the server that was booted from an image, and has it as its own disk."""
 
+CLONED_WITH = "cloned_with"
+"""Attribute of an attached drive: the id of the server that it was copied for, when that was cloned."""
+
+_OF_ATTACHMENT = (DELETE_WITH, LOCAL_TO, CLONED_WITH)
+
 SIZE_BYTES_MIN = 512 * 2**20
 SIZE_BYTES_MAX = 15_492_389_427_364
 """The published limits of one drive. Source: CloudSigma API 2.0, capabilities, `dssd`."""
@@ -68,6 +73,7 @@ class DriveChanges:
     meta: Mapping[str, str] | None = None
     tags: tuple[str, ...] | None = None
     attributes: Mapping[str, Any] | None = None
+    media: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,12 @@ def attach_in_cell(
 
 def _unbound(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Without what belongs to an attachment: also a copy of an attached drive has that of its source."""
-    return {name: value for name, value in attributes.items() if name not in (DELETE_WITH, LOCAL_TO)}
+    return {name: value for name, value in attributes.items() if name not in _OF_ATTACHMENT}
+
+
+def is_cloned_with_server(drive: Drive) -> bool:
+    """Whether it was made as the copy that a clone of a server has, and is still that server's."""
+    return drive.server_id is not None and drive.attributes.get(CLONED_WITH) == drive.server_id
 
 
 def detach_in_cell(
@@ -336,6 +347,13 @@ async def attach_drive(
     return drive
 
 
+async def require_server_stopped(cloud: Cloud, server_id: str, action: str) -> None:
+    """Of a drive that is attached to it; one that is gone is no hindrance. Raises WrongState, Unreachable."""
+    entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
+    if entry is not None and entry.state != "deleting":
+        await _require_stopped(cloud, entry.cell, server_id, action)
+
+
 async def _require_stopped(cloud: Cloud, cell: str, server_id: str, action: str) -> Server:
     server = await cloud.store.cell_read(cell, lambda tx: tx.server(server_id))
     if server.state is not ServerState.STOPPED:
@@ -349,10 +367,7 @@ async def detach_drive(
     """Detach from a stopped server. Raises NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown."""
     entry = await entry_for(cloud, actor, drive_id, to_change=True)
     if entry.server_id is not None:
-        server_id = entry.server_id
-        server_entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
-        if server_entry is not None and server_entry.state != "deleting":
-            await _require_stopped(cloud, server_entry.cell, server_id, "detach a drive from")
+        await require_server_stopped(cloud, entry.server_id, "detach a drive from")
 
     def detach(tx: CellTransaction) -> Drive:
         now = cloud.clock.now()
@@ -397,7 +412,9 @@ async def edit_drive(
     """Raises NotFound, Forbidden, Conflict, Unreachable, OutcomeUnknown."""
     entry = await entry_for(cloud, actor, drive_id, to_change=True)
     wanted = {
-        name: value for name in ("name", "meta", "tags", "attributes") if (value := getattr(changes, name)) is not None
+        name: value
+        for name in ("name", "meta", "tags", "attributes", "media")
+        if (value := getattr(changes, name)) is not None
     }
 
     def edit(tx: CellTransaction) -> Drive:
@@ -421,9 +438,15 @@ async def check_deletable(cloud: Cloud, server_id: str, leaving: Iterable[Drive]
 
 
 async def delete_drive(
-    cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None, agreed: Agreed | None = None
+    cloud: Cloud,
+    actor: Account,
+    drive_id: str,
+    *,
+    if_version: int | None = None,
+    agreed: Agreed | None = None,
+    detaches: bool = False,
 ) -> None:
-    """An attached drive has to be detached first.
+    """An attached drive has to be detached first; with `detaches` it is, from a server that is stopped.
 
     Raises:
         NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown.
@@ -434,7 +457,8 @@ async def delete_drive(
         server_entry = await cloud.store.cloud_read(lambda tx: tx.find_server_entry(server_id))
         if server_entry is not None:
             await _require_stopped(cloud, server_entry.cell, server_id, "delete a drive of")
-    await _delete(cloud, actor, entry, if_version=if_version, agreed=agreed)
+    is_detached_first = detaches and entry.server_id is not None
+    await _delete(cloud, actor, entry, if_version=if_version, is_detached_first=is_detached_first, agreed=agreed)
 
 
 async def delete_with_server(cloud: Cloud, actor: Account, drive_id: str) -> None:
@@ -454,9 +478,11 @@ async def _delete(
     now, drive_id = cloud.clock.now(), entry.id
 
     def remove(tx: CellTransaction) -> None:
+        version = if_version
         if is_detached_first and tx.find_drive(drive_id) is not None:
-            detach_in_cell(tx, drive_id, now=now, actor=actor.name)
-        _remove(tx, drive_id, now=now, actor=actor.name, if_version=if_version, agreed=agreed)
+            detach_in_cell(tx, drive_id, now=now, actor=actor.name, if_version=if_version)
+            version = None
+        _remove(tx, drive_id, now=now, actor=actor.name, if_version=version, agreed=agreed)
 
     await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, state="deleting"))
     cloud.live.add(drive_id)
@@ -508,13 +534,20 @@ async def read_drives(cloud: Cloud, entries: Iterable[DriveEntry]) -> list[Drive
     return found
 
 
-async def list_drives(cloud: Cloud, actor: Account, *, offset: int = 0, limit: int | None = None) -> DriveListing:
-    """In the order of creation."""
+async def list_drives(
+    cloud: Cloud,
+    actor: Account,
+    *,
+    offset: int = 0,
+    limit: int | None = None,
+    ids: Collection[str] | None = None,
+) -> DriveListing:
+    """In the order of creation; of these ids only, where they are given."""
     projects = servers.projects_of(actor)
 
     def find(tx: CloudTransaction) -> tuple[list[DriveEntry], int]:
-        entries = tx.drive_entries(projects=projects, states=servers.LISTED, offset=offset, limit=limit)
-        return entries, tx.count_drive_entries(projects=projects, states=servers.LISTED)
+        entries = tx.drive_entries(projects=projects, ids=ids, states=servers.LISTED, offset=offset, limit=limit)
+        return entries, tx.count_drive_entries(projects=projects, ids=ids, states=servers.LISTED)
 
     entries, total = await cloud.store.cloud_read(find)
     return DriveListing([item for item in await read_drives(cloud, entries) if item is not None], total)

@@ -123,6 +123,63 @@ def _read_central(tx: CloudTransaction, after: int, limit: int) -> _Part:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What has changed since a cursor: kinds of objects and their ids, each once, in the order of their last change."""
+
+    cursor: str
+    objects: list[tuple[str, str]]
+    is_more: bool
+    """Whether asking again now would answer with more at once."""
+
+
+async def news(cloud: Cloud, actor: Account, after: str, *, limit: int = 1000) -> News:
+    """Of what the account may see, wherever it lies, and of what is gone. Raises Invalid, as `changes`."""
+    cursor = decode(after)
+
+    def look(tx: CellTransaction) -> tuple[list[Event], set[str]]:
+        part = _read(tx, cursor.get(tx.cell, 0), limit)
+        seen = {server.id for server in part.servers if actor.may_see(server.project_id)}
+        seen |= {drive.id for drive in part.drives if actor.may_see(drive.project_id)}
+        return part.events, seen
+
+    def look_centrally(tx: CloudTransaction) -> tuple[list[Event], set[str]]:
+        events = tx.events(after=cursor.get(CLOUD_FILE, 0), limit=limit)
+        return events, _seen_centrally(tx, actor, events)
+
+    answers = await cloud.store.each_cell(look)
+    parts = {cell: answer for cell, answer in answers.items() if isinstance(answer, tuple)}
+    parts[CLOUD_FILE] = await cloud.store.cloud_read(look_centrally)
+    moved = dict(cursor)
+    told: list[Event] = []
+    is_more = False
+    for file, (events, seen) in parts.items():
+        if events:
+            moved[file] = events[-1].number
+            is_more = is_more or len(events) == limit
+        told += [event for event in events if event.object_id in seen or actor.may_see(_last_project(event))]
+    told.sort(key=lambda event: (event.at, event.file, event.number))
+    objects = {(event.object_kind, event.object_id): None for event in reversed(told)}
+    return News(encode(moved), list(reversed(objects)), is_more)
+
+
+def _seen_centrally(tx: CloudTransaction, actor: Account, events: Iterable[Event]) -> set[str]:
+    by_kind: dict[str, set[str]] = {}
+    for event in events:
+        by_kind.setdefault(event.object_kind, set()).add(event.object_id)
+    seen = {actor.id} & (by_kind.get("profile", set()) | by_kind.get("account", set()))
+    for kind, ids in by_kind.items():
+        if kind in OWNED_KINDS:
+            seen |= {id for id, project in tx.projects_of_owned(kind, ids).items() if actor.may_see(project)}
+        elif kind == "server":
+            seen |= {entry.id for entry in tx.server_entries(ids=ids) if actor.may_see(entry.project_id)}
+    return seen
+
+
+OWNED_KINDS = ("tag", "address", "vlan", "firewall_policy", "key_pair", "snapshot")
+"""Of what lies centrally and belongs to a project."""
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """A place in the log: an instant, all of it; or one event of that instant."""
 
@@ -153,13 +210,14 @@ async def told_events(
     object_id: str | None = None,
     until: Position | None = None,
     since: Position | None = None,
+    and_of: frozenset[str] = frozenset(),
 ) -> Told:
     """The newest events at or before `until`, or the oldest ones behind `since`; without either, the newest.
 
     Of all files that answer, by (instant, file, number), the newest last; of one object if it is named. The cost
-    follows the limit and the number of files, not the log.
+    follows the limit and the number of files, not the log. `and_of` are ids that the account may see besides.
     """
-    visible = None if actor.is_staff else await _visible_ids(cloud, actor)
+    visible = None if actor.is_staff else await _visible_ids(cloud, actor) | and_of
 
     def find(tx: Transaction) -> list[Event]:
         if until is None and since is None and object_id is None and visible is None:
@@ -201,7 +259,9 @@ async def _visible_ids(cloud: Cloud, actor: Account) -> frozenset[str]:
 
     def find(tx: CloudTransaction) -> list[str]:
         servers = tx.server_entries(projects=projects_of(actor), is_backfilling=None)
-        return [entry.id for entry in servers] + [entry.id for entry in tx.drive_entries(projects=projects_of(actor))]
+        drives = tx.drive_entries(projects=projects_of(actor))
+        central = tx.owned_ids(actor.projects_read)
+        return [entry.id for entry in servers] + [entry.id for entry in drives] + central
 
     return frozenset(await cloud.store.cloud_read(find))
 

@@ -33,9 +33,9 @@ async def recover(cloud: Cloud, cell: str) -> None:
     server_goals = {entry.id: entry.state for entry in servers}
     drive_goals = {entry.id: entry.state for entry in unfinished}
 
-    def look_and_finish(tx: CellTransaction) -> tuple[dict[str, Server], set[str], dict[str, str | None]]:
+    def look_and_finish(tx: CellTransaction) -> tuple[dict[str, Server], dict[str, int], dict[str, str | None]]:
         kept_servers: dict[str, Server] = {}
-        kept_drives = set()
+        kept_drives: dict[str, int] = {}
         for server_id, state in server_goals.items():
             server = tx.find_server(server_id)
             if server is None:
@@ -51,7 +51,7 @@ async def recover(cloud: Cloud, cell: str) -> None:
             if state == "deleting":
                 tx.remove_drive(drive, at=now, actor="cloud")
             else:
-                kept_drives.add(drive_id)
+                kept_drives[drive_id] = drive.size_bytes
         editing.forget_restarts(tx, without_right, now=now)
         return kept_servers, kept_drives, tx.mounts()
 
@@ -74,7 +74,7 @@ async def recover(cloud: Cloud, cell: str) -> None:
                 tx.remove_server_entry(entry.id)
         for drive in unfinished:
             if drive.id in kept_drives:
-                tx.save_drive_entry(replace(drive, state="active"))
+                tx.save_drive_entry(replace(drive, state="active", size_bytes=kept_drives[drive.id]))
             else:
                 tx.remove_drive_entry(drive.id)
         for drive_id in left:

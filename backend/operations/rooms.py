@@ -149,9 +149,9 @@ def lost_drives(tx: CellTransaction, server_id: str) -> list[Drive]:
 
 
 def check_drives(drives: Iterable[Drive]) -> None:
-    """Raises WrongState where a drive is lost, or a copy that is not whole: its server cannot be started."""
+    """Raises WrongState where a drive is lost, or not whole, or being resized: its server cannot be started."""
     for drive in drives:
-        if drive.state not in (DriveState.UNAVAILABLE, DriveState.CLONING_DST):
+        if drive.state not in (DriveState.UNAVAILABLE, DriveState.CLONING_DST, DriveState.RESIZING):
             continue
         raise WrongState("drive", drive.id, "start a server with", drive.state, (DriveState.MOUNTED,))
 

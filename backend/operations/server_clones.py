@@ -26,7 +26,7 @@ from backend.cloud import lifecycle
 from backend.cloud.errors import CloudError, Conflict, NoCapacity, NotFound, OutcomeUnknown
 from backend.cloud.model import Account, Drive, DriveState, Server, ServerState, Task, TaskState
 from backend.cloud.placement import Ranks
-from backend.operations import Cloud, RequestKey, Settings, avoiding, clones, drives, quotas, servers
+from backend.operations import Cloud, RequestKey, Settings, avoiding, clones, drives, networks, quotas, servers
 from backend.operations.avoiding import Entry, Placed
 from backend.operations.clone_plans import CloneSpec, Draft, copy_name, draft_of
 from backend.operations.clones import CloneBegun
@@ -278,6 +278,7 @@ def _reserve(
             created_at=model.created_at,
             state_since=model.created_at,
             server_id=server.id,
+            attributes={**source.attributes, drives.CLONED_WITH: server.id},
             avoid=draft.avoid,
             lost_from=None,
             version=1,
@@ -290,6 +291,7 @@ def _reserve(
     tx.add_server_entry(servers.entry_of(server, state="building"))
     for copy in copies.values():
         tx.add_drive_entry(drives.entry_of(copy, state="building"))
+    networks.copy_wiring(tx, draft.source.id, server)
     if request is not None:
         answer = {"id": server.id, "copies": [copy.id for copy in copies.values()]}
         tx.remember(request.key, request.digest, answer, at=server.created_at)

@@ -26,6 +26,7 @@ from backend.cloud.model import (
     SMALLEST_SERVER,
     STORAGE_LOST,
     Account,
+    Drive,
     PartialServer,
     Server,
     ServerState,
@@ -373,21 +374,11 @@ async def delete_server(
     """
     from backend.operations import backups, drives
 
-    if recurse not in ("none", "all_drives", "disks", "cdroms"):
-        raise Invalid("recurse", "must be one of all_drives, disks, cdroms")
-    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
-    attached = (await drives.drives_of(cloud, [server_id])).get(server_id, [])
+    entry, attached = await check_deletable(
+        cloud, actor, server_id, recurse=recurse, if_version=if_version, only_backfilling=only_backfilling
+    )
     going = [drive for drive in attached if recurse in ("all_drives", f"{drive.media}s") or drive.id in leaving]
-    if recurse != "none":
-        await drives.check_deletable(cloud, server_id, going)
     now = cloud.clock.now()
-
-    def check(tx: CellTransaction) -> None:
-        server = tx.server(server_id)
-        check_version(server.version, if_version)
-        lifecycle.begin("server", server.id, "delete", server.state)
-
-    await cloud.store.cell_read(entry.cell, check)
     await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, server_id, "deleting"))
     cloud.live.add(server_id)
     try:
@@ -411,6 +402,39 @@ async def delete_server(
         with contextlib.suppress(CloudError):
             await drives.detach_drive(cloud, actor, drive.id)
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
+
+
+async def check_deletable(
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    *,
+    recurse: str = "none",
+    if_version: int | None = None,
+    only_backfilling: bool = False,
+) -> tuple[ServerEntry, list[Drive]]:
+    """Whether it would be deleted now. Returns what is centrally known of it, and the drives attached to it.
+
+    Raises:
+        NotFound, Forbidden, Invalid, WrongState, Conflict, Unreachable.
+    """
+    from backend.operations import drives
+
+    if recurse not in ("none", "all_drives", "disks", "cdroms"):
+        raise Invalid("recurse", "must be one of all_drives, disks, cdroms")
+    entry = await entry_for(cloud, actor, server_id, to_change=True, only_backfilling=only_backfilling)
+    attached = (await drives.drives_of(cloud, [server_id])).get(server_id, [])
+    if recurse != "none":
+        going = [drive for drive in attached if recurse in ("all_drives", f"{drive.media}s")]
+        await drives.check_deletable(cloud, server_id, going)
+
+    def check(tx: CellTransaction) -> None:
+        server = tx.server(server_id)
+        check_version(server.version, if_version)
+        lifecycle.begin("server", server.id, "delete", server.state)
+
+    await cloud.store.cell_read(entry.cell, check)
+    return entry, attached
 
 
 def remove_in_cell(

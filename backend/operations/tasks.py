@@ -7,7 +7,7 @@ from datetime import datetime
 
 from backend.cloud.errors import CloudError, Unreachable
 from backend.cloud.model import Account, Task, TaskState
-from backend.operations import Cloud, Settings, clones, drains, drives, losses, rooms, server_clones, servers
+from backend.operations import Cloud, Settings, clones, drains, drives, losses, resizing, rooms, server_clones, servers
 from backend.store import CellTransaction, Transaction
 
 
@@ -59,6 +59,8 @@ def _run(tx: CellTransaction, task: Task, *, at: datetime, settings: Settings) -
             drains.end_move(tx, task, at=at, settings=settings)
         case "drive", "create" | "clone":
             drives.end_create(tx, task, at=at)
+        case "drive", "resize":
+            resizing.end_resize(tx, task, at=at)
         case "drive", "release":
             clones.release(tx, task, at=at)
         case unknown:

@@ -11,7 +11,8 @@ Map, from the disk upwards
     frozen           making many frozen objects at the cost of ordinary ones
     entries          what is known centrally, as frozen values
     transaction      what one job may ask of any file: events, tasks, remembered requests
-    cell, cloud      what it may ask of a cell, and of cloud.db; server_groups, last_known: parts of the latter
+    cell, cloud      what it may ask of a cell, and of cloud.db; server_groups, snapshots, networks are parts of it
+    central_rows     what the objects of cloud.db have in common
     lane             the threads: group commits, snapshots, claims
     link             one cell as it is reached: silence, the probe, back-off, injected faults, return
     mirror           what was last known of every object, behind the cells' commits
@@ -42,12 +43,19 @@ from backend.store.files import FolderError
 from backend.store.fleet import LIST_DEADLINE_SECONDS, Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
+from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
 from backend.store.pages import Sort, key_of
 from backend.store.rewinding import Rewinding
+from backend.store.rows import Table
 from backend.store.transaction import Transaction
 
 __all__ = [
+    "ADDRESS",
+    "FIREWALL_POLICY",
+    "KEY_PAIR",
     "LIST_DEADLINE_SECONDS",
+    "TAG",
+    "VLAN",
     "CellEntry",
     "CellTransaction",
     "CloudTransaction",
@@ -67,6 +75,7 @@ __all__ = [
     "ServerGroup",
     "Sort",
     "Store",
+    "Table",
     "Transaction",
     "Usage",
     "create_folder",

@@ -15,7 +15,7 @@ from backend.cloud.index import HostIndex
 from backend.cloud.model import Drive, Host, HostKind, Server, Size
 from backend.cloud.placement import Policy, StorageLoad
 from backend.store.loads import Loads, Shared
-from backend.store.rows import DRIVE, HOST, SERVER, Difference, Row, Table, json_of
+from backend.store.rows import DRIVE, HOST, SERVER, Difference, Row, Table, json_of, words_of
 from backend.store.transaction import Touched, Transaction
 
 T = TypeVar("T")
@@ -172,6 +172,14 @@ class CellTransaction(Transaction):
     def grouped_servers(self) -> list[Server]:
         """Those that carry the tag of an availability group, by id."""
         return self._list(SERVER, "WHERE instr(tags, '\"group:') > 0 ORDER BY id")
+
+    def tagged(self) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
+        """What carries a tag: kind, id, project, owner's name and tags of each, servers before drives, by id."""
+        found = []
+        for kind in ("server", "drive"):
+            text = f"SELECT id, project_id, owner, tags FROM {kind} WHERE tags <> '[]' ORDER BY id"  # noqa: S608
+            found += [(kind, id_, project, owner, words_of(tags)) for id_, project, owner, tags in self._run(text)]
+        return found
 
     def servers_to_restart(self, room: Size, *, limit: int) -> list[Server]:
         """Those that were stopped for room, whose owner wants them back, and of no larger size than `room`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 from uuid import UUID, uuid5
 
 from backend.cloud.errors import NotFound
@@ -25,10 +25,10 @@ from backend.store.entries import (
     server_entry_row,
 )
 from backend.store.last_known import LastKnownTransaction
+from backend.store.networks import NetworksTransaction
 from backend.store.rows import (
     BACKUP,
     SCHEDULE,
-    Table,
     instant_of,
     instant_or_none,
     json_of,
@@ -37,8 +37,8 @@ from backend.store.rows import (
     text_or_none,
 )
 from backend.store.server_groups import ServerGroupsTransaction
+from backend.store.snapshots import SnapshotsTransaction
 
-T = TypeVar("T", Schedule, Backup)
 Role = Literal["customer_owner", "project_manager", "project_admin"]
 
 _BACKUP_SOURCES = (
@@ -55,6 +55,7 @@ SELECT (SELECT count(*) FROM server_directory WHERE project_id = :project),
        (SELECT coalesce(sum(memory_bytes), 0) FROM server_directory WHERE project_id = :project),
        (SELECT coalesce(sum(size_bytes), 0) FROM drive_directory WHERE project_id = :project)
        + (SELECT coalesce(sum(size_bytes), 0) FROM backup WHERE project_id = :project)
+       + (SELECT coalesce(sum(size_bytes), 0) FROM snapshot WHERE project_id = :project)
 """
 _NEXT_DUE = """
 SELECT min(at) FROM (
@@ -92,7 +93,7 @@ def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
     return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
 
 
-class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
+class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTransaction, LastKnownTransaction):
     """A job's view of cloud.db."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -197,7 +198,8 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         )
 
     def add_account(self, account: Account) -> None:
-        """Its projects come from memberships: those of `account` are not stored."""
+        """Its projects come from memberships: those of `account` are not stored. It is given its networks."""
+        self.allot_networks(account)
         self._run(
             "INSERT INTO account (name, id, project_id, is_staff, may_backfill) VALUES (?, ?, ?, ?, ?)",
             (account.name, account.id, account.project_id, int(account.is_staff), int(account.may_backfill)),
@@ -266,7 +268,7 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         return [Project(*row) for row in self._run(f"SELECT {_PROJECT_COLUMNS} FROM project ORDER BY name")]  # noqa: S608
 
     def usage(self, project_id: str) -> Usage:
-        """From the directories and the backups, so reservations and unreachable cells count."""
+        """From the directories, the backups and the snapshots, so reservations and unreachable cells count."""
         return Usage(*self._run(_USAGE, {"project": project_id}).fetchone())
 
     # Which server lives where
@@ -334,7 +336,8 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         assert done.rowcount == 1, f"server {entry.id} is in no directory"
 
     def remove_server_entry(self, id: str) -> None:
-        """With its last picture. Nothing if it has gone already."""
+        """With its last picture, its network interfaces and what they hold. Nothing if it has gone already."""
+        self.unplug_server(id)
         self._run("DELETE FROM server_directory WHERE id = ?", (id,))
         self._run("DELETE FROM last_known WHERE id = ?", (id,))
 
@@ -402,7 +405,7 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         assert done.rowcount == 1, f"drive {entry.id} is in no directory"
 
     def remove_drive_entry(self, id: str) -> None:
-        """With its last picture. Nothing if it has gone already."""
+        """With its last picture and its snapshots. Nothing if it has gone already."""
         self._run("DELETE FROM drive_directory WHERE id = ?", (id,))
         self._run("DELETE FROM last_known WHERE id = ?", (id,))
 
@@ -489,65 +492,3 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
 
     def remove_backup(self, backup: Backup, *, at: datetime, actor: str = "cloud") -> None:
         self._remove(BACKUP, backup, at=at, actor=actor)
-
-    # What schedules and backups have in common
-
-    def _add(
-        self, table: Table[Any], thing: Any, *, at: datetime, actor: str, details: Mapping[str, Any] | None
-    ) -> None:
-        done = self._run(table.insert, table.stored(thing))
-        assert done.rowcount == 1, f"there is a {table.name} {thing.id} already"
-        # What a backup contains is in its row; in the log it would only be large.
-        changes = {column: (None, value) for column, value in table.picture(thing).items() if column != "contents"}
-        self.emit(
-            f"{table.name}.created",
-            table.name,
-            thing.id,
-            at=at,
-            version=thing.version,
-            actor=actor,
-            changes=changes,
-            details=details,
-        )
-
-    def _save(
-        self,
-        table: Table[T],
-        before: T,
-        after: T,
-        *,
-        kind: str,
-        at: datetime,
-        actor: str,
-        details: Mapping[str, Any] | None,
-    ) -> T:
-        difference = table.difference(before, after)
-        if difference is None:
-            return before
-        self._write(difference, before.id, before.version)
-        difference.changes.pop("contents", None)
-        after = table.with_version(after, before.version + 1)
-        self.emit(
-            kind,
-            table.name,
-            after.id,
-            at=at,
-            version=after.version,
-            actor=actor,
-            changes=difference.changes,
-            details=details,
-        )
-        return after
-
-    def _remove(self, table: Table[Any], thing: Any, *, at: datetime, actor: str) -> None:
-        if self._run(table.delete, (thing.id,)).rowcount:
-            changes = {column: (value, None) for column, value in table.picture(thing).items() if column != "contents"}
-            self.emit(
-                f"{table.name}.deleted",
-                table.name,
-                thing.id,
-                at=at,
-                version=thing.version + 1,
-                actor=actor,
-                changes=changes,
-            )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 5, "cell": 4}
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 7, "cell": 4}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -72,6 +72,16 @@ def migrations(kind: FileKind) -> Migrations:
         @found(name="0005_open_tasks_known_centrally")
         def open_tasks_known_centrally(database: Database) -> None:
             for statement in _statements("schema_cloud_0005.sql"):
+                database.execute(statement)
+
+        @found(name="0006_snapshots")
+        def snapshots(database: Database) -> None:
+            for statement in _statements("schema_cloud_0006.sql"):
+                database.execute(statement)
+
+        @found(name="0007_networks")
+        def networks(database: Database) -> None:
+            for statement in _statements("schema_cloud_0007.sql"):
                 database.execute(statement)
 
     else:

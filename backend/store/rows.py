@@ -567,3 +567,6 @@ BACKUP: Table[Backup] = Table(
     ],
     _backup_of,
 )
+
+plain_field, instant_field, words_field, object_field = _plain, _instant, _words, _object
+"""For the tables of other modules."""

@@ -58,6 +58,10 @@ _TASKS_DUE = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND due_at <
 _TASKS_OPEN = f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' ORDER BY due_at, id LIMIT ?"  # noqa: S608
 _TASKS_ENDED = f"SELECT {TASK_COLUMNS} FROM task WHERE state <> 'open' ORDER BY ended_at DESC, id DESC LIMIT ?"  # noqa: S608
 _TASKS_OPEN_COUNT = "SELECT count(*) FROM task WHERE state = 'open'"
+_TASKS_SINCE = (
+    f"SELECT {TASK_COLUMNS} FROM task WHERE kind = ? AND object_kind = ?"  # noqa: S608
+    " AND (state = 'open' OR (state <> 'open' AND ended_at > ?)) ORDER BY id"
+)
 _TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ? WHERE id = ? AND state = 'open'"
 _TASK_RESCHEDULE = "UPDATE task SET due_at = ?, payload = ? WHERE id = ? AND state = 'open'"
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
@@ -250,6 +254,11 @@ class Transaction:
         """The newest, open or ended."""
         row = self._run(_TASK_LAST_OF, (object_id,)).fetchone()
         return None if row is None else task_of(row, self.file)
+
+    def tasks_since(self, kind: str, object_kind: str, since: datetime) -> list[Task]:
+        """Of one kind: the open ones, and those that have ended since then; by id."""
+        values = (kind, object_kind, text_of(since))
+        return [task_of(row, self.file) for row in self._run(_TASKS_SINCE, values)]
 
     def due_tasks(self, now: datetime, *, limit: int = 256) -> list[Task]:
         """Open tasks with `due_at` <= `now`, by (due_at, id)."""

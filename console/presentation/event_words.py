@@ -52,6 +52,7 @@ _LOOKS: Mapping[str, tuple[str, Tone]] = {
     "drive.unavailable": ("lost", Tone.CRIT),
     "drive.returned": ("running", Tone.OK),
     "drive.cloning_src": ("busy", Tone.ACCENT),
+    "drive.resizing": ("busy", Tone.ACCENT),
     "schedule.failed": ("lost", Tone.CRIT),
     "schedule.missed": ("attention", Tone.WARN),
     "schedule.switched_off": ("attention", Tone.WARN),
@@ -144,6 +145,10 @@ def _drive_sentence(mirror: Mirror, event: EventRecord) -> str | None:
             return "drive is a whole copy now"
         case "mounted" | "unmounted" if before == "creating":
             return "drive is ready"
+        case "resizing":
+            return "drive is being made larger"
+        case "mounted" | "unmounted" if before == "resizing":
+            return "drive has its new size"
         case "attached":
             return f"drive attached to {_name_or_id(mirror, _value(event, 'server_id'))}"
         case "detached":

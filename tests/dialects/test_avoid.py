@@ -348,7 +348,7 @@ def test_a_drive_is_cloned_as_published(tell: Tell) -> None:
         groups = good_list(await on.sigma.get("/drives/availability_groups/"))
         assert sorted(groups) == sorted([[drive["uuid"]], [copy["uuid"]]])
         for params, body in (
-            ({"do": "clone"}, {"size": 2 * 2**30}),
+            ({"do": "clone"}, {"size": 2**29}),
             ({"do": "clone"}, {"media": "tape"}),
             ({"do": "clone"}, []),
             ({"do": "explode"}, {}),

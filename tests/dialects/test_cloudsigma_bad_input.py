@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backend.cloud.catalogue import IMAGES
 from backend.dialects.wire import REQUIRED
 from tests.dialects.conftest import Tell
 from tests.dialects.support import Wired, good
@@ -86,9 +87,54 @@ WRITES: list[tuple[str, str, Any, int, str | None]] = [
     ("POST", "/drives/", {**DRIVE, "media": "tape"}, 400, "media"),
     ("POST", "/drives/", {**DRIVE, "storage_type": "nvme"}, 400, "storage_type"),
     ("POST", "/drives/", [DRIVE, {**DRIVE, "size": 1}], 400, "size"),
-    ("PUT", "/drives/{drive}/", {**DRIVE, "size": 2**32}, 400, "size"),
-    ("PUT", "/drives/{drive}/", {"media": "cdrom"}, 400, "media"),
+    ("PUT", "/drives/{drive}/", {**DRIVE, "size": 2**30}, 400, "size"),
+    ("PUT", "/drives/{drive}/", {**DRIVE, "size": 2**62}, 400, "size"),
+    ("PUT", "/drives/{drive}/", {"media": "tape"}, 400, "media"),
     ("DELETE", f"/drives/{ABSENT}/", None, 404, None),
+    ("POST", "/drives/{drive}/action/?do=explode", None, 400, "do"),
+    ("POST", "/drives/{drive}/action/?do=resize", None, 400, "size"),
+    ("POST", "/drives/{drive}/action/?do=resize", {"size": "large"}, 400, "size"),
+    ("POST", "/drives/{drive}/action/?do=resize", {"size": 10 * 2**30}, 400, "size"),
+    ("POST", "/drives/{drive}/action/?do=resize", {"size": 2**29}, 400, "size"),
+    ("POST", "/drives/{drive}/action/?do=clone", {"size": 2**29}, 400, "size"),
+    ("POST", "/drives/{drive}/action/?do=clone", {"storage_type": "nvme"}, 400, "storage_type"),
+    ("POST", "/drives/{drive}/action/?do=clone&avoid=x", None, 400, "avoid"),
+    ("POST", "/drives/?avoid=x", DRIVE, 400, "avoid"),
+    ("POST", "/libdrives/{drive}/action/?do=clone", None, 404, None),
+    ("POST", "/libdrives/{image}/action/?do=resize", {"size": 2**40}, 400, "do"),
+    ("POST", "/libdrives/{image}/action/?do=clone", {"size": 2**29}, 400, "size"),
+    ("PUT", "/drives/{image}/", DRIVE, 403, None),
+    ("DELETE", "/drives/{image}/", None, 403, None),
+    ("POST", "/servers/", mounted({"drive": "{image}"}), 403, None),
+    # Several at once
+    *(("DELETE", path, [], 400, "objects") for path in ("/servers/", "/drives/", "/snapshots/")),
+    *(("DELETE", path, {"objects": [7]}, 400, "objects") for path in ("/servers/", "/drives/", "/snapshots/")),
+    *(("DELETE", path, [ABSENT], 404, None) for path in ("/servers/", "/bservers/", "/drives/", "/snapshots/")),
+    ("DELETE", "/drives/", ["{drive}", ABSENT], 404, None),
+    ("DELETE", "/servers/?recurse=everything", ["{server}"], 400, "recurse"),
+    # Snapshots
+    ("POST", "/snapshots/", {}, 400, "drive"),
+    ("POST", "/snapshots/", {"drive": 7}, 400, "drive"),
+    ("POST", "/snapshots/", {"drive": ABSENT}, 404, None),
+    ("POST", "/snapshots/", [{"drive": "{drive}"}, {"drive": ABSENT}], 404, None),
+    ("POST", "/snapshots/", {"drive": "{drive}", "name": 7}, 400, "name"),
+    ("POST", "/snapshots/", {"drive": "{drive}", "meta": []}, 400, "meta"),
+    ("PUT", f"/snapshots/{ABSENT}/", {"name": "x"}, 404, None),
+    ("PUT", "/snapshots/{snapshot}/", {"name": 7}, 400, "name"),
+    ("DELETE", f"/snapshots/{ABSENT}/", None, 404, None),
+    ("POST", "/snapshots/{snapshot}/action/", None, 400, "do"),
+    ("POST", "/snapshots/{snapshot}/action/?do=clone", [], 400, "body"),
+    ("POST", "/snapshots/{snapshot}/action/?do=clone", {"size": 2**29}, 400, "size"),
+    ("POST", "/snapshots/{snapshot}/action/?do=clone", {"media": "tape"}, 400, "media"),
+    # Of a server that does not run
+    *(
+        ("POST", f"/servers/{{server}}/action/?do={action}", None, 403, None)
+        for action in ("restart", "shutdown", "open_vnc", "close_vnc", "open_console", "close_console")
+    ),
+    # Nobody's session
+    ("POST", "/accounts/action/", None, 400, "do"),
+    ("POST", "/accounts/action/?do=explode", None, 400, "do"),
+    ("POST", "/accounts/action/?do=login", {"username": "x"}, 400, "password"),
 ]
 
 
@@ -106,7 +152,10 @@ def filled(value: Any, names: dict[str, str]) -> Any:
 
 def test_a_bad_write_names_its_field_and_leaves_the_event_log_as_it_was(tell: Tell) -> None:
     async def story(on: Wired) -> None:
-        names = {"server": (await on.server())["id"], "drive": (await on.drive())["id"]}
+        names = {"server": (await on.server())["id"], "drive": (await on.drive())["id"], "image": IMAGES[0].id}
+        snapshot = good(await on.sigma.post("/snapshots/", json={"drive": names["drive"]}), 201)["objects"][0]
+        names["snapshot"] = snapshot["uuid"]
+        await on.advance(5)
         before = await on.events()
         for method, path, body, status, point in WRITES:
             content = {"content": body} if isinstance(body, bytes) else {"json": filled(body, names)}

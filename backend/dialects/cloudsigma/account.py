@@ -1,6 +1,6 @@
-"""What the cloud offers to an account, and the schemas of what it takes.
+"""What the cloud offers to an account.
 
-Source: CloudSigma API 2.0, "Capabilities", "Backfilling" (`free_resources`), "Schema".
+Source: CloudSigma API 2.0, "Capabilities", "Backfilling" (`free_resources`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from backend.cloud.model import LARGEST_SERVER, SMALLEST_SERVER, Size
 from backend.dialects import wire
-from backend.dialects.cloudsigma.bodies import DriveSent, ServerSent
 from backend.dialects.cloudsigma.render import STORAGE_TYPE
-from backend.dialects.cloudsigma.table import LIMIT_DEFAULT, Call
+from backend.dialects.cloudsigma.table import Call
 from backend.operations.capacity import what_fits
 from backend.operations.drives import SIZE_BYTES_MAX, SIZE_BYTES_MIN
+from backend.operations.snapshots import SNAPSHOTS_MAX, SNAPSHOTS_OF_DRIVE_MAX, list_snapshots
 
 SMP_MAX = 32
 CPU_PER_SMP_MHZ = {"amd": (1000, 2893), "intel": (1000, 3000)}
@@ -40,9 +40,14 @@ async def capabilities(call: Call) -> Response:
         "hosts": by_type,
         "hypervisors": {"kvm": ["intel", "amd"]},
         "servers": {
-            **by_type["amd"],
+            **by_type[call.cloud.settings.default_cpu_type],
             "default_start_method": "regular",
             "start_methods": ["eager", "lazy", "regular"],
+        },
+        "snapshots": {
+            "current": len(await list_snapshots(call.cloud, call.account)),
+            "max": SNAPSHOTS_MAX,
+            "max_per_drive": SNAPSHOTS_OF_DRIVE_MAX,
         },
     }
     if call.account.may_backfill:
@@ -65,56 +70,4 @@ def _host(per_core: tuple[int, int]) -> dict[str, dict[str, int]]:
         "cpu_per_smp": {"max": per_core[1], "min": per_core[0]},
         "mem": {"max": LARGEST_SERVER.memory_bytes, "min": SMALLEST_SERVER.memory_bytes},
         "smp": {"max": SMP_MAX, "min": 1},
-    }
-
-
-_TYPES = {
-    str: "string",
-    int: "integer",
-    bool: "boolean",
-    float: "float",
-    list: "list",
-    dict: "dict",
-    type(None): "string",
-}
-
-
-async def server_schema(call: Call) -> Response:
-    read_only = {"uuid", "resource_uri", "owner", "status", "runtime", "jobs"}
-    return wire.JsonAnswer(_schema(ServerSent, read_only))
-
-
-async def drive_schema(call: Call) -> Response:
-    read_only = {"uuid", "resource_uri", "owner", "status", "runtime", "jobs", "mounted_on"}
-    return wire.JsonAnswer(_schema(DriveSent, read_only))
-
-
-def _schema(sent: type[ServerSent] | type[DriveSent], read_only: set[str]) -> dict[str, Any]:
-    """From the same model that checks what is sent. Simplified: without the published help texts."""
-    fields: dict[str, Any] = {name: _field("string", None, is_read_only=True) for name in sorted(read_only)}
-    for name, field in sent.model_fields.items():
-        if field.is_required():
-            kind = "integer" if name in ("cpu", "mem", "size") else "string"
-            fields[name] = _field(kind, "No default provided.", is_read_only=False)
-        else:
-            fields[name] = _field(_TYPES[type(field.default)], field.default, is_read_only=False)
-    return {
-        "allowed_detail_http_methods": ["get", "put", "delete"],
-        "allowed_list_http_methods": ["get", "post"],
-        "default_format": "application/json",
-        "default_limit": LIMIT_DEFAULT,
-        "fields": fields,
-        "filtering": {"name": ["exact", "contains"], "tag": ["exact", "name"], "uuid": ["exact"], "status": ["exact"]},
-        "ordering": [],
-    }
-
-
-def _field(kind: str, default: Any, *, is_read_only: bool) -> dict[str, Any]:
-    return {
-        "blank": not is_read_only and default != "No default provided.",
-        "default": default,
-        "nullable": default is None,
-        "readonly": is_read_only,
-        "type": kind,
-        "unique": False,
     }

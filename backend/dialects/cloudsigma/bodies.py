@@ -9,7 +9,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    model_validator,
+)
 
 from backend.cloud.errors import Invalid
 from backend.dialects.wire import INTEGER_MAX, validated
@@ -48,6 +57,23 @@ Meta = Annotated[
     ],
     Field(max_length=1024),
 ]
+
+
+SMALL_META_CHARACTERS_MAX = 65_536
+"""Of all keys and values of what lies centrally, so that it stays small."""
+
+
+def _small(meta: dict[str, str]) -> dict[str, str]:
+    if sum(len(key) + len(value) for key, value in meta.items()) > SMALL_META_CHARACTERS_MAX:
+        raise ValueError(f"may have at most {SMALL_META_CHARACTERS_MAX:,} characters in all")
+    return meta
+
+
+def _port_text(value: Any) -> Any:
+    """Clients send ports as numbers too."""
+    return str(value) if type(value) is int else value
+
+
 Threshold = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Tags = Annotated[list[Reference], Field(max_length=64)]
 
@@ -82,9 +108,13 @@ class IpConfiguration(Sent):
     ip: Reference | None = None
 
 
+NicModel = Literal["virtio", "e1000", "i82551", "i82557b", "i82559er", "ne2k_pci", "pcnet", "rtl8139"]
+"""Source: CloudSigma API 2.0, "NIC Models"."""
+
+
 class Nic(Sent):
     mac: Text | None = None
-    model: Text | None = None
+    model: NicModel = "virtio"
     boot_order: Annotated[int, Field(ge=1, le=1024)] | None = None
     ip_v4_conf: IpConfiguration | None = None
     ip_v6_conf: IpConfiguration | None = None
@@ -107,6 +137,7 @@ class ServerSent(Sent):
     tags: Tags = []
     drives: Annotated[list[Mount], Field(max_length=1024)] = []
     nics: Annotated[list[Nic], Field(max_length=64)] = []
+    pubkeys: Annotated[list[Reference], Field(max_length=64)] = []
     cpu_type: Literal["amd", "intel"] = "amd"
     cpu_model: Text | None = None
     hypervisor: Literal["kvm"] = "kvm"
@@ -163,6 +194,110 @@ class DriveCloned(Sent):
     name: Text | None = None
     media: Literal["disk", "cdrom"] | None = None
     size: Whole | None = None
+    storage_type: Literal["dssd"] | None = None
+    affinities: Annotated[list[Text], Field(max_length=64)] | None = None
+
+
+class DriveResized(DriveEdited):
+    """Another size is what it is about."""
+
+    size: Whole
+
+
+class SnapshotSent(Sent):
+    drive: Reference
+    name: Text | None = None
+    meta: Meta = {}
+    tags: Tags = []
+
+
+class SnapshotEdited(SnapshotSent):
+    """Of which drive it is does not change."""
+
+    drive: Reference = ""
+
+
+SmallMeta = Annotated[Meta, AfterValidator(_small)]
+Name = Annotated[StrictStr, Field(max_length=NAME_LENGTH_MAX)]
+
+
+class TagSent(Sent):
+    """Clients send names of tags beside uuids of what carries them."""
+
+    name: Name
+    meta: SmallMeta = {}
+    resources: Annotated[list[Reference], Field(max_length=10_000)] = []
+
+
+class TagEdited(TagSent):
+    name: Name = ""
+
+
+class AddressEdited(Sent):
+    meta: SmallMeta = {}
+    tags: Tags = []
+
+
+class VlanEdited(Sent):
+    meta: SmallMeta = {}
+    tags: Tags = []
+
+
+class Rule(Sent):
+    action: Literal["accept", "drop"]
+    direction: Literal["in", "out", "both"]
+    comment: Annotated[StrictStr, Field(max_length=1024)] | None = None
+    ip_proto: Literal["tcp", "udp"] | None = None
+    src_ip: Text | None = None
+    dst_ip: Text | None = None
+    src_port: Annotated[StrictStr, BeforeValidator(_port_text)] | None = None
+    dst_port: Annotated[StrictStr, BeforeValidator(_port_text)] | None = None
+
+
+class PolicySent(Sent):
+    name: Name = ""
+    rules: Annotated[list[Rule], Field(max_length=1024)] = []
+    meta: SmallMeta = {}
+    tags: Tags = []
+
+
+class KeyPairSent(Sent):
+    name: Name
+    public_key: Annotated[StrictStr, Field(max_length=16_384)] = ""
+    private_key: Annotated[StrictStr, Field(max_length=65_536)] = ""
+    meta: SmallMeta = {}
+    tags: Tags = []
+
+
+class KeyPairEdited(KeyPairSent):
+    name: Name = ""
+
+
+class ProfileEdited(Sent):
+    """Source: CloudSigma API 2.0, "Profile", "Schema": what is not read-only there."""
+
+    address: Text = ""
+    clone_naming: Literal["NONE", "COUNTER", "DATE", "TIMESTAMP"] = "NONE"
+    company: Text = ""
+    country: Text = ""
+    first_name: Text = ""
+    key_auth: StrictBool = False
+    language: Text = "EN"
+    last_name: Text = ""
+    mailing_list: StrictBool = True
+    meta: SmallMeta = {}
+    my_notes: Annotated[StrictStr, Field(max_length=16_384)] = ""
+    nickname: Text = ""
+    phone: Text = ""
+    postcode: Text = ""
+    title: Text = ""
+    town: Text = ""
+    vat: Text = ""
+
+
+class LoginSent(Sent):
+    username: Text
+    password: Text
 
 
 DRIVE_ATTRIBUTES = ("storage_type", "allow_multimount", "affinities")
@@ -176,6 +311,17 @@ def objects_of(content: Any) -> list[Any]:
     if not found or not all(isinstance(each, dict) for each in found):
         raise Invalid("objects", "must be one object or a list of them")
     return found
+
+
+def uuids_of(content: Any) -> list[str]:
+    """Of a bulk delete: those of `{"objects": [...]}` or a bare list, as text or as objects. Raises Invalid."""
+    found = content.get("objects") if isinstance(content, dict) else content
+    if not isinstance(found, list) or not found:
+        raise Invalid("objects", "must be a list of what is to be deleted")
+    uuids = [_reference(each) for each in found]
+    if not all(isinstance(uuid, str) and 0 < len(uuid) <= 255 for uuid in uuids):
+        raise Invalid("objects", "must be UUIDs, or objects with one")
+    return list(dict.fromkeys(uuid.lower() for uuid in uuids))
 
 
 def servers_sent(content: Any) -> list[ServerSent]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +9,24 @@ from typing import Any, Literal, assert_never
 from uuid import UUID, uuid5
 
 from backend.cloud.backfill import perf_factor
-from backend.cloud.errors import Invalid
-from backend.cloud.model import Account, Drive, DriveState, PartialDrive, PartialServer, Server, ServerState
+from backend.cloud.catalogue import find_image
+from backend.cloud.model import (
+    Account,
+    Drive,
+    DriveState,
+    PartialDrive,
+    PartialServer,
+    Server,
+    ServerState,
+    Snapshot,
+)
+from backend.operations.drives import is_cloned_with_server
+from backend.operations.jobs import Job
+from backend.operations.networks import Wired
+from backend.operations.resizing import RESIZED_FROM
+from backend.operations.tags import TagNames
 
 PREFIX = "/api/2.0"
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 ServerStatus = Literal["stopped", "starting", "running", "stopping", "paused", "unavailable"]
 
@@ -66,21 +76,43 @@ def instant(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
 
+def exact_instant(at: datetime) -> str:
+    """`2014-06-05 09:52:53.896622+00:00`."""
+    return at.isoformat(sep=" ", timespec="microseconds")
+
+
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What references need: the accounts by name, and the cloud's id, which ids of tags are made from."""
+    """What objects show that is not their own: accounts, tags, and what servers are wired with, as of `now`."""
 
     accounts: Mapping[str, Account]
     cloud_id: UUID
+    tag_names: TagNames
+    wired: Wired
+    now: datetime
 
     def owner(self, name: str) -> dict[str, str | None]:
         account = self.accounts.get(name)
         uuid = account.id if account else None
         return {"uuid": uuid, "email": name, "resource_uri": f"{PREFIX}/user/{uuid}/" if uuid else None}
 
+    def job_id(self, operation: str, made_id: str) -> str:
+        """A job makes one thing, and each is made by one job."""
+        return str(uuid5(self.cloud_id, f"job/{operation}/{made_id}"))
+
+    def job_of(self, drive: Drive) -> list[dict[str, str]]:
+        """The job that makes it, while it does."""
+        if drive.state is not DriveState.CLONING_DST:
+            return []
+        return [reference("jobs", self.job_id("drive_clone", drive.id))]
+
     def tag_id(self, project_id: str, tag: str) -> str:
         """Tags are words inside; here each has a uuid, the same for the same word in the same project."""
-        return str(uuid5(self.cloud_id, f"tag/{project_id}/{tag}"))
+        return self.tag_names.id_of(project_id, tag)
+
+    def tag_ids(self, project_id: str, tags: Sequence[str]) -> tuple[str, ...]:
+        """What a finished object depends on besides its version: a tag's uuid may come to stand for another word."""
+        return tuple(self.tag_names.id_of(project_id, tag) for tag in tags)
 
     def tags(self, project_id: str, tags: Sequence[str]) -> list[dict[str, str]]:
         found = []
@@ -89,28 +121,12 @@ class Directory:
             found.append({"uuid": uuid, "name": tag, "resource_uri": f"{PREFIX}/tags/{uuid}/"})
         return found
 
-    def words(self, sent: Sequence[str], project_id: str, current: Sequence[str]) -> tuple[str, ...]:
-        """The tags behind what a client sent: references to those that the object has, or new words as they are.
-
-        Raises Invalid for the uuid of a tag that the object does not have.
-        """
-        by_id = {self.tag_id(project_id, tag): tag for tag in current}
-        found = []
-        for tag in sent:
-            if tag not in by_id and _UUID.fullmatch(tag):
-                raise Invalid("tags", f"there is no tag {tag}")
-            found.append(by_id.get(tag, tag))
-        return tuple(dict.fromkeys(found))
-
 
 def reference(resource: str, uuid: str) -> dict[str, str]:
     return {"uuid": uuid, "resource_uri": f"{PREFIX}/{resource}/{uuid}/"}
 
 
 # -------------------------------------------------------------------------------------------------------------- servers
-
-SERVER_SHORT = ("uuid", "name", "owner", "resource_uri", "runtime", "status")
-"""The fields of the plain list. Source: CloudSigma API 2.0, servers, "Listing"."""
 
 _DRIVE_IO = {
     "bytes_read": 0,
@@ -122,20 +138,15 @@ _DRIVE_IO = {
     "total_time_ns_read": 0,
     "total_time_ns_write": 0,
 }
-_NIC_IO = {"bytes_recv": 0, "bytes_sent": 0, "packets_recv": 0, "packets_sent": 0}
 """Simplified: nothing is counted; the real ones grow."""
 
 
-def mac_of(server_id: str, number: int) -> str:
-    """The address of the server's nic `number`, always the same."""
-    digest = hashlib.sha256(f"{server_id}/{number}".encode()).digest()
-    return ":".join(f"{byte:02x}" for byte in (0x22, *digest[:5]))
-
-
-def server_detail(server: Server, drives: Sequence[Drive], directory: Directory) -> dict[str, Any]:
+def server_detail(
+    server: Server, drives: Sequence[Drive], nics: list[dict[str, Any]], directory: Directory
+) -> dict[str, Any]:
     attributes = server.attributes
     is_running = server.state is ServerState.RUNNING
-    nics = [_nic(server.id, nic, is_running=is_running) for nic in attributes.get("nics", ())]
+    is_cloning = any(drive.state is DriveState.CLONING_DST and is_cloned_with_server(drive) for drive in drives)
     return {
         "allocation_pool": None,
         "auto_start": attributes.get("auto_start", False),
@@ -154,7 +165,7 @@ def server_detail(server: Server, drives: Sequence[Drive], directory: Directory)
         "hv_tsc": attributes.get("hv_tsc", False),
         "hypervisor": attributes.get("hypervisor", "kvm"),
         "is_grey": server.is_backfilling,
-        "jobs": [],
+        "jobs": [reference("jobs", directory.job_id("server_clone", server.id))] if is_cloning else [],
         "mem": server.size.memory_bytes,
         "mem_perf_threshold": server.floor_permille[1] / 1000,
         "meta": server.meta,
@@ -162,7 +173,7 @@ def server_detail(server: Server, drives: Sequence[Drive], directory: Directory)
         "nics": nics,
         "owner": directory.owner(server.owner),
         "permissions": [],
-        "pubkeys": [],
+        "pubkeys": [reference("pubkeys", id) for id in directory.wired.of(server.id).key_pairs],
         "requirements": attributes.get("requirements", []),
         "resource_uri": f"{PREFIX}/servers/{server.id}/",
         "runtime": _runtime(server, nics) if is_running else None,
@@ -174,15 +185,18 @@ def server_detail(server: Server, drives: Sequence[Drive], directory: Directory)
     }
 
 
+def running_since(server: Server) -> datetime:
+    return server.started_at or server.state_since or server.created_at
+
+
 def _runtime(server: Server, nics: list[dict[str, Any]]) -> dict[str, Any]:
     """Of a running server; `perf_factor` only where it is a backfilling one.
 
     Source: CloudSigma API 2.0, "Backfilling", "Server Runtime and Server Details". The shape of `perf_factor` is ours:
     the published example was never made public.
     """
-    since = server.started_at or server.state_since or server.created_at
     runtime: dict[str, Any] = {
-        "active_since": instant(since),
+        "active_since": instant(running_since(server)),
         "nics": [{**nic["runtime"], "mac": nic["mac"]} for nic in nics],
     }
     if server.is_backfilling and server.effective is not None:
@@ -203,32 +217,7 @@ def _mount(drive: Drive, *, is_running: bool) -> dict[str, Any]:
     }
 
 
-def _nic(server_id: str, nic: Mapping[str, Any], *, is_running: bool) -> dict[str, Any]:
-    """Simplified: no address is ever leased, so `ip_v4` stays null; the real one shows it while the server runs."""
-    conf = nic.get("conf")
-    runtime = {
-        "interface_type": "public",
-        "io": _NIC_IO,
-        "ip_v4": None,
-        "ip_v6": None,
-        "rx_foreign": 0,
-        "rx_local": 0,
-        "tx_foreign": 0,
-        "tx_local": 0,
-    }
-    return {
-        "boot_order": nic.get("boot_order"),
-        "firewall_policy": None,
-        "ip_v4_conf": {"conf": conf, "ip": None} if conf else None,
-        "ip_v6_conf": None,
-        "mac": mac_of(server_id, int(nic["number"])),
-        "model": nic.get("model", "virtio"),
-        "runtime": runtime if is_running else None,
-        "vlan": None,
-    }
-
-
-def partial_server_detail(server: PartialServer, directory: Directory) -> dict[str, Any]:
+def partial_server_detail(server: PartialServer, nics: list[dict[str, Any]], directory: Directory) -> dict[str, Any]:
     """A server whose cell does not answer: `unavailable`, with what is centrally known and nothing else."""
     return {
         "allocation_pool": None,
@@ -240,7 +229,7 @@ def partial_server_detail(server: PartialServer, directory: Directory) -> dict[s
         "mem": server.size.memory_bytes,
         "meta": {},
         "name": None,
-        "nics": [],
+        "nics": nics,
         "owner": directory.owner(server.owner),
         "permissions": [],
         "resource_uri": f"{PREFIX}/servers/{server.id}/",
@@ -255,13 +244,11 @@ def partial_server_detail(server: PartialServer, directory: Directory) -> dict[s
 
 # --------------------------------------------------------------------------------------------------------------- drives
 
-DRIVE_SHORT = ("uuid", "owner", "resource_uri", "status")
-"""The fields of the plain list. Source: CloudSigma API 2.0, drives, "Listing"."""
-
 STORAGE_TYPE = "dssd"
 
 
-def drive_detail(drive: Drive, directory: Directory) -> dict[str, Any]:
+def drive_detail(drive: Drive, directory: Directory, snapshots: Sequence[Snapshot]) -> dict[str, Any]:
+    """While it is being resized it still has its old size. Source: CloudSigma API 2.0, "Drives", resizing."""
     attributes = drive.attributes
     storage_type = attributes.get("storage_type", STORAGE_TYPE)
     return {
@@ -270,7 +257,7 @@ def drive_detail(drive: Drive, directory: Directory) -> dict[str, Any]:
         "backup_scheduler": None,
         "grantees": [],
         "iops": None,
-        "jobs": [],
+        "jobs": directory.job_of(drive),
         "licenses": [],
         "media": drive.media,
         "meta": drive.meta,
@@ -285,8 +272,8 @@ def drive_detail(drive: Drive, directory: Directory) -> dict[str, Any]:
             "snapshots_allocated_size": 0,
             "storage_type": storage_type,
         },
-        "size": drive.size_bytes,
-        "snapshots": [],
+        "size": attributes.get(RESIZED_FROM, drive.size_bytes),
+        "snapshots": [reference("snapshots", snapshot.id) for snapshot in snapshots],
         "status": drive_status(drive.state),
         "storage_type": storage_type,
         "tags": directory.tags(drive.project_id, drive.tags),
@@ -314,4 +301,47 @@ def partial_drive_detail(drive: PartialDrive, directory: Directory) -> dict[str,
         "storage_type": None,
         "tags": [],
         "uuid": drive.id,
+    }
+
+
+# --------------------------------------------------------------------------------------------------- snapshots and jobs
+
+
+def snapshot_detail(snapshot: Snapshot, directory: Directory, now: datetime) -> dict[str, Any]:
+    """Simplified: nothing writes to drives here, so that a snapshot never comes to hold anything of its own."""
+    is_available = now >= snapshot.available_at
+    return {
+        "allocated_size": 0 if is_available else None,
+        "drive": reference("drives", snapshot.drive_id),
+        "grantees": [],
+        "meta": snapshot.meta,
+        "name": snapshot.name,
+        "owner": directory.owner(snapshot.owner),
+        "permissions": [],
+        "resource_uri": f"{PREFIX}/snapshots/{snapshot.id}/",
+        "status": "available" if is_available else "creating",
+        "tags": directory.tags(snapshot.project_id, snapshot.tags),
+        "timestamp": exact_instant(snapshot.created_at),
+        "uuid": snapshot.id,
+    }
+
+
+def job_detail(job: Job, directory: Directory) -> dict[str, Any]:
+    """Source: CloudSigma API 2.0, "Jobs"."""
+    uuid = directory.job_id(job.operation, job.made_id)
+    kind = "servers" if job.operation == "server_clone" else "drives"
+    resources = [f"{PREFIX}/{kind}/{job.made_id}/"]
+    if job.source_id is not None:
+        source_kind = "drives" if find_image(job.source_id) is None else "libdrives"
+        resources.insert(0, f"{PREFIX}/{source_kind}/{job.source_id}/")
+    return {
+        "children": [job_detail(child, directory) for child in job.children],
+        "created": exact_instant(job.begun_at),
+        "data": {"progress": int(job.progress * 100)},
+        "last_modified": exact_instant(job.modified_at),
+        "operation": job.operation,
+        "resource_uri": f"{PREFIX}/jobs/{uuid}/",
+        "resources": resources,
+        "state": job.state,
+        "uuid": uuid,
     }

@@ -208,6 +208,15 @@ TABLE = (
         body=bodies.AccountChange,
         staff_action="change an account",
     ),
+    write(
+        "PUT",
+        "/accounts/{name}/state",
+        writes.set_account_state,
+        "Say how far an account is trusted, which restricts the networks of its servers",
+        {200: schema.AccountStateRow},
+        body=bodies.AccountStateChange,
+        staff_action="change an account",
+    ),
     get(
         "/settings",
         setting.get_settings,

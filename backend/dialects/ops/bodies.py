@@ -165,10 +165,17 @@ class AccountChange(Body):
     may_backfill: bool
 
 
-class SettingsChange(Body):
-    """Only what may change while the cloud runs."""
+class AccountStateChange(Body):
+    """How far an account is trusted: what its servers may not send follows from it."""
 
-    list_records_by_skipping_down_cells: bool
+    state: Literal["REGULAR", "NEW_USER", "TRIAL"]
+
+
+class SettingsChange(Body):
+    """Only what may change while the cloud runs; what is absent stays as it is."""
+
+    list_records_by_skipping_down_cells: bool | None = None
+    default_cpu_type: Literal["amd", "intel"] | None = None
 
 
 # ------------------------------------------------------------------------------------------------------------- queries

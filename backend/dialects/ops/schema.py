@@ -317,14 +317,22 @@ class AccountRow(TypedDict):
     project_id: str
 
 
+class AccountStateRow(TypedDict):
+    name: str
+    state: Literal["REGULAR", "NEW_USER", "TRIAL"]
+
+
 class SettingsRow(TypedDict):
-    """`list_records_by_skipping_down_cells` is of the Compute API: what its lists do that cannot show partial rows."""
+    """`list_records_by_skipping_down_cells` is of the Compute API: what its lists do that cannot show partial rows.
+    `default_cpu_type` is of CloudSigma's: of a server that is made without naming one.
+    """
 
     grace_seconds: int
     floor: float
     placement: Literal["spread", "pack"]
     start_level: float
     list_records_by_skipping_down_cells: bool
+    default_cpu_type: Literal["amd", "intel"]
 
 
 class StopRow(TypedDict):

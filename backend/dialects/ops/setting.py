@@ -15,6 +15,7 @@ def settings_row(found: Settings) -> SettingsRow:
         "placement": found.placement,
         "start_level": found.start_level_permille / 1000,
         "list_records_by_skipping_down_cells": found.list_records_by_skipping_down_cells,
+        "default_cpu_type": found.default_cpu_type,
     }
 
 
@@ -24,6 +25,10 @@ async def get_settings(call: Call[NoQuery, NoBody]) -> Answer:
 
 async def change_settings(call: Call[NoQuery, SettingsChange]) -> Answer:
     """A repeat changes nothing more, so it needs no key."""
-    skips = call.body.list_records_by_skipping_down_cells
-    found = await settings.change_settings(call.cloud, call.account, list_records_by_skipping_down_cells=skips)
+    found = await settings.change_settings(
+        call.cloud,
+        call.account,
+        list_records_by_skipping_down_cells=call.body.list_records_by_skipping_down_cells,
+        default_cpu_type=call.body.default_cpu_type,
+    )
     return Answer(settings_row(found))

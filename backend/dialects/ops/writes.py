@@ -15,6 +15,7 @@ from backend.dialects import wire
 from backend.dialects.ops import cloning, plans, reads, render, separation
 from backend.dialects.ops.bodies import (
     AccountChange,
+    AccountStateChange,
     Advance,
     ClockChange,
     DriveAction,
@@ -28,7 +29,19 @@ from backend.dialects.ops.bodies import (
 )
 from backend.dialects.ops.schema import DecisionRow, ServerOutcome
 from backend.dialects.ops.table import Answer, Call
-from backend.operations import accounts, avoiding, backups, cells, clones, drains, drives, editing, losses, servers
+from backend.operations import (
+    accounts,
+    avoiding,
+    backups,
+    cells,
+    clones,
+    drains,
+    drives,
+    editing,
+    losses,
+    profiles,
+    servers,
+)
 from backend.operations.avoiding import Entry, Placed
 from backend.operations.plan_tokens import Agreed
 from backend.operations.plans import (
@@ -390,6 +403,12 @@ async def advance_clock(call: Call[NoQuery, Advance]) -> Answer:
         return Answer(render.clock_row(call.cloud.clock))
 
     return await once(call, advance)
+
+
+async def set_account_state(call: Call[NoQuery, AccountStateChange]) -> Answer:
+    name, state = call.path["name"], call.body.state
+    await profiles.set_account_state(call.cloud, call.account, name, state)
+    return Answer({"name": name, "state": state})
 
 
 async def change_account(call: Call[NoQuery, AccountChange]) -> Answer:
