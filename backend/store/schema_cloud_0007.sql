@@ -1,4 +1,5 @@
--- What hangs on servers besides drives, for the whole cloud: an address has one holder, whatever cell that is in.
+-- Seventh migration of cloud.db: what hangs on servers besides drives, for the whole cloud.
+-- An address has one holder, whatever cell that is in.
 
 CREATE TABLE tag (
     id TEXT PRIMARY KEY,

@@ -44,8 +44,8 @@ def test_accounts_of_an_older_cloud_are_given_what_new_ones_are(tmp_path: Path) 
         tables = "server_key_pair", "interface", "address", "vlan", "tag", "firewall_policy", "key_pair", "profile"
         for table in tables:
             connection.execute(f"DROP TABLE {table}")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = '0006_networks'")
-        connection.execute("PRAGMA user_version = 5")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = '0007_networks'")
+        connection.execute("PRAGMA user_version = 6")
         connection.commit()
 
     async def open_it() -> None:
