@@ -302,7 +302,10 @@ def check_accept(request: Request) -> None:
     Raises:
         WireError: 406.
     """
-    ranges = [part.partition(";") for part in request.headers.get("accept", "*/*").lower().split(",")]
+    accept = request.headers.get("accept", "*/*").lower()
+    if accept in _JSON_RANGES and b"format" not in request.scope["query_string"]:
+        return
+    ranges = [part.partition(";") for part in accept.split(",")]
     takes = [kind.strip() for kind, _, rest in ranges if not _NEVER.search(rest)]
     format_ = request.query_params.get("format", "json").lower()
     if not _JSON_RANGES.intersection(takes) or format_ not in ("json", "application/json"):
