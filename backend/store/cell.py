@@ -225,6 +225,10 @@ class CellTransaction(Transaction):
         """By (created_at, id)."""
         return self._list(DRIVE, "ORDER BY created_at, id")
 
+    def places_of_drives(self) -> list[tuple[str, str, str]]:
+        """Id, project and host of every drive."""
+        return self._run("SELECT id, project_id, host FROM drive").fetchall()
+
     def drives_of(self, server_id: str) -> list[Drive]:
         """Those attached to the server, in the order of their channels."""
         rows = self._run(f"{DRIVE.select} WHERE server_id = ? ORDER BY channel, id", (server_id,))

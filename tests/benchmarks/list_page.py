@@ -1,5 +1,7 @@
 """A page of 1,000 servers with all their fields: how many a second, and what the size of the fleet costs.
 
+And the availability groups of 10,000 servers, which are one answer however many there are.
+
 Ours is the backend as it is served, with its guard, credentials and four cells' files; the floor is the least ASGI app
 that answers with the same bytes, on the same server, in a process of its own. Eight kept connections ask as fast as
 they are answered; nothing changes meanwhile, so ours makes a page once and keeps it. What the fleet costs is the time
@@ -28,6 +30,9 @@ FLEETS = (1_000, 10_000, 50_000)
 
 PATHS = {"ops": f"/ops/v1/servers?limit={ROWS}", "cloudsigma": f"/api/2.0/servers/detail/?limit={ROWS}"}
 
+GROUPS = "/api/2.0/servers/availability_groups/"
+SERVERS_IN_GROUPS = 10_000
+
 _FOLLOWS_THE_PAGE = Budget(at_most=1.5)
 """The budget is a sentence, that the cost follows the page and not the fleet; this is how it is read here."""
 
@@ -42,6 +47,13 @@ FIGURES = {
         )
         for dialect, path in PATHS.items()
     },
+    "rate_groups": Figure(
+        f"availability groups of 10,000 servers, asked for again, {GROUPS}",
+        "/s",
+        Budget(ratio_at_least=0.6),
+        (FLOOR,),
+        is_in_readme=True,
+    ),
     **{
         f"fleet_{dialect}_{servers}": Figure(
             f"one page of {path.partition('?')[0]}, {servers:,} servers to 1,000",
@@ -64,14 +76,16 @@ def run(scale: Scale) -> Iterator[Measured]:
             for servers in fleets
         }
         for dialect, path in PATHS.items():
-            yield from _rates(dialect, path, clouds[fleets[0]], folder, scale)
+            yield _rate(dialect, path, clouds[fleets[0]], folder=folder, scale=scale)
+        grouped = clouds[scale.of(SERVERS_IN_GROUPS, fleets[0])]
+        yield _rate("groups", GROUPS, grouped, folder=folder, scale=scale)
         for dialect, path in PATHS.items():
             yield from _growth(dialect, path, clouds, scale)
 
 
-def _rates(dialect: str, path: str, cloud: Served, folder: Path, scale: Scale) -> Iterator[Measured]:
-    headers = credentials(cloud)[dialect]
-    file = folder / f"{dialect}.json"
+def _rate(figure: str, path: str, cloud: Served, *, folder: Path, scale: Scale) -> Measured:
+    headers = credentials(cloud)["ops" if figure == "ops" else "cloudsigma"]
+    file = folder / f"{figure}.json"
     body = get(cloud.url, path, headers=headers)
     file.write_bytes(body)
     with bare_endpoint(file) as (floor_url, _):
@@ -84,7 +98,7 @@ def _rates(dialect: str, path: str, cloud: Served, folder: Path, scale: Scale) -
                 for url in (cloud.url, floor_url)
             ),
         )
-    yield of_rounds(f"rate_{dialect}", ours, {FLOOR: floor}, bytes=len(body), connections=CONNECTIONS)
+    return of_rounds(f"rate_{figure}", ours, {FLOOR: floor}, bytes=len(body), connections=CONNECTIONS)
 
 
 def _growth(dialect: str, path: str, clouds: dict[int, Served], scale: Scale) -> Iterator[Measured]:

@@ -77,7 +77,7 @@ async def get(call: Call) -> Response:
 
 
 async def availability_groups(call: Call) -> Response:
-    return wire.JsonAnswer(await availability.drive_groups(call.cloud, call.account))
+    return await call.kept(lambda: availability.drive_groups(call.cloud, call.account))
 
 
 async def availability_group(call: Call) -> Response:

@@ -76,26 +76,16 @@ async def runtime(call: Call) -> Response:
 
 
 async def availability_groups(call: Call) -> Response:
-    groups = await availability.server_groups(call.cloud, call.account)
-    if call.only_backfilling:
-        backfilling = await _backfilling(call)
-        groups = [[id for id in group if id in backfilling] for group in groups]
-    return wire.JsonAnswer([group for group in groups if group])
+    """Under `/bservers/` there are only backfilling ones. Source: CloudSigma API 2.0, "Backfilling", compatibility."""
+    only = call.only_backfilling
+    return await call.kept(lambda: availability.server_groups(call.cloud, call.account, only_backfilling=only))
 
 
 async def availability_group(call: Call) -> Response:
     await _find(call)
-    group = await availability.server_group(call.cloud, call.account, call.uuid)
-    if call.only_backfilling:
-        backfilling = await _backfilling(call)
-        group = [id for id in group if id in backfilling]
+    only = call.only_backfilling
+    group = await availability.server_group(call.cloud, call.account, call.uuid, only_backfilling=only)
     return wire.JsonAnswer(group)
-
-
-async def _backfilling(call: Call) -> set[str]:
-    """Under `/bservers/` there are only these. Source: CloudSigma API 2.0, "Backfilling", compatibility."""
-    listing = await operations.list_servers(call.cloud, call.account, is_backfilling=True)
-    return {item.id for item in listing.items}
 
 
 async def _find(call: Call) -> Item:
