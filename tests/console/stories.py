@@ -22,7 +22,14 @@ async def until(pilot: Pilot[Any], *words: str) -> str:
 
 
 async def type_line(pilot: Pilot[Any], text: str) -> None:
-    await pilot.press(*({" ": "space", ":": "colon", "/": "slash", "-": "minus"}.get(each, each) for each in text))
+    """The first key, which may open a prompt, and the others as fast as they come: each wait takes 20 ms at least."""
+    await pilot.press(_NAMES.get(text[0], text[0]))
+    for each in text[1:]:
+        app_of(pilot).post_message(events.Key(_NAMES.get(each, each), each))
+    await pilot.pause()
+
+
+_NAMES = {" ": "space", ":": "colon", "/": "slash", "-": "minus"}
 
 
 def app_of(pilot: Pilot[Any]) -> ConsoleApp:
