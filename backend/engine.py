@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
-from backend.operations import Cloud, backups, losses, recovery, restorations, tasks
+from backend.operations import Cloud, backup_restores, backups, losses, recovery, restorations, schedules, tasks
 from backend.operations.feed import CLOUD_FILE
 from backend.store import CloudTransaction
 
@@ -88,7 +88,7 @@ class Engine:
                 for cell in sorted(self._returned):
                     self._returned.discard(cell)
                     await losses.agree_on_storage(self._cloud, self._cloud.store.cell_names)
-                    await backups.catch_up_missed(self._cloud, until)
+                    await self._resume_backups(cell, until)
                     await restorations.resume(self._cloud, [cell])
                 due = self._next_due()
                 if due is None or due > until:
@@ -106,14 +106,21 @@ class Engine:
             if at is None or at > due:
                 continue
             if file == CLOUD_FILE:
-                count += await cloud.store.cloud_write(lambda tx: backups.run_due_centrally(tx, due))
-                count += await backups.run_due_schedules(cloud, now)
+                count += await backups.run_due(cloud, due)
+                count += await backup_restores.run_due(cloud, due)
+                count += await schedules.run_due_schedules(cloud, now)
+                count += await schedules.run_due_catch_ups(cloud, due)
                 count += await restorations.run_due(cloud, due)
                 cloud.next_due[file] = await cloud.store.cloud_read(lambda tx: tx.next_due())
                 count += 1
             elif cloud.store.reachability(file).state is ReachabilityState.UP:
                 count += await self._run_cell(file, due)
         return count
+
+    async def _resume_backups(self, cell: str, now: datetime) -> None:
+        """Copies that waited for the cell go on, and what its sources missed is taken."""
+        await self._cloud.store.cloud_write(lambda tx: backups.resume_stalled(tx, [cell], now=now))
+        await schedules.catch_up_missed(self._cloud, now)
 
     async def _run_cell(self, cell: str, due: datetime) -> int:
         cloud = self._cloud

@@ -28,7 +28,6 @@ from backend.cloud.model import (
 from backend.cloud.placement import NoValidHost
 from backend.operations import (
     Settings,
-    backups,
     cells,
     clones,
     drains,
@@ -38,6 +37,7 @@ from backend.operations import (
     losses,
     restorations,
     rooms,
+    schedules,
     server_clones,
     servers,
 )
@@ -137,7 +137,7 @@ class Life:
         await drives.delete_drive(self.on.cloud, self.on.operator, self.some_drive())
 
     async def schedule(self) -> None:
-        await backups.create_schedule(
+        await schedules.create_schedule(
             self.on.cloud, self.on.operator, self.some_server(), description="x", cron="*/7 * * * *", backups_max=2
         )
 

@@ -86,7 +86,7 @@ async def preview_cell(cloud: Cloud, actor: Account, pictures: Pictures, name: s
         servers = [entry.id for entry in tx.server_entries(projects=None, cells=[name], states=LISTED)]
         drives = [entry.id for entry in tx.drive_entries(projects=None, cells=[name], states=LISTED)]
         there = frozenset(servers)
-        schedules = sum(schedule.is_active and schedule.server_id in there for schedule in tx.schedules())
+        schedules = sum(schedule.is_active and schedule.source_id in there for schedule in tx.schedules())
         return sorted(servers), sorted(drives), schedules
 
     servers, drives, schedules = await cloud.store.cloud_read(find)

@@ -10,7 +10,7 @@ Map, from the disk upwards
     rows             objects of the model as rows, and what an event says of a change
     entries          what is known centrally, as frozen values
     transaction      what one job may ask of any file: events, tasks, remembered requests
-    cell, cloud      what it may ask of a cell, and of cloud.db; server_groups, last_known: parts of the latter
+    cell, cloud      what it may ask of a cell, and of cloud.db; backups, server_groups, last_known: its parts
     lane             the threads: group commits, snapshots, claims
     link             one cell as it is reached: silence, the probe, back-off, injected faults, return
     mirror           what was last known of every object, behind the cells' commits
@@ -21,6 +21,7 @@ Map, from the disk upwards
     fleet            `Store`, which puts these together
 """
 
+from backend.store.backups import Wanted
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import FolderWriter, create_folder, is_made
@@ -68,6 +69,7 @@ __all__ = [
     "Store",
     "Transaction",
     "Usage",
+    "Wanted",
     "create_folder",
     "is_made",
     "key_of",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 from uuid import UUID, uuid5
 
 from backend.cloud.errors import NotFound
-from backend.cloud.model import Account, Backup, ReachabilityState, Schedule
+from backend.cloud.model import Account, ReachabilityState
+from backend.store.backups import BackupsTransaction, conditions
 from backend.store.entries import (
     DRIVE_ENTRY_COLUMNS,
     SERVER_ENTRY_COLUMNS,
@@ -26,19 +27,14 @@ from backend.store.entries import (
 )
 from backend.store.last_known import LastKnownTransaction
 from backend.store.rows import (
-    BACKUP,
-    SCHEDULE,
-    Table,
     instant_of,
     instant_or_none,
     json_of,
     object_of,
-    text_of,
     text_or_none,
 )
 from backend.store.server_groups import ServerGroupsTransaction
 
-T = TypeVar("T", Schedule, Backup)
 Role = Literal["customer_owner", "project_manager", "project_admin"]
 
 _CELL_COLUMNS = "name, position, injected, next_sequence, epoch, mirrored_event, silent_since"
@@ -71,23 +67,7 @@ ORDER BY server_directory.cell
 """
 
 
-def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
-    """A WHERE clause of what is wanted: a value, any of a collection, or anything (None)."""
-    clauses: list[str] = []
-    values: list[Any] = []
-    for column, value in wanted.items():
-        if value is None:
-            continue
-        if isinstance(value, bool | str):
-            clauses.append(f"{column} = ?")
-            values.append(value)
-        else:
-            clauses.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
-            values.append(json_of(sorted(value)))
-    return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
-
-
-class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
+class CloudTransaction(BackupsTransaction, ServerGroupsTransaction, LastKnownTransaction):
     """A job's view of cloud.db."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -260,6 +240,10 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         """By name."""
         return [Project(*row) for row in self._run(f"SELECT {_PROJECT_COLUMNS} FROM project ORDER BY name")]  # noqa: S608
 
+    def customers(self) -> dict[str, str]:
+        """Their names by id, by name."""
+        return dict(self._run("SELECT id, name FROM customer ORDER BY name").fetchall())
+
     def usage(self, project_id: str) -> Usage:
         """From the directories and the backups, so reservations and unreachable cells count."""
         return Usage(*self._run(_USAGE, {"project": project_id}).fetchone())
@@ -282,9 +266,7 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         limit: int | None = None,
     ) -> list[ServerEntry]:
         """By (created_at, id), whatever their state. None: any."""
-        where, values = _conditions(
-            project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids, state=states
-        )
+        where, values = conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids, state=states)
         text = f"SELECT {SERVER_ENTRY_COLUMNS} FROM server_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
         return [server_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 
@@ -297,7 +279,7 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         ids: Iterable[str] | None = None,
         states: Iterable[EntryState] | None = None,
     ) -> int:
-        where, values = _conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids)
+        where, values = conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids)
         if states is None:
             return self._count(where, values)
         # Nearly all are active. So all are counted, of which only index entries are read, and those of other states are
@@ -355,7 +337,7 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         limit: int | None = None,
     ) -> list[DriveEntry]:
         """By (created_at, id), whatever their state. None: any."""
-        where, values = _conditions(project_id=projects, cell=cells, id=ids, state=states)
+        where, values = conditions(project_id=projects, cell=cells, id=ids, state=states)
         text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
         return [drive_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 
@@ -367,7 +349,7 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         ids: Iterable[str] | None = None,
         states: Iterable[EntryState] | None = None,
     ) -> int:
-        where, values = _conditions(project_id=projects, cell=cells, id=ids, state=states)
+        where, values = conditions(project_id=projects, cell=cells, id=ids, state=states)
         return int(self._run(f"SELECT count(*) FROM drive_directory {where}", values).fetchone()[0])  # noqa: S608
 
     def drive_entries_of(self, server_id: str) -> list[DriveEntry]:
@@ -405,140 +387,3 @@ class CloudTransaction(ServerGroupsTransaction, LastKnownTransaction):
         """`building` and `deleting` ones of the cell, by id."""
         text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
         return [drive_entry_of(row) for row in self._run(text, (cell,))]
-
-    # Schedules
-
-    def schedules(self, *, server_id: str | None = None) -> list[Schedule]:
-        """By (created_at, id)."""
-        where, values = _conditions(server_id=server_id)
-        return self._list(SCHEDULE, f"{where} ORDER BY created_at, id", values)
-
-    def find_schedule(self, id: str) -> Schedule | None:
-        return self._find(SCHEDULE, id)
-
-    def backup_schedule(self, id: str) -> Schedule:
-        """NotFound if there is none."""
-        return self._get(SCHEDULE, id)
-
-    def due_schedules(self, now: datetime) -> list[Schedule]:
-        """Active ones whose `next_trigger_at` has come, by (next_trigger_at, id)."""
-        tail = "WHERE is_active = 1 AND next_trigger_at <= ? ORDER BY next_trigger_at, id"
-        return self._list(SCHEDULE, tail, (text_of(now),))
-
-    def add_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
-        self._add(SCHEDULE, schedule, at=at, actor=actor, details=None)
-
-    def save_schedule(
-        self,
-        before: Schedule,
-        after: Schedule,
-        *,
-        kind: str,
-        at: datetime,
-        actor: str = "cloud",
-        details: Mapping[str, Any] | None = None,
-    ) -> Schedule:
-        """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
-        return self._save(SCHEDULE, before, after, kind=kind, at=at, actor=actor, details=details)
-
-    def backups(
-        self, *, schedule_id: str | None = None, server_id: str | None = None, limit: int | None = None
-    ) -> list[Backup]:
-        """Newest first."""
-        where, values = _conditions(schedule_id=schedule_id, server_id=server_id)
-        tail = f"{where} ORDER BY created_at DESC, id DESC LIMIT ?"
-        return self._list(BACKUP, tail, (*values, -1 if limit is None else limit))
-
-    def find_backup(self, id: str) -> Backup | None:
-        return self._find(BACKUP, id)
-
-    def backup(self, id: str) -> Backup:
-        """NotFound if there is none."""
-        return self._get(BACKUP, id)
-
-    def expired_backups(self, now: datetime) -> list[Backup]:
-        """Those whose `kept_until` has passed, oldest first."""
-        return self._list(BACKUP, "WHERE kept_until <= ? ORDER BY kept_until, id", (text_of(now),))
-
-    def add_backup(
-        self, backup: Backup, *, at: datetime, actor: str = "cloud", details: Mapping[str, Any] | None = None
-    ) -> None:
-        self._add(BACKUP, backup, at=at, actor=actor, details=details)
-
-    def save_backup(
-        self,
-        before: Backup,
-        after: Backup,
-        *,
-        kind: str,
-        at: datetime,
-        actor: str = "cloud",
-        details: Mapping[str, Any] | None = None,
-    ) -> Backup:
-        """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
-        return self._save(BACKUP, before, after, kind=kind, at=at, actor=actor, details=details)
-
-    def remove_backup(self, backup: Backup, *, at: datetime, actor: str = "cloud") -> None:
-        self._remove(BACKUP, backup, at=at, actor=actor)
-
-    # What schedules and backups have in common
-
-    def _add(
-        self, table: Table[Any], thing: Any, *, at: datetime, actor: str, details: Mapping[str, Any] | None
-    ) -> None:
-        done = self._run(table.insert, table.stored(thing))
-        assert done.rowcount == 1, f"there is a {table.name} {thing.id} already"
-        # What a backup contains is in its row; in the log it would only be large.
-        changes = {column: (None, value) for column, value in table.picture(thing).items() if column != "contents"}
-        self.emit(
-            f"{table.name}.created",
-            table.name,
-            thing.id,
-            at=at,
-            version=thing.version,
-            actor=actor,
-            changes=changes,
-            details=details,
-        )
-
-    def _save(
-        self,
-        table: Table[T],
-        before: T,
-        after: T,
-        *,
-        kind: str,
-        at: datetime,
-        actor: str,
-        details: Mapping[str, Any] | None,
-    ) -> T:
-        difference = table.difference(before, after)
-        if difference is None:
-            return before
-        self._write(difference, before.id, before.version)
-        difference.changes.pop("contents", None)
-        after = table.with_version(after, before.version + 1)
-        self.emit(
-            kind,
-            table.name,
-            after.id,
-            at=at,
-            version=after.version,
-            actor=actor,
-            changes=difference.changes,
-            details=details,
-        )
-        return after
-
-    def _remove(self, table: Table[Any], thing: Any, *, at: datetime, actor: str) -> None:
-        if self._run(table.delete, (thing.id,)).rowcount:
-            changes = {column: (value, None) for column, value in table.picture(thing).items() if column != "contents"}
-            self.emit(
-                f"{table.name}.deleted",
-                table.name,
-                thing.id,
-                at=at,
-                version=thing.version + 1,
-                actor=actor,
-                changes=changes,
-            )

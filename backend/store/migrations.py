@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 4, "cell": 4}
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 5, "cell": 4}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -67,6 +67,11 @@ def migrations(kind: FileKind) -> Migrations:
         @found(name="0004_server_groups")
         def server_groups(database: Database) -> None:
             for statement in _statements("schema_cloud_0004.sql"):
+                database.execute(statement)
+
+        @found(name="0007_backup_sources")
+        def backup_sources(database: Database) -> None:
+            for statement in _statements("schema_cloud_0007.sql"):
                 database.execute(statement)
 
     else:

@@ -14,7 +14,9 @@ from console.records import EventRecord
 def title(mirror: Mirror, event: EventRecord) -> str:
     """What to call the object: its name as known now, or as the event tells it."""
     # A backup has no name of its own: it goes by its server's, and so does a schedule that is not described.
-    owner = value_text(event, "server_id") if event.object_kind in {"backup", "schedule"} else ""
+    # A log that is older than other sources tells of servers.
+    is_owned = event.object_kind in {"backup", "schedule"}
+    owner = (value_text(event, "source_id") or value_text(event, "server_id")) if is_owned else ""
     named = (
         mirror.name_of(event.object_id)
         or event.object_name

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from backend.cloud.model import BackupState, ServerState
-from backend.operations import backups, cells, drives, feed, groups, servers
+from backend.operations import backups, cells, drives, feed, groups, schedules, servers
 from backend.operations.drives import DriveSpec
 from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
@@ -78,7 +78,7 @@ def test_a_schedule_takes_backups_by_cron_and_keeps_no_more_than_it_may(tmp_path
     async def story(on: Harness) -> None:
         server = await on.server("db-01", cell="cell-1")
         await with_a_drive(on, server.id)
-        await backups.create_schedule(
+        await schedules.create_schedule(
             on.cloud, on.operator, server.id, description="hourly", cron="0 * * * *", backups_max=2
         )
 
@@ -87,7 +87,7 @@ def test_a_schedule_takes_backups_by_cron_and_keeps_no_more_than_it_may(tmp_path
 
         assert [(backup.created_at - NOON) // timedelta(hours=1) for backup in kept] == [5, 4]
         assert {backup.state for backup in kept} <= {BackupState.READY, BackupState.BACKING_UP}
-        (view,) = await backups.list_schedules(on.cloud, on.operator)
+        (view,) = await schedules.list_schedules(on.cloud, on.operator)
         assert view.history == ("ok",) * 5
 
     in_a_cloud(tmp_path / "data", story)
@@ -97,15 +97,15 @@ def test_missed_runs_are_recorded_and_caught_up_once_when_the_source_is_back(tmp
     async def story(on: Harness) -> None:
         server = await on.server("db-01", cell="cell-1")
         await with_a_drive(on, server.id)
-        await backups.create_schedule(on.cloud, on.operator, server.id, description="hourly", cron="0 * * * *")
+        await schedules.create_schedule(on.cloud, on.operator, server.id, description="hourly", cron="0 * * * *")
         await cells.inject(on.cloud, on.operator, "cell-1", "down")
 
         await on.engine.advance(3 * 3600)
-        (missed,) = await backups.list_schedules(on.cloud, on.operator)
+        (missed,) = await schedules.list_schedules(on.cloud, on.operator)
         none_yet = await backups.list_backups(on.cloud, on.operator)
         await cells.inject(on.cloud, on.operator, "cell-1", "up")
         await on.engine.advance(60)
-        (caught_up,) = await backups.list_schedules(on.cloud, on.operator)
+        (caught_up,) = await schedules.list_schedules(on.cloud, on.operator)
 
         assert missed.history == ("missed",) * 3
         assert missed.schedule.is_active, "a missed run is not a failed one"

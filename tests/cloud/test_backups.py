@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 
 from backend.cloud.backups import (
     CronError,
-    beyond,
     duration_seconds,
-    expired,
     kept_until,
     missed,
     next_trigger,
     parse,
 )
-from backend.cloud.model import GIB, BackupState
-from tests.builders import HOUR, NOON, a_backup, a_schedule
+from backend.cloud.model import GIB
+from tests.builders import HOUR, NOON, a_schedule
 from tests.strategies import QUICK, THOROUGH
 
 DAY = timedelta(days=1)
@@ -279,33 +277,6 @@ def test_a_schedule_that_is_off_or_not_due_has_missed_nothing() -> None:
 def test_retention_counts_days_and_0_is_for_ever() -> None:
     assert kept_until(NOON, 0) is None
     assert kept_until(NOON, 7) == NOON + 7 * DAY
-
-
-def test_backups_expire_at_their_instant_oldest_first_unless_they_are_in_use() -> None:
-    backups = [
-        a_backup("now", kept_until=NOON, created_at=NOON - 2 * DAY),
-        a_backup("long-ago", kept_until=NOON - DAY, created_at=NOON - 3 * DAY),
-        a_backup("later", kept_until=NOON + timedelta(seconds=1)),
-        a_backup("for-ever"),
-        a_backup("restoring", kept_until=NOON - DAY, state=BackupState.RESTORING),
-        a_backup("failed", kept_until=NOON - DAY, state=BackupState.ERRED),
-    ]
-
-    assert [backup.id for backup in expired(backups, NOON)] == ["long-ago", "now", "failed"]
-
-
-def test_only_finished_backups_count_towards_the_limit_and_the_newest_stays() -> None:
-    backups = [a_backup(f"b{n}", created_at=NOON - n * DAY) for n in range(1, 5)]
-    backups += [
-        a_backup("running", state=BackupState.BACKING_UP, created_at=NOON),
-        a_backup("failed", state=BackupState.ERRED, created_at=NOON - 9 * DAY),
-        a_backup("restoring", state=BackupState.RESTORING, created_at=NOON - 8 * DAY),
-    ]
-
-    assert [backup.id for backup in beyond(backups, 2)] == ["b4", "b3"]
-    assert [backup.id for backup in beyond(backups, 1)] == ["b4", "b3", "b2"]
-    assert beyond(backups, 4) == []
-    assert beyond(backups, 0) == []
 
 
 def test_a_copy_takes_longer_the_more_there_is_and_never_no_time() -> None:

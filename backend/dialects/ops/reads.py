@@ -40,7 +40,19 @@ from backend.dialects.ops.bodies import (
 from backend.dialects.ops.schema import CapacityRow, CellRow, EventRow, GroupRow, HostRow, ScheduleRow
 from backend.dialects.ops.table import Answer, Call, TQuery
 from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
-from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
+from backend.operations import (
+    accounts,
+    backups,
+    cells,
+    drives,
+    feed,
+    groups,
+    hosts,
+    last_known,
+    schedules,
+    servers,
+    tasks,
+)
 from backend.operations.capacity import Capacity, what_fits
 from backend.operations.cells import CellView
 from backend.operations.hosts import HostView
@@ -91,7 +103,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
         cells.list_cells(cloud, pictures),
         groups.list_groups(cloud, account, pictures),
         tasks.list_tasks(cloud, account, is_open=True, limit=1),
-        backups.list_schedules(cloud, account),
+        schedules.list_schedules(cloud, account),
     )
     capacity = await what_fits(cloud, pictures) if account.is_staff else None
     rows = [await _cell_row(call, view) for view in views]
@@ -566,17 +578,17 @@ async def list_tasks(call: Call[TasksQuery, NoBody]) -> Answer:
 
 
 async def list_schedules(call: Call[NoQuery, NoBody]) -> Answer:
-    found = await backups.list_schedules(call.cloud, call.account)
+    found = await schedules.list_schedules(call.cloud, call.account)
     return Answer({"schedules": [_schedule_row(view) for view in found]})
 
 
-def _schedule_row(view: backups.ScheduleView) -> ScheduleRow:
-    return render.schedule_row(view.schedule, server_name=view.server_name, history=list(view.history))
+def _schedule_row(view: schedules.ScheduleView) -> ScheduleRow:
+    return render.schedule_row(view.schedule, source_name=view.source_name, history=list(view.history))
 
 
 async def list_backups(call: Call[NoQuery, NoBody]) -> Answer:
     found = await backups.list_backups(call.cloud, call.account)
-    return Answer({"backups": [render.backup_row(view.backup, server_name=view.server_name) for view in found]})
+    return Answer({"backups": [render.backup_row(view.backup, view.source_name, view.size_bytes) for view in found]})
 
 
 def task_row(call: Call[Any, Any], task: Task, object_name: str | None) -> schema.TaskRow:

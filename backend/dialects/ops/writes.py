@@ -28,7 +28,7 @@ from backend.dialects.ops.bodies import (
 )
 from backend.dialects.ops.schema import DecisionRow, ServerOutcome
 from backend.dialects.ops.table import Answer, Call
-from backend.operations import accounts, avoiding, backups, cells, clones, drains, drives, editing, losses, servers
+from backend.operations import accounts, avoiding, cells, clones, drains, drives, editing, losses, servers
 from backend.operations.avoiding import Entry, Placed
 from backend.operations.plan_tokens import Agreed
 from backend.operations.plans import (
@@ -189,7 +189,7 @@ def _outcome(
 
 
 async def _decision_row(call: Call[Any, Any], decision: Decision) -> DecisionRow:
-    names = await backups.names_of(call.cloud, decision.stops) if decision.stops else {}
+    names = await servers.names_of(call.cloud, decision.stops) if decision.stops else {}
     return plans.decision_row(decision, names)
 
 
