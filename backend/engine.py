@@ -110,6 +110,7 @@ class Engine:
                 count += await backup_restores.run_due(cloud, due)
                 count += await schedules.run_due_schedules(cloud, now)
                 count += await schedules.run_due_catch_ups(cloud, due)
+                await backups.expire_due(cloud, due)
                 count += await restorations.run_due(cloud, due)
                 cloud.next_due[file] = await cloud.store.cloud_read(lambda tx: tx.next_due())
                 count += 1

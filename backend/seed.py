@@ -417,5 +417,7 @@ def _schedule(writer: FolderWriter, demo: _Demo, *, now: datetime) -> None:
             source = backup_sources.Source(server, tuple(tx.drives_of(server.id)))
             reading = None if is_silent else backup_sources.Reading.of_server(source)
             schedules.run_schedule(cloud, schedule, reading, now=at)
+            backups.expire(cloud, at)
             schedule = cloud.backup_schedule(schedule.id)
     backups.run_due_centrally(cloud, now)
+    backups.expire(cloud, now)

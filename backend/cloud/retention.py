@@ -2,7 +2,7 @@
 
 By age, by number, and by periods as grandfather, father and son: the newest of each of the last days, weeks, ... that
 have any. What the periods keep stays whatever age and number say; where there is neither, what they do not keep goes.
-Only finished backups count and go. The newest finished one stays while a newer one is not finished.
+Only finished backups count and go. The newest finished one stays while a newer one is not finished, or a run is owed.
 
 **Source**: NodeConductor, "Backup schedules", for age and number. Proxmox Backup Server, "Prune", for periods: the
 rules in order from `last` to `yearly`, each about what the ones before it left; periods without a backup do not count;
@@ -43,10 +43,13 @@ class Policy:
     """How many by each of `RULES`; what is not in it keeps nothing."""
     time_zone: str = "UTC"
     """Days begin at its midnight."""
+    is_owing: bool = False
+    """A run was missed, and has not been caught up."""
 
     @classmethod
     def of(cls, schedule: Schedule) -> Policy:
-        return cls(schedule.retention_days, schedule.backups_max, schedule.keeps, schedule.time_zone)
+        is_owing = schedule.missed_since is not None
+        return cls(schedule.retention_days, schedule.backups_max, schedule.keeps, schedule.time_zone, is_owing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ def plan(backups: Iterable[Backup], policy: Policy, now: datetime) -> list[Verdi
     numbers = {backup.id: number for number, backup in enumerate(ready, 1)}
     unfinished = [backup for backup in newest_first if backup.state is BackupState.BACKING_UP]
     # While the newest one is not finished, the newest that is must stay: the other may fail.
-    floor = ready[0].id if ready and unfinished and unfinished[0].created_at >= ready[0].created_at else None
+    is_awaited = policy.is_owing or (unfinished and ready and unfinished[0].created_at >= ready[0].created_at)
+    floor = ready[0].id if ready and is_awaited else None
     return [
         _verdict(backup, policy, now, number=numbers.get(backup.id, 0), period=by_period.get(backup.id), floor=floor)
         for backup in newest_first
@@ -91,7 +95,7 @@ def _verdict(
     if period is not None:
         return Verdict(backup, True, period)
     if backup.id == floor:
-        return Verdict(backup, True, "the newest good one, while a newer one is not finished")
+        return Verdict(backup, True, "the newest good one, while a newer one is not finished or owed")
     if is_old:
         return Verdict(backup, False, _age(days, is_old))
     if most and number > most:

@@ -142,7 +142,7 @@ def run_due_centrally(
     silent: Collection[str] = (),
     lost: Mapping[str, str] | None = None,
 ) -> int:
-    """End the copies and deletions that are done by `until`, and drop those past retention. Returns how many tasks.
+    """End the copies and deletions that are done by `until`. Returns how many.
 
     Args:
         silent: The cells that do not answer: what is copied from them waits.
@@ -156,8 +156,6 @@ def run_due_centrally(
             else:
                 _end_deletion(tx, task)
         count += len(due)
-    for backup in tx.expired_backups(until):
-        _expire(tx, backup, at=until)
     return count
 
 
@@ -242,13 +240,13 @@ def switch_off(tx: CloudTransaction, schedule: Schedule, *, reason: str, now: da
 async def run_due(cloud: Cloud, until: datetime) -> int:
     """As `run_due_centrally`, with what the cells say of the drives that were copied."""
 
-    def find(tx: CloudTransaction) -> dict[str, str]:
-        due = tx.due_backup_tasks(until, (COPY,), limit=10_000)
-        return {id: cell for task in due for id, cell in dict(task.payload.get("drives", {})).items()}
-
+    due = await cloud.store.cloud_read(lambda tx: tx.due_backup_tasks(until, (COPY, DELETE), limit=10_000))
+    if not due:
+        return 0
     wanted: dict[str, list[str]] = {}
-    for id, cell in (await cloud.store.cloud_read(find)).items():
-        wanted.setdefault(cell, []).append(id)
+    for task in due:
+        for id, cell in dict(task.payload.get("drives", {})).items():
+            wanted.setdefault(cell, []).append(id)
     answers = await cloud.store.each_cell(lambda tx: _lost_in_cell(tx, wanted[tx.cell]), cells=wanted)
     silent = [cell for cell, answer in answers.items() if not isinstance(answer, dict)]
     lost = {id: why for answer in answers.values() if isinstance(answer, dict) for id, why in answer.items()}
@@ -280,6 +278,18 @@ def retain(tx: CloudTransaction, schedule: Schedule, *, at: datetime) -> None:
     for verdict in retention.plan(tx.backups(schedule_id=schedule.id), retention.Policy.of(schedule), at):
         if not verdict.is_kept and verdict.backup.state in (BackupState.READY, BackupState.ERRED):
             drop(tx, verdict.backup, at=at, rule=verdict.rule)
+
+
+def expire(tx: CloudTransaction, until: datetime) -> None:
+    """Drop what is past its time by `until`. Asked after the schedules: what is due then has begun by now."""
+    for backup in tx.expired_backups(until):
+        _expire(tx, backup, at=until)
+
+
+async def expire_due(cloud: Cloud, until: datetime) -> None:
+    """As `expire`."""
+    if await cloud.store.cloud_read(lambda tx: tx.expired_backups(until, limit=1)):
+        await cloud.store.cloud_write(lambda tx: expire(tx, until))
 
 
 def _expire(tx: CloudTransaction, backup: Backup, *, at: datetime) -> None:

@@ -186,9 +186,10 @@ class BackupsTransaction(Transaction):
         """NotFound if there is none."""
         return self._get(BACKUP, id)
 
-    def expired_backups(self, now: datetime) -> list[Backup]:
+    def expired_backups(self, now: datetime, *, limit: int | None = None) -> list[Backup]:
         """Those whose `kept_until` has passed, oldest first."""
-        return self._list(BACKUP, "WHERE kept_until <= ? ORDER BY kept_until, id", (text_of(now),))
+        tail = "WHERE kept_until <= ? ORDER BY kept_until, id LIMIT ?"
+        return self._list(BACKUP, tail, (text_of(now), -1 if limit is None else limit))
 
     def add_backup(
         self, backup: Backup, *, at: datetime, actor: str = "cloud", details: Mapping[str, Any] | None = None

@@ -80,6 +80,7 @@ def make_folder(
     now: datetime = NOON,
     servers_max: int | None = None,
     cpu_mhz_max: int | None = None,
+    storage_bytes_max: int | None = None,
 ) -> None:
     """Compute hosts `c1-h1`, ... and two storage hosts `s1-1`, `s1-2` in each cell; an operator and a tenant."""
 
@@ -87,7 +88,14 @@ def make_folder(
         tx = writer.cloud
         tx.add_customer("customer", "customer")
         for project in ("inside", "outside"):
-            tx.add_project(project, project, "customer", servers_max=servers_max, cpu_mhz_max=cpu_mhz_max)
+            tx.add_project(
+                project,
+                project,
+                "customer",
+                servers_max=servers_max,
+                cpu_mhz_max=cpu_mhz_max,
+                storage_bytes_max=storage_bytes_max,
+            )
         tx.add_account(Account("1", OPERATOR, "inside", is_staff=True, may_backfill=True))
         tx.add_account(Account("2", TENANT, "outside"))
         tx.add_membership(OPERATOR, "project_admin", "inside")
