@@ -104,7 +104,7 @@ def check_flavor(backup: Backup, flavor: Flavor) -> None:
         fitting = ", ".join(each.name for each in FLAVORS if each.disk_bytes >= needed)
         raise Invalid(
             "flavor",
-            f"{flavor.name} has a disk of {flavor.disk_gib} GiB, and the drive to restore has"
+            f"the flavor {flavor.name} has a disk of {flavor.disk_gib} GiB, and the drive to restore has"
             f" {needed / 2**30:.1f} GiB: choose one of {fitting}",
         )
 

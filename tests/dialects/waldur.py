@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from tests.dialects.support import Wired
+from tests.dialects.support import Wired, good
 
 OPERATOR_TOKEN, TENANT_TOKEN = "operator-token", "tenant-token"
 
@@ -27,13 +27,15 @@ def source(server: dict[str, Any]) -> str:
     return f"http://stratodeck/api/instances/{hex_of(server['id'])}/"
 
 
-async def with_disk(on: Wired, name: str = "db-01", gib: int = 10, **more: Any) -> dict[str, Any]:
+async def with_disk(on: Wired, name: str = "db-01", gib: int = 10, *, is_tenants: bool = False) -> dict[str, Any]:
     """A stopped server with one disk."""
-    server = await on.server(name, **more)
-    drive = await on.drive(f"{name}-disk", gib, cell=server["cell"])
+    ops = on.tenant_ops if is_tenants else on.ops
+    server = good(await ops.post("/servers", json={"name": name, "cpu_mhz": 2000, "memory_bytes": 2**32}), 201)
+    disk = {"name": f"{name}-disk", "size_bytes": gib * 2**30, "cell": server["cell"]}
+    drive = good(await ops.post("/drives", json=disk), 201)
+    await on.advance(5)
     action = {"action": "attach", "server_id": server["id"]}
-    answer = await on.ops.post(f"/drives/{drive['id']}/actions", json=action)
-    assert answer.status_code == 202, answer.text
+    good(await ops.post(f"/drives/{drive['id']}/actions", json=action), 202)
     return server
 
 

@@ -16,6 +16,7 @@ TEXT_LENGTH_MAX = 2_000
 _SENTENCES = {
     "missing": "This field is required.",
     "int_parsing": "A valid integer is required.",
+    "int_parsing_size": "A valid integer is required.",
     "int_type": "A valid integer is required.",
     "int_from_float": "A valid integer is required.",
     "bool_parsing": "A valid boolean is required.",
