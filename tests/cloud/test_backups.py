@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from backend.cloud.backups import (
     CronError,
     duration_seconds,
+    jitter,
     kept_until,
     missed,
     next_trigger,
@@ -256,6 +258,39 @@ def test_a_daily_job_fires_exactly_once_on_every_day(hour: int, minute: int, zon
 
     days = [fire.astimezone(ZoneInfo(zone)).date() for fire in fires]
     assert days == [days[0] + n * DAY for n in range(6)]
+
+
+MANY_ZONES = (
+    "Africa/Cairo", "America/Havana", "America/New_York", "America/Sao_Paulo", "America/St_Johns", "Asia/Beirut",
+    "Asia/Gaza", "Australia/Lord_Howe", "Europe/Dublin", "Europe/Tallinn", "Pacific/Apia", "Pacific/Chatham",
+)  # fmt: skip
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("zone", MANY_ZONES)
+def test_a_daily_job_fires_once_on_every_local_day_of_ten_years(zone: str) -> None:
+    """Every quarter of an hour that clocks may skip or repeat; days that a zone leaves out have no job."""
+    start = datetime(2009, 12, 31, tzinfo=UTC)
+    for minutes in range(0, 24 * 60, 15):
+        fires = parse(f"{minutes % 60} {minutes // 60} * * *", zone).fires(start, 3650)
+        days = [fire.astimezone(ZoneInfo(zone)).date() for fire in fires]
+        assert all(before < after for before, after in pairwise(fires))
+        missing = {days[0] + n * DAY for n in range((days[-1] - days[0]).days + 1)} - set(days)
+        assert len(set(days)) == len(days) or zone == "Pacific/Apia"
+        assert missing <= ({date(2011, 12, 30)} if zone == "Pacific/Apia" else set())
+
+
+@pytest.mark.parametrize("jitter_seconds", [0, 1, 59, 3600, 86_400])
+def test_jitter_is_the_same_every_time_and_moves_no_run_into_the_past(jitter_seconds: int) -> None:
+    schedule = a_schedule(cron="*/30 * * * *", jitter_seconds=jitter_seconds)
+    late, at = jitter(schedule), NOON
+    assert timedelta() <= late <= timedelta(seconds=jitter_seconds)
+    for _ in range(60):
+        following = next_trigger(schedule, at)
+        assert following > at
+        assert (following - late).minute % 30 == 0
+        assert following - at <= timedelta(minutes=30)
+        at = following
 
 
 # --- Schedules and backups ----------------------------------------------------------------------
