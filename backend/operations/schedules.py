@@ -282,7 +282,7 @@ async def catch_up_missed(cloud: Cloud, now: datetime) -> None:
 
 
 async def create_schedule(
-    cloud: Cloud, actor: Account, source_id: str, *, source_kind: str = SERVER, **fields: Any
+    cloud: Cloud, actor: Account, source_id: str, source_kind: str = SERVER, **fields: Any
 ) -> Schedule:
     """`fields` are those of `ScheduleSpec`. Raises NotFound, Forbidden, Invalid."""
     now, spec = cloud.clock.now(), ScheduleSpec(**fields)
