@@ -57,7 +57,10 @@ _LOOKS: Mapping[str, tuple[str, Tone]] = {
     "schedule.failed": ("lost", Tone.CRIT),
     "schedule.missed": ("attention", Tone.WARN),
     "schedule.switched_off": ("attention", Tone.WARN),
+    "schedule.overlapped": ("attention", Tone.WARN),
     "backup.ready": ("done", Tone.OK),
+    "backup.failed": ("lost", Tone.CRIT),
+    "backup.restore_failed": ("attention", Tone.WARN),
 }
 _ALARMS = frozenset(kind for kind, (_, tone) in _LOOKS.items() if tone in {Tone.CRIT, Tone.WARN, Tone.UNKNOWN})
 
@@ -174,6 +177,23 @@ def _backup_sentence(event: EventRecord) -> str | None:
             return "schedule missed a run" + (f": {why}" if why else "")
         case "schedule.switched_off":
             return f"schedule switched off{_because(event)}"
+        case "schedule.overlapped":
+            return "schedule refused a run: the last one is not finished"
+        case "schedule.drilled":
+            problem = _text(event.details.get("problem"))
+            return f"restore drill failed: {problem}" if problem else f"restore drill took {_seconds(event)} s"
+        case "backup.failed":
+            return f"backup failed{_because(event)}"
+        case "backup.restoring":
+            return f"restored into {_text(event.details.get('server_name'))}"
+        case "backup.restored":
+            return f"restore into {_text(event.details.get('server_name'))} done"
+        case "backup.restore_failed":
+            return f"restore failed{_because(event)}"
+        case "backup.deleting":
+            return "backup being deleted"
+        case "backup.kept":
+            return f"backup kept past its time: {_text(event.details.get('rule'))}"
         case _:
             return None
 
@@ -217,6 +237,11 @@ def value_text(event: EventRecord, field: str) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _seconds(event: EventRecord) -> str:
+    seconds = event.details.get("seconds")
+    return str(seconds) if isinstance(seconds, int) else "unknown"
 
 
 def _host(event: EventRecord) -> str:

@@ -34,9 +34,9 @@ CRONS = (
     # expression, zone, how many of a thousand
     ("30 2 * * *", "Europe/Tallinn", 5),
     ("30 2 * * *", "America/New_York", 5),
-    ("0 3 * * 0", "UTC", 140),
-    ("0 4 1,15 * *", "Australia/Lord_Howe", 240),
-    ("0 5 1 * *", "UTC", 590),
+    ("0 3 * * 0", "UTC", 100),
+    ("0 4 1,15 * *", "Australia/Lord_Howe", 120),
+    ("0 5 1 * *", "UTC", 750),
     ("30 1 29 2,10 *", "Africa/Cairo", 20),
 )
 
