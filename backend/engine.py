@@ -37,6 +37,7 @@ class Engine:
             cell for cell in cloud.store.cell_names if cloud.store.reachability(cell).state is ReachabilityState.UP
         ]
         await restorations.resume(cloud, answering)
+        await cloud.store.cloud_write(lambda tx: backups.resume_stalled(tx, answering, now=cloud.clock.now()))
         dues = await cloud.store.each_cell(lambda tx: tx.next_due())
         cloud.next_due.update({cell: due for cell, due in dues.items() if not isinstance(due, Unreachable)})
         cloud.next_due[CLOUD_FILE] = await cloud.store.cloud_read(lambda tx: tx.next_due())
@@ -174,6 +175,7 @@ class Engine:
                 continue
             if is_up:
                 self._cloud.resumed_at[entry.name] = now
+                self._returned.add(entry.name)
             await self._note(entry.name, found, now)
 
     async def _note(self, cell: str, after: Reachability, now: datetime) -> None:

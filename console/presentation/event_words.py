@@ -82,8 +82,10 @@ def sentence(mirror: Mirror, event: EventRecord) -> str:
             found = _server_sentence(mirror, event)
         case "drive":
             found = _drive_sentence(mirror, event)
-        case "backup" | "schedule":
+        case "backup":
             found = _backup_sentence(event)
+        case "schedule":
+            found = _schedule_sentence(event)
         case _:
             found = _place_sentence(event)
     if found is not None:
@@ -170,6 +172,24 @@ def _backup_sentence(event: EventRecord) -> str | None:
             return "backup ready"
         case "backup.deleted":
             return "backup dropped"
+        case "backup.deleting":
+            return "backup being deleted"
+        case "backup.failed":
+            return f"backup failed{_because(event)}"
+        case "backup.kept":
+            return f"backup kept past its time: {_text(event.details.get('rule'))}"
+        case "backup.restoring":
+            return f"restored into {_text(event.details.get('server_name'))}"
+        case "backup.restored":
+            return f"restore into {_text(event.details.get('server_name'))} done"
+        case "backup.restore_failed":
+            return f"restore failed{_because(event)}"
+        case _:
+            return None
+
+
+def _schedule_sentence(event: EventRecord) -> str | None:
+    match event.kind:
         case "schedule.ran":
             return "schedule has begun a backup"
         case "schedule.missed":
@@ -182,18 +202,6 @@ def _backup_sentence(event: EventRecord) -> str | None:
         case "schedule.drilled":
             problem = _text(event.details.get("problem"))
             return f"restore drill failed: {problem}" if problem else f"restore drill took {_seconds(event)} s"
-        case "backup.failed":
-            return f"backup failed{_because(event)}"
-        case "backup.restoring":
-            return f"restored into {_text(event.details.get('server_name'))}"
-        case "backup.restored":
-            return f"restore into {_text(event.details.get('server_name'))} done"
-        case "backup.restore_failed":
-            return f"restore failed{_because(event)}"
-        case "backup.deleting":
-            return "backup being deleted"
-        case "backup.kept":
-            return f"backup kept past its time: {_text(event.details.get('rule'))}"
         case _:
             return None
 

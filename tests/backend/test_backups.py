@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from backend.cloud.errors import Conflict, Forbidden, NotFound, OverQuota, Wrong
 from backend.cloud.model import GIB, BackupState, Server
 from backend.operations import backups, cells, drives, losses, servers
 from tests.backend.backing import DAY, HOUR, again, all_backups, scheduled, told, with_disk
-from tests.backend.support import Harness, in_a_cloud
+from tests.backend.support import Harness, in_a_cloud, make_folder, opened
+from tests.builders import NOON
 
 
 def test_a_backup_of_a_project_has_one_part_for_each_server_and_is_ready_with_the_last(tmp_path: Path) -> None:
@@ -101,6 +104,30 @@ def test_a_silent_cell_holds_a_copy_up_until_it_is_back_or_the_copy_is_given_up(
         assert "it was stuck: cell-1 did not answer" in (found.reason or "")
 
     in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_copy_that_was_held_up_goes_on_when_its_cell_is_back_at_the_next_start(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make_folder(folder)
+
+    async def begin() -> None:
+        async with opened(folder) as on:
+            server = await with_disk(on)
+            await scheduled(on, server.id, "5 * * * *")
+            await backups.create_backup(on.cloud, on.operator, "server", server.id)
+            await cells.inject(on.cloud, on.operator, "cell-1", "down")
+            await on.engine.advance(600)
+            await on.engine.noted()
+            # It is back when nobody is left to see it.
+            await cells.inject(on.cloud, on.operator, "cell-1", "up")
+
+    async def go_on() -> None:
+        async with opened(folder, at=NOON + timedelta(minutes=11)) as on:
+            await on.engine.advance(60)
+            assert {backup.state for backup in await all_backups(on)} == {BackupState.READY}
+
+    asyncio.run(begin())
+    asyncio.run(go_on())
 
 
 def test_what_is_half_way_is_neither_deleted_nor_backed_up_and_nothing_is_changed(tmp_path: Path) -> None:
