@@ -3,7 +3,9 @@
 A source is known centrally, so that what lies in a cell that does not answer is still seen and refused by name. What it
 holds is read from the cells: the servers with their drives as they are at the instant.
 
-Simplified: where a part of a source cannot be reached nothing of it is copied, so that a backup is always whole.
+While a cell does not answer that holds a part of a source, or a part of it starts or stops, nothing of it is copied:
+it is waited for. A part that is broken, whose host or drive is lost, is left out by name, so that one such server does
+not leave the rest of its project without a backup.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from backend.store import CloudTransaction, DriveEntry, ServerEntry
 
 SETTLED = (ServerState.RUNNING, ServerState.STOPPED)
 """**Source**: NodeConductor: a backup is made of what is Online or Offline."""
+
+SETTLING = (ServerState.STARTING, ServerState.STOPPING)
+"""States that end by themselves."""
 
 NAMES_SAID_MAX = 3
 
@@ -195,13 +200,30 @@ class Reading:
             return f"{' and '.join(self.silent)} {'does' if len(self.silent) == 1 else 'do'} not answer"
         if not self.parts:
             return "it has no servers"
+        settling = [part for part in self.parts if part.server.state in SETTLING]
+        if settling or not self.copied:
+            return _said([part.problem for part in settling or self.parts if part.problem is not None])
+        return None
+
+    @property
+    def copied(self) -> tuple[Source, ...]:
+        """The parts that nothing is wrong with."""
+        return tuple(part for part in self.parts if part.problem is None)
+
+    @property
+    def left_out(self) -> str | None:
+        """What is wrong with the others; None where there are none."""
         problems = [part.problem for part in self.parts if part.problem is not None]
-        more = f", and {len(problems) - NAMES_SAID_MAX} more" if len(problems) > NAMES_SAID_MAX else ""
-        return ", ".join(problems[:NAMES_SAID_MAX]) + more if problems else None
+        return _said(problems) if problems else None
 
     @classmethod
     def of_server(cls, source: Source) -> Reading:
         return cls(scope_of_server(source.server), (source,))
+
+
+def _said(problems: Sequence[str]) -> str:
+    more = f", and {len(problems) - NAMES_SAID_MAX} more" if len(problems) > NAMES_SAID_MAX else ""
+    return ", ".join(problems[:NAMES_SAID_MAX]) + more
 
 
 Central = tuple[Scope, list[tuple[ServerEntry, list[DriveEntry]]]]

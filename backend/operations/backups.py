@@ -55,7 +55,7 @@ def take(
     """Begin a backup of a source that has no `problem`. Raises OverQuota, with the figures, and has begun nothing."""
     scope = reading.scope
     sizes: dict[str, int] = {}
-    for part in reading.parts:
+    for part in reading.copied:
         sizes[part.server.project_id] = sizes.get(part.server.project_id, 0) + part.size_bytes
     for project_id, size_bytes in sorted(sizes.items()):
         quotas.check(tx, project_id, storage_bytes=size_bytes)
@@ -74,10 +74,13 @@ def take(
     )
     if scope.kind == SERVER:
         return _begin(tx, backup, reading.parts[0], now=now, actor=actor)
+    if reading.left_out is not None:
+        backup = replace(backup, reason=f"left out: {reading.left_out}")
     tx.add_backup(backup, at=now, actor=actor)
-    for part in reading.parts:
+    for part in reading.copied:
         own = replace(
             backup,
+            reason=None,
             id=tx.next_id("cloud"),
             source_id=part.server.id,
             project_id=part.server.project_id,
@@ -194,7 +197,7 @@ def _settle(tx: CloudTransaction, backup_id: str, *, at: datetime) -> None:
         if any(part.state is BackupState.BACKING_UP for part in parts):
             return
         failed = [part for part in reversed(parts) if part.state is BackupState.ERRED]
-        reason = f"{failed[0].source_name}: {failed[0].reason}" if failed else None
+        reason = f"{failed[0].source_name}: {failed[0].reason}" if failed else parent.reason
         state = BackupState.ERRED if failed else BackupState.READY
         kind = "backup.failed" if failed else "backup.ready"
         backup = tx.save_backup(parent, replace(parent, state=state, reason=reason), kind=kind, at=at)

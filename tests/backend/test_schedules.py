@@ -11,7 +11,7 @@ import pytest
 from backend.cloud.backups import jitter
 from backend.cloud.errors import Conflict
 from backend.cloud.model import BackupState, ServerState
-from backend.operations import backups, cells, drives, schedules, servers
+from backend.operations import backups, cells, drives, losses, schedules, servers
 from tests.backend.backing import DAY, HOUR, again, all_backups, hours, scheduled, told, with_disk
 from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
@@ -93,6 +93,21 @@ def test_a_project_with_a_part_in_a_silent_cell_is_missed_whole_and_caught_up_on
         found = await all_backups(on)
         assert [backup.source_kind for backup in found].count("project") == 1, "the older one has gone with its parts"
         assert len(found) == 3
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_broken_server_is_left_out_by_name_and_the_rest_of_its_project_is_copied(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        whole, broken = await with_disk(on, "whole"), await with_disk(on, "broken", cell="cell-2")
+        await scheduled(on, "inside", source_kind="project")
+        (drive,) = (await drives.drives_of(on.cloud, [broken.id]))[broken.id]
+        await losses.fail_host(on.cloud, on.operator.name, drive.host)
+        await on.engine.advance(HOUR + 600)
+
+        parent, part = sorted(await all_backups(on), key=lambda backup: backup.source_kind)
+        assert (parent.state, part.state, part.source_id) == ("ready", "ready", whole.id)
+        assert parent.reason == "left out: drive broken-disk of server broken is unavailable"
 
     in_a_cloud(tmp_path / "data", story)
 
