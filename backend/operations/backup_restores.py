@@ -435,7 +435,7 @@ async def _clear_away(cloud: Cloud, task: Task, cell: str, seen: _Seen, problem:
         current = tx.find_task(task.id)
         if current is not None and current.state is TaskState.OPEN and "seconds" not in current.payload:
             payload = {**current.payload, "seconds": seconds, "problem": problem}
-            tx.reschedule(current, due_at=current.due_at, payload=payload)
+            _release(tx, tx.reschedule(current, due_at=current.due_at, payload=payload), at=at, problem=problem)
         servers.set_server_entry_state(tx, server_id, "deleting")
         for id in drive_ids:
             drives.set_drive_entry(tx, id, state="deleting")
@@ -479,15 +479,21 @@ def _end(tx: CloudTransaction, task: Task, *, at: datetime, problem: str | None)
     if "seconds" in payload:
         problem = payload["problem"]
     tx.end_task(current, TaskState.FAILED if problem else TaskState.DONE, at=at, result=problem)
-    backup = tx.find_backup(current.object_id)
-    if backup is not None and backup.state is BackupState.RESTORING:
-        kind = "backup.restore_failed" if problem else "backup.restored"
-        details = {"server": payload["server"], "server_name": payload["name"], "reason": problem}
-        ready = replace(backup, state=BackupState.READY)
-        tx.save_backup(backup, ready, kind=kind, at=at, actor=current.actor, details=details)
+    if "seconds" not in payload:
+        _release(tx, current, at=at, problem=problem)
     if "schedule" in payload:
         seconds = payload.get("seconds")
         _note_drill(tx, payload["schedule"], begun_at=task.begun_at, at=at, problem=problem, seconds=seconds)
+
+
+def _release(tx: CloudTransaction, task: Task, *, at: datetime, problem: str | None) -> None:
+    """Nothing reads the backup any more. What is left of a drill may have to wait for its cell; the backup need not."""
+    backup = tx.find_backup(task.object_id)
+    if backup is not None and backup.state is BackupState.RESTORING:
+        kind = "backup.restore_failed" if problem else "backup.restored"
+        details = {"server": task.payload["server"], "server_name": task.payload["name"], "reason": problem}
+        ready = replace(backup, state=BackupState.READY)
+        tx.save_backup(backup, ready, kind=kind, at=at, actor=task.actor, details=details)
 
 
 def _note_drill(

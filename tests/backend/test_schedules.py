@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.check import check as check_folder
 from backend.cloud.backups import jitter
 from backend.cloud.errors import Conflict
 from backend.cloud.model import BackupState, ServerState
@@ -219,6 +220,25 @@ def test_a_drill_restores_the_newest_backup_says_how_long_that_took_and_leaves_n
         assert (await on.look(server.id)).state is ServerState.STOPPED
 
     in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_drill_whose_cell_falls_silent_gives_the_backup_back_and_is_cleared_away_later(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await with_disk(on, gib=10)
+        schedule = await scheduled(on, server.id, "0 13 * * *", drill_days=7)
+        await on.engine.advance(HOUR + 60)
+        (drill,) = [each for each in (await servers.list_servers(on.cloud, on.operator)).items if each.id != server.id]
+        await cells.inject(on.cloud, on.operator, drill.cell, "down")
+        await on.engine.advance(2 * HOUR)
+        assert [backup.state for backup in await all_backups(on)] == [BackupState.READY]
+        await cells.inject(on.cloud, on.operator, drill.cell, "up")
+        await on.engine.advance(120)
+
+        assert [each.id for each in (await servers.list_servers(on.cloud, on.operator)).items] == [server.id]
+        assert (await again(on, schedule)).drill_problem == "it was not done in time"
+
+    in_a_cloud(tmp_path / "data", story)
+    assert check_folder(tmp_path / "data").breach is None
 
 
 def test_a_drill_that_finds_no_room_says_so_and_the_schedule_goes_on(tmp_path: Path) -> None:
