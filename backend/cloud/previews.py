@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from backend.cloud.backups import ALIASES, Cron, jitter, parse
+from backend.cloud.backups import Cron, jitter, parse
 from backend.cloud.model import CUSTOMER, PROJECT, SERVER, Backup, Schedule
 from backend.cloud.retention import Policy, Verdict, plan
 
@@ -90,11 +90,6 @@ def _numbers(values: Sequence[int]) -> str:
 
 def _joined(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
-
-
-def expanded(expression: str) -> str:
-    """An alias as the five fields that it stands for; other expressions as they are."""
-    return ALIASES.get(expression.strip().lower(), expression)
 
 
 # --- What it would do -------------------------------------------------------------------------------------------------
