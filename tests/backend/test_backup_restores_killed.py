@@ -18,8 +18,8 @@ from backend.check import check as check_folder
 from backend.cloud.catalogue import FLAVORS
 from backend.cloud.errors import CloudError
 from backend.cloud.model import GIB, BackupState, Server, ServerState
-from backend.operations import backup_restores, backups, drives, servers
-from tests.backend.backing import all_backups, with_disk
+from backend.operations import backup_restores, backups, drives, schedules, servers
+from tests.backend.backing import all_backups, scheduled, with_disk
 from tests.backend.support import Harness, make_folder, opened
 from tests.builders import NOON
 from tests.test_simulation import check, check_storage
@@ -45,7 +45,12 @@ async def restore_and_wait(on: Harness) -> None:
     await on.engine.advance(70)
 
 
-async def live_until_killed(folder: Path, writes: int) -> None:
+async def run_and_drill(on: Harness) -> None:
+    """The run of a schedule, and the drill after it."""
+    await on.engine.advance(120)
+
+
+async def live_until_killed(folder: Path, writes: int, *, is_drill: bool = False) -> None:
     async with opened(folder, at=NOON + READY_AFTER) as on:
         left = writes
 
@@ -62,7 +67,7 @@ async def live_until_killed(folder: Path, writes: int) -> None:
 
         for name in ("cloud_write", "cell_write"):
             setattr(on.cloud.store, name, counted(getattr(on.cloud.store, name)))
-        await restore_and_wait(on)
+        await (run_and_drill if is_drill else restore_and_wait)(on)
 
 
 async def twins(on: Harness) -> list[Server]:
@@ -105,6 +110,41 @@ def test_no_half_made_server_stays_and_the_backup_can_be_restored_again(tmp_path
     )
     assert done.returncode == (0 if writes == KILLS else -signal.SIGKILL), done.stderr
     asyncio.run(after(done.stdout.split()))
+    assert check_folder(folder).breach is None
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("writes", range(1, 15))
+def test_a_drill_that_is_killed_leaves_nothing_and_is_told_of(tmp_path: Path, writes: int) -> None:
+    folder = tmp_path / "data"
+    make_folder(folder)
+
+    async def before() -> None:
+        async with opened(folder) as on:
+            server = await with_disk(on, gib=1)
+            await scheduled(on, server.id, "* * * * *", drill_days=1, backups_max=1)
+            await on.engine.advance(READY_AFTER.total_seconds() - 33)
+            await on.engine.save_clock()
+
+    async def after() -> None:
+        async with opened(folder, at=NOON + timedelta(seconds=59)) as on:
+            await on.engine.advance(600)
+            listing = await servers.list_servers(on.cloud, on.operator)
+            assert [item.name for item in listing.items if isinstance(item, Server)] == ["db"]
+            assert (await drives.list_drives(on.cloud, on.operator)).total == 1
+            (view,) = await schedules.list_schedules(on.cloud, on.operator)
+            assert view.schedule.is_active
+            assert view.schedule.drilled_at is not None
+            assert view.schedule.drill_problem in (None, "the server is not there")
+            await check(on)
+
+    asyncio.run(before())
+    program = _PROGRAM.replace("int(sys.argv[2])", "int(sys.argv[2]), is_drill=True")
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder), str(writes)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    asyncio.run(after())
     assert check_folder(folder).breach is None
 
 
