@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from backend.clock import Clock, ClockError, system_wall
-from backend.dialects import cloudsigma, identity, image, nova, ops, wire
+from backend.dialects import cloudsigma, identity, image, nodeconductor, nova, ops, wire
 from backend.engine import Engine
 from backend.operations import Cloud
 from backend.store import LIST_DEADLINE_SECONDS, Store
@@ -61,6 +61,9 @@ class App:
                 nova.PREFIX: nova.routes(cloud, credentials),
                 identity.PREFIX: identity.routes(cloud, credentials),
                 image.PREFIX: image.routes(cloud, credentials),
+                nodeconductor.AUTH_PREFIX: nodeconductor.auth_routes(cloud, credentials),
+                # After CloudSigma, whose prefix begins with this one.
+                nodeconductor.PREFIX: nodeconductor.routes(cloud, credentials),
             }
         )
         self._app = wire.guarded(app, hosts=hosts)

@@ -2,10 +2,11 @@
 
 For each cell, in this order: its files can be read and are as new as what was acknowledged; no host holds more than its
 capacity; every server that runs has exactly one host, which is up; each has the size that what is on its host gives it;
-what is under way has a task that ends it, and no task is of something else;
-what the project is charged for is what exists; the log has no gaps, contradicts itself nowhere, and proves every
-decision in it (`certificate_checker`); and what is stored is what the log adds up to. In cloud.db: every network
-interface is of a server that there is, and no hardware address and no IP is on two of them.
+what is under way has a task that ends it, and no task is of something else; what the project is charged for is what
+exists; the log has no gaps, contradicts itself nowhere, and proves every decision in it (`certificate_checker`); and
+what is stored is what the log adds up to. In cloud.db: every network interface is of a server that there is, and no
+hardware address and no IP is on two of them; backups hold what they are charged for, are parts of what exists, and are
+looked after.
 
 What is checked and what is stored are compared by code of its own (`event_log`, `host_account`), never by the code that
 decided. A folder that is being served may change between two files: what does not fit together is looked at again.
@@ -20,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from backend.certificate_checker import CertificateChecker
+from backend.cloud.model import Backup
 from backend.decision_checker import Rules
 from backend.event_log import Breach, CellLog, Event, Picture
 from backend.host_account import DIMENSIONS, effective
-from backend.store import CellEntry, CellTransaction, FolderError, FolderLook, look
+from backend.store import CellEntry, CellTransaction, CloudTransaction, FolderError, FolderLook, look
 
 LENT_MAX = 4_128_768
 """So many addresses there are to be lent: /24s of 100.64.0.0/10 with 252 each, by the number of the interface."""
@@ -48,6 +50,7 @@ class Report:
     reservations: int = 0
     open_tasks: int = 0
     interfaces: int = 0
+    backups: int = 0
     events: int = 0
     placements: int = 0
     certificates: int = 0
@@ -66,6 +69,7 @@ class Report:
         is_one = self.open_tasks == 1
         tasks = "1 open task, and what it is" if is_one else f"{self.open_tasks:,} open tasks, and what they are"
         yield f"{tasks} to end"
+        yield f"{self.backups:,} backups, what each is charged for, and what each is a part of"
         yield f"{self.events:,} events, and what they add up to"
         open_ones = f", {self.certificates_with_gap:,} of them with a gap" if self.certificates_with_gap else ""
         yield f"{self.placements:,} placements, {self.certificates:,} of which disturb others and are proved{open_ones}"
@@ -174,6 +178,8 @@ def _check(
     for cell in cells:
         with _named(cell.entry.name):
             _check_log(cell, rules, report)
+    with _named("cloud.db"):
+        _check_backups(seen.cloud, report)
     numbers = CellLog()
     with _named("cloud.db"):
         _check_networks(seen, report)
@@ -400,6 +406,46 @@ def _compared(
         yield what, f"{what} is reserved, and does not exist"
     elif reserved != has:
         yield what, f"{what} is reserved as {reserved}, and is {has}"
+
+
+# --- What lies outside the cells --------------------------------------------------------------------------------------
+
+_WORK = {"backing_up": "backup", "restoring": "restore_backup", "deleting": "delete_backup"}
+"""What looks after a backup in each state that is not for ever."""
+
+
+def _check_backups(cloud: CloudTransaction, report: Report) -> None:
+    backups = {backup.id: backup for backup in cloud.backups()}
+    schedules = {schedule.id for schedule in cloud.schedules()}
+    parts: dict[str, list[Backup]] = {}
+    for id, backup in sorted(backups.items()):
+        if backup.parent_id is not None:
+            parent = backups.get(backup.parent_id)
+            if parent is None or parent.source_kind == "server" or parent.parent_id is not None:
+                raise Breach(f"backup {id} is a part of {backup.parent_id}, which is no backup that has parts")
+            parts.setdefault(parent.id, []).append(backup)
+        if backup.schedule_id is not None and backup.schedule_id not in schedules:
+            raise Breach(f"backup {id} is of schedule {backup.schedule_id}, which is not there")
+        copied = [drive["size_bytes"] for drive in backup.contents.get("drives", ()) if drive["media"] == "disk"]
+        if sum(copied) != backup.size_bytes:
+            raise Breach(f"backup {id} is charged for {backup.size_bytes:,} bytes, and holds {sum(copied):,}")
+    for id, backup in sorted(backups.items()):
+        _check_work(cloud, backup, parts.get(id, []))
+    report.backups += len(backups)
+
+
+def _check_work(cloud: CloudTransaction, backup: Backup, parts: list[Backup]) -> None:
+    """That what is under way is looked after, and that a whole is as its parts are."""
+    if backup.source_kind != "server" and backup.state in ("backing_up", "ready"):
+        unfinished = [part for part in parts if part.state == "backing_up"]
+        if (backup.state == "backing_up") != bool(unfinished):
+            raise Breach(f"backup {backup.id} is {backup.state}, and {len(unfinished)} of its parts are not finished")
+        return
+    kind = _WORK.get(backup.state)
+    if kind is None or (kind == "delete_backup" and backup.parent_id is not None):
+        return
+    if not any(task.kind == kind for task in cloud.open_tasks_of(backup.id)):
+        raise Breach(f"backup {backup.id} is {backup.state}, and nothing will end that")
 
 
 # --- What the log says ------------------------------------------------------------------------------------------------

@@ -11,7 +11,17 @@ from datetime import datetime, timedelta
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
-from backend.operations import Cloud, backups, losses, recovery, restorations, server_groups, tasks
+from backend.operations import (
+    Cloud,
+    backup_restores,
+    backups,
+    losses,
+    recovery,
+    restorations,
+    schedules,
+    server_groups,
+    tasks,
+)
 from backend.operations.feed import CLOUD_FILE
 from backend.store import CloudTransaction
 
@@ -39,7 +49,8 @@ class Engine:
         ]
         await restorations.resume(cloud, answering)
         # A cell may have come back right before a crash, or since.
-        await backups.catch_up_missed(cloud, cloud.clock.now())
+        await schedules.catch_up_missed(cloud, cloud.clock.now())
+        await cloud.store.cloud_write(lambda tx: backups.resume_stalled(tx, answering, now=cloud.clock.now()))
         dues = await cloud.store.each_cell(lambda tx: tx.next_due())
         cloud.next_due.update({cell: due for cell, due in dues.items() if not isinstance(due, Unreachable)})
         cloud.next_due[CLOUD_FILE] = await cloud.store.cloud_read(lambda tx: tx.next_due())
@@ -91,7 +102,7 @@ class Engine:
                 for cell in sorted(self._returned):
                     self._returned.discard(cell)
                     await losses.agree_on_storage(self._cloud, self._cloud.store.cell_names)
-                    await backups.catch_up_missed(self._cloud, until)
+                    await self._resume_backups(cell, until)
                     await restorations.resume(self._cloud, [cell])
                 due = self._next_due()
                 if due is None or due > until:
@@ -109,14 +120,22 @@ class Engine:
             if at is None or at > due:
                 continue
             if file == CLOUD_FILE:
-                count += await cloud.store.cloud_write(lambda tx: backups.run_due_centrally(tx, due))
-                count += await backups.run_due_schedules(cloud, now)
+                count += await backups.run_due(cloud, due)
+                count += await backup_restores.run_due(cloud, due)
+                count += await schedules.run_due_schedules(cloud, now)
+                count += await schedules.run_due_catch_ups(cloud, due)
+                await backups.expire_due(cloud, due)
                 count += await restorations.run_due(cloud, due)
                 cloud.next_due[file] = await cloud.store.cloud_read(lambda tx: tx.next_due())
                 count += 1
             elif cloud.store.reachability(file).state is ReachabilityState.UP:
                 count += await self._run_cell(file, due)
         return count
+
+    async def _resume_backups(self, cell: str, now: datetime) -> None:
+        """Copies that waited for the cell go on, and what its sources missed is taken."""
+        await self._cloud.store.cloud_write(lambda tx: backups.resume_stalled(tx, [cell], now=now))
+        await schedules.catch_up_missed(self._cloud, now)
 
     async def _run_cell(self, cell: str, due: datetime) -> int:
         cloud = self._cloud
@@ -169,6 +188,7 @@ class Engine:
                 continue
             if is_up:
                 self._cloud.resumed_at[entry.name] = now
+                self._returned.add(entry.name)
             await self._note(entry.name, found, now)
 
     async def _note(self, cell: str, after: Reachability, now: datetime) -> None:

@@ -32,7 +32,7 @@ from backend.cloud.model import (
     ServerState,
     Size,
 )
-from backend.operations import Settings, backups, drives, losses, servers, tasks
+from backend.operations import Settings, backup_sources, backups, drives, losses, schedules, servers, tasks
 from backend.store import CellTransaction, CloudTransaction, FolderWriter, create_folder
 
 KINDS = ("demo", "empty")
@@ -397,15 +397,16 @@ def _schedule(writer: FolderWriter, demo: _Demo, *, now: datetime) -> None:
         per_hour = "* * * *" in cron
         began = now - (timedelta(hours=11) if per_hour else HISTORY)
         word = {"15": "hourly", "5": "hourly", "*/10": "often"}.get(cron.split()[0], "nightly")
-        schedule = backups.new_schedule(
+        schedule = schedules.new_schedule(
             cloud,
-            server.id,
-            server.project_id,
-            description=f"{group} {word}",
-            cron=cron,
-            time_zone=zone,
-            retention_days=retention_days,
-            backups_max=backups_max,
+            backup_sources.scope_of_server(server),
+            schedules.ScheduleSpec(
+                cron=cron,
+                description=f"{group} {word}",
+                time_zone=zone,
+                retention_days=retention_days,
+                backups_max=backups_max,
+            ),
             now=began,
             actor=server.owner,
         )
@@ -413,7 +414,10 @@ def _schedule(writer: FolderWriter, demo: _Demo, *, now: datetime) -> None:
             at = schedule.next_trigger_at
             backups.run_due_centrally(cloud, at)
             is_silent = cell == DOWN_CELL and at >= silent_since
-            source = None if is_silent else backups.Source(server, tuple(tx.drives_of(server.id)))
-            backups.run_schedule(cloud, schedule, source, now=at)
+            source = backup_sources.Source(server, tuple(tx.drives_of(server.id)))
+            reading = None if is_silent else backup_sources.Reading.of_server(source)
+            schedules.run_schedule(cloud, schedule, reading, now=at)
+            backups.expire(cloud, at)
             schedule = cloud.backup_schedule(schedule.id)
     backups.run_due_centrally(cloud, now)
+    backups.expire(cloud, now)

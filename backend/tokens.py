@@ -111,6 +111,10 @@ class Keyring:
     def password_of(self, account_name: str) -> str | None:
         return self._credentials.password_of(account_name)
 
+    def token_of(self, account_name: str) -> str | None:
+        """The account's lasting token."""
+        return self._credentials.token_of(account_name)
+
     def account_by_token(self, token: str) -> str | None:
         """Whose lasting token it is. Issued ones have claims instead."""
         return self._credentials.account_by_token(token)

@@ -71,7 +71,7 @@ def _names(folder: Path | None, collection: str) -> list[str]:
 
 
 @click.command()
-@click.argument("client", type=click.Choice(["curl", "cloudsigma", "openstack"]))
+@click.argument("client", type=click.Choice(["curl", "cloudsigma", "openstack", "waldur"]))
 @data_option
 @click.option("--account", metavar="NAME", help="Whose secrets.  [default: the operator's]")
 @click.option("--clouds-yaml", is_flag=True, help="With openstack: the file clouds.yaml instead of lines for a shell.")
@@ -90,6 +90,9 @@ def env(client: str, data: Path | None, account: str | None, clouds_yaml: bool) 
                    openstack server list
                  or the file form, for OS_CLOUD=stratodeck:
                    stratodeck env openstack --clouds-yaml > clouds.yaml
+    waldur       export lines for what speaks NodeConductor's API, which became Waldur's:
+                   eval "$(stratodeck env waldur)"
+                   curl -H "Authorization: Token $WALDUR_TOKEN" $WALDUR_URL/api/backups/
 
     The backend must have a TCP port: `stratodeck serve`, or the console with `--listen PORT`.
     """
@@ -117,6 +120,10 @@ def env(client: str, data: Path | None, account: str | None, clouds_yaml: bool) 
     if client == "curl":
         click.echo(f"export STRATODECK_URL={shlex.quote(running.url)}")
         click.echo(f"export STRATODECK_TOKEN={shlex.quote(own.token)}")
+        return
+    if client == "waldur":
+        click.echo(f"export WALDUR_URL={shlex.quote(running.url)}")
+        click.echo(f"export WALDUR_TOKEN={shlex.quote(own.token)}")
         return
     if client == "openstack":
         from console import openstack_env

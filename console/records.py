@@ -303,8 +303,10 @@ class CapacityRecord(NamedTuple):
 
 class ScheduleRecord(NamedTuple):
     id: str
-    server_id: str
+    server_id: str | None
+    """None of a schedule for more than a server."""
     server_name: str | None = None
+    """What its source is called, whatever it is."""
     description: str = ""
     cron: str = ""
     time_zone: str = "UTC"

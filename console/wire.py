@@ -303,7 +303,7 @@ def schedule(row: Body) -> ScheduleRecord:
     return ScheduleRecord(
         id=row["id"],
         server_id=row["server_id"],
-        server_name=get("server_name"),
+        server_name=get("source_name") or get("server_name"),
         description=get("description") or "",
         cron=get("cron") or "",
         time_zone=get("time_zone") or "UTC",

@@ -151,7 +151,7 @@ def a_drive(id: str = "drive", size_gib: float = 10, *, server_id: str | None = 
 def a_schedule(id: str = "schedule", cron: str = "0 3 * * *", time_zone: str = "UTC", **more: Any) -> Schedule:
     """An active schedule that keeps everything, and is next due after NOON."""
     defaults: dict[str, Any] = {
-        "server_id": "server",
+        "source_id": "server",
         "project_id": "project",
         "description": "nightly",
         "retention_days": 0,
@@ -168,7 +168,7 @@ def a_schedule(id: str = "schedule", cron: str = "0 3 * * *", time_zone: str = "
 def a_backup(id: str = "backup", *, created_at: datetime = NOON - HOUR, **more: Any) -> Backup:
     """A finished backup that is kept for ever."""
     defaults: dict[str, Any] = {
-        "server_id": "server",
+        "source_id": "server",
         "project_id": "project",
         "schedule_id": None,
         "description": "a copy",

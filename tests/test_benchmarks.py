@@ -83,7 +83,9 @@ def test_the_readme_shows_something_of_every_benchmark() -> None:
 # They run
 
 
-@pytest.mark.parametrize("name", ["placement", "preemption", "rivals", "operations", "hung_cell"])
+@pytest.mark.parametrize(
+    "name", ["placement", "preemption", "rivals", "operations", "hung_cell", "cron_next", "schedule_tick"]
+)
 def test_a_benchmark_runs_and_gives_what_it_declares(name: str) -> None:
     declared = benchmark(name).FIGURES
 

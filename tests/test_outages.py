@@ -34,7 +34,7 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.operations import RequestKey, backups, clones, drives, losses, restorations, servers
+from backend.operations import RequestKey, backups, clones, drives, losses, restorations, schedules, servers
 from backend.operations.drives import DriveSpec
 from backend.operations.servers import ServerSpec
 from backend.store import CellTransaction, CloudTransaction, Commit
@@ -322,14 +322,14 @@ class Outages(Life):
     def nothing_is_owed(self, tx: CloudTransaction) -> None:
         """What was missed has been caught up with."""
         there = {entry.id for entry in tx.server_entries()}
-        active = [schedule for schedule in tx.schedules() if schedule.is_active and schedule.server_id in there]
+        active = [schedule for schedule in tx.schedules() if schedule.is_active and schedule.source_id in there]
         owed = [schedule.id for schedule in active if schedule.missed_since is not None]
         assert not owed, f"backups are still owed: {owed}"
 
     def switch_off(self, tx: CloudTransaction) -> None:
         """From here nothing new begins."""
         self.nothing_is_owed(tx)
-        for id in {schedule.server_id for schedule in tx.schedules()}:
+        for id in {schedule.source_id for schedule in tx.schedules()}:
             backups.switch_off_schedules(tx, id, reason="enough", now=self.on.clock.now())
 
     async def open_tasks(self) -> list[Task]:
@@ -463,7 +463,7 @@ async def _furnish(folder: Path) -> Template:
             await on.engine.advance(3)
             await drives.attach_drive(on.cloud, on.operator, drive.id, server.id)
             await servers.start_server(on.cloud, on.operator, server.id)
-            await backups.create_schedule(
+            await schedules.create_schedule(
                 on.cloud, on.operator, server.id, description="x", cron="*/5 * * * *", backups_max=2
             )
             spare = await on.server(f"t{number}-spare", vcpus=4, gib=8, is_backfilling=True, cell=cell)

@@ -13,6 +13,7 @@ import pytest
 from backend import check as checking
 from backend.cloud import backfill
 from backend.cloud.backfill import HostLoad
+from backend.cloud.catalogue import FLAVORS
 from backend.cloud.errors import CloudError
 from backend.cloud.model import (
     GIB,
@@ -28,6 +29,7 @@ from backend.cloud.model import (
 from backend.cloud.placement import NoValidHost
 from backend.operations import (
     Settings,
+    backup_restores,
     backups,
     cells,
     clones,
@@ -38,6 +40,7 @@ from backend.operations import (
     losses,
     restorations,
     rooms,
+    schedules,
     server_clones,
     servers,
 )
@@ -142,9 +145,32 @@ class Life:
         await drives.delete_drive(self.on.cloud, self.on.operator, self.some_drive())
 
     async def schedule(self) -> None:
-        await backups.create_schedule(
-            self.on.cloud, self.on.operator, self.some_server(), description="x", cron="*/7 * * * *", backups_max=2
+        await schedules.create_schedule(
+            self.on.cloud,
+            self.on.operator,
+            *self.chance.choice(((self.some_server(),), ("inside", "project"))),
+            description="x",
+            cron="*/7 * * * *",
+            backups_max=2,
+            drill_days=self.chance.randrange(2),
         )
+
+    async def back_up(self) -> None:
+        source = self.chance.choice((("server", self.some_server()), ("project", "inside"), ("customer", "customer")))
+        await backups.create_backup(self.on.cloud, self.on.operator, *source)
+
+    async def use_backup(self) -> None:
+        """Restore one, or delete it."""
+        found = await backups.list_backups(self.on.cloud, self.on.operator)
+        if not found:
+            return
+        backup = self.chance.choice(found).backup
+        if self.chance.random() < 0.4:
+            await backups.delete_backup(self.on.cloud, self.on.operator, backup.id)
+            return
+        spec = backup_restores.RestoreSpec(self.chance.choice(FLAVORS[:3]))
+        restored = await backup_restores.restore(self.on.cloud, self.on.operator, backup.id, spec)
+        self.servers.append(restored.server.id)
 
     async def advance(self) -> None:
         await self.on.engine.advance(self.chance.choice((1, 3, 9, 31, 300)))
@@ -188,6 +214,8 @@ class Life:
             (self.clone_server, 2),
             (self.delete_drive, 1),
             (self.schedule, 1),
+            (self.back_up, 1),
+            (self.use_backup, 1),
             (self.advance, 10),
             (self.fault, 1),
             (self.lose_host, 3),

@@ -14,6 +14,8 @@ Glossary
     placement            the decision of a host, with reasons
     partial construct    what is known of a server whose cell does not answer
     schedule, backup     a cron rule, and the copies that it takes; a missed run is not a failed one
+    source, part         what a backup is of: a server, a project, a customer; one server's copy in that of more
+    retention            which backups of a schedule stay, by age, number and periods; drill: a restore to see it works
     operation            something one can ask of the cloud; task: work with a due instant; event: a fact
 
 Invariants (`backend.check` verifies them on a folder)
@@ -21,8 +23,9 @@ Invariants (`backend.check` verifies them on a folder)
     A stopped server holds none, but keeps its cell and its drives.
     The factors of a host are a pure function of what is on it.
     An IP, and a hardware address, is on one network interface at most, in the whole cloud.
+    What a backup is charged for is what it holds; a part has its whole.
     Events of a file are numbered without gaps, and every change of state has one.
 
 Reading order: model, lifecycle, backfill, stops, placement, index, avoiding, certificates, explain, groups, backups,
-cells, networks, errors.
+retention, previews, cells, networks, errors.
 """

@@ -1,4 +1,4 @@
-"""When backups are taken and when they go: cron with time zones, retention, limits.
+"""When backups are taken: cron with time zones, jitter, and what was missed. When they go is in `retention`.
 
 A cron expression has exactly five fields, or is one of cron's aliases, which are expanded here. Fields hold numbers,
 names of months and days, ranges, lists and steps; a range with equal ends is that one value. Both day fields together
@@ -20,15 +20,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
 
-from backend.cloud.model import MIB, Backup, BackupState, Schedule
+from backend.cloud.model import MIB, Schedule
 
 EXPRESSION_CHARACTERS_MAX = 128
 BACKUP_BYTES_PER_SECOND = 200 * MIB
 """Simplified: every copy runs at this rate, whatever the drives and the load of the host."""
+
+STUCK_SECONDS_MIN = 3600
 
 ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -133,8 +136,9 @@ class Cron:
         return of_month and of_week if self.needs_both_days else of_month or of_week
 
 
+@lru_cache(maxsize=4096)
 def parse(expression: str, time_zone: str) -> Cron:
-    """Read a cron expression.
+    """Read a cron expression; one that was read lately costs nothing.
 
     Raises:
         CronError: It is not one of exactly five fields, is too long, never fires, or the time zone is unknown.
@@ -244,12 +248,24 @@ def _change_between(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
     return low + steps_high * MINUTE
 
 
-# --- Schedules and backups ----------------------------------------------------------------------
+# --- Schedules ----------- ----------------------------------------------------------------------
+
+
+def jitter(schedule: Schedule) -> timedelta:
+    """How much later than its expression says it runs: a function of its id alone, up to its `jitter_seconds`.
+
+    So that a thousand nightly schedules do not begin in the same second, and each night is like the last.
+    """
+    if not schedule.jitter_seconds:
+        return timedelta()
+    spread = int.from_bytes(sha256(schedule.id.encode()).digest()[:8], "big")
+    return timedelta(seconds=spread % (schedule.jitter_seconds + 1))
 
 
 def next_trigger(schedule: Schedule, now: datetime) -> datetime:
     """When the schedule is due next. Counted from now, so runs that were missed collapse into one."""
-    return parse(schedule.cron, schedule.time_zone).next_after(now)
+    late = jitter(schedule)
+    return parse(schedule.cron, schedule.time_zone).next_after(now - late) + late
 
 
 def missed(schedule: Schedule, now: datetime, *, count_max: int = 1000) -> int:
@@ -257,11 +273,11 @@ def missed(schedule: Schedule, now: datetime, *, count_max: int = 1000) -> int:
     due_at = schedule.next_trigger_at
     if due_at is None or due_at > now:
         return 0
-    cron = parse(schedule.cron, schedule.time_zone)
-    count = 0
-    while due_at <= now and count < count_max:
+    cron, late = parse(schedule.cron, schedule.time_zone), jitter(schedule)
+    count, at = 0, due_at - late
+    while at + late <= now and count < count_max:
         count += 1
-        due_at = cron.next_after(due_at)
+        at = cron.next_after(at)
     return count
 
 
@@ -307,31 +323,6 @@ def _run_after(cron: str, time_zone: str, instant: datetime) -> datetime:
     return parse(cron, time_zone).next_after(instant)
 
 
-def expired(backups: Iterable[Backup], now: datetime) -> list[Backup]:
-    """Backups whose `kept_until` has come, oldest first; those kept for ever (None) never expire.
-
-    Only what is ready or has failed goes: a copy that is being made or restored from is left alone.
-    """
-    return [
-        backup
-        for backup in _oldest_first(backups)
-        if backup.state in (BackupState.READY, BackupState.ERRED)
-        and backup.kept_until is not None
-        and backup.kept_until <= now
-    ]
-
-
-def beyond(backups: Iterable[Backup], backups_max: int) -> list[Backup]:
-    """The backups of one schedule that are too many, oldest first; 0 allows any number.
-
-    Only ready ones count and go. So a copy in the making never pushes out a finished one before it is finished itself,
-    and the newest finished one always stays.
-    """
-    if not backups_max:
-        return []
-    ready = [backup for backup in _oldest_first(backups) if backup.state is BackupState.READY]
-    return ready[: max(0, len(ready) - backups_max)]
-
-
-def _oldest_first(backups: Iterable[Backup]) -> list[Backup]:
-    return sorted(backups, key=lambda backup: (backup.created_at, backup.id))
+def stuck_after(seconds: int) -> timedelta:
+    """How long after its beginning a copy that should take `seconds` is given up, when it cannot go on."""
+    return timedelta(seconds=max(STUCK_SECONDS_MIN, 4 * seconds))

@@ -281,13 +281,18 @@ class Account:
         )
 
 
+SERVER, PROJECT, CUSTOMER = "server", "project", "customer"
+"""Kinds of what can be backed up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A cron rule that takes backups of one server."""
+    """A cron rule that takes backups of one source."""
 
     id: str
-    server_id: str
+    source_id: str
     project_id: str
+    """Of a customer's schedule: empty."""
     description: str
     cron: str
     """Five fields, or one of cron's aliases; see `backups.parse`."""
@@ -298,23 +303,41 @@ class Schedule:
     """How many of its backups are kept; 0 = any number."""
     is_active: bool
     next_trigger_at: datetime | None
-    """None while it is not active."""
+    """When it runs next, its jitter included; None while it is not active."""
     created_at: datetime
     last_run_at: datetime | None = None
     reason: str | None = None
     """Why it is off, when it was not asked to be."""
     missed_since: datetime | None = None
     """The first run that could not reach its source; one catch-up is owed when it returns."""
+    source_kind: str = SERVER
+    jitter_seconds: int = 0
+    """It runs up to so much later than its expression says, always by the same; see `backups.jitter`."""
+    keeps: Mapping[str, int] = field(default_factory=dict)
+    """How many of each period are kept whatever age and number say; see `retention.PERIODS`."""
+    target_seconds: int | None = None
+    """How old the source's last good backup may be; None: nobody has said."""
+    drill_days: int = 0
+    """How often its newest backup is restored to see that it can be; 0 = never."""
+    drilled_at: datetime | None = None
+    """When the last drill began."""
+    drill_seconds: int | None = None
+    """How long the last drill took until its server ran; None where it did not come so far."""
+    drill_problem: str | None = None
     version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A copy of a server's drives at an instant. It lies outside the cells."""
+    """A copy of a server's drives at an instant, or of all servers of a project or customer. It lies outside the cells.
+
+    Of more than a server it is the parent of one backup for each, and holds no bytes itself.
+    """
 
     id: str
-    server_id: str
+    source_id: str
     project_id: str
+    """Of a customer's backup: empty."""
     schedule_id: str | None
     description: str
     state: BackupState
@@ -325,7 +348,14 @@ class Backup:
     contents: Mapping[str, Any] = field(default_factory=dict)
     """What a restore needs: the server and its drives as they were."""
     reason: str | None = None
+    source_kind: str = SERVER
+    parent_id: str | None = None
     version: int = 1
+
+    @property
+    def source_name(self) -> str | None:
+        """What its source was called when it was taken."""
+        return str(self.contents.get(self.source_kind, {}).get("name", "")) or None
 
 
 @dataclass(frozen=True, slots=True)

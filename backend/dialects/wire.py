@@ -251,6 +251,9 @@ class Credentials(Protocol):
     def account_by_token(self, token: str) -> str | None:
         """Whose lasting token it is."""
 
+    def token_of(self, account_name: str) -> str | None:
+        """The account's lasting token."""
+
     def claims_of(self, token: str, *, wall_now: datetime) -> Claims | None:
         """What an issued token says, as long as it counts."""
 

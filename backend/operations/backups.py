@@ -1,133 +1,100 @@
-"""Backups and the schedules that take them. They lie in cloud.db, outside the cells, so they outlive a silent one.
+"""Backups: begun, ended, deleted, and dropped by retention. They lie in cloud.db, outside the cells, so they outlive a
+silent one.
 
-A missed run is not a failed one: when the source cannot be reached the run is recorded as missed, and one catch-up is
-taken when it returns. Only a backup that was refused or went wrong switches its schedule off.
+A backup of a server is a copy of its drives. That of a project or a customer is the parent of one for each server: it
+is ready when all are, and has failed when one has. What is copied is what there was at the instant of the request; a
+drive that is lost or deleted before its copy is whole fails the backup, and a cell that falls silent holds it up, until
+it is given up (`cloud.backups.stuck_after`).
+
+`schedules` takes backups by the clock, `backup_restores` makes servers of them.
+
+Simplified: a failed backup is charged for as if its copy were there, until it is deleted or its time has come.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any
 
 from backend.cloud import backups as rules
-from backend.cloud.errors import Invalid, NotFound, OverQuota
-from backend.cloud.model import (
-    Account,
-    Backup,
-    BackupState,
-    Drive,
-    PartialDrive,
-    ReachabilityState,
-    Schedule,
-    Server,
-    Task,
-    TaskState,
-)
-from backend.operations import Cloud, drives, quotas, servers
-from backend.store import CloudTransaction, DriveEntry, ServerEntry
+from backend.cloud import retention
+from backend.cloud.errors import Conflict, NotFound, WrongState
+from backend.cloud.model import SERVER, Account, Backup, BackupState, DriveState, Schedule, Task, TaskState
+from backend.operations import Cloud, backup_sources, quotas
+from backend.operations.backup_sources import Reading, Source
+from backend.store import CellTransaction, CloudTransaction, Wanted
 
-LATE_SECONDS = 60
-"""A run that is later than this was missed: the backend was not running, or the clock was moved past it."""
+COPY, DELETE = "backup", "delete_backup"
+"""The tasks of a backup: until its copy is whole, until it is gone."""
 
-HISTORY_LENGTH = 10
-
-LAST = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a backup copies: the server and its drives, as they are at the instant."""
-
-    server: Server
-    drives: tuple[Drive, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(drive.size_bytes for drive in self.drives if drive.media == "disk")
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleView:
-    schedule: Schedule
-    server_name: str | None
-    history: tuple[str, ...]
-    """The last runs, oldest first: `ok`, `failed`, `missed`."""
+DELETE_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class BackupView:
     backup: Backup
-    server_name: str | None
+    source_name: str | None
+    size_bytes: int
+    """Of a parent: of all its parts."""
 
 
-# --- one transaction in cloud.db -------------------------------------------------------------------------------------
-
-
-def new_schedule(
-    tx: CloudTransaction,
-    server_id: str,
-    project_id: str,
-    *,
-    description: str,
-    cron: str,
-    time_zone: str = "UTC",
-    retention_days: int = 0,
-    backups_max: int = 0,
-    is_active: bool = True,
-    now: datetime,
-    actor: str,
-) -> Schedule:
-    """Raises Invalid: an expression that is wrong, or that never fires."""
-    try:
-        rule = rules.parse(cron, time_zone)
-    except rules.CronError as problem:
-        raise Invalid("schedule", str(problem)) from problem
-    if retention_days < 0 or backups_max < 0:
-        raise Invalid("retention_time" if retention_days < 0 else "maximal_number_of_backups", "must not be negative")
-    schedule = Schedule(
-        id=tx.next_id("cloud"),
-        server_id=server_id,
-        project_id=project_id,
-        description=description,
-        cron=cron,
-        time_zone=time_zone,
-        retention_days=retention_days,
-        backups_max=backups_max,
-        is_active=is_active,
-        next_trigger_at=rule.next_after(now) if is_active else None,
-        created_at=now,
-    )
-    tx.add_schedule(schedule, at=now, actor=actor)
-    return schedule
+# --- begin -----------------------------------------------------------------------------------------------------------
 
 
 def take(
     tx: CloudTransaction,
-    source: Source,
+    reading: Reading,
     *,
     now: datetime,
     description: str,
     schedule: Schedule | None = None,
     actor: str = "cloud",
 ) -> Backup:
-    """Begin a backup; it is ready when its task ends. Raises OverQuota, with the figures."""
-    quotas.check(tx, source.server.project_id, storage_bytes=source.size_bytes)
+    """Begin a backup of a source that has no `problem`. Raises OverQuota, with the figures, and has begun nothing."""
+    scope = reading.scope
+    sizes: dict[str, int] = {}
+    for part in reading.copied:
+        sizes[part.server.project_id] = sizes.get(part.server.project_id, 0) + part.size_bytes
+    for project_id, size_bytes in sorted(sizes.items()):
+        quotas.check(tx, project_id, storage_bytes=size_bytes)
     backup = Backup(
         id=tx.next_id("cloud"),
-        server_id=source.server.id,
-        project_id=source.server.project_id,
+        source_id=scope.id,
+        project_id=scope.project_id,
         schedule_id=schedule.id if schedule else None,
         description=description,
         state=BackupState.BACKING_UP,
         created_at=now,
-        size_bytes=source.size_bytes,
+        size_bytes=0,
         kept_until=rules.kept_until(now, schedule.retention_days) if schedule else None,
-        contents=_contents(source),
+        contents={scope.kind: {"name": scope.name}},
+        source_kind=scope.kind,
     )
+    if scope.kind == SERVER:
+        return _begin(tx, backup, reading.parts[0], now=now, actor=actor)
+    if reading.left_out is not None:
+        backup = replace(backup, reason=f"left out: {reading.left_out}")
+    tx.add_backup(backup, at=now, actor=actor)
+    for part in reading.copied:
+        own = replace(
+            backup,
+            reason=None,
+            id=tx.next_id("cloud"),
+            source_id=part.server.id,
+            project_id=part.server.project_id,
+            schedule_id=None,
+            kept_until=None,
+            source_kind=SERVER,
+            parent_id=backup.id,
+        )
+        _begin(tx, own, part, now=now, actor=actor)
+    return backup
+
+
+def _begin(tx: CloudTransaction, model: Backup, source: Source, *, now: datetime, actor: str) -> Backup:
+    backup = replace(model, size_bytes=source.size_bytes, contents=_contents(source))
     tx.add_backup(backup, at=now, actor=actor)
     due_at = now + timedelta(seconds=rules.duration_seconds(source.size_bytes))
     payload = {
@@ -135,8 +102,10 @@ def take(
         "server": source.server.id,
         "bytes_total": source.size_bytes,
         "rate_bytes_per_second": rules.BACKUP_BYTES_PER_SECOND,
+        "cells": source.cells,
+        "drives": {drive.id: drive.cell for drive in source.copied},
     }
-    tx.schedule("backup", "backup", backup.id, begun_at=now, due_at=due_at, actor=actor, payload=payload)
+    tx.schedule(COPY, "backup", backup.id, begun_at=now, due_at=due_at, actor=actor, payload=payload)
     return backup
 
 
@@ -145,6 +114,7 @@ def _contents(source: Source) -> dict[str, Any]:
     return {
         "server": {
             "name": server.name,
+            "owner": server.owner,
             "cpu_mhz": server.size.cpu_mhz,
             "memory_bytes": server.size.memory_bytes,
             "smp": server.smp,
@@ -152,226 +122,293 @@ def _contents(source: Source) -> dict[str, Any]:
             "tags": list(server.tags),
         },
         "drives": [
-            {"name": drive.name, "size_bytes": drive.size_bytes, "media": drive.media} for drive in source.drives
+            {
+                "name": drive.name,
+                "size_bytes": drive.size_bytes,
+                "media": drive.media,
+                "device": drive.device,
+                "channel": drive.channel,
+                "boot_order": drive.boot_order,
+            }
+            for drive in sorted(source.drives, key=lambda drive: (drive.channel or "", drive.id))
         ],
     }
 
 
-def run_schedule(tx: CloudTransaction, schedule: Schedule, source: Source | None, *, now: datetime) -> Backup | None:
-    """One due run. None as the source: it cannot be reached, so the run is missed and owed."""
-    due_at = schedule.next_trigger_at
-    assert due_at is not None, "only an active schedule is due"
-    following = rules.next_trigger(schedule, now)
-    late_seconds = (now - due_at).total_seconds()
-    if source is None or late_seconds > LATE_SECONDS:
-        schedule = tx.save_schedule(
-            schedule,
-            replace(schedule, missed_since=schedule.missed_since or due_at, next_trigger_at=following),
-            kind="schedule.missed",
-            at=now,
-            details={
-                "due_at": due_at.isoformat(),
-                "runs": max(1, rules.missed(schedule, now)),
-                "why": "unreachable" if source is None else "not running",
-            },
-        )
-        if source is None:
-            return None
-    return _run(tx, replace(schedule, next_trigger_at=following), schedule, source, now=now)
+# --- end -------------------------------------------------------------------------------------------------------------
 
 
-def catch_up(tx: CloudTransaction, schedule: Schedule, source: Source, *, now: datetime) -> Backup | None:
-    """The one run that is owed for however many were missed, now that the source is back."""
-    if schedule.missed_since is None or not schedule.is_active:
-        return None
-    return _run(tx, schedule, schedule, source, now=now)
+def run_due_centrally(
+    tx: CloudTransaction,
+    until: datetime,
+    *,
+    silent: Collection[str] = (),
+    lost: Mapping[str, str] | None = None,
+) -> int:
+    """End the copies and deletions that are done by `until`. Returns how many.
 
-
-def _run(tx: CloudTransaction, planned: Schedule, stored: Schedule, source: Source, *, now: datetime) -> Backup | None:
-    try:
-        backup = take(tx, source, now=now, description=planned.description, schedule=planned)
-    except OverQuota as problem:
-        off = replace(planned, is_active=False, next_trigger_at=None, reason=str(problem), missed_since=None)
-        tx.save_schedule(stored, off, kind="schedule.failed", at=now, details={"reason": str(problem)})
-        return None
-    ran = replace(planned, last_run_at=now, missed_since=None)
-    tx.save_schedule(stored, ran, kind="schedule.ran", at=now, details={"backup": backup.id})
-    return backup
-
-
-def _drop(tx: CloudTransaction, which: Iterable[Backup], *, now: datetime) -> None:
-    for backup in which:
-        tx.remove_backup(backup, at=now, actor="cloud")
-
-
-def run_due_centrally(tx: CloudTransaction, until: datetime) -> int:
-    """End the backups that are done by `until`, and drop those past retention. Returns how many tasks ended."""
+    Args:
+        silent: The cells that do not answer: what is copied from them waits.
+        lost: By drive id, why its copy will never be whole.
+    """
     count = 0
-    while due := [task for task in tx.due_tasks(until) if task.kind == "backup"]:
+    while due := tx.due_backup_tasks(until, (COPY, DELETE)):
         for task in due:
-            _end_backup(tx, task)
+            if task.kind == COPY:
+                _end_copy(tx, task, silent=silent, lost=lost or {})
+            else:
+                _end_deletion(tx, task)
         count += len(due)
-    _drop(tx, rules.expired(tx.expired_backups(until), until), now=until)
     return count
 
 
-def _end_backup(tx: CloudTransaction, task: Task) -> None:
+def _end_copy(tx: CloudTransaction, task: Task, *, silent: Collection[str], lost: Mapping[str, str]) -> None:
+    at = task.due_at
     backup = tx.find_backup(task.object_id)
     if backup is None:
-        tx.end_task(task, TaskState.CANCELLED, at=task.due_at, result="the backup is gone")
+        tx.end_task(task, TaskState.CANCELLED, at=at, result="the backup is gone")
         return
-    tx.save_backup(backup, replace(backup, state=BackupState.READY), kind="backup.ready", at=task.due_at)
-    tx.end_task(task, TaskState.DONE, at=task.due_at)
+    held_by = [cell for cell in task.payload.get("cells", ()) if cell in silent]
+    if held_by and "stalled_at" not in task.payload:
+        # Its own due instant is when it is given up; the cell's return makes it due before that.
+        planned = rules.duration_seconds(backup.size_bytes)
+        tx.reschedule(
+            task, due_at=task.begun_at + rules.stuck_after(planned), payload={**task.payload, "stalled_at": str(at)}
+        )
+        return
+    problem = next((lost[id] for id in task.payload.get("drives", ()) if id in lost), None)
+    if held_by:
+        problem = f"it was stuck: {' and '.join(held_by)} did not answer until {at:%Y-%m-%d %H:%M} UTC"
+    if problem is None:
+        tx.save_backup(backup, replace(backup, state=BackupState.READY), kind="backup.ready", at=at)
+        tx.end_task(task, TaskState.DONE, at=at)
+    else:
+        erred = replace(backup, state=BackupState.ERRED, reason=problem)
+        tx.save_backup(backup, erred, kind="backup.failed", at=at, details={"reason": problem})
+        tx.end_task(task, TaskState.FAILED, at=at, result=problem)
+    _settle(tx, backup.id, at=at)
+
+
+def _settle(tx: CloudTransaction, backup_id: str, *, at: datetime) -> None:
+    """A copy has ended: what that means for the backup that it is a part of, and for the schedule of that."""
+    backup = tx.backup(backup_id)
+    if backup.parent_id is not None:
+        parent, parts = tx.backup(backup.parent_id), tx.backups(parent_id=backup.parent_id)
+        if any(part.state is BackupState.BACKING_UP for part in parts):
+            return
+        failed = [part for part in reversed(parts) if part.state is BackupState.ERRED]
+        reason = f"{failed[0].source_name}: {failed[0].reason}" if failed else parent.reason
+        state = BackupState.ERRED if failed else BackupState.READY
+        kind = "backup.failed" if failed else "backup.ready"
+        backup = tx.save_backup(parent, replace(parent, state=state, reason=reason), kind=kind, at=at)
+    schedule = tx.find_schedule(backup.schedule_id) if backup.schedule_id else None
+    if schedule is None:
+        return
+    if backup.state is BackupState.ERRED:
+        _deactivate(tx, schedule, kind="schedule.failed", reason=f"its backup failed: {backup.reason}", at=at)
+        return
+    # Only now: an old copy goes when the new one is safe, never before.
+    retain(tx, schedule, at=at)
+    if schedule.drill_days and is_drill_due(schedule, at):
+        name = str(backup.source_name or "")
+        payload = {"name": name, "schedule": schedule.id}
+        tx.schedule(DRILL, "backup", backup.id, begun_at=at, due_at=at, payload=payload)
+
+
+DRILL = "drill"
+"""The task that begins a drill; see `backup_restores`."""
+
+
+def is_drill_due(schedule: Schedule, at: datetime) -> bool:
+    return schedule.drilled_at is None or at - schedule.drilled_at >= timedelta(days=schedule.drill_days)
+
+
+def _deactivate(tx: CloudTransaction, schedule: Schedule, *, kind: str, reason: str, at: datetime) -> None:
+    off = replace(schedule, is_active=False, next_trigger_at=None, reason=reason, missed_since=None)
+    tx.save_schedule(schedule, off, kind=kind, at=at, details={"reason": reason})
+
+
+def switch_off_schedules(
+    tx: CloudTransaction, source_id: str, *, reason: str, now: datetime, source_kind: str = SERVER
+) -> None:
+    for schedule in tx.schedules(source_kind=source_kind, source_id=source_id):
+        if schedule.is_active:
+            switch_off(tx, schedule, reason=reason, now=now)
+
+
+def switch_off(tx: CloudTransaction, schedule: Schedule, *, reason: str, now: datetime) -> None:
+    _deactivate(tx, schedule, kind="schedule.switched_off", reason=reason, at=now)
+
+
+async def run_due(cloud: Cloud, until: datetime) -> int:
+    """As `run_due_centrally`, with what the cells say of the drives that were copied."""
+
+    due = await cloud.store.cloud_read(lambda tx: tx.due_backup_tasks(until, (COPY, DELETE), limit=10_000))
+    if not due:
+        return 0
+    wanted: dict[str, list[str]] = {}
+    for task in due:
+        for id, cell in dict(task.payload.get("drives", {})).items():
+            wanted.setdefault(cell, []).append(id)
+    answers = await cloud.store.each_cell(lambda tx: _lost_in_cell(tx, wanted[tx.cell]), cells=wanted)
+    silent = [cell for cell, answer in answers.items() if not isinstance(answer, dict)]
+    lost = {id: why for answer in answers.values() if isinstance(answer, dict) for id, why in answer.items()}
+    return await cloud.store.cloud_write(lambda tx: run_due_centrally(tx, until, silent=silent, lost=lost))
+
+
+def _lost_in_cell(tx: CellTransaction, ids: Iterable[str]) -> dict[str, str]:
+    found = tx.drives(ids)
+    lost = {id: f"drive {id} was deleted while it was copied" for id in ids if id not in found}
+    for id, drive in found.items():
+        if drive.state is DriveState.UNAVAILABLE:
+            lost[id] = f"drive {drive.name} was lost with host {drive.host} while it was copied"
+    return lost
+
+
+def resume_stalled(tx: CloudTransaction, cells: Collection[str], *, now: datetime) -> None:
+    """These cells answer again: what waited for them goes on."""
+    for task in tx.open_backup_tasks(COPY):
+        if "stalled_at" in task.payload and not set(task.payload["cells"]).isdisjoint(cells):
+            payload = {name: value for name, value in task.payload.items() if name != "stalled_at"}
+            tx.reschedule(task, due_at=now, payload=payload)
+
+
+# --- go --------------------------------------------------------------------------------------------------------------
+
+
+def retain(tx: CloudTransaction, schedule: Schedule, *, at: datetime) -> None:
+    """Drop what the schedule's rules do not keep now."""
+    for verdict in retention.plan(tx.backups(schedule_id=schedule.id), retention.Policy.of(schedule), at):
+        if not verdict.is_kept and verdict.backup.state in (BackupState.READY, BackupState.ERRED):
+            drop(tx, verdict.backup, at=at, rule=verdict.rule)
+
+
+def expire(tx: CloudTransaction, until: datetime) -> None:
+    """Drop what is past its time by `until`. Asked after the schedules: what is due then has begun by now."""
+    for backup in tx.expired_backups(until):
+        _expire(tx, backup, at=until)
+
+
+async def expire_due(cloud: Cloud, until: datetime) -> None:
+    """As `expire`."""
+    if await cloud.store.cloud_read(lambda tx: tx.expired_backups(until, limit=1)):
+        await cloud.store.cloud_write(lambda tx: expire(tx, until))
+
+
+def _expire(tx: CloudTransaction, backup: Backup, *, at: datetime) -> None:
+    """Its time has come. What another rule of its schedule keeps stays, and is looked at again with the next backup."""
+    if backup.state not in (BackupState.READY, BackupState.ERRED):
+        return
     schedule = tx.find_schedule(backup.schedule_id) if backup.schedule_id else None
     if schedule is not None:
-        # Only now: an old copy goes when the new one is safe, never before.
-        _drop(tx, rules.beyond(tx.backups(schedule_id=schedule.id), schedule.backups_max), now=task.due_at)
+        verdicts = retention.plan(tx.backups(schedule_id=schedule.id), retention.Policy.of(schedule), at)
+        verdict = next(each for each in verdicts if each.backup.id == backup.id)
+        if verdict.is_kept:
+            kept = replace(backup, kept_until=None)
+            tx.save_backup(backup, kept, kind="backup.kept", at=at, details={"rule": verdict.rule})
+            return
+    drop(tx, backup, at=at, rule="its time has come")
 
 
-def switch_off_schedules(tx: CloudTransaction, server_id: str, *, reason: str, now: datetime) -> None:
-    for schedule in tx.schedules(server_id=server_id):
-        if schedule.is_active:
-            off = replace(schedule, is_active=False, next_trigger_at=None, reason=reason)
-            tx.save_schedule(schedule, off, kind="schedule.switched_off", at=now, details={"reason": reason})
+def drop(tx: CloudTransaction, backup: Backup, *, at: datetime, rule: str, actor: str = "cloud") -> None:
+    """With its parts."""
+    for part in tx.backups(parent_id=backup.id):
+        tx.remove_backup(part, at=at, actor=actor, details={"rule": rule})
+    tx.remove_backup(backup, at=at, actor=actor, details={"rule": rule})
+
+
+def _end_deletion(tx: CloudTransaction, task: Task) -> None:
+    backup = tx.find_backup(task.object_id)
+    if backup is not None:
+        drop(tx, backup, at=task.due_at, rule="it was asked for", actor=task.actor)
+    tx.end_task(task, TaskState.DONE, at=task.due_at)
 
 
 # --- operations ------------------------------------------------------------------------------------------------------
 
 
-async def read_source(cloud: Cloud, server_id: str) -> Source | None:
-    """The server and its drives now; None while a cell that holds any of them does not answer. Raises NotFound."""
+async def create_backup(cloud: Cloud, actor: Account, kind: str, id: str, *, description: str = "") -> Backup:
+    """Back it up now.
 
-    def find(tx: CloudTransaction) -> tuple[ServerEntry | None, list[DriveEntry]]:
-        return tx.find_server_entry(server_id), tx.drive_entries_of(server_id)
-
-    entry, attached = await cloud.store.cloud_read(find)
-    if entry is None or entry.state == "deleting":
-        raise NotFound("server", server_id)
-    server = (await servers.read_servers(cloud, [entry]))[0]
-    found = await drives.read_drives(cloud, attached)
-    if not isinstance(server, Server) or any(isinstance(drive, PartialDrive) for drive in found):
-        return None
-    return Source(server, tuple(drive for drive in found if isinstance(drive, Drive)))
-
-
-async def run_due_schedules(cloud: Cloud, until: datetime) -> int:
-    """Every schedule that is due by `until`, one after the other: what goes wrong with one never stops another."""
-    count = 0
-    for schedule in await cloud.store.cloud_read(lambda tx: tx.due_schedules(until)):
-        count += 1
-        try:
-            source = await read_source(cloud, schedule.server_id)
-        except NotFound as problem:
-            await cloud.store.cloud_write(partial(_end_without_source, schedule, str(problem), now=until))
-            continue
-
-        def run(tx: CloudTransaction, due: Schedule = schedule, found: Source | None = source) -> None:
-            current = tx.find_schedule(due.id)
-            if current is not None and current.is_active and current.next_trigger_at == due.next_trigger_at:
-                run_schedule(tx, current, found, now=until)
-
-        await cloud.store.cloud_write(run)
-    return count
-
-
-def _end_without_source(schedule: Schedule, reason: str, tx: CloudTransaction, *, now: datetime) -> None:
-    switch_off_schedules(tx, schedule.server_id, reason=reason, now=now)
-
-
-async def catch_up_missed(cloud: Cloud, now: datetime) -> None:
-    """After a cell has come back: take what is owed for it."""
-    owed = await cloud.store.cloud_read(lambda tx: [each for each in tx.schedules() if each.missed_since is not None])
-    for schedule in owed:
-        try:
-            source = await read_source(cloud, schedule.server_id)
-        except NotFound:
-            # Its next run finds the same, and switches it off with the reason.
-            continue
-        if source is not None:
-
-            def run(tx: CloudTransaction, schedule_id: str = schedule.id, found: Source = source) -> None:
-                current = tx.find_schedule(schedule_id)
-                if current is not None:
-                    catch_up(tx, current, found, now=now)
-
-            await cloud.store.cloud_write(run)
-
-
-async def sources_at_risk(cloud: Cloud, *, now: datetime) -> dict[str, int]:
-    """By cell: how many servers that schedules copy have no copy as new as was promised, or can be given none now.
-
-    Worked out once for as long as nothing changes; what is asked each second is only how many instants have passed.
+    Raises:
+        NotFound, Forbidden. Conflict: it cannot be reached, or should not be copied now. OverQuota.
     """
-    instants: dict[str, list[datetime]] = await cloud.kept.of(sources_at_risk, lambda: _at_risk_from(cloud))
-    return {cell: bisect_right(found, now) for cell, found in instants.items()}
-
-
-async def _at_risk_from(cloud: Cloud) -> dict[str, list[datetime]]:
-    """By cell, sorted: from when on each source is at risk."""
-    schedules, sources = await cloud.store.cloud_read(lambda tx: (tx.schedules(), tx.backup_sources()))
-    is_up = {cell: cloud.store.reachability(cell).state is ReachabilityState.UP for cell in cloud.store.cell_names}
-    by_server: dict[str, datetime] = {}
-    for schedule in schedules:
-        if schedule.server_id not in sources:
-            continue
-        cell, last_good_at = sources[schedule.server_id]
-        from_at = rules.at_risk_from(schedule, last_good_at, is_reachable=is_up[cell])
-        if from_at is not None:
-            by_server[schedule.server_id] = min(from_at, by_server.get(schedule.server_id, from_at))
-    found: dict[str, list[datetime]] = {cell: [] for cell in cloud.store.cell_names}
-    for server_id, from_at in by_server.items():
-        found[sources[server_id][0]].append(from_at)
-    return {cell: sorted(instants) for cell, instants in found.items()}
-
-
-async def create_schedule(cloud: Cloud, actor: Account, server_id: str, **fields: Any) -> Schedule:
-    """Raises NotFound, Forbidden, Invalid."""
-    entry = await servers.entry_for(cloud, actor, server_id, to_change=True)
+    await cloud.store.cloud_read(lambda tx: backup_sources.get(tx, actor, kind, id, to_change=True))
+    reading = await backup_sources.read(cloud, kind, id)
+    if reading is None:
+        raise NotFound(kind, id)
+    if reading.silent:
+        raise Conflict(f"Backup source cannot be reached: {reading.problem}. Try again when it is back.")
+    if reading.problem is not None:
+        raise Conflict(f"Backup source should be in stable state: {reading.problem}.")
     now = cloud.clock.now()
     return await cloud.store.cloud_write(
-        lambda tx: new_schedule(tx, server_id, entry.project_id, now=now, actor=actor.name, **fields)
+        lambda tx: take(tx, reading, now=now, description=description, actor=actor.name)
     )
 
 
-async def list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
-    """What is due first, first; what is off, last."""
-    found: list[ScheduleView] = await cloud.kept.of((list_schedules, actor), lambda: _list_schedules(cloud, actor))
-    return found
+async def get_backup(cloud: Cloud, actor: Account, backup_id: str) -> Backup:
+    """Raises NotFound, also for what the account may not see."""
+    return await cloud.store.cloud_read(lambda tx: backup_in(tx, actor, backup_id))
 
 
-async def _list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
-    def find(tx: CloudTransaction) -> list[tuple[Schedule, tuple[str, ...]]]:
-        return [
-            (schedule, _history(tx, schedule.id)) for schedule in tx.schedules() if actor.may_see(schedule.project_id)
-        ]
-
-    found = await cloud.store.cloud_read(find)
-    names = await names_of(cloud, {schedule.server_id for schedule, _ in found})
-    views = [ScheduleView(schedule, names.get(schedule.server_id), history) for schedule, history in found]
-    return sorted(
-        views, key=lambda view: (not view.schedule.is_active, view.schedule.next_trigger_at or LAST, view.schedule.id)
-    )
+def backup_in(tx: CloudTransaction, actor: Account, backup_id: str, *, to_change: bool = False) -> Backup:
+    """Raises NotFound, Forbidden. What has been deleted from under it does not hide a backup."""
+    backup = tx.backup(backup_id)
+    check = backup_sources.check_may_change if to_change else backup_sources.check_may_see
+    check(tx, actor, backup, ("backup", backup_id))
+    return backup
 
 
-def _history(tx: CloudTransaction, schedule_id: str) -> tuple[str, ...]:
-    words = {"schedule.ran": "ok", "schedule.failed": "failed", "schedule.missed": "missed"}
-    events = tx.events_of(schedule_id, limit=3 * HISTORY_LENGTH)
-    newest_first = [words[event.kind] for event in events if event.kind in words]
-    return tuple(reversed(newest_first[:HISTORY_LENGTH]))
+async def delete_backup(cloud: Cloud, actor: Account, backup_id: str) -> Backup:
+    """Begin to delete it, with its parts.
+
+    Raises:
+        NotFound, Forbidden, WrongState. Conflict: it is a part of another backup.
+    """
+    now = cloud.clock.now()
+
+    def begin(tx: CloudTransaction) -> Backup:
+        backup = backup_in(tx, actor, backup_id, to_change=True)
+        if backup.parent_id is not None:
+            raise Conflict(f"This backup is a part of backup {backup.parent_id}: delete that.")
+        parts = tx.backups(parent_id=backup.id)
+        for each in (backup, *parts):
+            if each.state not in (BackupState.READY, BackupState.ERRED):
+                raise WrongState("backup", each.id, "delete", each.state, (BackupState.READY, BackupState.ERRED))
+        for part in parts:
+            going = replace(part, state=BackupState.DELETING)
+            tx.save_backup(part, going, kind="backup.deleting", at=now, actor=actor.name)
+        deleting = replace(backup, state=BackupState.DELETING)
+        deleting = tx.save_backup(backup, deleting, kind="backup.deleting", at=now, actor=actor.name)
+        due_at = now + timedelta(seconds=DELETE_SECONDS)
+        payload = {"name": backup.source_name}
+        tx.schedule(DELETE, "backup", backup.id, begun_at=now, due_at=due_at, actor=actor.name, payload=payload)
+        return deleting
+
+    return await cloud.store.cloud_write(begin)
 
 
 async def list_backups(cloud: Cloud, actor: Account, *, limit: int | None = None) -> list[BackupView]:
     """The newest first."""
-    found = await cloud.store.cloud_read(
-        lambda tx: [backup for backup in tx.backups(limit=limit) if actor.may_see(backup.project_id)]
-    )
-    return [BackupView(backup, str(backup.contents.get("server", {}).get("name", "")) or None) for backup in found]
+
+    def find(tx: CloudTransaction) -> list[BackupView]:
+        projects, customers = backup_sources.visible_projects(tx, actor)
+        if projects is None:
+            return views_in(tx, tx.backups(limit=limit))
+        return views_in(tx, tx.page_of_backups(Wanted(projects, customers))[::-1][:limit])
+
+    return await cloud.store.cloud_read(find)
 
 
-async def names_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, str]:
-    """The names of servers whose cells answer."""
-    wanted = list(server_ids)
-    answers = await cloud.store.each_cell(lambda tx: tx.servers(wanted))
-    return {
-        server.id: server.name for answer in answers.values() if isinstance(answer, dict) for server in answer.values()
-    }
+def views_in(tx: CloudTransaction, found: Iterable[Backup]) -> list[BackupView]:
+    return [
+        BackupView(
+            backup,
+            backup.source_name,
+            backup.size_bytes
+            if backup.source_kind == SERVER
+            else sum(part.size_bytes for part in tx.backups(parent_id=backup.id)),
+        )
+        for backup in found
+    ]

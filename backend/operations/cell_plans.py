@@ -12,8 +12,8 @@ from typing import Literal
 from backend.cloud.errors import CloudError, Forbidden, NotFound, Unreachable, WrongState
 from backend.cloud.groups import Redundancy
 from backend.cloud.lifecycle import has_host
-from backend.cloud.model import Account, ReachabilityState
-from backend.operations import Cloud, cells, groups, plan_tokens
+from backend.cloud.model import SERVER, Account, ReachabilityState, Schedule
+from backend.operations import Cloud, backup_sources, cells, groups, plan_tokens
 from backend.operations.cells import HostsUp, Picture, Pictures
 from backend.operations.plan_tokens import Parts, digest
 from backend.operations.servers import LISTED
@@ -69,6 +69,14 @@ class CellPlan:
         }
 
 
+def _is_about(tx: CloudTransaction, schedule: Schedule, server_ids: frozenset[str]) -> bool:
+    """Whether any of these servers is in its source."""
+    if schedule.source_kind == SERVER:
+        return schedule.source_id in server_ids
+    parts = backup_sources.KINDS[schedule.source_kind].servers(tx, schedule.source_id)
+    return any(entry.id in server_ids for entry in parts)
+
+
 async def preview_cell(cloud: Cloud, actor: Account, pictures: Pictures, name: str, action: CellAction) -> CellPlan:
     """Raises NotFound, Forbidden."""
     if not actor.is_staff:
@@ -86,7 +94,7 @@ async def preview_cell(cloud: Cloud, actor: Account, pictures: Pictures, name: s
         servers = [entry.id for entry in tx.server_entries(projects=None, cells=[name], states=LISTED)]
         drives = [entry.id for entry in tx.drive_entries(projects=None, cells=[name], states=LISTED)]
         there = frozenset(servers)
-        schedules = sum(schedule.is_active and schedule.server_id in there for schedule in tx.schedules())
+        schedules = sum(schedule.is_active and _is_about(tx, schedule, there) for schedule in tx.schedules())
         return sorted(servers), sorted(drives), schedules
 
     servers, drives, schedules = await cloud.store.cloud_read(find)

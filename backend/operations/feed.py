@@ -283,13 +283,13 @@ def _owners(tx: CloudTransaction, events: Iterable[Event]) -> tuple[dict[str, st
         if kind not in ("backup", "schedule"):
             continue
         backup, schedule = (tx.find_backup(id), None) if kind == "backup" else (None, tx.find_schedule(id))
-        if backup is not None and (name := backup.contents.get("server", {}).get("name")):
-            names[id] = str(name)
+        if backup is not None and backup.source_name:
+            names[id] = backup.source_name
             continue
         found = backup or schedule
-        server_id = found.server_id if found is not None else _last_value(tx, id, "server_id")
-        if server_id is not None:
-            owners[id] = str(server_id)
+        source_id = found.source_id if found is not None else _last_value(tx, id, "source_id")
+        if source_id is not None:
+            owners[id] = str(source_id)
     return names, owners
 
 

@@ -14,12 +14,17 @@ def check(
     project = next((project for project in tx.projects() if project.id == project_id), None)
     if project is None:
         raise Conflict(f"There is no project {project_id}.")
+    wanted = (
+        ("servers", project.servers_max, servers),
+        ("cpu", project.cpu_mhz_max, size.cpu_mhz),
+        ("mem", project.memory_bytes_max, size.memory_bytes),
+        ("storage", project.storage_bytes_max, storage_bytes),
+    )
+    if not any(amount > 0 and limit is not None for _, limit, amount in wanted):
+        # Counting what it holds costs the more, the more it holds.
+        return
     used = tx.usage(project_id)
-    for resource, limit, now_used, wanted in (
-        ("servers", project.servers_max, used.servers, servers),
-        ("cpu", project.cpu_mhz_max, used.cpu_mhz, size.cpu_mhz),
-        ("mem", project.memory_bytes_max, used.memory_bytes, size.memory_bytes),
-        ("storage", project.storage_bytes_max, used.storage_bytes, storage_bytes),
-    ):
-        if limit is not None and wanted > 0 and now_used + wanted > limit:
-            raise OverQuota(resource, wanted, max(0, limit - now_used))
+    in_use = (used.servers, used.cpu_mhz, used.memory_bytes, used.storage_bytes)
+    for (resource, limit, amount), now_used in zip(wanted, in_use, strict=True):
+        if limit is not None and amount > 0 and now_used + amount > limit:
+            raise OverQuota(resource, amount, max(0, limit - now_used))

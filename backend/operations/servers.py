@@ -509,6 +509,14 @@ async def read_servers(cloud: Cloud, entries: Iterable[ServerEntry]) -> list[Ser
     return found
 
 
+async def names_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, str]:
+    """The names of servers whose cells answer."""
+    wanted = list(server_ids)
+    answers = await cloud.store.each_cell(lambda tx: tx.servers(wanted))
+    found = [server for answer in answers.values() if isinstance(answer, dict) for server in answer.values()]
+    return {server.id: server.name for server in found}
+
+
 def projects_of(actor: Account) -> frozenset[str] | None:
     """What the account may see, as the store's filters take it: None is everything."""
     return None if actor.is_staff else actor.projects_read

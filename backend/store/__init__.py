@@ -11,8 +11,8 @@ Map, from the disk upwards
     frozen           making many frozen objects at the cost of ordinary ones
     entries          what is known centrally, as frozen values
     transaction      what one job may ask of any file: events, tasks, remembered requests
-    cell, cloud      what it may ask of a cell, and of cloud.db; server_groups, snapshots, networks are parts of it
-    central_rows     what the objects of cloud.db have in common
+    cell, cloud      what it may ask of a cell, and of cloud.db; its parts are backups, last_known,
+                     networks, server_groups, snapshots, and central_rows what their objects have in common
     lane             the threads: group commits, snapshots, claims
     link             one cell as it is reached: silence, the probe, back-off, injected faults, return
     mirror           what was last known of every object, behind the cells' commits
@@ -23,6 +23,7 @@ Map, from the disk upwards
     fleet            `Store`, which puts these together
 """
 
+from backend.store.backups import Wanted
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import FolderWriter, create_folder, is_made
@@ -78,6 +79,7 @@ __all__ = [
     "Table",
     "Transaction",
     "Usage",
+    "Wanted",
     "create_folder",
     "is_made",
     "key_of",

@@ -70,7 +70,9 @@ class CentralRowsTransaction(Transaction):
         )
         return after
 
-    def _remove(self, table: Table[Any], thing: Any, *, at: datetime, actor: str) -> None:
+    def _remove(
+        self, table: Table[Any], thing: Any, *, at: datetime, actor: str, details: Mapping[str, Any] | None = None
+    ) -> None:
         if self._run(table.delete, (thing.id,)).rowcount:
             changes = {column: (value, None) for column, value in table.picture(thing).items() if column != "contents"}
             self.emit(
@@ -81,4 +83,5 @@ class CentralRowsTransaction(Transaction):
                 version=thing.version + 1,
                 actor=actor,
                 changes=changes,
+                details=details,
             )

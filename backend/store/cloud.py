@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 from uuid import UUID, uuid5
 
 from backend.cloud.errors import NotFound
-from backend.cloud.model import Account, Backup, ReachabilityState, Schedule
+from backend.cloud.model import Account, ReachabilityState
+from backend.store.backups import BackupsTransaction, conditions
 from backend.store.entries import (
     DRIVE_ENTRY_COLUMNS,
     SERVER_ENTRY_COLUMNS,
@@ -27,13 +28,10 @@ from backend.store.entries import (
 from backend.store.last_known import LastKnownTransaction
 from backend.store.networks import NetworksTransaction
 from backend.store.rows import (
-    BACKUP,
-    SCHEDULE,
     instant_of,
     instant_or_none,
     json_of,
     object_of,
-    text_of,
     text_or_none,
 )
 from backend.store.server_groups import ServerGroupsTransaction
@@ -41,11 +39,6 @@ from backend.store.snapshots import SnapshotsTransaction
 
 Role = Literal["customer_owner", "project_manager", "project_admin"]
 
-_BACKUP_SOURCES = (
-    "SELECT id, cell, (SELECT created_at FROM backup WHERE server_id = server_directory.id"
-    " AND state NOT IN ('erred', 'deleting') ORDER BY created_at DESC LIMIT 1)"
-    " FROM server_directory WHERE id IN (SELECT server_id FROM schedule)"
-)
 _CELL_COLUMNS = "name, position, injected, next_sequence, epoch, mirrored_event, silent_since"
 _PROJECT_COLUMNS = "id, name, customer_id, servers_max, cpu_mhz_max, memory_bytes_max, storage_bytes_max"
 
@@ -77,23 +70,9 @@ ORDER BY server_directory.cell
 """
 
 
-def _conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
-    """A WHERE clause of what is wanted: a value, any of a collection, or anything (None)."""
-    clauses: list[str] = []
-    values: list[Any] = []
-    for column, value in wanted.items():
-        if value is None:
-            continue
-        if isinstance(value, bool | str):
-            clauses.append(f"{column} = ?")
-            values.append(value)
-        else:
-            clauses.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
-            values.append(json_of(sorted(value)))
-    return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
-
-
-class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTransaction, LastKnownTransaction):
+class CloudTransaction(
+    BackupsTransaction, NetworksTransaction, ServerGroupsTransaction, SnapshotsTransaction, LastKnownTransaction
+):
     """A job's view of cloud.db."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -267,6 +246,10 @@ class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTr
         """By name."""
         return [Project(*row) for row in self._run(f"SELECT {_PROJECT_COLUMNS} FROM project ORDER BY name")]  # noqa: S608
 
+    def customers(self) -> dict[str, str]:
+        """Their names by id, by name."""
+        return dict(self._run("SELECT id, name FROM customer ORDER BY name").fetchall())
+
     def usage(self, project_id: str) -> Usage:
         """From the directories, the backups and the snapshots, so reservations and unreachable cells count."""
         return Usage(*self._run(_USAGE, {"project": project_id}).fetchone())
@@ -289,9 +272,7 @@ class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTr
         limit: int | None = None,
     ) -> list[ServerEntry]:
         """By (created_at, id), whatever their state. None: any."""
-        where, values = _conditions(
-            project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids, state=states
-        )
+        where, values = conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids, state=states)
         text = f"SELECT {SERVER_ENTRY_COLUMNS} FROM server_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
         return [server_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 
@@ -304,7 +285,7 @@ class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTr
         ids: Iterable[str] | None = None,
         states: Iterable[EntryState] | None = None,
     ) -> int:
-        where, values = _conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids)
+        where, values = conditions(project_id=projects, cell=cells, is_backfilling=is_backfilling, id=ids)
         if states is None:
             return self._count(where, values)
         # Nearly all are active. So all are counted, of which only index entries are read, and those of other states are
@@ -363,7 +344,7 @@ class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTr
         limit: int | None = None,
     ) -> list[DriveEntry]:
         """By (created_at, id), whatever their state. None: any."""
-        where, values = _conditions(project_id=projects, cell=cells, id=ids, state=states)
+        where, values = conditions(project_id=projects, cell=cells, id=ids, state=states)
         text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
         return [drive_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 
@@ -375,7 +356,7 @@ class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTr
         ids: Iterable[str] | None = None,
         states: Iterable[EntryState] | None = None,
     ) -> int:
-        where, values = _conditions(project_id=projects, cell=cells, id=ids, state=states)
+        where, values = conditions(project_id=projects, cell=cells, id=ids, state=states)
         return int(self._run(f"SELECT count(*) FROM drive_directory {where}", values).fetchone()[0])  # noqa: S608
 
     def drive_entries_of(self, server_id: str) -> list[DriveEntry]:
@@ -413,82 +394,3 @@ class CloudTransaction(NetworksTransaction, ServerGroupsTransaction, SnapshotsTr
         """`building` and `deleting` ones of the cell, by id."""
         text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE cell = ? AND state <> 'active' ORDER BY id"  # noqa: S608
         return [drive_entry_of(row) for row in self._run(text, (cell,))]
-
-    # Schedules
-
-    def schedules(self, *, server_id: str | None = None) -> list[Schedule]:
-        """By (created_at, id)."""
-        where, values = _conditions(server_id=server_id)
-        return self._list(SCHEDULE, f"{where} ORDER BY created_at, id", values)
-
-    def find_schedule(self, id: str) -> Schedule | None:
-        return self._find(SCHEDULE, id)
-
-    def backup_schedule(self, id: str) -> Schedule:
-        """NotFound if there is none."""
-        return self._get(SCHEDULE, id)
-
-    def due_schedules(self, now: datetime) -> list[Schedule]:
-        """Active ones whose `next_trigger_at` has come, by (next_trigger_at, id)."""
-        tail = "WHERE is_active = 1 AND next_trigger_at <= ? ORDER BY next_trigger_at, id"
-        return self._list(SCHEDULE, tail, (text_of(now),))
-
-    def add_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
-        self._add(SCHEDULE, schedule, at=at, actor=actor, details=None)
-
-    def save_schedule(
-        self,
-        before: Schedule,
-        after: Schedule,
-        *,
-        kind: str,
-        at: datetime,
-        actor: str = "cloud",
-        details: Mapping[str, Any] | None = None,
-    ) -> Schedule:
-        """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
-        return self._save(SCHEDULE, before, after, kind=kind, at=at, actor=actor, details=details)
-
-    def backup_sources(self) -> dict[str, tuple[str, datetime | None]]:
-        """Of each server that a schedule copies: its cell, and when its newest copy was begun that is not bad."""
-        return {id_: (cell, instant_or_none(at)) for id_, cell, at in self._run(_BACKUP_SOURCES)}
-
-    def backups(
-        self, *, schedule_id: str | None = None, server_id: str | None = None, limit: int | None = None
-    ) -> list[Backup]:
-        """Newest first."""
-        where, values = _conditions(schedule_id=schedule_id, server_id=server_id)
-        tail = f"{where} ORDER BY created_at DESC, id DESC LIMIT ?"
-        return self._list(BACKUP, tail, (*values, -1 if limit is None else limit))
-
-    def find_backup(self, id: str) -> Backup | None:
-        return self._find(BACKUP, id)
-
-    def backup(self, id: str) -> Backup:
-        """NotFound if there is none."""
-        return self._get(BACKUP, id)
-
-    def expired_backups(self, now: datetime) -> list[Backup]:
-        """Those whose `kept_until` has passed, oldest first."""
-        return self._list(BACKUP, "WHERE kept_until <= ? ORDER BY kept_until, id", (text_of(now),))
-
-    def add_backup(
-        self, backup: Backup, *, at: datetime, actor: str = "cloud", details: Mapping[str, Any] | None = None
-    ) -> None:
-        self._add(BACKUP, backup, at=at, actor=actor, details=details)
-
-    def save_backup(
-        self,
-        before: Backup,
-        after: Backup,
-        *,
-        kind: str,
-        at: datetime,
-        actor: str = "cloud",
-        details: Mapping[str, Any] | None = None,
-    ) -> Backup:
-        """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
-        return self._save(BACKUP, before, after, kind=kind, at=at, actor=actor, details=details)
-
-    def remove_backup(self, backup: Backup, *, at: datetime, actor: str = "cloud") -> None:
-        self._remove(BACKUP, backup, at=at, actor=actor)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 7, "cell": 4}
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 8, "cell": 4}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -82,6 +82,11 @@ def migrations(kind: FileKind) -> Migrations:
         @found(name="0007_networks")
         def networks(database: Database) -> None:
             for statement in _statements("schema_cloud_0007.sql"):
+                database.execute(statement)
+
+        @found(name="0008_backup_sources")
+        def backup_sources(database: Database) -> None:
+            for statement in _statements("schema_cloud_0008.sql"):
                 database.execute(statement)
 
     else:

@@ -242,7 +242,7 @@ class Table(Generic[T]):
                 value = picture.get(column)
                 if column in ("avoid", "tags"):
                     value = json_of(value or [])
-                elif column in ("meta", "attributes", "contents"):
+                elif column in ("meta", "attributes", "contents", "keeps"):
                     value = json_of(value or {})
                 row.append(value)
         row.append(picture["version"])
@@ -483,12 +483,13 @@ HOST: Table[Host] = Table(
 
 def _schedule_of(row: Row, _cell: str) -> Schedule:
     (
-        id_, server_id, project_id, description, cron, time_zone, retention_days, backups_max, is_active,
-        next_trigger_at, created_at, last_run_at, reason, missed_since, version,
+        id_, source_id, project_id, description, cron, time_zone, retention_days, backups_max, is_active,
+        next_trigger_at, created_at, last_run_at, reason, missed_since, source_kind, jitter_seconds, keeps,
+        target_seconds, drill_days, drilled_at, drill_seconds, drill_problem, version,
     ) = row  # fmt: skip
     return Schedule(
         id_,
-        server_id,
+        source_id,
         project_id,
         description,
         cron,
@@ -501,6 +502,14 @@ def _schedule_of(row: Row, _cell: str) -> Schedule:
         instant_or_none(last_run_at),
         reason,
         instant_or_none(missed_since),
+        source_kind,
+        jitter_seconds,
+        object_of(keeps),
+        target_seconds,
+        drill_days,
+        instant_or_none(drilled_at),
+        drill_seconds,
+        drill_problem,
         version,
     )
 
@@ -510,7 +519,7 @@ SCHEDULE: Table[Schedule] = Table(
     Schedule,
     [
         _plain("id"),
-        _plain("server_id"),
+        _plain("source_id"),
         _plain("project_id"),
         _plain("description"),
         _plain("cron"),
@@ -523,6 +532,14 @@ SCHEDULE: Table[Schedule] = Table(
         _instant("last_run_at"),
         _plain("reason"),
         _instant("missed_since"),
+        _plain("source_kind"),
+        _plain("jitter_seconds"),
+        _object("keeps"),
+        _plain("target_seconds"),
+        _plain("drill_days"),
+        _instant("drilled_at"),
+        _plain("drill_seconds"),
+        _plain("drill_problem"),
     ],
     _schedule_of,
 )
@@ -530,12 +547,12 @@ SCHEDULE: Table[Schedule] = Table(
 
 def _backup_of(row: Row, _cell: str) -> Backup:
     (
-        id_, server_id, project_id, schedule_id, description, state, created_at, size_bytes, kept_until, contents,
-        reason, version,
+        id_, source_id, project_id, schedule_id, description, state, created_at, size_bytes, kept_until, contents,
+        reason, source_kind, parent_id, version,
     ) = row  # fmt: skip
     return Backup(
         id_,
-        server_id,
+        source_id,
         project_id,
         schedule_id,
         description,
@@ -545,6 +562,8 @@ def _backup_of(row: Row, _cell: str) -> Backup:
         instant_or_none(kept_until),
         object_of(contents),
         reason,
+        source_kind,
+        parent_id,
         version,
     )
 
@@ -554,7 +573,7 @@ BACKUP: Table[Backup] = Table(
     Backup,
     [
         _plain("id"),
-        _plain("server_id"),
+        _plain("source_id"),
         _plain("project_id"),
         _plain("schedule_id"),
         _plain("description"),
@@ -564,6 +583,8 @@ BACKUP: Table[Backup] = Table(
         _instant("kept_until"),
         _object("contents"),
         _plain("reason"),
+        _plain("source_kind"),
+        _plain("parent_id"),
     ],
     _backup_of,
 )

@@ -290,7 +290,13 @@ def _schedule_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     most = "" if not schedule.backups_max else f", at most {schedule.backups_max}"
     return [
         fact("schedule", schedule.title, glyphs),
-        fact("source", schedule.server_name or schedule.server_id[:8], glyphs, Tone.TEXT, schedule.server_id),
+        fact(
+            "source",
+            schedule.server_name or (schedule.server_id or "")[:8],
+            glyphs,
+            Tone.TEXT,
+            schedule.server_id or "",
+        ),
         fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
         fact("state", "active" if schedule.is_active else "off", glyphs, Tone.OK if schedule.is_active else Tone.CRIT),
         fact("reason", schedule.reason or glyphs.nothing, glyphs),

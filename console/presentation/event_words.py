@@ -14,7 +14,9 @@ from console.records import EventRecord
 def title(mirror: Mirror, event: EventRecord) -> str:
     """What to call the object: its name as known now, or as the event tells it."""
     # A backup has no name of its own: it goes by its server's, and so does a schedule that is not described.
-    owner = value_text(event, "server_id") if event.object_kind in {"backup", "schedule"} else ""
+    # A log that is older than other sources tells of servers.
+    is_owned = event.object_kind in {"backup", "schedule"}
+    owner = (value_text(event, "source_id") or value_text(event, "server_id")) if is_owned else ""
     named = (
         mirror.name_of(event.object_id)
         or event.object_name
@@ -56,7 +58,10 @@ _LOOKS: Mapping[str, tuple[str, Tone]] = {
     "schedule.failed": ("lost", Tone.CRIT),
     "schedule.missed": ("attention", Tone.WARN),
     "schedule.switched_off": ("attention", Tone.WARN),
+    "schedule.overlapped": ("attention", Tone.WARN),
     "backup.ready": ("done", Tone.OK),
+    "backup.failed": ("lost", Tone.CRIT),
+    "backup.restore_failed": ("attention", Tone.WARN),
 }
 _ALARMS = frozenset(kind for kind, (_, tone) in _LOOKS.items() if tone in {Tone.CRIT, Tone.WARN, Tone.UNKNOWN})
 
@@ -78,8 +83,10 @@ def sentence(mirror: Mirror, event: EventRecord) -> str:
             found = _server_sentence(mirror, event)
         case "drive":
             found = _drive_sentence(mirror, event)
-        case "backup" | "schedule":
+        case "backup":
             found = _backup_sentence(event)
+        case "schedule":
+            found = _schedule_sentence(event)
         case _:
             found = _place_sentence(event)
     if found is not None:
@@ -170,6 +177,24 @@ def _backup_sentence(event: EventRecord) -> str | None:
             return "backup ready"
         case "backup.deleted":
             return "backup dropped"
+        case "backup.deleting":
+            return "backup being deleted"
+        case "backup.failed":
+            return f"backup failed{_because(event)}"
+        case "backup.kept":
+            return f"backup kept past its time: {_text(event.details.get('rule'))}"
+        case "backup.restoring":
+            return f"restored into {_text(event.details.get('server_name'))}"
+        case "backup.restored":
+            return f"restore into {_text(event.details.get('server_name'))} done"
+        case "backup.restore_failed":
+            return f"restore failed{_because(event)}"
+        case _:
+            return None
+
+
+def _schedule_sentence(event: EventRecord) -> str | None:
+    match event.kind:
         case "schedule.ran":
             return "schedule has begun a backup"
         case "schedule.missed":
@@ -177,6 +202,11 @@ def _backup_sentence(event: EventRecord) -> str | None:
             return "schedule missed a run" + (f": {why}" if why else "")
         case "schedule.switched_off":
             return f"schedule switched off{_because(event)}"
+        case "schedule.overlapped":
+            return "schedule refused a run: the last one is not finished"
+        case "schedule.drilled":
+            problem = _text(event.details.get("problem"))
+            return f"restore drill failed: {problem}" if problem else f"restore drill took {_seconds(event)} s"
         case _:
             return None
 
@@ -220,6 +250,11 @@ def value_text(event: EventRecord, field: str) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _seconds(event: EventRecord) -> str:
+    seconds = event.details.get("seconds")
+    return str(seconds) if isinstance(seconds, int) else "unknown"
 
 
 def _host(event: EventRecord) -> str:

@@ -80,6 +80,10 @@ _KINDS: Mapping[tuple[str, str], str] = {
     ("host", "relocate"): "relocate host",
     ("group", "restore"): "restore group",
     ("backup", "backup"): "backup",
+    ("backup", "restore_backup"): "restore backup",
+    ("backup", "delete_backup"): "delete backup",
+    ("backup", "drill"): "restore drill",
+    ("schedule", "catch_up"): "catch up",
 }
 
 

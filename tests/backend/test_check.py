@@ -168,6 +168,38 @@ CERTIFIED = first("number", "event WHERE kind = 'server.placed' AND details LIKE
             id="another mount",
         ),
         pytest.param(
+            "cloud.db",
+            f"UPDATE backup SET size_bytes = 1 WHERE id = {first('id', 'backup ORDER BY id')}",
+            "is charged for 1 bytes, and holds",
+            id="a backup of another size",
+        ),
+        pytest.param(
+            "cloud.db",
+            f"UPDATE backup SET parent_id = 'x' WHERE id = {first('id', 'backup ORDER BY id')}",
+            "is a part of x, which is no backup that has parts",
+            id="a part of nothing",
+        ),
+        pytest.param(
+            "cloud.db",
+            f"UPDATE backup SET schedule_id = 'x' WHERE id = {first('id', 'backup ORDER BY id')}",
+            "is of schedule x, which is not there",
+            id="a backup of no schedule",
+        ),
+        pytest.param(
+            "cloud.db",
+            "UPDATE backup SET state = 'restoring' WHERE id = "
+            + first("id", "backup WHERE state = 'ready' ORDER BY id"),
+            "is restoring, and nothing will end that",
+            id="a backup that is left alone",
+        ),
+        pytest.param(
+            "cloud.db",
+            "UPDATE backup SET source_kind = 'project', size_bytes = 0, contents = '{}', state = 'backing_up'"
+            " WHERE id = " + first("id", "backup WHERE state = 'ready' ORDER BY id"),
+            "is backing_up, and 0 of its parts are not finished",
+            id="a whole of no parts",
+        ),
+        pytest.param(
             "cloud.db", "UPDATE cell SET epoch = 99999 WHERE name = 'cell-1'", "older than what was", id="an old file"
         ),
         pytest.param(CELL, "DELETE FROM event WHERE number = 10", "event 11 follows event 9", id="a gap"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from backend.cloud.model import BackupState, ServerState
-from backend.operations import backups, cells, drives, feed, groups, servers
+from backend.operations import backup_previews, backups, cells, drives, feed, groups, schedules, servers
 from backend.operations.drives import DriveSpec
 from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
@@ -46,7 +46,7 @@ def test_a_cell_that_falls_silent_on_the_way_makes_nobody_else_late(tmp_path: Pa
 
     async def story(on: Harness) -> list[str]:
         web = await on.server("web-01", cell="cell-2")
-        await backups.create_schedule(on.cloud, on.operator, web.id, description="x", cron="* * * * *")
+        await schedules.create_schedule(on.cloud, on.operator, web.id, description="x", cron="* * * * *")
         stuck = await on.server("web-02", cell="cell-1")
         await servers.start_server(on.cloud, on.operator, stuck.id)
         # Nobody has noticed when its task falls due.
@@ -64,7 +64,7 @@ def test_a_backup_that_is_owed_is_taken_though_the_backend_ended_as_the_cell_cam
     async def miss() -> None:
         async with opened(folder) as on:
             web = await on.server("web-01", cell="cell-1")
-            await backups.create_schedule(on.cloud, on.operator, web.id, description="x", cron="0 * * * *")
+            await schedules.create_schedule(on.cloud, on.operator, web.id, description="x", cron="0 * * * *")
             await cells.inject(on.cloud, on.operator, "cell-1", "down")
             await on.engine.advance(3600)
             await cells.inject(on.cloud, on.operator, "cell-1", "up")
@@ -116,7 +116,7 @@ def test_a_schedule_takes_backups_by_cron_and_keeps_no_more_than_it_may(tmp_path
     async def story(on: Harness) -> None:
         server = await on.server("db-01", cell="cell-1")
         await with_a_drive(on, server.id)
-        await backups.create_schedule(
+        await schedules.create_schedule(
             on.cloud, on.operator, server.id, description="hourly", cron="0 * * * *", backups_max=2
         )
 
@@ -125,7 +125,7 @@ def test_a_schedule_takes_backups_by_cron_and_keeps_no_more_than_it_may(tmp_path
 
         assert [(backup.created_at - NOON) // timedelta(hours=1) for backup in kept] == [5, 4]
         assert {backup.state for backup in kept} <= {BackupState.READY, BackupState.BACKING_UP}
-        (view,) = await backups.list_schedules(on.cloud, on.operator)
+        (view,) = await schedules.list_schedules(on.cloud, on.operator)
         assert view.history == ("ok",) * 5
 
     in_a_cloud(tmp_path / "data", story)
@@ -135,15 +135,15 @@ def test_missed_runs_are_recorded_and_caught_up_once_when_the_source_is_back(tmp
     async def story(on: Harness) -> None:
         server = await on.server("db-01", cell="cell-1")
         await with_a_drive(on, server.id)
-        await backups.create_schedule(on.cloud, on.operator, server.id, description="hourly", cron="0 * * * *")
+        await schedules.create_schedule(on.cloud, on.operator, server.id, description="hourly", cron="0 * * * *")
         await cells.inject(on.cloud, on.operator, "cell-1", "down")
 
         await on.engine.advance(3 * 3600)
-        (missed,) = await backups.list_schedules(on.cloud, on.operator)
+        (missed,) = await schedules.list_schedules(on.cloud, on.operator)
         none_yet = await backups.list_backups(on.cloud, on.operator)
         await cells.inject(on.cloud, on.operator, "cell-1", "up")
         await on.engine.advance(60)
-        (caught_up,) = await backups.list_schedules(on.cloud, on.operator)
+        (caught_up,) = await schedules.list_schedules(on.cloud, on.operator)
 
         assert missed.history == ("missed",) * 3
         assert missed.schedule.is_active, "a missed run is not a failed one"
@@ -160,7 +160,7 @@ def test_a_source_is_at_risk_while_its_cell_is_silent_and_a_run_is_owed(tmp_path
         found = []
 
         async def note() -> None:
-            found.append(await backups.sources_at_risk(on.cloud, now=on.cloud.clock.now()))
+            found.append(await backup_previews.servers_at_risk(on.cloud, now=on.cloud.clock.now()))
 
         for name in ("db-01", "db-02"):
             server = await on.server(name, cell="cell-1")
@@ -168,7 +168,7 @@ def test_a_source_is_at_risk_while_its_cell_is_silent_and_a_run_is_owed(tmp_path
             cron = "0 * * * *" if name == "db-01" else "0 3 * * *"
             # Two rules for one server make it one source.
             for description in ("a", "b"):
-                await backups.create_schedule(on.cloud, on.operator, server.id, description=description, cron=cron)
+                await schedules.create_schedule(on.cloud, on.operator, server.id, description=description, cron=cron)
         await note()
         await on.engine.advance(3600)
         await note()

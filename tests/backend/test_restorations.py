@@ -371,10 +371,7 @@ def test_only_staff_with_the_right_moves_backfilling_members(tmp_path: Path) -> 
 def test_a_backup_that_is_due_with_a_step_of_a_chain_is_ended_as_well(tmp_path: Path) -> None:
     async def story(on: Harness) -> None:
         members = await bunched(on, 1, 1)
-        source = await backups.read_source(on.cloud, members[1].id)
-        assert source is not None
-        now = on.clock.now()
-        await on.cloud.store.cloud_write(lambda tx: backups.take(tx, source, now=now, description="now"))
+        await backups.create_backup(on.cloud, on.operator, "server", members[1].id)
         await begin(on, await plan_of(on))
         await on.engine.advance(600)
         [found] = await backups.list_backups(on.cloud, on.operator)

@@ -11,7 +11,7 @@ from backend import seed
 from backend.clock import Clock
 from backend.cloud.model import Event, HostState, ServerState
 from backend.engine import Engine
-from backend.operations import Cloud, backups, cells, groups
+from backend.operations import Cloud, cells, groups, schedules
 from backend.store import Store
 from tests.builders import NOON
 
@@ -58,7 +58,7 @@ def test_the_demo_shows_what_the_product_is_for(demo: Path) -> None:
             everyone = [server for all_servers, _ in up for server in all_servers]
             hosts = [host for _, all_hosts in up for host in all_hosts]
             grouped = await groups.list_groups(cloud, operator, pictures)
-            schedules = await backups.list_schedules(cloud, operator)
+            found_schedules = await schedules.list_schedules(cloud, operator)
         finally:
             await store.close()
 
@@ -70,7 +70,7 @@ def test_the_demo_shows_what_the_product_is_for(demo: Path) -> None:
         assert any(server.displaced_for is not None for server in everyone)
         assert any(group.redundancy.collisions for group in grouped)
         assert any(group.redundancy.is_bound for group in grouped)
-        assert {"ok", "failed", "missed"} == {run for view in schedules for run in view.history}
+        assert {"ok", "failed", "missed"} == {run for view in found_schedules for run in view.history}
         assert not any("test" in server.name for server in everyone)
 
     asyncio.run(look())

@@ -521,7 +521,7 @@ def test_schedules_and_backups_are_read_as_they_were_written_and_fall_due(folder
 
     assert in_cloud(folder, lambda tx: tx.backup_schedule("schedule")) == schedule
     assert in_cloud(folder, lambda tx: tx.backups(schedule_id="schedule")) == [backup]
-    assert in_cloud(folder, lambda tx: tx.backups(server_id="nobody's")) == []
+    assert in_cloud(folder, lambda tx: tx.backups(source_id="nobody's")) == []
     assert in_cloud(folder, lambda tx: tx.next_due()) == NOON + HOUR
     assert in_cloud(folder, lambda tx: tx.expired_backups(NOON)) == []
     assert in_cloud(folder, lambda tx: tx.expired_backups(NOON + HOUR)) == [backup]

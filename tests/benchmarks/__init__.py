@@ -26,6 +26,8 @@ NAMES = (
     "hung_cell",
     "operations",
     "replay",
+    "cron_next",
+    "schedule_tick",
     "memory",
     "idle",
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,16 +15,15 @@ from hypothesis import strategies as st
 from backend.cloud.backups import (
     CronError,
     at_risk_from,
-    beyond,
     duration_seconds,
-    expired,
+    jitter,
     kept_until,
     missed,
     next_trigger,
     parse,
 )
-from backend.cloud.model import GIB, BackupState
-from tests.builders import HOUR, NOON, a_backup, a_schedule
+from backend.cloud.model import GIB
+from tests.builders import HOUR, NOON, a_schedule
 from tests.strategies import QUICK, THOROUGH
 
 DAY = timedelta(days=1)
@@ -262,6 +262,39 @@ def test_a_daily_job_fires_exactly_once_on_every_day(hour: int, minute: int, zon
     assert days == [days[0] + n * DAY for n in range(6)]
 
 
+MANY_ZONES = (
+    "Africa/Cairo", "America/Havana", "America/New_York", "America/Sao_Paulo", "America/St_Johns", "Asia/Beirut",
+    "Asia/Gaza", "Australia/Lord_Howe", "Europe/Dublin", "Europe/Tallinn", "Pacific/Apia", "Pacific/Chatham",
+)  # fmt: skip
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("zone", MANY_ZONES)
+def test_a_daily_job_fires_once_on_every_local_day_of_ten_years(zone: str) -> None:
+    """Every quarter of an hour that clocks may skip or repeat; days that a zone leaves out have no job."""
+    start = datetime(2009, 12, 31, tzinfo=UTC)
+    for minutes in range(0, 24 * 60, 15):
+        fires = parse(f"{minutes % 60} {minutes // 60} * * *", zone).fires(start, 3650)
+        days = [fire.astimezone(ZoneInfo(zone)).date() for fire in fires]
+        assert all(before < after for before, after in pairwise(fires))
+        missing = {days[0] + n * DAY for n in range((days[-1] - days[0]).days + 1)} - set(days)
+        assert len(set(days)) == len(days) or zone == "Pacific/Apia"
+        assert missing <= ({date(2011, 12, 30)} if zone == "Pacific/Apia" else set())
+
+
+@pytest.mark.parametrize("jitter_seconds", [0, 1, 59, 3600, 86_400])
+def test_jitter_is_the_same_every_time_and_moves_no_run_into_the_past(jitter_seconds: int) -> None:
+    schedule = a_schedule(cron="*/30 * * * *", jitter_seconds=jitter_seconds)
+    late, at = jitter(schedule), NOON
+    assert timedelta() <= late <= timedelta(seconds=jitter_seconds)
+    for _ in range(60):
+        following = next_trigger(schedule, at)
+        assert following > at
+        assert (following - late).minute % 30 == 0
+        assert following - at <= timedelta(minutes=30)
+        at = following
+
+
 # --- Schedules and backups ----------------------------------------------------------------------
 
 
@@ -281,33 +314,6 @@ def test_a_schedule_that_is_off_or_not_due_has_missed_nothing() -> None:
 def test_retention_counts_days_and_0_is_for_ever() -> None:
     assert kept_until(NOON, 0) is None
     assert kept_until(NOON, 7) == NOON + 7 * DAY
-
-
-def test_backups_expire_at_their_instant_oldest_first_unless_they_are_in_use() -> None:
-    backups = [
-        a_backup("now", kept_until=NOON, created_at=NOON - 2 * DAY),
-        a_backup("long-ago", kept_until=NOON - DAY, created_at=NOON - 3 * DAY),
-        a_backup("later", kept_until=NOON + timedelta(seconds=1)),
-        a_backup("for-ever"),
-        a_backup("restoring", kept_until=NOON - DAY, state=BackupState.RESTORING),
-        a_backup("failed", kept_until=NOON - DAY, state=BackupState.ERRED),
-    ]
-
-    assert [backup.id for backup in expired(backups, NOON)] == ["long-ago", "now", "failed"]
-
-
-def test_only_finished_backups_count_towards_the_limit_and_the_newest_stays() -> None:
-    backups = [a_backup(f"b{n}", created_at=NOON - n * DAY) for n in range(1, 5)]
-    backups += [
-        a_backup("running", state=BackupState.BACKING_UP, created_at=NOON),
-        a_backup("failed", state=BackupState.ERRED, created_at=NOON - 9 * DAY),
-        a_backup("restoring", state=BackupState.RESTORING, created_at=NOON - 8 * DAY),
-    ]
-
-    assert [backup.id for backup in beyond(backups, 2)] == ["b4", "b3"]
-    assert [backup.id for backup in beyond(backups, 1)] == ["b4", "b3", "b2"]
-    assert beyond(backups, 4) == []
-    assert beyond(backups, 0) == []
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,16 @@ def test_curl_gets_lines_for_the_shell(path: Path) -> None:
         assert result.stdout == f"export STRATODECK_URL={url}\nexport STRATODECK_TOKEN={token}\n"
 
 
+def test_waldur_gets_the_address_and_the_token(path: Path) -> None:
+    with server(path) as backend:
+        url = backend.line().rpartition(" ")[2]
+        token = folder.read_credentials(path).token_of(TENANT)
+
+        result = stratodeck("env", "waldur", "--data", path, "--account", TENANT)
+
+        assert result.stdout == f"export WALDUR_URL={url}\nexport WALDUR_TOKEN={token}\n"
+
+
 def test_the_data_folder_may_be_named_before_the_command_too(path: Path) -> None:
     with server(path) as backend:
         backend.line()

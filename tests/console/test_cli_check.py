@@ -34,6 +34,7 @@ def test_a_good_folder_is_told_of_and_ends_with_0(folder: Path) -> None:
         "2 cells: 8 hosts, 0 servers and 0 drives in them",
         "0 reservations and what they are for",
         "0 open tasks, and what they are to end",
+        "0 backups, what each is charged for, and what each is a part of",
         "8 events, and what they add up to",
         "0 placements, 0 of which disturb others and are proved",
         "Everything is as it must be.",

@@ -298,6 +298,13 @@ def test_of_two_alarms_on_one_cell_the_worse_is_shown_and_one_event_among_many_i
         ("backup.deleted", {}, "backup dropped"),
         ("schedule.missed", {"details": {"why": "unreachable"}}, "schedule missed a run: unreachable"),
         ("schedule.failed", {"details": {"reason": "quota"}}, "schedule failed: quota"),
+        ("schedule.overlapped", {}, "schedule refused a run: the last one is not finished"),
+        ("schedule.drilled", {"details": {"seconds": 60, "problem": None}}, "restore drill took 60 s"),
+        ("schedule.drilled", {"details": {"problem": "no room"}}, "restore drill failed: no room"),
+        ("backup.failed", {"details": {"reason": "a drive was lost"}}, "backup failed: a drive was lost"),
+        ("backup.restoring", {"details": {"server_name": "db-02"}}, "restored into db-02"),
+        ("backup.restored", {"details": {"server_name": "db-02"}}, "restore into db-02 done"),
+        ("backup.kept", {"details": {"rule": "weekly"}}, "backup kept past its time: weekly"),
         ("volume.turned_blue", {}, "volume turned blue"),
     ],
 )  # fmt: skip

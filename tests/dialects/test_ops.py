@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.dialects.ops import TABLE
-from backend.operations import backups
+from backend.operations import schedules
 from tests.backend.support import CLOUD_ID, OPERATOR, TENANT
 from tests.dialects.conftest import Tell
 from tests.dialects.support import Wired, good, refused
@@ -425,7 +425,7 @@ def test_changes_go_on_after_a_backup_was_dropped(tell: Tell) -> None:
         server = await on.server("web-01")
         cursor = good(await on.ops.get("/servers"))["cursor"]
         cloud = on.app.cloud
-        await backups.create_schedule(
+        await schedules.create_schedule(
             cloud, await cloud.account(OPERATOR), server["id"], description="often", cron="* * * * *", backups_max=1
         )
         await on.advance(600)
@@ -434,7 +434,7 @@ def test_changes_go_on_after_a_backup_was_dropped(tell: Tell) -> None:
 
         dropped = [event for event in found["events"] if event["kind"] == "backup.deleted"]
         assert dropped
-        assert dropped[0]["changes"]["server_id"] == [server["id"], None], "it says what is gone"
+        assert dropped[0]["changes"]["source_id"] == [server["id"], None], "it says what is gone"
         assert hidden["events"] == []
 
     tell(story)

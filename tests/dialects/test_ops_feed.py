@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.operations import backups
+from backend.operations import schedules
 from tests.backend.support import OPERATOR, TENANT
 from tests.builders import NOON
 from tests.dialects.conftest import Tell
@@ -58,7 +58,7 @@ def test_a_backup_says_how_much_it_copies_and_of_which_server(tell: Tell) -> Non
         attach = {"action": "attach", "server_id": server["id"]}
         good(await on.ops.post(f"/drives/{drive['id']}/actions", json=attach), 202)
         cloud = on.app.cloud
-        await backups.create_schedule(
+        await schedules.create_schedule(
             cloud, await cloud.account(OPERATOR), server["id"], description="often", cron="* * * * *"
         )
         await on.advance(55)
@@ -186,7 +186,7 @@ def test_a_backup_goes_by_the_name_of_its_server_also_when_it_is_gone(tell: Tell
     async def story(on: Wired) -> None:
         server, cloud = await on.server("db"), on.app.cloud
         account = await cloud.account(OPERATOR)
-        await backups.create_schedule(
+        await schedules.create_schedule(
             cloud, account, server["id"], description="often", cron="* * * * *", backups_max=1
         )
         await on.advance(300)

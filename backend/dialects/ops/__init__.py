@@ -7,6 +7,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     bodies      what it takes                     reads, writes   the handlers
     schema, schema_*   what it answers            plans           decisions and previews
                                               restoring       groups to take apart, cells to lose
+    backing     schedules before they run, and who is covered
     render      from the cloud's values to that   explaining      why something is where it is
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
@@ -21,11 +22,13 @@ from starlette.routing import Route
 
 from backend.dialects import wire
 from backend.dialects.ops import (
+    backing,
     bodies,
     explaining,
     reads,
     restoring,
     schema,
+    schema_backups,
     schema_explain,
     schema_plans,
     schema_services,
@@ -170,8 +173,22 @@ TABLE = (
         query=bodies.EventsQuery,
     ),
     get("/tasks", reads.list_tasks, "Work under way, or done", schema.TaskPage, query=bodies.TasksQuery),
-    get("/schedules", reads.list_schedules, "Rules that take backups", schema.ScheduleList, query=NoQuery),
-    get("/backups", reads.list_backups, "Backups, the newest first", schema.BackupList, query=NoQuery),
+    get("/schedules", backing.list_schedules, "Rules that take backups", schema.ScheduleList, query=NoQuery),
+    get("/backups", backing.list_backups, "Backups, the newest first", schema.BackupList, query=NoQuery),
+    get(
+        "/schedules/preview",
+        backing.preview_schedule,
+        "What a schedule would do: when it runs, and which backups its rules keep",
+        schema_backups.SchedulePreview,
+        query=bodies.SchedulePreviewQuery,
+    ),
+    get(
+        "/backups/coverage",
+        backing.list_coverage,
+        "How old the last good backup of each server is, and may be; the worst first",
+        schema_backups.CoverageAnswer,
+        query=bodies.CoverageQuery,
+    ),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
     write(
         "PATCH",

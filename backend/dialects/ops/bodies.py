@@ -249,3 +249,26 @@ class TasksQuery(Query):
     state: Literal["open", "ended"] | None = None
     """None: what is open, then what has ended."""
     limit: Limit = 200
+
+
+Count = Annotated[int, Field(ge=0, le=36_500)]
+
+
+class SchedulePreviewQuery(Query):
+    """What a schedule is to be; with `schedule_id`, what its rules would do with the backups of that one."""
+
+    schedule: Annotated[str, Field(min_length=1, description="five fields of cron, or an alias")]
+    time_zone: Annotated[str, Field(max_length=64)] = "UTC"
+    retention_days: Count = 0
+    backups_max: Count = 0
+    last: Count = 0
+    hourly: Count = 0
+    daily: Count = 0
+    weekly: Count = 0
+    monthly: Count = 0
+    yearly: Count = 0
+    schedule_id: Annotated[str, Field(max_length=64)] | None = None
+
+
+class CoverageQuery(Query):
+    limit: Limit = 100

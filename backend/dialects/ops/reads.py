@@ -27,7 +27,7 @@ from backend.cloud.model import (
     Task,
 )
 from backend.dialects import wire
-from backend.dialects.ops import bodies, document, render, schema
+from backend.dialects.ops import backing, bodies, document, render, schema
 from backend.dialects.ops.bodies import (
     ChangesQuery,
     DrivesQuery,
@@ -37,10 +37,22 @@ from backend.dialects.ops.bodies import (
     ServersQuery,
     TasksQuery,
 )
-from backend.dialects.ops.schema import CapacityRow, CellRow, EventRow, GroupRow, HostRow, ScheduleRow
+from backend.dialects.ops.schema import CapacityRow, CellRow, EventRow, GroupRow, HostRow
 from backend.dialects.ops.table import Answer, Call, TQuery
 from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
-from backend.operations import accounts, backups, cells, drives, feed, groups, hosts, last_known, servers, tasks
+from backend.operations import (
+    accounts,
+    backup_previews,
+    cells,
+    drives,
+    feed,
+    groups,
+    hosts,
+    last_known,
+    schedules,
+    servers,
+    tasks,
+)
 from backend.operations.capacity import Capacity, what_fits
 from backend.operations.cells import CellView
 from backend.operations.hosts import HostView
@@ -91,7 +103,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
         cells.list_cells(cloud, pictures),
         groups.list_groups(cloud, account, pictures),
         tasks.list_tasks(cloud, account, is_open=True, limit=1),
-        backups.list_schedules(cloud, account),
+        schedules.list_schedules(cloud, account),
     )
     capacity = await what_fits(cloud, pictures) if account.is_staff else None
     rows = [await _cell_row(call, view) for view in views]
@@ -106,7 +118,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
                 "ended": listing.ended,
                 "waiting": sum(row["waiting_tasks"] or 0 for row in rows),
             },
-            "schedules": [_schedule_row(view) for view in found_schedules],
+            "schedules": [backing.schedule_row(view) for view in found_schedules],
             "accounts_seen": len(await cloud.accounts()) if account.is_staff else 1,
         }
     )
@@ -136,7 +148,7 @@ async def _cell_row(call: Call[Any, Any], view: CellView) -> CellRow:
     is_staff = call.account.is_staff
     # What was open when the cell was last heard of; a cell that answers keeps nobody waiting.
     waiting = 0 if is_up else await last_known.open_tasks(call.cloud, view.name)
-    at_risk = await backups.sources_at_risk(call.cloud, now=call.cloud.clock.now()) if is_staff else {}
+    at_risk = await backup_previews.servers_at_risk(call.cloud, now=call.cloud.clock.now()) if is_staff else {}
 
     def size(value: Size) -> schema.SizeRow | None:
         return render.size_row(value) if is_staff else None
@@ -568,20 +580,6 @@ async def list_tasks(call: Call[TasksQuery, NoBody]) -> Answer:
             "unreachable": list(listing.unreachable),
         }
     )
-
-
-async def list_schedules(call: Call[NoQuery, NoBody]) -> Answer:
-    found = await backups.list_schedules(call.cloud, call.account)
-    return Answer({"schedules": [_schedule_row(view) for view in found]})
-
-
-def _schedule_row(view: backups.ScheduleView) -> ScheduleRow:
-    return render.schedule_row(view.schedule, server_name=view.server_name, history=list(view.history))
-
-
-async def list_backups(call: Call[NoQuery, NoBody]) -> Answer:
-    found = await backups.list_backups(call.cloud, call.account)
-    return Answer({"backups": [render.backup_row(view.backup, server_name=view.server_name) for view in found]})
 
 
 def task_row(call: Call[Any, Any], task: Task, object_name: str | None) -> schema.TaskRow:

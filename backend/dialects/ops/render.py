@@ -13,6 +13,7 @@ from typing import Any, Literal, assert_never, cast
 from backend.clock import Clock
 from backend.cloud.backfill import perf_factor
 from backend.cloud.model import (
+    SERVER,
     Account,
     Backup,
     BackupState,
@@ -374,11 +375,21 @@ def event_row(event: Event, names: Mapping[str, str]) -> EventRow:
     }
 
 
-def schedule_row(schedule: Schedule, *, server_name: str | None, history: list[str]) -> ScheduleRow:
+def source_word(kind: str) -> Literal["server", "project", "customer"]:
+    match kind:
+        case "server" | "project" | "customer":
+            return kind
+    raise AssertionError(f"no source is a {kind}")
+
+
+def schedule_row(schedule: Schedule, *, source_name: str | None, history: list[str]) -> ScheduleRow:
     return {
         "id": schedule.id,
-        "server_id": schedule.server_id,
-        "server_name": server_name,
+        "source_kind": source_word(schedule.source_kind),
+        "source_id": schedule.source_id,
+        "source_name": source_name,
+        "server_id": schedule.source_id if schedule.source_kind == SERVER else None,
+        "server_name": source_name if schedule.source_kind == SERVER else None,
         "project_id": schedule.project_id,
         "description": schedule.description,
         "cron": schedule.cron,
@@ -391,22 +402,33 @@ def schedule_row(schedule: Schedule, *, server_name: str | None, history: list[s
         "last_run_at": instant_text_or_none(schedule.last_run_at),
         "reason": schedule.reason,
         "missed_since": instant_text_or_none(schedule.missed_since),
+        "jitter_seconds": schedule.jitter_seconds,
+        "keeps": dict(schedule.keeps),
+        "target_seconds": schedule.target_seconds,
+        "drill_days": schedule.drill_days,
+        "drilled_at": instant_text_or_none(schedule.drilled_at),
+        "drill_seconds": schedule.drill_seconds,
+        "drill_problem": schedule.drill_problem,
         "version": schedule.version,
         "history": history,
     }
 
 
-def backup_row(backup: Backup, *, server_name: str | None) -> BackupRow:
+def backup_row(backup: Backup, source_name: str | None, size_bytes: int) -> BackupRow:
     return {
         "id": backup.id,
-        "server_id": backup.server_id,
-        "server_name": server_name,
+        "source_kind": source_word(backup.source_kind),
+        "source_id": backup.source_id,
+        "source_name": source_name,
+        "parent_id": backup.parent_id,
+        "server_id": backup.source_id if backup.source_kind == SERVER else None,
+        "server_name": source_name if backup.source_kind == SERVER else None,
         "project_id": backup.project_id,
         "schedule_id": backup.schedule_id,
         "description": backup.description,
         "state": backup_word(backup.state),
         "created_at": instant_text(backup.created_at),
-        "size_bytes": backup.size_bytes,
+        "size_bytes": size_bytes,
         "kept_until": instant_text_or_none(backup.kept_until),
         "reason": backup.reason,
         "version": backup.version,

@@ -268,8 +268,13 @@ class CapacityRow(TypedDict):
 
 
 class ScheduleRow(TypedDict):
+    """`server_id` and `server_name` are those of its source where that is a server."""
+
     id: str
-    server_id: str
+    source_kind: Literal["server", "project", "customer"]
+    source_id: str
+    source_name: str | None
+    server_id: str | None
     server_name: str | None
     project_id: str
     description: str
@@ -283,13 +288,26 @@ class ScheduleRow(TypedDict):
     last_run_at: str | None
     reason: str | None
     missed_since: str | None
+    jitter_seconds: int
+    keeps: dict[str, int]
+    target_seconds: int | None
+    drill_days: int
+    drilled_at: str | None
+    drill_seconds: int | None
+    drill_problem: str | None
     version: int
     history: list[str]
 
 
 class BackupRow(TypedDict):
+    """`server_id` and `server_name` are those of its source where that is a server."""
+
     id: str
-    server_id: str
+    source_kind: Literal["server", "project", "customer"]
+    source_id: str
+    source_name: str | None
+    parent_id: str | None
+    server_id: str | None
     server_name: str | None
     project_id: str
     schedule_id: str | None

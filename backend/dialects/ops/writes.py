@@ -32,7 +32,6 @@ from backend.dialects.ops.table import Answer, Call
 from backend.operations import (
     accounts,
     avoiding,
-    backups,
     cells,
     clones,
     drains,
@@ -202,7 +201,7 @@ def _outcome(
 
 
 async def _decision_row(call: Call[Any, Any], decision: Decision) -> DecisionRow:
-    names = await backups.names_of(call.cloud, decision.stops) if decision.stops else {}
+    names = await servers.names_of(call.cloud, decision.stops) if decision.stops else {}
     return plans.decision_row(decision, names)
 
 

@@ -1,0 +1,396 @@
+"""Schedules: what takes backups by the clock. Exactly one run for each instant at which one is due.
+
+A missed run is not a failed one: when the source cannot be reached, should not be copied just now, or nothing ran the
+schedule, the run is recorded as missed, and one catch-up is taken for however many were: when the cell returns, when
+the source has settled, or at once. A run that falls due while the last one is not finished is refused and recorded.
+Only a backup that was refused or went wrong switches its schedule off, with the reason.
+
+What is due is found by its index, in pages; each page reads every cell once and is one transaction, in which what goes
+wrong with one schedule never touches another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from backend.cloud import backups as rules
+from backend.cloud.errors import CloudError, Conflict, Invalid
+from backend.cloud.model import SERVER, Account, Backup, Schedule, Task, TaskState
+from backend.cloud.retention import RULES
+from backend.operations import Cloud, backup_sources, backups
+from backend.operations.backup_sources import Reading, Scope
+from backend.store import CloudTransaction, Wanted
+
+LATE_SECONDS = 60
+"""A run that is later than this was missed: the backend was not running, or the clock was moved past it."""
+
+RETRY_SECONDS, RETRY_SECONDS_MAX = 60, 3600
+"""A source that should not be copied just now is looked at again after this, each time after twice as long."""
+
+PAGE = 64
+"""How many due schedules are read, and run, together."""
+
+HISTORY_LENGTH = 10
+
+CATCH_UP = "catch_up"
+"""The task of a schedule that owes a run."""
+
+_HISTORY_WORDS: Mapping[str, str] = {
+    "schedule.ran": "ok",
+    "schedule.failed": "failed",
+    "schedule.missed": "missed",
+    "schedule.overlapped": "missed",
+}
+"""How a run ended, by the event that tells of it."""
+
+LAST = datetime.max.replace(tzinfo=UTC)
+
+_MOST = {
+    "retention_days": 36_500,
+    "backups_max": 10_000,
+    "jitter_seconds": 86_400,
+    "target_seconds": 36_500 * 86_400,
+    "drill_days": 3_650,
+    "keeps": 1_000,
+}
+DESCRIPTION_LENGTH_MAX = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSpec:
+    """What a schedule is to be; see `Schedule`."""
+
+    cron: str
+    description: str = ""
+    time_zone: str = "UTC"
+    retention_days: int = 0
+    backups_max: int = 0
+    is_active: bool = True
+    jitter_seconds: int = 0
+    keeps: Mapping[str, int] = field(default_factory=dict)
+    target_seconds: int | None = None
+    drill_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    schedule: Schedule
+    source_name: str | None
+    history: tuple[str, ...]
+    """The last runs, oldest first: `ok`, `failed`, `missed`."""
+
+
+def check_spec(spec: ScheduleSpec) -> None:
+    """Raises Invalid: an expression that is wrong or never fires, or a number out of range."""
+    if len(spec.description) > DESCRIPTION_LENGTH_MAX:
+        raise Invalid("description", f"may have at most {DESCRIPTION_LENGTH_MAX:,} characters")
+    try:
+        rules.parse(spec.cron, spec.time_zone)
+    except rules.CronError as problem:
+        raise Invalid(problem.field, str(problem)) from problem
+    for name in ("retention_days", "backups_max", "jitter_seconds", "drill_days"):
+        _check_number(name, getattr(spec, name), 0, _MOST[name])
+    if spec.target_seconds is not None:
+        _check_number("target_seconds", spec.target_seconds, 1, _MOST["target_seconds"])
+    for name, count in spec.keeps.items():
+        if name not in RULES:
+            raise Invalid("keeps", f"{name!r} is none of its rules, which are {', '.join(RULES)}")
+        _check_number("keeps", count, 0, _MOST["keeps"])
+
+
+def _check_number(name: str, value: int, least: int, most: int) -> None:
+    if value < least:
+        raise Invalid(name, f"must be at least {least}, and is {value}")
+    if value > most:
+        raise Invalid(name, f"must be at most {most:,}")
+
+
+# --- one transaction in cloud.db -------------------------------------------------------------------------------------
+
+
+def new_schedule(tx: CloudTransaction, scope: Scope, spec: ScheduleSpec, *, now: datetime, actor: str) -> Schedule:
+    """Raises Invalid."""
+    check_spec(spec)
+    schedule = Schedule(
+        id=tx.next_id("cloud"),
+        source_id=scope.id,
+        project_id=scope.project_id,
+        description=spec.description,
+        cron=spec.cron,
+        time_zone=spec.time_zone,
+        retention_days=spec.retention_days,
+        backups_max=spec.backups_max,
+        is_active=spec.is_active,
+        next_trigger_at=None,
+        created_at=now,
+        source_kind=scope.kind,
+        jitter_seconds=spec.jitter_seconds,
+        keeps=_kept(spec.keeps),
+        target_seconds=spec.target_seconds,
+        drill_days=spec.drill_days,
+    )
+    if spec.is_active:
+        schedule = replace(schedule, next_trigger_at=rules.next_trigger(schedule, now))
+    tx.add_schedule(schedule, at=now, actor=actor)
+    return schedule
+
+
+def _kept(keeps: Mapping[str, int]) -> dict[str, int]:
+    return {name: keeps[name] for name in RULES if keeps.get(name, 0)}
+
+
+def run_schedule(tx: CloudTransaction, schedule: Schedule, reading: Reading | None, *, now: datetime) -> Backup | None:
+    """One due run. None as the reading: the source cannot be reached, so the run is missed and owed."""
+    due_at = schedule.next_trigger_at
+    assert due_at is not None, "only an active schedule is due"
+    planned = replace(schedule, next_trigger_at=rules.next_trigger(schedule, now))
+    told: dict[str, Any] = {"due_at": due_at.isoformat(), "runs": max(1, rules.missed(schedule, now))}
+    unfinished = tx.unfinished_backup_of(schedule.id)
+    if unfinished is not None:
+        details = {**told, "backup": unfinished.id, "why": "the last one is not finished"}
+        tx.save_schedule(schedule, planned, kind="schedule.overlapped", at=now, details=details)
+        return None
+    is_silent = reading is None or bool(reading.silent)
+    problem = "unreachable" if reading is None or is_silent else reading.problem
+    if problem is None and (now - due_at).total_seconds() <= LATE_SECONDS:
+        return _run(tx, schedule, planned, reading, now=now, details={"due_at": told["due_at"]})
+    owing = replace(planned, missed_since=schedule.missed_since or due_at)
+    details = {**told, "why": problem or "not running"}
+    owing = tx.save_schedule(schedule, owing, kind="schedule.missed", at=now, details=details)
+    if problem is None:
+        return catch_up(tx, owing, reading, now=now)
+    if not is_silent and not any(task.kind == CATCH_UP for task in tx.open_tasks_of(schedule.id)):
+        _open_retry(tx, schedule, reading, at=now)
+    return None
+
+
+def _open_retry(tx: CloudTransaction, schedule: Schedule, reading: Reading | None, *, at: datetime) -> None:
+    """A source in an unstable state tells nobody when it has settled, so it is asked."""
+    name = None if reading is None else reading.scope.name or (reading.parts[0].server.name if reading.parts else None)
+    due_at = at + timedelta(seconds=RETRY_SECONDS)
+    payload = {"name": schedule.description or name, "wait_seconds": RETRY_SECONDS}
+    tx.schedule(CATCH_UP, "schedule", schedule.id, begun_at=at, due_at=due_at, payload=payload)
+
+
+def catch_up(tx: CloudTransaction, schedule: Schedule, reading: Reading | None, *, now: datetime) -> Backup | None:
+    """The one run that is owed for however many were missed, now that the source can be copied."""
+    if schedule.missed_since is None or not schedule.is_active or tx.unfinished_backup_of(schedule.id) is not None:
+        return None
+    details = {"caught_up_since": schedule.missed_since.isoformat()}
+    return _run(tx, schedule, schedule, reading, now=now, details=details)
+
+
+def _run(
+    tx: CloudTransaction,
+    stored: Schedule,
+    planned: Schedule,
+    reading: Reading | None,
+    *,
+    now: datetime,
+    details: Mapping[str, Any],
+) -> Backup | None:
+    assert reading is not None, "what cannot be reached is not copied"
+    try:
+        backup = backups.take(tx, reading, now=now, description=planned.description, schedule=planned)
+    except CloudError as problem:
+        off = replace(planned, is_active=False, next_trigger_at=None, reason=str(problem), missed_since=None)
+        tx.save_schedule(stored, off, kind="schedule.failed", at=now, details={**details, "reason": str(problem)})
+        return None
+    ran = replace(planned, last_run_at=now, missed_since=None)
+    tx.save_schedule(stored, ran, kind="schedule.ran", at=now, details={**details, "backup": backup.id})
+    return backup
+
+
+# --- by the clock ----------------------------------------------------------------------------------------------------
+
+
+async def run_due_schedules(cloud: Cloud, until: datetime) -> int:
+    """Every schedule that is due by `until`. Returns how many."""
+    count = 0
+    while due := await cloud.store.cloud_read(lambda tx: tx.due_schedules(until, limit=PAGE)):
+        readings = await backup_sources.read_all(cloud, [(each.source_kind, each.source_id) for each in due])
+
+        def run(tx: CloudTransaction, found: list[tuple[Schedule, Reading | None]]) -> None:
+            for each, reading in found:
+                current = tx.find_schedule(each.id)
+                # Whoever came first has moved it on, so no instant is run twice.
+                if current is None or not current.is_active or current.next_trigger_at != each.next_trigger_at:
+                    continue
+                if reading is None:
+                    reason = f"its {each.source_kind} was deleted"
+                    backups.switch_off(tx, current, reason=reason, now=until)
+                else:
+                    run_schedule(tx, current, reading, now=until)
+
+        await cloud.store.cloud_write(partial(run, found=list(zip(due, readings, strict=True))))
+        count += len(due)
+    return count
+
+
+async def run_due_catch_ups(cloud: Cloud, until: datetime) -> int:
+    """Look again at the sources that should not be copied when they were due. Returns how many."""
+    due = await cloud.store.cloud_read(lambda tx: tx.due_backup_tasks(until, (CATCH_UP,)))
+    owing = await cloud.store.cloud_read(lambda tx: [tx.find_schedule(task.object_id) for task in due])
+    for task, schedule in zip(due, owing, strict=True):
+        reading = None
+        if schedule is not None:
+            reading = await backup_sources.read(cloud, schedule.source_kind, schedule.source_id)
+        await cloud.store.cloud_write(partial(_look_again, task=task, reading=reading))
+    return len(due)
+
+
+def _look_again(tx: CloudTransaction, *, task: Task, reading: Reading | None) -> None:
+    current, at = tx.find_task(task.id), task.due_at
+    if current is None or current.state is not TaskState.OPEN:
+        return
+    schedule = tx.find_schedule(task.object_id)
+    if schedule is None or not schedule.is_active or schedule.missed_since is None or reading is None:
+        tx.end_task(task, TaskState.CANCELLED, at=at, result="nothing is owed any more")
+    elif reading.silent:
+        tx.end_task(task, TaskState.CANCELLED, at=at, result=f"{reading.problem}: taken when it is back")
+    elif reading.problem is not None:
+        wait_seconds = min(2 * int(task.payload["wait_seconds"]), RETRY_SECONDS_MAX)
+        payload = {**task.payload, "wait_seconds": wait_seconds}
+        tx.reschedule(task, due_at=at + timedelta(seconds=wait_seconds), payload=payload)
+    else:
+        catch_up(tx, schedule, reading, now=at)
+        tx.end_task(task, TaskState.DONE, at=at)
+
+
+async def catch_up_missed(cloud: Cloud, now: datetime) -> None:
+    """After a cell has come back: take what is owed for it, in pages like what is due."""
+    owed = await cloud.store.cloud_read(lambda tx: [each for each in tx.owed_schedules() if each.is_active])
+    for first in range(0, len(owed), PAGE):
+        page = owed[first : first + PAGE]
+        readings = await backup_sources.read_all(cloud, [(each.source_kind, each.source_id) for each in page])
+
+        def run(tx: CloudTransaction, found: list[tuple[Schedule, Reading | None]]) -> None:
+            for each, reading in found:
+                current = tx.find_schedule(each.id)
+                # Of a source that is gone its next run finds that out, and switches it off with the reason.
+                if current is not None and reading is not None and reading.problem is None:
+                    catch_up(tx, current, reading, now=now)
+
+        await cloud.store.cloud_write(partial(run, found=list(zip(page, readings, strict=True))))
+
+
+# --- operations ------------------------------------------------------------------------------------------------------
+
+
+async def create_schedule(
+    cloud: Cloud, actor: Account, source_id: str, source_kind: str = SERVER, **fields: Any
+) -> Schedule:
+    """`fields` are those of `ScheduleSpec`. Raises NotFound, Forbidden, Invalid."""
+    now, spec = cloud.clock.now(), ScheduleSpec(**fields)
+
+    def create(tx: CloudTransaction) -> Schedule:
+        scope = backup_sources.get(tx, actor, source_kind, source_id, to_change=True)
+        return new_schedule(tx, scope, spec, now=now, actor=actor.name)
+
+    return await cloud.store.cloud_write(create)
+
+
+async def get_schedule(cloud: Cloud, actor: Account, schedule_id: str) -> Schedule:
+    """Raises NotFound, also for what the account may not see."""
+    return await cloud.store.cloud_read(lambda tx: schedule_in(tx, actor, schedule_id))
+
+
+def schedule_in(tx: CloudTransaction, actor: Account, schedule_id: str, *, to_change: bool = False) -> Schedule:
+    """Raises NotFound, Forbidden."""
+    schedule = tx.backup_schedule(schedule_id)
+    check = backup_sources.check_may_change if to_change else backup_sources.check_may_see
+    check(tx, actor, schedule, ("schedule", schedule_id))
+    return schedule
+
+
+async def change_schedule(cloud: Cloud, actor: Account, schedule_id: str, **fields: Any) -> Schedule:
+    """Other values for some fields of `ScheduleSpec`. A changed retention counts for its backups too.
+
+    Raises:
+        NotFound, Forbidden, Invalid.
+    """
+    now = cloud.clock.now()
+
+    def change(tx: CloudTransaction) -> Schedule:
+        before = schedule_in(tx, actor, schedule_id, to_change=True)
+        known = {name: getattr(before, name) for name in ScheduleSpec.__dataclass_fields__}
+        spec = ScheduleSpec(**{**known, **fields})
+        check_spec(spec)
+        values = {name: getattr(spec, name) for name in ScheduleSpec.__dataclass_fields__}
+        after = replace(before, **{**values, "keeps": _kept(spec.keeps)})
+        timing = ("cron", "time_zone", "jitter_seconds", "is_active")
+        if any(getattr(before, name) != getattr(after, name) for name in timing):
+            after = _timed(after, now)
+        if after.retention_days != before.retention_days:
+            for backup in tx.backups(schedule_id=schedule_id):
+                kept = replace(backup, kept_until=rules.kept_until(backup.created_at, after.retention_days))
+                tx.save_backup(backup, kept, kind="backup.edited", at=now, actor=actor.name)
+        return tx.save_schedule(before, after, kind="schedule.edited", at=now, actor=actor.name)
+
+    return await cloud.store.cloud_write(change)
+
+
+def _timed(schedule: Schedule, now: datetime) -> Schedule:
+    """With its next run counted from now: what becomes active never runs at once."""
+    if not schedule.is_active:
+        return replace(schedule, next_trigger_at=None, missed_since=None)
+    return replace(schedule, next_trigger_at=rules.next_trigger(schedule, now), reason=None)
+
+
+async def set_active(cloud: Cloud, actor: Account, schedule_id: str, *, is_active: bool) -> Schedule:
+    """Raises NotFound, Forbidden. Conflict: it is so already."""
+    now, word = cloud.clock.now(), "activated" if is_active else "deactivated"
+
+    def change(tx: CloudTransaction) -> Schedule:
+        before = schedule_in(tx, actor, schedule_id, to_change=True)
+        if before.is_active == is_active:
+            raise Conflict(f"BackupSchedule is already {word}")
+        after = _timed(replace(before, is_active=is_active), now)
+        return tx.save_schedule(before, after, kind=f"schedule.{word}", at=now, actor=actor.name)
+
+    return await cloud.store.cloud_write(change)
+
+
+async def delete_schedule(cloud: Cloud, actor: Account, schedule_id: str) -> None:
+    """Its backups stay. Raises NotFound, Forbidden."""
+    now = cloud.clock.now()
+
+    def delete(tx: CloudTransaction) -> None:
+        schedule = schedule_in(tx, actor, schedule_id, to_change=True)
+        for task in tx.open_tasks_of(schedule.id):
+            tx.end_task(task, TaskState.CANCELLED, at=now, result="the schedule was deleted")
+        tx.remove_schedule(schedule, at=now, actor=actor.name)
+
+    await cloud.store.cloud_write(delete)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
+    """What is due first, first; what is off, last."""
+    found: list[ScheduleView] = await cloud.kept.of((list_schedules, actor), lambda: _list_schedules(cloud, actor))
+    return found
+
+
+async def _list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
+    def find(tx: CloudTransaction) -> list[tuple[Schedule, tuple[str, ...]]]:
+        wanted = Wanted(*backup_sources.visible_projects(tx, actor))
+        return [(schedule, _history(tx, schedule.id)) for schedule in tx.page_of_schedules(wanted)]
+
+    found = await cloud.store.cloud_read(find)
+    names = await backup_sources.names_of(cloud, {(each.source_kind, each.source_id) for each, _ in found})
+    views = [ScheduleView(each, names.get((each.source_kind, each.source_id)), history) for each, history in found]
+    return sorted(
+        views, key=lambda view: (not view.schedule.is_active, view.schedule.next_trigger_at or LAST, view.schedule.id)
+    )
+
+
+def _history(tx: CloudTransaction, schedule_id: str) -> tuple[str, ...]:
+    events = tx.events_of(schedule_id, limit=3 * HISTORY_LENGTH)
+    newest_first = [_HISTORY_WORDS[event.kind] for event in events if event.kind in _HISTORY_WORDS]
+    return tuple(reversed(newest_first[:HISTORY_LENGTH]))

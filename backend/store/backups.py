@@ -1,0 +1,269 @@
+"""The part of cloud.db that is about backups and the schedules that take them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from backend.cloud.model import Backup, BackupState, Schedule, Task
+from backend.store.central_rows import CentralRowsTransaction
+from backend.store.rows import BACKUP, SCHEDULE, Table, instant_or_none, json_of, text_of
+from backend.store.transaction import TASK_COLUMNS, task_of
+
+T = TypeVar("T", Schedule, Backup)
+
+_TASKS_DUE = (
+    f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND due_at <= ? AND object_kind IN ('backup', 'schedule')"  # noqa: S608
+    " AND kind IN (SELECT value FROM json_each(?)) ORDER BY due_at, id LIMIT ?"
+)
+_TASKS_OPEN = (
+    f"SELECT {TASK_COLUMNS} FROM task WHERE state = 'open' AND kind = ? AND object_kind IN ('backup', 'schedule')"  # noqa: S608
+    " ORDER BY due_at, id"
+)
+_LAST_GOOD = (
+    "SELECT source_kind, source_id, max(created_at) FROM backup WHERE state IN ('ready', 'restoring')"
+    " GROUP BY source_kind, source_id"
+)
+_COPIED_SERVERS = """
+SELECT server.id, server.cell, of.schedule_id,
+    (SELECT max(created_at) FROM backup WHERE source_id = server.id AND state NOT IN ('erred', 'deleting'))
+FROM (
+    SELECT id AS schedule_id, source_id AS server_id FROM schedule WHERE source_kind = 'server'
+    UNION ALL
+    SELECT schedule.id, server_directory.id
+    FROM schedule JOIN server_directory ON project_id = source_id WHERE source_kind = 'project'
+    UNION ALL
+    SELECT schedule.id, server_directory.id
+    FROM schedule JOIN project ON customer_id = source_id JOIN server_directory ON project_id = project.id
+    WHERE source_kind = 'customer'
+) AS of JOIN server_directory AS server ON server.id = of.server_id AND server.state = 'active'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A server that a schedule copies, itself or with its project or customer."""
+
+    server_id: str
+    cell: str
+    schedule_id: str
+    last_good_at: datetime | None
+    """When its newest copy was begun that is good or still in the making; None without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which backups or schedules a list shows. None: any."""
+
+    projects: Collection[str] | None = None
+    """Of these, and of `customers`."""
+    customers: Collection[str] | None = None
+    source: tuple[str, str] | None = None
+    """Its kind and id."""
+    schedule_id: str | None = None
+    project_id: str | None = None
+    state: str | None = None
+    description: str | None = None
+    """A part of it, in whatever case."""
+
+
+def conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
+    """A WHERE clause of what is wanted: a value, any of a collection, or anything (None)."""
+    clauses: list[str] = []
+    values: list[Any] = []
+    for column, value in wanted.items():
+        if value is None:
+            continue
+        if isinstance(value, bool | str):
+            clauses.append(f"{column} = ?")
+            values.append(value)
+        else:
+            clauses.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
+            values.append(json_of(sorted(value)))
+    return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
+
+
+def _clauses(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
+    clauses: list[str] = []
+    values: list[Any] = []
+    if wanted.projects is not None:
+        clauses.append(
+            "(project_id IN (SELECT value FROM json_each(?))"
+            " OR (source_kind = 'customer' AND source_id IN (SELECT value FROM json_each(?))))"
+        )
+        values += [json_of(sorted(wanted.projects)), json_of(sorted(wanted.customers or ()))]
+    if wanted.source is not None:
+        clauses.append("source_kind = ? AND source_id = ?")
+        values += wanted.source
+    for column in ("schedule_id", "project_id", "state"):
+        value = getattr(wanted, column)
+        if value is not None:
+            clauses.append(f"{column} = ?")
+            values.append(value)
+    if wanted.description is not None:
+        clauses.append("instr(lower(description), lower(?)) > 0")
+        values.append(wanted.description)
+    return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
+
+
+class BackupsTransaction(CentralRowsTransaction):
+    """What a job may ask of backups and schedules."""
+
+    # Schedules
+
+    def schedules(self, *, source_kind: str | None = None, source_id: str | None = None) -> list[Schedule]:
+        """By (created_at, id)."""
+        where, values = conditions(source_id=source_id, source_kind=source_kind)
+        return self._list(SCHEDULE, f"{where} ORDER BY created_at, id", values)
+
+    def page_of_schedules(self, wanted: Wanted, *, offset: int = 0, limit: int | None = None) -> list[Schedule]:
+        """By (created_at, id)."""
+        return self._page(SCHEDULE, wanted, offset, limit)
+
+    def count_schedules(self, wanted: Wanted) -> int:
+        return self._count_of(SCHEDULE, wanted)
+
+    def find_schedule(self, id: str) -> Schedule | None:
+        return self._find(SCHEDULE, id)
+
+    def backup_schedule(self, id: str) -> Schedule:
+        """NotFound if there is none."""
+        return self._get(SCHEDULE, id)
+
+    def due_schedules(self, now: datetime, *, limit: int | None = None) -> list[Schedule]:
+        """Active ones whose `next_trigger_at` has come, by (next_trigger_at, id)."""
+        tail = "WHERE is_active = 1 AND next_trigger_at <= ? ORDER BY next_trigger_at, id LIMIT ?"
+        return self._list(SCHEDULE, tail, (text_of(now), -1 if limit is None else limit))
+
+    def copied_servers(self) -> list[Copied]:
+        """One of each schedule that there is, active or not."""
+        return [
+            Copied(id, cell, schedule, instant_or_none(at)) for id, cell, schedule, at in self._run(_COPIED_SERVERS)
+        ]
+
+    def owed_schedules(self) -> list[Schedule]:
+        """Those that have missed a run since their last one, by id."""
+        return self._list(SCHEDULE, "WHERE missed_since IS NOT NULL ORDER BY id")
+
+    def add_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
+        self._add(SCHEDULE, schedule, at=at, actor=actor, details=None)
+
+    def save_schedule(
+        self,
+        before: Schedule,
+        after: Schedule,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str = "cloud",
+        details: Mapping[str, Any] | None = None,
+    ) -> Schedule:
+        """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
+        return self._save(SCHEDULE, before, after, kind=kind, at=at, actor=actor, details=details)
+
+    def remove_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
+        """Its backups stay, and are nobody's from then on. **Source**: NodeConductor: they are kept."""
+        self._run("UPDATE backup SET schedule_id = NULL, version = version + 1 WHERE schedule_id = ?", (schedule.id,))
+        self._remove(SCHEDULE, schedule, at=at, actor=actor)
+
+    # Backups
+
+    def backups(
+        self,
+        *,
+        schedule_id: str | None = None,
+        source_id: str | None = None,
+        parent_id: str | None = None,
+        limit: int | None = None,
+    ) -> list[Backup]:
+        """Newest first."""
+        where, values = conditions(schedule_id=schedule_id, source_id=source_id, parent_id=parent_id)
+        tail = f"{where} ORDER BY created_at DESC, id DESC LIMIT ?"
+        return self._list(BACKUP, tail, (*values, -1 if limit is None else limit))
+
+    def page_of_backups(self, wanted: Wanted, *, offset: int = 0, limit: int | None = None) -> list[Backup]:
+        """By (created_at, id)."""
+        return self._page(BACKUP, wanted, offset, limit)
+
+    def count_backups(self, wanted: Wanted) -> int:
+        return self._count_of(BACKUP, wanted)
+
+    def unfinished_backup_of(self, schedule_id: str) -> Backup | None:
+        """One that is still being made; the oldest."""
+        tail = "WHERE schedule_id = ? AND state = ? ORDER BY created_at, id LIMIT 1"
+        return next(iter(self._list(BACKUP, tail, (schedule_id, BackupState.BACKING_UP.value))), None)
+
+    def backup_ids_of(self, schedule_ids: Iterable[str]) -> dict[str, list[str]]:
+        """By schedule, the oldest first."""
+        found: dict[str, list[str]] = {}
+        for schedule_id, id in self._run(
+            "SELECT schedule_id, id FROM backup WHERE schedule_id IN (SELECT value FROM json_each(?))"
+            " ORDER BY created_at, id",
+            (json_of(sorted(schedule_ids)),),
+        ):
+            found.setdefault(schedule_id, []).append(id)
+        return found
+
+    def last_good_backups(self) -> dict[tuple[str, str], datetime]:
+        """By kind and id of the source, when the newest was taken from which it can be restored."""
+        found = {(kind, id): instant_or_none(at) for kind, id, at in self._run(_LAST_GOOD)}
+        return {source: at for source, at in found.items() if at is not None}
+
+    def find_backup(self, id: str) -> Backup | None:
+        return self._find(BACKUP, id)
+
+    def backup(self, id: str) -> Backup:
+        """NotFound if there is none."""
+        return self._get(BACKUP, id)
+
+    def expired_backups(self, now: datetime, *, limit: int | None = None) -> list[Backup]:
+        """Those whose `kept_until` has passed, oldest first."""
+        tail = "WHERE kept_until <= ? ORDER BY kept_until, id LIMIT ?"
+        return self._list(BACKUP, tail, (text_of(now), -1 if limit is None else limit))
+
+    def add_backup(
+        self, backup: Backup, *, at: datetime, actor: str = "cloud", details: Mapping[str, Any] | None = None
+    ) -> None:
+        self._add(BACKUP, backup, at=at, actor=actor, details=details)
+
+    def save_backup(
+        self,
+        before: Backup,
+        after: Backup,
+        *,
+        kind: str,
+        at: datetime,
+        actor: str = "cloud",
+        details: Mapping[str, Any] | None = None,
+    ) -> Backup:
+        """Write the changed columns with version + 1 and the event `kind`; nothing when nothing changed."""
+        return self._save(BACKUP, before, after, kind=kind, at=at, actor=actor, details=details)
+
+    def remove_backup(
+        self, backup: Backup, *, at: datetime, actor: str = "cloud", details: Mapping[str, Any] | None = None
+    ) -> None:
+        self._remove(BACKUP, backup, at=at, actor=actor, details=details)
+
+    # Their tasks
+
+    def due_backup_tasks(self, now: datetime, kinds: Iterable[str], *, limit: int = 256) -> list[Task]:
+        """Open ones of these kinds with `due_at` <= `now`, by (due_at, id)."""
+        rows = self._run(_TASKS_DUE, (text_of(now), json_of(list(kinds)), limit))
+        return [task_of(row, self.file) for row in rows]
+
+    def open_backup_tasks(self, kind: str) -> list[Task]:
+        """By (due_at, id)."""
+        return [task_of(row, self.file) for row in self._run(_TASKS_OPEN, (kind,))]
+
+    # What schedules and backups have in common
+
+    def _page(self, table: Table[T], wanted: Wanted, offset: int, limit: int | None) -> list[T]:
+        clauses: tuple[str, tuple[Any, ...]] = _clauses(wanted)
+        tail = f"{clauses[0]} ORDER BY created_at, id LIMIT ? OFFSET ?"
+        return self._list(table, tail, (*clauses[1], -1 if limit is None else limit, offset))
+
+    def _count_of(self, table: Table[Any], wanted: Wanted) -> int:
+        where, values = _clauses(wanted)
+        return int(self._run(f"SELECT count(*) FROM {table.name} {where}", values).fetchone()[0])  # noqa: S608

@@ -1,0 +1,97 @@
+"""A schedule before it runs, in words and instants; and who is covered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from backend.cloud.backups import jitter, parse
+from backend.cloud.previews import Covered, Standing, preview, protection, words
+from backend.cloud.retention import Policy
+from tests.builders import HOUR, NOON, a_backup, a_schedule
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("* * * * *", "every minute every day"),
+        ("*/5 * * * *", "every 5 minutes every day"),
+        ("*/7 * * * *", "at minutes 0, 7, 14, 21, 28, 35, 42, 49 and 56 of every hour every day"),
+        ("15 * * * *", "at minute 15 of every hour every day"),
+        ("@hourly", "at minute 0 of every hour every day"),
+        ("* 2 * * *", "every minute of the hours 2 every day"),
+        ("*/10 8-18 * * mon-fri", "every 10 minutes of the hours 8 to 18 on {weekdays}"),
+        ("30 2 * * *", "at 02:30 every day"),
+        ("0 6,18 * * 0", "at 06:00 and 18:00 on Sundays"),
+        ("5,10 1-12 * * *", "at minutes 5 and 10 of the hours 1 to 12 every day"),
+        ("1 1 1 1 1", "at 01:01 on day 1 of the month, and on Mondays in January"),
+        ("0 4 1,15 * *", "at 04:00 on days 1 and 15 of the month"),
+        ("0 4 */10 * fri", "at 04:00 on Fridays that are days 1, 11, 21 and 31 of the month"),
+        ("0 0 1 jan,jul *", "at 00:00 on day 1 of the month in January and July"),
+    ],
+)
+def test_an_expression_in_words(expression: str, said: str) -> None:
+    weekdays = "Mondays, Tuesdays, Wednesdays, Thursdays and Fridays"
+
+    assert words(parse(expression, "UTC")) == f"{said.format(weekdays=weekdays)}, by the clock of UTC"
+
+
+def test_a_preview_shows_ten_fires_in_the_schedules_zone_over_a_change_of_clocks() -> None:
+    found = preview("30 2 * * *", Policy(time_zone="America/New_York"), [], NOON - timedelta(days=22))
+
+    assert len(found.fires) == 10
+    assert [fire.isoformat() for fire in found.fires[1:4]] == [
+        "2026-10-31T02:30:00-04:00",
+        "2026-11-01T02:30:00-05:00",
+        "2026-11-02T02:30:00-05:00",
+    ]
+    assert found.late == timedelta()
+
+
+def test_a_preview_of_an_existing_schedule_has_its_jitter_and_what_its_rules_would_remove() -> None:
+    schedule = a_schedule(cron="0 * * * *", jitter_seconds=900)
+    backups = [a_backup(f"b{n}", created_at=NOON - n * HOUR) for n in range(3)]
+
+    found = preview(schedule.cron, Policy(backups_max=2), backups, NOON, schedule=schedule)
+
+    assert found.late == jitter(schedule) > timedelta()
+    assert found.fires[0] == NOON + found.late
+    assert [(each.backup.id, each.is_kept, each.rule) for each in found.verdicts] == [
+        ("b0", True, "number 1 of 2 that are kept"),
+        ("b1", True, "number 2 of 2 that are kept"),
+        ("b2", False, "number 3, and 2 are kept"),
+    ]
+
+
+def test_servers_that_were_never_backed_up_come_first_and_those_in_time_last() -> None:
+    servers = [Covered(name, "project", "customer") for name in ("good", "late", "never", "untold", "bare")]
+    servers.append(Covered("elsewhere", "other", "customer"))
+    schedules = [
+        a_schedule("own", source_id="good", target_seconds=7200),
+        a_schedule("strict", source_id="late", target_seconds=600),
+        a_schedule("loose", source_id="late", target_seconds=90_000),
+        a_schedule("nightly", source_id="untold"),
+        a_schedule("off", source_id="bare", is_active=False, target_seconds=60),
+        a_schedule("theirs", source_id="other", source_kind="project", target_seconds=86_400),
+        a_schedule("nobodys", source_id="never", source_kind="project", target_seconds=60),
+    ]
+    last_good = dict.fromkeys(("good", "late", "untold", "elsewhere"), NOON - HOUR)
+
+    found = {each.server_id: each for each in protection(servers, schedules, last_good, NOON)}
+
+    assert list(found) == ["bare", "never", "late", "untold", "elsewhere", "good"]
+    assert found["bare"].standing is Standing.NEVER
+    assert found["bare"].schedule_ids == ()
+    assert (found["late"].target_seconds, found["late"].age_seconds) == (600, 3600)
+    assert found["late"].schedule_ids == ("loose", "strict")
+    assert found["elsewhere"].schedule_ids == ("theirs",)
+    assert found["untold"].standing is Standing.UNTOLD
+
+
+def test_everything_of_a_customer_is_covered_by_its_schedule() -> None:
+    schedule = a_schedule("all", source_id="customer", source_kind="customer", target_seconds=60)
+
+    (found,) = protection([Covered("server", "project", "customer")], [schedule], {}, NOON)
+
+    assert (found.schedule_ids, found.standing) == (("all",), Standing.NEVER)
