@@ -198,6 +198,7 @@ def test_migrations_that_have_landed_stay_as_they_are(kind: migrations.FileKind)
             "0002_events_by_instant",
             "0003_hosts_known_centrally",
             "0004_server_groups",
+            "0007_backup_sources",
         ],
         "cell": ["0001_first_schema", "0002_lost_hosts", "0003_events_by_instant", "0004_restarts"],
     }[kind]
