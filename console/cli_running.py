@@ -117,13 +117,10 @@ def env(client: str, data: Path | None, account: str | None, clouds_yaml: bool) 
             f"`stratodeck --listen {DEFAULT_PORT}`, or serve it with `stratodeck serve`."
             + (hint if client == "curl" else "")
         )
-    if client == "curl":
-        click.echo(f"export STRATODECK_URL={shlex.quote(running.url)}")
-        click.echo(f"export STRATODECK_TOKEN={shlex.quote(own.token)}")
-        return
-    if client == "waldur":
-        click.echo(f"export WALDUR_URL={shlex.quote(running.url)}")
-        click.echo(f"export WALDUR_TOKEN={shlex.quote(own.token)}")
+    if client in ("curl", "waldur"):
+        prefix = "STRATODECK" if client == "curl" else "WALDUR"
+        click.echo(f"export {prefix}_URL={shlex.quote(running.url)}")
+        click.echo(f"export {prefix}_TOKEN={shlex.quote(own.token)}")
         return
     if client == "openstack":
         from console import openstack_env

@@ -79,7 +79,7 @@ def test_every_command_and_every_option_of_each_is_completed() -> None:
         ("stratodeck --palette ", ["plain,dark", "plain,light", "plain,contrast"]),
         ("stratodeck --view ho", ["plain,hosts"]),
         ("stratodeck host e", ["plain,evacuate"]),
-        ("stratodeck env ", ["plain,curl", "plain,cloudsigma", "plain,openstack"]),
+        ("stratodeck env ", ["plain,curl", "plain,cloudsigma", "plain,openstack", "plain,waldur"]),
         ("stratodeck serve --clock ", ["plain,manual"]),
         ("stratodeck --cloud e", ["plain,empty"]),
         ("stratodeck --cloud ./fl", ["file,./fl"]),
