@@ -565,3 +565,17 @@ async def drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[D
     for drives in found.values():
         drives.sort(key=lambda drive: (drive.channel or "", drive.id))
     return found
+
+
+async def silent_drives_of(cloud: Cloud, server_ids: Iterable[str]) -> dict[str, list[PartialDrive]]:
+    """Those that `drives_of` leaves out, of each server that has any: all that is known is that they are attached."""
+    store = cloud.store
+    silent = [cell for cell in store.cell_names if store.reachability(cell).state is not ReachabilityState.UP]
+    if not silent:
+        return {}
+    wanted = frozenset(server_ids)
+    found: dict[str, list[PartialDrive]] = {}
+    for entry in await store.cloud_read(lambda tx: tx.drive_entries(cells=silent, servers=wanted)):
+        if entry.server_id is not None:
+            found.setdefault(entry.server_id, []).append(partial_drive(entry))
+    return found

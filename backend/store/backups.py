@@ -33,10 +33,11 @@ FROM (
     SELECT id AS schedule_id, source_id AS server_id FROM schedule WHERE source_kind = 'server'
     UNION ALL
     SELECT schedule.id, server_directory.id
-    FROM schedule JOIN server_directory ON project_id = source_id WHERE source_kind = 'project'
+    FROM schedule JOIN server_directory ON server_directory.project_id = source_id WHERE source_kind = 'project'
     UNION ALL
     SELECT schedule.id, server_directory.id
-    FROM schedule JOIN project ON customer_id = source_id JOIN server_directory ON project_id = project.id
+    FROM schedule JOIN project ON customer_id = source_id
+        JOIN server_directory ON server_directory.project_id = project.id
     WHERE source_kind = 'customer'
 ) AS of JOIN server_directory AS server ON server.id = of.server_id AND server.state = 'active'
 """

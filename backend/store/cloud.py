@@ -339,12 +339,13 @@ class CloudTransaction(
         projects: frozenset[str] | None = None,
         cells: Iterable[str] | None = None,
         ids: Iterable[str] | None = None,
+        servers: Iterable[str] | None = None,
         states: Iterable[EntryState] | None = None,
         offset: int = 0,
         limit: int | None = None,
     ) -> list[DriveEntry]:
-        """By (created_at, id), whatever their state. None: any."""
-        where, values = conditions(project_id=projects, cell=cells, id=ids, state=states)
+        """By (created_at, id), whatever their state; those attached to `servers`. None: any."""
+        where, values = conditions(server_id=servers, project_id=projects, cell=cells, id=ids, state=states)
         text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory {where} ORDER BY created_at, id LIMIT ? OFFSET ?"  # noqa: S608
         return [drive_entry_of(row) for row in self._run(text, (*values, -1 if limit is None else limit, offset))]
 

@@ -411,6 +411,33 @@ def test_drives_are_mounted_and_unmounted_through_their_server(tell: Tell) -> No
     tell(story)
 
 
+@pytest.mark.parametrize("state", ["down", "hung"])
+def test_a_drive_in_a_silent_cell_stays_attached_whoever_writes_back_what_was_read_meanwhile(
+    tell: Tell, state: str
+) -> None:
+    async def story(on: Wired) -> None:
+        drive = await on.drive("data", cell="cell-2")
+        server = await on.server("db", cell="cell-1")
+        path = f"/servers/{server['id']}/"
+        mount = {"drive": drive["id"], "device": "ide", "dev_channel": "1:0", "boot_order": 3}
+        before = good(await on.sigma.put(path, json={**MINIMAL, "drives": [mount]}))
+        await on.break_cell("cell-2", state)
+
+        seen = good(await on.sigma.get(path))
+        listed = good(await on.sigma.get("/servers/detail/"))["objects"]
+        assert [each["drive"]["uuid"] for each in seen["drives"]] == [drive["id"]]
+        assert seen["drives"][0]["dev_channel"] is None
+        assert listed == [seen]
+        assert good(await on.sigma.put(path, json={**seen, "name": "renamed"}))["name"] == "renamed"
+        assert error_of(await on.sigma.put(path, json={**seen, "drives": []}), 503)["error_type"] == "backend"
+
+        good(await on.ops.put("/cells/cell-2/reachability", json={"state": "up"}))
+        after = good(await on.sigma.put(path, json=seen))
+        assert after["drives"] == before["drives"]
+
+    tell(story)
+
+
 def test_a_drive_of_another_server_is_refused_before_anything_changes(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         drive = await a_drive(on)

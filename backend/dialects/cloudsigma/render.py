@@ -142,11 +142,12 @@ _DRIVE_IO = {
 
 
 def server_detail(
-    server: Server, drives: Sequence[Drive], nics: list[dict[str, Any]], directory: Directory
+    server: Server, drives: Sequence[Drive | PartialDrive], nics: list[dict[str, Any]], directory: Directory
 ) -> dict[str, Any]:
     attributes = server.attributes
     is_running = server.state is ServerState.RUNNING
-    is_cloning = any(drive.state is DriveState.CLONING_DST and is_cloned_with_server(drive) for drive in drives)
+    whole = [drive for drive in drives if isinstance(drive, Drive)]
+    is_cloning = any(drive.state is DriveState.CLONING_DST and is_cloned_with_server(drive) for drive in whole)
     return {
         "allocation_pool": None,
         "auto_start": attributes.get("auto_start", False),
@@ -207,7 +208,11 @@ def _runtime(server: Server, nics: list[dict[str, Any]]) -> dict[str, Any]:
     return runtime
 
 
-def _mount(drive: Drive, *, is_running: bool) -> dict[str, Any]:
+def _mount(drive: Drive | PartialDrive, *, is_running: bool) -> dict[str, Any]:
+    """Of one whose cell does not answer, that it is attached: left out, it would be detached by who writes it back."""
+    if isinstance(drive, PartialDrive):
+        unknown = dict.fromkeys(("boot_order", "dev_channel", "device", "runtime"))
+        return {**unknown, "drive": reference("drives", drive.id)}
     return {
         "boot_order": drive.boot_order,
         "dev_channel": drive.channel,

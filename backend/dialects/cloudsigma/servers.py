@@ -30,6 +30,8 @@ EDITS_MAX = 3
 """How often a change is worked out anew when the server has changed in between."""
 
 Item = Server | PartialServer
+Attached = Mapping[str, Sequence[Drive | PartialDrive]]
+"""The drives of each server, by channel, and behind them those whose cells do not answer."""
 
 # -------------------------------------------------------------------------------------------------------------- reading
 
@@ -104,17 +106,22 @@ async def _directory(call: Call, items: Sequence[Item]) -> Directory:
     return await call.directory([item.id for item in items])
 
 
-async def _drives_of(call: Call, items: Sequence[Item]) -> dict[str, list[Drive]]:
-    return await drive_operations.drives_of(call.cloud, [item.id for item in items if isinstance(item, Server)])
+async def _drives_of(call: Call, items: Sequence[Item]) -> Attached:
+    ids = [item.id for item in items if isinstance(item, Server)]
+    known, silent = (
+        await drive_operations.drives_of(call.cloud, ids),
+        await drive_operations.silent_drives_of(call.cloud, ids),
+    )
+    return {id: [*known.get(id, ()), *silent.get(id, ())] for id in known.keys() | silent.keys()}
 
 
-def detail_of(item: Item, attached: Mapping[str, Sequence[Drive]], directory: Directory) -> dict[str, Any]:
+def detail_of(item: Item, attached: Attached, directory: Directory) -> dict[str, Any]:
     if isinstance(item, PartialServer):
         return render.partial_server_detail(item, nics.details_centrally(item.id, directory), directory)
     return render.server_detail(item, attached.get(item.id, ()), nics.details(item, directory), directory)
 
 
-def _kept(call: Call, item: Item, attached: Mapping[str, Sequence[Drive]], directory: Directory) -> Any:
+def _kept(call: Call, item: Item, attached: Attached, directory: Directory) -> Any:
     """As finished JSON, where nothing has changed that it depends on."""
     if isinstance(item, PartialServer):
         return detail_of(item, attached, directory)
@@ -123,9 +130,9 @@ def _kept(call: Call, item: Item, attached: Mapping[str, Sequence[Drive]], direc
     return call.context.server_objects.of(item.id, version, lambda: detail_of(item, attached, directory))
 
 
-def _versions(item: Server, attached: Sequence[Drive], directory: Directory) -> tuple[Any, ...]:
+def _versions(item: Server, attached: Sequence[Drive | PartialDrive], directory: Directory) -> tuple[Any, ...]:
     """What somebody has changed when it changes: the server, its drives, its interfaces and keys."""
-    drives = tuple([(drive.id, drive.version) for drive in attached])
+    drives = tuple([(drive.id, drive.version if isinstance(drive, Drive) else None) for drive in attached])
     return item.version, drives, directory.wired.of(item.id)
 
 
@@ -138,7 +145,7 @@ def _passing(item: Server, directory: Directory) -> tuple[Any, ...]:
     return nics.minute_of(directory.now), None if profile is None else profile.state
 
 
-def _version(item: Item, attached: Mapping[str, Sequence[Drive]], directory: Directory) -> str | None:
+def _version(item: Item, attached: Attached, directory: Directory) -> str | None:
     """Of the whole object; None where its cell does not answer."""
     if isinstance(item, PartialServer):
         return None
@@ -219,7 +226,7 @@ async def edit(call: Call) -> Response:
             attached, directory = await _drives_of(call, [server]), await _directory(call, [server])
             query.check_match(call, str(_version(server, attached, directory)))
             try:
-                edited = await _edit(call, server, attached.get(server.id, []), sent)
+                edited = await _edit(call, server, attached.get(server.id, ()), sent)
             except Conflict:
                 if not left or "if-match" in call.request.headers:
                     raise
@@ -229,11 +236,11 @@ async def edit(call: Call) -> Response:
     return query.one(call, detail_of(edited, attached, directory), version=_version(edited, attached, directory))
 
 
-async def _edit(call: Call, server: Server, attached: Sequence[Drive], sent: ServerSent) -> Server:
+async def _edit(call: Call, server: Server, attached: Sequence[Drive | PartialDrive], sent: ServerSent) -> Server:
     """First its drives, then the server itself; where that is refused, the drives are as they were. Raises Conflict."""
     given, is_stopped = sent.model_fields_set, server.state is ServerState.STOPPED
     changes = await _changes(call, server, sent)
-    mounts = bodies.channels(sent.drives) if is_stopped and "drives" in given else None
+    mounts = _mounts(call, attached, sent.drives) if is_stopped and "drives" in given else None
     for mount, _ in mounts or ():
         await _require_free(call, mount.drive, server_id=server.id)
     wiring = nics.wiring_sent(sent) if is_stopped else WiringSpec()
@@ -241,7 +248,7 @@ async def _edit(call: Call, server: Server, attached: Sequence[Drive], sent: Ser
         await networks.check_rewiring(call.cloud, server, wiring)
     try:
         if mounts is not None:
-            await _remount(call, server.id, attached, mounts)
+            await _remount(call, server.id, _answering(attached), mounts)
         edited = await editing.edit_server(
             call.cloud,
             call.account,
@@ -253,7 +260,7 @@ async def _edit(call: Call, server: Server, attached: Sequence[Drive], sent: Ser
     except CloudError:
         if mounts is not None:
             now_attached = (await drive_operations.drives_of(call.cloud, [server.id])).get(server.id, [])
-            await _remount(call, server.id, now_attached, [_mounted(drive) for drive in attached])
+            await _remount(call, server.id, now_attached, [_mounted(drive) for drive in _answering(attached)])
         raise
     if wiring != WiringSpec():
         await networks.wire(call.cloud, call.account, server.id, wiring, only_backfilling=call.only_backfilling)
@@ -312,6 +319,33 @@ async def delete_many(call: Call) -> Response:
 # --------------------------------------------------------------------------------------------------------------- mounts
 
 
+def _mounts(call: Call, attached: Sequence[Drive | PartialDrive], sent: list[Mount]) -> list[tuple[Mount, str]] | None:
+    """What is asked for of the server's drives; None: that they stay as they are.
+
+    Raises:
+        Invalid. Unreachable: one of them is in a cell that does not answer, and they are not to stay all and alone.
+    """
+    silent = next((drive for drive in attached if isinstance(drive, PartialDrive)), None)
+    if silent is None:
+        by_id = {drive.id: drive for drive in _answering(attached)}
+        return bodies.channels([_as_it_is(by_id.get(mount.drive), mount) for mount in sent])
+    if {mount.drive for mount in sent} != {drive.id for drive in attached}:
+        raise Unreachable(silent.cell, call.cloud.store.reachability(silent.cell).reason)
+    return None
+
+
+def _answering(attached: Sequence[Drive | PartialDrive]) -> list[Drive]:
+    return [drive for drive in attached if isinstance(drive, Drive)]
+
+
+def _as_it_is(drive: Drive | None, mount: Mount) -> Mount:
+    """A mount that was read while its drive's cell did not answer says nothing of where it is attached."""
+    if mount.device is not None or drive is None:
+        return mount
+    boot_order = mount.boot_order or drive.boot_order
+    return mount.model_copy(update={"device": drive.device, "dev_channel": drive.channel, "boot_order": boot_order})
+
+
 async def _require_free(call: Call, drive_id: str, *, server_id: str | None) -> None:
     """Whether the drive can be mounted, or is mounted on this server.
 
@@ -333,7 +367,7 @@ async def _attach(call: Call, server_id: str, mounts: Sequence[tuple[Mount, str]
             call.account,
             mount.drive,
             server_id,
-            device=mount.device,
+            device=mount.bus,
             channel=channel,
             boot_order=mount.boot_order,
         )
@@ -341,7 +375,7 @@ async def _attach(call: Call, server_id: str, mounts: Sequence[tuple[Mount, str]
 
 async def _remount(call: Call, server_id: str, attached: Sequence[Drive], mounts: Sequence[tuple[Mount, str]]) -> None:
     """Detach what is no longer listed, attach what is new, move what has another channel; leave the rest alone."""
-    wanted = {mount.drive: (mount.device, channel, mount.boot_order) for mount, channel in mounts}
+    wanted = {mount.drive: (mount.bus, channel, mount.boot_order) for mount, channel in mounts}
     for drive in attached:
         if drive.id not in wanted:
             await drive_operations.detach_drive(call.cloud, call.account, drive.id)
