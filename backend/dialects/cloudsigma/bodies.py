@@ -100,12 +100,12 @@ class Mount(Sent):
     drive: Reference
     boot_order: Annotated[int, Field(ge=1, le=1024)] | None = None
     dev_channel: Annotated[StrictStr, Field(pattern=r"^[0-9]{1,3}:[0-9]{1,3}$")] | None = None
-    device: Literal["virtio", "ide"] | None = "virtio"
-    """None, as it is shown while the drive's cell does not answer: as it is attached, or virtio."""
+    device: Literal["virtio", "ide"] = "virtio"
 
     @property
-    def bus(self) -> str:
-        return self.device or "virtio"
+    def is_placed(self) -> bool:
+        """Whether it says where it is attached, which nobody can tell while the drive's cell does not answer."""
+        return not self.model_fields_set.isdisjoint(("device", "dev_channel"))
 
 
 class IpConfiguration(Sent):
@@ -358,21 +358,21 @@ def channels(mounts: list[Mount]) -> list[tuple[Mount, str]]:
         if mount.dev_channel is None:
             continue
         controller, _, unit = mount.dev_channel.partition(":")
-        controllers, units = (2, 2) if mount.bus == "ide" else (256, 6)
+        controllers, units = (2, 2) if mount.device == "ide" else (256, 6)
         if not (int(controller) < controllers and int(unit) < units):
-            raise Invalid("dev_channel", f"{mount.bus} has no channel {mount.dev_channel}")
-        if (mount.bus, mount.dev_channel) in taken:
-            raise Invalid("dev_channel", f"{mount.bus} channel {mount.dev_channel} is used twice")
-        taken.add((mount.bus, mount.dev_channel))
+            raise Invalid("dev_channel", f"{mount.device} has no channel {mount.dev_channel}")
+        if (mount.device, mount.dev_channel) in taken:
+            raise Invalid("dev_channel", f"{mount.device} channel {mount.dev_channel} is used twice")
+        taken.add((mount.device, mount.dev_channel))
     found = []
     for mount in mounts:
         channel = mount.dev_channel
         if channel is None:
-            units, count = (2, 4) if mount.bus == "ide" else (6, 1536)
+            units, count = (2, 4) if mount.device == "ide" else (6, 1536)
             free = (f"{number // units}:{number % units}" for number in range(count))
-            channel = next((each for each in free if (mount.bus, each) not in taken), None)
+            channel = next((each for each in free if (mount.device, each) not in taken), None)
             if channel is None:
-                raise Invalid("dev_channel", f"{mount.bus} has no free channel")
-            taken.add((mount.bus, channel))
+                raise Invalid("dev_channel", f"{mount.device} has no free channel")
+            taken.add((mount.device, channel))
         found.append((mount, channel))
     return found

@@ -340,7 +340,7 @@ def _answering(attached: Sequence[Drive | PartialDrive]) -> list[Drive]:
 
 def _as_it_is(drive: Drive | None, mount: Mount) -> Mount:
     """A mount that was read while its drive's cell did not answer says nothing of where it is attached."""
-    if mount.device is not None or drive is None:
+    if mount.is_placed or drive is None:
         return mount
     boot_order = mount.boot_order or drive.boot_order
     return mount.model_copy(update={"device": drive.device, "dev_channel": drive.channel, "boot_order": boot_order})
@@ -367,7 +367,7 @@ async def _attach(call: Call, server_id: str, mounts: Sequence[tuple[Mount, str]
             call.account,
             mount.drive,
             server_id,
-            device=mount.bus,
+            device=mount.device,
             channel=channel,
             boot_order=mount.boot_order,
         )
@@ -375,7 +375,7 @@ async def _attach(call: Call, server_id: str, mounts: Sequence[tuple[Mount, str]
 
 async def _remount(call: Call, server_id: str, attached: Sequence[Drive], mounts: Sequence[tuple[Mount, str]]) -> None:
     """Detach what is no longer listed, attach what is new, move what has another channel; leave the rest alone."""
-    wanted = {mount.drive: (mount.bus, channel, mount.boot_order) for mount, channel in mounts}
+    wanted = {mount.drive: (mount.device, channel, mount.boot_order) for mount, channel in mounts}
     for drive in attached:
         if drive.id not in wanted:
             await drive_operations.detach_drive(call.cloud, call.account, drive.id)
