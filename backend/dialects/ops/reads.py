@@ -27,7 +27,7 @@ from backend.cloud.model import (
     Task,
 )
 from backend.dialects import wire
-from backend.dialects.ops import bodies, document, render, schema
+from backend.dialects.ops import bodies, document, networks, render, schema
 from backend.dialects.ops.bodies import (
     ChangesQuery,
     DrivesQuery,
@@ -431,10 +431,11 @@ async def get_server(call: Call[NoQuery, NoBody]) -> Answer:
     if isinstance(found, PartialServer):
         pictures = await last_known.pictures(call.cloud, [found.id])
         partial = render.partial_server_row(found, pictures.get(found.id))
-        return Answer({**partial, "drives": [], "attributes": {}})
+        return Answer({**partial, "drives": [], "attributes": {}, "nics": await networks.nic_rows(call.cloud, found)})
     attached = await drives.drives_of(call.cloud, [found.id])
     rows = [render.drive_row(drive) for drive in attached.get(found.id, ())]
-    return Answer({**render.server_row(found), "drives": rows, "attributes": found.attributes})
+    nics = await networks.nic_rows(call.cloud, found)
+    return Answer({**render.server_row(found), "drives": rows, "attributes": found.attributes, "nics": nics})
 
 
 async def list_drives(call: Call[DrivesQuery, NoBody]) -> Answer:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NotRequired
 # pydantic makes schemas of typed dicts only from these, before Python 3.12.
 from typing_extensions import TypedDict
 
+from backend.dialects.ops.schema_networks import NicRow
 from backend.dialects.ops.schema_separation import AvoidedRow, CopyPlanRow
 
 # ----------------------------------------------------------------------------------------------------- what it answers
@@ -110,6 +111,7 @@ class DriveRow(TypedDict):
 class ServerDetail(ServerRow):
     drives: list[DriveRow]
     attributes: JsonObject
+    nics: list[NicRow]
 
 
 class HostRow(TypedDict):
