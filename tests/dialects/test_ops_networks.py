@@ -110,9 +110,9 @@ def test_a_snapshot_is_taken_listed_cloned_edited_and_deleted(tell: Tell) -> Non
     async def story(on: Wired) -> None:
         drive = await on.drive("data", 10)
         path = f"/drives/{drive['id']}/snapshots"
-        once = {"headers": {"Idempotency-Key": "first"}}
-        first = good(await on.ops.post(path, json={"name": "before"}, **once), 201)
-        assert good(await on.ops.post(path, json={"name": "before"}, **once), 201) == first
+        once = {"Idempotency-Key": "first"}
+        first = good(await on.ops.post(path, json={"name": "before"}, headers=once), 201)
+        assert good(await on.ops.post(path, json={"name": "before"}, headers=once), 201) == first
         assert (first["state"], first["size_bytes"]) == ("creating", 10 * GIB)
         on_it = f"/snapshots/{first['id']}/actions"
         assert refused(await on.ops.post(on_it, json={"action": "clone"}), 409)["error"]["code"] == "wrong_state"

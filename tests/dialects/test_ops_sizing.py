@@ -85,9 +85,11 @@ def test_a_stopped_server_is_resized_after_a_preview_and_a_running_one_is_not(te
         assert plan["sentences"][0] == "db gets its new size at once and stays stopped, holding no room."
         assert await on.events() == log
 
-        once = {"headers": {"Idempotency-Key": "resize-db"}}
+        once = {"Idempotency-Key": "resize-db"}
         for _ in range(2):
-            done = good(await on.ops.post(path, json={**body, "if_version": server["version"]}, **once), 202)["server"]
+            done = good(await on.ops.post(path, json={**body, "if_version": server["version"]}, headers=once), 202)[
+                "server"
+            ]
             assert (done["cpu_mhz"], done["memory_bytes"]) == (6000, 4 * GIB)
         assert refused(await on.ops.post(path, json={**body, "if_version": server["version"]}), 409)
 
@@ -120,8 +122,8 @@ def test_a_drive_is_made_of_an_image_of_the_library_once(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         image = good(await on.ops.get("/images"))["images"][0]
         body = {"name": "boot", "size_bytes": image["size_bytes"], "image": image["id"]}
-        once = {"headers": {"Idempotency-Key": "boot"}}
-        ids = {good(await on.ops.post("/drives", json=body, **once), 201)["id"] for _ in range(2)}
+        once = {"Idempotency-Key": "boot"}
+        ids = {good(await on.ops.post("/drives", json=body, headers=once), 201)["id"] for _ in range(2)}
         assert len(ids) == 1
         await on.advance(600)
         found = good(await on.ops.get(f"/drives/{ids.pop()}"))

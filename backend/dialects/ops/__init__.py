@@ -110,7 +110,9 @@ TABLE = (
     get("/images", sizing.list_images, "The library's images", schema_sizing.ImageList, query=NoQuery),
     get("/drives", reads.list_drives, "A page of drives", schema.DrivePage, query=bodies.DrivesQuery),
     write("POST", "/drives", writes.create_drive, "Make a drive", {201: schema.DriveMade}, body=bodies.DriveToMake),
-    get("/drives/{id}", reads.get_drive, "One drive", schema.DriveRow, query=NoQuery),
+    get(
+        "/drives/{id}", snapshots.get_drive, "One drive with its snapshots", schema_snapshots.DriveDetail, query=NoQuery
+    ),
     write(
         "POST",
         "/drives/{id}/actions",

@@ -459,11 +459,6 @@ async def _list_drives(call: Call[DrivesQuery, NoBody]) -> schema.DrivePage:
     }
 
 
-async def get_drive(call: Call[NoQuery, NoBody]) -> Answer:
-    found = await drives.get_drive(call.cloud, call.account, call.path["id"])
-    return Answer((await drive_rows(call, [found]))[0])
-
-
 # ------------------------------------------------------------------------------------------------ what happens in it
 
 

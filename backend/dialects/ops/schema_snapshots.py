@@ -33,6 +33,10 @@ class SnapshotList(TypedDict):
     snapshots: list[SnapshotRow]
 
 
+class DriveDetail(DriveRow):
+    snapshots: list[SnapshotRow]
+
+
 class SnapshotOutcome(TypedDict):
     """Of `clone` the new drive; of `edit` the snapshot as it is now."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from backend.cloud.errors import Invalid
-from backend.cloud.model import Snapshot
-from backend.dialects.ops import reads, separation
+from backend.cloud.model import PartialDrive, Snapshot
+from backend.dialects.ops import reads, render, separation
 from backend.dialects.ops.bodies import NoBody, NoQuery, SnapshotAction, SnapshotToTake
 from backend.dialects.ops.schema_snapshots import SnapshotOutcome, SnapshotRow
 from backend.dialects.ops.table import Answer, Call, once
 from backend.dialects.wire import instant_text
-from backend.operations import avoiding, drives, snapshots
+from backend.operations import avoiding, drives, last_known, snapshots
 from backend.operations.snapshots import SnapshotChanges, SnapshotSpec
 
 
@@ -33,11 +33,25 @@ def _row(call: Call[Any, Any], snapshot: Snapshot) -> SnapshotRow:
     }
 
 
+async def get_drive(call: Call[NoQuery, NoBody]) -> Answer:
+    """With its snapshots, which are known centrally: a silent cell hides none."""
+    found = await drives.get_drive(call.cloud, call.account, call.path["id"])
+    if isinstance(found, PartialDrive):
+        pictures = await last_known.pictures(call.cloud, [found.id])
+        row: Any = render.partial_drive_row(found, pictures.get(found.id))
+    else:
+        row = render.drive_row(found)
+    return Answer({**row, "snapshots": await _snapshots_of(call, found.id)})
+
+
+async def _snapshots_of(call: Call[NoQuery, NoBody], drive_id: str) -> list[SnapshotRow]:
+    found = await snapshots.list_snapshots(call.cloud, call.account, drive_ids=[drive_id])
+    return [_row(call, each) for each in found]
+
+
 async def list_snapshots(call: Call[NoQuery, NoBody]) -> Answer:
-    """Of one drive. They are known centrally, so a silent cell hides none."""
     drive = await drives.get_drive(call.cloud, call.account, call.path["id"])
-    found = await snapshots.list_snapshots(call.cloud, call.account, drive_ids=[drive.id])
-    return Answer({"snapshots": [_row(call, each) for each in found]})
+    return Answer({"snapshots": await _snapshots_of(call, drive.id)})
 
 
 async def take_snapshot(call: Call[NoQuery, SnapshotToTake]) -> Answer:

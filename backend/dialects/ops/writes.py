@@ -271,7 +271,9 @@ async def _clone_drive(call: Call[NoQuery, DriveAction]) -> Answer:
 async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
     body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
     agreed = None
-    if body.plan is not None and body.action != "edit" and body.action != "resize":
+    if body.plan is not None:
+        assert body.action != "edit", "checked before"
+        assert body.action != "resize", "checked before"
         agreed = agreeing_drive(id, body.action, body.plan, server_id=body.server_id)
     match body.action:
         case "attach":
