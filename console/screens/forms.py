@@ -8,7 +8,7 @@ from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from console.client import ClientError
@@ -20,14 +20,17 @@ from console.widgets.box import BORDER_CELLS, Box
 from console.widgets.painting import Bar
 
 WIDTH_MAX = 66
-TEXT_LENGTH_MAX = 300
+TEXT_LENGTH_MAX = 8_000
 
 
 class Form(ModalScreen[str | None]):
     """Asks for the fields and sends them; answers with a sentence about what was made, or None.
 
     `send` is given the body and an idempotency key, which stays the same while the body does: where the answer to a
-    request was lost, enter once more makes nothing twice.
+    request was lost, enter once more makes nothing twice. `confirm` makes the dialog that shows what it would come to
+    and asks; cancelled, it leads back to the form as it was. `verb` is what enter does.
+
+    With `is_edit` the fields begin as the object is, and only what was changed is sent.
     """
 
     AUTO_FOCUS = ""
@@ -38,13 +41,21 @@ class Form(ModalScreen[str | None]):
         fields: Sequence[Field],
         frame: Frame,
         send: Callable[[Mapping[str, Any], str], Awaitable[str]],
+        *,
+        verb: str = "create",
+        is_edit: bool = False,
+        confirm: Callable[[Mapping[str, Any]], Screen[bool]] | None = None,
     ) -> None:
         super().__init__(classes=MENU_CLASS)
         self._title = title
         self._fields = tuple(fields)
         self._frame = frame
         self._send = send
-        self._texts = [field.choices[0] if field.choices else "" for field in self._fields]
+        self._verb = verb
+        self._is_edit = is_edit
+        self._confirm = confirm
+        self._texts = [_first_text(field) for field in self._fields]
+        self._carets = [len(text) for text in self._texts]
         self._at = 0
         self._said = ""
         self._is_sending = False
@@ -75,9 +86,10 @@ class Form(ModalScreen[str | None]):
         foot = creating.foot(self._fields[self._at], said, inner)
         box = self.query_one(Box)
         box.styles.width = width
-        box.show(self._title, creating.lines(self._fields, self._texts, self._at, inner), foot)
+        caret = self._carets[self._at]
+        box.show(self._title, creating.lines(self._fields, self._texts, self._at, inner, caret=caret), foot)
         box.reveal(self._at)
-        keys = [("enter", "create"), ("tab", "next"), ("left/right", "choose"), ("esc", "cancel")]
+        keys = [("enter", self._verb), ("tab", "next"), ("left/right", "choose"), ("esc", "cancel")]
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
@@ -103,14 +115,12 @@ class Form(ModalScreen[str | None]):
                 self._choose(-1)
             case _ if choices:
                 return
-            case "backspace":
-                self._type(self._texts[self._at][:-1])
+            case "left" | "right" | "home" | "end" | "ctrl+a" | "ctrl+e":
+                self._move(event.key)
             case "ctrl+u":
                 self._type("")
             case _:
-                text = self._texts[self._at]
-                if event.character is not None and event.is_printable and len(text) < TEXT_LENGTH_MAX:
-                    self._type(text + event.character)
+                self._edit(event)
 
     def _go(self, step: int) -> None:
         self._at, self._said = (self._at + step) % len(self._fields), ""
@@ -120,8 +130,24 @@ class Form(ModalScreen[str | None]):
         choices = self._fields[self._at].choices
         self._type(choices[(choices.index(self._texts[self._at]) + step) % len(choices)])
 
-    def _type(self, text: str) -> None:
+    def _move(self, key: str) -> None:
+        caret, end = self._carets[self._at], len(self._texts[self._at])
+        places = {"left": max(0, caret - 1), "right": min(end, caret + 1), "home": 0, "ctrl+a": 0}
+        self._carets[self._at] = places.get(key, end)
+        self._draw()
+
+    def _edit(self, event: events.Key) -> None:
+        text, caret = self._texts[self._at], self._carets[self._at]
+        if event.key == "backspace":
+            self._type(text[: max(0, caret - 1)] + text[caret:], max(0, caret - 1))
+        elif event.key == "delete":
+            self._type(text[:caret] + text[caret + 1 :], caret)
+        elif event.character is not None and event.is_printable and len(text) < TEXT_LENGTH_MAX:
+            self._type(text[:caret] + event.character + text[caret:], caret + 1)
+
+    def _type(self, text: str, caret: int | None = None) -> None:
         self._texts[self._at], self._said = text, ""
+        self._carets[self._at] = len(text) if caret is None else caret
         self._draw()
 
     def _enter(self) -> None:
@@ -130,7 +156,12 @@ class Form(ModalScreen[str | None]):
             self._at, self._said = wrong
             self._draw()
             return
-        body = creating.body(self._fields, self._texts)
+        made = creating.changes if self._is_edit else creating.body
+        body = made(self._fields, self._texts)
+        if self._is_edit and not body:
+            self._said = "nothing was changed; esc leaves it as it is"
+            self._draw()
+            return
         if body != self._sent:
             self._sent, self._key = body, uuid.uuid4().hex
         self._is_sending = True
@@ -139,6 +170,10 @@ class Form(ModalScreen[str | None]):
 
     async def _make(self, body: Mapping[str, Any]) -> None:
         try:
+            if self._confirm is not None and not await self.app.push_screen_wait(self._confirm(body)):
+                self._is_sending = False
+                self._draw()
+                return
             sentence = await self._send(body, self._key)
         except ClientError as error:
             self._is_sending, self._said = False, error.sentence
@@ -158,3 +193,9 @@ class Form(ModalScreen[str | None]):
         if not self._is_answered:
             self._is_answered = True
             self.dismiss(sentence)
+
+
+def _first_text(field: Field) -> str:
+    if field.choices and field.text not in field.choices:
+        return field.choices[0]
+    return field.text
