@@ -229,7 +229,7 @@ async def test_limits_are_shown_and_checked_in_place_and_the_plan_leads_back_to_
         await until(pilot, "200GHz is more than the most, 96 GHz")
         assert requests(cloud, "preview_creation") == []
         type_at_once(app, "ctrl+u")
-        await until(pilot, "250 MHz to 96 GHz; the project has 40 GHz left; the best host has 28.0 GHz")
+        await until(pilot, "250 MHz to 96 GHz; the project has 40 GHz left;")
         type_at_once(app, *"2GHz", "enter")
         await until(pilot, "web is made in cell-1 and stays stopped", "[ create ]")
         await pilot.press("escape")
@@ -238,7 +238,9 @@ async def test_limits_are_shown_and_checked_in_place_and_the_plan_leads_back_to_
         cloud.refusal = ClientError("cpu must be between 250 and 96000", "invalid", False)
         await pilot.press("enter")
         await until(pilot, "cpu must be between 250 and 96000")
-        await pilot.press("tab", "enter", "escape", "escape")
+        await pilot.press("tab", "enter")
+        await until(pilot, "2GHz")
+        await pilot.press("escape")
         await until(pilot, "cancelled; nothing was made")
 
         assert requests(cloud, "create_server") == []

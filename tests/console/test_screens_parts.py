@@ -106,7 +106,7 @@ async def test_a_wrong_line_and_a_refusal_leave_the_form_with_its_text() -> None
         assert [request[6:] for request in requests(cloud, "act")] == [(("meta", {"env": "prod", "owner": "me"}),)] * 2
 
 
-# Sizes ---------------------------------------------------------------------------------------------------------------
+# Sizes of what there is ----------------------------------------------------------------------------------------------
 
 
 async def test_a_stopped_server_is_resized_within_its_limits_after_what_it_comes_to_was_shown() -> None:
@@ -273,7 +273,7 @@ async def test_without_snapshots_there_is_nothing_to_choose() -> None:
         await until(pilot, "spare-91 has no snapshots; x s takes one")
 
 
-# Sizes of the terminal ---------------------------------------------------------------------------------------------------------
+# Sizes of the terminal ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(40, 10), (80, 24)])
