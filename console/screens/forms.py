@@ -89,7 +89,8 @@ class Form(ModalScreen[str | None]):
         caret = self._carets[self._at]
         box.show(self._title, creating.lines(self._fields, self._texts, self._at, inner, caret=caret), foot)
         box.reveal(self._at)
-        keys = [("enter", self._verb), ("tab", "next"), ("left/right", "choose"), ("esc", "cancel")]
+        moves = "choose" if self._fields[self._at].choices else "move"
+        keys = [("enter", self._verb), ("tab", "next"), ("left/right", moves), ("esc", "cancel")]
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
@@ -170,7 +171,7 @@ class Form(ModalScreen[str | None]):
 
     async def _make(self, body: Mapping[str, Any]) -> None:
         try:
-            if self._confirm is not None and not await self.app.push_screen_wait(self._confirm(body)):
+            if self._confirm is not None and not await self._is_confirmed(self._confirm(body)):
                 self._is_sending = False
                 self._draw()
                 return
@@ -180,6 +181,15 @@ class Form(ModalScreen[str | None]):
             self._draw()
         else:
             self._answer(sentence)
+
+    async def _is_confirmed(self, dialog: Screen[bool]) -> bool:
+        """The form makes way for the dialog: two boxes over a list are one too many to read."""
+        box = self.query_one(Box)
+        box.display = False
+        try:
+            return await self.app.push_screen_wait(dialog)
+        finally:
+            box.display = True
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in sending is said, and the dialog can be left."""
