@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.presentation import creating, figures, labels
-from console.presentation.creating import Field
+from console.presentation.creating import Field, Wrong
 from console.presentation.facts import Fact, fact
 from console.presentation.lines import Frame, Glyphs, Line, Span, Tone
 from console.presentation.picking import Option
@@ -51,14 +51,16 @@ def drive_size_field(drive: DriveRecord, limits: Limits, host: HostRecord | None
     if host is not None and host.storage_bytes is not None:
         free = max(0, host.storage_bytes - (host.used_bytes or 0))
         parts.append(f"{host.name} has room for {figures.gib(free)} GiB more")
-    read = creating.within(creating.read_size, now + 1, most, lambda size: _more_than(now, size))
+    within = creating.within(creating.read_size, 0, most, creating.amount_of_bytes)
+
+    def read(text: str) -> Any:
+        value = within(text)
+        if isinstance(value, int) and value <= now:
+            shown = creating.amount_of_bytes(now)
+            return Wrong(f"{text.strip()} is not more than the {shown} that it has; a drive only grows")
+        return value
+
     return Field("size_bytes", "size", read, "; ".join(parts), text=creating.amount_of_bytes(now))
-
-
-def _more_than(now: int, size: int) -> str:
-    """The least is one byte more than it has, which nobody would type."""
-    shown = creating.amount_of_bytes(now)
-    return f"more than the {shown} that it has" if size == now + 1 else creating.amount_of_bytes(size)
 
 
 # Network interfaces --------------------------------------------------------------------------------------------------
