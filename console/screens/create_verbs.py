@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.client import CloudClient
-from console.presentation import creating, figures, plan
+from console.presentation import creating, figures, picking, plan
 from console.presentation.lines import Frame, Line, Tone
+from console.presentation.picking import Option
 from console.screens.dialogs import Briefing, Confirmation
 from console.screens.forms import Form
 
@@ -26,7 +27,9 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
         fields = creating.drive_fields(
             cells, limits=limits, images=await client.images(), ids_by_name=_ids_by_name(host, is_for_drive=True)
         )
-        form = Form("Create a drive", fields, host.frame(), _drive_maker(client))
+        form = Form(
+            "Create a drive", fields, host.frame(), _drive_maker(client), options=_options(host, has_drives=True)
+        )
     else:
         account = host.mirror.account
         fields = creating.server_fields(
@@ -42,12 +45,17 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
             host.frame(),
             _server_maker(client),
             confirm=lambda body: _creation_plan(host, client, body),
+            options=_options(host, has_drives=False),
         )
     sentence: str | None = await host.ask_dialog(form)
     if sentence is None:
         host.say("cancelled; nothing was made", Tone.MUTED)
     else:
         host.say(sentence, Tone.OK)
+
+
+def _options(host: Host, *, has_drives: bool) -> Mapping[str, Callable[[str], Sequence[Option]]]:
+    return {"avoid": lambda text: picking.anything_to_avoid(host.mirror, text, has_drives=has_drives)}
 
 
 def room_words(host: Host) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,11 +16,16 @@ from console.client import ClientError
 from console.presentation import creating, header
 from console.presentation.creating import Field
 from console.presentation.lines import Frame
+from console.presentation.picking import Option
+from console.screens.asking import Ask
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
 from console.widgets.painting import Bar
 
+T = TypeVar("T")
+
 WIDTH_MAX = 66
+PICK_KEY = "ctrl+o"
 TEXT_LENGTH_MAX = 8_000
 
 
@@ -30,7 +36,8 @@ class Form(ModalScreen[str | None]):
     request was lost, enter once more makes nothing twice. `confirm` makes the dialog that shows what it would come to
     and asks; cancelled, it leads back to the form as it was. `verb` is what enter does.
 
-    With `is_edit` the fields begin as the object is, and only what was changed is sent.
+    `options` are what some fields, by name, can be filled in with, in an order: names, or ids where a name says too
+    little. With `is_edit` the fields begin as the object is, and only what was changed is sent.
     """
 
     AUTO_FOCUS = ""
@@ -45,6 +52,7 @@ class Form(ModalScreen[str | None]):
         verb: str = "create",
         is_edit: bool = False,
         confirm: Callable[[Mapping[str, Any]], Screen[bool]] | None = None,
+        options: Mapping[str, Callable[[str], Sequence[Option]]] = MappingProxyType({}),
     ) -> None:
         super().__init__(classes=MENU_CLASS)
         self._title = title
@@ -54,6 +62,7 @@ class Form(ModalScreen[str | None]):
         self._verb = verb
         self._is_edit = is_edit
         self._confirm = confirm
+        self._options = options
         self._texts = [_first_text(field) for field in self._fields]
         self._carets = [len(text) for text in self._texts]
         self._at = 0
@@ -91,6 +100,8 @@ class Form(ModalScreen[str | None]):
         box.reveal(self._at)
         moves = "choose" if self._fields[self._at].choices else "move"
         keys = [("enter", self._verb), ("tab", "next"), ("left/right", moves), ("esc", "cancel")]
+        if self._fields[self._at].name in self._options:
+            keys.insert(1, (PICK_KEY, "pick"))
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
@@ -106,6 +117,8 @@ class Form(ModalScreen[str | None]):
                 self._answer(None)
             case "enter" | "ctrl+j":
                 self._enter()
+            case key if key == PICK_KEY and self._fields[self._at].name in self._options:
+                self.run_worker(self._pick(), group="pick", exclusive=True, exit_on_error=False)
             case "tab" | "down":
                 self._go(1)
             case "shift+tab" | "up":
@@ -171,7 +184,7 @@ class Form(ModalScreen[str | None]):
 
     async def _make(self, body: Mapping[str, Any]) -> None:
         try:
-            if self._confirm is not None and not await self._is_confirmed(self._confirm(body)):
+            if self._confirm is not None and not await self._shown_instead(self._confirm(body)):
                 self._is_sending = False
                 self._draw()
                 return
@@ -182,14 +195,28 @@ class Form(ModalScreen[str | None]):
         else:
             self._answer(sentence)
 
-    async def _is_confirmed(self, dialog: Screen[bool]) -> bool:
-        """The form makes way for the dialog: two boxes over a list are one too many to read."""
+    async def _shown_instead(self, dialog: Screen[T]) -> T | None:
+        """The answer of a dialog that the form makes way for: two boxes over a list are one too many to read."""
         box = self.query_one(Box)
         box.display = False
         try:
             return await self.app.push_screen_wait(dialog)
         finally:
             box.display = True
+
+    async def _pick(self) -> None:
+        """Choose what the field is filled in with, in place of what it holds."""
+        field = self._fields[self._at]
+        search = self._options[field.name]
+        ask = Ask(self._title, field.label, self._frame, options=search, is_many=True, note=field.note)
+        given = await self._shown_instead(ask)
+        if given is None:
+            return
+        texts = []
+        for key, name in zip(given.keys, given.names, strict=True):
+            is_clear = "," not in name and field.read(name) == [key]
+            texts.append(name if is_clear else key)
+        self._type(", ".join(texts))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in sending is said, and the dialog can be left."""
