@@ -9,7 +9,9 @@ import pytest
 from textual.pilot import Pilot
 
 from console.client import ClientError
+from console.presentation.mirror import Mirror
 from console.records import PlanRecord
+from console.screens import nic_verbs, objects, shaping_verbs, snapshot_verbs
 from console.screens.asking import Ask
 from console.screens.dialogs import Confirmation
 from console.screens.forms import Form
@@ -271,6 +273,16 @@ async def test_without_snapshots_there_is_nothing_to_choose() -> None:
     async with an_app(cloud).run_test(size=(80, 24)) as pilot:
         await choose(pilot, "2", "spare-91", "P")
         await until(pilot, "spare-91 has no snapshots; x s takes one")
+
+
+def test_every_verb_that_asks_in_a_form_can_be_copied_as_a_request() -> None:
+    verbs = sorted(shaping_verbs.IDS | nic_verbs.IDS | snapshot_verbs.IDS)
+    copied = {verb: objects.curl_of_form(Mirror(), f"{verb.partition('.')[0]}:ID", verb) for verb in verbs}
+
+    for verb, text in copied.items():
+        assert text.startswith(("curl -sS -X POST ", "curl -sS -X DELETE ")), verb
+        assert "{}" not in text.rpartition('"')[2], verb
+    assert copied["drive.snapshot"].endswith('"$STRATODECK_URL"/ops/v1/drives/ID/snapshots')
 
 
 # Sizes of the terminal ------------------------------------------------------------------------------------------------
