@@ -44,6 +44,7 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
             fields,
             host.frame(),
             _server_maker(client),
+            verb="preview",
             confirm=lambda body: _creation_plan(host, client, body),
             options=_options(host, has_drives=False),
         )

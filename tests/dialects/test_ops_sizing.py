@@ -93,7 +93,8 @@ def test_a_stopped_server_is_resized_after_a_preview_and_a_running_one_is_not(te
             assert (done["cpu_mhz"], done["memory_bytes"]) == (6000, 4 * GIB)
         assert refused(await on.ops.post(path, json={**body, "if_version": server["version"]}), 409)
 
-        good(await on.ops.post(path, json={"action": "start"}), 202)
+        started = good(await on.ops.post(path, json={"action": "start"}), 202)
+        assert started["decision"]["host"] == plan["decision"]["host"]
         await on.advance(60)
         plan = good(await on.ops.post(path, json={**body, "preview": True}))["plan"]
         assert (plan["allowed"], plan["code"]) == (False, "wrong_state")
