@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_explain, wire_plans, wire_services
+from console import wire, wire_explain, wire_parts, wire_plans, wire_services
 from console.records import (
     CellRecord,
     Changes,
@@ -36,6 +36,7 @@ from console.records import (
     Tasks,
 )
 from console.records_explain import WhyDetail
+from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
 from console.records_services import Services
 from console.sanitising import clean, sanitise
@@ -126,14 +127,26 @@ class CloudClient:
         return await self._read("/servers", lambda body: wire.servers_page(body, cell_name=cell), asked)
 
     async def server(self, server_id: str) -> ServerDetail:
-        return await self._read(f"/servers/{_quoted(server_id)}", wire.server_detail)
+        return await self._read(f"/servers/{_quoted(server_id)}", wire_parts.server_detail)
 
     async def drives_page(self, *, after: str | None = None, limit: int = PAGE_ROWS) -> DrivesPage:
         """One page of all drives. `after` is the `next` of the page before."""
         return await self._read("/drives", wire.drives_page, {"limit": limit, "after": after})
 
     async def drive(self, drive_id: str) -> DriveDetail:
-        return await self._read(f"/drives/{_quoted(drive_id)}", wire.drive_detail)
+        return await self._read(f"/drives/{_quoted(drive_id)}", wire_parts.drive_detail)
+
+    async def limits(self, project_id: str | None = None) -> Limits:
+        """What there may be, and what the project, or else the account's own, has left."""
+        return await self._read("/limits", wire_parts.limits, {"project": project_id})
+
+    async def images(self) -> tuple[ImageRecord, ...]:
+        """The library's."""
+        return await self._read("/images", wire_parts.images)
+
+    async def network_choices(self, server_id: str) -> NetworkChoices:
+        """What a network interface of the server may have."""
+        return await self._read(f"/servers/{_quoted(server_id)}/networks", wire_parts.network_choices)
 
     async def host_detail(self, name: str) -> HostDetail:
         """What has happened to a host, however long ago."""
@@ -229,6 +242,35 @@ class CloudClient:
 
     async def create_drive(self, fields: Mapping[str, Any], *, key: str | None = None) -> DriveRecord:
         return await self._send("POST", "/drives", wire.drive, fields, key=key or token_hex(16))
+
+    async def preview_creation(self, fields: Mapping[str, Any]) -> PlanRecord:
+        """What making a server would come to. Changes nothing."""
+        return await self._send("POST", "/servers", wire.plan, {**fields, "preview": True})
+
+    async def attach_nic(
+        self, server_id: str, fields: Mapping[str, Any], *, key: str | None = None
+    ) -> tuple[NicRecord, ...]:
+        """Add a network interface to a stopped server; all that it has now."""
+        path = f"/servers/{_quoted(server_id)}/nics"
+        return await self._send("POST", path, wire_parts.nics, fields, key=key or token_hex(16))
+
+    async def detach_nic(self, server_id: str, mac: str) -> tuple[NicRecord, ...]:
+        """Take a network interface from a stopped server; all that it has left."""
+        path = f"/servers/{_quoted(server_id)}/nics/{_quoted(mac)}"
+        return await self._send("DELETE", path, wire_parts.nics, {}, key=token_hex(16))
+
+    async def take_snapshot(
+        self, drive_id: str, fields: Mapping[str, Any], *, key: str | None = None
+    ) -> SnapshotRecord:
+        path = f"/drives/{_quoted(drive_id)}/snapshots"
+        return await self._send("POST", path, wire_parts.snapshot, fields, key=key or token_hex(16))
+
+    async def act_on_snapshot(
+        self, snapshot_id: str, action: str, *, key: str | None = None, **fields: Any
+    ) -> OutcomeRecord:
+        """`clone`, `delete` or `edit` a snapshot."""
+        body = {"action": action, **fields}
+        return await self._send("POST", _actions("snapshot", snapshot_id), wire.outcome, body, key=key or token_hex(16))
 
     async def ask_cell(self, cell: str) -> CellRecord:
         """Ask a cell now, once, instead of when its back-off ends."""

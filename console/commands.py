@@ -128,6 +128,12 @@ def _detaches(selection: Selection) -> str | None:
     return mounted[0].held_by if len(mounted) == 1 else "their servers are not stopped"
 
 
+def _resizes(selection: Selection) -> str | None:
+    if (off := _off_unless({"mounted", "unmounted"})(selection)) is not None:
+        return off
+    return next((item.held_by for item in selection.items if item.held_by), None)
+
+
 def _alone(reason_for: Callable[[Selection], str | None]) -> Callable[[Selection], str | None]:
     """Off for several objects at once: what is asked for would be the same for all of them."""
 
@@ -164,6 +170,8 @@ def _fault_of_host(states: Iterable[str]) -> Callable[[Selection], str | None]:
     return reason
 
 
+_SNAPSHOT = frozenset({"mounted", "unmounted", "cloning_src"})
+"""What a drive may be doing while a snapshot of it is taken or copied: it is only read."""
 _CLONED = frozenset({"stopped", "starting", "running", "stopping", "paused"})
 """What a server may be doing while it is copied: only its drives are read."""
 
@@ -295,6 +303,14 @@ COMMANDS: tuple[Command, ...] = (
             SERVER_VIEWS, "server", "takes room and time", disabled_reason=_alone(_off_unless(_CLONED))),
     Command("server.separate", ("C",), "clone, start apart …", "clone it away from itself, then start the clone apart",
             2, SERVER_VIEWS, "server", "may stop others", disabled_reason=_alone(_off_unless(_CLONED))),
+    Command("server.edit", ("e",), "edit …", "change its name, tags and meta", 1, SERVER_VIEWS, "server",
+            "disturbs nobody", disabled_reason=_alone(_off_where_silent)),
+    Command("server.resize", ("z",), "resize …", "give it other CPU and memory, while it is stopped", 2, SERVER_VIEWS,
+            "server", "shows where it fits", disabled_reason=_alone(_off_unless({"stopped"}))),
+    Command("server.attach_nic", ("n",), "attach NIC …", "add a network interface, while it is stopped", 1,
+            SERVER_VIEWS, "server", "choose its network", disabled_reason=_alone(_off_unless({"stopped"}))),
+    Command("server.detach_nic", ("d",), "detach NIC …", "take a network interface away, while it is stopped", 2,
+            SERVER_VIEWS, "server", "its address is free", disabled_reason=_alone(_off_unless({"stopped"}))),
     Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
             disabled_reason=_off_unless({"stopped"})),
     Command("server.create", ("N",), "create server …", "make a server, normal or backfilling; + in the list", 1,
@@ -307,6 +323,16 @@ COMMANDS: tuple[Command, ...] = (
             "takes room and time", disabled_reason=_alone(_off_unless({"mounted", "unmounted"}))),
     Command("drive.rename", ("n",), "rename …", "give it another name", 1, DRIVE_VIEWS, "drive",
             "type the name", disabled_reason=_alone(_off_where_silent)),
+    Command("drive.edit", ("e",), "edit …", "change its name, tags and meta", 1, DRIVE_VIEWS, "drive",
+            "disturbs nobody", disabled_reason=_alone(_off_where_silent)),
+    Command("drive.resize", ("z",), "resize …", "make it larger; never smaller", 1, DRIVE_VIEWS, "drive",
+            "takes room", disabled_reason=_alone(_resizes)),
+    Command("drive.snapshot", ("s",), "take snapshot …", "keep it as it is now", 1, DRIVE_VIEWS, "drive",
+            "counts as storage", disabled_reason=_alone(_off_unless(_SNAPSHOT))),
+    Command("drive.clone_snapshot", ("p",), "clone a snapshot …", "make a drive of one of its snapshots", 1,
+            DRIVE_VIEWS, "drive", "takes room and time", disabled_reason=_alone(_off_unless(_SNAPSHOT))),
+    Command("drive.delete_snapshot", ("P",), "delete a snapshot …", "delete one of its snapshots for good", 3,
+            DRIVE_VIEWS, "drive", "type its name", disabled_reason=_alone(_never_off)),
     Command("drive.delete", ("D",), "delete", "delete it and its data for good", 3, DRIVE_VIEWS, "drive",
             "type its name", disabled_reason=_off_unless({"mounted", "unmounted"})),
     Command("drive.create", ("N",), "create drive …", "make a drive; + in the list", 1, frozenset({"drives"}), "drive",

@@ -15,6 +15,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from console.records_parts import NicRecord, SnapshotRecord
 from console.records_services import Services
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -428,13 +429,15 @@ class ServerDetail(NamedTuple):
     server: ServerRecord
     drives: tuple[DriveRecord, ...] = ()
     raw: Mapping[str, Any] = NOTHING
+    nics: tuple[NicRecord, ...] = ()
 
 
 class DriveDetail(NamedTuple):
-    """One drive, and the object as the API gave it (its texts sanitised)."""
+    """One drive with its snapshots, and the object as the API gave it (its texts sanitised)."""
 
     drive: DriveRecord
     raw: Mapping[str, Any] = NOTHING
+    snapshots: tuple[SnapshotRecord, ...] = ()
 
 
 class HostDetail(NamedTuple):

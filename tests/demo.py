@@ -131,11 +131,14 @@ STORIES = {
         Story("why", (":servers /web-31", "<enter>", "w"), "decided by"),
         Story("help", ("?",), "half"),
         Story("actions", (":servers /web-31", "<enter>", "x"), "power off"),
-        Story("clone", (":servers /web-31", "<enter>", "xC", "<enter>"), "[ clone and start ]"),
+        Story("clone", (":servers /web-31", "<enter>", "xC", "<enter>", "<enter>"), "[ clone and start ]"),
+        Story("edit", (":servers /erp-02", "<enter>", "xe"), "Edit erp-02"),
+        Story("create", (":servers", "<enter>", "<plus>", "web-99", "<tab>", "8GHz", "<tab>", "16G", "<enter>"),
+              "[ create ]"),
         Story("confirmation", (":servers /erp-02", "<enter>", "xo"), "cancel"),
         Story("stale", (":servers", "<enter>"), "sort state", cut_the_wire),
     )
-}
+}  # fmt: skip
 
 
 def make_demo(folder: Path) -> Path:

@@ -55,7 +55,7 @@ def edit_in_cell(
     if changes.restarts and not after.is_backfilling:
         raise Conflict("Only backfilling servers are stopped for room: this one is not.")
     stored = tx.save_server(server, after, kind="server.edited", at=now, actor=actor)
-    if changes.restarts and stored.state is ServerState.STOPPED and stored.reason == DISPLACED:
+    if stored.restarts and stored.state is ServerState.STOPPED and stored.reason == DISPLACED:
         rooms.restart(tx, stored, now=now, settings=settings)
     return tx.server(server_id)
 

@@ -198,6 +198,13 @@ def _with_restarts(tx: CellTransaction, cloud: Cloud, plan: Plan) -> Plan:
     return replace(plan, shrinks=tuple(smaller), grows=larger, restarts=found.restarted)
 
 
+def start_of(
+    tx: CellTransaction, cloud: Cloud, actor: Account, server: Server, *, avoid: tuple[str, ...], now: datetime
+) -> Plan:
+    """Of a server as it is given, which need not be there so."""
+    return _plan_start(tx, cloud, actor, Plan("start", server, None, None, (), (), (), 0, now), avoid)
+
+
 def _plan_start(tx: CellTransaction, cloud: Cloud, actor: Account, nothing: Plan, avoid: tuple[str, ...]) -> Plan:
     server, settings = nothing.server, cloud.settings
     found = rooms.choose(tx, server, now=nothing.at, settings=settings, avoid=avoid, visible_to=actor)

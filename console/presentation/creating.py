@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from console.presentation.lines import Frame, Line, Placed, Span, Tone, at, cells, compose, left, wrap
+from console.presentation.lines import Frame, Line, Placed, Span, Tone, at, cells, compose, left, take, wrap
+from console.records_parts import ImageRecord, Limits
 
 NAME_LENGTH_MAX = 255
 """Source: the API's own document, `DriveToMake` and `ServerToMake`."""
@@ -105,8 +106,11 @@ def read_floor(text: str) -> float | Wrong | None:
     return float(share)
 
 
-def avoid_reader(ids_by_name: Callable[[str], Sequence[str]]) -> Callable[[str], list[str] | Wrong | None]:
+def avoid_reader(
+    ids_by_name: Callable[[str], Sequence[str]], kind: str = "server"
+) -> Callable[[str], list[str] | Wrong | None]:
     """Reads names or ids with commas between them as ids, in their order; None of nothing."""
+    plural = kind.replace(" ", "s ", 1) + "s"
 
     def read(text: str) -> list[str] | Wrong | None:
         found: list[str] = []
@@ -115,9 +119,9 @@ def avoid_reader(ids_by_name: Callable[[str], Sequence[str]]) -> Callable[[str],
                 continue
             ids = ids_by_name(name)
             if not ids:
-                return Wrong(f"no server is called {name}; type names or ids with commas between them")
+                return Wrong(f"no {kind} is called {name}; type names or ids with commas between them")
             if len(ids) > 1:
-                return Wrong(f"{len(ids)} servers are called {name}; type the id of the one that is meant")
+                return Wrong(f"{len(ids)} {plural} are called {name}; type the id of the one that is meant")
             found += [id_ for id_ in ids if id_ not in found]
         return found or None
 
@@ -135,6 +139,31 @@ class Field:
     """The value of what was typed, or Wrong."""
     note: str
     choices: tuple[str, ...] = ()
+    text: str = ""
+    """What it begins with; of choices, the first where it is none of them."""
+
+
+def within(read: Callable[[str], Any], least: int, most: int, shown: Callable[[int], str]) -> Callable[[str], Any]:
+    """Reads as `read` does, and says where a number is out of its limits."""
+
+    def reading(text: str) -> Any:
+        value = read(text)
+        if isinstance(value, int) and not least <= value <= most:
+            side = f"less than the least, {shown(least)}" if value < least else f"more than the most, {shown(most)}"
+            return Wrong(f"{text.strip()} is {side}")
+        return value
+
+    return reading
+
+
+def amount_of_cpu(cpu_mhz: int) -> str:
+    """Exact, as it may be typed: `4 GHz`, `250 MHz`."""
+    return f"{cpu_mhz // 1000} GHz" if cpu_mhz % 1000 == 0 else f"{cpu_mhz} MHz"
+
+
+def amount_of_bytes(size_bytes: int) -> str:
+    """As it may be typed: `8 GiB`, `512 MiB`; what is no whole MiB is rounded down to one."""
+    return f"{size_bytes // 2**30} GiB" if size_bytes % 2**30 == 0 else f"{size_bytes // 2**20} MiB"
 
 
 def _as_media(text: str) -> str:
@@ -154,29 +183,88 @@ def _cell_field(cells: Sequence[str]) -> Field:
     return Field("cell", "cell", _as_cell, note, (ANYWHERE, *cells))
 
 
-def drive_fields(cells: Sequence[str]) -> tuple[Field, ...]:
-    """What is asked about a new drive."""
+EMPTY = "nothing: it is empty"
+"""What stands for no image of the library."""
+
+
+def drive_fields(
+    cells: Sequence[str],
+    *,
+    limits: Limits | None = None,
+    images: Sequence[ImageRecord] = (),
+    ids_by_name: Callable[[str], Sequence[str]] = lambda _: (),
+) -> tuple[Field, ...]:
+    """What is asked about a new drive. `ids_by_name` finds drives, and servers, to avoid."""
+    size: Callable[[str], Any] = read_size
+    note = "such as 20G, 120 GiB or 1.5T"
+    if limits is not None:
+        least, most = limits.drive_bytes
+        size = within(read_size, least, most, amount_of_bytes)
+        note = f"{amount_of_bytes(least)} to {amount_of_bytes(most)}{_left(limits.storage_bytes_left, amount_of_bytes)}"
+    ids = {f"{image.name}, {amount_of_bytes(image.size_bytes)}": image.id for image in images}
+    begins_as = Field("image", "begins as", ids.get, "left and right choose; a copy of an image is at least as large",
+                      (EMPTY, *ids))  # fmt: skip
     return (
         Field("name", "name", read_name, "what to call it"),
-        Field("size_bytes", "size", read_size, "such as 20G, 120 GiB or 1.5T"),
+        Field("size_bytes", "size", size, note),
         Field("media", "media", _as_media, "left and right choose", ("disk", "cdrom")),
         _cell_field(cells),
+        *((begins_as,) if ids else ()),
+        Field(
+            "avoid",
+            "avoid",
+            avoid_reader(ids_by_name, "drive or server"),
+            "drives, or servers with all of theirs, whose storage hosts to stay away from; the first one first",
+        ),
+    )
+
+
+def _left(amount: int | None, shown: Callable[[int], str]) -> str:
+    return "" if amount is None else f"; the project has {shown(amount)} left"
+
+
+def size_fields(
+    limits: Limits | None, *, cpu_mhz: int | None = None, memory_bytes: int | None = None, room: str = ""
+) -> tuple[Field, Field]:
+    """CPU and memory of a server, with what it may have; they begin with what it has."""
+    cpu: Callable[[str], Any] = read_cpu
+    memory: Callable[[str], Any] = read_size
+    cpu_note, memory_note = "such as 4 GHz or 4000 (MHz)", "such as 8G or 512 MiB"
+    if limits is not None:
+        least, most = limits.cpu_mhz
+        cpu = within(read_cpu, least, most, amount_of_cpu)
+        left = _left(limits.cpu_mhz_left, amount_of_cpu)
+        cpu_note = f"{amount_of_cpu(least)} to {amount_of_cpu(most)}{left}"
+        least, most = limits.memory_bytes
+        memory = within(read_size, least, most, amount_of_bytes)
+        left = _left(limits.memory_bytes_left, amount_of_bytes)
+        memory_note = f"{amount_of_bytes(least)} to {amount_of_bytes(most)}{left}"
+    begins = "" if cpu_mhz is None else amount_of_cpu(cpu_mhz)
+    begins_memory = "" if memory_bytes is None else amount_of_bytes(memory_bytes)
+    end = f"; {room}" if room else ""
+    return (
+        Field("cpu_mhz", "CPU", cpu, cpu_note + end, text=begins),
+        Field("memory_bytes", "memory", memory, memory_note + end, text=begins_memory),
     )
 
 
 def server_fields(
-    cells: Sequence[str], *, may_backfill: bool, ids_by_name: Callable[[str], Sequence[str]] = lambda _: ()
+    cells: Sequence[str],
+    *,
+    may_backfill: bool,
+    ids_by_name: Callable[[str], Sequence[str]] = lambda _: (),
+    limits: Limits | None = None,
+    room: str = "",
 ) -> tuple[Field, ...]:
     """What is asked about a new server. It is stopped, and has no drives yet.
 
-    `ids_by_name` finds servers to avoid: the ids of those with a name, or the one with an id.
+    `ids_by_name` finds servers to avoid: the ids of those with a name, or the one with an id. `room` says what fits.
     """
     kinds = ("normal", "backfilling") if may_backfill else ("normal",)
     words = "left and right choose" if may_backfill else "backfilling is not enabled for this account"
     return (
         Field("name", "name", read_name, "what to call it"),
-        Field("cpu_mhz", "CPU", read_cpu, "such as 4 GHz or 4000 (MHz)"),
-        Field("memory_bytes", "memory", read_size, "such as 8G or 512 MiB"),
+        *size_fields(limits, room=room),
         Field("is_backfilling", "kind", _is_backfilling, words, kinds),
         _cell_field(cells),
         *(_FLOORS if may_backfill else ()),
@@ -210,8 +298,25 @@ def body(fields: Sequence[Field], texts: Sequence[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def lines(fields: Sequence[Field], texts: Sequence[str], here: int, frame: Frame) -> tuple[Line, ...]:
-    """A row for each field, `frame.width` cells each; of what does not fit the end is shown, where one types."""
+def changes(fields: Sequence[Field], texts: Sequence[str]) -> dict[str, Any]:
+    """What is sent of an edit; only where nothing is wrong. What was left as it began is left out.
+
+    What the console shows of a hostile text is not that text, so what nobody touched is never sent back.
+    """
+    return {
+        field.name: field.read(text)
+        for field, text in zip(fields, texts, strict=True)
+        if text != field.text and field.read(text) != field.read(field.text)
+    }
+
+
+def lines(
+    fields: Sequence[Field], texts: Sequence[str], here: int, frame: Frame, *, caret: int | None = None
+) -> tuple[Line, ...]:
+    """A row for each field, `frame.width` cells each; of what does not fit, what is around the caret is shown.
+
+    `caret` is the place in the text of the field `here`; None: behind its end.
+    """
     width, glyphs = frame.width, frame.glyphs
     made = []
     for place, (field, text) in enumerate(zip(fields, texts, strict=True)):
@@ -223,12 +328,26 @@ def lines(fields: Sequence[Field], texts: Sequence[str], here: int, frame: Frame
             shown = f"< {text} >" if is_here and len(field.choices) > 1 else text
             placed.append(left(VALUE_COLUMN, shown[:room]))
         else:
-            cursor = (Span(" ", is_reversed=True),) if is_here else ()
-            placed.append(at(VALUE_COLUMN, (Span(_end_of(text, room)), *cursor)))
+            place_in = len(text) if caret is None else caret
+            placed.append(at(VALUE_COLUMN, _typed(text, place_in, room) if is_here else (Span(_start_of(text, room)),)))
         if is_here:
             placed.append(left(1, glyphs.cursor, Tone.ACCENT))
         made.append(compose(width, *placed))
     return tuple(made)
+
+
+def _typed(text: str, caret: int, room: int) -> Line:
+    """The text around its caret, which is drawn over the character behind it."""
+    before, under, after = _end_of(text[:caret], room), text[caret : caret + 1] or " ", text[caret + 1 :]
+    return (
+        Span(before),
+        Span(under, is_reversed=True),
+        Span(_start_of(after, room + 1 - cells(before) - cells(under))),
+    )
+
+
+def _start_of(text: str, room: int) -> str:
+    return take(text, max(0, room))
 
 
 def _end_of(text: str, room: int) -> str:

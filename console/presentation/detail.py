@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from console.presentation import cells as cells_view
-from console.presentation import event_words, figures, redundancy, services, tasks
+from console.presentation import event_words, figures, parts, redundancy, services, tasks
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, pane_lines, region_of
 from console.presentation.lines import (
     Frame,
@@ -184,6 +184,7 @@ def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: Serv
             Fact("drives" if place == 0 else "", _drive_line(drive, glyphs), f"drive:{drive.id}")
             for place, drive in enumerate(detail.drives)
         ] or [fact("drives", "none", glyphs, Tone.MUTED)]
+        facts += parts.nic_facts(detail.nics, glyphs)
     facts += event_facts(mirror, frame, (server.id,))
     return facts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.presentation import figures
+from console.presentation import figures, labels, parts
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, pane_lines, region_of
 from console.presentation.lines import (
     Frame,
@@ -37,7 +37,7 @@ def view(mirror: Mirror, key: str, frame: Frame, detail: DriveDetail | None = No
         words = (Fact(frame.glyphs.ellipsis, ()),)
         region = region_of(words, frame.width) if is_coming else gone(title, frame)
         return View("detail", ("drives", title), "describe", (region,))
-    facts = [*_facts(mirror, frame, drive), *_more_facts(mirror, frame, drive)]
+    facts = [*_facts(mirror, frame, drive), *_more_facts(mirror, frame, drive, detail)]
     return View(
         "detail",
         ("drives", drive.title),
@@ -119,8 +119,10 @@ def _facts(mirror: Mirror, frame: Frame, drive: DriveRecord) -> list[Fact]:
     return [*facts, Fact("server", tuple(spans), drive.server_id)]
 
 
-def _more_facts(mirror: Mirror, frame: Frame, drive: DriveRecord) -> list[Fact]:
+def _more_facts(mirror: Mirror, frame: Frame, drive: DriveRecord, detail: DriveDetail | None = None) -> list[Fact]:
     glyphs = frame.glyphs
+    asked = detail if detail is not None and detail.drive.id == drive.id else None
+    meta = {} if asked is None else asked.raw.get("meta") or {}
     facts = []
     if drive.lost_from is not None:
         facts.append(fact("was", f"{drive.lost_from}, before its host was lost", glyphs, Tone.WARN))
@@ -131,7 +133,9 @@ def _more_facts(mirror: Mirror, frame: Frame, drive: DriveRecord) -> list[Fact]:
         fact("project", drive.project_id, glyphs),
         fact("created", instant_and_age(drive.created_at, frame.now), glyphs),
         fact("tags", ", ".join(drive.tags) or glyphs.nothing, glyphs),
+        *([fact("meta", labels.meta_text(meta), glyphs)] if meta else []),
         fact("version", None if drive.version is None else str(drive.version), glyphs),
+        *([] if asked is None else parts.snapshot_facts(asked.snapshots, frame)),
         *event_facts(mirror, frame, (drive.id,)),
     ]
 

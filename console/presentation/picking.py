@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -68,19 +68,47 @@ def to_avoid(mirror: Mirror, drive: DriveRecord, text: str) -> Sequence[Option]:
         near += [Option(each.id, each.title, f"its server's, on {each.host}") for each in siblings if each != drive]
     options: Iterable[Option] = near
     if wanted:
-        known = {option.key for option in near}
-        servers = (
-            Option(each.id, each.title, f"server, {each.cell}: all drives of it")
-            for each in mirror.fleet.by_name()
-            if wanted in each.title.casefold() and each.id not in known
-        )
-        drives = (
-            Option(each.id, each.title, f"drive on {each.host}")
-            for each in mirror.drives.by_name()
-            if wanted in each.title.casefold() and each.id not in known
-        )
-        options = chain(near, servers, drives)
+        options = chain(near, _by_name(mirror, wanted, {option.key for option in near}))
     return list(islice((option for option in options if wanted in option.name.casefold()), OPTIONS_MAX))
+
+
+def near_server(mirror: Mirror, server: ServerRecord, ids: Sequence[str]) -> list[Option]:
+    """What the clone of a server stays away from unless one says otherwise: itself, and others of its group."""
+    return [Option(id, mirror.name_of(id) or id[:8], _ALL_DRIVES if id != server.id else f"itself: {_ALL_DRIVES}")
+            for id in ids]  # fmt: skip
+
+
+_ALL_DRIVES = "all drives of it"
+
+
+def to_avoid_of_servers(mirror: Mirror, near: Sequence[Option], text: str) -> Sequence[Option]:
+    """What the clone of a server may be told to stay away from: what is near first, then servers and drives by name."""
+    wanted = text.casefold().strip()
+    options: Iterable[Option] = near
+    if wanted:
+        options = chain(near, _by_name(mirror, wanted, {option.key for option in near}))
+    return list(islice((option for option in options if wanted in option.name.casefold()), OPTIONS_MAX))
+
+
+def anything_to_avoid(mirror: Mirror, text: str, *, has_drives: bool) -> Sequence[Option]:
+    """Servers, and drives where those can be avoided, whose name holds the text."""
+    wanted = text.casefold().strip()
+    found = _by_name(mirror, wanted, frozenset())
+    return list(islice((option for option in found if has_drives or option.key in mirror.servers), OPTIONS_MAX))
+
+
+def _by_name(mirror: Mirror, wanted: str, known: Collection[str]) -> Iterable[Option]:
+    servers = (
+        Option(each.id, each.title, f"server, {each.cell}: {_ALL_DRIVES}")
+        for each in mirror.fleet.by_name()
+        if wanted in each.title.casefold() and each.id not in known
+    )
+    drives = (
+        Option(each.id, each.title, f"drive on {each.host}")
+        for each in mirror.drives.by_name()
+        if wanted in each.title.casefold() and each.id not in known
+    )
+    return chain(servers, drives)
 
 
 def lines(

@@ -27,8 +27,11 @@ from console.screens import (
     drive_verbs,
     group_verbs,
     host_verbs,
+    nic_verbs,
     objects,
     server_verbs,
+    shaping_verbs,
+    snapshot_verbs,
 )
 from console.screens.agreeing import STALE, confirmed
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
@@ -46,6 +49,9 @@ _ACTIONS = {
 _VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
 _VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act, "group": group_verbs.act}
 """What carries out the verbs of each kind that are not done here."""
+_VERBS_WITH_FORMS = {
+    id: module.act for module in (shaping_verbs, nic_verbs, snapshot_verbs) for id in sorted(module.IDS)
+}
 MENU_NOTES = ("tier 1 acts at once   2 asks   3 asks for the name",)
 
 
@@ -62,6 +68,7 @@ class Host(Protocol):
     def say(self, sentence: str, tone: Tone = Tone.TEXT) -> None: ...
     def copy(self, text: str) -> None: ...
     async def ask_dialog(self, dialog: Screen[Any]) -> Any: ...
+    def reload(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,8 @@ class Acting:
                 await self._act_on_servers(client, command, selection)
             case id if id in server_verbs.RESTARTS:
                 await server_verbs.act(self._host, client, command, selection)
+            case id if id in _VERBS_WITH_FORMS:
+                await _VERBS_WITH_FORMS[id](self._host, client, command, selection)
             case id if id in cell_verbs.STATES:
                 await cell_verbs.act(self._host, client, command, selection)
             case "cell.ask":
@@ -313,6 +322,8 @@ class Acting:
             self._host.copy(
                 objects.curl_of_action(item.key, action, clone_verbs.avoided(self._host.mirror, item.key, action))
             )
+        elif command.id in _VERBS_WITH_FORMS and item is not None:
+            self._host.copy(objects.curl_of_form(self._host.mirror, item.key, command.id))
         elif command.verb_of in ("drive", "host", "group") and item is not None:
             action = command.id.partition(".")[2].replace("rename", "edit")
             self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))

@@ -34,7 +34,7 @@ class Given:
 class Ask(ModalScreen[Given | None]):
     """Asks for a text, for one of the options, or (`is_many`) for any number of them in an order.
 
-    Without `options` the text is the answer and may not be empty.
+    Without `options` the text is the answer and may not be empty. `chosen` are there from the start.
     """
 
     AUTO_FOCUS = ""
@@ -48,6 +48,7 @@ class Ask(ModalScreen[Given | None]):
         text: str = "",
         options: Callable[[str], Sequence[Option]] | None = None,
         is_many: bool = False,
+        chosen: Sequence[Option] = (),
         note: str = "",
     ) -> None:
         super().__init__()
@@ -59,7 +60,7 @@ class Ask(ModalScreen[Given | None]):
         self._is_many = is_many
         self._note = note
         self._options: Sequence[Option] = ()
-        self._chosen: list[Option] = []
+        self._chosen: list[Option] = list(chosen)
         self._at = 0
         self._said = ""
         self._is_answered = False

@@ -1,4 +1,6 @@
-"""Clones of servers: a name is asked for, the plan says where each copy goes, and only then is it begun."""
+"""Clones of servers: a name is asked for, and what to stay away from; the plan says where each copy goes, and only then
+is it begun.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.client import CloudClient
 from console.commands import Command, Selection
-from console.presentation import creating, plan
+from console.presentation import creating, picking, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from console.screens.acting import Host
 
 ACTIONS = {"server.clone": "clone", "server.separate": "separate"}
-_TITLES = {"clone": "Clone {}, away from its own drives", "separate": "Clone {}, and start the clone apart"}
+_TITLES = {"clone": "Clone {} with its drives", "separate": "Clone {}, and start the clone apart"}
 _VERBS = {"clone": "clone", "separate": "clone and start"}
 _NOTES = {
     "clone": "its drives are copied to other storage hosts where there are any; the clone stays stopped",
@@ -38,7 +40,11 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
     if given is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)
         return
-    avoid = avoided(host.mirror, item.key, action)
+    away = await _away(host, title, item.key, action)
+    if away is None:
+        host.say("cancelled; nothing was sent", Tone.MUTED)
+        return
+    avoid = away.keys
     shown: list[PlanRecord] = []
 
     async def ask() -> Briefing:
@@ -50,6 +56,7 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
 
         def lines(frame: Frame) -> list[Line]:
             named = plan.labelled(frame, "NAME", given.text)
+            named += plan.labelled(frame, "AWAY FROM", ", then ".join(away.names) or "nothing")
             return [*named, *plan.plan_lines(found, host.mirror.servers.get(item.key), frame)]
 
         return Briefing(title, _VERBS[action], command.impact, lines, problem)
@@ -68,6 +75,23 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         "server", item.key, action, if_version=version, avoid=avoid, key=uuid.uuid4().hex, name=given.text
     )
     host.say(*_outcome(action, item.name, given.text, outcome))
+
+
+async def _away(host: Host, title: str, key: str, action: str) -> Given | None:
+    """What the copies stay away from, in order of preference; it begins with what `avoided` says."""
+    server = host.mirror.servers.get(key)
+    near = [] if server is None else picking.near_server(host.mirror, server, avoided(host.mirror, key, action))
+    ask = Ask(
+        title,
+        "away from",
+        host.frame(),
+        options=lambda text: picking.to_avoid_of_servers(host.mirror, near, text),
+        is_many=True,
+        chosen=near,
+        note="the first is kept away from first; tab takes one back or adds one; it never fails for this",
+    )
+    given: Given | None = await host.ask_dialog(ask)
+    return given
 
 
 def avoided(mirror: Mirror, key: str, action: str) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Making drives and servers: what they are to be is asked for in one dialog, which sends it."""
+"""Making drives and servers: what they are to be is asked for in one dialog, which sends it.
+
+Of a server, what it would come to is shown before: where it would start now, and who would shrink or stop for it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.client import CloudClient
-from console.presentation import creating
-from console.presentation.lines import Tone
+from console.presentation import creating, figures, picking, plan
+from console.presentation.lines import Frame, Line, Tone
+from console.presentation.picking import Option
+from console.screens.dialogs import Briefing, Confirmation
 from console.screens.forms import Form
 
 if TYPE_CHECKING:
@@ -15,16 +20,34 @@ if TYPE_CHECKING:
 
 
 async def act(host: Host, client: CloudClient, kind: str) -> None:
-    """Ask what the new `drive` or `server` is to be, and make it."""
+    """Ask what the new `drive` or `server` is to be, and make it. May raise ClientError."""
     cells = sorted(cell.name for cell in host.mirror.cells or ())
+    limits = await client.limits()
     if kind == "drive":
-        form = Form("Create a drive", creating.drive_fields(cells), host.frame(), _drive_maker(client))
+        fields = creating.drive_fields(
+            cells, limits=limits, images=await client.images(), ids_by_name=_ids_by_name(host, is_for_drive=True)
+        )
+        form = Form(
+            "Create a drive", fields, host.frame(), _drive_maker(client), options=_options(host, has_drives=True)
+        )
     else:
         account = host.mirror.account
         fields = creating.server_fields(
-            cells, may_backfill=account is None or account.may_backfill, ids_by_name=_ids_by_name(host)
+            cells,
+            may_backfill=account is None or account.may_backfill,
+            ids_by_name=_ids_by_name(host),
+            limits=limits,
+            room=room_words(host),
         )
-        form = Form("Create a server", fields, host.frame(), _server_maker(client))
+        form = Form(
+            "Create a server",
+            fields,
+            host.frame(),
+            _server_maker(client),
+            verb="preview",
+            confirm=lambda body: _creation_plan(host, client, body),
+            options=_options(host, has_drives=False),
+        )
     sentence: str | None = await host.ask_dialog(form)
     if sentence is None:
         host.say("cancelled; nothing was made", Tone.MUTED)
@@ -32,10 +55,41 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
         host.say(sentence, Tone.OK)
 
 
-def _ids_by_name(host: Host) -> Callable[[str], Sequence[str]]:
+def _options(host: Host, *, has_drives: bool) -> Mapping[str, Callable[[str], Sequence[Option]]]:
+    return {"avoid": lambda text: picking.anything_to_avoid(host.mirror, text, has_drives=has_drives)}
+
+
+def room_words(host: Host) -> str:
+    """What one more server could have now without anybody being stopped; nothing where that is not known."""
+    capacity = host.mirror.capacity
+    room = None if capacity is None else capacity.others_shrink
+    if room is None:
+        return ""
+    return f"the best host has {figures.ghz(room.cpu_mhz)} GHz and {figures.gib(room.memory_bytes)} GiB"
+
+
+def _creation_plan(host: Host, client: CloudClient, body: Mapping[str, Any]) -> Confirmation:
+    title = f"Create {body['name']}"
+
+    async def ask() -> Briefing:
+        found = plan.with_names(await client.preview_creation(body), host.mirror)
+        problem = None if found.is_allowed else found.problem or "it is refused"
+
+        def lines(frame: Frame) -> Sequence[Line]:
+            return plan.plan_lines(found, None, frame)
+
+        return Briefing(title, "create", 1, lines, problem)
+
+    return Confirmation(title, ask, host.frame(), wall_now=host.wall_now, is_changed=lambda: False)
+
+
+def _ids_by_name(host: Host, *, is_for_drive: bool = False) -> Callable[[str], Sequence[str]]:
     def find(name: str) -> Sequence[str]:
-        servers = host.mirror.servers
-        return [name] if name in servers else [each.id for each in servers.values() if each.name == name]
+        servers, drives = host.mirror.servers, host.mirror.drives.by_id
+        if name in servers or (is_for_drive and name in drives):
+            return [name]
+        found = [each.id for each in servers.values() if each.name == name]
+        return found + ([each.id for each in drives.values() if each.name == name] if is_for_drive else [])
 
     return find
 

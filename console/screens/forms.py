@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from console.client import ClientError
 from console.presentation import creating, header
 from console.presentation.creating import Field
 from console.presentation.lines import Frame
+from console.presentation.picking import Option
+from console.screens.asking import Ask
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
 from console.widgets.painting import Bar
 
+T = TypeVar("T")
+
 WIDTH_MAX = 66
-TEXT_LENGTH_MAX = 300
+PICK_KEY = "ctrl+o"
+TEXT_LENGTH_MAX = 8_000
 
 
 class Form(ModalScreen[str | None]):
     """Asks for the fields and sends them; answers with a sentence about what was made, or None.
 
     `send` is given the body and an idempotency key, which stays the same while the body does: where the answer to a
-    request was lost, enter once more makes nothing twice.
+    request was lost, enter once more makes nothing twice. `confirm` makes the dialog that shows what it would come to
+    and asks; cancelled, it leads back to the form as it was. `verb` is what enter does.
+
+    `options` are what some fields, by name, can be filled in with, in an order: names, or ids where a name says too
+    little. With `is_edit` the fields begin as the object is, and only what was changed is sent.
     """
 
     AUTO_FOCUS = ""
@@ -38,13 +48,23 @@ class Form(ModalScreen[str | None]):
         fields: Sequence[Field],
         frame: Frame,
         send: Callable[[Mapping[str, Any], str], Awaitable[str]],
+        *,
+        verb: str = "create",
+        is_edit: bool = False,
+        confirm: Callable[[Mapping[str, Any]], Screen[bool]] | None = None,
+        options: Mapping[str, Callable[[str], Sequence[Option]]] = MappingProxyType({}),
     ) -> None:
         super().__init__(classes=MENU_CLASS)
         self._title = title
         self._fields = tuple(fields)
         self._frame = frame
         self._send = send
-        self._texts = [field.choices[0] if field.choices else "" for field in self._fields]
+        self._verb = verb
+        self._is_edit = is_edit
+        self._confirm = confirm
+        self._options = options
+        self._texts = [_first_text(field) for field in self._fields]
+        self._carets = [len(text) for text in self._texts]
         self._at = 0
         self._said = ""
         self._is_sending = False
@@ -75,9 +95,13 @@ class Form(ModalScreen[str | None]):
         foot = creating.foot(self._fields[self._at], said, inner)
         box = self.query_one(Box)
         box.styles.width = width
-        box.show(self._title, creating.lines(self._fields, self._texts, self._at, inner), foot)
+        caret = self._carets[self._at]
+        box.show(self._title, creating.lines(self._fields, self._texts, self._at, inner, caret=caret), foot)
         box.reveal(self._at)
-        keys = [("enter", "create"), ("tab", "next"), ("left/right", "choose"), ("esc", "cancel")]
+        moves = "choose" if self._fields[self._at].choices else "move"
+        keys = [("enter", self._verb), ("tab", "next"), ("left/right", moves), ("esc", "cancel")]
+        if self._fields[self._at].name in self._options:
+            keys.insert(1, (PICK_KEY, "pick"))
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
@@ -93,6 +117,8 @@ class Form(ModalScreen[str | None]):
                 self._answer(None)
             case "enter" | "ctrl+j":
                 self._enter()
+            case key if key == PICK_KEY and self._fields[self._at].name in self._options:
+                self.run_worker(self._pick(), group="pick", exclusive=True, exit_on_error=False)
             case "tab" | "down":
                 self._go(1)
             case "shift+tab" | "up":
@@ -103,14 +129,12 @@ class Form(ModalScreen[str | None]):
                 self._choose(-1)
             case _ if choices:
                 return
-            case "backspace":
-                self._type(self._texts[self._at][:-1])
+            case "left" | "right" | "home" | "end" | "ctrl+a" | "ctrl+e":
+                self._move(event.key)
             case "ctrl+u":
                 self._type("")
             case _:
-                text = self._texts[self._at]
-                if event.character is not None and event.is_printable and len(text) < TEXT_LENGTH_MAX:
-                    self._type(text + event.character)
+                self._edit(event)
 
     def _go(self, step: int) -> None:
         self._at, self._said = (self._at + step) % len(self._fields), ""
@@ -120,8 +144,24 @@ class Form(ModalScreen[str | None]):
         choices = self._fields[self._at].choices
         self._type(choices[(choices.index(self._texts[self._at]) + step) % len(choices)])
 
-    def _type(self, text: str) -> None:
+    def _move(self, key: str) -> None:
+        caret, end = self._carets[self._at], len(self._texts[self._at])
+        places = {"left": max(0, caret - 1), "right": min(end, caret + 1), "home": 0, "ctrl+a": 0}
+        self._carets[self._at] = places.get(key, end)
+        self._draw()
+
+    def _edit(self, event: events.Key) -> None:
+        text, caret = self._texts[self._at], self._carets[self._at]
+        if event.key == "backspace":
+            self._type(text[: max(0, caret - 1)] + text[caret:], max(0, caret - 1))
+        elif event.key == "delete":
+            self._type(text[:caret] + text[caret + 1 :], caret)
+        elif event.character is not None and event.is_printable and len(text) < TEXT_LENGTH_MAX:
+            self._type(text[:caret] + event.character + text[caret:], caret + 1)
+
+    def _type(self, text: str, caret: int | None = None) -> None:
         self._texts[self._at], self._said = text, ""
+        self._carets[self._at] = len(text) if caret is None else caret
         self._draw()
 
     def _enter(self) -> None:
@@ -130,7 +170,12 @@ class Form(ModalScreen[str | None]):
             self._at, self._said = wrong
             self._draw()
             return
-        body = creating.body(self._fields, self._texts)
+        made = creating.changes if self._is_edit else creating.body
+        body = made(self._fields, self._texts)
+        if self._is_edit and not body:
+            self._said = "nothing was changed; esc leaves it as it is"
+            self._draw()
+            return
         if body != self._sent:
             self._sent, self._key = body, uuid.uuid4().hex
         self._is_sending = True
@@ -139,12 +184,39 @@ class Form(ModalScreen[str | None]):
 
     async def _make(self, body: Mapping[str, Any]) -> None:
         try:
+            if self._confirm is not None and not await self._shown_instead(self._confirm(body)):
+                self._is_sending = False
+                self._draw()
+                return
             sentence = await self._send(body, self._key)
         except ClientError as error:
             self._is_sending, self._said = False, error.sentence
             self._draw()
         else:
             self._answer(sentence)
+
+    async def _shown_instead(self, dialog: Screen[T]) -> T | None:
+        """The answer of a dialog that the form makes way for: two boxes over a list are one too many to read."""
+        box = self.query_one(Box)
+        box.display = False
+        try:
+            return await self.app.push_screen_wait(dialog)
+        finally:
+            box.display = True
+
+    async def _pick(self) -> None:
+        """Choose what the field is filled in with, in place of what it holds."""
+        field = self._fields[self._at]
+        search = self._options[field.name]
+        ask = Ask(self._title, field.label, self._frame, options=search, is_many=True, note=field.note)
+        given = await self._shown_instead(ask)
+        if given is None:
+            return
+        texts = []
+        for key, name in zip(given.keys, given.names, strict=True):
+            is_clear = "," not in name and field.read(name) == [key]
+            texts.append(name if is_clear else key)
+        self._type(", ".join(texts))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in sending is said, and the dialog can be left."""
@@ -158,3 +230,9 @@ class Form(ModalScreen[str | None]):
         if not self._is_answered:
             self._is_answered = True
             self.dismiss(sentence)
+
+
+def _first_text(field: Field) -> str:
+    if field.choices and field.text not in field.choices:
+        return field.choices[0]
+    return field.text

@@ -69,9 +69,7 @@ class MainScreen(Screen[None]):
         self._filter_before, self._prompt_problem = "", ""
         self._pending: list[str] = []
         self._repaint: Timer | None = None
-        self._is_outdated = False
-        self._was_loading = True
-        self._is_opening = False
+        self._is_outdated, self._was_loading, self._is_opening = False, True, False
         self._typed_ahead: list[events.Key] = []
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
@@ -401,7 +399,7 @@ class MainScreen(Screen[None]):
         if not place.is_same_room(before):
             self._middle.forget()
             self.body.set_marks(place.marks)
-        self._load_detail(place)
+        self.reload()
         self._render_all(at=(place.cursor, place.region))
         if views.wanted(place, self._mirror) - views.wanted(before, self._mirror):
             self.feed.wake()
@@ -475,9 +473,10 @@ class MainScreen(Screen[None]):
         self._middle.walk(step)
         self._render_cursor()
 
-    def _load_detail(self, place: Place) -> None:
-        key, client = place.scope, self.client
-        if key is not None and client is not None and (ask := views.asking(client, self._mirror, place)) is not None:
+    def reload(self) -> None:
+        """Ask about the object of this page."""
+        key, client = self.place.scope, self.client
+        if key is not None and client and (ask := views.asking(client, self._mirror, self.place)) is not None:
             self.run_worker(self._fetch_detail(ask, key), group="detail", exclusive=True, exit_on_error=False)
 
     async def _fetch_detail(self, ask: Callable[[], Awaitable[views.Held]], key: str) -> None:

@@ -193,6 +193,25 @@ def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
     return _curl("POST", f"{kind}s/{name}/actions", {"action": action, **asked.get(action, {})})
 
 
+_FORMS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "server.edit": ("POST", "servers/{}/actions", {"action": "edit", "name": "NAME", "tags": [], "meta": {}}),
+    "server.resize": ("POST", "servers/{}/actions", {"action": "resize", "cpu_mhz": 4_000, "memory_bytes": 8 * 2**30}),
+    "server.attach_nic": ("POST", "servers/{}/nics", {"configuration": "dhcp"}),
+    "server.detach_nic": ("DELETE", "servers/{}/nics/MAC", {}),
+    "drive.edit": ("POST", "drives/{}/actions", {"action": "edit", "name": "NAME", "tags": [], "meta": {}}),
+    "drive.resize": ("POST", "drives/{}/actions", {"action": "resize", "size_bytes": 40 * 2**30}),
+    "drive.snapshot": ("POST", "drives/{}/snapshots", {"name": "NAME"}),
+    "drive.clone_snapshot": ("POST", "snapshots/ID/actions", {"action": "clone", "name": "NAME", "avoid": []}),
+    "drive.delete_snapshot": ("POST", "snapshots/ID/actions", {"action": "delete"}),
+}
+
+
+def curl_of_form(mirror: Mirror, key: str, command_id: str) -> str:
+    """The request of a verb that asks in a form, for the shell; what it asks is to be filled in."""
+    method, path, body = _FORMS[command_id]
+    return _curl(method, path.format(split_key(mirror, key)[1]), body)
+
+
 def curl_of_creation(kind: str) -> str:
     """The request that makes a drive or a server, for the shell; what it is to be is to be filled in."""
     bodies: dict[str, dict[str, Any]] = {

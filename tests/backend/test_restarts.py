@@ -186,6 +186,24 @@ def test_it_starts_at_once_where_there_is_room_already_and_when_it_is_asked_for_
     in_a_cloud(tmp_path / "data", story, **ONE_HOST)
 
 
+def test_one_that_is_made_small_enough_starts_at_once(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        victim = await on.running("render", vcpus=8, gib=1, is_backfilling=True)
+        normal = await on.server("db", vcpus=6, gib=1)
+        await servers.start_server(on.cloud, on.operator, normal.id)
+        await on.engine.advance(60)
+        await restarts(on, victim.id)
+        assert await states(on, [victim.id, normal.id]) == ["stopped", "running"]
+
+        smaller = ServerChanges(size=Size(4_000, GIB))
+        await editing.edit_server(on.cloud, on.operator, victim.id, smaller)
+        await on.engine.advance(60)
+
+        assert await states(on, [victim.id, normal.id]) == ["running", "running"]
+
+    in_a_cloud(tmp_path / "data", story, **ONE_HOST)
+
+
 def test_one_that_was_stopped_by_hand_stays_so(tmp_path: Path) -> None:
     async def story(on: Harness) -> None:
         server = await on.running("render", is_backfilling=True)

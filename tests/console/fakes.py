@@ -50,6 +50,7 @@ from console.records_plans import (
     StandingRecord,
 )
 from console.records_services import ServiceRecord, Services
+from tests.console.fake_parts import FakeParts
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 GIB = 2**30
@@ -153,7 +154,7 @@ def some_drives() -> list[DriveRecord]:
 
 
 @dataclass
-class FakeCloud(CloudClient):
+class FakeCloud(FakeParts, CloudClient):
     """Answers like a small cloud. `outage` is raised by every request while it is set."""
 
     servers: list[ServerRecord] = field(default_factory=some_servers)
@@ -310,7 +311,8 @@ class FakeCloud(CloudClient):
         found = next((server for server in self.servers if server.id == server_id), None)
         if found is None:
             raise ClientError("there is no such server", "not_found", False)
-        return ServerDetail(found, (), {"id": found.id, "name": found.name, "state": found.state})
+        raw = {"id": found.id, "name": found.name, "state": found.state, "meta": dict(found.meta)}
+        return ServerDetail(found, (), raw, self.nics)
 
     async def drives_page(self, *, after: str | None = None, limit: int = 1000) -> DrivesPage:
         await self._request("drives_page", after)
@@ -324,7 +326,8 @@ class FakeCloud(CloudClient):
         found = next((drive for drive in self.drives if drive.id == drive_id), None)
         if found is None:
             raise ClientError("there is no such drive", "not_found", False)
-        return DriveDetail(found, {"id": found.id, "name": found.name, "serial": "kept as the API said it"})
+        raw = {"id": found.id, "name": found.name, "serial": "kept as the API said it", "meta": {"env": "prod"}}
+        return DriveDetail(found, raw, self.snapshots)
 
     async def explain(self, object_id: str, *, decision: int | None = None) -> WhyDetail:
         await self._request("explain", object_id, decision)
@@ -450,7 +453,7 @@ class FakeCloud(CloudClient):
             copy = replace(known, id="d-copy", name=fields.get("name"), state="cloning_dst")
             return OutcomeRecord(drive=copy if action == "clone" else known)
         decision = DecisionRecord("c1-h02", "room") if action == "start" else None
-        if action == "edit":
+        if action in ("edit", "resize"):
             known_server = next(server for server in self.servers if server.id == object_id)
             return OutcomeRecord(replace(known_server, state=self.state_after_edit or known_server.state))
         return OutcomeRecord(None, None, None, decision)

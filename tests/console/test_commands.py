@@ -65,6 +65,18 @@ def test_q_leaves_only_from_the_overview() -> None:
         ("server.start", [], "nothing is under the cursor"),
         ("server.stop", ["stopped"], "it is stopped"),
         ("server.delete", ["running"], "it is running"),
+        ("server.edit", ["running"], None),
+        ("server.edit", ["running", "stopped"], "one at a time"),
+        ("server.resize", ["stopped"], None),
+        ("server.resize", ["running"], "it is running"),
+        ("server.attach_nic", ["running"], "it is running"),
+        ("server.detach_nic", ["stopped"], None),
+        ("drive.resize", ["unmounted"], None),
+        ("drive.resize", ["cloning_src"], "it is being copied"),
+        ("drive.snapshot", ["cloning_src"], None),
+        ("drive.snapshot", ["unavailable"], "it is lost"),
+        ("drive.clone_snapshot", ["creating"], "it is creating"),
+        ("drive.delete_snapshot", ["unavailable"], None),
         ("drive.attach", ["unmounted"], None),
         ("drive.attach", ["unmounted", "unmounted"], "one at a time"),
         ("drive.attach", ["cloning_src"], "it is being copied"),
@@ -235,3 +247,11 @@ def test_every_word_of_the_line_can_be_typed_and_is_completed_from_its_beginning
             "clock",
             "palette",
         )
+
+
+def test_a_drive_of_a_server_that_is_not_stopped_does_not_grow_and_the_reason_names_that() -> None:
+    item = Item("drive", "drive:d", "data", "mounted", held_by="web-01 is running")
+
+    assert commands.reason_off(commands.BY_ID["drive.resize"], Selection("drives", (item,))) == "web-01 is running"
+    stopped = item._replace(held_by="")
+    assert commands.reason_off(commands.BY_ID["drive.resize"], Selection("drives", (stopped,))) is None

@@ -118,7 +118,7 @@ def test_nothing_that_is_typed_breaks_it(typed: str) -> None:
 def test_what_is_left_open_is_not_sent() -> None:
     fields = creating.drive_fields(["cell-1"])
 
-    assert creating.body(fields, ["data", "20G", "disk", "any"]) == {
+    assert creating.body(fields, ["data", "20G", "disk", "any", ""]) == {
         "name": "data",
         "size_bytes": 20 * GIB,
         "media": "disk",
@@ -139,7 +139,7 @@ def test_a_name_is_at_most_as_long_as_the_api_takes() -> None:
 @pytest.mark.parametrize("width", [36, 62])
 def test_the_lines_fit_and_show_the_end_of_what_is_typed(width: int) -> None:
     fields = creating.drive_fields(["cell-1"])
-    lines = creating.lines(fields, ["日本" * 40 + "-end", "20G", "disk", "any"], 0, a_frame(width))
+    lines = creating.lines(fields, ["日本" * 40 + "-end", "20G", "disk", "any", ""], 0, a_frame(width))
 
     assert {span_width(line) for line in lines} == {width}
     assert text_of(lines[0]).rstrip().endswith("-end")

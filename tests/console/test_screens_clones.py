@@ -68,6 +68,8 @@ async def test_a_server_is_cloned_after_its_name_was_asked_and_its_plan_was_show
         await pilot.press("ctrl+u")
         await type_line(pilot, "twin")
         await pilot.press("enter")
+        await until(pilot, "away from")
+        await pilot.press("enter")
         await until(pilot, "[ cancel ]", "NAME", "twin")
         assert requests(cloud, "act") == []
         assert isinstance(pilot.app.screen, Confirmation)
@@ -88,7 +90,7 @@ async def test_the_plan_says_where_each_copy_goes_and_what_would_not_be_apart() 
 
     async with app.run_test(size=(80, 24)) as pilot:
         await ask_to_clone(pilot, "C")
-        await pilot.press("enter")
+        await pilot.press("enter", "enter")
         await until(pilot, "COPIES", "PLACEMENT")
         text = " ".join(screen_text(app_of(pilot)).replace("│", " ").split())
         for words in (
@@ -102,13 +104,16 @@ async def test_the_plan_says_where_each_copy_goes_and_what_would_not_be_apart() 
             assert words in text, text
 
 
-@pytest.mark.parametrize("at", ["the name", "the plan"])
+@pytest.mark.parametrize("at", ["the name", "the avoid list", "the plan"])
 async def test_a_clone_may_be_cancelled_until_its_button_is_pressed(at: str) -> None:
     cloud = FakeCloud()
     app = an_app(cloud)
 
     async with app.run_test(size=(80, 24)) as pilot:
         await ask_to_clone(pilot, "c")
+        if at != "the name":
+            await pilot.press("enter")
+            await until(pilot, "away from")
         if at == "the plan":
             await pilot.press("enter")
             await until(pilot, "[ cancel ]")
@@ -136,7 +141,27 @@ async def test_what_came_to_share_a_storage_host_is_said() -> None:
 
     async with app.run_test(size=(100, 24)) as pilot:
         await ask_to_clone(pilot, "c")
-        await pilot.press("enter")
+        await pilot.press("enter", "enter")
         await until(pilot, "[ cancel ]", "preview")
         await pilot.press("tab", "enter")
         await until(pilot, "it shares a storage host with its origin")
+
+
+async def test_what_a_clone_stays_away_from_is_chosen_in_an_order() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ask_to_clone(pilot, "c")
+        await pilot.press("enter")
+        await until(pilot, "away from", "1.  db-25", "itself: all drives of it")
+        await pilot.press("tab", "w", "e", "b", "minus", "0", "3", "tab")
+        await until(pilot, "1.  web-03")
+        await pilot.press("tab")
+        await until(pilot, "2.  db-25")
+        await pilot.press("enter")
+        await until(pilot, "AWAY FROM", "web-03, then db-25")
+        await pilot.press("tab", "enter")
+        await until(pilot, "db-25 is being cloned")
+
+        assert [request[5] for request in requests(cloud, "act")] == [(cloud.servers[2].id, cloud.servers[24].id)]

@@ -71,6 +71,9 @@ async def test_a_server_is_made_backfilling_behind_x_of_an_empty_list() -> None:
         await pilot.press("tab")
         await type_line(pilot, "8G")
         await pilot.press("tab", "right", "enter")
+        await until(pilot, "Create crawl", "PLACEMENT", "c1-h02", "SHRINKS", "render-31", "[ create ]")
+        assert requests(cloud, "create_server") == []
+        await pilot.press("tab", "enter")
         await until(pilot, "crawl is there, stopped, in cell-1; /crawl finds it")
 
         body = {"name": "crawl", "cpu_mhz": 4_000, "memory_bytes": 8 * GIB, "is_backfilling": True}
@@ -203,9 +206,65 @@ async def test_floors_and_servers_to_avoid_are_asked_for_and_sent() -> None:
         await pilot.press("ctrl+u")
         await type_line(pilot, "mail-37")
         await pilot.press("enter")
+        await until(pilot, "[ create ]")
+        await pilot.press("tab", "enter")
         await until(pilot, "render is there")
 
         ((_, body, _),) = requests(cloud, "create_server")
         mail = next(server.id for server in cloud.servers if server.name == "mail-37")
         assert (body["is_backfilling"], body["cpu_floor"], body["avoid"]) == (True, 0.5, [mail])
         assert "memory_floor" not in body
+
+
+async def test_limits_are_shown_and_checked_in_place_and_the_plan_leads_back_to_the_form() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "mail-37")
+        await pilot.press("plus")
+        await until(pilot, "Create a server")
+        type_at_once(app, *"web", "tab", *"200GHz", "tab", *"8G", "enter")
+        await until(pilot, "200GHz is more than the most, 96 GHz")
+        assert requests(cloud, "preview_creation") == []
+        type_at_once(app, "ctrl+u")
+        await until(pilot, "250 MHz to 96 GHz; the project has 40 GHz left;")
+        type_at_once(app, *"2GHz", "enter")
+        await until(pilot, "web is made in cell-1 and stays stopped", "[ create ]")
+        await pilot.press("escape")
+        await until(pilot, "2GHz")
+        assert isinstance(app.screen, Form)
+        cloud.refusal = ClientError("cpu must be between 250 and 96000", "invalid", False)
+        await pilot.press("enter")
+        await until(pilot, "cpu must be between 250 and 96000")
+        await pilot.press("tab", "enter")
+        await until(pilot, "2GHz")
+        await pilot.press("escape")
+        await until(pilot, "cancelled; nothing was made")
+
+        assert requests(cloud, "create_server") == []
+
+
+async def test_a_drive_begins_as_an_image_and_avoids_the_hosts_of_others() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until(pilot, "spare-91")
+        await pilot.press("plus")
+        await until(pilot, "Create a drive")
+        type_at_once(app, *"boot", "tab", *"12G", "tab", "tab", "tab", "right", "tab", *"spare-92,nobody", "enter")
+        await until(pilot, "debian-12, 10 GiB", "no drive or server is called nobody")
+        await pilot.press("ctrl+o")
+        await until(pilot, "avoid:", "tab add or take back")
+        type_at_once(app, *"spare-92", "tab", *"web-01", "tab")
+        await until(pilot, "1.  spare-92", "2.  web-01")
+        await pilot.press("enter")
+        await until(pilot, "spare-92, web-01", "ctrl+o pick")
+        await pilot.press("enter")
+        await until(pilot, "boot is being made")
+
+        ((_, body, _),) = requests(cloud, "create_drive")
+        assert (body["image"], body["avoid"]) == ("img-1", [cloud.drives[6].id, cloud.servers[0].id])

@@ -12,6 +12,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
     setting     settings of the whole cloud   services        the Compute API's services
+    sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
 """
 
 from __future__ import annotations
@@ -25,15 +26,21 @@ from backend.dialects.ops import (
     backing,
     bodies,
     explaining,
+    networks,
     reads,
     restoring,
     schema,
     schema_backups,
     schema_explain,
+    schema_networks,
     schema_plans,
     schema_services,
+    schema_sizing,
+    schema_snapshots,
     services,
     setting,
+    sizing,
+    snapshots,
     writes,
 )
 from backend.dialects.ops.bodies import NoBody, NoQuery
@@ -60,8 +67,8 @@ TABLE = (
         "POST",
         "/servers",
         writes.create_server,
-        "Make a stopped server",
-        {201: schema.ServerMade},
+        "Make a stopped server, or see what that would come to",
+        {200: schema.PlanAnswer, 201: schema.ServerMade},
         body=bodies.ServerToMake,
     ),
     get("/servers/{id}", reads.get_server, "One server with its drives", schema.ServerDetail, query=NoQuery),
@@ -73,9 +80,42 @@ TABLE = (
         {200: schema.PlanAnswer, 202: schema.ServerOutcome},
         body=bodies.ServerAction,
     ),
+    get(
+        "/servers/{id}/networks",
+        networks.network_choices,
+        "What a network interface of the server may have",
+        schema_networks.NetworkChoices,
+        query=NoQuery,
+    ),
+    write(
+        "POST",
+        "/servers/{id}/nics",
+        networks.attach_nic,
+        "Add a network interface to a stopped server",
+        {201: schema_networks.NicList},
+        body=bodies.NicToAttach,
+    ),
+    write(
+        "DELETE",
+        "/servers/{id}/nics/{mac}",
+        networks.detach_nic,
+        "Take a network interface from a stopped server",
+        {200: schema_networks.NicList},
+        body=NoBody,
+    ),
+    get(
+        "/limits",
+        sizing.limits,
+        "What there may be, and what a project has left",
+        schema_sizing.Limits,
+        query=bodies.LimitsQuery,
+    ),
+    get("/images", sizing.list_images, "The library's images", schema_sizing.ImageList, query=NoQuery),
     get("/drives", reads.list_drives, "A page of drives", schema.DrivePage, query=bodies.DrivesQuery),
     write("POST", "/drives", writes.create_drive, "Make a drive", {201: schema.DriveMade}, body=bodies.DriveToMake),
-    get("/drives/{id}", reads.get_drive, "One drive", schema.DriveRow, query=NoQuery),
+    get(
+        "/drives/{id}", snapshots.get_drive, "One drive with its snapshots", schema_snapshots.DriveDetail, query=NoQuery
+    ),
     write(
         "POST",
         "/drives/{id}/actions",
@@ -83,6 +123,29 @@ TABLE = (
         "Act on a drive, or see what an action would do",
         {200: schema.PlanAnswer, 202: schema.DriveOutcome},
         body=bodies.DriveAction,
+    ),
+    get(
+        "/drives/{id}/snapshots",
+        snapshots.list_snapshots,
+        "The snapshots of a drive",
+        schema_snapshots.SnapshotList,
+        query=NoQuery,
+    ),
+    write(
+        "POST",
+        "/drives/{id}/snapshots",
+        snapshots.take_snapshot,
+        "Take a snapshot of a drive",
+        {201: schema_snapshots.SnapshotRow},
+        body=bodies.SnapshotToTake,
+    ),
+    write(
+        "POST",
+        "/snapshots/{id}/actions",
+        snapshots.act_on_snapshot,
+        "Edit, delete or clone a snapshot",
+        {202: schema_snapshots.SnapshotOutcome},
+        body=bodies.SnapshotAction,
     ),
     get("/cells", reads.list_cells, "Every cell, and whether it answers", schema.CellList, query=NoQuery),
     write(
@@ -173,8 +236,8 @@ TABLE = (
         query=bodies.EventsQuery,
     ),
     get("/tasks", reads.list_tasks, "Work under way, or done", schema.TaskPage, query=bodies.TasksQuery),
-    get("/schedules", backing.list_schedules, "Rules that take backups", schema.ScheduleList, query=NoQuery),
-    get("/backups", backing.list_backups, "Backups, the newest first", schema.BackupList, query=NoQuery),
+    get("/schedules", backing.list_schedules, "Rules that take backups", schema_backups.ScheduleList, query=NoQuery),
+    get("/backups", backing.list_backups, "Backups, the newest first", schema_backups.BackupList, query=NoQuery),
     get(
         "/schedules/preview",
         backing.preview_schedule,

@@ -9,8 +9,7 @@ from backend.cloud.retention import RULES
 from backend.dialects.ops import render
 from backend.dialects.ops.bodies import CoverageQuery, NoBody, NoQuery, SchedulePreviewQuery
 from backend.dialects.ops.render import backup_word
-from backend.dialects.ops.schema import ScheduleRow
-from backend.dialects.ops.schema_backups import CoverageAnswer, CoverageRow, SchedulePreview
+from backend.dialects.ops.schema_backups import CoverageAnswer, CoverageRow, SchedulePreview, ScheduleRow
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.wire import instant_text, instant_text_or_none
 from backend.operations import backup_previews, backups, schedules

@@ -63,6 +63,8 @@ class ServerToMake(Body):
     avoid: Avoid = []
     cpu_floor: Floor | None = None
     memory_floor: Floor | None = None
+    preview: bool = False
+    """Answers what it would come to, and where it would start; nothing is made."""
 
 
 class ServerAction(Body):
@@ -72,9 +74,11 @@ class ServerAction(Body):
 
     `clone` copies the server with its drives, whose hosts `avoid` is about; it stays stopped. `separate` is a clone
     that avoids its source and is then started, avoiding it too; it takes further ids to avoid. Both take a `name`.
+
+    `resize` gives a stopped server another `cpu_mhz`, `memory_bytes` or both.
     """
 
-    action: Literal["start", "stop", "shutdown", "delete", "edit", "clone", "separate"]
+    action: Literal["start", "stop", "shutdown", "delete", "edit", "clone", "separate", "resize"]
     preview: bool = False
     plan: PlanToken | None = None
     if_version: Version | None = None
@@ -83,9 +87,23 @@ class ServerAction(Body):
     meta: Meta | None = None
     tags: Tags | None = None
     restarts: bool | None = None
+    cpu_mhz: CpuMhz | None = None
+    memory_bytes: Bytes | None = None
+
+
+class NicToAttach(Body):
+    """With `vlan_id` it is in that private network; with `configuration` it is public, `static` with an `address`."""
+
+    model: Literal["virtio", "e1000", "i82551", "i82557b", "i82559er", "ne2k_pci", "pcnet", "rtl8139"] = "virtio"
+    configuration: Literal["dhcp", "static", "manual"] | None = None
+    address: Id | None = None
+    vlan_id: Id | None = None
+    policy_id: Id | None = None
 
 
 class DriveToMake(Body):
+    """With `image`, the id of one of the library's, it begins as a copy of that."""
+
     name: Name
     size_bytes: Bytes
     media: Literal["disk", "cdrom"] = "disk"
@@ -93,16 +111,18 @@ class DriveToMake(Body):
     cell: Name | None = None
     meta: Meta = {}
     tags: Tags = []
+    image: Id | None = None
 
 
 class DriveAction(Body):
     """`preview` answers what it would do and changes nothing.
 
     `server_id`, `device`, `channel` and `boot_order` belong to `attach`; `name`, `meta` and `tags` to `edit`; `name`
-    and `avoid` to `clone`, whose copy is called after its source if it is given no name.
+    and `avoid` to `clone`, whose copy is called after its source if it is given no name; `size_bytes`, more than it
+    has, to `resize`.
     """
 
-    action: Literal["attach", "detach", "clone", "delete", "edit"]
+    action: Literal["attach", "detach", "clone", "delete", "edit", "resize"]
     preview: bool = False
     plan: PlanToken | None = None
     if_version: Version | None = None
@@ -114,6 +134,27 @@ class DriveAction(Body):
     name: Name | None = None
     meta: Meta | None = None
     tags: Tags | None = None
+    size_bytes: Bytes | None = None
+
+
+class SnapshotToTake(Body):
+    """Without a name it is called after its drive and the instant."""
+
+    name: Name | None = None
+    meta: Meta = {}
+    tags: Tags = []
+
+
+class SnapshotAction(Body):
+    """`name` belongs to `edit` and `clone`; `meta` and `tags` to `edit`; `avoid` and `size_bytes` to `clone`."""
+
+    action: Literal["clone", "delete", "edit"]
+    if_version: Version | None = None
+    avoid: Avoid = []
+    name: Name | None = None
+    meta: Meta | None = None
+    tags: Tags | None = None
+    size_bytes: Bytes | None = None
 
 
 class HostAction(Body):
@@ -212,6 +253,12 @@ class ServersQuery(Query):
 class DrivesQuery(Query):
     limit: Limit = LIMIT_MAX
     after: Cursor | None = None
+
+
+class LimitsQuery(Query):
+    """`project` is whose quota; without it, that of the account's own project."""
+
+    project: Id | None = None
 
 
 class ChangesQuery(Query):

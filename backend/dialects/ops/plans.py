@@ -61,7 +61,7 @@ def plan_row(plan: Plan, *, if_version: int | None) -> PlanRow:
         "refused": plan.refused,
         "downtime_seconds": plan.downtime_seconds,
         "version": server.version,
-        "token": token_of(plan.parts) if is_allowed else None,
+        "token": token_of(plan.parts) if is_allowed and plan.action not in ("create", "resize") else None,
         "sentences": [str(problem)] if problem else _sentences(plan, drives_left=len(plan.drives)),
     }
 
@@ -108,6 +108,8 @@ def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
             found = [f"{name} is deleted and cannot be brought back."]
             if drives_left:
                 found.append(f"Its {counted(drives_left, 'drive')} will stay.")
+        case "create" | "resize":
+            found = _stopped_sentences(plan, name)
         case _:
             found = _start_sentences(plan, name)
     if plan.restarts:
@@ -141,6 +143,15 @@ def _start_sentences(plan: Plan, name: str) -> list[str]:
     if decision.avoided:
         found.append(f"{counted(len(decision.avoided), 'server')} of the avoid list will share the host all the same.")
     return found
+
+
+def _stopped_sentences(plan: Plan, name: str) -> list[str]:
+    """Of what stays stopped: a decision is that of a start now."""
+    made = f"is made in {plan.server.cell}" if plan.action == "create" else "gets its new size at once"
+    now = "Started now, it would go to no host: none has room."
+    if plan.decision is not None:
+        now = f"Started now, it would go to {plan.decision.host}: {BECAUSE[plan.decision.decided_by]}."
+    return [f"{name} {made} and stays stopped, holding no room.", now]
 
 
 def owner_sentence(owner: str, was: str) -> list[str]:

@@ -27,7 +27,7 @@ from backend.cloud.model import (
     Task,
 )
 from backend.dialects import wire
-from backend.dialects.ops import backing, bodies, document, render, schema
+from backend.dialects.ops import backing, bodies, document, networks, render, schema
 from backend.dialects.ops.bodies import (
     ChangesQuery,
     DrivesQuery,
@@ -443,10 +443,11 @@ async def get_server(call: Call[NoQuery, NoBody]) -> Answer:
     if isinstance(found, PartialServer):
         pictures = await last_known.pictures(call.cloud, [found.id])
         partial = render.partial_server_row(found, pictures.get(found.id))
-        return Answer({**partial, "drives": [], "attributes": {}})
+        return Answer({**partial, "drives": [], "attributes": {}, "nics": await networks.nic_rows(call.cloud, found)})
     attached = await drives.drives_of(call.cloud, [found.id])
     rows = [render.drive_row(drive) for drive in attached.get(found.id, ())]
-    return Answer({**render.server_row(found), "drives": rows, "attributes": found.attributes})
+    nics = await networks.nic_rows(call.cloud, found)
+    return Answer({**render.server_row(found), "drives": rows, "attributes": found.attributes, "nics": nics})
 
 
 async def list_drives(call: Call[DrivesQuery, NoBody]) -> Answer:
@@ -468,11 +469,6 @@ async def _list_drives(call: Call[DrivesQuery, NoBody]) -> schema.DrivePage:
         "total": listing.total,
         "unreachable": sorted(silent),
     }
-
-
-async def get_drive(call: Call[NoQuery, NoBody]) -> Answer:
-    found = await drives.get_drive(call.cloud, call.account, call.path["id"])
-    return Answer((await drive_rows(call, [found]))[0])
 
 
 # ------------------------------------------------------------------------------------------------ what happens in it

@@ -34,16 +34,15 @@ from backend.cloud.model import (
 )
 from backend.dialects.ops.schema import (
     AccountRow,
-    BackupRow,
     ClockRow,
     DriveRow,
     EventRow,
     Ratio,
-    ScheduleRow,
     ServerRow,
     SizeRow,
     TaskRow,
 )
+from backend.dialects.ops.schema_backups import BackupRow, ScheduleRow
 from backend.dialects.wire import exact_instant_text, instant_text, instant_text_or_none
 from backend.store import LastKnown
 

@@ -11,8 +11,7 @@ from backend.dialects.ops import reads, render
 from backend.dialects.ops.bodies import CellAction, GroupAction, NoBody, NoQuery
 from backend.dialects.ops.plans import counted, does, stop_row
 from backend.dialects.ops.schema_plans import CellPlanRow, GroupMove, GroupPlanRow, RedundancyRow
-from backend.dialects.ops.table import Answer, Call
-from backend.dialects.ops.writes import once
+from backend.dialects.ops.table import Answer, Call, once
 from backend.operations import cell_plans, groups, restorations
 from backend.operations.cell_plans import CellPlan
 from backend.operations.groups import GroupPlan

@@ -13,6 +13,8 @@ from typing import Any, Literal, NotRequired
 # pydantic makes schemas of typed dicts only from these, before Python 3.12.
 from typing_extensions import TypedDict
 
+from backend.dialects.ops.schema_backups import ScheduleRow
+from backend.dialects.ops.schema_networks import NicRow
 from backend.dialects.ops.schema_separation import AvoidedRow, CopyPlanRow
 
 # ----------------------------------------------------------------------------------------------------- what it answers
@@ -110,6 +112,7 @@ class DriveRow(TypedDict):
 class ServerDetail(ServerRow):
     drives: list[DriveRow]
     attributes: JsonObject
+    nics: list[NicRow]
 
 
 class HostRow(TypedDict):
@@ -265,59 +268,6 @@ class CapacityRow(TypedDict):
     normal_prices: NormalPrices
     cells: list[str]
     unreachable: list[str]
-
-
-class ScheduleRow(TypedDict):
-    """`server_id` and `server_name` are those of its source where that is a server."""
-
-    id: str
-    source_kind: Literal["server", "project", "customer"]
-    source_id: str
-    source_name: str | None
-    server_id: str | None
-    server_name: str | None
-    project_id: str
-    description: str
-    cron: str
-    time_zone: str
-    retention_days: int
-    backups_max: int
-    is_active: bool
-    next_trigger_at: str | None
-    created_at: str
-    last_run_at: str | None
-    reason: str | None
-    missed_since: str | None
-    jitter_seconds: int
-    keeps: dict[str, int]
-    target_seconds: int | None
-    drill_days: int
-    drilled_at: str | None
-    drill_seconds: int | None
-    drill_problem: str | None
-    version: int
-    history: list[str]
-
-
-class BackupRow(TypedDict):
-    """`server_id` and `server_name` are those of its source where that is a server."""
-
-    id: str
-    source_kind: Literal["server", "project", "customer"]
-    source_id: str
-    source_name: str | None
-    parent_id: str | None
-    server_id: str | None
-    server_name: str | None
-    project_id: str
-    schedule_id: str | None
-    description: str
-    state: Literal["backing_up", "ready", "restoring", "deleting", "erred"]
-    created_at: str
-    size_bytes: int
-    kept_until: str | None
-    reason: str | None
-    version: int
 
 
 class ClockRow(TypedDict):
@@ -576,14 +526,6 @@ class TaskPage(TypedDict):
     open: int
     ended: int
     unreachable: list[str]
-
-
-class ScheduleList(TypedDict):
-    schedules: list[ScheduleRow]
-
-
-class BackupList(TypedDict):
-    backups: list[BackupRow]
 
 
 class AccountList(TypedDict):

@@ -1,4 +1,4 @@
-"""The shapes of what is said of schedules before they run, and of who is covered."""
+"""The shapes of backups and schedules, of what is said of schedules before they run, and of who is covered."""
 
 from __future__ import annotations
 
@@ -56,3 +56,64 @@ class CoverageAnswer(TypedDict):
     late: int
     untold: int
     good: int
+
+
+class ScheduleRow(TypedDict):
+    """`server_id` and `server_name` are those of its source where that is a server."""
+
+    id: str
+    source_kind: Literal["server", "project", "customer"]
+    source_id: str
+    source_name: str | None
+    server_id: str | None
+    server_name: str | None
+    project_id: str
+    description: str
+    cron: str
+    time_zone: str
+    retention_days: int
+    backups_max: int
+    is_active: bool
+    next_trigger_at: str | None
+    created_at: str
+    last_run_at: str | None
+    reason: str | None
+    missed_since: str | None
+    jitter_seconds: int
+    keeps: dict[str, int]
+    target_seconds: int | None
+    drill_days: int
+    drilled_at: str | None
+    drill_seconds: int | None
+    drill_problem: str | None
+    version: int
+    history: list[str]
+
+
+class BackupRow(TypedDict):
+    """`server_id` and `server_name` are those of its source where that is a server."""
+
+    id: str
+    source_kind: Literal["server", "project", "customer"]
+    source_id: str
+    source_name: str | None
+    parent_id: str | None
+    server_id: str | None
+    server_name: str | None
+    project_id: str
+    schedule_id: str | None
+    description: str
+    state: Literal["backing_up", "ready", "restoring", "deleting", "erred"]
+    created_at: str
+    size_bytes: int
+    kept_until: str | None
+    reason: str | None
+    version: int
+
+
+class ScheduleList(TypedDict):
+    schedules: list[ScheduleRow]
+
+
+class BackupList(TypedDict):
+    backups: list[BackupRow]

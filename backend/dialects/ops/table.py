@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Protocol, TypeVar
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -138,6 +139,28 @@ class Answer:
 
     content: Any
     status: int = 200
+
+
+async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """For work that keeps no memory of its request itself: a repeat gets the answer of the first.
+
+    The memory is written after the work: a crash in between forgets the request, never the work.
+    """
+    key = call.request
+    if key is None:
+        return await work()
+    cloud = call.cloud
+    async with call.context.turns.of(key.key):
+        found = await cloud.store.cloud_read(key.remembered)
+        if found is not None:
+            return Answer(found["content"], found["status"])
+        answer = await work()
+        content = orjson.loads(orjson.dumps(answer.content))
+        now = cloud.clock.now()
+        await cloud.store.cloud_write(
+            lambda tx: tx.remember(key.key, key.digest, {"status": answer.status, "content": content}, at=now)
+        )
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
-
-import orjson
 
 from backend.clock import ClockError
 from backend.cloud.errors import Conflict, Invalid
 from backend.cloud.model import Server, Size, Task
 from backend.dialects import wire
-from backend.dialects.ops import cloning, plans, reads, render, separation
+from backend.dialects.ops import cloning, plans, reads, render, separation, sizing
 from backend.dialects.ops.bodies import (
     AccountChange,
     AccountStateChange,
@@ -28,7 +26,7 @@ from backend.dialects.ops.bodies import (
     ServerToMake,
 )
 from backend.dialects.ops.schema import DecisionRow, ServerOutcome
-from backend.dialects.ops.table import Answer, Call
+from backend.dialects.ops.table import Answer, Call, once
 from backend.operations import (
     accounts,
     avoiding,
@@ -55,28 +53,6 @@ from backend.operations.plans import (
 from backend.operations.rooms import Decision
 
 
-async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> Answer:
-    """For work that keeps no memory of its request itself: a repeat gets the answer of the first.
-
-    The memory is written after the work: a crash in between forgets the request, never the work.
-    """
-    key = call.request
-    if key is None:
-        return await work()
-    cloud = call.cloud
-    async with call.context.turns.of(key.key):
-        found = await cloud.store.cloud_read(key.remembered)
-        if found is not None:
-            return Answer(found["content"], found["status"])
-        answer = await work()
-        content = orjson.loads(orjson.dumps(answer.content))
-        now = cloud.clock.now()
-        await cloud.store.cloud_write(
-            lambda tx: tx.remember(key.key, key.digest, {"status": answer.status, "content": content}, at=now)
-        )
-    return answer
-
-
 def _all_none(*values: object) -> bool:
     return all(value is None for value in values)
 
@@ -100,6 +76,8 @@ async def create_server(call: Call[NoQuery, ServerToMake]) -> Answer:
         avoid=tuple(body.avoid),
         cell=body.cell,
     )
+    if body.preview:
+        return await sizing.preview_creation(call, spec)
     server = await servers.create_server(call.cloud, call.account, spec, request=call.request)
     if not spec.avoid:
         return Answer(reads.server_row(call, server), 201)
@@ -115,7 +93,11 @@ async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
         raise Invalid("action", "name, meta, tags and restarts are changed by edit")
     if not (is_clone or body.action == "start") and body.avoid:
         raise Invalid("avoid", "belongs to start, clone and separate")
+    if body.action != "resize" and not _all_none(body.cpu_mhz, body.memory_bytes):
+        raise Invalid("action", "cpu_mhz and memory_bytes are changed by resize")
     check_plan_belongs(body)
+    if body.action == "resize":
+        return await sizing.resize_server(call)
     if is_clone:
         return await cloning.clone_server(call)
     avoid = tuple(body.avoid)
@@ -150,16 +132,16 @@ async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
             return await once(call, lambda: _edit_server(call))
         case "delete":
             return await once(call, lambda: _delete_server(call, agreed))
-        case "clone" | "separate":
-            raise AssertionError("a clone remembers its request itself")
+        case "clone" | "separate" | "resize":
+            raise AssertionError("a clone and a resize remember their request themselves")
 
 
 def check_plan_belongs(body: ServerAction | DriveAction | HostAction) -> None:
     """Raises Invalid for a token where there is nothing to agree to."""
     if body.plan is None:
         return
-    if body.preview or body.action == "edit":
-        raise Invalid("plan", "belongs to an action that was previewed, not to a preview or an edit")
+    if body.preview or body.action in ("edit", "resize"):
+        raise Invalid("plan", "belongs to an action that was previewed, not to a preview, an edit or a resize")
     if isinstance(body, ServerAction) and body.action in ("clone", "separate"):
         raise Invalid("plan", "the clone of a server takes none: its preview has no token")
 
@@ -219,6 +201,8 @@ async def create_drive(call: Call[NoQuery, DriveToMake]) -> Answer:
         tags=tuple(body.tags),
         cell=body.cell,
     )
+    if body.image is not None:
+        return await sizing.make_of_image(call, body.image, spec)
     drive = await drives.create_drive(call.cloud, call.account, spec, request=call.request)
     if not spec.avoid:
         return Answer(reads.drive_row(call, drive), 201)
@@ -236,7 +220,11 @@ async def act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
         raise Invalid("avoid", "belongs to clone")
     if body.action == "attach" and body.server_id is None:
         raise Invalid("server_id", "is needed to attach")
+    if body.action != "resize" and body.size_bytes is not None:
+        raise Invalid("size_bytes", "belongs to resize")
     check_plan_belongs(body)
+    if body.action == "resize":
+        return await sizing.resize_drive(call)
     if body.preview:
         if body.action == "edit":
             raise Invalid("preview", "there is nothing to show before an edit")
@@ -282,7 +270,9 @@ async def _clone_drive(call: Call[NoQuery, DriveAction]) -> Answer:
 async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
     body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
     agreed = None
-    if body.plan is not None and body.action != "edit":
+    if body.plan is not None:
+        assert body.action != "edit", "checked before"
+        assert body.action != "resize", "checked before"
         agreed = agreeing_drive(id, body.action, body.plan, server_id=body.server_id)
     match body.action:
         case "attach":
@@ -308,8 +298,8 @@ async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
         case "delete":
             await drives.delete_drive(cloud, account, id, if_version=body.if_version, agreed=agreed)
             return Answer({"drive": None, "task": None}, 202)
-        case "clone":
-            raise AssertionError("a clone remembers its request itself")
+        case "clone" | "resize":
+            raise AssertionError("a clone and a resize remember their request themselves")
     return Answer({"drive": reads.drive_row(call, drive), "task": None}, 202)
 
 
