@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 from backend.cloud.backfill import HostLoad
@@ -33,6 +34,11 @@ class Service:
     """None for a central one."""
     state: HostState | None = HostState.UP
     """Of the host. None while its cell does not answer."""
+    state_since: datetime | None = None
+
+    def last_heard_at(self, now: datetime) -> datetime:
+        """A service reports all the time, until its host is lost."""
+        return self.state_since if self.state is HostState.DOWN and self.state_since is not None else now
 
 
 def is_silent(cloud: Cloud, cell: str) -> bool:
@@ -67,7 +73,7 @@ async def list_services(cloud: Cloud, pictures: Pictures) -> list[Service]:
             if isinstance(each, str):
                 found.append(Service(number, COMPUTE, each, cell, None))
             else:
-                found.append(Service(number, COMPUTE, each.host.name, cell, each.host.state))
+                found.append(Service(number, COMPUTE, each.host.name, cell, each.host.state, each.host.state_since))
         number += 1
         if not is_silent(cloud, cell):
             found.append(Service(number, CONDUCTOR, cell, cell))

@@ -99,6 +99,10 @@ def test_a_host_that_is_forced_down_is_lost_with_what_is_on_it(tell: Tell) -> No
         forced = await on.nova.put(f"/os-services/{service}", json={"forced_down": True}, headers=version(53))
         row = good(forced)["service"]
         assert (row["state"], row["forced_down"]) == ("down", True)
+        await on.advance(30)
+        later = await named(on, host)
+        assert later["updated_at"] == row["updated_at"], "it was last heard of when it was lost"
+        assert later["updated_at"] < (await services(on))[0]["updated_at"]
         assert (await shown(on.nova, id))["status"] == "ERROR"
         answer = await on.nova.put(f"/os-services/{service}", json={"status": "disabled"}, headers=version(53))
         assert "is down" in failed(answer, 409, "conflictingRequest")
@@ -136,6 +140,14 @@ def test_what_cannot_be_updated_says_why_and_stays(tell: Tell) -> None:
             answer = await on.nova.put("/os-services" + path, json=content, headers=version(minor))
             assert words in failed(answer, status, key), (path, answer.text)
         assert await on.events() == events
+
+    tell(story)
+
+
+def test_there_are_no_aggregates_and_asking_for_them_is_no_mistake(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        assert good(await on.nova.get("/os-aggregates")) == {"aggregates": []}
+        failed(await on.tenant_nova.get("/os-aggregates"), 403, "forbidden")
 
     tell(story)
 

@@ -40,6 +40,9 @@ Always:
 - One server a request; no networks, addresses, keypairs, resizing, snapshots, migrations; quotas are read, not set.
   What is asked for of these is refused by name, or kept and shown where it is only a word (`key_name`,
   `security_groups`).
+- A service that is forced down is lost, with all that is on its host, as after `stratodeck host fail`; a real one only
+  marks it, so that its servers may be evacuated. The reason of a disabled one is always that it is in maintenance.
+- There are no aggregates. Zones are cells.
 - Stopping, starting and rebooting begin at once; a reboot takes no time, and there is no REBOOT status.
 - `launched_at` is that of the current start, and null while there is none.
 - Filters by name know `^`, `$`, `.` and `.*`, and ignore case. Those by what servers here do not have do nothing.
@@ -98,6 +101,7 @@ PATHS = (
     Path("/os-hypervisors/detail", {"GET": services.list_hypervisors_detail}),
     Path("/os-hypervisors/statistics", {"GET": Since(services.hypervisor_statistics, last=_STATISTICS_UNTIL)}),
     Path("/os-hypervisors/{id}", {"GET": services.show_hypervisor}),
+    Path("/os-aggregates", {"GET": services.list_aggregates}),
     Path("/os-availability-zone", {"GET": services.list_zones}),
     Path("/os-availability-zone/detail", {"GET": services.list_zones_detail}),
     Path("/flavors", {"GET": catalog.list_flavors}),

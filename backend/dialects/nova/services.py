@@ -83,7 +83,7 @@ def _row(call: Call, service: Service) -> dict[str, Any]:
         "zone": _zone(service),
         "status": "disabled" if is_disabled else "enabled",
         "state": "down" if service.state is HostState.DOWN else "up",
-        "updated_at": micro_text(call.cloud.clock.now()),
+        "updated_at": micro_text(service.last_heard_at(call.cloud.clock.now())),
         "disabled_reason": MAINTENANCE_REASON if is_disabled else None,
     }
     if call.minor >= 11:
@@ -361,6 +361,12 @@ async def hypervisor_statistics(call: Call) -> Response:
 
 
 # ---------------------------------------------------------------------------------------------------------------- zones
+
+
+async def list_aggregates(call: Call) -> Response:
+    """None: `openstack hypervisor show` asks for them."""
+    call.require_admin("os-aggregates:index")
+    return answer({"aggregates": []})
 
 
 async def list_zones(call: Call) -> Response:

@@ -29,7 +29,7 @@ def _row(call: Call[NoQuery, NoBody], service: Service, last_state: HostState | 
         "cell": service.cell,
         "status": "disabled" if service.state is HostState.MAINTENANCE else "enabled",
         "state": "down" if service.state is HostState.DOWN else "up",
-        "updated_at": instant_text(call.cloud.clock.now()),
+        "updated_at": instant_text(service.last_heard_at(call.cloud.clock.now())),
         "last_state": None,
         "known_at": None,
     }
