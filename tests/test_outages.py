@@ -320,10 +320,11 @@ class Outages(Life):
         await self.everything_has_ended()
 
     def nothing_is_owed(self, tx: CloudTransaction) -> None:
-        """What was missed has been caught up with."""
+        """What was missed has been caught up with, or is looked at again as long as its source is not ready."""
         there = {entry.id for entry in tx.server_entries()}
         active = [schedule for schedule in tx.schedules() if schedule.is_active and schedule.source_id in there]
-        owed = [schedule.id for schedule in active if schedule.missed_since is not None]
+        missed = [schedule.id for schedule in active if schedule.missed_since is not None]
+        owed = [id for id in missed if not tx.open_tasks_of(id)]
         assert not owed, f"backups are still owed: {owed}"
 
     def switch_off(self, tx: CloudTransaction) -> None:

@@ -163,13 +163,15 @@ def run_schedule(tx: CloudTransaction, schedule: Schedule, reading: Reading | No
     owing = tx.save_schedule(schedule, owing, kind="schedule.missed", at=now, details=details)
     if problem is None:
         return catch_up(tx, owing, reading, now=now)
-    if not is_silent and not any(task.kind == CATCH_UP for task in tx.open_tasks_of(schedule.id)):
+    if not is_silent:
         _open_retry(tx, schedule, reading, at=now)
     return None
 
 
 def _open_retry(tx: CloudTransaction, schedule: Schedule, reading: Reading | None, *, at: datetime) -> None:
-    """A source in an unstable state tells nobody when it has settled, so it is asked."""
+    """A source in an unstable state tells nobody when it has settled, so it is asked; at most once at a time."""
+    if any(task.kind == CATCH_UP for task in tx.open_tasks_of(schedule.id)):
+        return
     name = None if reading is None else reading.scope.name or (reading.parts[0].server.name if reading.parts else None)
     due_at = at + timedelta(seconds=RETRY_SECONDS)
     payload = {"name": schedule.description or name, "wait_seconds": RETRY_SECONDS}
@@ -252,13 +254,20 @@ def _look_again(tx: CloudTransaction, *, task: Task, reading: Reading | None) ->
         tx.end_task(task, TaskState.CANCELLED, at=at, result="nothing is owed any more")
     elif reading.silent:
         tx.end_task(task, TaskState.CANCELLED, at=at, result=f"{reading.problem}: taken when it is back")
-    elif reading.problem is not None:
+    elif reading.problem is None and (
+        catch_up(tx, schedule, reading, now=at) is not None or not _is_owed(tx, schedule.id)
+    ):
+        tx.end_task(task, TaskState.DONE, at=at)
+    else:
         wait_seconds = min(2 * int(task.payload["wait_seconds"]), RETRY_SECONDS_MAX)
         payload = {**task.payload, "wait_seconds": wait_seconds}
         tx.reschedule(task, due_at=at + timedelta(seconds=wait_seconds), payload=payload)
-    else:
-        catch_up(tx, schedule, reading, now=at)
-        tx.end_task(task, TaskState.DONE, at=at)
+
+
+def _is_owed(tx: CloudTransaction, schedule_id: str) -> bool:
+    """Whether a run is still owed, because the source is not ready for it or the last copy is not finished."""
+    schedule = tx.find_schedule(schedule_id)
+    return schedule is not None and schedule.is_active and schedule.missed_since is not None
 
 
 async def catch_up_missed(cloud: Cloud, now: datetime) -> None:
@@ -272,8 +281,12 @@ async def catch_up_missed(cloud: Cloud, now: datetime) -> None:
             for each, reading in found:
                 current = tx.find_schedule(each.id)
                 # Of a source that is gone its next run finds that out, and switches it off with the reason.
-                if current is not None and reading is not None and reading.problem is None:
+                if current is None or reading is None or reading.silent:
+                    continue
+                if reading.problem is None:
                     catch_up(tx, current, reading, now=now)
+                if _is_owed(tx, each.id):
+                    _open_retry(tx, current, reading, at=now)
 
         await cloud.store.cloud_write(partial(run, found=list(zip(page, readings, strict=True))))
 
