@@ -254,14 +254,17 @@ def _look_again(tx: CloudTransaction, *, task: Task, reading: Reading | None) ->
         tx.end_task(task, TaskState.CANCELLED, at=at, result="nothing is owed any more")
     elif reading.silent:
         tx.end_task(task, TaskState.CANCELLED, at=at, result=f"{reading.problem}: taken when it is back")
-    elif reading.problem is None and (
-        catch_up(tx, schedule, reading, now=at) is not None or not _is_owed(tx, schedule.id)
-    ):
+    elif reading.problem is None and _is_caught_up(tx, schedule, reading, at):
         tx.end_task(task, TaskState.DONE, at=at)
     else:
         wait_seconds = min(2 * int(task.payload["wait_seconds"]), RETRY_SECONDS_MAX)
         payload = {**task.payload, "wait_seconds": wait_seconds}
         tx.reschedule(task, due_at=at + timedelta(seconds=wait_seconds), payload=payload)
+
+
+def _is_caught_up(tx: CloudTransaction, schedule: Schedule, reading: Reading, now: datetime) -> bool:
+    """Take what is owed, if it can be taken now; whether nothing is owed any more."""
+    return catch_up(tx, schedule, reading, now=now) is not None or not _is_owed(tx, schedule.id)
 
 
 def _is_owed(tx: CloudTransaction, schedule_id: str) -> bool:

@@ -46,7 +46,7 @@ class FakeParts:
         (("1e8a6100-0000-4000-8000-000000001595", "office"),),
         (("f0000001-0000-4000-8000-000000000000", "web [b]rules[/]"),),
     )
-    library = (ImageRecord("img-1", "debian-12", 10 * GIB),)
+    image_records = (ImageRecord("img-1", "debian-12", 10 * GIB),)
     creation: PlanRecord | None = None
     refusal: ClientError | None = None
 
@@ -64,7 +64,7 @@ class FakeParts:
 
     async def images(self) -> tuple[ImageRecord, ...]:
         await self._request("images")
-        return self.library
+        return self.image_records
 
     async def network_choices(self, server_id: str) -> NetworkChoices:
         await self._request("network_choices", server_id)
