@@ -128,7 +128,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[DriveRecord], ...]:
 
     return (
         Column("state", attrgetter("state"), Kind.WORD, width=12, is_searched=True,
-               words=(*silence.DRIVE_STATES, UNKNOWN)),
+               words=(*silence.DRIVE_STATES, UNKNOWN), distinct=mirror.drives.by_state.keys()),
         Column("name", lambda drive: drive.name or drive.id, width=24, is_searched=True, is_lasting=True),
         Column("server", server_name, width=16, is_searched=True, is_lasting=True),
         Column("cell", attrgetter("cell"), width=8, is_searched=True, is_lasting=True, distinct=cells),

@@ -230,12 +230,20 @@ def _hits_in(rows: Sequence[T], word: Word, column: Column[T]) -> Iterator[bool]
         # Hosts, cells and groups are few: each is looked at once, and not once for every row that names it.
         wanted = {value for value in column.distinct if _has_word(word, column.kind, value)}
         return map(wanted.__contains__, map(column.value, rows)) if wanted else None
-    texts = [str(value or "").casefold() for value in map(column.value, rows)]
+    texts = _folded(list(map(column.value, rows)))
     if column.kind in {Kind.WORD, Kind.ID}:
         return (text.startswith(word.text) for text in texts)
     literal = map(contains, texts, repeat(word.text))
     pattern = None if word.is_exact else fuzzy.pattern(word.text)
     return literal if pattern is None else map(or_, literal, map(bool, map(pattern.search, texts)))
+
+
+def _folded(values: list[Any]) -> list[str]:
+    try:
+        return list(map(str.casefold, values))
+    except TypeError:
+        # Some rows have none.
+        return ["" if value is None else str(value).casefold() for value in values]
 
 
 def _hits(rows: Sequence[T], term: Comparison, columns: Sequence[Column[T]]) -> Iterable[bool]:

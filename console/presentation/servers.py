@@ -119,7 +119,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
 
     return (
         Column("state", attrgetter("state"), Kind.WORD, width=10, is_searched=True,
-               words=(*silence.SERVER_STATES, UNKNOWN)),
+               words=(*silence.SERVER_STATES, UNKNOWN), distinct=mirror.fleet.by_state.keys()),
         Column("name", lambda row: row.name or row.id, width=24, is_searched=True, is_lasting=True),
         lasting("cell", width=8, is_searched=True, distinct=cells),
         Column("host", attrgetter("host"), width=8, is_searched=True, distinct=hosts),
