@@ -7,3 +7,5 @@ VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "b
 """Views in the order of their digits: overview is 0."""
 
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")
+
+KEYMAPS: tuple[str, ...] = ("default", "k9s")

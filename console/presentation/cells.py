@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import attrgetter
 
-from console.presentation import figures, filtering, sorting, tasks
+from console.presentation import chosen, figures, filtering, sorting, tasks
 from console.presentation.columns import Column, Kind, Table, Value
 from console.presentation.lines import (
     Frame,
@@ -42,8 +42,11 @@ def view(mirror: Mirror, frame: Frame) -> View:
     known = columns(frame)
     query = filtering.parse(frame.filter, known)
     shown = sorting.as_asked(filtering.matching(worst_first(mirror), query, known), frame, known)
+    table = Table(known, shown, key_of, lambda cell: cell.is_up and not mirror.is_offline)
     region: Region
-    if shown:
+    if shown and frame.columns and frame.width >= chosen.WIDTH_MIN:
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
         region = Rows(_head(frame), shown, lambda cell: row(mirror, frame, cell), key_of)
     else:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
@@ -57,7 +60,8 @@ def view(mirror: Mirror, frame: Frame) -> View:
         (region,),
         status=lambda key: status(mirror, frame, key),
         preview=lambda key: preview(mirror, frame, key),
-        table=Table(known, shown, key_of, lambda cell: cell.is_up and not mirror.is_offline),
+        table=table,
+        heads={"CELL": "name", "ANSWER ms": "answer", "SRV": "servers", "WAIT": "waiting"},
         problem=query.problem,
     )
 
@@ -69,7 +73,15 @@ def columns(frame: Frame) -> tuple[Column[CellRecord], ...]:
         return lambda cell: None if cell.free is None or not cell.is_up else size(cell.free)
 
     return (
-        Column("state", attrgetter("state"), Kind.WORD, width=8, is_searched=True, words=("up", "down", "hung")),
+        Column(
+            "state",
+            attrgetter("state"),
+            Kind.WORD,
+            width=8,
+            is_searched=True,
+            words=("up", "down", "hung"),
+            draw=lambda cell: chosen.state(figures.cell_state(cell, frame.glyphs)),
+        ),
         Column("name", attrgetter("name"), head="CELL", width=12, is_searched=True),
         Column("for", lambda cell: figures.seconds_since(cell.since, frame.wall_now), Kind.SECONDS, "FOR", 7),
         Column("answer", attrgetter("answer_ms"), Kind.COUNT, "ms", 7),

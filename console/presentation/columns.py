@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -60,6 +60,8 @@ class Column(NamedTuple, Generic[T]):
     """What was known last, where that is more than `value` tells."""
     words: tuple[str, ...] = ()
     """The words that completion offers."""
+    draw: Callable[[T], Any] | None = None
+    """Its spans, where there is more to see than a text or a number."""
     distinct: Collection[str] | None = None
     """Every text that it holds in any row, where somebody knows without looking at all of them."""
 

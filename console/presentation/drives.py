@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
-from console.presentation import drive_detail, figures, filtering, silence, sorting
+from console.presentation import chosen, drive_detail, figures, filtering, silence, sorting
 from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
@@ -46,8 +46,11 @@ def view(mirror: Mirror, frame: Frame) -> View:
     width = frame.width - pane
     shown, total = visible(mirror, frame)
     known = columns(mirror, frame)
+    table = Table(known, shown, key_of, lambda drive: drive.is_reachable and not mirror.is_offline)
     region: Region
-    if shown:
+    if shown and frame.columns and width >= chosen.WIDTH_MIN:
+        region = chosen.region(table, frame, width)
+    elif shown:
         region = Rows(head(width), shown, lambda drive: row(mirror, frame, drive, width), key_of)
     else:
         region = Lines(_instead(mirror, frame, width), head=head(width))
@@ -62,7 +65,8 @@ def view(mirror: Mirror, frame: Frame) -> View:
         pane_width=pane,
         below=silence.banner(silence.of_drives(mirror, frame, shown, known), "drive", frame, width),
         orders=tuple(ORDERS),
-        table=Table(known, shown, key_of, lambda drive: drive.is_reachable and not mirror.is_offline),
+        table=table,
+        heads={"GiB": "size", "FOR/SEEN": "for"},
         problem=filtering.parse(frame.filter, known).problem,
     )
 
@@ -128,6 +132,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[DriveRecord], ...]:
 
     return (
         Column("state", attrgetter("state"), Kind.WORD, width=12, is_searched=True,
+               draw=lambda drive: chosen.state(figures.drive_state(drive, frame.glyphs), is_known=drive.is_reachable),
                words=(*silence.DRIVE_STATES, UNKNOWN), distinct=mirror.drives.by_state.keys()),
         Column("name", lambda drive: drive.name or drive.id, width=24, is_searched=True, is_lasting=True),
         Column("server", server_name, width=16, is_searched=True, is_lasting=True),

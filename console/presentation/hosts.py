@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 
-from console.presentation import figures, filtering, host_detail, sorting
+from console.presentation import chosen, figures, filtering, host_detail, sorting
 from console.presentation.columns import Column, Kind, Table, Value
 from console.presentation.lines import (
     Frame,
@@ -56,8 +56,11 @@ def view(mirror: Mirror, frame: Frame) -> View:
     shown = filtering.matching(in_scope, query, known)
     ordered = _ordered(mirror, frame, shown, known)
     regions: tuple[Region, ...]
+    table = Table(known, ordered, key_of, lambda host: mirror.is_host_known(host) and not mirror.is_offline)
     if shown:
         rows = Rows(_head(frame, width), ordered, lambda host: row(mirror, frame, host, width), key_of)
+        if frame.columns and width >= chosen.WIDTH_MIN:
+            rows = chosen.region(table, frame, width)
         regions = (_map(mirror, frame, shown, width), blank_region(width), rows)
     else:
         regions = (Lines([compose(width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame, width)),)
@@ -74,7 +77,16 @@ def view(mirror: Mirror, frame: Frame) -> View:
         preview=(lambda key: host_detail.pane(mirror, key, frame, pane)) if pane else None,
         pane_width=pane,
         orders=tuple(ORDERS),
-        table=Table(known, ordered, key_of, lambda host: mirror.is_host_known(host) and not mirror.is_offline),
+        table=table,
+        heads={
+            "HOST": "name",
+            "GHz of": "cpu",
+            "of GHz": "cpu",
+            "GiB of": "memory",
+            "FREE": "free",
+            "N": "servers",
+            "BACKF.": "backfilling",
+        },
         problem=query.problem,
     )
 

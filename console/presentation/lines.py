@@ -7,7 +7,7 @@ column 1 itself; a mark is then drawn over it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -265,6 +265,8 @@ class View:
     """What the main list shows, as values. Any of its columns may be sorted by."""
     problem: str = ""
     """What of the filter means nothing here."""
+    heads: Mapping[str, str] = field(default_factory=dict)
+    """What the list is sorted by after a click on a head whose words are not the name of a column."""
 
     @property
     def has_preview(self) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from console.presentation import detail, figures, filtering, silence, sorting
+from console.presentation import chosen, detail, figures, filtering, silence, sorting
 from console.presentation.columns import Column, Kind, Table, Value
 from console.presentation.fleet import SortKey
 from console.presentation.lines import (
@@ -50,8 +50,11 @@ def view(mirror: Mirror, frame: Frame) -> View:
     width = frame.width - pane
     shown, total = visible(mirror, frame)
     known = columns(mirror, frame)
+    table = Table(known, shown, attrgetter("id"), lambda server: server.is_reachable and not mirror.is_offline)
     region: Region
-    if shown:
+    if shown and frame.columns and width >= chosen.WIDTH_MIN:
+        region = chosen.region(table, frame, width)
+    elif shown:
         region = Rows(_head(width), shown, lambda server: row(mirror, frame, server, width), attrgetter("id"))
     else:
         region = Lines(_instead(mirror, frame, width), head=_head(width))
@@ -66,9 +69,15 @@ def view(mirror: Mirror, frame: Frame) -> View:
         pane_width=pane,
         below=silence.banner(silence.of_servers(mirror, frame, shown, known), "server", frame, width),
         orders=tuple(ORDERS),
-        table=Table(known, shown, attrgetter("id"), lambda server: server.is_reachable and not mirror.is_offline),
+        table=table,
+        heads=HEADS,
         problem=filtering.parse(frame.filter, known).problem,
     )
+
+
+HEADS = {"CPU GHz": "cpu", "GiB": "memory", "pf": "factor", "pfCPU": "factor", "pfMEM": "factor", "UP/SEEN": "up",
+         "FLOORS": "floor", "B": "kind"}  # fmt: skip
+"""What a list is sorted by where the head above a column is clicked on, and says another word than its name."""
 
 
 # Which rows, in which order -----------------------------------------------------------------------------------
@@ -119,6 +128,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
 
     return (
         Column("state", attrgetter("state"), Kind.WORD, width=10, is_searched=True,
+               draw=lambda row: chosen.state(figures.server_state(row, frame.glyphs), is_known=row.is_reachable),
                words=(*silence.SERVER_STATES, UNKNOWN), distinct=mirror.fleet.by_state.keys()),
         Column("name", lambda row: row.name or row.id, width=24, is_searched=True, is_lasting=True),
         lasting("cell", width=8, is_searched=True, distinct=cells),

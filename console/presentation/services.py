@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from operator import attrgetter
 
-from console.presentation import figures, filtering, sorting
+from console.presentation import chosen, figures, filtering, sorting
 from console.presentation.columns import Column, Kind, Table
 from console.presentation.facts import Fact, fact
 from console.presentation.figures import StateLook
@@ -45,8 +45,11 @@ def view(mirror: Mirror, frame: Frame) -> View:
     """The services, or those of the cell that `frame.scope` names."""
     known = columns(frame)
     shown = visible(mirror, frame)
+    table = Table(known, shown, attrgetter("key"), lambda service: not service.is_unknown)
     region: Region
-    if shown:
+    if shown and frame.columns and frame.width >= chosen.WIDTH_MIN:
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
         region = Rows(_head(frame), shown, lambda service: row(mirror, frame, service), lambda service: service.key)
     else:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
@@ -57,7 +60,8 @@ def view(mirror: Mirror, frame: Frame) -> View:
         (region,),
         status=lambda key: status(mirror, frame, key),
         orders=ORDERS,
-        table=Table(known, shown, attrgetter("key"), lambda service: not service.is_unknown),
+        table=table,
+        heads={"SERVICE": "binary", "UPDATED": "age", "LAST": "age"},
         problem=filtering.parse(frame.filter, known).problem,
     )
 
@@ -66,7 +70,8 @@ def columns(frame: Frame) -> tuple[Column[ServiceRecord], ...]:
     """What a service's row is as values."""
     return (
         Column("state", lambda service: UNKNOWN if service.is_unknown else service.state, Kind.WORD, width=10,
-               is_searched=True, words=("up", "down", UNKNOWN)),
+               is_searched=True, words=("up", "down", UNKNOWN),
+               draw=lambda service: chosen.state(look(service, frame.glyphs))),
         Column("binary", attrgetter("binary"), head="SERVICE", width=16, is_searched=True),
         Column("host", attrgetter("host"), width=14, is_searched=True),
         Column("status", attrgetter("status"), Kind.WORD, width=10, is_searched=True, words=("enabled", "disabled")),

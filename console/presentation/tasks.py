@@ -68,6 +68,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         tuple(regions),
         status=lambda key: status(mirror, frame, key),
         orders=ORDERS,
+        heads={"ENDED": "task", "TASK": "task"},
         table=Table(known, [*going, *ended], _key, lambda task: not is_waiting(mirror, task)),
         problem=query.problem,
     )

@@ -4,9 +4,11 @@ import string
 
 import pytest
 
-from console import command_line, commands
+from console import command_line, commands, keymaps
 from console.command_line import Advance, GoTo, Leave, OpenNamed, Problem, Request, Run, SetClock, SetPalette
 from console.commands import COMMANDS, LISTS, VIEWS, Command, Item, Selection
+
+KEYMAP = keymaps.Keymap()
 
 
 def a_selection(*states: str, kind: str = "server", view: str = "servers") -> Selection:
@@ -46,13 +48,13 @@ def test_verbs_do_not_use_the_keys_that_move_in_their_menu() -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_has_a_digit_and_can_be_left_and_filtered(view: str) -> None:
-    assert commands.for_key("servers", str(VIEWS.index(view))) is commands.BY_ID[f"view.{view}"]
-    assert commands.for_key(view, "escape") is commands.BY_ID["back"]
-    assert commands.for_key(view, "slash") is commands.BY_ID["filter"]
+    assert KEYMAP.for_key("servers", str(VIEWS.index(view))) is commands.BY_ID[f"view.{view}"]
+    assert KEYMAP.for_key(view, "escape") is commands.BY_ID["back"]
+    assert KEYMAP.for_key(view, "slash") is commands.BY_ID["filter"]
 
 
 def test_q_leaves_only_from_the_overview() -> None:
-    assert [view for view in VIEWS if commands.for_key(view, "q") is not None] == ["overview"]
+    assert [view for view in VIEWS if KEYMAP.for_key(view, "q") is not None] == ["overview"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_the_menus_of_drives_and_hosts_hold_no_verb_of_the_cloud(kind: str) -> N
     ("view", "ids"), [("hosts", ["move.left", "move.right"]), ("drives", ["back.left", "open.right"])]
 )
 def test_on_a_map_h_and_l_move_and_elsewhere_they_go_back_and_open(view: str, ids: list[str]) -> None:
-    assert [command.id for key in "hl" if (command := commands.for_key(view, key)) is not None] == ids
+    assert [command.id for key in "hl" if (command := KEYMAP.for_key(view, key)) is not None] == ids
 
 
 def test_the_menu_of_a_cell_offers_faults_and_says_which_one_it_has() -> None:
@@ -173,7 +175,7 @@ def test_the_key_row_begins_with_what_the_state_asks_for_and_ends_with_help() ->
 def test_help_names_every_command_of_a_view() -> None:
     words = {row[1] for _, rows in commands.help_sections("servers") for row in rows}
 
-    missing = [c.id for c in COMMANDS if c.verb_of is None and "servers" in c.views and c.help not in words]
+    missing = [c.id for c in COMMANDS if c.verb_of is None and c.keys and "servers" in c.views and c.help not in words]
     assert missing == []
 
 
