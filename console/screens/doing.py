@@ -375,9 +375,9 @@ def copy(screen: MainScreen, text: str) -> None:
     if is_short:
         screen.app.copy_to_clipboard(text)
     if is_given or (is_short and clipboard.is_heard(os.environ)):
-        screen.say(f"copied: {text}", Tone.ACCENT)
+        screen.say(f"copied: {text}", Tone.ACCENT, is_verbatim=True)
     elif is_short:
-        screen.say(f"this terminal takes no clipboard; it was: {text}", Tone.WARN)
+        screen.say(f"this terminal takes no clipboard; it was: {text}", Tone.WARN, is_verbatim=True)
     else:
         screen.say(f"{size:,} bytes are too many for the clipboard of a terminal", Tone.WARN)
 

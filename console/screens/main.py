@@ -29,7 +29,7 @@ from console.presentation.columns import Column
 from console.presentation.lines import Frame, Tone, View
 from console.presentation.mirror import Mirror
 from console.records import Changes
-from console.screens import doing, objects, views
+from console.screens import doing, foot, objects, views
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
 from console.screens.options import Options
 from console.screens.places import Place, Trail
@@ -285,9 +285,13 @@ class MainScreen(Screen[None]):
             clock_mode=None if clock is None else clock.mode,
         )
 
-    def say(self, sentence: str, tone: Tone = Tone.TEXT) -> None:
-        """Put a sentence into the status row until the next key; good news goes by itself before."""
-        self._said, self._said_at = (sentences.named(self._mirror, sentence), tone), self.wall_now()
+    def say(self, sentence: str, tone: Tone = Tone.TEXT, *, is_verbatim: bool = False) -> None:
+        """Put a sentence into the status row until the next key; good news goes by itself before.
+
+        Ids in it are told as names, unless it quotes what is somewhere else now.
+        """
+        words = sentence if is_verbatim else sentences.named(self._mirror, sentence)
+        self._said, self._said_at = (words, tone), self.wall_now()
         self._render_status()
 
     def copy(self, text: str) -> None:
@@ -353,47 +357,37 @@ class MainScreen(Screen[None]):
         self._render_status()
         self.render_keys()
 
+    def _situation(self) -> foot.Situation:
+        return foot.Situation(
+            self._mirror,
+            self._view,
+            self.cursor_key,
+            self._said,
+            self._options.backend,
+            self._progress,
+            self._frozen_at,
+            self._changes_held,
+        )
+
     def _render_status(self) -> None:
-        if not self.is_mounted:
-            return
-        frame = self.frame()
-        backend = self._options.backend
-        if self._said is not None:
-            line = header.message(*self._said, frame)
-        elif backend is not None and backend.has_given_up:
-            line = header.message(
-                f"{backend.sentence or 'the backend keeps ending'}   r starts it again", Tone.CRIT, frame
-            )
-        elif self._frozen_at is not None:
-            held = f"{self._changes_held:,} change" + ("" if self._changes_held == 1 else "s")
-            line = header.message(f"frozen at {self._frozen_at:%H:%M:%S}, {held} held   f resumes", Tone.ACCENT, frame)
-        elif (
-            sentence := sentences.waiting(self._mirror, self._progress, backend.sentence if backend else None, frame)
-        ) is not None:
-            line = header.message(*sentence, frame)
-        else:
-            line = header.status(self._view.status(self.cursor_key), frame)
-        self._status.show(line)
+        if self.is_mounted:
+            self._status.show(foot.status(self._situation(), self.frame()))
 
     def render_keys(self) -> None:
-        """Draw the row of keys, or what is wrong with what is typed."""
+        """Draw the row of keys, or what is wrong with what is typed: the line itself lies where sentences are said."""
         problem = self.typed_line.problem if self.typed_line.is_open else self._view.problem
         if problem:
-            # The line itself lies where sentences are said.
             self._keys.show(header.message(problem, Tone.WARN, self.frame()))
             return
-        first: list[tuple[str, str]] = []
-        if self._mirror.problem is not None or (
-            self._options.backend is not None and self._options.backend.has_given_up
-        ):
-            first.append(("r", "try now"))
-        if self._frozen_at is not None:
-            first.append(("f", "resume"))
-        if self.body.is_ranging:
-            first.append(("v", "end range"))
-        has_preview = self._view.has_preview or not self._has_pane
-        hints = commands.hints(self.place.view, first, has_preview=has_preview, registry=self.keymap.registry)
-        self._keys.show(header.keys(hints, self.frame()))
+        line = foot.keys(
+            self._situation(),
+            self.frame(),
+            self.place.view,
+            self.keymap.registry,
+            is_ranging=self.body.is_ranging,
+            has_pane=self._has_pane,
+        )
+        self._keys.show(line)
 
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""

@@ -39,7 +39,7 @@ def entries(screen: MainScreen) -> list[Entry]:
         Entry(f"do {command.id}", command.title, command.help, keymap.shown(command),
               commands.reason_off(command, selection))
         for command in keymap.commands_of(screen.place.view)
-        if not command.id.startswith("move.") and command.id != "palette"
+        if command.keys and not command.id.startswith("move.") and command.id != "palette"
     ]  # fmt: skip
     found += [
         Entry(f"mark {letter}", bookmarks.title(screen, mark), "a bookmark", f"' {letter}")
