@@ -221,7 +221,8 @@ def complete_line(
 ) -> str | None:
     """`text` completed, for the ghost behind the cursor; None when nothing fits. The answer begins with `text`.
 
-    `names` are what may follow a word, such as {"cell": cell names}; `columns_of` tells the columns of a view.
+    `names` are what may follow a word, such as {"cell": cell names}; `columns_of` tells the columns of a view, and of
+    the one in sight for "".
     """
     if not text or (text[-1] == " " and text.strip() not in names):
         return None

@@ -113,7 +113,9 @@ def _keys(command_id: str, value: object) -> tuple[str, ...]:
 
 def _key(command_id: str, text: str) -> str:
     """A key as the terminal's library names it."""
-    name = _sign(text) if len(text) == 1 else text
+    if len(text) == 1 and text.isprintable() and text != " ":
+        return _sign(text)
+    name = text
     if name in _RESERVED:
         raise KeymapProblem(f"{command_id}: {name} cannot be given away: {_RESERVED[name]}")
     head, _, last = name.rpartition("+")

@@ -57,10 +57,11 @@ def _write(screen: MainScreen, form: str, text: str) -> None:
         path = write_new(folder, stem, form, text)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        screen.say(f"nothing was exported: {sanitise(str(error.filename or folder))}: {why}", Tone.CRIT)
+        screen.say(f"nothing was exported: {why}: {sanitise(str(error.filename or folder))}", Tone.CRIT)
     else:
         rows = "" if form == "svg" or screen.view.table is None else f"{len(screen.view.table.rows):,} rows to "
-        screen.say(f"exported {rows}{sanitise(str(path))}", Tone.ACCENT)
+        # Its name first: of a long sentence, the end is cut.
+        screen.say(f"exported {rows}{path.name} in {sanitise(str(folder))}", Tone.ACCENT, is_verbatim=True)
 
 
 def write_new(folder: Path, stem: str, form: str, text: str) -> Path:

@@ -55,7 +55,8 @@ class TypedLine:
         return None
 
     def _columns_of(self, view: str) -> command_line.Columns:
-        return self._screen.columns_of(view)
+        table = self._screen.view.table
+        return self._screen.columns_of(view) if view else table.columns if table is not None else ()
 
     def follow(self, text: str, kind: str) -> None:
         """A filter acts while one types, and what means nothing in it is told then."""

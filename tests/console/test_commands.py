@@ -1,12 +1,28 @@
 """The registry of commands, and the line after `:`."""
 
 import string
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from console import command_line, commands, keymaps
-from console.command_line import Advance, GoTo, Leave, OpenNamed, Problem, Request, Run, SetClock, SetPalette
+from console.command_line import (
+    Advance,
+    Find,
+    GoTo,
+    Leave,
+    OpenNamed,
+    Problem,
+    Request,
+    Run,
+    SetClock,
+    SetPalette,
+    Sort,
+)
 from console.commands import COMMANDS, LISTS, VIEWS, Command, Item, Selection
+from console.presentation.columns import Column, Kind
 
 KEYMAP = keymaps.Keymap()
 
@@ -257,3 +273,61 @@ def test_a_drive_of_a_server_that_is_not_stopped_does_not_grow_and_the_reason_na
     assert commands.reason_off(commands.BY_ID["drive.resize"], Selection("drives", (item,))) == "web-01 is running"
     stopped = item._replace(held_by="")
     assert commands.reason_off(commands.BY_ID["drive.resize"], Selection("drives", (stopped,))) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("servers @cell-2 state=running cpu>4000 /web", GoTo("servers", "cell-2", "state=running cpu>4000 web")),
+        ("servers cpu>4000", GoTo("servers", None, "cpu>4000")),
+        ("servers cell-2 !web", GoTo("servers", "cell-2", "!web")),
+        ("servers 'web @cell-1", GoTo("servers", "cell-1", "'web")),
+        ("tasks /cell-1/17", GoTo("tasks", None, "cell-1/17")),
+        ("servers /a  b", GoTo("servers", None, "a b")),
+        ("servers @a @b", Problem("servers is narrowed to one place at a time, not to a and b")),
+        ("servers @", Problem("a name follows the at sign, such as @cell-2")),
+        ("sort cpu down", Sort("cpu", True)),
+        ("sort", Sort("")),
+        ("sort cpu sideways", Problem("sort takes a column, and up or down, such as sort cpu down")),
+        ("find web /x", Find("web /x")),
+        ("find", Run("find")),
+    ],
+)
+def test_a_line_may_narrow_filter_sort_and_find(line: str, request_: Request) -> None:
+    assert command_line.parse_line(line) == request_
+
+
+@given(st.text(max_size=30) | st.text("servers @cell-2/:=<>'! ", max_size=30))
+def test_no_line_is_too_strange_to_be_read_or_completed(line: str) -> None:
+    command_line.parse_line(line)
+
+    ghost = command_line.complete_line(line, {"servers": ["cell-1"]}, lambda _view: _COLUMNS)
+    assert ghost is None or ghost.startswith(line)
+
+
+_COLUMNS = (
+    Column[Any]("state", str, Kind.WORD, words=("running", "stopped")),
+    Column[Any]("cpu", str, Kind.CPU),
+    Column[Any]("cell", str, distinct=frozenset({"cell-1", "cell-2"})),
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "ghost"),
+    [
+        ("servers ce", "servers cell-1"),
+        ("servers @ce", "servers @cell-1"),
+        ("servers @cell-1 st", "servers @cell-1 state:"),
+        ("servers cpu", "servers cpu>"),
+        ("servers !st", "servers !state:"),
+        ("servers state=ru", "servers state=running"),
+        ("servers state=running c", None),
+        ("servers state=running cell:cell-", "servers state=running cell:cell-1"),
+        ("servers /st", None),
+        ("servers 'st", None),
+        ("sort c", "sort cpu"),
+        ("sort zz", None),
+    ],
+)
+def test_a_line_is_completed_with_names_columns_and_their_words(typed: str, ghost: str | None) -> None:
+    assert command_line.complete_line(typed, {"servers": ["cell-1", "cell-2"]}, lambda _view: _COLUMNS) == ghost
