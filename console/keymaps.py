@@ -38,6 +38,7 @@ _NAMES = {"solidus": "slash", "reverse_solidus": "backslash", "commercial_at": "
           "plus_sign": "plus", "low_line": "underscore"}  # fmt: skip
 """Signs that the terminal's library calls otherwise than Unicode does."""
 KEYS_MAX = 5
+VIEWS_AND_PAGES = (*VIEWS, *sorted(PAGES))
 
 
 class KeymapProblem(Exception):
@@ -49,7 +50,7 @@ class Keymap:
 
     def __init__(self, registry: Sequence[Command] = COMMANDS) -> None:
         self.registry = tuple(registry)
-        self._by_key = {view: commands.keys_of(view, self.registry) for view in (*VIEWS, *sorted(PAGES))}
+        self._by_key = {view: commands.keys_of(view, self.registry) for view in VIEWS_AND_PAGES}
 
     def for_key(self, view: str, key: str) -> Command | None:
         """The command that `key` asks for in `view`."""
@@ -87,9 +88,10 @@ def _clash(clashes: Sequence[str], own: Mapping[str, object]) -> str:
     wanted = next((name for name in own if any(f" {name}" in sentence for sentence in clashes)), "")
     owners = sorted({word for sentence in clashes for word in re.findall(r"both (\S+) and (\S+)", sentence)[0]})
     other = next((name for name in owners if name != wanted), "")
-    views = ", ".join(sorted({sentence.split(" in ")[1].split(" is both")[0] for sentence in clashes}))
+    views = sorted({sentence.split(" in ")[1].split(" is both")[0] for sentence in clashes}, key=VIEWS_AND_PAGES.index)
+    where = ", ".join(views[:3]) + (f" and {len(views) - 3} more views" if len(views) > 3 else "")
     key = commands.shown_key(first)
-    return f"{key} would be both {wanted} and {other} in {views}; give {other} another key too, or choose another one"
+    return f"{key} would be both {wanted} and {other} in {where}; give {other} another key too, or choose another one"
 
 
 def _keys(command_id: str, value: object) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from console import commands
-from console.client import ClientError, CloudClient
+from console.client import CloudClient
 from console.commands import VIEWS, Command, Selection
 from console.presentation import header, sentences
 from console.presentation.columns import Column
@@ -30,6 +30,7 @@ from console.presentation.lines import Frame, Tone, View
 from console.presentation.mirror import Mirror
 from console.records import Changes
 from console.screens import doing, foot, objects, views
+from console.screens.details import Details
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
 from console.screens.options import Options
 from console.screens.places import Place, Trail
@@ -69,7 +70,7 @@ class MainScreen(Screen[None]):
         self._view = View("", (), "", ())
         self._said: tuple[str, Tone] | None = None
         self._said_at, self._progress = options.wall_now(), ""
-        self._details: dict[str, views.Held] = {}
+        self._details = Details(self)
         self._has_pane = True
         self.sought = ""
         """What n and N look for: the last filter, or what was to be found."""
@@ -145,7 +146,7 @@ class MainScreen(Screen[None]):
             self._changes_held += len(answer.servers) + len(answer.drives) + len(answer.removed)
         if had_failed:
             self._said = None
-        self._render_soon()
+        self.render_soon()
 
     @on(Failed)
     def _take_failure(self, message: Failed) -> None:
@@ -153,21 +154,21 @@ class MainScreen(Screen[None]):
         if self._mirror.problem is None:
             self._said = None
         self._mirror = self._mirror.failed(message.sentence, message.at, retry_at=message.retry_at)
-        self._render_soon()
+        self.render_soon()
 
     @on(Restarted)
     def _take_restart(self, message: Restarted) -> None:
         """The list is read anew; its rows are replaced as they come."""
         self._mirror = self._mirror.restarted()
         message.taken.set()
-        self._render_soon()
+        self.render_soon()
 
     @on(DrivesBegun)
     def _take_drives_begun(self, message: DrivesBegun) -> None:
         """The drives are about to be read; what the feed says of them counts from now on."""
         self._mirror = self._mirror.drives_begun()
         message.taken.set()
-        self._render_soon()
+        self.render_soon()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in a worker is a sentence, never the end; the loops are started again."""
@@ -196,7 +197,7 @@ class MainScreen(Screen[None]):
         """Whether all that is known is drawn: nothing has come since the last repaint."""
         return self._repaint is None and not self._is_outdated
 
-    def _render_soon(self) -> None:
+    def render_soon(self) -> None:
         """Repaint now, or when the last repaint is a tenth of a second old."""
         if self._repaint is not None:
             self._is_outdated = True
@@ -208,7 +209,7 @@ class MainScreen(Screen[None]):
         self._repaint = None
         if self._is_outdated:
             self._is_outdated = False
-            self._render_soon()
+            self.render_soon()
 
     # ------------------------------------------------------------------------------------------- what acting asks for
 
@@ -269,7 +270,7 @@ class MainScreen(Screen[None]):
     @property
     def held(self) -> views.Held | None:
         """What the cloud said of the object of this page."""
-        return self._details.get(self.place.scope or "")
+        return self._details.held.get(self.place.scope or "")
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
@@ -341,7 +342,7 @@ class MainScreen(Screen[None]):
         if not self.is_mounted or self.app.size.width == 0:
             return
         frame = self.frame()
-        self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details, self.keymap.registry)
+        self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
         self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
         self._was_loading = self._is_loading
@@ -483,18 +484,7 @@ class MainScreen(Screen[None]):
 
     def reload(self) -> None:
         """Ask about the object of this page."""
-        key, client = self.place.scope, self.client
-        if key is not None and client and (ask := views.asking(client, self._mirror, self.place)) is not None:
-            self.run_worker(self._fetch_detail(ask, key), group="detail", exclusive=True, exit_on_error=False)
-
-    async def _fetch_detail(self, ask: Callable[[], Awaitable[views.Held]], key: str) -> None:
-        try:
-            self._details = {key: await ask()}
-        except ClientError as error:
-            item = objects.item_of(self._mirror, key)
-            self.say(f"{key if item is None else item.name}: {error.sentence}", Tone.WARN)
-        else:
-            self._render_soon()
+        self._details.ask()
 
     # ----------------------------------------------------------------------------------------------------------- keys
 

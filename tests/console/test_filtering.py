@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.presentation import backfill, cells, drives, events, filtering, fuzzy, groups, hosts, servers
+from console.presentation import backfill, cells, drives, events, filtering, fuzzy, groups, hosts, overview, servers
 from console.presentation import services as services_view
 from console.presentation import tasks as tasks_view
 from console.presentation.columns import Column, Kind, parse_number
@@ -225,6 +225,7 @@ def test_typing_sign_by_sign_leaves_the_servers_that_the_whole_filter_leaves() -
         (tasks_view.view, "progress>0.5", None),
         (backfill.view, "factor<0.5", None),
         (events.view, "kind:server", None),
+        (overview.view, "tone:crit", None),
     ],
 )
 def test_every_list_takes_the_same_filters(view: Any, filter: str, number: str | None) -> None:
