@@ -130,6 +130,8 @@ STORIES = {
         Story("detail", (":servers /web-31", "<enter>", "d"), "web-31"),
         Story("why", (":servers /web-31", "<enter>", "w"), "decided by"),
         Story("help", ("?",), "half"),
+        Story("columns", (":servers @cell-2 kind:back cpu>=4 /rndr", "<enter>", "c"), "columns"),
+        Story("palette", (":servers /web-31", "<enter>", "<ctrl+p>", "web"), "what to do"),
         Story("actions", (":servers /web-31", "<enter>", "x"), "power off"),
         Story("clone", (":servers /web-31", "<enter>", "xC", "<enter>", "<enter>"), "[ clone and start ]"),
         Story("edit", (":servers /erp-02", "<enter>", "xe"), "Edit erp-02"),

@@ -21,10 +21,14 @@ class Entry(NamedTuple):
 
 
 def ranked(entries: Sequence[Entry], text: str) -> list[Entry]:
-    """Those that every word of the text is found in, the best first: in the title, at its start, as it was typed."""
+    """Those that every word of the text is found in, the best first: in the title, at its start, as it was typed.
+
+    Without a text they stay in their order; with one, of equal ones those come first that are on.
+    """
     words = text.casefold().split()
     found = [(max((_rank(entry, word) for word in words), default=0), entry) for entry in entries]
-    return [entry for rank, entry in sorted(found, key=lambda pair: pair[0]) if rank <= _RANK_MAX]
+    found = sorted(found, key=lambda pair: (pair[0], pair[1].reason is not None)) if words else found
+    return [entry for rank, entry in found if rank <= _RANK_MAX]
 
 
 _RANK_MAX = 4
