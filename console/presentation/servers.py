@@ -156,7 +156,8 @@ def visible(mirror: Mirror, frame: Frame) -> tuple[Sequence[ServerRecord], int]:
     known = columns(mirror, frame)
     order = sorting.order_of(frame, ORDERS, known)
     rows = mirror.fleet.ordered(order, sorting.key_of(order, ORDERS, known), is_descending=frame.is_descending)
-    return narrow(mirror.fleet, rows, (order, frame.is_descending), frame, known)
+    is_up = None if frame.is_descending else order
+    return narrow(mirror.fleet, rows, (order, frame.is_descending), frame, known, order=is_up)
 
 
 def _note(mirror: Mirror, frame: Frame, shown: int, total: int) -> str:
