@@ -52,7 +52,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     known = columns(mirror, frame)
     table = Table(known, shown, attrgetter("id"), lambda server: server.is_reachable and not mirror.is_offline)
     region: Region
-    if shown and frame.columns and width >= chosen.WIDTH_MIN:
+    if shown and chosen.is_asked(table, frame, width):
         region = chosen.region(table, frame, width)
     elif shown:
         region = Rows(_head(width), shown, lambda server: row(mirror, frame, server, width), attrgetter("id"))

@@ -187,6 +187,13 @@ async def test_chosen_columns_are_shown_kept_and_given_back(tmp_path: Path) -> N
         assert "servers" not in Keeper(tmp_path / "console.json").kept.columns
 
 
+async def test_what_was_kept_and_cannot_be_used_is_told_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "console.json"
+    path.write_text("{")
+    async with an_app(keeper=Keeper(path)).run_test(size=SIZE) as pilot:
+        await until(pilot, f"{path}: it is not JSON"[:90])
+
+
 async def test_a_place_is_kept_under_a_letter_for_this_cloud_only(tmp_path: Path) -> None:
     path = tmp_path / "console.json"
     async with an_app(keeper=Keeper(path)).run_test(size=SIZE) as pilot:
