@@ -52,7 +52,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
     order = sorting.said(frame, "worst first", known)
     number = filtering.number_of(len(shown), len(mirror.cells or ()), frame.filter)
-    note = frame.glyphs.nobody_said if mirror.cells is None else f"{number}   {order}"
+    note = frame.glyphs.nobody_said if mirror.cells is None else filtering.note(number, order, frame.filter)
     return View(
         "cells",
         ("cells",),

@@ -81,7 +81,7 @@ def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> V
     return View(
         "groups",
         ("groups",),
-        f"{filtering.number_of(len(shown), len(everything), frame.filter)}   sort {order}",
+        filtering.note(filtering.number_of(len(shown), len(everything), frame.filter), f"sort {order}", frame.filter),
         regions,
         status=lambda key: status(mirror, key),
         preview=lambda key: preview(mirror, frame, key),
