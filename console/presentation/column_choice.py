@@ -9,7 +9,6 @@ from typing import Any
 from console.presentation.columns import NUMBERS, Column
 from console.presentation.lines import Frame, Line, Tone, compose, left, right
 
-
 UNIT_FROM_WIDTH = 48
 
 
