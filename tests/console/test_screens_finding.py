@@ -150,6 +150,21 @@ async def test_on_a_page_slash_finds_lines_and_leaves_the_others() -> None:
         assert bar(app_of(pilot), "status").strip() == "no line holds nowhere-to-be-seen"
 
 
+async def test_on_raw_json_an_ampersand_shows_only_the_lines_that_hold_a_text() -> None:
+    async with an_app().run_test(size=SIZE) as pilot:
+        await at_servers(pilot)
+        await pilot.press("y")
+        await until(pilot, '"cpu_mhz"')
+
+        await type_line(pilot, "&cpu")
+        await pilot.press("enter")
+
+        text = await until(pilot, '"cpu_mhz"')
+        assert '"name"' not in text
+        await pilot.press("escape")
+        await until(pilot, '"name"')
+
+
 async def test_any_column_sorts_and_one_that_is_not_there_is_told() -> None:
     async with an_app().run_test(size=SIZE) as pilot:
         await at_servers(pilot)
