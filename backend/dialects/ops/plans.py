@@ -13,8 +13,9 @@ from backend.cloud.model import GIB, HostKind, Server, Size
 from backend.dialects.ops.render import SERVER_WORDS
 from backend.dialects.ops.schema import DecisionRow, HostMove, HostPlanRow, PlannedFactor, PlannedStop, PlanRow
 from backend.dialects.wire import instant_text_or_none
+from backend.operations.host_plans import HostPlan, Move, Outcome
 from backend.operations.plan_tokens import token_of
-from backend.operations.plans import Change, DrivePlan, HostPlan, Move, Outcome, Plan
+from backend.operations.plans import Change, DrivePlan, Plan
 from backend.operations.rooms import Decision
 
 BECAUSE = {

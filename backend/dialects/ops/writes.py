@@ -40,16 +40,9 @@ from backend.operations import (
     servers,
 )
 from backend.operations.avoiding import Entry, Placed
+from backend.operations.host_plans import agreeing_host, preview_host
 from backend.operations.plan_tokens import Agreed
-from backend.operations.plans import (
-    agreeing,
-    agreeing_clone,
-    agreeing_drive,
-    agreeing_host,
-    preview,
-    preview_drive,
-    preview_host,
-)
+from backend.operations.plans import agreeing, agreeing_clone, agreeing_drive, preview, preview_drive
 from backend.operations.rooms import Decision
 
 
