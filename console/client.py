@@ -184,10 +184,10 @@ class CloudClient:
     # Verbs
 
     async def preview(
-        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] = (), **fields: Any
+        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] | None = None, **fields: Any
     ) -> PlanRecord:
         """What the action would do. Changes nothing."""
-        body = {"action": action, "preview": True, **({"avoid": list(avoid)} if avoid else {}), **fields}
+        body = {"action": action, "preview": True, **({} if avoid is None else {"avoid": list(avoid)}), **fields}
         return await self._send("POST", _actions(kind, object_id), wire.plan, body)
 
     async def preview_host(self, name: str, action: str) -> HostPlanRecord:
@@ -202,16 +202,17 @@ class CloudClient:
         *,
         if_version: int | None = None,
         plan: str | None = None,
-        avoid: Sequence[str] = (),
+        avoid: Sequence[str] | None = None,
         key: str | None = None,
         **fields: Any,
     ) -> OutcomeRecord:
         """Begin an action. With `if_version` it is refused when the object has changed since; with `plan`, the token
-        of a preview, when it would do anything else than was shown (`conflict`).
+        of a preview, when it would do anything else than was shown (`conflict`). A start whose `avoid` is None avoids
+        what the server was last asked to.
 
         `key` makes a repeat harmless: the same key and request answer the same and act once.
         """
-        body = {"action": action, **({"avoid": list(avoid)} if avoid else {}), **fields}
+        body = {"action": action, **({} if avoid is None else {"avoid": list(avoid)}), **fields}
         if if_version is not None:
             body["if_version"] = if_version
         if plan is not None:

@@ -217,6 +217,12 @@ def _clock_not_manual(selection: Selection) -> str | None:
     return "it stands already" if selection.clock_mode == "manual" else None
 
 
+def _clock_goes(selection: Selection) -> str | None:
+    if (off := _simulated_only(selection)) is not None:
+        return off
+    return None if selection.clock_mode == "manual" else "it goes"
+
+
 def _view_commands() -> tuple[Command, ...]:
     return tuple(
         Command(f"view.{name}", (str(digit),), name, f"go to {name}, also :{name}") for digit, name in enumerate(VIEWS)
@@ -291,6 +297,8 @@ COMMANDS: tuple[Command, ...] = (
             "may stop others", disabled_reason=_off_unless({"stopped"})),
     Command("server.start_apart", ("a",), "start, avoid its group", "start it away from the members of its group", 2,
             SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"})),
+    Command("server.start_away", ("A",), "start, away from …", "start it away from what you name, in that order", 2,
+            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"})),
     Command("server.shutdown", ("h",), "shut down (ACPI)", "ask the server to shut itself down", 2, SERVER_VIEWS,
             "server", "about 12 s", disabled_reason=_off_unless({"running"})),
     Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
@@ -307,12 +315,18 @@ COMMANDS: tuple[Command, ...] = (
             "disturbs nobody", disabled_reason=_alone(_off_where_silent)),
     Command("server.resize", ("z",), "resize …", "give it other CPU and memory, while it is stopped", 2, SERVER_VIEWS,
             "server", "shows where it fits", disabled_reason=_alone(_off_unless({"stopped"}))),
+    Command("server.attach_drive", ("v",), "attach drive …", "give it a drive that no server has, while it is stopped",
+            2, SERVER_VIEWS, "server", "choose the drive", disabled_reason=_alone(_off_unless({"stopped"}))),
+    Command("server.detach_drive", ("V",), "detach drive …", "take a drive away, while it is stopped", 2, SERVER_VIEWS,
+            "server", "its data stay", disabled_reason=_alone(_off_unless({"stopped"}))),
     Command("server.attach_nic", ("n",), "attach NIC …", "add a network interface, while it is stopped", 1,
             SERVER_VIEWS, "server", "choose its network", disabled_reason=_alone(_off_unless({"stopped"}))),
     Command("server.detach_nic", ("d",), "detach NIC …", "take a network interface away, while it is stopped", 2,
             SERVER_VIEWS, "server", "its address is free", disabled_reason=_alone(_off_unless({"stopped"}))),
-    Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
-            disabled_reason=_off_unless({"stopped"})),
+    Command("server.delete", ("D",), "delete", "delete it for good; its drives stay", 3, SERVER_VIEWS, "server",
+            "type its name", disabled_reason=_off_unless({"stopped"})),
+    Command("server.delete_all", ("X",), "delete with its drives", "delete it, its drives and their data for good", 3,
+            SERVER_VIEWS, "server", "type its name", disabled_reason=_off_unless({"stopped"})),
     Command("server.create", ("N",), "create server …", "make a server, normal or backfilling; + in the list", 1,
             frozenset({"servers"}), "server", "asks what it is to be", needs_row=False),
     Command("drive.attach", ("a",), "attach …", "attach it to a stopped server", 2, DRIVE_VIEWS, "drive",
@@ -358,8 +372,10 @@ COMMANDS: tuple[Command, ...] = (
             "cell", "its servers turn UNKNOWN", disabled_reason=_cell_not_in("hung")),
     Command("clock.advance", ("t",), "advance the clock 60 s", "run all that falls due in the next minute", 1, LISTS,
             "cloud", "does not go back", disabled_reason=_clock_not_wall),
-    Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 1, LISTS,
+    Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 2, LISTS,
             "cloud", "tasks wait", disabled_reason=_clock_not_manual),
+    Command("clock.go", ("g",), "let the clock go", "simulated time passes by itself again, as fast as real time", 1,
+            LISTS, "cloud", "tasks go on", disabled_reason=_clock_goes),
 )  # fmt: skip
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}

@@ -70,7 +70,9 @@ class Plan:
     sharing: Sharing | None = None
     """Of a start that cannot avoid everything: why."""
     drives: tuple[str, ...] = ()
-    """Of a deletion: the ids of the drives that are left behind."""
+    """Of a deletion: the ids of its drives, which are left behind,"""
+    with_drives: bool = False
+    """or deleted with it."""
     restarts: tuple[Server, ...] = ()
     """Of a stop: who was stopped for room before and starts again in what it leaves, each with its host."""
 
@@ -88,6 +90,7 @@ class Plan:
             "avoided": digest(() if decision is None else decision.avoided),
             "waits": decision is not None and decision.waits,
             "drives": digest(self.drives),
+            "with_drives": self.with_drives,
             "restarts": digest([[server.id, server.host] for server in self.restarts]),
         }
 
@@ -103,7 +106,15 @@ def _listed(changes: Iterable[Change]) -> list[list[str | int]]:
     )
 
 
-async def preview(cloud: Cloud, actor: Account, server_id: str, action: str, *, avoid: tuple[str, ...] = ()) -> Plan:
+async def preview(
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    action: str,
+    *,
+    avoid: tuple[str, ...] | None = (),
+    with_drives: bool = False,
+) -> Plan:
     """Raises NotFound, Invalid, Unreachable. A refusal of the action itself is the plan's `problem`."""
     if action not in ACTIONS:
         raise Invalid("action", f"must be one of {', '.join(ACTIONS)}")
@@ -123,31 +134,45 @@ async def preview(cloud: Cloud, actor: Account, server_id: str, action: str, *, 
             lambda tx: _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now, may_write=True),
         )
     if action == "delete":
-        plan = replace(plan, drives=await _left_behind(cloud, server_id))
-    if plan.problem is None and not actor.may_change(entry.project_id):
+        plan = replace(plan, drives=await _drives_of(cloud, server_id), with_drives=with_drives)
+    if plan.problem is not None:
+        return plan
+    if not actor.may_change(entry.project_id):
         return replace(plan, problem=Forbidden(action, "this account may only look at it"))
-    if plan.problem is None and entry.is_backfilling and action == "start" and not actor.may_backfill:
+    if entry.is_backfilling and action == "start" and not actor.may_backfill:
         return replace(plan, problem=Forbidden(action, "backfilling is not enabled for this account"))
+    try:
+        if with_drives:
+            await servers.check_deletable(cloud, actor, server_id, recurse="all_drives")
+    except CloudError as problem:
+        return replace(plan, problem=problem)
     return plan
 
 
-async def _left_behind(cloud: Cloud, server_id: str) -> tuple[str, ...]:
+async def _drives_of(cloud: Cloud, server_id: str) -> tuple[str, ...]:
     found = await drives.drives_of(cloud, [server_id])
     return tuple(sorted(drive.id for drive in found.get(server_id, ())))
 
 
 async def agreeing(
-    cloud: Cloud, actor: Account, server_id: str, action: str, token: str, *, avoid: tuple[str, ...] = ()
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    action: str,
+    token: str,
+    *,
+    avoid: tuple[str, ...] | None = (),
+    with_drives: bool = False,
 ) -> Agreed:
-    """Drives lie in other cells too: those that a deletion leaves behind are looked at now. Raises Invalid."""
+    """Drives lie in other cells too: those of a server that is deleted are looked at now. Raises Invalid."""
     plan_tokens.parts_of(token)
-    left = await _left_behind(cloud, server_id) if action == "delete" else ()
+    drives = await _drives_of(cloud, server_id) if action == "delete" else ()
 
     def agreed(tx: CellTransaction, now: datetime) -> None:
         plan = _plan(tx, cloud, actor, server_id, action, avoid=avoid, now=now, may_write=True)
         if plan.problem is not None:
             raise plan.problem
-        plan_tokens.check(token, replace(plan, drives=left).parts)
+        plan_tokens.check(token, replace(plan, drives=drives, with_drives=with_drives).parts)
 
     return agreed
 
@@ -159,7 +184,7 @@ def _plan(
     server_id: str,
     action: str,
     *,
-    avoid: tuple[str, ...],
+    avoid: tuple[str, ...] | None,
     now: datetime,
     may_write: bool = False,
 ) -> Plan:
@@ -181,7 +206,7 @@ def _plan(
         shrinks, grows = _changes(before, after)
         nothing = replace(nothing, shrinks=shrinks, grows=grows, downtime_seconds=transition.duration_seconds)
         return _with_restarts(tx, cloud, nothing) if may_write and tx.has_servers_to_restart() else nothing
-    return _plan_start(tx, cloud, actor, nothing, avoid)
+    return _plan_start(tx, cloud, actor, nothing, server.avoid if avoid is None else avoid)
 
 
 def _with_restarts(tx: CellTransaction, cloud: Cloud, plan: Plan) -> Plan:

@@ -272,7 +272,7 @@ def server_fields(
             "avoid",
             "avoid",
             avoid_reader(ids_by_name),
-            "servers to stay away from: names, commas between; may be empty",
+            "servers whose hosts to stay away from whenever it starts: names, commas between; may be empty",
         ),
     )
 

@@ -128,6 +128,8 @@ def plan_lines(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> t
         if plan.action in {"start", "separate"}:
             runs = name if plan.action == "start" else "the clone"
             lines += labelled(frame, "READY", f"{runs} runs in about {wait}")
+        elif plan.action in {"stop", "shutdown"}:
+            lines += labelled(frame, "DOWNTIME", f"{name} is off in about {wait}, and stays off")
         else:
             lines += labelled(frame, "DOWNTIME", f"{name} off for about {wait}")
     # A refusal has just been told; its sentence is the same.

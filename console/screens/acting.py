@@ -7,7 +7,7 @@ its plan as well (`agreeing`).
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -42,10 +42,14 @@ PREVIEWS_MAX = 20
 _ACTIONS = {
     "server.start": "start",
     "server.start_apart": "start",
+    "server.start_away": "start",
     "server.shutdown": "shutdown",
     "server.stop": "stop",
     "server.delete": "delete",
+    "server.delete_all": "delete",
 }
+_FIELDS: Mapping[str, Mapping[str, Any]] = {"server.delete_all": {"with_drives": True}}
+"""What a verb sends with its action."""
 _VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
 _VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act, "group": group_verbs.act}
 """What carries out the verbs of each kind that are not done here."""
@@ -74,7 +78,8 @@ class Host(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Target:
     item: Item
-    avoid: tuple[str, ...]
+    avoid: tuple[str, ...] | None
+    """None: what it was last asked to avoid."""
 
 
 class Acting:
@@ -140,12 +145,17 @@ class Acting:
                 await self.advance(60)
             case "clock.manual":
                 await self.set_clock("manual", None)
+            case "clock.go":
+                await self.set_clock("rate", 1.0)
+            case id if id in drive_verbs.OF_SERVERS:
+                await drive_verbs.act_for_server(self._host, client, command, selection)
             case _ if command.verb_of in _VERBS_OF:
                 await _VERBS_OF[command.verb_of](self._host, client, command, selection)
 
     async def _is_wanted(self, command: Command, selection: Selection) -> bool:
-        """Whether a verb of tier 1 is meant, where the operator wants to be asked of those too."""
-        if not self._confirms_all or command.impact != 1 or command.title.endswith("…"):
+        """Whether a verb without a plan of its own is meant: of tier 2, and, if the operator wants that, of tier 1."""
+        asks = (self._confirms_all and command.impact == 1) or (command.verb_of == "cloud" and command.impact == 2)
+        if not asks or command.title.endswith("…"):
             return True
         names = ", ".join(item.name for item in selection.items)
         title = f"{command.title.capitalize()}: {names}" if names else command.title.capitalize()
@@ -191,20 +201,28 @@ class Acting:
     # ------------------------------------------------------------------------------------------------------ servers
 
     async def _act_on_servers(self, client: CloudClient, command: Command, selection: Selection) -> None:
-        action = _ACTIONS[command.id]
-        targets = [
-            _Target(item, objects.siblings(self._host.mirror, item.key) if command.id == "server.start_apart" else ())
+        action, fields = _ACTIONS[command.id], _FIELDS.get(command.id, {})
+        items = [
+            item
             for item in selection.items
             if item.kind == "server" and reason_off(command, _only(selection, item)) is None
         ]
-        left_out = len(selection.items) - len(targets)
+        left_out = len(selection.items) - len(items)
+        away: tuple[str, ...] | None = None
+        if command.id == "server.start_away":
+            away = await clone_verbs.start_away(self._host, items)
+            if away is None:
+                self._host.say("cancelled; nothing was sent", Tone.MUTED)
+                return
+        is_apart = command.id == "server.start_apart"
+        targets = [_Target(item, objects.siblings(self._host.mirror, item.key) if is_apart else away) for item in items]
         plans: dict[str, PlanRecord] = {}
 
         async def ask() -> Briefing:
             plans.clear()
             for target in targets[:PREVIEWS_MAX]:
                 item = target.item
-                found = await client.preview("server", item.key, action, avoid=target.avoid)
+                found = await client.preview("server", item.key, action, avoid=target.avoid, **fields)
                 plans[item.key] = plan.with_names(found, self._host.mirror)
             return self._briefing(command, action, targets, left_out, plans)
 
@@ -216,7 +234,7 @@ class Acting:
             )
 
         async def send() -> bool:
-            await self._send(client, action, targets, plans)
+            await self._send(client, action, targets, plans, fields)
             return True
 
         title = f"{_VERBS[action]} {_names(targets)}"
@@ -224,7 +242,12 @@ class Acting:
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
 
     async def _send(
-        self, client: CloudClient, action: str, targets: Sequence[_Target], plans: dict[str, PlanRecord]
+        self,
+        client: CloudClient,
+        action: str,
+        targets: Sequence[_Target],
+        plans: Mapping[str, PlanRecord],
+        fields: Mapping[str, Any],
     ) -> None:
         problems: list[str] = []
         outcome: OutcomeRecord | None = None
@@ -244,6 +267,7 @@ class Acting:
                     plan=token,
                     avoid=target.avoid,
                     key=uuid.uuid4().hex,
+                    **fields,
                 )
             except ClientError as error:
                 if token is not None and error.code == STALE:
@@ -313,7 +337,8 @@ class Acting:
             self._host.copy(objects.curl_of_creation(command.id.partition(".")[0]))
         elif command.id in _ACTIONS and item is not None:
             avoid = objects.siblings(self._host.mirror, item.key) if command.id == "server.start_apart" else ()
-            self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
+            fields = _FIELDS.get(command.id, {})
+            self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid, **fields))
         elif command.id in server_verbs.RESTARTS and item is not None:
             wanted = server_verbs.RESTARTS[command.id]
             self._host.copy(objects.curl_of_action(item.key, "edit", restarts=wanted))

@@ -56,7 +56,8 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
 
 
 def _options(host: Host, *, has_drives: bool) -> Mapping[str, Callable[[str], Sequence[Option]]]:
-    return {"avoid": lambda text: picking.anything_to_avoid(host.mirror, text, has_drives=has_drives)}
+    search = picking.drives_to_avoid if has_drives else picking.servers_to_avoid
+    return {"avoid": lambda text: search(host.mirror, text)}
 
 
 def room_words(host: Host) -> str:

@@ -108,7 +108,10 @@ class Menu(ModalScreen[Choice | None]):
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
-        """Letters choose, enter chooses what is highlighted, Y copies it."""
+        """Letters choose, enter chooses what is highlighted, Y copies it.
+
+        Tab does nothing: it is for the dialog that a verb opens, and a verb that is off opens none.
+        """
         event.stop()
         event.prevent_default()
         letters = [item.letter for item in self._items]
@@ -121,9 +124,9 @@ class Menu(ModalScreen[Choice | None]):
                 self._answer(Choice(self._at, is_copy=True))
             case key if (event.character or key) in letters:
                 self._choose(letters.index(event.character or key))
-            case "down" | "j" | "tab":
+            case "down" | "j":
                 self._move(1)
-            case "up" | "k" | "shift+tab":
+            case "up" | "k":
                 self._move(-1)
 
     def on_click(self, event: events.Click) -> None:
@@ -205,6 +208,8 @@ class Confirmation(ModalScreen[bool]):
         self._asked_at: datetime | None = None
         self._problem: str | None = None
         self._is_on_button = False
+        self._goes_to_button = False
+        """Whether tab was pressed before there was a button."""
         self._typed = ""
         self._said = ""
         self._is_answered = False
@@ -241,7 +246,7 @@ class Confirmation(ModalScreen[bool]):
         return 0.0 if self._asked_at is None else (self._wall_now() - self._asked_at).total_seconds()
 
     def _ask_again(self) -> None:
-        self._briefing, self._problem, self._is_on_button = None, None, False
+        self._briefing, self._problem, self._is_on_button, self._goes_to_button = None, None, False, False
         self.run_worker(self._make_briefing(), group="plan", exclusive=True, exit_on_error=False)
         self._draw()
 
@@ -252,6 +257,7 @@ class Confirmation(ModalScreen[bool]):
             self._problem = error.sentence
         else:
             self._briefing, self._asked_at = briefing, self._wall_now()
+            self._is_on_button = self._goes_to_button and self.off_because is None
         self._draw()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -323,6 +329,7 @@ class Confirmation(ModalScreen[bool]):
             case _ if asks_name:
                 self._type(event)
             case "tab" | "shift+tab" | "left" | "right":
+                self._goes_to_button = not self._goes_to_button
                 self._is_on_button = not self._is_on_button and self.off_because is None
                 self._draw()
             case "enter":
@@ -367,6 +374,8 @@ class Confirmation(ModalScreen[bool]):
         self._draw()
 
     def _press(self) -> None:
+        if self._goes_to_button and self._briefing is None and self._problem is None:
+            return  # Nobody agrees to a plan that is not there yet; nor was cancelling meant.
         if not self._is_on_button:
             self._answer(False)
         elif self.off_because is None:

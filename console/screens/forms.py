@@ -205,10 +205,11 @@ class Form(ModalScreen[str | None]):
             box.display = True
 
     async def _pick(self) -> None:
-        """Choose what the field is filled in with, in place of what it holds."""
+        """Choose what the field is filled in with; what makes sense of what it holds is chosen already."""
         field = self._fields[self._at]
         search = self._options[field.name]
-        ask = Ask(self._title, field.label, self._frame, options=search, is_many=True, note=field.note)
+        chosen = [option for text in self._texts[self._at].split(",") for option in _meant(field, text.strip(), search)]
+        ask = Ask(self._title, field.label, self._frame, options=search, is_many=True, chosen=chosen, note=field.note)
         given = await self._shown_instead(ask)
         if given is None:
             return
@@ -230,6 +231,14 @@ class Form(ModalScreen[str | None]):
         if not self._is_answered:
             self._is_answered = True
             self.dismiss(sentence)
+
+
+def _meant(field: Field, text: str, search: Callable[[str], Sequence[Option]]) -> list[Option]:
+    """The option that a name, or an id, stands for; none where that is not clear."""
+    found = field.read(text) if text else None
+    if not isinstance(found, list) or len(found) != 1:
+        return []
+    return [next((option for option in search(text) if option.key == found[0]), Option(found[0], text, ""))]
 
 
 def _first_text(field: Field) -> str:

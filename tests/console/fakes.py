@@ -312,7 +312,8 @@ class FakeCloud(FakeParts, CloudClient):
         if found is None:
             raise ClientError("there is no such server", "not_found", False)
         raw = {"id": found.id, "name": found.name, "state": found.state, "meta": dict(found.meta)}
-        return ServerDetail(found, (), raw, self.nics)
+        drives = tuple(drive for drive in self.drives if drive.server_id == server_id)
+        return ServerDetail(found, drives, raw, self.nics)
 
     async def drives_page(self, *, after: str | None = None, limit: int = 1000) -> DrivesPage:
         await self._request("drives_page", after)
@@ -390,9 +391,9 @@ class FakeCloud(FakeParts, CloudClient):
         return Events(tuple(event for event in log if until is None or _place(event) <= _place_of(until))[-limit:], "0")
 
     async def preview(
-        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] = (), **fields: Any
+        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] | None = None, **fields: Any
     ) -> PlanRecord:
-        await self._request("preview", kind, object_id, action, tuple(avoid))
+        await self._request("preview", kind, object_id, action, tuple(avoid or ()))
         if self.plan is not None:
             return self.plan._replace(action=action, object_id=object_id)
         if kind == "drive":
@@ -433,11 +434,11 @@ class FakeCloud(FakeParts, CloudClient):
         *,
         if_version: int | None = None,
         plan: str | None = None,
-        avoid: Sequence[str] = (),
+        avoid: Sequence[str] | None = None,
         key: str | None = None,
         **fields: Any,
     ) -> OutcomeRecord:
-        await self._request("act", kind, object_id, action, if_version, tuple(avoid), *fields.items())
+        await self._request("act", kind, object_id, action, if_version, tuple(avoid or ()), *fields.items())
         self.plans_sent.append(plan)
         if self.refusals:
             raise self.refusals.pop(0)

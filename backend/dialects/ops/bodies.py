@@ -70,25 +70,30 @@ class ServerToMake(Body):
 class ServerAction(Body):
     """`preview` answers what it would do and changes nothing. `name`, `meta`, `tags` and `restarts` belong to `edit`.
 
+    A `start` without `avoid` avoids what the server was last asked to, when it was started or made; with an empty list
+    it avoids nothing.
+
     A backfilling server that `restarts` is started again, when there is room, each time that it was stopped for room.
 
     `clone` copies the server with its drives, whose hosts `avoid` is about; it stays stopped. `separate` is a clone
     that avoids its source and is then started, avoiding it too; it takes further ids to avoid. Both take a `name`.
 
-    `resize` gives a stopped server another `cpu_mhz`, `memory_bytes` or both.
+    `resize` gives a stopped server another `cpu_mhz`, `memory_bytes` or both. `delete` leaves its drives, unless it is
+    `with_drives`.
     """
 
     action: Literal["start", "stop", "shutdown", "delete", "edit", "clone", "separate", "resize"]
     preview: bool = False
     plan: PlanToken | None = None
     if_version: Version | None = None
-    avoid: Avoid = []
+    avoid: Avoid | None = None
     name: Name | None = None
     meta: Meta | None = None
     tags: Tags | None = None
     restarts: bool | None = None
     cpu_mhz: CpuMhz | None = None
     memory_bytes: Bytes | None = None
+    with_drives: bool = False
 
 
 class NicToAttach(Body):

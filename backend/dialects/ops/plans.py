@@ -63,7 +63,7 @@ def plan_row(plan: Plan, *, if_version: int | None) -> PlanRow:
         "downtime_seconds": plan.downtime_seconds,
         "version": server.version,
         "token": token_of(plan.parts) if is_allowed and plan.action not in ("create", "resize") else None,
-        "sentences": [str(problem)] if problem else _sentences(plan, drives_left=len(plan.drives)),
+        "sentences": [str(problem)] if problem else _sentences(plan),
     }
 
 
@@ -97,7 +97,7 @@ def _factor(change: Change) -> PlannedFactor:
     }
 
 
-def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
+def _sentences(plan: Plan) -> list[str]:
     """What will happen, one thing a sentence, the most important first."""
     name = plan.server.name or plan.server.id
     match plan.action:
@@ -107,8 +107,11 @@ def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
             found = [f"{name} is asked to shut down, which takes {plan.downtime_seconds} s."]
         case "delete":
             found = [f"{name} is deleted and cannot be brought back."]
-            if drives_left:
-                found.append(f"Its {counted(drives_left, 'drive')} will stay.")
+            if plan.drives and plan.with_drives:
+                number = counted(len(plan.drives), "drive")
+                found.append(f"Its {number} and the data there go with it: {_some(plan.drives)}.")
+            elif plan.drives:
+                found.append(f"Its {counted(len(plan.drives), 'drive')} will stay.")
         case "create" | "resize":
             found = _stopped_sentences(plan, name)
         case _:
@@ -127,10 +130,13 @@ NAMES_SHOWN = 3
 
 def _restarts_sentence(restarts: Sequence[Server]) -> str:
     """Who was stopped for room before and comes back."""
-    names = [f"{each.name or each.id} on {each.host}" for each in restarts[:NAMES_SHOWN]]
-    if len(restarts) > NAMES_SHOWN:
-        names.append(f"{len(restarts) - NAMES_SHOWN} more")
-    return f"{does(len(restarts), 'displaced server', 'start')} again in the room that it leaves: {', '.join(names)}."
+    names = _some([f"{each.name or each.id} on {each.host}" for each in restarts])
+    return f"{does(len(restarts), 'displaced server', 'start')} again in the room that it leaves: {names}."
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [f"{len(names) - NAMES_SHOWN} more"] if len(names) > NAMES_SHOWN else []
+    return ", ".join([*names[:NAMES_SHOWN], *more])
 
 
 def _start_sentences(plan: Plan, name: str) -> list[str]:
