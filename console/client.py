@@ -428,4 +428,6 @@ def _refused(response: httpx.Response) -> ClientError:
         code, sentence = f"http_{status}", f"the cloud answered {status}"
     if code == "outcome_unknown":
         is_retryable = False
-    return ClientError(sentence, code, is_retryable)
+    from console.presentation.figures import in_units
+
+    return ClientError(in_units(sentence), code, is_retryable)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from console.presentation import figures
 from console.presentation.lines import Frame, Line, Placed, Span, Tone, at, cells, compose, left, take, wrap
 from console.records_parts import ImageRecord, Limits
 
@@ -161,11 +162,6 @@ def amount_of_cpu(cpu_mhz: int) -> str:
     return f"{cpu_mhz // 1000} GHz" if cpu_mhz % 1000 == 0 else f"{cpu_mhz} MHz"
 
 
-def amount_of_bytes(size_bytes: int) -> str:
-    """As it may be typed: `8 GiB`, `512 MiB`; what is no whole MiB is rounded down to one."""
-    return f"{size_bytes // 2**30} GiB" if size_bytes % 2**30 == 0 else f"{size_bytes // 2**20} MiB"
-
-
 def _as_media(text: str) -> str:
     return text
 
@@ -199,9 +195,10 @@ def drive_fields(
     note = "such as 20G, 120 GiB or 1.5T"
     if limits is not None:
         least, most = limits.drive_bytes
-        size = within(read_size, least, most, amount_of_bytes)
-        note = f"{amount_of_bytes(least)} to {amount_of_bytes(most)}{_left(limits.storage_bytes_left, amount_of_bytes)}"
-    ids = {f"{image.name}, {amount_of_bytes(image.size_bytes)}": image.id for image in images}
+        size = within(read_size, least, most, figures.amount_of_bytes)
+        left = _left(limits.storage_bytes_left, figures.amount_of_bytes)
+        note = f"{figures.amount_of_bytes(least)} to {figures.amount_of_bytes(most)}{left}"
+    ids = {f"{image.name}, {figures.amount_of_bytes(image.size_bytes)}": image.id for image in images}
     begins_as = Field("image", "begins as", ids.get, "left and right choose; a copy of an image is at least as large",
                       (EMPTY, *ids))  # fmt: skip
     return (
@@ -236,11 +233,11 @@ def size_fields(
         left = _left(limits.cpu_mhz_left, amount_of_cpu)
         cpu_note = f"{amount_of_cpu(least)} to {amount_of_cpu(most)}{left}"
         least, most = limits.memory_bytes
-        memory = within(read_size, least, most, amount_of_bytes)
-        left = _left(limits.memory_bytes_left, amount_of_bytes)
-        memory_note = f"{amount_of_bytes(least)} to {amount_of_bytes(most)}{left}"
+        memory = within(read_size, least, most, figures.amount_of_bytes)
+        left = _left(limits.memory_bytes_left, figures.amount_of_bytes)
+        memory_note = f"{figures.amount_of_bytes(least)} to {figures.amount_of_bytes(most)}{left}"
     begins = "" if cpu_mhz is None else amount_of_cpu(cpu_mhz)
-    begins_memory = "" if memory_bytes is None else amount_of_bytes(memory_bytes)
+    begins_memory = "" if memory_bytes is None else figures.amount_of_bytes(memory_bytes)
     end = f"; {room}" if room else ""
     return (
         Field("cpu_mhz", "CPU", cpu, cpu_note + end, text=begins),

@@ -192,7 +192,11 @@ def _drive_sentences(plan: DrivePlan, asked_by: str) -> list[str]:
     server = "" if plan.server is None else plan.server.name or plan.server.id
     match plan.action:
         case "attach":
-            return [f"{name} is attached to {server}."]
+            found = [f"{name} is attached to {server}."]
+            if plan.server is not None and plan.server.cell != plan.drive.cell:
+                cell, far = plan.drive.cell, plan.server.cell
+                found.append(f"It is in {cell}, the server in {far}: while {cell} is silent, the server cannot start.")
+            return found
         case "detach":
             return [f"{name} is detached from {server} and keeps its data."]
         case "delete":
