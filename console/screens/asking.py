@@ -14,7 +14,7 @@ from console.presentation import header, picking
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
 from console.presentation.picking import Option
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 
 WIDTH_MAX = 76
 TEXT_LENGTH_MAX = 200
@@ -37,6 +37,7 @@ class Ask(ModalScreen[Given | None]):
     Without `options` the text is the answer and may not be empty. `chosen` are there from the start.
     """
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(

@@ -18,7 +18,7 @@ from console.presentation import header, plan
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 
 PLAN_SECONDS_MAX = 30
 MENU_WIDTH_MAX = 66
@@ -43,6 +43,7 @@ class Choice:
 class Menu(ModalScreen[Choice | None]):
     """Verbs by letter. Items that are off keep their place and say why when they are chosen."""
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(
@@ -187,6 +188,7 @@ class Confirmation(ModalScreen[bool]):
     moved on since.
     """
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(

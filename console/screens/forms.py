@@ -20,7 +20,7 @@ from console.presentation.picking import Option
 from console.screens.asking import Ask
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ class Form(ModalScreen[str | None]):
     little. With `is_edit` the fields begin as the object is, and only what was changed is sent.
     """
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(

@@ -32,7 +32,7 @@ from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
 from console.screens.options import MENU_CLASS, Options
 from console.screens.places import Place, Trail
 from console.widgets.middle import Middle
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 from console.widgets.prompt import Entered, Left, Prompt, takes
 from console.widgets.table import RegionList
 
@@ -51,6 +51,7 @@ _ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", 
 class MainScreen(Screen[None]):
     """The frame and everything in it."""
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(self, options: Options) -> None:
