@@ -22,6 +22,7 @@ from console.presentation.lines import (
     Span,
     Tone,
     View,
+    at,
     compose,
     fit_name,
     fit_sentence,
@@ -34,6 +35,7 @@ from console.records_backups import BackupRecord, Backups, ScheduleDetail, Verdi
 ORDERS = ("newest", "state", "source", "size", "left")
 GIB = figures.GIB
 _WORDS = {"backing_up": "copying"}
+_QUOTA_ENDS = {"": "", "full": ", full", "never": ", never full"}
 
 
 def view(mirror: Mirror, frame: Frame, held: ScheduleDetail | None = None) -> View:
@@ -227,7 +229,8 @@ def _why(backup: BackupRecord, verdicts: Mapping[str, VerdictRecord]) -> str:
     if backup.reason:
         return backup.reason
     if verdict is None:
-        return backup.description
+        # What a schedule takes is described as the schedule is, which its own column says.
+        return "" if backup.schedule_id else backup.description
     return verdict.rule if verdict.is_kept else f"goes at the next run: {verdict.rule}"
 
 
@@ -242,12 +245,14 @@ def _sum(frame: Frame, shown: Sequence[BackupRecord], verdicts: Mapping[str, Ver
     """How many there are, what they take, and how many go."""
     goes = sum(not verdict.is_kept for verdict in verdicts.values())
     total = sum(backup.size_bytes or 0 for backup in shown)
-    parts = [f"{len(shown):,} backups", f"{gib(total)} GiB"] + ([f"{goes:,} go at the next run"] if goes else [])
+    parts = [f"{len(shown):,} backups", f"{gib(total)} GiB"] + (
+        [f"{goes:,} {'goes' if goes == 1 else 'go'} at the next run"] if goes else []
+    )
     return Lines([compose(frame.width, left(2, "   ".join(parts), Tone.WARN if goes else Tone.MUTED))])
 
 
 def _foot(mirror: Mirror, frame: Frame) -> tuple[Line, ...]:
-    """Who is not backed up, and how long the quota lasts: of the schedule's project, else of the one that is full first."""
+    """Who is not backed up; how long the quota of the schedule's project lasts, else of the one that is full first."""
     lines = []
     counts = mirror.protection.counts
     if counts is not None:
@@ -261,12 +266,12 @@ def _foot(mirror: Mirror, frame: Frame) -> tuple[Line, ...]:
         project = next(iter(with_quota), None)
     if project is not None:
         limit = frame.glyphs.nothing if project.limit_bytes is None else figures.gib(project.limit_bytes)
-        text, tone = storage.full_in(frame, project)
+        text, tone = storage.full_in(frame, project) if project.limit_bytes is not None else ("", Tone.MUTED)
         spans = (
             Span(f"{fit_name(project.name, 14, frame.glyphs)}  "),
             *storage.gauge(project, 20, frame.glyphs),
-            Span(f"  {figures.gib(project.used_bytes)} of {limit} GiB, full in "),
-            Span(text, tone),
+            Span(f"  {figures.gib(project.used_bytes)} of {limit} GiB"),
+            Span(_QUOTA_ENDS.get(text, f", full in {text}"), tone),
         )
         lines.append(compose(frame.width, left(2, "QUOTA", Tone.MUTED), at(17, spans)))
     return tuple(lines)

@@ -54,6 +54,23 @@ class Protection:
             case _:
                 assert_never(answer)
 
+    def has(self, source: str) -> bool:
+        """Whether a source of the feed has been read to its end: `schedules`, `backups schedule:ID`, `calendar`, ..."""
+        kind, _, scope = source.partition(" ")
+        match kind:
+            case "schedules":
+                listed: Schedules | Backups | None = self.schedule_lists.get(scope or None)
+                return listed is not None and listed.next is None
+            case "backups":
+                listed = self.lists.get(scope or None)
+                return listed is not None and listed.next is None
+            case "coverage":
+                return (self.counts if scope else self.coverage) is not None
+            case "calendar":
+                return self.calendar is not None and self.calendar.time_zone == (scope or "UTC")
+            case _:
+                return kind != "storage" or self.storage is not None
+
     @property
     def schedules(self) -> Schedules | None:
         """All of them; None until they have been asked for."""

@@ -154,7 +154,7 @@ def _table(mirror: Mirror, frame: Frame) -> Layout[StorageRecord]:
                 "PROJECT",
                 12,
                 lambda project, width: matched(Span(fit_name(project.name, width, glyphs), tone), wanted),
-                width_most=24,
+                width_most=16,
             ),
             Column("USE", 10, lambda project, width: gauge(project, width, glyphs), 3, width_most=50),
             Column("USED", 4, share, 2, is_right=True),
