@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backend.cloud import agenda
 from backend.cloud.agenda import Growth, Hour, Run
@@ -61,7 +61,7 @@ async def calendar(cloud: Cloud, actor: Account, *, hours: int, time_zone: str =
     now = cloud.clock.now()
     try:
         zone = ZoneInfo(time_zone)
-    except (OSError, ValueError) as unknown:
+    except (ZoneInfoNotFoundError, OSError, ValueError) as unknown:
         raise Invalid("time_zone", f"There is no time zone {time_zone!r}.") from unknown
     # An hour begins where the zone's does, which is not where that of UTC does everywhere.
     begin = now.astimezone(zone).replace(minute=0, second=0, microsecond=0).astimezone(UTC)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from console.client import CloudClient
+from console.presentation.protection import Protection
 from console.records import Answer, EventRecord
 from console.records_backups import Backups, Schedules
 
@@ -47,12 +48,12 @@ class BackupSources:
         if any(event.object_kind in _TELLING for event in events):
             self._old |= self._read_at.keys()
 
-    def due(self, wanted: Collection[str]) -> list[str]:
-        """Those of the wanted sources that are to be read now."""
-        now = self._wall_now()
-        return [name for name in sorted(wanted) if name.partition(" ")[0] in _KINDS and self._is_due(name, now)]
+    def due(self, wanted: Collection[str], known: Protection) -> list[str]:
+        """Those of the wanted sources that are to be read now; what is not known any more is."""
+        now, own = self._wall_now(), (name for name in sorted(wanted) if name.partition(" ")[0] in _KINDS)
+        return [name for name in own if not known.has(name) or self._is_old(name, now)]
 
-    def _is_due(self, name: str, now: datetime) -> bool:
+    def _is_old(self, name: str, now: datetime) -> bool:
         read_at = self._read_at.get(name)
         if read_at is None:
             return True
