@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_explain, wire_parts, wire_plans, wire_services
+from console import wire, wire_backups, wire_explain, wire_parts, wire_plans, wire_services
 from console.records import (
     CellRecord,
     Changes,
@@ -34,6 +34,16 @@ from console.records import (
     ServersPage,
     Status,
     Tasks,
+)
+from console.records_backups import (
+    BackupDetail,
+    Backups,
+    Calendar,
+    Coverage,
+    ScheduleDetail,
+    SchedulePreviewRecord,
+    Schedules,
+    Storage,
 )
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
@@ -180,6 +190,55 @@ class CloudClient:
         """
         asked = {"limit": limit, "object": object_id, "until": until, "since": since}
         return await self._read("/events", wire.events, asked)
+
+    # Reading backups
+
+    async def schedules_page(
+        self, *, scope: str | None = None, after: str | None = None, limit: int = PAGE_ROWS
+    ) -> Schedules:
+        """`scope` is None, or `server:ID` for those that copy it."""
+        asked = {"limit": limit, "after": after, "covering": (scope or "").removeprefix("server:") or None}
+        return await self._read("/schedules", lambda body: wire_backups.schedules(body, scope=scope), asked)
+
+    async def backups_page(
+        self, *, scope: str | None = None, after: str | None = None, limit: int = PAGE_ROWS
+    ) -> Backups:
+        """The newest first. `scope` as in `Backups`."""
+        kind, _, identity = (scope or "").partition(":")
+        asked = {"limit": limit, "after": after, wire_backups.SCOPES.get(kind, kind): identity or None}
+        return await self._read("/backups", lambda body: wire_backups.backups(body, scope=scope), asked)
+
+    async def coverage(self, *, limit: int = PAGE_ROWS) -> Coverage:
+        """How old the last good backup of each server is, the worst first."""
+        return await self._read("/backups/coverage", wire_backups.coverage, {"limit": limit})
+
+    async def coverage_counts(self) -> Coverage:
+        """How many servers nobody backs up, and how many of each standing there are; one row of them."""
+        return await self._read("/backups/coverage", wire_backups.coverage_counts, {"limit": 1})
+
+    async def calendar(self, *, time_zone: str = "UTC") -> Calendar:
+        """Which schedules run in the next 24 hours. `time_zone` is where the hours begin."""
+        return await self._read("/schedules/calendar", wire_backups.calendar, {"time_zone": time_zone})
+
+    async def storage(self) -> Storage:
+        """What each project's storage comes to."""
+        return await self._read("/backups/storage", wire_backups.storage)
+
+    async def preview_schedule(self, asked: Mapping[str, Any]) -> SchedulePreviewRecord:
+        """What a schedule would do: `schedule` (its cron), `time_zone`, `retention_days`, `backups_max`, how many of
+        `last`, `hourly`, ... it keeps, and `schedule_id` for what would become of that one's backups.
+        """
+        return await self._read("/schedules/preview", wire_backups.preview, asked)
+
+    async def schedule_detail(self, schedule_id: str) -> ScheduleDetail:
+        """One schedule with what it would do from now on."""
+        found = await self._read(f"/schedules/{_quoted(schedule_id)}", wire_backups.schedule_detail)
+        preview = await self.preview_schedule(wire_backups.asked_of(found.schedule))
+        return found._replace(preview=preview)
+
+    async def backup_detail(self, backup_id: str) -> BackupDetail:
+        """One backup with its parts, and what the rules of its schedule say of it."""
+        return await self._read(f"/backups/{_quoted(backup_id)}", wire_backups.backup_detail)
 
     # Verbs
 

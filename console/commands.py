@@ -15,7 +15,8 @@ from typing import NamedTuple
 from console import names
 
 VIEWS: tuple[str, ...] = names.VIEWS
-"""Views in the order of their digits: overview is 0."""
+"""Views in the order of their digits: overview is 0; what comes after 9 has a letter."""
+_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "u", "calendar": "C", "storage": "Q"}
 
 LISTS = frozenset(VIEWS)
 PAGES = frozenset({"detail", "raw", "why", "help"})
@@ -33,6 +34,8 @@ WHY_VIEWS = frozenset({"why"})
 """Views of one decision, with others before and after it."""
 TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
+CALENDAR_VIEWS = frozenset({"calendar"})
+"""Views whose hours may be those of another zone."""
 CELL_VIEWS = frozenset({"overview", "cells", "detail"})
 
 
@@ -225,7 +228,8 @@ def _clock_goes(selection: Selection) -> str | None:
 
 def _view_commands() -> tuple[Command, ...]:
     return tuple(
-        Command(f"view.{name}", (str(digit),), name, f"go to {name}, also :{name}") for digit, name in enumerate(VIEWS)
+        Command(f"view.{name}", (_VIEW_LETTERS.get(name, str(digit)),), name, f"go to {name}, also :{name}")
+        for digit, name in enumerate(VIEWS)
     )
 
 
@@ -277,6 +281,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("time.minute_back", ("left_curly_bracket",), "minute", "one minute back", views=TIME_VIEWS, rank=2),
     Command("time.minute_on", ("right_curly_bracket",), "minute on", "one minute forth; past now is now",
             views=TIME_VIEWS),
+    Command("zone", ("z",), "zone", "hours of UTC, or of the zone of the row's schedule", views=CALENDAR_VIEWS, rank=2),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
     Command("refresh", ("r",), "refresh", "ask again now; tries at once when the cloud does not answer", rank=41),
     # Mark.
@@ -506,7 +511,7 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
     ("go", ("open", "target", "back", "history.", "line", "filter", "view.", "quit")),
-    ("look", ("describe", "why", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
+    ("look", ("describe", "why", "raw", "events", "preview", "sort", "zone", "freeze", "refresh", "help")),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
     ("act and take away", ("actions", "create", "copy")),

@@ -11,7 +11,7 @@ wrong with one schedule never touches another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,9 +21,9 @@ from backend.cloud import backups as rules
 from backend.cloud.errors import CloudError, Conflict, Invalid
 from backend.cloud.model import SERVER, Account, Backup, Schedule, Task, TaskState
 from backend.cloud.retention import RULES
-from backend.operations import Cloud, backup_sources, backups
+from backend.operations import Cloud, backup_sources, backups, servers
 from backend.operations.backup_sources import Reading, Scope
-from backend.store import CloudTransaction, Wanted
+from backend.store import CloudTransaction, Place, Wanted
 
 LATE_SECONDS = 60
 """A run that is later than this was missed: the backend was not running, or the clock was moved past it."""
@@ -36,6 +36,9 @@ PAGE = 64
 
 HISTORY_LENGTH = 10
 
+NOTABLE_MAX = 50
+"""How many schedules of a kind are told to whoever looks at everything."""
+
 CATCH_UP = "catch_up"
 """The task of a schedule that owes a run."""
 
@@ -43,7 +46,7 @@ _HISTORY_WORDS: Mapping[str, str] = {
     "schedule.ran": "ok",
     "schedule.failed": "failed",
     "schedule.missed": "missed",
-    "schedule.overlapped": "missed",
+    "schedule.overlapped": "overlapped",
 }
 """How a run ended, by the event that tells of it."""
 
@@ -81,7 +84,11 @@ class ScheduleView:
     schedule: Schedule
     source_name: str | None
     history: tuple[str, ...]
-    """The last runs, oldest first: `ok`, `failed`, `missed`."""
+    """The last runs, oldest first: `ok`, `failed`, `missed`, or `overlapped`: refused, the one before was not over."""
+    backups: int = 0
+    """How many of its backups can be restored from."""
+    last_good_at: datetime | None = None
+    """When the newest of them was taken."""
 
 
 def check_spec(spec: ScheduleSpec) -> None:
@@ -394,13 +401,73 @@ async def list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
 
 
 async def _list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
-    def find(tx: CloudTransaction) -> list[tuple[Schedule, tuple[str, ...]]]:
-        wanted = Wanted(*backup_sources.visible_projects(tx, actor))
-        return [(schedule, _history(tx, schedule.id)) for schedule in tx.page_of_schedules(wanted)]
+    return _soonest_first(await _views(cloud, lambda tx: tx.page_of_schedules(_seen(tx, actor))))
 
-    found = await cloud.store.cloud_read(find)
-    names = await backup_sources.names_of(cloud, {(each.source_kind, each.source_id) for each, _ in found})
-    views = [ScheduleView(each, names.get((each.source_kind, each.source_id)), history) for each, history in found]
+
+async def notable_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
+    """What somebody who looks at everything wants to know: those in trouble, and those that run next."""
+
+    def find(tx: CloudTransaction) -> list[Schedule]:
+        wanted = _seen(tx, actor)
+        troubled = tx.schedules_in_trouble(wanted, limit=NOTABLE_MAX)
+        following = tx.next_schedules(wanted, limit=NOTABLE_MAX)
+        return list({each.id: each for each in (*troubled, *following)}.values())
+
+    async def work_out() -> list[ScheduleView]:
+        return _soonest_first(await _views(cloud, find))
+
+    found: list[ScheduleView] = await cloud.kept.of((notable_schedules, actor), work_out)
+    return found
+
+
+async def schedules_after(
+    cloud: Cloud, actor: Account, place: Place | None, *, limit: int, covering: str | None = None
+) -> tuple[list[ScheduleView], int]:
+    """A page in the order of creation, and how many there are in all; `covering`: of those that copy a server.
+
+    Raises:
+        NotFound: the server.
+    """
+    wanted = Wanted()
+    if covering is not None:
+        entry = await servers.entry_for(cloud, actor, covering)
+        wanted = await cloud.store.cloud_read(lambda tx: Wanted(source_ids=_sources_of(tx, covering, entry.project_id)))
+
+    found = await _views(cloud, lambda tx: tx.schedules_after(_seen(tx, actor, wanted), place, limit=limit))
+    return found, await cloud.store.cloud_read(lambda tx: tx.count_schedules(_seen(tx, actor, wanted)))
+
+
+def _seen(tx: CloudTransaction, actor: Account, wanted: Wanted = Wanted()) -> Wanted:  # noqa: B008 - it is frozen
+    projects, customers = backup_sources.visible_projects(tx, actor)
+    return replace(wanted, projects=projects, customers=customers)
+
+
+def _sources_of(tx: CloudTransaction, server_id: str, project_id: str) -> frozenset[str]:
+    """What is copied with a server: itself, its project and its customer."""
+    customers = {each.customer_id for each in tx.projects() if each.id == project_id}
+    return frozenset({server_id, project_id, *customers})
+
+
+async def view_of(cloud: Cloud, actor: Account, schedule_id: str) -> ScheduleView:
+    """Raises NotFound."""
+    return (await _views(cloud, lambda tx: [schedule_in(tx, actor, schedule_id)]))[0]
+
+
+async def _views(cloud: Cloud, find: Callable[[CloudTransaction], list[Schedule]]) -> list[ScheduleView]:
+    def read(tx: CloudTransaction) -> list[ScheduleView]:
+        found = find(tx)
+        good = tx.good_backups_of(each.id for each in found)
+        return [ScheduleView(each, None, _history(tx, each.id), *good.get(each.id, (0, None))) for each in found]
+
+    views = await cloud.store.cloud_read(read)
+    sources = {(view.schedule.source_kind, view.schedule.source_id) for view in views}
+    names = await backup_sources.names_of(cloud, sources)
+    return [
+        replace(view, source_name=names.get((view.schedule.source_kind, view.schedule.source_id))) for view in views
+    ]
+
+
+def _soonest_first(views: list[ScheduleView]) -> list[ScheduleView]:
     return sorted(
         views, key=lambda view: (not view.schedule.is_active, view.schedule.next_trigger_at or LAST, view.schedule.id)
     )

@@ -18,6 +18,8 @@ from console.screens.places import Place
 
 _SCOPED_VIEWS = {"cell": "servers", "group": "groups"}
 _VIEW_KINDS = frozenset(VIEWS)
+_SCHEDULE_VIEWS = frozenset({"schedules", "calendar"})
+"""Lists of schedules, where enter shows a schedule's backups; elsewhere it describes the schedule."""
 
 
 def split_key(mirror: Mirror, key: str) -> tuple[str, str]:
@@ -52,6 +54,16 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             if host is None:
                 return None
             return Item(kind, key, name, host.state, mirror.is_host_known(host), host.version)
+        case "schedule":
+            schedule = mirror.find_schedule(name)
+            if schedule is None:
+                return None
+            return Item(
+                kind, key, schedule.title, "active" if schedule.is_active else "inactive", version=schedule.version
+            )
+        case "backup":
+            backup = mirror.protection.find_backup(name)
+            return None if backup is None else Item(kind, key, backup.title, backup.state, version=backup.version)
         case "group":
             group = next((each for each in mirror.groups or () if each.name == name), None)
             is_open = any(
@@ -87,7 +99,11 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
     if kind == "view" and name in _VIEW_KINDS:
         return Place(name)
     if kind in _VIEW_KINDS:
-        return Place(kind)
+        return Place(kind, name if kind == "backups" else None)
+    if kind == "project" or (kind == "schedule" and view in _SCHEDULE_VIEWS):
+        return Place("backups", key)
+    if kind == "backup" and view == "backups" and mirror.protection.has_parts(name):
+        return Place("backups", key)
     if kind == "event":
         event = mirror.find_event(name)
         if event is not None and (about := tasks.object_key(mirror, event.object_kind, event.object_id)) is not None:
@@ -110,7 +126,7 @@ def events_about(mirror: Mirror, key: str) -> str | None:
     """The scope of the events of what a row is about: an id, or a name of a host or a cell."""
     kind, name = split_key(mirror, key)
     match kind:
-        case "server" | "drive" | "host" | "cell":
+        case "server" | "drive" | "host" | "cell" | "schedule" | "backup":
             return name if item_of(mirror, key) is not None else None
         case "task":
             task = next((each for each in mirror.tasks or () if each.id == name), None)
@@ -133,7 +149,8 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
         "group": tuple(each for each in mirror.groups or () if each.name == name),
         "task": tuple(each for each in mirror.tasks or () if each.id == name),
         "event": tuple(event for event in (mirror.find_event(name),) if event is not None),
-        "schedule": tuple(each for each in mirror.schedules or () if each.id == name),
+        "schedule": tuple(each for each in (mirror.find_schedule(name),) if each is not None),
+        "backup": tuple(each for each in (mirror.protection.find_backup(name),) if each is not None),
     }
     found = sources.get(kind, ())
     plain = _plain(found[0]) if found else {}
@@ -161,6 +178,7 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
         # However many there are, they are looked at only while it is a drive's name that is typed.
         "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
         "group": sorted(group.name for group in mirror.groups or ()),
+        "calendar": sorted({each.time_zone for each in mirror.schedules or ()}),
         "clock": ("manual", "wall", "x60"),
         "palette": PALETTES,
     }
@@ -170,7 +188,8 @@ def curl(mirror: Mirror, key: str) -> str:
     """The request that reads the object, for the shell; the variables are those of `stratodeck env curl`."""
     kind, name = split_key(mirror, key)
     lists = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
-    paths = {"server": f"servers/{name}", "drive": f"drives/{name}", **lists}
+    single = {each: f"{each}s/{name}" for each in ("server", "drive", "schedule", "backup")}
+    paths = {**single, **lists}
     return _curl("GET", paths.get(kind, "status"))
 
 

@@ -7,7 +7,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     bodies      what it takes                     reads, writes   the handlers
     schema, schema_*   what it answers            plans           decisions and previews
                                               restoring       groups to take apart, cells to lose
-    backing     schedules before they run, and who is covered
+    backing     schedules before they run, and who is covered; agenda: what is to come of them
     render      from the cloud's values to that   explaining      why something is where it is
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from backend.dialects import wire
 from backend.dialects.ops import (
+    agenda,
     backing,
     bodies,
     explaining,
@@ -236,8 +237,20 @@ TABLE = (
         query=bodies.EventsQuery,
     ),
     get("/tasks", reads.list_tasks, "Work under way, or done", schema.TaskPage, query=bodies.TasksQuery),
-    get("/schedules", backing.list_schedules, "Rules that take backups", schema_backups.ScheduleList, query=NoQuery),
-    get("/backups", backing.list_backups, "Backups, the newest first", schema_backups.BackupList, query=NoQuery),
+    get(
+        "/schedules",
+        backing.list_schedules,
+        "Rules that take backups",
+        schema_backups.ScheduleList,
+        query=bodies.SchedulesQuery,
+    ),
+    get(
+        "/backups",
+        backing.list_backups,
+        "Backups, the newest first",
+        schema_backups.BackupList,
+        query=bodies.BackupsQuery,
+    ),
     get(
         "/schedules/preview",
         backing.preview_schedule,
@@ -251,6 +264,28 @@ TABLE = (
         "How old the last good backup of each server is, and may be; the worst first",
         schema_backups.CoverageAnswer,
         query=bodies.CoverageQuery,
+    ),
+    get(
+        "/schedules/calendar",
+        agenda.get_calendar,
+        "Which schedules run in the next hours, and how many at once",
+        schema_backups.CalendarAnswer,
+        query=bodies.CalendarQuery,
+    ),
+    get(
+        "/backups/storage",
+        agenda.get_storage,
+        "What each project's storage comes to when its schedules just run",
+        schema_backups.StorageAnswer,
+        query=NoQuery,
+    ),
+    get("/schedules/{id}", backing.get_schedule, "One schedule", schema_backups.ScheduleRow, query=NoQuery),
+    get(
+        "/backups/{id}",
+        backing.get_backup,
+        "One backup with its parts, and what its schedule's rules say of it",
+        schema_backups.BackupDetail,
+        query=NoQuery,
     ),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
     write(
