@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_explain, wire_parts, wire_plans, wire_services
+from console import wire, wire_explain, wire_parts, wire_plans, wire_room, wire_services
 from console.records import (
     CellRecord,
     Changes,
@@ -38,6 +38,7 @@ from console.records import (
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+from console.records_room import WhatIfRecord
 from console.records_services import Services
 from console.sanitising import clean, sanitise
 
@@ -246,6 +247,10 @@ class CloudClient:
     async def preview_creation(self, fields: Mapping[str, Any]) -> PlanRecord:
         """What making a server would come to. Changes nothing."""
         return await self._send("POST", "/servers", wire.plan, {**fields, "preview": True})
+
+    async def what_if(self, fields: Mapping[str, Any]) -> WhatIfRecord:
+        """Where servers would go that nobody has made. Changes nothing."""
+        return await self._send("POST", "/preview/placement", wire_room.what_if, fields)
 
     async def attach_nic(
         self, server_id: str, fields: Mapping[str, Any], *, key: str | None = None

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from console import names
 
 VIEWS: tuple[str, ...] = names.VIEWS
-"""Views in the order of their digits: overview is 0."""
+"""Views in the order of their digits: overview is 0. Those beyond 9 have no key."""
 
 LISTS = frozenset(VIEWS)
 PAGES = frozenset({"detail", "raw", "why", "help"})
@@ -24,8 +24,8 @@ PAGES = frozenset({"detail", "raw", "why", "help"})
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})
 DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
 GROUP_VIEWS = frozenset({"overview", "groups"})
-HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
-MAP_VIEWS = frozenset({"hosts"})
+HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity"})
+MAP_VIEWS = frozenset({"hosts", "capacity"})
 """Views with a map, where h and l move over it."""
 _KINDS_LISTED = {"servers": "server", "drives": "drive"}
 """Lists of what can be made, with its kind."""
@@ -33,7 +33,7 @@ WHY_VIEWS = frozenset({"why"})
 """Views of one decision, with others before and after it."""
 TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
-CELL_VIEWS = frozenset({"overview", "cells", "detail"})
+CELL_VIEWS = frozenset({"overview", "cells", "detail", "capacity"})
 
 
 class Item(NamedTuple):
@@ -219,7 +219,8 @@ def _clock_not_manual(selection: Selection) -> str | None:
 
 def _view_commands() -> tuple[Command, ...]:
     return tuple(
-        Command(f"view.{name}", (str(digit),), name, f"go to {name}, also :{name}") for digit, name in enumerate(VIEWS)
+        Command(f"view.{name}", (str(digit),) if digit < 10 else (), name, f"go to {name}, also :{name}")
+        for digit, name in enumerate(VIEWS)
     )
 
 
@@ -272,6 +273,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("time.minute_on", ("right_curly_bracket",), "minute on", "one minute forth; past now is now",
             views=TIME_VIEWS),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
+    Command("measure", ("m",), "CPU/memory", "show CPU or memory", views=frozenset({"capacity"}), rank=5),
+    Command("what_if", ("W",), "what if", "where servers of a size would go, who shrinks and who stops; makes nothing",
+            views=frozenset({"backfill", "capacity"}), rank=2),
     Command("refresh", ("r",), "refresh", "ask again now; tries at once when the cloud does not answer", rank=41),
     # Mark.
     Command("mark", ("space",), "mark", "mark or unmark the row", views=LISTS, rank=5),
@@ -472,7 +476,7 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
     sections = []
     for title, prefixes in _HELP_SECTIONS:
         rows = [
-            (" ".join(shown_key(key) for key in command.keys), command.help)
+            (" ".join(shown_key(key) for key in command.keys) or f":{command.title}", command.help)
             for command in COMMANDS
             if command.verb_of is None and view in command.views and command.id.startswith(prefixes)
         ]
@@ -490,7 +494,23 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
     ("go", ("open", "target", "back", "history.", "line", "filter", "view.", "quit")),
-    ("look", ("describe", "why", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
+    (
+        "look",
+        (
+            "describe",
+            "why",
+            "raw",
+            "events",
+            "preview",
+            "sort",
+            "measure",
+            "fold",
+            "what_if",
+            "freeze",
+            "refresh",
+            "help",
+        ),
+    ),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
     ("act and take away", ("actions", "create", "copy")),

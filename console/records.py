@@ -300,6 +300,7 @@ class CapacityRecord(NamedTuple):
     others_stop: SizeRecord | None = None
     cells: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
+    by_cell: Mapping[str, CapacityRecord] = MappingProxyType({})
 
 
 class ScheduleRecord(NamedTuple):

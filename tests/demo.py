@@ -122,6 +122,8 @@ STORIES = {
         Story("groups", (":groups", "<enter>"), "members"),
         Story("group", (":groups", "<enter>", "<enter>"), "needs"),
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
+        Story("capacity", (":capacity", "<enter>"), "SPLIT"),
+        Story("what-if", (":capacity", "<enter>", "<W>", "<backspace>", "<3>"), "All 3 servers"),
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("services", (":services", "<enter>"), "nova-scheduler"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),

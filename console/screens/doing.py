@@ -243,6 +243,16 @@ def _reverse(screen: MainScreen) -> None:
         screen.change(sort=screen.place.sort or screen.view.orders[0], is_descending=not screen.place.is_descending)
 
 
+def _toggle(mode: str) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.change(modes=screen.place.modes ^ {mode})
+
+
+def _what_if(screen: MainScreen) -> None:
+    from console.screens import what_if
+
+    screen.act(lambda: what_if.ask(screen), opens_menu=True)
+
+
 def _refresh(screen: MainScreen) -> None:
     screen.refresh_now()
     if screen.place.view == "groups":
@@ -340,6 +350,8 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "time.minute_on": lambda screen: travelling.step(screen, 1),
     "time.alarm_before": lambda screen: travelling.to_alarm(screen, -1),
     "time.alarm_after": lambda screen: travelling.to_alarm(screen, 1),
+    "measure": _toggle("memory"),
+    "what_if": _what_if,
     "freeze": _freeze,
     "refresh": _refresh,
     "mark": _mark,

@@ -23,11 +23,15 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "hosts": frozenset({"hosts"}),
     "groups": frozenset({"hosts", "tasks"}),
     "backfill": frozenset({"hosts"}),
+    "capacity": frozenset({"hosts"}),
     "cells": frozenset({"hosts", "tasks"}),
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),
     "services": frozenset({"services"}),
 }
+
+FOLDED = "folded"
+"""The mode in which hosts are folded into cells."""
 
 Held = Detail | WhyDetail | GroupPlanRecord
 """What a page was told of its object."""
@@ -83,6 +87,8 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]
     """
     key = place.scope or ""
     held = details.get(key)
+    if place.modes:
+        frame = frame._replace(modes=place.modes, is_folded=FOLDED in place.modes)
     match place.view:
         case "overview":
             return overview.view(mirror, frame)

@@ -11,6 +11,7 @@ import pytest
 
 from console.presentation import (
     backfill,
+    capacity,
     cells,
     drive_detail,
     drives,
@@ -54,6 +55,8 @@ VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "tasks": tasks.view,
     "events": events.view,
     "services": services.view,
+    "capacity": capacity.view,
+    "capacity of memory": lambda mirror, frame: capacity.view(mirror, frame._replace(modes=frozenset({"memory"}))),
 }
 PREVIEWED = {
     "servers": "id-render-12",
