@@ -98,7 +98,11 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
 
 
 def target_of(mirror: Mirror, key: str) -> Place | None:
-    """Where what a task is about is described; None where that is gone."""
+    """Where what a task is about is described, or who took a server's room; None where that is gone."""
+    server = mirror.servers.get(key)
+    if server is not None:
+        cause = server.notice_for or server.squeezed_by or server.displaced_for
+        return Place("detail", cause) if cause is not None and cause in mirror.servers else None
     task = next((each for each in mirror.tasks or () if f"task:{each.id}" == key), None)
     about = None if task is None else tasks.target_key(mirror, task)
     if about is None:

@@ -62,3 +62,12 @@ async def test_a_refused_what_if_is_said_in_the_dialog() -> None:
         await type_line(pilot, ":backfill")
         await pilot.press("enter", "W")
         await until(pilot, "only staff may see the capacity")
+
+
+async def test_who_took_the_room_is_one_key_away() -> None:
+    async with an_app(FakeCloud()).run_test(size=(80, 24)) as pilot:
+        await type_line(pilot, ":backfill")
+        await pilot.press("enter")
+        await until(pilot, "render-31")
+        await pilot.press("o")
+        await until(pilot, "servers > web-01")
