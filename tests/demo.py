@@ -121,6 +121,7 @@ STORIES = {
         Story("drain", (":host c2-h07", "<enter>", "xd"), "[ drain ]"),
         Story("groups", (":groups", "<enter>"), "members"),
         Story("group", (":groups", "<enter>", "<enter>"), "needs"),
+        Story("group-drives", (":groups", "<enter>", "m"), "drives   "),
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
         Story("capacity", (":capacity", "<enter>"), "SPLIT"),
         Story("what-if", (":capacity", "<enter>", "<W>", "<backspace>", "<3>"), "All 3 servers"),

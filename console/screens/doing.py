@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from console import command_line, commands
 from console.presentation import past
 from console.presentation.lines import Tone
-from console.screens import objects, travelling
+from console.screens import objects, travelling, views
 from console.screens.places import Place
 
 if TYPE_CHECKING:
@@ -351,6 +351,8 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "time.alarm_before": lambda screen: travelling.to_alarm(screen, -1),
     "time.alarm_after": lambda screen: travelling.to_alarm(screen, 1),
     "measure": _toggle("memory"),
+    "groups.drives": _toggle(views.DRIVES),
+    "fold": _toggle(views.FOLDED),
     "what_if": _what_if,
     "freeze": _freeze,
     "refresh": _refresh,

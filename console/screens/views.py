@@ -30,6 +30,8 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "services": frozenset({"services"}),
 }
 
+DRIVES = "drives"
+"""The mode in which groups are of drives."""
 FOLDED = "folded"
 """The mode in which hosts are folded into cells."""
 
@@ -40,6 +42,8 @@ Held = Detail | WhyDetail | GroupPlanRecord
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
     """The sources (`hosts`, `tasks`, `drives`) that a place needs while it is in sight."""
     sources = _WANTED.get(place.view, frozenset())
+    if place.view == "groups" and DRIVES in place.modes:
+        sources |= {"drives"}
     if place.view in ("detail", "why") and place.scope is not None and _shows_drives(place.scope, mirror):
         sources |= {"drives"}
     return sources

@@ -71,3 +71,18 @@ async def test_who_took_the_room_is_one_key_away() -> None:
         await until(pilot, "render-31")
         await pilot.press("o")
         await until(pilot, "servers > web-01")
+
+
+async def test_a_group_is_of_servers_or_drives_of_hosts_or_cells_and_a_colliding_member_can_be_moved_apart() -> None:
+    async with an_app(FakeCloud()).run_test(size=(80, 24)) as pilot:
+        await type_line(pilot, ":group web")
+        await pilot.press("enter")
+        await until(pilot, "COLLIDING", "3!")
+        await pilot.press("m")
+        await until(pilot, "1 storage host", "drives   1 of 1")
+        await pilot.press("m", "F")
+        await until(pilot, "1 cell  needs")
+        await pilot.press("F", "tab")
+        await until(pilot, "COLLIDING")
+        await pilot.press("x")
+        await until(pilot, "web-01   actions", "clone, start apart")
