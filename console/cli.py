@@ -40,6 +40,7 @@ from console.settings import BY_NAME, Settings
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
+    from console.audit import AuditLog
     from console.client import CloudClient
     from console.launch import Backend
 
@@ -158,7 +159,7 @@ def _open_console_at(url: str, token: str | None, chosen: Settings) -> None:
 
     async def factory() -> CloudClient:
         nonlocal client
-        client = client or connect(url=url, token=token)
+        client = client or connect(url=url, token=token, logs=_audit_log)
         return client
 
     app = _console_app()(factory, **_looks(chosen))
@@ -222,10 +223,18 @@ def client_factory(backend: Backend) -> Callable[[], Awaitable[CloudClient]]:
         if client is None or found != place:
             if client is not None:
                 await client.close()
-            place, client = found, connect(socket=found.socket, token=found.token)
+            place, client = found, connect(socket=found.socket, token=found.token, logs=_audit_log)
         return client
 
     return factory
+
+
+def _audit_log(cloud_id: str) -> AuditLog:
+    """Where it is written down what is done to a cloud from here."""
+    from console.app import wall_clock
+    from console.audit import AuditLog, folder_of_user
+
+    return AuditLog(folder_of_user(), cloud_id, wall_clock)
 
 
 async def _progress(backend: Backend, app: ConsoleApp) -> AsyncIterator[str]:

@@ -26,6 +26,7 @@ from backend.clock import Clock
 from backend.folder import Credentials, Secrets
 from backend.tokens import keyring
 from console.app import ConsoleApp
+from console.audit import AuditLog
 from console.client import CloudClient
 from console.screens import views
 from tests.builders import NOON
@@ -86,7 +87,8 @@ class DemoConsole(ConsoleApp):
             self.wire = Steady(await self._open.enter_async_context(context))
             headers = {"Authorization": f"Bearer {TOKEN}"}
             http = httpx.AsyncClient(transport=self.wire, base_url="http://stratodeck", headers=headers)
-            self._client = CloudClient(http)
+            audit = self._folder.with_name("audit")
+            self._client = CloudClient(http, lambda cloud_id: AuditLog(audit, cloud_id, lambda: NOW))
         return self._client
 
     async def on_unmount(self, event: events.Unmount) -> None:
@@ -127,6 +129,7 @@ STORIES = {
         Story("what-if", (":capacity", "<enter>", "<W>", "<backspace>", "<3>"), "All 3 servers"),
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("services", (":services", "<enter>"), "nova-scheduler"),
+        Story("audit", (":clock manual", "<enter>", ":audit", "<enter>"), "set the clock manual"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),
         Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),

@@ -38,6 +38,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_audit import Audit, AuditRecord
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -70,6 +71,8 @@ class Mirror:
     tasks: tuple[TaskRecord, ...] | None = None
     services: tuple[ServiceRecord, ...] | None = None
     """None until a view has asked for them."""
+    audit: tuple[AuditRecord, ...] | None = None
+    """What was done to this cloud from here, oldest first; None until a view has asked for it."""
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -135,6 +138,9 @@ class Mirror:
             case Tasks():
                 tasks = (*answer.tasks, *_kept_tasks(self.tasks, answer))
                 return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
+            case Audit():
+                # It is this machine's own: that it was read says nothing of the cloud.
+                return replace(self, audit=answer.records)
             case Services():
                 return self._answered("services", at, services=answer.services)
             case Events():

@@ -84,6 +84,8 @@ def siblings(mirror: Mirror, key: str) -> tuple[str, ...]:
 def place_of(mirror: Mirror, key: str, view: str) -> Place:
     """Where enter on a row leads."""
     kind, name = split_key(mirror, key)
+    if kind == "audit":
+        return Place("raw", key)
     if kind == "view" and name in _VIEW_KINDS:
         return Place(name)
     if kind in _VIEW_KINDS:
@@ -137,6 +139,7 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
         "group": tuple(each for each in mirror.groups or () if each.name == name),
         "task": tuple(each for each in mirror.tasks or () if each.id == name),
         "event": tuple(event for event in (mirror.find_event(name),) if event is not None),
+        "audit": tuple(each for each in mirror.audit or () if each.id == name),
         "schedule": tuple(each for each in mirror.schedules or () if each.id == name),
     }
     found = sources.get(kind, ())
@@ -173,6 +176,9 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
 def curl(mirror: Mirror, key: str) -> str:
     """The request that reads the object, for the shell; the variables are those of `stratodeck env curl`."""
     kind, name = split_key(mirror, key)
+    record = next((each for each in mirror.audit or () if each.key == key), None)
+    if record is not None:
+        return _curl(record.method, record.path.removeprefix("/"), record.body)
     lists = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
     paths = {"server": f"servers/{name}", "drive": f"drives/{name}", **lists}
     return _curl("GET", paths.get(kind, "status"))

@@ -24,6 +24,7 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "groups": frozenset({"hosts", "tasks"}),
     "backfill": frozenset({"hosts"}),
     "capacity": frozenset({"hosts"}),
+    "audit": frozenset({"audit"}),
     "cells": frozenset({"hosts", "tasks"}),
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),
@@ -96,9 +97,9 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]
     match place.view:
         case "overview":
             return overview.view(mirror, frame)
-        case "detail":
+        case "detail" if not key.startswith("audit:"):
             return _detail(key, mirror, frame, held)
-        case "raw":
+        case "raw" | "detail":
             from console.presentation import detail
 
             known = held.raw if isinstance(held, ServerDetail | DriveDetail) else {}

@@ -10,6 +10,7 @@ from itertools import product
 import pytest
 
 from console.presentation import (
+    audit,
     backfill,
     capacity,
     cells,
@@ -56,6 +57,7 @@ VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "events": events.view,
     "services": services.view,
     "capacity": capacity.view,
+    "audit": audit.view,
     "capacity of memory": lambda mirror, frame: capacity.view(mirror, frame._replace(modes=frozenset({"memory"}))),
 }
 PREVIEWED = {
