@@ -103,10 +103,19 @@ def decode(body: bytes) -> Any:
 class CloudClient:
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
 
-    def __init__(self, http: httpx.AsyncClient, logs: Callable[[str], AuditLog] | None = None) -> None:
-        """`logs` opens the log of what is done to the cloud with an id; without it nothing is written down."""
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        logs: Callable[[str], AuditLog] | None = None,
+        is_production: Callable[[str], bool] = lambda _cloud_id: False,
+    ) -> None:
+        """`logs` opens the log of what is done to the cloud with an id; without it nothing is written down.
+
+        `is_production` says of a cloud's id whether a mistake hurts there.
+        """
         self._http = http
         self._logs = logs
+        self._is_production = is_production
         self._log: AuditLog | None = None
 
     async def close(self) -> None:
@@ -118,7 +127,7 @@ class CloudClient:
         hello = await self._read("", wire.hello)
         if self._logs is not None:
             self._log = self._logs(hello.cloud_id)
-        return hello
+        return hello._replace(is_production=self._is_production(hello.cloud_id))
 
     async def status(self) -> Status:
         return await self._read("/status", wire.status)
@@ -404,8 +413,9 @@ def connect(
     socket: Path | str | None = None,
     token: str,
     logs: Callable[[str], AuditLog] | None = None,
+    is_production: Callable[[str], bool] = lambda _cloud_id: False,
 ) -> CloudClient:
-    """A client of the cloud at `url`, or at a Unix socket. Nothing is asked yet. `logs` as of the client.
+    """A client of the cloud at `url`, or at a Unix socket. Nothing is asked yet. The others as of the client.
 
     httpx is imported here and not with the module, so that the first paint need not wait for it.
 
@@ -425,6 +435,7 @@ def connect(
                 transport=transport, base_url=f"http://{HOST_OF_SOCKETS}", headers=headers, trust_env=False
             ),
             logs,
+            is_production,
         )
     try:
         parts = urlsplit(url or "")
@@ -436,7 +447,7 @@ def connect(
     is_local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     base = (url or "").rstrip("/").removesuffix(PREFIX)
     # A proxy from the environment must not stand between the console and its own machine.
-    return CloudClient(httpx.AsyncClient(base_url=base, headers=headers, trust_env=not is_local), logs)
+    return CloudClient(httpx.AsyncClient(base_url=base, headers=headers, trust_env=not is_local), logs, is_production)
 
 
 def _quoted(part: str) -> str:

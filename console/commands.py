@@ -92,6 +92,8 @@ class Command(NamedTuple):
     disabled_reason: Callable[[Selection], str | None] = _never_off
     needs_row: bool = True
     """Whether a verb of a kind is about objects that are there already."""
+    can_undo: bool = False
+    """Whether it waits for a grace before it is sent: it disturbs what works, and asks for nothing but a yes."""
 
 
 def _needs_row(selection: Selection) -> str | None:
@@ -290,23 +292,24 @@ COMMANDS: tuple[Command, ...] = (
     Command("actions", ("x",), "actions", "what can be done to the row or the marked rows",
             views=LISTS | {"detail", "why"}, rank=3),
     Command("create", ("plus",), "create", "make one more, as a dialog asks", views=frozenset(_KINDS_LISTED), rank=8),
+    Command("undo", ("u",), "undo", "take back the verb that waits to be sent", views=LISTS | PAGES, rank=45),
     Command("copy", ("Y",), "copy", "copy id, name, row, or the request as curl", views=LISTS | PAGES, rank=50),
     Command("help", ("question_mark", "f1"), "help", "every key of this view", rank=99),
     Command("quit", ("q",), "quit", "leave the console; :q from anywhere", views=frozenset({"overview"}),
             rank=60),
     # Verbs: letters of the menu behind x.
     Command("server.start", ("s",), "start", "start it where it fits best", 2, SERVER_VIEWS, "server",
-            "may stop others", disabled_reason=_off_unless({"stopped"})),
+            "may stop others", disabled_reason=_off_unless({"stopped"}), can_undo=True),
     Command("server.start_apart", ("a",), "start, avoid its group", "start it away from the members of its group", 2,
-            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"})),
+            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"}), can_undo=True),
     Command("server.shutdown", ("h",), "shut down (ACPI)", "ask the server to shut itself down", 2, SERVER_VIEWS,
-            "server", "about 12 s", disabled_reason=_off_unless({"running"})),
+            "server", "about 12 s", disabled_reason=_off_unless({"running"}), can_undo=True),
     Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
-            disabled_reason=_off_unless({"running", "paused"})),
+            disabled_reason=_off_unless({"running", "paused"}), can_undo=True),
     Command("server.restarts", ("r",), "start again when room", "start it again each time it was stopped for room", 1,
-            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=True)),
+            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=True), can_undo=True),
     Command("server.stays", ("R",), "do not start again", "leave it stopped once it was stopped for room", 1,
-            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=False)),
+            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=False), can_undo=True),
     Command("server.clone", ("c",), "clone, avoid itself …", "copy it with its drives, away from theirs", 2,
             SERVER_VIEWS, "server", "takes room and time", disabled_reason=_alone(_off_unless(_CLONED))),
     Command("server.separate", ("C",), "clone, start apart …", "clone it away from itself, then start the clone apart",
@@ -326,7 +329,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("drive.attach", ("a",), "attach …", "attach it to a stopped server", 2, DRIVE_VIEWS, "drive",
             "choose the server", disabled_reason=_alone(_off_unless({"unmounted"}))),
     Command("drive.detach", ("d",), "detach", "take it from its server", 2, DRIVE_VIEWS, "drive",
-            "its data stay", disabled_reason=_detaches),
+            "its data stay", disabled_reason=_detaches, can_undo=True),
     Command("drive.clone", ("c",), "clone …", "copy it, away from what you name", 2, DRIVE_VIEWS, "drive",
             "takes room and time", disabled_reason=_alone(_off_unless({"mounted", "unmounted"}))),
     Command("drive.rename", ("n",), "rename …", "give it another name", 1, DRIVE_VIEWS, "drive",
@@ -346,15 +349,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("drive.create", ("N",), "create drive …", "make a drive; + in the list", 1, frozenset({"drives"}), "drive",
             "asks what it is to be", needs_row=False),
     Command("host.drain", ("d",), "drain", "place nothing more there; moves nothing", 2, HOST_VIEWS, "host",
-            "moves nothing yet", disabled_reason=_alone(_off_unless({"up"}))),
+            "moves nothing yet", disabled_reason=_alone(_off_unless({"up"})), can_undo=True),
     Command("host.evacuate", ("e",), "evacuate", "shut its servers down and start them elsewhere, one by one", 2,
-            HOST_VIEWS, "host", "restarts its servers", disabled_reason=_alone(_evacuates)),
+            HOST_VIEWS, "host", "restarts its servers", disabled_reason=_alone(_evacuates), can_undo=True),
     Command("host.recover", ("r",), "recover", "up again, from a fault or from maintenance", 2, HOST_VIEWS, "host",
-            "takes placements again", disabled_reason=_alone(_off_unless({"down", "maintenance"}))),
+            "takes placements again", disabled_reason=_alone(_off_unless({"down", "maintenance"})),
+            can_undo=True),
     Command("host.fail", ("f",), "fail", "inject a fault: the host is lost with all that is on it", 2, HOST_VIEWS,
             "host", "loses what is on it", disabled_reason=_alone(_fault_of_host({"up", "maintenance"}))),
     Command("group.restore", ("r",), "restore", "start members again, one by one, until none share a host", 2,
-            GROUP_VIEWS, "group", "restarts members", disabled_reason=_alone(_restores)),
+            GROUP_VIEWS, "group", "restarts members", disabled_reason=_alone(_restores), can_undo=True),
     Command("group.end", ("e",), "end restoring", "move no other member; the one on its way starts", 1,
             GROUP_VIEWS, "group", "the rest stays", disabled_reason=_alone(_ends_restoring)),
     Command("cell.ask", ("a",), "ask now", "ask the cell once, now", 1, CELL_VIEWS, "cell", "one deadline, once"),
@@ -518,7 +522,7 @@ _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
-    ("act and take away", ("actions", "create", "copy")),
+    ("act and take away", ("actions", "create", "undo", "copy")),
 )
 
 LINE_HELP: tuple[tuple[str, str], ...] = (

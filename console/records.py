@@ -3,8 +3,7 @@
 CPU in MHz, memory and sizes in bytes, instants aware UTC. Every text in a record has been through
 `sanitising`: it holds no control, bidirectional or invisible character. Records decide nothing.
 
-Most are named tuples: to define thirty frozen dataclasses takes 20 ms before anything is painted, and as many named
-tuples an eighth of that.
+Most are named tuples: to define thirty frozen dataclasses would take 20 ms before anything is painted.
 """
 
 from __future__ import annotations
@@ -353,6 +352,7 @@ class Hello(NamedTuple):
     version: str
     clock: ClockRecord | None = None
     account: AccountRecord | None = None
+    is_production: bool = False
 
 
 class Status(NamedTuple):

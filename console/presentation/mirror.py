@@ -56,6 +56,8 @@ class Mirror:
     kind: str = ""
     """What an embedded cloud was filled with: `demo`, `empty`."""
     account: AccountRecord | None = None
+    is_production: bool = False
+    """Whether a mistake hurts here, as the operator's settings say."""
     clock: ClockRecord | None = None
     clock_at: datetime | None = None
     """The wall's instant at which the clock was read."""
@@ -233,7 +235,15 @@ class Mirror:
 
     def _after_hello(self, answer: Hello, at: datetime) -> Mirror:
         clock = {"clock": answer.clock, "clock_at": at} if answer.clock is not None else {}
-        return self._answered("hello", at, cloud=answer.cloud_id, kind=answer.kind, account=answer.account, **clock)
+        return self._answered(
+            "hello",
+            at,
+            cloud=answer.cloud_id,
+            kind=answer.kind,
+            account=answer.account,
+            is_production=answer.is_production,
+            **clock,
+        )
 
     def _after_status(self, answer: Status, at: datetime) -> Mirror:
         cells = tuple(_with_kept_figures(self.cell(cell.name), cell) for cell in answer.cells)

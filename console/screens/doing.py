@@ -54,7 +54,7 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
         case command_line.Run(command_id):
             do(screen, command_id)
         case command_line.Leave():
-            screen.app.exit()
+            _quit(screen)
         case command_line.SetPalette(name):
             screen.set_palette(name)
         case command_line.Advance(seconds):
@@ -310,8 +310,14 @@ def copy(screen: MainScreen, text: str) -> None:
     screen.say(f"copied: {text}", Tone.ACCENT)
 
 
+def _undo(screen: MainScreen) -> None:
+    screen.acting.grace.undo()
+
+
 def _quit(screen: MainScreen) -> None:
-    screen.app.exit()
+    """Leave, unless something waits to be sent and nobody was told so far."""
+    if screen.acting.grace.may_leave():
+        screen.app.exit()
 
 
 _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
@@ -362,6 +368,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "mark.invert": _invert,
     "actions": _actions,
     "create": _create,
+    "undo": _undo,
     "copy": _copy,
     "help": _help,
     "quit": _quit,

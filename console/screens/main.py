@@ -87,7 +87,7 @@ class MainScreen(Screen[None]):
         """What carries verbs out. It is loaded with the first of them: nothing of it is painted before."""
         from console.screens.acting import Acting
 
-        return Acting(self, confirms_all=self._options.confirms_all)
+        return Acting(self, confirms_all=self._options.confirms_all, undo_seconds=self._options.undo_seconds)
 
     def compose(self) -> ComposeResult:
         """Four rows and the body. The prompt takes the place of the status row while one types."""
@@ -132,6 +132,7 @@ class MainScreen(Screen[None]):
         """Take an answer into the mirror."""
         had_failed = self._mirror.problem is not None
         self._mirror = self._mirror.apply(message.answer, message.at)
+        self.set_class(self._mirror.is_production, "-production")
         message.taken.set()
         self._progress = ""
         if self._held is not None and isinstance(message.answer, Changes):
