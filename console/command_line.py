@@ -72,7 +72,6 @@ LINE_WORDS: tuple[str, ...] = (
     "drive",
     "group",
     "advance",
-    "clock",
     "palette",
     "refresh",
     "freeze",
@@ -103,7 +102,7 @@ def parse_line(text: str) -> Request:
         # A name may hold spaces and slashes: all that follows the word is meant.
         whole = text.strip().partition(" ")[2].strip()
         return OpenNamed(name, whole) if whole else GoTo(f"{name}s", None, filter_text)
-    if name in VIEWS:
+    if name in VIEWS and not (name == "clock" and rest):
         return GoTo(name, rest[0] if rest else None, filter_text)
     if name in _RUN_WORDS:
         return Run(_RUN_WORDS[name])

@@ -24,7 +24,7 @@ PAGES = frozenset({"detail", "raw", "why", "help"})
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})
 DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
 GROUP_VIEWS = frozenset({"overview", "groups"})
-HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity"})
+HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity", "faults"})
 MAP_VIEWS = frozenset({"hosts", "capacity"})
 """Views with a map, where h and l move over it."""
 _KINDS_LISTED = {"servers": "server", "drives": "drive"}
@@ -33,7 +33,8 @@ WHY_VIEWS = frozenset({"why"})
 """Views of one decision, with others before and after it."""
 TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
-CELL_VIEWS = frozenset({"overview", "cells", "detail", "capacity"})
+CELL_VIEWS = frozenset({"overview", "cells", "detail", "capacity", "faults"})
+CLOCK_VIEWS = frozenset({"clock"})
 
 
 class Item(NamedTuple):
@@ -213,6 +214,12 @@ def _clock_not_wall(selection: Selection) -> str | None:
     return "the clock follows the wall" if selection.clock_mode == "wall" else None
 
 
+def _clock_on_wall(selection: Selection) -> str | None:
+    if (off := _simulated_only(selection)) is not None:
+        return off
+    return "it does already" if selection.clock_mode == "wall" else None
+
+
 def _clock_not_manual(selection: Selection) -> str | None:
     if (off := _simulated_only(selection)) is not None:
         return off
@@ -372,6 +379,16 @@ COMMANDS: tuple[Command, ...] = (
             "cloud", "does not go back", disabled_reason=_clock_not_wall),
     Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 1, LISTS,
             "cloud", "tasks wait", disabled_reason=_clock_not_manual),
+    Command("clock.hour", ("T",), "advance the clock 1 h", "run all that falls due in the next hour", 1, CLOCK_VIEWS,
+            "cloud", "does not go back", disabled_reason=_clock_not_wall),
+    Command("clock.due", ("g",), "go to what is due next", "advance the clock to the next task or backup", 1,
+            CLOCK_VIEWS, "cloud", "does not go back", disabled_reason=_clock_not_wall),
+    Command("clock.rate", ("v",), "run at a rate …", "let simulated time run faster or slower", 1, CLOCK_VIEWS,
+            "cloud", "asks for the rate", disabled_reason=_simulated_only),
+    Command("clock.wall", ("w",), "follow the wall", "simulated time is the wall's again", 1, CLOCK_VIEWS, "cloud",
+            "may be refused", disabled_reason=_clock_on_wall),
+    Command("faults.end", ("b",), "take all faults back", "let every cell answer and every lost host return", 2,
+            frozenset({"faults"}), "cloud", "tasks resume", disabled_reason=_simulated_only),
 )  # fmt: skip
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
@@ -426,7 +443,12 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     kind = selection.kind if selection.items else _KINDS_LISTED.get(selection.view)
     has_own = kind in {"server", "drive", "host", "group"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
-    return tuple(command for kind in kinds for command in COMMANDS if command.verb_of == kind)
+    found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
+    # A view of the cloud's own has verbs of the cloud that no other view has, whatever its rows are about.
+    of_view = [command for command in COMMANDS if command.verb_of == "cloud" and selection.view in command.views]
+    of_view = [command for command in of_view if not command.views >= LISTS]
+    others = [command for command in found if command.verb_of != "cloud" or command.views >= LISTS]
+    return (*others, *of_view)
 
 
 def reason_off(command: Command, selection: Selection) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events",
-                          "services", "capacity", "audit")  # fmt: skip
+                          "services", "capacity", "audit", "clock", "faults")  # fmt: skip
 """Views in the order of their digits: overview is 0. Those beyond 9 have a name and no digit."""
 
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")

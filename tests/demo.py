@@ -129,6 +129,8 @@ STORIES = {
         Story("what-if", (":capacity", "<enter>", "<W>", "<backspace>", "<3>"), "All 3 servers"),
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("services", (":services", "<enter>"), "nova-scheduler"),
+        Story("clock", (":clock", "<enter>"), "DUE NEXT"),
+        Story("faults", (":faults", "<enter>"), "INJECTED NOW"),
         Story("audit", (":clock manual", "<enter>", ":audit", "<enter>"), "set the clock manual"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),

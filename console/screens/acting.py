@@ -22,6 +22,7 @@ from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
 from console.screens import (
     cell_verbs,
+    clock_verbs,
     clone_verbs,
     create_verbs,
     drive_verbs,
@@ -148,10 +149,10 @@ class Acting:
                 await cell_verbs.act(self._host, client, command, selection)
             case "cell.ask":
                 await self._ask(client, selection)
-            case "clock.advance":
-                await self.advance(60)
-            case "clock.manual":
-                await self.set_clock("manual", None)
+            case id if id in clock_verbs.IDS:
+                await clock_verbs.act(self._host, self, command)
+            case "faults.end":
+                await clock_verbs.end_faults(self._host, client, command)
             case _ if command.verb_of in _VERBS_OF:
                 await _VERBS_OF[command.verb_of](self._host, client, command, selection)
 

@@ -25,6 +25,8 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "backfill": frozenset({"hosts"}),
     "capacity": frozenset({"hosts"}),
     "audit": frozenset({"audit"}),
+    "clock": frozenset({"tasks"}),
+    "faults": frozenset({"hosts"}),
     "cells": frozenset({"hosts", "tasks"}),
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),

@@ -205,6 +205,7 @@ def test_help_names_every_command_of_a_view() -> None:
         ("advance 60", Advance(60)),
         ("advance 5m", Advance(300)),
         ("advance", Advance(60)),
+        ("clock", GoTo("clock")),
         ("clock manual", SetClock("manual")),
         ("clock x60", SetClock("rate", 60.0)),
         ("clock 2.5", SetClock("rate", 2.5)),
@@ -216,7 +217,7 @@ def test_a_line_is_understood(line: str, request_: Request) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "   ", "nonsense", "advance soon", "advance -5", "clock", "clock nan", "palette x"]
+    "line", ["", "   ", "nonsense", "advance soon", "advance -5", "clock soon", "clock nan", "palette x"]
 )
 def test_a_line_that_makes_no_sense_is_a_sentence(line: str) -> None:
     assert isinstance(command_line.parse_line(line), Problem)

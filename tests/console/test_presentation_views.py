@@ -14,9 +14,11 @@ from console.presentation import (
     backfill,
     capacity,
     cells,
+    clock,
     drive_detail,
     drives,
     events,
+    faults,
     groups,
     header,
     host_detail,
@@ -58,6 +60,8 @@ VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "services": services.view,
     "capacity": capacity.view,
     "audit": audit.view,
+    "clock": clock.view,
+    "faults": faults.view,
     "capacity of memory": lambda mirror, frame: capacity.view(mirror, frame._replace(modes=frozenset({"memory"}))),
 }
 PREVIEWED = {
