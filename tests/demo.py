@@ -73,8 +73,9 @@ class DemoConsole(ConsoleApp):
     CSS_PATH = str(Path(console.__file__).with_name("console.tcss"))
     """Textual looks for it beside the module of the subclass."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, *, is_production: bool = False, **options: Any) -> None:
         super().__init__(self._connect, now=lambda: NOW, **options)
+        self._is_production = is_production
         self._folder = folder
         self._open = AsyncExitStack()
         self._client: CloudClient | None = None
@@ -88,7 +89,9 @@ class DemoConsole(ConsoleApp):
             headers = {"Authorization": f"Bearer {TOKEN}"}
             http = httpx.AsyncClient(transport=self.wire, base_url="http://stratodeck", headers=headers)
             audit = self._folder.with_name("audit")
-            self._client = CloudClient(http, lambda cloud_id: AuditLog(audit, cloud_id, lambda: NOW))
+            self._client = CloudClient(
+                http, lambda cloud_id: AuditLog(audit, cloud_id, lambda: NOW), lambda _: self._is_production
+            )
         return self._client
 
     async def on_unmount(self, event: events.Unmount) -> None:

@@ -43,6 +43,8 @@ _LIMITS = (0.0, 0.25, 0.5, 0.75)
 MAP_COLUMN = 25
 NUMBERS_WIDTH = 24
 NARROW = 60
+DOUBLE_FROM_WIDTH = 100
+"""From here on each host has two columns, where all fit."""
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
@@ -209,6 +211,8 @@ class _MapLine:
     layer: str
     blocks: tuple[Block, ...]
     hosts: tuple[HostRecord, ...]
+    scale: int
+    """Columns for each block."""
 
 
 def _map(mirror: Mirror, frame: Frame, cells: Sequence[CellRecord]) -> Region:
@@ -218,19 +222,23 @@ def _map(mirror: Mirror, frame: Frame, cells: Sequence[CellRecord]) -> Region:
     by_cell: dict[str, list[HostRecord]] = defaultdict(list)
     for host in mirror.hosts or ():
         by_cell[host.cell].append(host)
+    widest = max((sum(host.kind == "compute" for host in by_cell[cell.name]) for cell in cells), default=0)
+    scale = 2 if width >= DOUBLE_FROM_WIDTH and widest * 2 <= room else 1
     lines: list[_MapLine] = []
     for cell in cells:
         hosts = figures.by_fill(by_cell[cell.name], "compute")
         shown = tuple(blocks(hosts, room))
         layers = LAYERS if width >= NARROW else LAYERS[:2]
-        lines += [_MapLine(cell, layer, shown, tuple(hosts)) for layer in layers]
-    edge = min(width - 2, start + max([len(_legend(frame)), *(len(line.blocks) for line in lines)]) + NUMBERS_WIDTH)
+        lines += [_MapLine(cell, layer, shown, tuple(hosts), scale) for layer in layers]
+    edge = min(
+        width - 2, start + max([len(_legend(frame)), *(len(line.blocks) * scale for line in lines)]) + NUMBERS_WIDTH
+    )
     if not cells:
         words = f"no cells match /{frame.filter}   esc clears the filter" if frame.filter else frame.glyphs.ellipsis
         return Lines([compose(width, left(2, words, Tone.MUTED))], head=_map_head(frame, start, edge))
     # The cursor stops at the first layer of a cell; the others show the same hosts.
     rows = [
-        [(start + place, block) for place, block in enumerate(line.blocks)] if line.layer == LAYERS[0] else []
+        [(start + place * scale, block) for place, block in enumerate(line.blocks)] if line.layer == LAYERS[0] else []
         for line in lines
     ]
     return Grid(
@@ -291,7 +299,7 @@ def _map_line(mirror: Mirror, frame: Frame, line: _MapLine, columns: tuple[int, 
 def _signs(frame: Frame, line: _MapLine, tone: Tone, *, is_known: bool, is_memory: bool) -> Line:
     spans: list[Span] = []
     for block in line.blocks:
-        sign = _sign(frame, block, line.layer, is_memory=is_memory)
+        sign = _sign(frame, block, line.layer, is_memory=is_memory) * line.scale
         own = {"down": Tone.CRIT, "maintenance": Tone.WARN}.get(block.state, tone) if is_known else tone
         if spans and spans[-1].tone is own:
             spans[-1] = Span(spans[-1].text + sign, own)

@@ -38,9 +38,9 @@ def view(mirror: Mirror, frame: Frame) -> View:
     now, could = injected(mirror), _could_be(mirror)
     shown, others = _matching(now, frame), _matching(could, frame)
     regions: tuple[Region, ...] = (
-        _region(mirror, frame, "INJECTED NOW", shown, "nothing is injected"),
+        _region(frame, "INJECTED NOW", shown, "nothing is injected"),
         blank_region(frame.width),
-        _region(mirror, frame, "CAN BE INJECTED", others, frame.glyphs.nothing),
+        _region(frame, "CAN BE INJECTED", others, frame.glyphs.nothing),
     )
     note = f"{len(now)} injected" if now else "none injected"
     return View("faults", ("faults",), note, regions, status=lambda key: status(mirror, key))
@@ -80,7 +80,7 @@ def _cell(subject: Subject) -> str:
     return "" if isinstance(subject, CellRecord) else subject.cell
 
 
-def _region(mirror: Mirror, frame: Frame, title: str, found: Sequence[Subject], instead: str) -> Region:
+def _region(frame: Frame, title: str, found: Sequence[Subject], instead: str) -> Region:
     width, muted = frame.width, Tone.MUTED
     head = compose(width, left(2, title, muted)) if width < 60 else compose(
         width, left(2, title, muted), left(20, "WHAT", muted), left(34, "CELL", muted), left(43, "STATE", muted),
@@ -89,10 +89,10 @@ def _region(mirror: Mirror, frame: Frame, title: str, found: Sequence[Subject], 
     if not found:
         words = f"nothing matches /{frame.filter}   esc clears the filter" if frame.filter else instead
         return Lines([compose(width, left(2, words, muted))], head=head)
-    return Rows(head, found, lambda each: row(mirror, frame, each), key_of)
+    return Rows(head, found, lambda each: row(frame, each), key_of)
 
 
-def row(mirror: Mirror, frame: Frame, subject: Subject) -> Line:
+def row(frame: Frame, subject: Subject) -> Line:
     width, glyphs = frame.width, frame.glyphs
     if isinstance(subject, CellRecord):
         look = figures.cell_state(subject, glyphs)
@@ -108,28 +108,26 @@ def row(mirror: Mirror, frame: Frame, subject: Subject) -> Line:
         left(20, _kind(subject), Tone.MUTED),
         left(34, fit_name(_cell(subject), 8, glyphs), Tone.MUTED),
         left(43, look.word, look.tone),
-        left(52, fit_sentence(means(mirror, frame, subject), max(1, width - 54), glyphs)),
+        left(52, fit_sentence(means(frame, subject), max(1, width - 54), glyphs)),
     ]
     return compose(width, *placed)
 
 
-def means(mirror: Mirror, frame: Frame, subject: Subject) -> str:
-    """What the fault has done, or what is there to lose; and how it is taken back or injected."""
+def means(frame: Frame, subject: Subject) -> str:
+    """How the fault is taken back, or injected; and what it has done, or what is there to lose."""
     if isinstance(subject, CellRecord):
-        number = subject.servers
-        held = "" if number is None else f"{number:,} servers"
+        held = "" if subject.servers is None else f"; {subject.servers:,} servers"
         if subject.is_injected:
-            age = figures.age_since(subject.since, frame.wall_now)
-            since = f" for {age}" if age is not None else ""
-            return f"{held} UNKNOWN{since}; x u takes it back".strip()
-        return f"{held}; x d down, x h hung".removeprefix("; ")
-    count = subject.drives if subject.kind == "storage" else subject.servers
-    noun = "drives" if subject.kind == "storage" else "servers"
-    held = "" if count is None else f"{count:,} {noun}; "
+            return f"x u takes it back{held} UNKNOWN{_for(figures.age_since(subject.since, frame.wall_now))}"
+        return f"x d down, x h hung{held}"
     if subject.state == "down":
-        age = figures.age_since(subject.state_since, frame.now)
-        return f"lost{f' for {age}' if age is not None else ''}; x r takes it back"
-    return f"{held}x f loses it"
+        return f"x r takes it back; lost{_for(figures.age_since(subject.state_since, frame.now))}"
+    count, noun = (subject.drives, "drives") if subject.kind == "storage" else (subject.servers, "servers")
+    return "x f loses it" + ("" if count is None else f"; {count:,} {noun}")
+
+
+def _for(age: str | None) -> str:
+    return "" if age is None else f" for {age}"
 
 
 def status(mirror: Mirror, key: str | None) -> Line:

@@ -73,7 +73,9 @@ class _Block:
 
 def map_regions(mirror: Mirror, frame: Frame, shown: Sequence[GroupRecord]) -> tuple[Region, ...]:
     """The map as it fits: all hosts, those with members, or cells."""
-    blocks = None if frame.is_folded or frame.width < MAP_FROM_WIDTH else _blocks(mirror, frame, shown)
+    # Storage hosts are few: where their columns fit, they are drawn.
+    is_narrow = frame.width < MAP_FROM_WIDTH and DRIVES not in frame.modes
+    blocks = None if frame.is_folded or is_narrow else _blocks(mirror, frame, shown)
     if blocks is None:
         return _folded_regions(mirror, frame, shown)
     width = frame.width

@@ -260,7 +260,13 @@ def _host_head(frame: Frame) -> Line:
               left(30, "MEMBERS", muted)]  # fmt: skip
     if width < 80:
         return compose(frame.width, *placed, right(58, "LEFT", muted))
-    return compose(frame.width, *placed, right(width - 18, "LEFT IF LOST", muted), right(width - 2, "CPU", muted))
+    return compose(
+        frame.width,
+        *placed,
+        right(width - 18, "LEFT IF LOST", muted),
+    used = "USED" if DRIVES in frame.modes else "CPU"
+        right(width - 2, used, muted),
+    )
 
 
 def host_row(mirror: Mirror, frame: Frame, group: GroupRecord, row: HostOfGroup) -> Line:
@@ -289,13 +295,15 @@ def host_row(mirror: Mirror, frame: Frame, group: GroupRecord, row: HostOfGroup)
     room = last - 30 - 5
     names = " ".join(member.name or member.id[:8] for member in row.members)
     placed += [left(30, fit_sentence(names, room, glyphs), tone), right(last, stay, stay_tone)]
-    if width >= 80 and host is not None and host.capacity is not None:
-        bar = _cpu_bar(host, 12, frame, known)
-        placed.append(at(width - 13, bar))
+    if width >= 80 and host is not None:
+        placed.append(at(width - 13, _bar(host, 12, frame, known)))
     return compose(frame.width, *placed)
 
 
-def _cpu_bar(host: HostRecord, width: int, frame: Frame, known: bool) -> Line:
+def _bar(host: HostRecord, width: int, frame: Frame, known: bool) -> Line:
+    """What is used of a host: CPU by layers; of a storage host, its room for drives."""
+    if host.kind == "storage":
+        return figures.use_bar(host.used_bytes or 0, 0, host.storage_bytes or 0, width, frame.glyphs, is_known=known)
     capacity = host.capacity.cpu_mhz if host.capacity else 0
     normal = host.normal.cpu_mhz if host.normal else 0
     backfill = host.backfilling.cpu_mhz if host.backfilling else 0
@@ -371,7 +379,7 @@ def preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
     rows = host_rows(mirror, group)
     return (
         blank(frame.width),
-        compose(frame.width, at(1, title_spans(group, frame.glyphs))),
+        compose(frame.width, at(1, title_spans(group, frame.glyphs, place=_place(frame)))),
         _host_head(frame),
         *(host_row(mirror, frame, group, row) for row in rows),
         *_worst_case(mirror, frame, group),

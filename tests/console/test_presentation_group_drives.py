@@ -65,8 +65,8 @@ def test_two_members_with_drives_on_one_storage_host_collide_there() -> None:
 
     drawn = [line.rstrip() for line in body(groups.view(mirror, a_frame(scope="web", modes=frozenset({DRIVES}))))]
     assert drawn[0].startswith(" web  8 members  3 storage hosts  needs 4   ■ 1 collision   tolerates ")
-    assert drawn[3] == "  c1-s01  cell-1  ● up    2!  web-01 web-02                   6"
-    assert drawn[4] == "  c1-s02  cell-1  ● up    1   web-02                          7"
+    assert drawn[3] == "  c1-s01  cell-1  ● up    2!  web-01 web-02                   6    █···········"
+    assert drawn[4] == "  c1-s02  cell-1  ● up    1   web-02                          7    ██··········"
 
 
 def test_the_map_of_drives_has_the_storage_hosts_for_columns() -> None:

@@ -40,7 +40,7 @@ def test_the_panel_says_how_the_clock_runs_and_what_falls_due_next() -> None:
         "",
         "  DUE NEXT        ABOUT                     CELL                 AT          IN",
         "  start           app-2                     cell-2         14:03:33          6s",
-        "  start           app-1                     cell-1         14:04:57         90s",
+        "  start           app-1                     cell-1         14:04:57       1m30s",
     ]
 
 
@@ -91,11 +91,11 @@ def test_what_is_injected_comes_first_with_how_it_is_taken_back() -> None:
 
     assert drawn[:6] == [
         "  INJECTED NOW      WHAT          CELL     STATE    MEANS",
-        "  ✗ cell-3          cell                   down     190 servers UNKNOWN for 12m; x u takes it back",
-        "  ✗ c2-h13          compute host  cell-2   down     lost for 25m; x r takes it back",
+        "  ✗ cell-3          cell                   down     x u takes it back; 190 servers UNKNOWN for 12m",
+        "  ✗ c2-h13          compute host  cell-2   down     x r takes it back; lost for 25m",
         "",
         "  CAN BE INJECTED   WHAT          CELL     STATE    MEANS",
-        "  ● cell-1          cell                   up       183 servers; x d down, x h hung",
+        "  ● cell-1          cell                   up       x d down, x h hung; 183 servers",
     ]
     assert faults.view(injected_cloud(), a_frame()).note == "2 injected"
 

@@ -154,6 +154,17 @@ def test_the_header_says_where_nothing_can_be_changed(width: int, shown: str) ->
     assert text_of(header.header(the_cloud(), a_frame(width, is_read_only=True))) == shown
 
 
+@pytest.mark.parametrize("is_read_only", [False, True])
+@pytest.mark.parametrize(("width", "height"), WIDTHS)
+def test_the_header_says_on_every_terminal_where_a_mistake_hurts(width: int, height: int, is_read_only: bool) -> None:
+    line = header.header(replace(the_cloud(), is_production=True), a_frame(width, height, is_read_only=is_read_only))
+
+    assert text_of(line).startswith(" demo PROD ")
+    assert plate(line)[1:10] == "cccc.cccc"
+    assert span_width(line) == width
+    assert ("RO " in text_of(line) or "READ-ONLY" in text_of(line)) is is_read_only
+
+
 def test_a_wide_header_breaks_the_hosts_down() -> None:
     shown = text_of(header.header(the_cloud(), a_frame(160)))
 
