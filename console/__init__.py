@@ -8,6 +8,7 @@
     launch         the backend as a child process; unix_http: one request, for commands that are over at once
     openstack_env  what a shell or a clouds.yaml says of a cloud
     client, wire   the port to a cloud, and its answers as records; failures are ClientError
+    audit          what was done from here, written down before it is sent
     command_line   the line after `:`
     commands       every key in one registry: title, impact, where it acts, why it is off
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour

@@ -7,14 +7,15 @@ module holds no character that moves a cursor, hides, or turns the direction of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_backups, wire_explain, wire_parts, wire_plans, wire_services
+from console import wire, wire_backups, wire_explain, wire_parts, wire_plans, wire_room, wire_services
 from console.records import (
     CellRecord,
     Changes,
@@ -35,6 +36,7 @@ from console.records import (
     Status,
     Tasks,
 )
+from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
 from console.records_backups import (
     BackupDetail,
     Backups,
@@ -48,11 +50,14 @@ from console.records_backups import (
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+from console.records_room import WhatIfRecord
 from console.records_services import Services
 from console.sanitising import clean, sanitise
 
 if TYPE_CHECKING:
     import httpx
+
+    from console.audit import AuditLog
 
 T = TypeVar("T")
 
@@ -108,8 +113,20 @@ def decode(body: bytes) -> Any:
 class CloudClient:
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        logs: Callable[[str], AuditLog] | None = None,
+        is_production: Callable[[str], bool] = lambda _cloud_id: False,
+    ) -> None:
+        """`logs` opens the log of what is done to the cloud with an id; without it nothing is written down.
+
+        `is_production` says of a cloud's id whether a mistake hurts there.
+        """
         self._http = http
+        self._logs = logs
+        self._is_production = is_production
+        self._log: AuditLog | None = None
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -117,7 +134,10 @@ class CloudClient:
     # Reading
 
     async def hello(self) -> Hello:
-        return await self._read("", wire.hello)
+        hello = await self._read("", wire.hello)
+        if self._logs is not None:
+            self._log = self._logs(hello.cloud_id)
+        return hello._replace(is_production=self._is_production(hello.cloud_id))
 
     async def status(self) -> Status:
         return await self._read("/status", wire.status)
@@ -240,6 +260,13 @@ class CloudClient:
         """One backup with its parts, and what the rules of its schedule say of it."""
         return await self._read(f"/backups/{_quoted(backup_id)}", wire_backups.backup_detail)
 
+    async def audit(self) -> Audit:
+        """What was done to this cloud from here. It is read here, so it is there without the cloud too."""
+        import asyncio
+
+        log = self._log
+        return Audit(() if log is None else await asyncio.to_thread(log.records))
+
     # Verbs
 
     async def preview(
@@ -307,6 +334,10 @@ class CloudClient:
         """What making a server would come to. Changes nothing."""
         return await self._send("POST", "/servers", wire.plan, {**fields, "preview": True})
 
+    async def what_if(self, fields: Mapping[str, Any]) -> WhatIfRecord:
+        """Where servers would go that nobody has made. Changes nothing."""
+        return await self._send("POST", "/preview/placement", wire_room.what_if, fields)
+
     async def attach_nic(
         self, server_id: str, fields: Mapping[str, Any], *, key: str | None = None
     ) -> tuple[NicRecord, ...]:
@@ -364,7 +395,40 @@ class CloudClient:
 
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
         content = orjson.dumps(body)
-        return _understood(await self._answer(method, path, content=content, headers=headers), read)
+        async with self._written_down(method, path, body):
+            return _understood(await self._answer(method, path, content=content, headers=headers), read)
+
+    @asynccontextmanager
+    async def _written_down(self, method: str, path: str, body: Mapping[str, Any]) -> AsyncIterator[None]:
+        """A request that could change something is in the log before it is sent, or is not sent at all."""
+        if self._logs is None or body.get("preview") or path.startswith("/preview/"):
+            yield
+            return
+        if self._log is None:
+            await self.hello()
+        import asyncio
+
+        from console.audit import AuditProblem
+
+        log = self._log
+        assert log is not None, "the cloud has said its id"
+        try:
+            id = await asyncio.to_thread(log.begin, method, path, body)
+        except AuditProblem as problem:
+            raise ClientError(f"nothing was sent: {problem}", "audit", False) from problem
+        outcome, sentence = ACCEPTED, ""
+        try:
+            yield
+        except ClientError as error:
+            outcome, sentence = _outcome_of(error), error.sentence
+            raise
+        except BaseException:
+            outcome = UNKNOWN
+            raise
+        finally:
+            with suppress(AuditProblem):
+                # What was done cannot be undone because a disk is full: that it is unknown is what the log then says.
+                log.end(id, outcome, sentence)
 
     async def _answer(
         self,
@@ -403,8 +467,15 @@ def load() -> None:
     import orjson  # noqa: F401
 
 
-def connect(*, url: str | None = None, socket: Path | str | None = None, token: str) -> CloudClient:
-    """A client of the cloud at `url`, or at a Unix socket. Nothing is asked yet.
+def connect(
+    *,
+    url: str | None = None,
+    socket: Path | str | None = None,
+    token: str,
+    logs: Callable[[str], AuditLog] | None = None,
+    is_production: Callable[[str], bool] = lambda _cloud_id: False,
+) -> CloudClient:
+    """A client of the cloud at `url`, or at a Unix socket. Nothing is asked yet. The others as of the client.
 
     httpx is imported here and not with the module, so that the first paint need not wait for it.
 
@@ -422,7 +493,9 @@ def connect(*, url: str | None = None, socket: Path | str | None = None, token: 
         return CloudClient(
             httpx.AsyncClient(
                 transport=transport, base_url=f"http://{HOST_OF_SOCKETS}", headers=headers, trust_env=False
-            )
+            ),
+            logs,
+            is_production,
         )
     try:
         parts = urlsplit(url or "")
@@ -434,7 +507,7 @@ def connect(*, url: str | None = None, socket: Path | str | None = None, token: 
     is_local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     base = (url or "").rstrip("/").removesuffix(PREFIX)
     # A proxy from the environment must not stand between the console and its own machine.
-    return CloudClient(httpx.AsyncClient(base_url=base, headers=headers, trust_env=not is_local))
+    return CloudClient(httpx.AsyncClient(base_url=base, headers=headers, trust_env=not is_local), logs, is_production)
 
 
 def _quoted(part: str) -> str:
@@ -474,6 +547,13 @@ def _lost(failure: httpx.TransportError, method: str, seconds: float) -> ClientE
     if isinstance(failure, httpx.TimeoutException):
         return ClientError(f"no answer within {seconds:g} s", "timeout", True)
     return ClientError("the connection broke", "broken", True)
+
+
+def _outcome_of(error: ClientError) -> str:
+    """What the log says of a request that brought no result."""
+    if error.code == "no_answer":
+        return NOT_SENT
+    return UNKNOWN if error.code in ("outcome_unknown", "bad_answer") or error.is_offline else REFUSED
 
 
 def _refused(response: httpx.Response) -> ClientError:

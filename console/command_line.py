@@ -72,7 +72,6 @@ LINE_WORDS: tuple[str, ...] = (
     "drive",
     "group",
     "advance",
-    "clock",
     "palette",
     "refresh",
     "freeze",
@@ -106,7 +105,7 @@ def parse_line(text: str) -> Request:
     if name == "calendar" and rest and not rest[0].startswith("/"):
         # The name of a zone has a slash in it.
         return GoTo(name, text.split()[1], text.partition(" /")[2])
-    if name in VIEWS:
+    if name in VIEWS and not (name == "clock" and rest):
         return GoTo(name, rest[0] if rest else None, filter_text)
     if name in _RUN_WORDS:
         return Run(_RUN_WORDS[name])

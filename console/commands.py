@@ -15,8 +15,8 @@ from typing import NamedTuple
 from console import names
 
 VIEWS: tuple[str, ...] = names.VIEWS
-"""Views in the order of their digits: overview is 0; what comes after 9 has a letter."""
-_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "u", "calendar": "C", "storage": "Q"}
+"""Views in the order of their digits: overview is 0. Of those beyond 9 some have a letter."""
+_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "U", "calendar": "C", "storage": "Q"}
 
 LISTS = frozenset(VIEWS)
 PAGES = frozenset({"detail", "raw", "why", "help"})
@@ -25,8 +25,8 @@ PAGES = frozenset({"detail", "raw", "why", "help"})
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})
 DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
 GROUP_VIEWS = frozenset({"overview", "groups"})
-HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
-MAP_VIEWS = frozenset({"hosts"})
+HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity", "faults"})
+MAP_VIEWS = frozenset({"hosts", "capacity"})
 """Views with a map, where h and l move over it."""
 _KINDS_LISTED = {"servers": "server", "drives": "drive"}
 """Lists of what can be made, with its kind."""
@@ -36,7 +36,8 @@ TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
 CALENDAR_VIEWS = frozenset({"calendar"})
 """Views whose hours may be those of another zone."""
-CELL_VIEWS = frozenset({"overview", "cells", "detail"})
+CELL_VIEWS = frozenset({"overview", "cells", "detail", "capacity", "faults"})
+CLOCK_VIEWS = frozenset({"clock"})
 
 
 class Item(NamedTuple):
@@ -95,6 +96,8 @@ class Command(NamedTuple):
     disabled_reason: Callable[[Selection], str | None] = _never_off
     needs_row: bool = True
     """Whether a verb of a kind is about objects that are there already."""
+    can_undo: bool = False
+    """Whether it waits for a grace before it is sent: it disturbs what works, and asks for nothing but a yes."""
 
 
 def _needs_row(selection: Selection) -> str | None:
@@ -214,6 +217,12 @@ def _clock_not_wall(selection: Selection) -> str | None:
     return "the clock follows the wall" if selection.clock_mode == "wall" else None
 
 
+def _clock_on_wall(selection: Selection) -> str | None:
+    if (off := _simulated_only(selection)) is not None:
+        return off
+    return "it does already" if selection.clock_mode == "wall" else None
+
+
 def _clock_not_manual(selection: Selection) -> str | None:
     if (off := _simulated_only(selection)) is not None:
         return off
@@ -226,9 +235,14 @@ def _clock_goes(selection: Selection) -> str | None:
     return None if selection.clock_mode == "manual" else "it goes"
 
 
+def _view_keys(name: str, place: int) -> tuple[str, ...]:
+    letter = _VIEW_LETTERS.get(name, str(place) if place < 10 else "")
+    return (letter,) if letter else ()
+
+
 def _view_commands() -> tuple[Command, ...]:
     return tuple(
-        Command(f"view.{name}", (_VIEW_LETTERS.get(name, str(digit)),), name, f"go to {name}, also :{name}")
+        Command(f"view.{name}", _view_keys(name, digit), name, f"go to {name}, also :{name}")
         for digit, name in enumerate(VIEWS)
     )
 
@@ -251,7 +265,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("open", ("enter",), "open", "open what the row is about", views=LISTS | {"detail", "why"}, rank=1),
     Command("open.right", ("l", "right"), "open", "open what the row is about",
             views=(LISTS | {"detail", "why"}) - MAP_VIEWS),
-    Command("target", ("o",), "go to target", "go to what the task is about", views=frozenset({"tasks"}), rank=2),
+    Command("target", ("o",), "go to target", "to what the task is about; of who lost room, to who took it",
+            views=frozenset({"tasks", "backfill"}), rank=2),
     Command("back", ("escape", "backspace"), "back", "back to now, no filter, or one view back", rank=80),
     Command("back.left", ("h", "left"), "back", "clear the filter, else one view back",
             views=(LISTS | PAGES) - MAP_VIEWS),
@@ -283,6 +298,12 @@ COMMANDS: tuple[Command, ...] = (
             views=TIME_VIEWS),
     Command("zone", ("z",), "zone", "hours of UTC, or of the zone of the row's schedule", views=CALENDAR_VIEWS, rank=2),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
+    Command("measure", ("m",), "CPU/memory", "show CPU or memory", views=frozenset({"capacity"}), rank=5),
+    Command("groups.drives", ("m",), "drives", "map servers on hosts, or drives on storage hosts",
+            views=frozenset({"groups"}), rank=5),
+    Command("fold", ("F",), "fold", "fold hosts into cells, and back", views=frozenset({"groups"}), rank=22),
+    Command("what_if", ("W",), "what if", "where servers of a size would go, who shrinks and who stops; makes nothing",
+            views=frozenset({"backfill", "capacity"}), rank=2),
     Command("refresh", ("r",), "refresh", "ask again now; tries at once when the cloud does not answer", rank=41),
     # Mark.
     Command("mark", ("space",), "mark", "mark or unmark the row", views=LISTS, rank=5),
@@ -293,25 +314,26 @@ COMMANDS: tuple[Command, ...] = (
     Command("actions", ("x",), "actions", "what can be done to the row or the marked rows",
             views=LISTS | {"detail", "why"}, rank=3),
     Command("create", ("plus",), "create", "make one more, as a dialog asks", views=frozenset(_KINDS_LISTED), rank=8),
+    Command("undo", ("u",), "undo", "take back the verb that waits to be sent", views=LISTS | PAGES, rank=45),
     Command("copy", ("Y",), "copy", "copy id, name, row, or the request as curl", views=LISTS | PAGES, rank=50),
     Command("help", ("question_mark", "f1"), "help", "every key of this view", rank=99),
     Command("quit", ("q",), "quit", "leave the console; :q from anywhere", views=frozenset({"overview"}),
             rank=60),
     # Verbs: letters of the menu behind x.
     Command("server.start", ("s",), "start", "start it where it fits best", 2, SERVER_VIEWS, "server",
-            "may stop others", disabled_reason=_off_unless({"stopped"})),
+            "may stop others", disabled_reason=_off_unless({"stopped"}), can_undo=True),
     Command("server.start_apart", ("a",), "start, avoid its group", "start it away from the members of its group", 2,
-            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"})),
+            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"}), can_undo=True),
     Command("server.start_away", ("A",), "start, away from …", "start it away from what you name, in that order", 2,
-            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"})),
+            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"}), can_undo=True),
     Command("server.shutdown", ("h",), "shut down (ACPI)", "ask the server to shut itself down", 2, SERVER_VIEWS,
-            "server", "about 12 s", disabled_reason=_off_unless({"running"})),
+            "server", "about 12 s", disabled_reason=_off_unless({"running"}), can_undo=True),
     Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
-            disabled_reason=_off_unless({"running", "paused"})),
+            disabled_reason=_off_unless({"running", "paused"}), can_undo=True),
     Command("server.restarts", ("r",), "start again when room", "start it again each time it was stopped for room", 1,
-            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=True)),
+            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=True), can_undo=True),
     Command("server.stays", ("R",), "do not start again", "leave it stopped once it was stopped for room", 1,
-            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=False)),
+            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=False), can_undo=True),
     Command("server.clone", ("c",), "clone, avoid itself …", "copy it with its drives, away from theirs", 2,
             SERVER_VIEWS, "server", "takes room and time", disabled_reason=_alone(_off_unless(_CLONED))),
     Command("server.separate", ("C",), "clone, start apart …", "clone it away from itself, then start the clone apart",
@@ -337,7 +359,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("drive.attach", ("a",), "attach …", "attach it to a stopped server", 2, DRIVE_VIEWS, "drive",
             "choose the server", disabled_reason=_alone(_off_unless({"unmounted"}))),
     Command("drive.detach", ("d",), "detach", "take it from its server", 2, DRIVE_VIEWS, "drive",
-            "its data stay", disabled_reason=_detaches),
+            "its data stay", disabled_reason=_detaches, can_undo=True),
     Command("drive.clone", ("c",), "clone …", "copy it, away from what you name", 2, DRIVE_VIEWS, "drive",
             "takes room and time", disabled_reason=_alone(_off_unless({"mounted", "unmounted"}))),
     Command("drive.rename", ("n",), "rename …", "give it another name", 1, DRIVE_VIEWS, "drive",
@@ -357,15 +379,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("drive.create", ("N",), "create drive …", "make a drive; + in the list", 1, frozenset({"drives"}), "drive",
             "asks what it is to be", needs_row=False),
     Command("host.drain", ("d",), "drain", "place nothing more there; moves nothing", 2, HOST_VIEWS, "host",
-            "moves nothing yet", disabled_reason=_alone(_off_unless({"up"}))),
+            "moves nothing yet", disabled_reason=_alone(_off_unless({"up"})), can_undo=True),
     Command("host.evacuate", ("e",), "evacuate", "shut its servers down and start them elsewhere, one by one", 2,
-            HOST_VIEWS, "host", "restarts its servers", disabled_reason=_alone(_evacuates)),
+            HOST_VIEWS, "host", "restarts its servers", disabled_reason=_alone(_evacuates), can_undo=True),
     Command("host.recover", ("r",), "recover", "up again, from a fault or from maintenance", 2, HOST_VIEWS, "host",
-            "takes placements again", disabled_reason=_alone(_off_unless({"down", "maintenance"}))),
+            "takes placements again", disabled_reason=_alone(_off_unless({"down", "maintenance"})),
+            can_undo=True),
     Command("host.fail", ("f",), "fail", "inject a fault: the host is lost with all that is on it", 2, HOST_VIEWS,
             "host", "loses what is on it", disabled_reason=_alone(_fault_of_host({"up", "maintenance"}))),
     Command("group.restore", ("r",), "restore", "start members again, one by one, until none share a host", 2,
-            GROUP_VIEWS, "group", "restarts members", disabled_reason=_alone(_restores)),
+            GROUP_VIEWS, "group", "restarts members", disabled_reason=_alone(_restores), can_undo=True),
     Command("group.end", ("e",), "end restoring", "move no other member; the one on its way starts", 1,
             GROUP_VIEWS, "group", "the rest stays", disabled_reason=_alone(_ends_restoring)),
     Command("cell.ask", ("a",), "ask now", "ask the cell once, now", 1, CELL_VIEWS, "cell", "one deadline, once"),
@@ -379,8 +402,18 @@ COMMANDS: tuple[Command, ...] = (
             "cloud", "does not go back", disabled_reason=_clock_not_wall),
     Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 2, LISTS,
             "cloud", "tasks wait", disabled_reason=_clock_not_manual),
-    Command("clock.go", ("g",), "let the clock go", "simulated time passes by itself again, as fast as real time", 1,
+    Command("clock.go", ("l",), "let the clock go", "simulated time passes by itself again, as fast as real time", 1,
             LISTS, "cloud", "tasks go on", disabled_reason=_clock_goes),
+    Command("clock.hour", ("T",), "advance the clock 1 h", "run all that falls due in the next hour", 1, CLOCK_VIEWS,
+            "cloud", "does not go back", disabled_reason=_clock_not_wall),
+    Command("clock.due", ("g",), "go to what is due next", "advance the clock to the next task or backup", 1,
+            CLOCK_VIEWS, "cloud", "does not go back", disabled_reason=_clock_not_wall),
+    Command("clock.rate", ("i",), "run at a rate …", "let simulated time run faster or slower", 1, CLOCK_VIEWS,
+            "cloud", "asks for the rate", disabled_reason=_simulated_only),
+    Command("clock.wall", ("w",), "follow the wall", "simulated time is the wall's again", 1, CLOCK_VIEWS, "cloud",
+            "may be refused", disabled_reason=_clock_on_wall),
+    Command("faults.end", ("b",), "take all faults back", "let every cell answer and every lost host return", 2,
+            frozenset({"faults"}), "cloud", "tasks resume", disabled_reason=_simulated_only),
 )  # fmt: skip
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
@@ -435,7 +468,12 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     kind = selection.kind if selection.items else _KINDS_LISTED.get(selection.view)
     has_own = kind in {"server", "drive", "host", "group"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
-    return tuple(command for kind in kinds for command in COMMANDS if command.verb_of == kind)
+    found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
+    # A view of the cloud's own has verbs of the cloud that no other view has, whatever its rows are about.
+    of_view = [command for command in COMMANDS if command.verb_of == "cloud" and selection.view in command.views]
+    of_view = [command for command in of_view if not command.views >= LISTS]
+    others = [command for command in found if command.verb_of != "cloud" or command.views >= LISTS]
+    return (*others, *of_view)
 
 
 def reason_off(command: Command, selection: Selection) -> str | None:
@@ -493,7 +531,7 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
     sections = []
     for title, prefixes in _HELP_SECTIONS:
         rows = [
-            (" ".join(shown_key(key) for key in command.keys), command.help)
+            (" ".join(shown_key(key) for key in command.keys) or f":{command.title}", command.help)
             for command in COMMANDS
             if command.verb_of is None and view in command.views and command.id.startswith(prefixes)
         ]
@@ -511,10 +549,28 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
     ("go", ("open", "target", "back", "history.", "line", "filter", "view.", "quit")),
-    ("look", ("describe", "why", "raw", "events", "preview", "sort", "zone", "freeze", "refresh", "help")),
+    (
+        "look",
+        (
+            "describe",
+            "why",
+            "raw",
+            "events",
+            "preview",
+            "sort",
+            "measure",
+            "groups.",
+            "fold",
+            "what_if",
+            "zone",
+            "freeze",
+            "refresh",
+            "help",
+        ),
+    ),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
-    ("act and take away", ("actions", "create", "copy")),
+    ("act and take away", ("actions", "create", "undo", "copy")),
 )
 
 LINE_HELP: tuple[tuple[str, str], ...] = (

@@ -3,8 +3,7 @@
 CPU in MHz, memory and sizes in bytes, instants aware UTC. Every text in a record has been through
 `sanitising`: it holds no control, bidirectional or invisible character. Records decide nothing.
 
-Most are named tuples: to define thirty frozen dataclasses takes 20 ms before anything is painted, and as many named
-tuples an eighth of that.
+Most are named tuples: to define thirty frozen dataclasses would take 20 ms before anything is painted.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from console.records_audit import Audit
 from console.records_backups import BackupAnswer, BackupDetail, ScheduleDetail, ScheduleRecord
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_services import Services
@@ -301,6 +301,7 @@ class CapacityRecord(NamedTuple):
     others_stop: SizeRecord | None = None
     cells: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
+    by_cell: Mapping[str, CapacityRecord] = MappingProxyType({})
 
 
 class ClockRecord(NamedTuple):
@@ -328,6 +329,7 @@ class Hello(NamedTuple):
     version: str
     clock: ClockRecord | None = None
     account: AccountRecord | None = None
+    is_production: bool = False
 
 
 class Status(NamedTuple):
@@ -425,7 +427,8 @@ class HostDetail(NamedTuple):
 
 Answer = (
     Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
-)
+    | Audit
+)  # fmt: skip
 Detail = ServerDetail | DriveDetail | HostDetail | ScheduleDetail | BackupDetail
 
 

@@ -343,6 +343,7 @@ def capacity(body: Body) -> CapacityRecord:
         others_stop=size(prices.get("others_stop")),
         cells=texts(body.get("cells")),
         unreachable=texts(body.get("unreachable")),
+        by_cell={str(row["cell"]): capacity(row) for row in body.get("by_cell") or ()},
     )
 
 
@@ -456,7 +457,7 @@ def stopped(row: Body) -> StoppedRecord:
     )
 
 
-def _resized(row: Body) -> ResizedRecord:
+def resized(row: Body) -> ResizedRecord:
     get = row.get
     return ResizedRecord(
         id=row["id"],
@@ -508,8 +509,8 @@ def plan(body: Body) -> PlanRecord:
         code=get("code"),
         decision=_maybe(decision, get("decision")),
         stops=many(stopped, get("stops")),
-        shrinks=many(_resized, get("shrinks")),
-        grows=many(_resized, get("grows")),
+        shrinks=many(resized, get("shrinks")),
+        grows=many(resized, get("grows")),
         refused=tuple((reason, int(number)) for reason, number in (get("refused") or {}).items()),
         downtime_seconds=get("downtime_seconds"),
         version=get("version"),

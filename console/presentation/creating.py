@@ -174,9 +174,9 @@ def _is_backfilling(text: str) -> bool:
     return text == "backfilling"
 
 
-def _cell_field(cells: Sequence[str]) -> Field:
+def cell_field(cells: Sequence[str], *, begins: str = ANYWHERE) -> Field:
     note = "left and right choose; any: the cloud chooses where it fits best"
-    return Field("cell", "cell", _as_cell, note, (ANYWHERE, *cells))
+    return Field("cell", "cell", _as_cell, note, (ANYWHERE, *cells), begins)
 
 
 EMPTY = "nothing: it is empty"
@@ -205,7 +205,7 @@ def drive_fields(
         Field("name", "name", read_name, "what to call it"),
         Field("size_bytes", "size", size, note),
         Field("media", "media", _as_media, "left and right choose", ("disk", "cdrom")),
-        _cell_field(cells),
+        cell_field(cells),
         *((begins_as,) if ids else ()),
         Field(
             "avoid",
@@ -263,7 +263,7 @@ def server_fields(
         Field("name", "name", read_name, "what to call it"),
         *size_fields(limits, room=room),
         Field("is_backfilling", "kind", _is_backfilling, words, kinds),
-        _cell_field(cells),
+        cell_field(cells),
         *(_FLOORS if may_backfill else ()),
         Field(
             "avoid",

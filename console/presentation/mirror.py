@@ -38,6 +38,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_audit import Audit, AuditRecord
 from console.records_backups import Backups, Calendar, Coverage, ScheduleRecord, Schedules, Storage
 from console.records_services import ServiceRecord, Services
 
@@ -56,6 +57,8 @@ class Mirror:
     kind: str = ""
     """What an embedded cloud was filled with: `demo`, `empty`."""
     account: AccountRecord | None = None
+    is_production: bool = False
+    """Whether a mistake hurts here, as the operator's settings say."""
     clock: ClockRecord | None = None
     clock_at: datetime | None = None
     """The wall's instant at which the clock was read."""
@@ -73,6 +76,8 @@ class Mirror:
     tasks: tuple[TaskRecord, ...] | None = None
     services: tuple[ServiceRecord, ...] | None = None
     """None until a view has asked for them."""
+    audit: tuple[AuditRecord, ...] | None = None
+    """What was done to this cloud from here, oldest first; None until a view has asked for it."""
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -138,12 +143,13 @@ class Mirror:
             case Tasks():
                 tasks = (*answer.tasks, *_kept_tasks(self.tasks, answer))
                 return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
+            case Audit():
+                # It is this machine's own: that it was read says nothing of the cloud.
+                return replace(self, audit=answer.records)
             case Services():
                 return self._answered("services", at, services=answer.services)
-            case Events():
-                return self._answered("events", at, events=_merged_events(self.events, answer.events))
-            case PastEvents():
-                return self._after_past(answer)
+            case Events() | PastEvents():
+                return self._after_events(answer, at)
             case Schedules() | Backups() | Coverage() | Calendar() | Storage():
                 return self._answered(type(answer).__name__.lower(), at, protection=self.protection.apply(answer))
             case _:
@@ -238,7 +244,15 @@ class Mirror:
 
     def _after_hello(self, answer: Hello, at: datetime) -> Mirror:
         clock = {"clock": answer.clock, "clock_at": at} if answer.clock is not None else {}
-        return self._answered("hello", at, cloud=answer.cloud_id, kind=answer.kind, account=answer.account, **clock)
+        return self._answered(
+            "hello",
+            at,
+            cloud=answer.cloud_id,
+            kind=answer.kind,
+            account=answer.account,
+            is_production=answer.is_production,
+            **clock,
+        )
 
     def _after_status(self, answer: Status, at: datetime) -> Mirror:
         cells = tuple(_with_kept_figures(self.cell(cell.name), cell) for cell in answer.cells)
@@ -361,8 +375,10 @@ class Mirror:
             **drive_changes,
         )
 
-    def _after_past(self, answer: PastEvents) -> Mirror:
-        """It says nothing of now, not even that the cloud answers: it may be made of what was known already."""
+    def _after_events(self, answer: Events | PastEvents, at: datetime) -> Mirror:
+        if isinstance(answer, Events):
+            return self._answered("events", at, events=_merged_events(self.events, answer.events))
+        # Those of the past say nothing of now, not even that the cloud answers: they may have been known already.
         others = [past for past in self.pasts.values() if past.object_id != answer.object_id]
         return replace(self, pasts={past.object_id: past for past in (*others, answer)[-PASTS_KEPT:]})
 

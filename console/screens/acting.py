@@ -22,6 +22,7 @@ from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
 from console.screens import (
     cell_verbs,
+    clock_verbs,
     clone_verbs,
     create_verbs,
     drive_verbs,
@@ -35,6 +36,7 @@ from console.screens import (
 )
 from console.screens.agreeing import STALE, confirmed
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
+from console.screens.grace import Grace, Holding
 
 PREVIEWS_MAX = 20
 """Plans shown in one confirmation; more servers than that are counted, not previewed."""
@@ -86,11 +88,13 @@ class Acting:
     """Runs one verb at a time, in a worker of the screen.
 
     `confirms_all` asks also before a verb of tier 1 that would act at once; one that asks for something has been asked.
+    What can be taken back is sent `undo_seconds` after it was confirmed.
     """
 
-    def __init__(self, host: Host, *, confirms_all: bool = False) -> None:
+    def __init__(self, host: Host, *, confirms_all: bool = False, undo_seconds: float = 0) -> None:
         self._host = host
         self._confirms_all = confirms_all
+        self.grace = Grace(host.say, host.wall_now, undo_seconds)
 
     async def run_menu(self) -> None:
         """Show the verbs for the selection; do, or copy, what is chosen."""
@@ -100,7 +104,10 @@ class Acting:
         if not items:
             self._host.say("nothing here can be acted on")
             return
-        dialog = Menu(_menu_title(selection, verbs), items, self._host.frame(), notes=MENU_NOTES, can_copy=True)
+        notes = [*MENU_NOTES]
+        if self.grace.seconds > 0 and any(command.can_undo for command in verbs):
+            notes.append(f"u takes back for {self.grace.seconds:g} s what can be taken back")
+        dialog = Menu(_menu_title(selection, verbs), items, self._host.frame(), notes=notes, can_copy=True)
         choice: Choice | None = await self._host.ask_dialog(dialog)
         if choice is None:
             return
@@ -122,10 +129,16 @@ class Acting:
         if not await self._is_wanted(command, selection):
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
             return
+        title = command.title.removesuffix(" …")
+        words = f"{title} {_subject(selection)}".rstrip()
+        if command.id in server_verbs.RESTARTS and not await self.grace.hold(words):
+            return
+        grace = self.grace if command.can_undo else None
+        name = _name_to_type(command, selection) if self._host.mirror.is_production else None
         try:
-            await self._do(client, command, selection)
+            await Acting(Holding(self._host, grace, words, name_to_type=name))._do(client, command, selection)
         except ClientError as error:
-            self._host.say(f"{command.title.removesuffix(' …')}: {error.sentence}", Tone.CRIT)
+            self._host.say(f"{title}: {error.sentence}", Tone.CRIT)
 
     async def _do(self, client: CloudClient, command: Command, selection: Selection) -> None:
         match command.id:
@@ -141,20 +154,18 @@ class Acting:
                 await cell_verbs.act(self._host, client, command, selection)
             case "cell.ask":
                 await self._ask(client, selection)
-            case "clock.advance":
-                await self.advance(60)
-            case "clock.manual":
-                await self.set_clock("manual", None)
-            case "clock.go":
-                await self.set_clock("rate", 1.0)
             case id if id in drive_verbs.OF_SERVERS:
                 await drive_verbs.act_for_server(self._host, client, command, selection)
+            case id if id in clock_verbs.IDS:
+                await clock_verbs.act(self._host, self, command)
+            case "faults.end":
+                await clock_verbs.end_faults(self._host, client, command)
             case _ if command.verb_of in _VERBS_OF:
                 await _VERBS_OF[command.verb_of](self._host, client, command, selection)
 
     async def _is_wanted(self, command: Command, selection: Selection) -> bool:
-        """Whether a verb without a plan of its own is meant: of tier 2, and, if the operator wants that, of tier 1."""
-        asks = (self._confirms_all and command.impact == 1) or (command.verb_of == "cloud" and command.impact == 2)
+        """Whether a verb without a plan of its own is meant; of tier 1 only where the operator wants to be asked."""
+        asks = command.id == "clock.manual" or (self._confirms_all and command.impact == 1)
         if not asks or command.title.endswith("…"):
             return True
         names = ", ".join(item.name for item in selection.items)
@@ -389,6 +400,20 @@ def _only(selection: Selection, item: Item) -> Selection:
 
 def _names(targets: Sequence[_Target]) -> str:
     return targets[0].item.name if len(targets) == 1 else f"{len(targets)} servers"
+
+
+def _subject(selection: Selection) -> str:
+    """What a verb is about, in a word or two."""
+    if len(selection.items) == 1:
+        return selection.items[0].name
+    return f"{len(selection.items)} {selection.kind or 'object'}s" if selection.items else ""
+
+
+def _name_to_type(command: Command, selection: Selection) -> str | None:
+    """What is typed on production before a verb that disturbs anybody: the name, or how many they are."""
+    if command.impact < 2 or not selection.items:
+        return None
+    return selection.items[0].name if len(selection.items) == 1 else str(len(selection.items))
 
 
 def _menu_item(command: Command, selection: Selection, frame: Frame) -> plan.MenuItem:

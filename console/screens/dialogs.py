@@ -5,7 +5,7 @@ begins on `[ cancel ]`, and the other button is off while its plan is old or the
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from textual import events
@@ -212,6 +212,7 @@ class Confirmation(ModalScreen[bool]):
         self._is_on_button = False
         self._goes_to_button = False
         """Whether tab was pressed before there was a button."""
+        self._name_demanded: str | None = None
         self._typed = ""
         self._said = ""
         self._is_answered = False
@@ -230,6 +231,10 @@ class Confirmation(ModalScreen[bool]):
     def on_resize(self) -> None:
         """Draw for the new size."""
         self._draw()
+
+    def demand_name(self, name: str) -> None:
+        """Ask for a name also where the briefing would only have a button."""
+        self._name_demanded = name
 
     @property
     def off_because(self) -> str | None:
@@ -258,6 +263,8 @@ class Confirmation(ModalScreen[bool]):
         except ClientError as error:
             self._problem = error.sentence
         else:
+            if briefing.name_to_type is None and self._name_demanded is not None:
+                briefing = replace(briefing, name_to_type=self._name_demanded)
             self._briefing, self._asked_at = briefing, self._wall_now()
             self._is_on_button = self._goes_to_button and self.off_because is None
         self._draw()
@@ -285,6 +292,7 @@ class Confirmation(ModalScreen[bool]):
         box = self.query_one(Box)
         box.styles.width = width
         tone = _TIER_TONES[briefing.tier] if briefing else Tone.TEXT
+        tone = tone if self._name_demanded is None else Tone.CRIT
         box.show(briefing.title if briefing else self._title, lines, self._foot(inner), tone)
         keys = [("tab", "other button"), ("enter", "press"), ("r", "preview again"), ("esc", "cancel")]
         if briefing is not None and briefing.name_to_type is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from console import command_line, commands
 from console.presentation import past
 from console.presentation.lines import Tone
-from console.screens import objects, travelling
+from console.screens import objects, travelling, views
 from console.screens.places import Place
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
         case command_line.Run(command_id):
             do(screen, command_id)
         case command_line.Leave():
-            screen.app.exit()
+            _quit(screen)
         case command_line.SetPalette(name):
             screen.set_palette(name)
         case command_line.Advance(seconds):
@@ -243,6 +243,16 @@ def _reverse(screen: MainScreen) -> None:
         screen.change(sort=screen.place.sort or screen.view.orders[0], is_descending=not screen.place.is_descending)
 
 
+def _toggle(mode: str) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.change(modes=screen.place.modes ^ {mode})
+
+
+def _what_if(screen: MainScreen) -> None:
+    from console.screens import what_if
+
+    screen.act(lambda: what_if.ask(screen), opens_menu=True)
+
+
 def _refresh(screen: MainScreen) -> None:
     screen.refresh_now()
     if screen.place.view == "groups":
@@ -311,8 +321,14 @@ def copy(screen: MainScreen, text: str) -> None:
     screen.say(f"copied: {text}", Tone.ACCENT)
 
 
+def _undo(screen: MainScreen) -> None:
+    screen.acting.grace.undo()
+
+
 def _quit(screen: MainScreen) -> None:
-    screen.app.exit()
+    """Leave, unless something waits to be sent and nobody was told so far."""
+    if screen.acting.grace.may_leave():
+        screen.app.exit()
 
 
 _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
@@ -352,6 +368,10 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "time.alarm_before": lambda screen: travelling.to_alarm(screen, -1),
     "time.alarm_after": lambda screen: travelling.to_alarm(screen, 1),
     "zone": _zone,
+    "measure": _toggle("memory"),
+    "groups.drives": _toggle(views.DRIVES),
+    "fold": _toggle(views.FOLDED),
+    "what_if": _what_if,
     "freeze": _freeze,
     "refresh": _refresh,
     "mark": _mark,
@@ -360,6 +380,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "mark.invert": _invert,
     "actions": _actions,
     "create": _create,
+    "undo": _undo,
     "copy": _copy,
     "help": _help,
     "quit": _quit,

@@ -110,6 +110,9 @@ class Feed:
                 wait = back_off_seconds(tries)
                 at = self._wall_now()
                 self._post(Failed(error.sentence, at, at + timedelta(seconds=wait)))
+                if self.client is not None and "audit" in self._wanted():
+                    # It is this machine's own, and most wanted when something went wrong.
+                    await self._deliver(await self.client.audit())
                 await self._pause(wait)
                 self._is_greeted = False
                 continue
@@ -173,8 +176,12 @@ class Feed:
         client = self.client
         assert client is not None, "greeted without a client"
         await self._deliver(await client.status())
-        sources: dict[str, Callable[[], Awaitable[Answer]]] = {"hosts": client.hosts, "tasks": client.tasks,
-                                                              "services": client.services}  # fmt: skip
+        sources: dict[str, Callable[[], Awaitable[Answer]]] = {
+            "hosts": client.hosts,
+            "tasks": client.tasks,
+            "services": client.services,
+            "audit": client.audit,
+        }
         # The header counts hosts on every view. They are read once; then the feed's events say what becomes of them.
         mirror = self._mirror()
         counted = {"hosts"} if mirror.cursor is not None and not mirror.are_hosts_followed else set()

@@ -88,7 +88,7 @@ class MainScreen(Screen[None]):
         """What carries verbs out. It is loaded with the first of them: nothing of it is painted before."""
         from console.screens.acting import Acting
 
-        return Acting(self, confirms_all=self._options.confirms_all)
+        return Acting(self, confirms_all=self._options.confirms_all, undo_seconds=self._options.undo_seconds)
 
     def compose(self) -> ComposeResult:
         """Four rows and the body. The prompt takes the place of the status row while one types."""
@@ -113,9 +113,8 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self._start_workers)
 
     def _start_workers(self) -> None:
-        self.run_worker(self.feed.beat(), group="status", exit_on_error=False)
-        self.run_worker(self.feed.follow(), group="feed", exit_on_error=False)
-        self.run_worker(self.feed.read_drives(), group="drives", exit_on_error=False)
+        for group, loop in (("status", self.feed.beat), ("feed", self.feed.follow), ("drives", self.feed.read_drives)):
+            self.run_worker(loop(), group=group, exit_on_error=False)
         if self._options.progress is not None:
             self.run_worker(self._follow_progress(self._options.progress()), group="progress", exit_on_error=False)
 
@@ -133,6 +132,7 @@ class MainScreen(Screen[None]):
         """Take an answer into the mirror."""
         had_failed = self._mirror.problem is not None
         self._mirror = self._mirror.apply(message.answer, message.at)
+        self.set_class(self._mirror.is_production, "-production")
         message.taken.set()
         self._progress = ""
         if self._held is not None and isinstance(message.answer, Changes):

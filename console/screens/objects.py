@@ -96,6 +96,8 @@ def siblings(mirror: Mirror, key: str) -> tuple[str, ...]:
 def place_of(mirror: Mirror, key: str, view: str) -> Place:
     """Where enter on a row leads."""
     kind, name = split_key(mirror, key)
+    if kind == "audit":
+        return Place("raw", key)
     if kind == "view" and name in _VIEW_KINDS:
         return Place(name)
     if kind in _VIEW_KINDS:
@@ -114,7 +116,11 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
 
 
 def target_of(mirror: Mirror, key: str) -> Place | None:
-    """Where what a task is about is described; None where that is gone."""
+    """Where what a task is about is described, or who took a server's room; None where that is gone."""
+    server = mirror.servers.get(key)
+    if server is not None:
+        cause = server.notice_for or server.squeezed_by or server.displaced_for
+        return Place("detail", cause) if cause is not None and cause in mirror.servers else None
     task = next((each for each in mirror.tasks or () if f"task:{each.id}" == key), None)
     about = None if task is None else tasks.target_key(mirror, task)
     if about is None:
@@ -151,6 +157,7 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
         "event": tuple(event for event in (mirror.find_event(name),) if event is not None),
         "schedule": tuple(each for each in (mirror.find_schedule(name),) if each is not None),
         "backup": tuple(each for each in (mirror.protection.find_backup(name),) if each is not None),
+        "audit": tuple(each for each in mirror.audit or () if each.id == name),
     }
     found = sources.get(kind, ())
     plain = _plain(found[0]) if found else {}
@@ -187,6 +194,9 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
 def curl(mirror: Mirror, key: str) -> str:
     """The request that reads the object, for the shell; the variables are those of `stratodeck env curl`."""
     kind, name = split_key(mirror, key)
+    record = next((each for each in mirror.audit or () if each.key == key), None)
+    if record is not None:
+        return _curl(record.method, record.path.removeprefix("/"), record.body)
     lists = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
     single = {each: f"{each}s/{name}" for each in ("server", "drive", "schedule", "backup")}
     paths = {**single, **lists}

@@ -25,6 +25,10 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "hosts": frozenset({"hosts"}),
     "groups": frozenset({"hosts", "tasks"}),
     "backfill": frozenset({"hosts"}),
+    "capacity": frozenset({"hosts"}),
+    "audit": frozenset({"audit"}),
+    "clock": frozenset({"tasks"}),
+    "faults": frozenset({"hosts"}),
     "cells": frozenset({"hosts", "tasks"}),
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),
@@ -34,6 +38,11 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "coverage": frozenset({"coverage", "schedules"}),
     "storage": frozenset({"storage"}),
 }
+
+DRIVES = "drives"
+"""The mode in which groups are of drives."""
+FOLDED = "folded"
+"""The mode in which hosts are folded into cells."""
 
 Held = Detail | WhyDetail | GroupPlanRecord
 """What a page was told of its object."""
@@ -46,6 +55,8 @@ def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
         sources |= {f"{place.view} {place.scope or ''}".strip()}
     if place.view == "detail" and place.scope in mirror.servers:
         sources |= {f"schedules server:{place.scope}", f"backups server:{place.scope}"}
+    if place.view == "groups" and DRIVES in place.modes:
+        sources |= {"drives"}
     if place.view in ("detail", "why") and place.scope is not None and _shows_drives(place.scope, mirror):
         sources |= {"drives"}
     return sources
@@ -99,12 +110,14 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]
     """
     key = place.scope or ""
     held = details.get(key)
+    if place.modes:
+        frame = frame._replace(modes=place.modes, is_folded=FOLDED in place.modes)
     match place.view:
         case "overview":
             return overview.view(mirror, frame)
-        case "detail":
+        case "detail" if not key.startswith("audit:"):
             return _detail(key, mirror, frame, held)
-        case "raw":
+        case "raw" | "detail":
             from console.presentation import detail
 
             known = held.raw if isinstance(held, ServerDetail | DriveDetail | ScheduleDetail | BackupDetail) else {}

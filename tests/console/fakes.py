@@ -39,6 +39,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_audit import Audit, AuditRecord
 from console.records_explain import ExplanationRecord, MarkRecord, WhyDetail
 from console.records_plans import (
     CellOutcomeRecord,
@@ -179,6 +180,7 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
     clock_now: datetime = NOON
     log: list[EventRecord] = field(default_factory=list)
     """All that has happened, oldest first; one event where nothing is given."""
+    audited: tuple[AuditRecord, ...] = ()
     requests: list[tuple[Any, ...]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -216,6 +218,9 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
         await self.gate.wait()
         if self.outage is not None:
             raise self.outage
+
+    async def audit(self) -> Audit:
+        return Audit(self.audited)
 
     async def close(self) -> None:
         self.requests.append(("close",))

@@ -116,5 +116,5 @@ async def test_the_clock_of_the_cloud_is_stopped_only_after_a_question_and_goes_
         await until(pilot, "[ stop the clock ]")
         await pilot.press("tab", "enter")
         await until(pilot, "PAUSED")
-        type_at_once(app_of(pilot), "x", "g")
+        type_at_once(app_of(pilot), "x", "l")
         await until(pilot, "clock: rate x1")

@@ -56,3 +56,9 @@ def test_the_same_screen_without_colour(
     app = DemoConsole(copied(demo, tmp_path / "data"))
 
     assert snap_compare(app, terminal_size=CARD, run_before=partial(play, story=STORIES["servers"]))
+
+
+def test_the_same_screen_where_a_mistake_hurts(demo: Path, tmp_path: Path, snap_compare: Callable[..., bool]) -> None:
+    app = DemoConsole(copied(demo, tmp_path / "data"), is_production=True)
+
+    assert snap_compare(app, terminal_size=CARD, run_before=partial(play, story=STORIES["confirmation"]))

@@ -12,6 +12,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
     setting     settings of the whole cloud   services        the Compute API's services
+    room        what fits, and what-ifs
     sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
 """
 
@@ -30,11 +31,13 @@ from backend.dialects.ops import (
     networks,
     reads,
     restoring,
+    room,
     schema,
     schema_backups,
     schema_explain,
     schema_networks,
     schema_plans,
+    schema_room,
     schema_services,
     schema_sizing,
     schema_snapshots,
@@ -194,7 +197,16 @@ TABLE = (
         staff_action="act on a host",
     ),
     get(
-        "/capacity", reads.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
+        "/capacity", room.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
+    ),
+    write(
+        "POST",
+        "/preview/placement",
+        room.try_placement,
+        "Where servers would go that nobody has made yet; changes nothing",
+        {200: schema_room.WhatIfAnswer},
+        body=bodies.PlacementToTry,
+        staff_action="see the capacity",
     ),
     get(
         "/services",

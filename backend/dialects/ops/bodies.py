@@ -187,6 +187,25 @@ class CellAction(Body):
     plan: PlanToken | None = None
 
 
+PLACEMENTS_MAX = 50
+"""Servers in one what-if: each is placed in every cell."""
+
+
+class PlacementToTry(Body):
+    """`count` servers of one size, made and started now one after the other. With `apart` each avoids those before it;
+    `avoid_group` is the name of an availability group whose members they avoid.
+    """
+
+    count: Annotated[int, Field(ge=1, le=PLACEMENTS_MAX)] = 1
+    cpu_mhz: CpuMhz
+    memory_bytes: Bytes
+    is_backfilling: bool = False
+    cell: Name | None = None
+    avoid: Avoid = []
+    avoid_group: Name | None = None
+    apart: bool = False
+
+
 class ReachabilityToSet(Body):
     """`up` takes an injected fault away; a file that is really broken stays down."""
 

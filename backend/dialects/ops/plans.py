@@ -56,8 +56,8 @@ def plan_row(plan: Plan, *, if_version: int | None) -> PlanRow:
         "code": None if problem is None else problem.code,
         "decision": None if plan.decision is None else decision_row(plan.decision, names),
         "stops": [stop_row(stop, plan.at) for stop in plan.stops],
-        "shrinks": [_factor(change) for change in plan.shrinks],
-        "grows": [_factor(change) for change in plan.grows],
+        "shrinks": [factor_row(change) for change in plan.shrinks],
+        "grows": [factor_row(change) for change in plan.grows],
         "restarts": [{"id": each.id, "name": each.name, "host": each.host} for each in plan.restarts],
         "refused": plan.refused,
         "downtime_seconds": plan.downtime_seconds,
@@ -79,7 +79,7 @@ def stop_row(server: Server, at: datetime) -> PlannedStop:
     }
 
 
-def _factor(change: Change) -> PlannedFactor:
+def factor_row(change: Change) -> PlannedFactor:
     before, after, size = change.before, change.after, change.server.size
 
     def factors(part: Size) -> tuple[float, float]:

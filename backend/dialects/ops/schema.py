@@ -261,13 +261,23 @@ class NormalPrices(TypedDict):
     others_stop: PriceRow
 
 
-class CapacityRow(TypedDict):
+class FitsRow(TypedDict):
+    """The largest single servers that would start now: creating and starting exactly one of them succeeds."""
+
     free_resources: FreeResources
     host_by_cpu: str | None
     host_by_memory: str | None
     normal_prices: NormalPrices
+
+
+class CellFitsRow(FitsRow):
+    cell: str
+
+
+class CapacityRow(FitsRow):
     cells: list[str]
     unreachable: list[str]
+    by_cell: list[CellFitsRow]
 
 
 class ClockRow(TypedDict):
