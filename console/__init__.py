@@ -10,8 +10,10 @@
     client, wire   the port to a cloud, and its answers as records; failures are ClientError
     audit          what was done from here, written down before it is sent
     command_line   the line after `:`
-    commands       every key in one registry: title, impact, where it acts, why it is off
+    clipboard      programs of this machine that take a copied text
+    commands       every key in one registry: title, impact, where it acts, why it is off; keymaps: other keys for it
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour
+    kept           what is kept between runs: chosen columns, bookmarks
     settings       one table of settings: checks, listing and example come from it; names: words shared with it
     records        frozen: what an API said; None is what it did not say
     sanitising     texts of a cloud made harmless: what comes from a client or from unix_http is

@@ -1,25 +1,26 @@
-"""The console as a Textual application: wiring, palettes, the palette of commands. Thin on purpose.
+"""The console as a Textual application: wiring and palettes. Thin on purpose.
 
 It paints before anything is connected: `client_factory` is awaited in a worker after the first frame. Nothing here
 imports the backend, and losing it never ends the console.
 """
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import constants
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from console.client import CloudClient
 from console.commands import VIEWS
-from console.names import PALETTES
+from console.kept import Keeper
+from console.keymaps import DEFAULT as DEFAULT_KEYMAP
+from console.keymaps import Keymap
 from console.presentation.lines import ASCII, UNICODE
-from console.screens import doing
 from console.screens.feed import POLL_SECONDS
 from console.screens.main import MainScreen
 from console.screens.options import Backend, Options
@@ -42,11 +43,14 @@ class ConsoleApp(App[None]):
     return the same client. `progress` yields sentences about a backend that is being made. `backend` is the console's
     own child process, None where there is none. `palette` is dark, light or contrast; NO_COLOR overrides it.
     `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1; what can be
-    taken back is sent `undo_seconds` after it was confirmed.
+    taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
+    one; `export_folder` is where exports go, None for the working folder.
     """
 
     CSS_PATH = "console.tcss"
     TITLE = "stratodeck"
+    ENABLE_COMMAND_PALETTE = False
+    """Ours knows what is off, and why; it is a command of the registry."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+c", "explain_quit", show=False),
@@ -66,6 +70,9 @@ class ConsoleApp(App[None]):
         progress: Callable[[], AsyncIterator[str]] | None = None,
         now: Callable[[], datetime] = wall_clock,
         poll_seconds: float = POLL_SECONDS,
+        keymap: Keymap = DEFAULT_KEYMAP,
+        keeper: Keeper | None = None,
+        export_folder: Path | None = None,
     ) -> None:
         # Textual takes NO_COLOR out of the environment, and without its ANSI mode from the first line it only turns
         # colours to greys: so this is asked before, and both the mode and the theme are set before anything is drawn.
@@ -87,6 +94,9 @@ class ConsoleApp(App[None]):
             confirms_all=confirms_all,
             undo_seconds=undo_seconds,
             set_palette=self.set_palette,
+            keymap=keymap,
+            keeper=keeper or Keeper(None),
+            export_folder=export_folder,
         )
 
     @property
@@ -107,16 +117,6 @@ class ConsoleApp(App[None]):
         for each in _THEMES:
             self.set_class(each == name, f"palette-{each}")
         self.theme = _THEMES[name]
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What ctrl+p offers: the views, the palettes, and the way out."""
-        if isinstance(screen, MainScreen):
-            for name in VIEWS:
-                yield SystemCommand(name, f"go to {name}", partial(doing.do, screen, f"view.{name}"))
-            yield SystemCommand("help", "every key of this view", partial(doing.do, screen, "help"))
-        for name in PALETTES:
-            yield SystemCommand(f"palette {name}", "choose the colours", partial(self.set_palette, name))
-        yield SystemCommand("quit", "leave the console", self.exit)
 
     def action_explain_quit(self) -> None:
         """ctrl+c leaves many programs; here it says what does."""

@@ -73,6 +73,7 @@ class _Main(click.Group):
 @click.option("--read-only/--read-write", default=None, help=BY_NAME["read_only"].meaning)
 @click.option("--ascii/--unicode", default=None, help=BY_NAME["ascii"].meaning)
 @click.option("--palette", type=click.Choice(BY_NAME["palette"].choices), help=BY_NAME["palette"].meaning)
+@click.option("--keymap", type=click.Choice(BY_NAME["keymap"].choices), help=BY_NAME["keymap"].meaning)
 @click.option(
     "--view",
     "landing_view",
@@ -195,8 +196,21 @@ def _open_console_on(listen: int | None, chosen: Settings) -> None:
 
 
 def _looks(chosen: Settings) -> dict[str, Any]:
-    """What the settings say to the console itself, whatever cloud it opens."""
+    """What the settings say to the console itself, whatever cloud it opens.
+
+    Raises Refusal for keys that cannot be.
+    """
+    from console import keymaps
+    from console.kept import Keeper
+
+    try:
+        keymap = keymaps.make(chosen.keymap, chosen.keys)
+    except keymaps.KeymapProblem as problem:
+        raise Refusal(f"{settings.path_of_file()}: keys: {problem}.") from problem
     return {
+        "keymap": keymap,
+        "keeper": Keeper(settings.path_of_kept()),
+        "export_folder": chosen.export_folder,
         "is_read_only": chosen.read_only,
         "is_ascii": chosen.ascii,
         "palette": chosen.palette,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from console.commands import VIEWS
 from console.names import PALETTES
+from console.presentation.columns import NUMBERS, Column
+from console.presentation.columns import find as find_column
 
 
 class GoTo(NamedTuple):
@@ -62,7 +64,22 @@ class Problem(NamedTuple):
     sentence: str
 
 
-Request = GoTo | OpenNamed | Run | SetClock | Advance | SetPalette | Leave | Problem
+class Find(NamedTuple):
+    """Go to the next row or line that matches."""
+
+    text: str
+
+
+class Sort(NamedTuple):
+    """Sort the list by a column, or the beginning of one's name; empty for its own order."""
+
+    column: str
+    is_descending: bool = False
+
+
+Columns = Sequence[Column[Any]]
+
+Request = GoTo | OpenNamed | Find | Sort | Run | SetClock | Advance | SetPalette | Leave | Problem
 
 LINE_WORDS: tuple[str, ...] = (
     *VIEWS[1:],
@@ -71,6 +88,8 @@ LINE_WORDS: tuple[str, ...] = (
     "host",
     "drive",
     "group",
+    "sort",
+    "find",
     "advance",
     "palette",
     "refresh",
@@ -83,11 +102,15 @@ _RUN_WORDS = {"refresh": "refresh", "freeze": "freeze", "help": "help"}
 
 
 def parse_line(text: str) -> Request:
-    """Read what was typed after `:`. A view may be followed by `/filter`; any unique beginning of a word will do."""
-    head, slash, filter_text = text.strip().partition("/")
+    """Read what was typed after `:`. Any unique beginning of a word will do.
+
+    A view may be followed by what it is narrowed to, `@cell-2` or its bare name, by terms of a filter such as
+    `cpu>4000`, and by `/` with the rest of the filter: `servers @cell-2 state=running /web db`.
+    """
+    head, slash, rest_of_filter = _cut_at_slash(text.strip())
     words = head.split()
     if not words:
-        return GoTo(VIEWS[1], None, filter_text) if slash else Problem("type a view, such as servers")
+        return GoTo(VIEWS[1], None, rest_of_filter) if slash else Problem("type a view, such as servers")
     match words[0]:
         case "q" | "q!" | "quit" | "exit":
             return Leave()
@@ -98,18 +121,48 @@ def parse_line(text: str) -> Request:
     rest = words[1:]
     if name is None:
         return Problem(f"no command or view is called {words[0]}")
-    if name in ("host", "drive"):
+    if name in ("host", "drive", "find"):
         # A name may hold spaces and slashes: all that follows the word is meant.
         whole = text.strip().partition(" ")[2].strip()
-        return OpenNamed(name, whole) if whole else GoTo(f"{name}s", None, filter_text)
+        if name == "find":
+            return Find(whole) if whole else Run("find")
+        return OpenNamed(name, whole) if whole else GoTo(f"{name}s", None, rest_of_filter)
     if name == "calendar" and rest and not rest[0].startswith("/"):
         # The name of a zone has a slash in it.
         return GoTo(name, text.split()[1], text.partition(" /")[2])
     if name in VIEWS and not (name == "clock" and rest):
-        return GoTo(name, rest[0] if rest else None, filter_text)
+        return _parse_view(name, rest, rest_of_filter)
     if name in _RUN_WORDS:
         return Run(_RUN_WORDS[name])
-    return _parse_argument(name, rest, filter_text)
+    return _parse_argument(name, rest, rest_of_filter)
+
+
+def _cut_at_slash(text: str) -> tuple[str, str, str]:
+    """What stands before the slash that begins a word, or is in the first one; that slash, and what follows it."""
+    first, _, rest = text.partition(" ")
+    if "/" in first:
+        before, slash, after = first.partition("/")
+        return before, slash, f"{after} {rest}".strip()
+    before, slash, after = text.partition(" /")
+    return before, slash, after
+
+
+def _parse_view(name: str, words: Sequence[str], rest_of_filter: str) -> Request:
+    """A view with its scope and its filter. The first bare word is the scope, as it is after an at sign."""
+    scopes = [word.removeprefix("@") for word in words if word.startswith("@")]
+    terms = [word for word in words if not word.startswith("@")]
+    if not scopes and terms and is_name(terms[0]):
+        scopes.append(terms.pop(0))
+    if len(scopes) > 1:
+        return Problem(f"{name} is narrowed to one place at a time, not to {' and '.join(scopes)}")
+    if scopes == [""]:
+        return Problem("a name follows the at sign, such as @cell-2")
+    return GoTo(name, scopes[0] if scopes else None, " ".join([*terms, *rest_of_filter.split()]))
+
+
+def is_name(word: str) -> bool:
+    """Whether a word after a view may be what that is narrowed to, rather than a term of its filter."""
+    return word[0] not in "!'@" and not any(sign in word for sign in ":=<>")
 
 
 def _parse_argument(name: str, rest: Sequence[str], filter_text: str) -> Request:
@@ -119,6 +172,8 @@ def _parse_argument(name: str, rest: Sequence[str], filter_text: str) -> Request
             return GoTo("servers", argument, filter_text) if argument else GoTo("cells", None, filter_text)
         case "group":
             return GoTo("groups", argument or None, filter_text)
+        case "sort":
+            return _parse_sort(rest)
         case "advance":
             seconds = _parse_seconds(argument or "60")
             return Problem("advance takes seconds, such as 60, 5m or 2h") if seconds is None else Advance(seconds)
@@ -128,6 +183,12 @@ def _parse_argument(name: str, rest: Sequence[str], filter_text: str) -> Request
             return SetPalette(argument) if argument in PALETTES else Problem(f"palettes: {', '.join(PALETTES)}")
         case _:
             return Leave()
+
+
+def _parse_sort(words: Sequence[str]) -> Request:
+    if len(words) > 2 or (len(words) == 2 and words[1] not in ("up", "down")):
+        return Problem("sort takes a column, and up or down, such as sort cpu down")
+    return Sort(words[0] if words else "", words[1:] == ["down"])
 
 
 def _parse_seconds(text: str) -> int | None:
@@ -157,16 +218,63 @@ def _whole_word(beginning: str) -> str | None:
     return next((word for word in LINE_WORDS if word.startswith(beginning)), None)
 
 
-def complete_line(text: str, names: Mapping[str, Iterable[str]]) -> str | None:
-    """`text` completed, for the ghost behind the cursor; None when nothing fits.
+def complete_line(
+    text: str, names: Mapping[str, Iterable[str]], columns_of: Callable[[str], Columns] = lambda _view: ()
+) -> str | None:
+    """`text` completed, for the ghost behind the cursor; None when nothing fits. The answer begins with `text`.
 
-    `names` are what may follow a word, such as {"cell": cell names}. The answer begins with `text`.
+    `names` are what may follow a word, such as {"cell": cell names}; `columns_of` tells the columns of a view, and of
+    the one in sight for "".
     """
     if not text or (text[-1] == " " and text.strip() not in names):
         return None
     first, space, rest = text.partition(" ")
     if not space:
         return next((word for word in LINE_WORDS if word.startswith(first) and word != first), None)
-    options = names.get(_whole_word(first) or "", ())
-    found = next((name for name in options if name.startswith(rest) and name != rest), None)
+    name = _whole_word(first) or ""
+    options = names.get(name, ())
+    if name in VIEWS and (" " in rest or not is_begun(rest)):
+        done, last = rest.rpartition(" ")[::2]
+        done += " " if done else ""
+        if last.startswith("/"):
+            return None
+        if last.startswith("@"):
+            found = _first(last[1:], options)
+            return None if found is None else f"{first} {done}@{found}"
+        ghost = complete_filter(last, columns_of(name)) if last else None
+        return None if ghost is None else f"{first} {done}{ghost}"
+    if name == "sort":
+        options = [column.name for column in columns_of("")]
+    found = _first(rest, options)
+    if found is None and name in VIEWS:
+        found = complete_filter(rest, columns_of(name))
     return None if found is None else f"{first} {found}"
+
+
+def is_begun(word: str) -> bool:
+    """Whether a word may still become a name, so that names complete it before columns do."""
+    return not word or is_name(word)
+
+
+def _first(beginning: str, options: Iterable[str]) -> str | None:
+    return next((name for name in options if name.startswith(beginning) and name != beginning), None)
+
+
+def complete_filter(text: str, columns: Columns) -> str | None:
+    """A filter with its last word completed: the name of a column with its sign, or one of the column's words."""
+    done, last = text.rpartition(" ")[::2]
+    done += " " if done else ""
+    bare = last.removeprefix("!")
+    before = done + last[: len(last) - len(bare)]
+    for sign in (":", "="):
+        name, found, value = bare.partition(sign)
+        column = find_column(columns, name) if found else None
+        if column is not None:
+            word = _first(value.casefold(), column.words or sorted(column.distinct or ())) if value else None
+            return None if word is None or value != value.casefold() else f"{before}{name}{sign}{word}"
+    if len(bare) < 2 or not is_name(bare):
+        return None
+    column = next((each for each in columns if each.name.startswith(bare)), None)
+    if column is None:
+        return None
+    return f"{before}{column.name}{'>' if column.kind in NUMBERS else ':'}"

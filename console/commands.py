@@ -6,7 +6,7 @@ none of them can promise a key that does nothing. Pure: it decides and words, sc
 Two rules hold everywhere and are tested: no two commands of one view (or of one menu) share a key, and nothing
 with an impact above 0 sits on a key of the list itself: verbs live in the menu behind `x`.
 
-Reading order: Item and Selection, Command, COMMANDS, `for_key`, `hints`; then the command line at the end.
+Reading order: Item and Selection, Command, COMMANDS, `keys_of`, `hints`; then the command line at the end.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +27,8 @@ DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
 GROUP_VIEWS = frozenset({"overview", "groups"})
 HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity", "faults"})
 MAP_VIEWS = frozenset({"hosts", "capacity"})
+COLUMN_VIEWS = frozenset({"servers", "drives", "hosts", "cells", "services"})
+"""Lists whose columns can be chosen."""
 """Views with a map, where h and l move over it."""
 _KINDS_LISTED = {"servers": "server", "drives": "drive"}
 """Lists of what can be made, with its kind."""
@@ -98,6 +100,13 @@ class Command(NamedTuple):
     """Whether a verb of a kind is about objects that are there already."""
     can_undo: bool = False
     """Whether it waits for a grace before it is sent: it disturbs what works, and asks for nothing but a yes."""
+
+
+def _needs_deletable(selection: Selection) -> str | None:
+    if (reason := _needs_row(selection)) is not None:
+        return reason
+    verb = BY_ID.get(f"{selection.kind}.delete")
+    return f"a {selection.kind or 'mixed choice'} is not deleted here" if verb is None else reason_off(verb, selection)
 
 
 def _needs_row(selection: Selection) -> str | None:
@@ -273,7 +282,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("history.back", ("left_square_bracket",), "earlier", "the place before this one"),
     Command("history.forward", ("right_square_bracket",), "later", "the place after this one"),
     Command("line", ("colon",), "go to", "type a command: a view, a cell, the clock", rank=4),
-    Command("filter", ("slash",), "filter", "show only rows that match", views=LISTS | {"raw"}, rank=2),
+    Command("filter", ("slash",), "filter", "show only rows that match", views=LISTS, rank=2),
+    Command("filter.page", ("ampersand",), "only", "show only lines that hold a text", views=frozenset({"raw"})),
+    Command("find", ("backslash",), "find", "go to the next match, and hide nothing", views=LISTS),
+    Command("find.page", ("slash", "backslash"), "find", "go to the next line that holds a text", views=PAGES, rank=22),
+    Command("find.next", ("n",), "next", "the next match of what was found or filtered"),
+    Command("find.previous", ("N",), "previous", "the one before it"),
+    Command("palette", ("ctrl+p",), "palette", "find whatever can be done here"),
+    Command("bookmark", ("m",), "bookmark", "keep this place under a letter"),
+    Command("bookmarks", ("apostrophe",), "bookmarks", "go to a place that was kept"),
     *_view_commands(),
     # Look.
     Command("describe", ("d",), "describe", "all that is known of the row", views=LISTS, rank=7),
@@ -287,6 +304,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("preview", ("p",), "preview", "show or hide the preview pane", views=LISTS, rank=31),
     Command("sort", ("s",), "sort", "next order of the rows", views=LISTS, rank=6),
     Command("sort.reverse", ("S",), "reverse", "the same order the other way round", views=LISTS),
+    Command("columns", ("c",), "columns", "choose what is shown, and what to sort by", views=COLUMN_VIEWS),
     # Travel in time.
     Command("time", ("t",), "time", "go to a time: 14:03, 14:03:20, -10m, -2h, 2026-11-14 09:00, now",
             views=TIME_VIEWS, rank=2),
@@ -298,8 +316,8 @@ COMMANDS: tuple[Command, ...] = (
             views=TIME_VIEWS),
     Command("zone", ("z",), "zone", "hours of UTC, or of the zone of the row's schedule", views=CALENDAR_VIEWS, rank=2),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
-    Command("measure", ("m",), "CPU/memory", "show CPU or memory", views=frozenset({"capacity"}), rank=5),
-    Command("groups.drives", ("m",), "drives", "map servers on hosts, or drives on storage hosts",
+    Command("measure", ("M",), "CPU/memory", "show CPU or memory", views=frozenset({"capacity"}), rank=5),
+    Command("groups.drives", ("M",), "drives", "map servers on hosts, or drives on storage hosts",
             views=frozenset({"groups"}), rank=5),
     Command("fold", ("F",), "fold", "fold hosts into cells, and back", views=frozenset({"groups"}), rank=22),
     Command("what_if", ("W",), "what if", "where servers of a size would go, who shrinks and who stops; makes nothing",
@@ -315,7 +333,10 @@ COMMANDS: tuple[Command, ...] = (
             views=LISTS | {"detail", "why"}, rank=3),
     Command("create", ("plus",), "create", "make one more, as a dialog asks", views=frozenset(_KINDS_LISTED), rank=8),
     Command("undo", ("u",), "undo", "take back the verb that waits to be sent", views=LISTS | PAGES, rank=45),
+    Command("delete", (), "ask to delete", "open the confirmation that deletes, without the menu",
+            views=LISTS | {"detail"}, disabled_reason=_needs_deletable),
     Command("copy", ("Y",), "copy", "copy id, name, row, or the request as curl", views=LISTS | PAGES, rank=50),
+    Command("export", ("E",), "export", "write what is shown to a file: CSV, JSON or SVG"),
     Command("help", ("question_mark", "f1"), "help", "every key of this view", rank=99),
     Command("quit", ("q",), "quit", "leave the console; :q from anywhere", views=frozenset({"overview"}),
             rank=60),
@@ -418,7 +439,7 @@ COMMANDS: tuple[Command, ...] = (
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
 
-_SHOWN_KEYS = {
+SHOWN_KEYS = {
     "colon": ":",
     "slash": "/",
     "question_mark": "?",
@@ -429,6 +450,13 @@ _SHOWN_KEYS = {
     "left_parenthesis": "(",
     "right_parenthesis": ")",
     "plus": "+",
+    "backslash": "\\",
+    "apostrophe": "'",
+    "ampersand": "&",
+    "asterisk": "*",
+    "minus": "-",
+    "underscore": "_",
+    "at": "@",
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
@@ -441,21 +469,13 @@ _PAIRS = {"time.alarm_before": "( )", "time.minute_back": "{ }", "why.earlier": 
 
 def shown_key(key: str) -> str:
     """The name of a key as the key row prints it."""
-    return _SHOWN_KEYS.get(key, key)
+    return SHOWN_KEYS.get(key, key)
 
 
-def keys_of(view: str) -> dict[str, Command]:
+def keys_of(view: str, registry: Sequence[Command] = COMMANDS) -> dict[str, Command]:
     """The commands of the keys of `view` itself, without its menus."""
-    return {key: command for command in COMMANDS if command.verb_of is None and view in command.views
+    return {key: command for command in registry if command.verb_of is None and view in command.views
             for key in command.keys}  # fmt: skip
-
-
-_KEYS = {view: keys_of(view) for view in (*VIEWS, *sorted(PAGES))}
-
-
-def for_key(view: str, key: str) -> Command | None:
-    """The command that `key` asks for in `view`."""
-    return _KEYS[view].get(key)
 
 
 def verbs_for(selection: Selection) -> tuple[Command, ...]:
@@ -507,74 +527,79 @@ def clashes(commands: Sequence[Command] = COMMANDS) -> list[str]:
     return found
 
 
-def hints(view: str, first: Sequence[tuple[str, str]] = (), *, has_preview: bool = True) -> list[tuple[str, str]]:
+def hints(
+    view: str,
+    first: Sequence[tuple[str, str]] = (),
+    *,
+    has_preview: bool = True,
+    registry: Sequence[Command] = COMMANDS,
+) -> list[tuple[str, str]]:
     """What the key row says, as (key, words), most used first and `? help` last; it cuts from the right.
 
     `first` are hints that the state of the screen puts before all others. Without a pane none is promised.
     """
     shown = sorted(
-        (command for command in COMMANDS if command.rank and command.verb_of is None and view in command.views),
+        (c for c in registry if c.rank and c.keys and c.verb_of is None and view in c.views),
         key=lambda command: command.rank,
     )
     taken = {key for key, _ in first}
     found = list(first)
     for command in shown:
-        key = _PAIRS.get(command.id) or shown_key(command.keys[0])
+        is_own = command.keys == BY_ID[command.id].keys
+        key = (_PAIRS.get(command.id) if is_own else None) or shown_key(command.keys[0])
         is_off = (command.id == "back" and view == VIEWS[0]) or (command.id == "preview" and not has_preview)
         if key not in taken and not is_off:
             found.append((key, command.title))
     return found
 
 
-def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
+def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tuple[str, list[tuple[str, str]]]]:
     """The help of a view: titles, each with rows of (keys, words)."""
     sections = []
     for title, prefixes in _HELP_SECTIONS:
         rows = [
             (" ".join(shown_key(key) for key in command.keys) or f":{command.title}", command.help)
-            for command in COMMANDS
-            if command.verb_of is None and view in command.views and command.id.startswith(prefixes)
+            for command in registry
+            if command.verb_of is None
+            and view in command.views
+            and command.id.startswith(prefixes)
+            and (command.keys or command.id.startswith("view."))
         ]
         if rows:
             sections.append((title, rows))
     for kind in ("server", "drive", "host", "group", "cell", "cloud"):
         rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
-                for command in COMMANDS if command.verb_of == kind and view in command.views]  # fmt: skip
+                for command in registry if command.verb_of == kind and view in command.views]  # fmt: skip
         if rows:
             sections.append((f"actions on a {kind}", rows))
+    if view in LISTS:
+        sections.append(("what a filter may say", FILTER_HELP))
     sections.append(("the line after :", [(f":{usage}", words) for usage, words in LINE_HELP]))
     return sections
 
 
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
-    ("go", ("open", "target", "back", "history.", "line", "filter", "view.", "quit")),
-    (
-        "look",
-        (
-            "describe",
-            "why",
-            "raw",
-            "events",
-            "preview",
-            "sort",
-            "measure",
-            "groups.",
-            "fold",
-            "what_if",
-            "zone",
-            "freeze",
-            "refresh",
-            "help",
-        ),
-    ),
+    ("go", ("open", "target", "back", "history.", "line", "filter", "find", "bookmark", "palette", "view.", "quit")),
+    ("look", ("describe", "why", "raw", "events", "preview", "sort", "columns", "measure", "groups.", "fold", "what_if",
+              "zone", "freeze", "refresh", "help")),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
-    ("act and take away", ("actions", "create", "undo", "copy")),
-)
+    ("act and take away", ("actions", "create", "delete", "undo", "copy", "export")),
+)  # fmt: skip
+
+FILTER_HELP: list[tuple[str, str]] = [
+    ("web", "holds web, or its letters in this order; several words: all of them"),
+    ("'web !web", "holds web as it stands; does not hold it"),
+    ("state:run", "a column begins so or holds it; = for all of it"),
+    ("cpu>4000 mem>=8g", "compares numbers, with units; what nobody knows never matches"),
+    ("age<1h !age<1h", "younger than an hour; the opposite of any of these"),
+]
 
 LINE_HELP: tuple[tuple[str, str], ...] = (
-    ("servers CELL /text", "a view, perhaps of one cell, perhaps filtered; any beginning of the word will do"),
+    ("servers @cell-2 cpu>4000 /web", "a view, of one cell, filtered; any beginning of the word will do"),
+    ("sort cpu down", "sort by any column of the list"),
+    ("find web", "go to the next row or line that matches"),
     ("host NAME", "one host, with what is on it"),
     ("drive NAME", "one drive"),
     ("cell NAME", "the servers of a cell"),

@@ -8,3 +8,5 @@ VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "b
 """Views in the order of their digits: overview is 0. Those beyond 9 have a name, and some a letter."""
 
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")
+
+KEYMAPS: tuple[str, ...] = ("default", "k9s")

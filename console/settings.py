@@ -22,8 +22,11 @@ from console.sanitising import sanitise
 PREFIX = "STRATODECK_"
 FILE_VARIABLE = "STRATODECK_SETTINGS"
 """Names another file than the one in the user's folder of configuration."""
+KEPT_VARIABLE = "STRATODECK_STATE"
+"""Names another file for what the console keeps between runs."""
 
 FILE_BYTES_MAX = 2**20
+TABLE_SHOWN_MAX = 12
 
 
 class SettingsProblem(Exception):
@@ -49,6 +52,7 @@ class Kind(StrEnum):
     WHOLE = "whole"
     NUMBER = "number"
     TEXTS = "texts"
+    KEYS = "keys"
 
 
 class Setting(NamedTuple):
@@ -91,6 +95,8 @@ class Setting(NamedTuple):
                 return "a whole number of 64 bits"
             case Kind.WHOLE:
                 return f"a whole number from {self.least:.0f} to {self.most:.0f}"
+            case Kind.KEYS:
+                return "a table of commands with their keys, in the file only"
             case Kind.NUMBER:
                 return f"a number from {self.least:,g} to {self.most:,.0f}"
 
@@ -115,6 +121,11 @@ SETTINGS: tuple[Setting, ...] = (
             "sent; 0 sends at once.", least=0, most=300),
     Setting("production", Kind.TEXTS, (), "Clouds where a mistake hurts: their ids, addresses or data folders. They "
             "have a red frame, and verbs that disturb anybody ask for a name.", example=("https://cloud.example.org",)),
+    Setting("export_folder", Kind.FOLDER, None, "Where E writes files; without one, where the console was started.",
+            example="~/exports"),
+    Setting("keymap", Kind.WORD, "default", "Which keys ask for what; k9s has that program's.", "--keymap",
+            names.KEYMAPS),
+    Setting("keys", Kind.KEYS, None, "Keys of your own in place of the keymap's.", example={"filter": "ctrl+f"}),
     Setting("refresh_seconds", Kind.NUMBER, 1.0, "How often the console asks for what the feed does not tell.",
             least=0.2, most=2),
 )  # fmt: skip
@@ -137,6 +148,9 @@ class Settings(NamedTuple):
     confirm_all: bool
     undo_seconds: float
     production: tuple[str, ...]
+    export_folder: Path | None
+    keymap: str
+    keys: Mapping[str, object] | None
     refresh_seconds: float
     sources: Mapping[str, Source]
 
@@ -156,6 +170,15 @@ def path_of_file(environment: Mapping[str, str] = os.environ) -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("stratodeck", appauthor=False) / "settings.toml"
+
+
+def path_of_kept(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the console keeps chosen columns and bookmarks: beside nothing else of this program."""
+    if named := environment.get(KEPT_VARIABLE):
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_state_path
+
+    return user_state_path("stratodeck", appauthor=False) / "console.json"
 
 
 def resolve(options: Mapping[str, object] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -252,6 +275,9 @@ def _checked(setting: Setting, value: object, place: str, base: Path | None = No
             return value
         case Kind.TEXTS, list() if all(isinstance(each, str) and each.strip() for each in value):
             return tuple(value)
+        case Kind.KEYS, dict():
+            # Which commands and keys there are is known where they are.
+            return value
         case Kind.WHOLE, int() if not isinstance(value, bool) and _is_within(setting, value):
             return value
         case Kind.NUMBER, int() | float() if not isinstance(value, bool) and _is_within(setting, value):
@@ -300,6 +326,15 @@ def shown(value: object) -> str:
             return sanitise(str(value))
 
 
+def _listed(value: object) -> str:
+    """A value as `shown`; a table of keys with what is in it."""
+    if not isinstance(value, dict):
+        return shown(value)
+    keys = ((name, each if isinstance(each, list) else [each]) for name, each in list(value.items())[:TABLE_SHOWN_MAX])
+    lines = ", ".join(f"{shown(name)} = [{', '.join(map(shown, each))}]" for name, each in keys)
+    return f"{{ {lines}{' …' if len(value) > TABLE_SHOWN_MAX else ''} }}"
+
+
 def listing(settings: Settings, path: Path, data_folder: Path) -> list[str]:
     """Each setting with its value, where that comes from, and what it means. `data_folder` is what `data` leads to."""
     there = "" if path.exists() else " (not there; `stratodeck settings --example` prints one)"
@@ -312,7 +347,7 @@ def listing(settings: Settings, path: Path, data_folder: Path) -> list[str]:
         option = "" if setting.option is None else f" Option: {setting.option}."
         lines += [
             "",
-            f"{setting.name} = {shown(value)}  ({settings.sources[setting.name]})",
+            f"{setting.name} = {_listed(value)}  ({settings.sources[setting.name]})",
             f"    {setting.meaning}",
             f"    Takes {setting.expected}; default: {shown(setting.default)}.{option}",
         ]
@@ -327,5 +362,5 @@ def example(path: Path) -> list[str]:
     ]
     for setting in SETTINGS:
         value = setting.example if setting.default in (None, ()) else setting.default
-        lines += ["", f"# {setting.meaning}", f"# Takes {setting.expected}.", f"# {setting.name} = {shown(value)}"]
+        lines += ["", f"# {setting.meaning}", f"# Takes {setting.expected}.", f"# {setting.name} = {_listed(value)}"]
     return lines

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.presentation import figures, redundancy
+from console.presentation.columns import Column, Kind
 from console.presentation.lines import Frame, Glyphs, Tone
 from console.presentation.mirror import Mirror
 from console.records import CellRecord, Factors, GroupRecord
@@ -28,6 +29,16 @@ class Alarm:
     since: datetime | None = None
     is_wall: bool = False
     """Whether `since` is the wall's instant, as it is for cells, and not the cloud's."""
+
+
+COLUMNS: tuple[Column[Alarm], ...] = (
+    Column("who", lambda alarm: alarm.who, width=20, is_searched=True),
+    Column("what", lambda alarm: alarm.what, width=60, is_searched=True),
+    Column("tone", lambda alarm: alarm.tone.value, Kind.WORD, width=8, words=("crit", "warn", "unknown")),
+    Column("remedy", lambda alarm: alarm.remedy, width=60),
+    Column("since", lambda alarm: figures.iso(alarm.since), width=20),
+)
+"""What a row is as values."""
 
 
 def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:

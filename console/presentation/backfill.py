@@ -7,9 +7,12 @@ prices. The eye reads shrinkage as missing ink in the gauges; the number beside 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from console.presentation import cells as cells_view
-from console.presentation import figures, shrinking
+from console.presentation import figures, filtering, shrinking, sorting
+from console.presentation import hosts as hosts_view
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.fleet import stopped_at
 from console.presentation.lines import (
     Frame,
@@ -78,6 +81,8 @@ def view(mirror: Mirror, frame: Frame) -> View:
         pane_width=pane_width,
         aside=aside,
         orders=ORDERS,
+        table=Table(columns(mirror), rows, lambda row: row.id),
+        problem=filtering.parse(frame.filter, columns(mirror)).problem,
     )
 
 
@@ -116,10 +121,27 @@ def taken_from(mirror: Mirror, frame: Frame) -> list[ServerRecord]:
     if frame.is_descending:
         shrunk.reverse()
     rows = [*fleet.noticed, *fleet.stopped_for_room, *shrunk]
-    wanted = frame.filter.casefold()
-    if not wanted:
-        return rows
-    return [row for row in rows if wanted in f"{row.title} {row.host or ''} {cause(mirror, row)}".casefold()]
+    known = columns(mirror)
+    if frame.sort not in ORDERS and frame.sort:
+        rows = list(sorting.as_asked(rows, frame, known))
+    return list(filtering.matching(rows, filtering.parse(frame.filter, known), known))
+
+
+def columns(mirror: Mirror) -> tuple[Column[ServerRecord], ...]:
+    """What the row of a server that lost something is as values."""
+    return (
+        Column("name", lambda row: row.title, head="BACKFILLING", width=20, is_searched=True),
+        Column("state", attrgetter("state"), Kind.WORD, width=10, words=("running", "stopped")),
+        Column("host", attrgetter("host"), width=8, is_searched=True),
+        Column("cell", attrgetter("cell"), width=8, is_searched=True),
+        Column("factor", lambda row: row.perf_factor and row.perf_factor.lower, Kind.SHARE, "pf", 6),
+        Column("cpu", lambda row: row.perf_factor and row.perf_factor.cpu, Kind.SHARE, "pfCPU", 6),
+        Column("memory", lambda row: row.perf_factor and row.perf_factor.memory, Kind.SHARE, "pfMEM", 6),
+        Column("floor", lambda row: row.floor and min(row.floor), Kind.SHARE, width=6),
+        Column("lost", cpu_lost, Kind.CPU, "LOST GHz", 9),
+        Column("by", lambda row: cause(mirror, row), width=16, is_searched=True),
+        Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True),
+    )
 
 
 def cpu_lost(row: ServerRecord) -> float:
@@ -393,8 +415,10 @@ def _hosts_region(mirror: Mirror, frame: Frame, width: int) -> tuple[Region, ...
     """Compute hosts that answer, the most free CPU first: what is free is for the start of one backfilling server."""
     hosts = [host for host in mirror.hosts or () if host.kind == "compute" and mirror.is_host_known(host)]
     hosts = [host for host in hosts if host.state == "up"]
-    wanted = frame.filter.casefold()
-    hosts = [host for host in hosts if not wanted or wanted in f"{host.name} {host.cell}".casefold()]
+    # Only its words are about hosts too: what is said of a column is about those who lost something.
+    words = " ".join(word for word in frame.filter.split() if filtering.is_word(word))
+    known = hosts_view.columns(mirror, frame)
+    hosts = list(filtering.matching(hosts, filtering.parse(words, known), known))
     hosts.sort(key=_most_free)
     glyphs, muted = frame.glyphs, Tone.MUTED
     bar_head = f"CPU {glyphs.normal}normal {glyphs.backfill}backfill {glyphs.free}free"

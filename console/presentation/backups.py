@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from console.presentation import figures, storage
 from console.presentation import schedules as schedules_view
-from console.presentation.columns import Column, Layout, layout
 from console.presentation.figures import StateLook
+from console.presentation.layout import Column, Layout, layout
 from console.presentation.lines import (
     UNICODE,
     Frame,

@@ -6,7 +6,11 @@ and what cannot be done now. That is the contract of a down cell.
 
 from __future__ import annotations
 
-from console.presentation import figures, tasks
+from collections.abc import Callable
+from operator import attrgetter
+
+from console.presentation import chosen, figures, filtering, sorting, tasks
+from console.presentation.columns import Column, Kind, Table, Value
 from console.presentation.lines import (
     Frame,
     Glyphs,
@@ -28,20 +32,27 @@ from console.presentation.lines import (
     span_width,
 )
 from console.presentation.mirror import Mirror
-from console.records import CellRecord
+from console.records import CellRecord, SizeRecord
 
 HISTORY = 8
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
-    """Every cell, worst first."""
-    shown = [cell for cell in worst_first(mirror) if frame.filter.casefold() in cell.name.casefold()]
+    """Every cell, worst first unless the frame says otherwise."""
+    known = columns(frame)
+    query = filtering.parse(frame.filter, known)
+    shown = sorting.as_asked(filtering.matching(worst_first(mirror), query, known), frame, known)
+    table = Table(known, shown, key_of, lambda cell: cell.is_up and not mirror.is_offline)
     region: Region
-    if shown:
+    if shown and frame.columns and frame.width >= chosen.WIDTH_MIN:
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
         region = Rows(_head(frame), shown, lambda cell: row(mirror, frame, cell), key_of)
     else:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
-    note = frame.glyphs.nobody_said if mirror.cells is None else f"{len(shown)}   worst first"
+    order = sorting.said(frame, "worst first", known)
+    number = filtering.number_of(len(shown), len(mirror.cells or ()), frame.filter)
+    note = frame.glyphs.nobody_said if mirror.cells is None else f"{number}   {order}"
     return View(
         "cells",
         ("cells",),
@@ -49,6 +60,39 @@ def view(mirror: Mirror, frame: Frame) -> View:
         (region,),
         status=lambda key: status(mirror, frame, key),
         preview=lambda key: preview(mirror, frame, key),
+        table=table,
+        heads={"CELL": "name", "ANSWER ms": "answer", "SRV": "servers", "WAIT": "waiting"},
+        problem=query.problem,
+    )
+
+
+def columns(frame: Frame) -> tuple[Column[CellRecord], ...]:
+    """What a cell's row is as values."""
+
+    def free(size: Callable[[SizeRecord], int]) -> Callable[[CellRecord], Value]:
+        return lambda cell: None if cell.free is None or not cell.is_up else size(cell.free)
+
+    return (
+        Column(
+            "state",
+            attrgetter("state"),
+            Kind.WORD,
+            width=8,
+            is_searched=True,
+            words=("up", "down", "hung"),
+            draw=lambda cell: chosen.state(figures.cell_state(cell, frame.glyphs)),
+        ),
+        Column("name", attrgetter("name"), head="CELL", width=12, is_searched=True),
+        Column("for", lambda cell: figures.seconds_since(cell.since, frame.wall_now), Kind.SECONDS, "FOR", 7),
+        Column("answer", attrgetter("answer_ms"), Kind.COUNT, "ms", 7),
+        Column("hosts", attrgetter("hosts"), Kind.COUNT, width=7),
+        Column("servers", attrgetter("servers"), Kind.COUNT, width=8),
+        Column("unknown", attrgetter("unknown"), Kind.COUNT, width=8),
+        Column("waiting", attrgetter("waiting_tasks"), Kind.COUNT, width=8),
+        Column("risk", attrgetter("backups_at_risk"), Kind.COUNT, width=6),
+        Column("free", free(attrgetter("cpu_mhz")), Kind.CPU, "FREE GHz", 9),
+        Column("free-memory", free(attrgetter("memory_bytes")), Kind.BYTES, "FREE GiB", 9),
+        Column("reason", attrgetter("reason"), width=28),
     )
 
 

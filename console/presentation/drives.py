@@ -6,10 +6,12 @@ how old that knowledge is. A drive's server is told by the name that the servers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
 
-from console.presentation import drive_detail, figures, silence
+from console.presentation import chosen, drive_detail, figures, filtering, silence, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
     Line,
@@ -29,14 +31,13 @@ from console.presentation.lines import (
     right,
 )
 from console.presentation.mirror import Mirror
+from console.presentation.narrowing import narrow
 from console.presentation.sentences import offline_sentence
-from console.records import DriveRecord
+from console.records import UNKNOWN, DriveRecord
 
 LIST_WIDTH = 80
 PANE_FROM_WIDTH = 160
 LOADING_ROWS = 8
-ID_LETTERS_MIN = 4
-_ID_LETTERS = frozenset("0123456789abcdef-")
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
@@ -44,8 +45,12 @@ def view(mirror: Mirror, frame: Frame) -> View:
     pane = frame.width - LIST_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
     width = frame.width - pane
     shown, total = visible(mirror, frame)
+    known = columns(mirror, frame)
+    table = Table(known, shown, key_of, lambda drive: drive.is_reachable and not mirror.is_offline)
     region: Region
-    if shown:
+    if shown and frame.columns and width >= chosen.WIDTH_MIN:
+        region = chosen.region(table, frame, width)
+    elif shown:
         region = Rows(head(width), shown, lambda drive: row(mirror, frame, drive, width), key_of)
     else:
         region = Lines(_instead(mirror, frame, width), head=head(width))
@@ -58,8 +63,11 @@ def view(mirror: Mirror, frame: Frame) -> View:
         status=lambda key: status(mirror, frame, key),
         preview=(lambda key: drive_detail.pane(mirror, key, frame, pane)) if pane else None,
         pane_width=pane,
-        below=silence.banner(silence.of_drives(mirror, frame, shown), "drive", frame, width),
+        below=silence.banner(silence.of_drives(mirror, frame, shown, known), "drive", frame, width),
         orders=tuple(ORDERS),
+        table=table,
+        heads={"GiB": "size", "FOR/SEEN": "for"},
+        problem=filtering.parse(frame.filter, known).problem,
     )
 
 
@@ -78,7 +86,7 @@ def _no_key(_drive: DriveRecord) -> None:
     """For the order that no record tells by itself."""
 
 
-ORDERS: Mapping[str, Callable[[DriveRecord], Any]] = {
+ORDERS: Mapping[str, sorting.SortKey] = {
     "state": figures.drive_rank,
     "name": lambda drive: drive.sort_name,
     "server": _no_key,
@@ -91,15 +99,13 @@ ORDERS: Mapping[str, Callable[[DriveRecord], Any]] = {
 """Plain functions of a record, because 100,000 of them are called for one order. What is only last known is None."""
 
 
-def _ordered(mirror: Mirror, order: str, *, is_descending: bool) -> Sequence[DriveRecord]:
-    if order != "server":
-        return mirror.drives.ordered(order, ORDERS[order], is_descending=is_descending)
+def _by_server(mirror: Mirror, *, is_descending: bool) -> Sequence[DriveRecord]:
     # The name is another record's: the order holds until a drive changes or servers come or go.
     question = ("server", is_descending, len(mirror.fleet))
-    return mirror.drives.found(question, lambda: _by_server(mirror, is_descending=is_descending))
+    return mirror.drives.found(question, lambda: _sorted_by_server(mirror, is_descending=is_descending))
 
 
-def _by_server(mirror: Mirror, *, is_descending: bool) -> Sequence[DriveRecord]:
+def _sorted_by_server(mirror: Mirror, *, is_descending: bool) -> Sequence[DriveRecord]:
     servers = mirror.servers
     attached, others = [], []
     for drive in mirror.drives.by_name():
@@ -112,52 +118,52 @@ def _by_server(mirror: Mirror, *, is_descending: bool) -> Sequence[DriveRecord]:
     return [*(drive for _, drive in attached), *others]
 
 
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[DriveRecord], ...]:
+    """What a drive's row is as values. The size of one that does not answer is only last known."""
+    hosts, cells, media = mirror.drives.names_in_use
+    servers = mirror.servers
+
+    def server_name(drive: DriveRecord) -> str | None:
+        server = servers.get(drive.server_id) if drive.server_id is not None else None
+        return drive.server_id if server is None else server.name or server.id
+
+    def seconds(at: datetime | None) -> float | None:
+        return None if at is None else (frame.now - at).total_seconds()
+
+    return (
+        Column("state", attrgetter("state"), Kind.WORD, width=12, is_searched=True,
+               draw=lambda drive: chosen.state(figures.drive_state(drive, frame.glyphs), is_known=drive.is_reachable),
+               words=(*silence.DRIVE_STATES, UNKNOWN), distinct=mirror.drives.by_state.keys()),
+        Column("name", lambda drive: drive.name or drive.id, width=24, is_searched=True, is_lasting=True),
+        Column("server", server_name, width=16, is_searched=True, is_lasting=True),
+        Column("cell", attrgetter("cell"), width=8, is_searched=True, is_lasting=True, distinct=cells),
+        Column("host", attrgetter("host"), width=8, is_searched=True, distinct=hosts),
+        Column("media", attrgetter("media"), width=8, is_searched=True, is_lasting=True, distinct=media),
+        Column("size", lambda drive: drive.size_bytes if drive.is_reachable else None, Kind.BYTES, "GiB", 8,
+               last=attrgetter("size_bytes")),
+        Column("for", lambda drive: seconds(drive.state_since) if drive.is_reachable else None, Kind.SECONDS, "FOR",
+               7, last=lambda drive: seconds(drive.state_since)),
+        Column("age", lambda drive: seconds(drive.created_at), Kind.SECONDS, "AGE", 7, is_lasting=True),
+        Column("device", attrgetter("device"), width=10),
+        Column("owner", attrgetter("owner"), width=28, is_lasting=True),
+        Column("project", attrgetter("project_id"), Kind.ID, width=13, is_lasting=True),
+        Column("tags", lambda drive: " ".join(drive.tags), width=24, is_lasting=True),
+        Column("created", lambda drive: figures.iso(drive.created_at), width=20, is_lasting=True),
+        Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True, is_lasting=True),
+    )  # fmt: skip
+
+
 def visible(mirror: Mirror, frame: Frame) -> tuple[Sequence[DriveRecord], int]:
     """The rows to show, in order, and how many there are without the filter."""
-    order = frame.sort if frame.sort in ORDERS else "state"
-    rows = _ordered(mirror, order, is_descending=frame.is_descending)
-    scope, question = frame.scope, (order, frame.is_descending, frame.scope)
-    if scope is not None:
-        everything = rows
-        rows = mirror.drives.found(question, lambda: [drive for drive in everything if drive.cell == scope])
-    if not frame.filter:
-        return rows, len(rows)
-    found = mirror.drives.found(
-        (*question, frame.filter, len(mirror.fleet)), lambda: _matching(mirror, rows, frame.filter)
-    )
-    return found, len(rows)
-
-
-def _matching(mirror: Mirror, rows: Sequence[DriveRecord], wanted: str) -> Sequence[DriveRecord]:
-    """The rows that match every word."""
-    for word in wanted.split():
-        rows = _matching_word(mirror, rows, word)
-    return rows
-
-
-def _matching_word(mirror: Mirror, rows: Sequence[DriveRecord], wanted: str) -> Sequence[DriveRecord]:
-    """The rows whose name, server, host, cell, media, state or id's start holds the text; after a `!` the others."""
-    is_inverted = wanted.startswith("!") and len(wanted) > 1
-    text = wanted.removeprefix("!" if is_inverted else "").casefold()
-    # Hosts, cells, media and states are few: they are searched once each, not once for every drive.
-    hosts, cells, media = ({name for name in names if text in name.casefold()} for names in mirror.drives.names_in_use)
-    states = {state for state in mirror.drives.by_state if state.startswith(text)}
-    servers = {server.id for server in mirror.servers.values() if text in (server.name or server.id).casefold()}
-    has_ids = len(text) >= ID_LETTERS_MIN and set(text) <= _ID_LETTERS
-    return [
-        drive
-        for drive in rows
-        if is_inverted
-        != (
-            text in (drive.name or drive.id).casefold()
-            or drive.server_id in servers
-            or drive.host in hosts
-            or drive.cell in cells
-            or drive.media in media
-            or drive.state in states
-            or (has_ids and drive.id.startswith(text))
-        )
-    ]
+    known = columns(mirror, frame)
+    order = sorting.order_of(frame, ORDERS, known)
+    if order == "server":
+        rows = _by_server(mirror, is_descending=frame.is_descending)
+    else:
+        key = sorting.key_of(order, ORDERS, known)
+        rows = mirror.drives.ordered(order, key, is_descending=frame.is_descending)
+    # Servers are told by names, which are other records': what was found holds until servers come or go.
+    return narrow(mirror.drives, rows, (order, frame.is_descending, len(mirror.fleet)), frame, known)
 
 
 def _is_loading(mirror: Mirror) -> bool:
@@ -165,8 +171,8 @@ def _is_loading(mirror: Mirror) -> bool:
 
 
 def _note(mirror: Mirror, frame: Frame, shown: int, total: int) -> str:
-    order = frame.sort if frame.sort in ORDERS else "state"
-    numbers = f"{shown:,} of {total:,}" if frame.filter else f"{total:,}"
+    order = sorting.order_of(frame, ORDERS, columns(mirror, frame))
+    numbers = filtering.number_of(shown, total, frame.filter)
     if _is_loading(mirror):
         whole = f" of {mirror.drives_total:,}" if mirror.drives_total is not None else ""
         numbers = f"reading {len(mirror.drives):,}{whole}"
@@ -247,7 +253,7 @@ def _name(frame: Frame, drive: DriveRecord, column: int, width: int, tone: Tone)
     if drive.name is None:
         return left(column, fit_id(drive.id, width, frame.glyphs), Tone.UNKNOWN)
     span = Span(fit_name(drive.name, width, frame.glyphs), tone, is_bold=key_of(drive) in frame.marks)
-    return at(column, matched(span, next(iter(frame.filter.split()), "")))
+    return at(column, matched(span, frame.filter))
 
 
 def _server(mirror: Mirror, frame: Frame, drive: DriveRecord, column: int, width: int) -> Placed:
@@ -258,7 +264,7 @@ def _server(mirror: Mirror, frame: Frame, drive: DriveRecord, column: int, width
         return left(column, fit_id(drive.server_id, width, frame.glyphs), Tone.UNKNOWN)
     is_known = drive.is_reachable and not mirror.is_offline
     span = Span(fit_name(name, width, frame.glyphs), Tone.TEXT if is_known else Tone.UNKNOWN)
-    return at(column, matched(span, next(iter(frame.filter.split()), "")))
+    return at(column, matched(span, frame.filter))
 
 
 def _age(mirror: Mirror, frame: Frame, drive: DriveRecord) -> str:

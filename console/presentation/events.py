@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
-from console.presentation import density, figures, past
+from console.presentation import density, figures, filtering, past
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.event_words import is_alarm, look, sentence, title
 from console.presentation.lines import (
     Frame,
@@ -45,7 +47,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     if frame.past_at is not None:
         later = sum(event.at > frame.past_at for event in shown)
         rows.insert(later, frame.past_at)
-    width = frame.width
+    width, told = frame.width, columns(mirror, frame)
     if rows:
         region: Rows[Row] | Lines = Rows(head(width), rows, lambda each: _row(mirror, frame, each), _key)
     else:
@@ -62,18 +64,38 @@ def view(mirror: Mirror, frame: Frame) -> View:
         regions,
         lambda key: status(mirror, frame, shown, key),
         _density(frame, known, shown),
+        table=Table(told, list(reversed(shown)), _key),
+        problem=filtering.parse(frame.filter, told).problem,
     )
 
 
 def wanted(mirror: Mirror, frame: Frame, known: PastEvents | None) -> list[EventRecord]:
     """The events that the scope and the filter leave, oldest first."""
-    text = frame.filter.casefold()
-    return [
+    in_scope = [
         event
         for event in (known.events if known is not None else ())
-        if (frame.scope is None or frame.scope in {event.object_id, event.file})
-        and (not text or _holds(mirror, event, text))
+        if frame.scope is None or frame.scope in {event.object_id, event.file}
     ]
+    if not frame.filter:
+        return in_scope
+    told = columns(mirror, frame)
+    return list(filtering.matching(in_scope, filtering.parse(frame.filter, told), told))
+
+
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[EventRecord], ...]:
+    """What an event's row is as values."""
+    return (
+        Column("time", lambda event: figures.iso(event.at), width=25),
+        Column("object", lambda event: title(mirror, event), width=20, is_searched=True),
+        Column("kind", attrgetter("kind"), width=20, is_searched=True),
+        Column("what", lambda event: sentence(mirror, event), width=50, is_searched=True),
+        Column("by", attrgetter("actor"), width=28, is_searched=True),
+        Column("cell", attrgetter("file"), width=10),
+        Column("ago", lambda event: (frame.now - event.at).total_seconds(), Kind.SECONDS, "AGO", 8),
+        Column("number", attrgetter("number"), Kind.COUNT, width=8),
+        Column("request", attrgetter("request_id"), width=20),
+        Column("id", attrgetter("object_id"), Kind.ID, width=36),
+    )
 
 
 def _key(row: Row) -> str:
@@ -96,11 +118,6 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
     if frame.past_at is not None:
         return "nothing had happened yet"
     return "nothing has happened yet" if "events" in mirror.answered_at or mirror.is_complete else frame.glyphs.ellipsis
-
-
-def _holds(mirror: Mirror, event: EventRecord, text: str) -> bool:
-    texts = (title(mirror, event), event.kind, event.actor, sentence(mirror, event))
-    return any(text in each.casefold() for each in texts)
 
 
 def head(width: int) -> Line:

@@ -162,6 +162,11 @@ def instant_short(at: datetime, now: datetime) -> str:
     return time_of_day(at) if at.date() == now.date() else day(at)
 
 
+def iso(at: datetime | None) -> str | None:
+    """An instant for other programs: exact, and the same whoever reads it when."""
+    return None if at is None else at.isoformat(timespec="seconds")
+
+
 # Bars ------------------------------------------------------------------------------------------------------------
 
 

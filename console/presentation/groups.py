@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
-from console.presentation import figures, group_drives, group_plan
+from console.presentation import figures, filtering, group_drives, group_plan, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.group_drives import DRIVES
 from console.presentation.group_map import map_regions
 from console.presentation.lines import (
@@ -69,7 +71,12 @@ def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> V
         mirror, plan = replace(mirror, groups=group_drives.of_cells(mirror.groups or (), mirror)), None
     if frame.scope is not None:
         return _one(mirror, frame, frame.scope, plan)
-    shown = [group for group in worst_first(mirror, frame) if _is_wanted(group, frame.filter)]
+    known = columns(mirror)
+    query = filtering.parse(frame.filter, known)
+    everything = worst_first(mirror, frame)
+    if frame.sort not in ORDERS and frame.sort:
+        everything = list(sorting.as_asked(everything, frame, known))
+    shown = list(filtering.matching(everything, query, known))
     if not shown:
         head = _list_head(frame.width)
         regions: tuple[Region, ...] = (
@@ -79,15 +86,17 @@ def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> V
         regions = map_regions(mirror, frame, shown)
     else:
         regions = (Rows(_list_head(frame.width), shown, lambda group: list_row(mirror, frame, group), key_of),)
-    order = frame.sort if frame.sort in ORDERS else "tolerates"
+    order = frame.sort if frame.sort in sorting.names(ORDERS, known) else "tolerates"
     return View(
         "groups",
         ("groups",),
-        f"{_note(mirror, frame)}{len(shown)}   sort {order}",
+        f"{_note(mirror, frame)}{filtering.number_of(len(shown), len(everything), frame.filter)}   sort {order}",
         regions,
         status=lambda key: status(mirror, key),
         preview=lambda key: preview(mirror, frame, key),
         orders=ORDERS,
+        table=Table(known, shown, key_of, lambda group: not group.is_bound),
+        problem=query.problem,
     )
 
 
@@ -102,10 +111,23 @@ def _place(frame: Frame) -> str:
     return "cell" if frame.is_folded else "storage host" if DRIVES in frame.modes else "host"
 
 
-def _is_wanted(group: GroupRecord, wanted: str) -> bool:
-    text = wanted.casefold()
-    names = (group.name, *(member.name or "" for member in group.members), *(m.host or "" for m in group.members))
-    return any(text in name.casefold() for name in names)
+def columns(mirror: Mirror) -> tuple[Column[GroupRecord], ...]:
+    """What a group's row is as values. What it tolerates at least is not known to be what it tolerates."""
+    return (
+        Column("name", attrgetter("name"), head="GROUP", width=18, is_searched=True),
+        Column("tolerates", lambda group: None if group.is_bound else group.tolerates, Kind.COUNT, "TOLERATES", 9,
+               last=attrgetter("tolerates")),
+        Column("collisions", attrgetter("collisions"), Kind.COUNT, "COLL", 6),
+        Column("members", lambda group: len(group.members), Kind.COUNT, "N", 4),
+        Column("hosts", attrgetter("hosts"), Kind.COUNT, "HOSTS", 6),
+        Column("needs", attrgetter("needs"), Kind.COUNT, "NEEDS", 6),
+        Column("silent", lambda group: sum(not is_known(mirror, each) for each in group.members), Kind.COUNT,
+               "SILENT", 7),
+        Column("with", lambda group: " ".join(each.name or "" for each in group.members), head="MEMBERS", width=40,
+               is_searched=True),
+        Column("on", lambda group: " ".join(each.host or "" for each in group.members), head="ON", width=30,
+               is_searched=True),
+    )  # fmt: skip
 
 
 def _instead(mirror: Mirror, frame: Frame) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from operator import attrgetter
 
-from console.presentation import figures, host_detail
+from console.presentation import chosen, figures, filtering, host_detail, sorting
+from console.presentation.columns import Column, Kind, Table, Value
 from console.presentation.lines import (
     Frame,
     Grid,
@@ -34,7 +35,7 @@ from console.presentation.lines import (
 )
 from console.presentation.mirror import Mirror
 from console.presentation.sentences import offline_sentence
-from console.records import HostRecord, SizeRecord
+from console.records import UNKNOWN, HostRecord, SizeRecord
 
 LIST_WIDTH = 80
 PANE_FROM_WIDTH = 160
@@ -50,16 +51,21 @@ def view(mirror: Mirror, frame: Frame) -> View:
     pane = frame.width - LIST_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
     width = frame.width - pane
     in_scope = [host for host in mirror.hosts or () if frame.scope in (None, host.cell)]
-    shown = [host for host in in_scope if _is_wanted(mirror, frame, host)]
+    known = columns(mirror, frame)
+    query = filtering.parse(frame.filter, known)
+    shown = filtering.matching(in_scope, query, known)
+    ordered = _ordered(mirror, frame, shown, known)
     regions: tuple[Region, ...]
+    table = Table(known, ordered, key_of, lambda host: mirror.is_host_known(host) and not mirror.is_offline)
     if shown:
-        ordered = _ordered(mirror, frame, shown)
         rows = Rows(_head(frame, width), ordered, lambda host: row(mirror, frame, host, width), key_of)
+        if frame.columns and width >= chosen.WIDTH_MIN:
+            rows = chosen.region(table, frame, width)
         regions = (_map(mirror, frame, shown, width), blank_region(width), rows)
     else:
         regions = (Lines([compose(width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame, width)),)
-    order = frame.sort if frame.sort in ORDERS else "state"
-    number = f"{len(shown):,} of {len(in_scope):,}" if frame.filter else f"{len(shown):,}"
+    order = sorting.order_of(frame, ORDERS, known)
+    number = filtering.number_of(len(shown), len(in_scope), frame.filter)
     return View(
         "hosts",
         ("cells", frame.scope, "hosts") if frame.scope else ("hosts",),
@@ -71,6 +77,17 @@ def view(mirror: Mirror, frame: Frame) -> View:
         preview=(lambda key: host_detail.pane(mirror, key, frame, pane)) if pane else None,
         pane_width=pane,
         orders=tuple(ORDERS),
+        table=table,
+        heads={
+            "HOST": "name",
+            "GHz of": "cpu",
+            "of GHz": "cpu",
+            "GiB of": "memory",
+            "FREE": "free",
+            "N": "servers",
+            "BACKF.": "backfilling",
+        },
+        problem=query.problem,
     )
 
 
@@ -78,16 +95,34 @@ def key_of(host: HostRecord) -> str:
     return f"host:{host.name}"
 
 
-def _is_wanted(mirror: Mirror, frame: Frame, host: HostRecord) -> bool:
-    """Whether every word of the filter is found in the host's name, cell, kind or state; after a `!`, none is."""
-    state = host.state if mirror.is_host_known(host) else "unknown"
-    texts = (host.name.casefold(), host.cell.casefold(), host.kind, state)
-    for word in frame.filter.casefold().split():
-        is_inverted = word.startswith("!") and len(word) > 1
-        text = word.removeprefix("!" if is_inverted else "")
-        if any(text in each for each in texts) == is_inverted:
-            return False
-    return True
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[HostRecord], ...]:
+    """What a host's row is as values. Figures of one that does not answer are only last known."""
+    is_known = mirror.is_host_known
+
+    def current(name: str, kind: Kind, last: Callable[[HostRecord], Value], head: str) -> Column[HostRecord]:
+        return Column(name, lambda host: last(host) if is_known(host) else None, kind, head, 9, last=last)
+
+    return (
+        Column("state", lambda host: host.state if is_known(host) else UNKNOWN, Kind.WORD, width=12, is_searched=True,
+               words=("up", "down", "maintenance", UNKNOWN)),
+        Column("name", attrgetter("name"), head="HOST", width=14, is_searched=True, is_lasting=True),
+        Column("cell", attrgetter("cell"), width=10, is_searched=True, is_lasting=True),
+        Column("kind", attrgetter("kind"), Kind.WORD, width=8, is_searched=True, is_lasting=True,
+               words=("compute", "storage")),
+        current("fill", Kind.SHARE, figures.host_fill, "FILL"),
+        current("free", Kind.CPU, lambda host: host.free and host.free.cpu_mhz, "FREE GHz"),
+        current("free-memory", Kind.BYTES, lambda host: host.free and host.free.memory_bytes, "FREE GiB"),
+        current("cpu", Kind.CPU, lambda host: host.capacity and host.capacity.cpu_mhz, "CPU GHz"),
+        current("memory", Kind.BYTES, lambda host: host.capacity and host.capacity.memory_bytes, "MEM GiB"),
+        current("normal", Kind.CPU, lambda host: host.normal and host.normal.cpu_mhz, "NORM GHz"),
+        current("backfilling", Kind.CPU, lambda host: host.backfilling and host.backfilling.cpu_mhz, "BACK GHz"),
+        current("storage", Kind.BYTES, attrgetter("storage_bytes"), "DISK GiB"),
+        current("used", Kind.BYTES, attrgetter("used_bytes"), "USED GiB"),
+        current("servers", Kind.COUNT, attrgetter("servers"), "SERVERS"),
+        current("drives", Kind.COUNT, attrgetter("drives"), "DRIVES"),
+        Column("since", lambda host: figures.seconds_since(host.state_since, frame.now), Kind.SECONDS, "SINCE", 7,
+               is_lasting=True),
+    )  # fmt: skip
 
 
 def _instead(mirror: Mirror, frame: Frame) -> str:
@@ -114,7 +149,7 @@ def _free(host: HostRecord) -> float | None:
     return None if host.free is None else -host.free.cpu_mhz
 
 
-ORDERS: Mapping[str, Callable[[HostRecord], Any]] = {
+ORDERS: Mapping[str, sorting.SortKey] = {
     "state": lambda host: figures.host_state(host).rank,
     "name": lambda host: host.name,
     "fill": lambda host: -figures.host_fill(host),
@@ -126,22 +161,24 @@ ORDERS: Mapping[str, Callable[[HostRecord], Any]] = {
 }
 
 
-def _ordered(mirror: Mirror, frame: Frame, shown: Sequence[HostRecord]) -> Sequence[HostRecord]:
+def _ordered(
+    mirror: Mirror, frame: Frame, shown: Sequence[HostRecord], known: Sequence[Column[HostRecord]]
+) -> Sequence[HostRecord]:
     """Worst first unless another order was chosen; what is only last known comes last, except by state and name."""
-    order = frame.sort if frame.sort in ORDERS else "state"
-    sort_key = ORDERS[order]
+    order = sorting.order_of(frame, ORDERS, known)
+    sort_key = sorting.key_of(order, ORDERS, known)
     by_name = sorted(shown, key=lambda host: (host.kind == "storage", host.cell, host.name))
     if order == "state":
         rows = sorted(by_name, key=lambda host: _worst_first(mirror, host))
         return list(reversed(rows)) if frame.is_descending else rows
     is_told = {"name", "cell"}
-    known: list[HostRecord] = []
+    told: list[HostRecord] = []
     others: list[HostRecord] = []
     for host in by_name:
         key = sort_key(host) if order in is_told or mirror.is_host_known(host) else None
-        (others if key is None else known).append(host)
-    known.sort(key=sort_key, reverse=frame.is_descending)
-    return [*known, *others]
+        (others if key is None else told).append(host)
+    told.sort(key=sort_key, reverse=frame.is_descending)
+    return [*told, *others]
 
 
 def _worst_first(mirror: Mirror, host: HostRecord) -> int:
@@ -272,7 +309,7 @@ def row(mirror: Mirror, frame: Frame, host: HostRecord, width: int) -> Line:
     tone = Tone.TEXT if is_known else Tone.UNKNOWN
     glyph, word, letter, look_tone = host_detail.look(mirror, frame, host)
     name = Span(fit_name(host.name, 8, glyphs), tone, is_bold=key_of(host) in frame.marks)
-    shown = matched(name, next(iter(frame.filter.split()), ""))
+    shown = matched(name, frame.filter)
     age = host_detail.age(mirror, frame, host)
     is_storage = host.kind == "storage"
     cpu = "" if is_storage else _of(_cpu(host.normal, host.backfilling), _cpu(host.capacity), figures.ghz)

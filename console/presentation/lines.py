@@ -3,19 +3,24 @@
 Every line is laid out for the width of its frame: it is never wrapped, its last column is empty, and columns 0 and 1
 are left to the cursor and to marks on every list. Below 60 columns, and on lists without marks, a view may use
 column 1 itself; a mark is then drawn over it.
-
-Widths are counted in terminal cells as Rich counts them, because Rich lays the strips out in the end.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from console.presentation import filtering
+from console.presentation.columns import Table
+from console.presentation.glyphs import ASCII, UNICODE, Glyphs
+from console.presentation.widths import cells, fit_id, fit_name, fit_sentence, graphemes, take, take_end, wrap
+
+__all__ = ["ASCII", "UNICODE", "Glyphs", "cells", "fit_id", "fit_name", "fit_sentence", "graphemes", "take",
+           "take_end", "wrap"]  # fmt: skip
+"""What views find here although it lives next door."""
 
 T = TypeVar("T")
 
@@ -51,110 +56,6 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 
 
-class Glyphs(NamedTuple):
-    """One set of signs. Each is one cell wide, so that nothing moves when the set changes."""
-
-    running: str
-    stopped: str
-    busy: str
-    paused: str
-    lost: str
-    unknown: str
-    attention: str
-    violation: str
-    maintenance: str
-    done: str
-    last_known: str
-    nobody_said: str
-    nothing: str
-    normal: str
-    backfill: str
-    free: str
-    heat: tuple[str, str, str, str, str]
-    """From emptiest to full."""
-    floor: str
-    here: str
-    cursor: str
-    mark: str
-    at_least: str
-    endless: str
-    ellipsis: str
-    rule: str
-    """Between two panes."""
-    level: str
-    """The horizontal line of a ruler."""
-    density: tuple[str, ...]
-    """From nothing to most."""
-    corners: tuple[str, str, str, str]
-    """Top left, top right, bottom left, bottom right."""
-    name: str
-
-
-UNICODE = Glyphs(
-    running="●",
-    stopped="○",
-    busy="…",
-    paused="‖",
-    lost="✗",
-    unknown="?",
-    attention="▲",
-    violation="■",
-    maintenance="m",
-    done="✓",
-    last_known="~",
-    nobody_said="—",
-    nothing="·",
-    normal="█",
-    backfill="▒",
-    free="·",
-    heat=("·", "░", "▒", "▓", "█"),
-    floor="│",
-    here="┃",
-    cursor="▌",
-    mark="*",
-    at_least="≥",
-    endless="∞",
-    ellipsis="…",
-    rule="│",
-    level="─",
-    density=("▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"),
-    corners=("┌", "┐", "└", "┘"),
-    name="unicode",
-)
-
-ASCII = Glyphs(
-    running="o",
-    stopped="-",
-    busy=".",
-    paused="=",
-    lost="x",
-    unknown="?",
-    attention="^",
-    violation="#",
-    maintenance="m",
-    done="v",
-    last_known="~",
-    nobody_said="-",
-    nothing=".",
-    normal="#",
-    backfill="%",
-    free=".",
-    heat=(".", ":", "-", "=", "#"),
-    floor="|",
-    here="|",
-    cursor=">",
-    mark="*",
-    at_least=">",
-    endless="never",
-    ellipsis=".",
-    rule="|",
-    level="-",
-    density=("_", ".", ":", "=", "#"),
-    corners=("+", "+", "+", "+"),
-    name="ascii",
-)
-
-
 class Frame(NamedTuple):
     """All that a view needs to know beside the mirror: the room, the instants, the glyphs, the operator's choices."""
 
@@ -183,6 +84,8 @@ class Frame(NamedTuple):
     """Whether the console refuses to change anything."""
     modes: frozenset[str] = frozenset()
     """What was toggled in this place, in the view's own words."""
+    columns: tuple[str, ...] = ()
+    """The columns that were chosen for this list, by their names; none for the list's own."""
 
     @property
     def body_height(self) -> int:
@@ -360,6 +263,12 @@ class View:
     """What stays in sight below the regions, as wide as they are, whatever row the cursor is on."""
     orders: tuple[str, ...] = ()
     """What `Frame.sort` may be here, in the order in which `s` goes through them; the first is the view's own."""
+    table: Table[Any] | None = None
+    """What the main list shows, as values. Any of its columns may be sorted by."""
+    problem: str = ""
+    """What of the filter means nothing here."""
+    heads: Mapping[str, str] = field(default_factory=dict)
+    """What the list is sorted by after a click on a head whose words are not the name of a column."""
 
     @property
     def has_preview(self) -> bool:
@@ -373,130 +282,6 @@ class View:
             if place is not None:
                 return number, place
         return None
-
-
-# Widths ----------------------------------------------------------------------------------------------------------
-
-_WIDE_RANGES = ((0x2630, 0x2637), (0x268A, 0x268F), (0x4DC0, 0x4DFF), (0x1D300, 0x1D356), (0x1D360, 0x1D376))
-_ZERO_RANGES = ((0x1160, 0x11FF), (0x3164, 0x3164), (0xD7B0, 0xD7FB), (0xFFA0, 0xFFA0), (0x1F3FB, 0x1F3FF))
-"""Where Rich, following later versions of Unicode or the habit of terminals, differs from this Python's tables."""
-
-
-@lru_cache(maxsize=4096)
-def _cells_of_character(character: str) -> int:
-    number = ord(character)
-    if unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf", "Cc"}:
-        return 0
-    if any(first <= number <= last for first, last in _ZERO_RANGES):
-        return 0
-    if any(first <= number <= last for first, last in _WIDE_RANGES):
-        return 2
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-
-
-def cells(text: str) -> int:
-    """How many terminal cells a clean text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_cells_of_character, text))
-
-
-def graphemes(text: str) -> list[str]:
-    """The text cut where a terminal may cut it: a sign that takes no cell stays with the one before it."""
-    parts: list[str] = []
-    for character in text:
-        if parts and _cells_of_character(character) == 0:
-            parts[-1] += character
-        else:
-            parts.append(character)
-    return parts
-
-
-def take(text: str, width: int) -> str:
-    """As much of the start as fits into `width` cells."""
-    if text.isascii():
-        return text[: max(0, width)]
-    kept, used = [], 0
-    for part in graphemes(text):
-        used += cells(part)
-        if used > width:
-            break
-        kept.append(part)
-    return "".join(kept)
-
-
-def take_end(text: str, width: int) -> str:
-    """As much of the end as fits into `width` cells."""
-    if text.isascii():
-        return text[len(text) - width :] if 0 < width < len(text) else text if width > 0 else ""
-    kept, used = [], 0
-    for part in reversed(graphemes(text)):
-        used += cells(part)
-        if used > width:
-            break
-        kept.append(part)
-    return "".join(reversed(kept))
-
-
-def fit_name(name: str, width: int, glyphs: Glyphs = UNICODE) -> str:
-    """A name in at most `width` cells: the middle goes, 60 % of the rest is head and 40 % tail.
-
-    A number at the end is kept, with at least one cell of the head: it is what tells siblings apart.
-    """
-    if cells(name) <= width:
-        return name
-    room = width - cells(glyphs.ellipsis)
-    if room <= 0:
-        return take(name, width)
-    tail = room * 2 // 5
-    digits = len(name) - len(name.rstrip("0123456789"))
-    if digits:
-        # The sign before the number ("web-01") belongs to it where there is room.
-        wanted = digits + 1 if name[-digits - 1 : -digits] in {"-", "_", "."} else digits
-        tail = max(tail, next((size for size in (wanted, digits) if size < room), room - 1))
-    end = take_end(name, tail)
-    return take(name, room - cells(end)) + glyphs.ellipsis + end
-
-
-def fit_id(identity: str, width: int, glyphs: Glyphs = UNICODE) -> str:
-    """A UUID: its first 8 and last 4 signs; below 13 cells its first 4."""
-    if cells(identity) <= width:
-        return identity
-    if width >= 13:
-        return identity[:8] + glyphs.ellipsis + identity[-4:]
-    return take(identity[:4] + glyphs.ellipsis, width)
-
-
-def fit_sentence(sentence: str, width: int, glyphs: Glyphs = UNICODE) -> str:
-    """A sentence cut at a word."""
-    if cells(sentence) <= width:
-        return sentence
-    room = width - cells(glyphs.ellipsis)
-    start = take(sentence, room)
-    if len(start) < len(sentence) and sentence[len(start)] != " " and " " in start:
-        start = start[: start.rindex(" ")]
-    return take(start.rstrip() + glyphs.ellipsis, width) if room > 0 else take(sentence, width)
-
-
-def wrap(sentence: str, width: int) -> list[str]:
-    """A sentence on as many lines as it needs. A word that is wider than the line is cut."""
-    width = max(1, width)
-    if cells(sentence) <= width:
-        return [sentence]
-    rows, row = [], ""
-    for word in sentence.split():
-        rest = word
-        if row and cells(row) + 1 + cells(rest) <= width:
-            row += " " + rest
-            continue
-        if row:
-            rows.append(row)
-        while cells(rest) > width:
-            start = take(rest, width) or rest[:1]
-            rows.append(start)
-            rest = rest[len(start) :]
-        row = rest
-    return [*rows, row] if row or not rows else rows
 
 
 # Composing -------------------------------------------------------------------------------------------------------
@@ -589,10 +374,14 @@ def retoned(line: Line, tone: Tone) -> Line:
 
 
 def matched(span: Span, wanted: str) -> Line:
-    """The span with the part that the filter matched underlined."""
-    place = span.text.casefold().find(wanted.casefold()) if wanted else -1
-    if place < 0 or len(span.text.casefold()) != len(span.text):
-        return (span,)
-    end = place + len(wanted)
-    parts = ((span.text[:place], False), (span.text[place:end], True), (span.text[end:], False))
-    return tuple(Span(text, span.tone, span.is_reversed, span.is_bold, under) for text, under in parts if text)
+    """The span with what it holds of a filter underlined."""
+    spans: list[Span] = []
+    done = 0
+    for start, end in filtering.places(wanted, span.text) if wanted else ():
+        spans += [
+            span._replace(text=span.text[done:start]),
+            span._replace(text=span.text[start:end], is_underlined=True),
+        ]
+        done = end
+    spans.append(span._replace(text=span.text[done:]))
+    return tuple(each for each in spans if each.text)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from console.presentation import attention, backfill, events, figures, redundancy, tasks
+from console.presentation import attention, backfill, events, figures, filtering, redundancy, tasks
 from console.presentation import cells as cells_view
 from console.presentation.attention import Alarm
+from console.presentation.columns import Table
 from console.presentation.lines import (
     Frame,
     Glyphs,
@@ -53,7 +54,9 @@ BACKUPS_SHOWN = 4
 def view(mirror: Mirror, frame: Frame) -> View:
     pane = _pane_width(frame)
     width = frame.width - pane
-    alarms = attention.alarms(mirror, frame)
+    every = attention.alarms(mirror, frame)
+    query = filtering.parse(frame.filter, attention.COLUMNS)
+    alarms = list(filtering.matching(every, query, attention.COLUMNS))
     regions: list[Region] = [
         _cells_region(mirror, frame, width),
         blank_region(width),
@@ -63,7 +66,8 @@ def view(mirror: Mirror, frame: Frame) -> View:
     ]
     if frame.height >= TALL_FROM_ROWS and width >= 80:
         regions += [blank_region(width), _events_region(mirror, frame, width)]
-    note = f"{len(alarms)} need{'s' if len(alarms) == 1 else ''} attention" if mirror.cells is not None else ""
+    number = filtering.number_of(len(alarms), len(every), frame.filter)
+    note = f"{number} need{'s' if len(every) == 1 else ''} attention" if mirror.cells is not None else ""
     return View(
         "overview",
         ("overview",),
@@ -72,6 +76,8 @@ def view(mirror: Mirror, frame: Frame) -> View:
         status=lambda key: status(mirror, frame, alarms, key),
         pane_width=pane,
         aside=_aside(mirror, frame, pane) if pane else (),
+        table=Table(attention.COLUMNS, alarms, lambda alarm: alarm.key),
+        problem=query.problem,
     )
 
 
@@ -200,6 +206,8 @@ def _attention_region(mirror: Mirror, frame: Frame, alarms: list[Alarm], width: 
     head = compose(width, left(1, "NEEDS ATTENTION", Tone.MUTED), right(edge, "SINCE", Tone.MUTED))
     if not alarms:
         text = "nothing needs attention" if mirror.cells is not None else frame.glyphs.ellipsis
+        if frame.filter and mirror.cells is not None:
+            text = f"nothing matches /{frame.filter}   esc clears the filter"
         return Lines([compose(width, left(1, text, Tone.MUTED))], head=head)
     if frame.height >= TALL_FROM_ROWS and width >= 100:
         return TallRows(

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from console.presentation import figures
-from console.presentation.columns import Column, Layout, layout
 from console.presentation.figures import StateLook
+from console.presentation.layout import Column, Layout, layout
 from console.presentation.lines import (
     UNICODE,
     Frame,

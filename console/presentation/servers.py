@@ -7,10 +7,13 @@ CPU and memory are nominal; the factor tells the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
+from typing import Any
 
-from console.presentation import detail, figures, silence
+from console.presentation import chosen, detail, figures, filtering, silence, sorting
+from console.presentation.columns import Column, Kind, Table, Value
 from console.presentation.fleet import SortKey
 from console.presentation.lines import (
     Frame,
@@ -31,16 +34,14 @@ from console.presentation.lines import (
     right,
 )
 from console.presentation.mirror import Mirror
+from console.presentation.narrowing import narrow
 from console.presentation.sentences import census, offline_sentence, sentence, up_since
-from console.records import ServerRecord
+from console.records import UNKNOWN, ServerRecord
 
 LIST_WIDTH = 80
 """The list keeps these columns however wide the terminal is, so that nothing moves when it grows."""
 PANE_FROM_WIDTH = 160
 LOADING_ROWS = 8
-ID_LETTERS_MIN = 4
-"""So many signs of an id are needed to find it by."""
-_ID_LETTERS = frozenset("0123456789abcdef-")
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
@@ -48,8 +49,12 @@ def view(mirror: Mirror, frame: Frame) -> View:
     pane = frame.width - LIST_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
     width = frame.width - pane
     shown, total = visible(mirror, frame)
+    known = columns(mirror, frame)
+    table = Table(known, shown, attrgetter("id"), lambda server: server.is_reachable and not mirror.is_offline)
     region: Region
-    if shown:
+    if shown and frame.columns and width >= chosen.WIDTH_MIN:
+        region = chosen.region(table, frame, width)
+    elif shown:
         region = Rows(_head(width), shown, lambda server: row(mirror, frame, server, width), attrgetter("id"))
     else:
         region = Lines(_instead(mirror, frame, width), head=_head(width))
@@ -62,9 +67,17 @@ def view(mirror: Mirror, frame: Frame) -> View:
         status=lambda key: status(mirror, frame, key),
         preview=(lambda key: detail.pane(mirror, key, frame, pane)) if pane else None,
         pane_width=pane,
-        below=silence.banner(silence.of_servers(mirror, frame, shown), "server", frame, width),
+        below=silence.banner(silence.of_servers(mirror, frame, shown, known), "server", frame, width),
         orders=tuple(ORDERS),
+        table=table,
+        heads=HEADS,
+        problem=filtering.parse(frame.filter, known).problem,
     )
+
+
+HEADS = {"CPU GHz": "cpu", "GiB": "memory", "pf": "factor", "pfCPU": "factor", "pfMEM": "factor", "UP/SEEN": "up",
+         "FLOORS": "floor", "B": "kind"}  # fmt: skip
+"""What a list is sorted by where the head above a column is clicked on, and says another word than its name."""
 
 
 # Which rows, in which order -----------------------------------------------------------------------------------
@@ -98,73 +111,57 @@ ORDERS: Mapping[str, SortKey] = {
 }
 
 
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
+    """What a server's row is as values. Sizes and factors of one that does not answer are only last known."""
+    hosts, cells, groups = mirror.fleet.names_in_use
+    now = frame.now
+
+    def lasting(name: str, **more: Any) -> Column[ServerRecord]:
+        return Column(name, attrgetter(name), is_lasting=True, **more)
+
+    def current(name: str, kind: Kind, last: Callable[[ServerRecord], Value], head: str, width: int = 8,
+    ) -> Column[ServerRecord]:  # fmt: skip
+        return Column(name, lambda row: last(row) if row.is_reachable else None, kind, head, width, last=last)
+
+    def seconds(at: datetime | None) -> float | None:
+        return None if at is None else (now - at).total_seconds()
+
+    return (
+        Column("state", attrgetter("state"), Kind.WORD, width=10, is_searched=True,
+               draw=lambda row: chosen.state(figures.server_state(row, frame.glyphs), is_known=row.is_reachable),
+               words=(*silence.SERVER_STATES, UNKNOWN), distinct=mirror.fleet.by_state.keys()),
+        Column("name", lambda row: row.name or row.id, width=24, is_searched=True, is_lasting=True),
+        lasting("cell", width=8, is_searched=True, distinct=cells),
+        Column("host", attrgetter("host"), width=8, is_searched=True, distinct=hosts),
+        current("cpu", Kind.CPU, attrgetter("cpu_mhz"), "CPU GHz"),
+        current("memory", Kind.BYTES, attrgetter("memory_bytes"), "GiB"),
+        Column("factor", _factor_key, Kind.SHARE, "pf", 6, last=lambda row: row.perf_factor and row.perf_factor.lower),
+        lasting("group", width=12, is_searched=True, distinct=groups),
+        Column("up", lambda row: seconds(up_since(row)) if row.is_reachable else None, Kind.SECONDS, "UP", 7,
+               last=lambda row: seconds(up_since(row))),
+        Column("age", lambda row: seconds(row.created_at), Kind.SECONDS, "AGE", 7, is_lasting=True),
+        Column("kind", lambda row: "backfilling" if row.is_backfilling else "normal", Kind.WORD, width=11,
+               is_lasting=True, words=("backfilling", "normal")),
+        Column("floor", lambda row: row.floor and min(row.floor), Kind.SHARE, width=6, is_lasting=True),
+        lasting("owner", width=28),
+        Column("project", attrgetter("project_id"), Kind.ID, width=13, is_lasting=True),
+        Column("tags", lambda row: " ".join(row.tags), width=24, is_lasting=True),
+        Column("created", lambda row: figures.iso(row.created_at), width=20, is_lasting=True),
+        Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True, is_lasting=True),
+    )  # fmt: skip
+
+
 def visible(mirror: Mirror, frame: Frame) -> tuple[Sequence[ServerRecord], int]:
     """The rows to show, in order, and how many there are without the filter."""
-    order = frame.sort if frame.sort in ORDERS else "state"
-    rows = mirror.fleet.ordered(order, ORDERS[order], is_descending=frame.is_descending)
-    scope = frame.scope
-    if scope is None and not frame.filter:
-        return rows, len(rows)
-    if scope is not None:
-        everything = rows
-        rows = mirror.fleet.found(
-            (order, frame.is_descending, scope), lambda: [server for server in everything if server.cell == scope]
-        )
-    if not frame.filter:
-        return rows, len(rows)
-    question = (order, frame.is_descending, scope)
-    searched = _narrowed(mirror, question, frame.filter) or rows
-    found = mirror.fleet.found((*question, frame.filter), lambda: _matching(mirror, searched, frame.filter))
-    return found, len(rows)
-
-
-def _narrowed(mirror: Mirror, question: tuple[object, ...], wanted: str) -> Sequence[ServerRecord] | None:
-    """The rows that held the text before its last signs were typed: the others cannot hold it now."""
-    if "!" in wanted:
-        return None
-    # A word's first letters do not look at the ids yet.
-    least = wanted.rfind(" ") + 1 + ID_LETTERS_MIN
-    earlier = (wanted[:size] for size in range(len(wanted) - 1, least - 1, -1))
-    return next((rows for text in earlier if (rows := mirror.fleet.remembered((*question, text))) is not None), None)
-
-
-def _matching(mirror: Mirror, rows: Sequence[ServerRecord], wanted: str) -> Sequence[ServerRecord]:
-    """The rows that match every word."""
-    for word in wanted.split():
-        rows = _matching_word(mirror, rows, word)
-    return rows
-
-
-def _matching_word(mirror: Mirror, rows: Sequence[ServerRecord], wanted: str) -> Sequence[ServerRecord]:
-    """The rows whose name, host, cell, group, state or id's start holds the text; with a leading `!`, the others."""
-    is_inverted = wanted.startswith("!") and len(wanted) > 1
-    text = wanted.removeprefix("!" if is_inverted else "").casefold()
-    # Hosts, cells, groups and states are few: they are searched once each, not once for every server.
-    hosts, cells, groups = ({name for name in names if text in name.casefold()} for names in mirror.fleet.names_in_use)
-    states = {state for state in mirror.fleet.by_state if state.startswith(text)}
-    has_ids = len(text) >= ID_LETTERS_MIN and set(text) <= _ID_LETTERS
-    if hosts or cells or groups or states or has_ids:
-        found = [
-            server
-            for server in rows
-            if text in (server.name or server.id).casefold()
-            or server.host in hosts
-            or server.cell in cells
-            or server.group in groups
-            or server.state in states
-            or (has_ids and server.id.startswith(text))
-        ]
-    else:
-        found = [server for server in rows if text in (server.name or server.id).casefold()]
-    if not is_inverted:
-        return found
-    matched_ids = {server.id for server in found}
-    return [server for server in rows if server.id not in matched_ids]
+    known = columns(mirror, frame)
+    order = sorting.order_of(frame, ORDERS, known)
+    rows = mirror.fleet.ordered(order, sorting.key_of(order, ORDERS, known), is_descending=frame.is_descending)
+    return narrow(mirror.fleet, rows, (order, frame.is_descending), frame, known)
 
 
 def _note(mirror: Mirror, frame: Frame, shown: int, total: int) -> str:
-    order = frame.sort if frame.sort in ORDERS else "state"
-    numbers = f"{shown:,} of {total:,}" if frame.filter else f"{total:,}"
+    order = sorting.order_of(frame, ORDERS, columns(mirror, frame))
+    numbers = filtering.number_of(shown, total, frame.filter)
     if not mirror.is_complete and not mirror.is_offline:
         whole = f" of {mirror.servers_total:,}" if mirror.servers_total is not None else ""
         numbers = f"reading {len(mirror.fleet):,}{whole}"
@@ -263,7 +260,7 @@ class _Figures:
         tone = self.tone(Tone.BACKFILL if server.is_backfilling else Tone.TEXT)
         is_marked = server.id in self.frame.marks
         span = Span(fit_name(server.name, width, self.glyphs), tone, is_bold=is_marked)
-        return at(column, matched(span, next(iter(self.frame.filter.split()), "")))
+        return at(column, matched(span, self.frame.filter))
 
     def host(self, column: int, width: int) -> Placed:
         if self.server.host is None:

@@ -7,8 +7,10 @@ known. The conductor of such a cell is in no row: only the cell itself knows it,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 
-from console.presentation import figures
+from console.presentation import chosen, figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.facts import Fact, fact
 from console.presentation.figures import StateLook
 from console.presentation.lines import (
@@ -30,6 +32,7 @@ from console.presentation.lines import (
     right,
 )
 from console.presentation.mirror import Mirror
+from console.records import UNKNOWN
 from console.records_services import ServiceRecord
 
 ORDERS = ("state", "host", "binary", "cell")
@@ -40,9 +43,13 @@ CENTRAL = "central"
 
 def view(mirror: Mirror, frame: Frame) -> View:
     """The services, or those of the cell that `frame.scope` names."""
+    known = columns(frame)
     shown = visible(mirror, frame)
+    table = Table(known, shown, attrgetter("key"), lambda service: not service.is_unknown)
     region: Region
-    if shown:
+    if shown and frame.columns and frame.width >= chosen.WIDTH_MIN:
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
         region = Rows(_head(frame), shown, lambda service: row(mirror, frame, service), lambda service: service.key)
     else:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
@@ -53,23 +60,34 @@ def view(mirror: Mirror, frame: Frame) -> View:
         (region,),
         status=lambda key: status(mirror, frame, key),
         orders=ORDERS,
+        table=table,
+        heads={"SERVICE": "binary", "UPDATED": "age", "LAST": "age"},
+        problem=filtering.parse(frame.filter, known).problem,
     )
+
+
+def columns(frame: Frame) -> tuple[Column[ServiceRecord], ...]:
+    """What a service's row is as values."""
+    return (
+        Column("state", lambda service: UNKNOWN if service.is_unknown else service.state, Kind.WORD, width=10,
+               is_searched=True, words=("up", "down", UNKNOWN),
+               draw=lambda service: chosen.state(look(service, frame.glyphs))),
+        Column("binary", attrgetter("binary"), head="SERVICE", width=16, is_searched=True),
+        Column("host", attrgetter("host"), width=14, is_searched=True),
+        Column("status", attrgetter("status"), Kind.WORD, width=10, is_searched=True, words=("enabled", "disabled")),
+        Column("cell", lambda service: service.cell or CENTRAL, width=10, is_searched=True),
+        Column("age", lambda service: figures.seconds_since(service.updated_at, frame.now), Kind.SECONDS, "AGE", 7),
+    )  # fmt: skip
 
 
 def visible(mirror: Mirror, frame: Frame) -> list[ServiceRecord]:
     """Those to show, in order."""
-    words = frame.filter.casefold().split()
-    found = [
-        service
-        for service in mirror.services or ()
-        if frame.scope in (None, service.cell) and all(word in _searched(service) for word in words)
-    ]
-    return sorted(found, key=lambda service: _order_key(frame, service), reverse=frame.is_descending)
-
-
-def _searched(service: ServiceRecord) -> str:
-    texts = (service.binary, service.host, service.cell or CENTRAL, service.status, service.state or "")
-    return " ".join(texts).casefold()
+    known = columns(frame)
+    in_scope = [service for service in mirror.services or () if frame.scope in (None, service.cell)]
+    found = filtering.matching(in_scope, filtering.parse(frame.filter, known), known)
+    if frame.sort in ORDERS or not any(column.name == frame.sort for column in known):
+        return sorted(found, key=lambda service: _order_key(frame, service), reverse=frame.is_descending)
+    return list(sorting.as_asked(sorted(found, key=lambda each: _order_key(frame, each)), frame, known))
 
 
 def _order_key(frame: Frame, service: ServiceRecord) -> tuple[object, ...]:
@@ -104,7 +122,7 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
 
 
 def _note(mirror: Mirror, frame: Frame, shown: list[ServiceRecord]) -> str:
-    order = frame.sort if frame.sort in ORDERS else ORDERS[0]
+    order = frame.sort if frame.sort in sorting.names(ORDERS, columns(frame)) else ORDERS[0]
     total = mirror.services
     if total is None:
         return frame.glyphs.nobody_said
@@ -160,7 +178,7 @@ def row(mirror: Mirror, frame: Frame, service: ServiceRecord) -> Line:
 
 def _host(frame: Frame, service: ServiceRecord, column: int, width: int, tone: Tone) -> tuple[int, Line]:
     span = Span(fit_name(service.host, width, frame.glyphs), tone)
-    return at(column, matched(span, next(iter(frame.filter.split()), "")))
+    return at(column, matched(span, frame.filter))
 
 
 def last_known(service: ServiceRecord, glyphs: Glyphs) -> str:

@@ -2,23 +2,24 @@
 
 The filter looks at what the API says now, and of such a row that is UNKNOWN and where it was last seen. A word that is
 about a column that changes by itself (the state, the host) therefore says nothing of it; a word about its name, cell,
-group or id does. So each row that is left out only by words of the first kind is counted, and the list says so.
+group or id does. A size that is compared is only last known, and may be another by now. So each row that is left out
+only by what may have changed is counted, and the list says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from console.presentation import figures
+from console.presentation import figures, filtering
+from console.presentation.columns import Column
+from console.presentation.filtering import Comparison, Term, Word
 from console.presentation.lines import Frame, Line, Span, Tone, at, cells, compose
 from console.presentation.mirror import Mirror
 from console.presentation.ordered import Ordered
 from console.records import UNKNOWN, DriveRecord, HostRecord, ServerRecord
 
-ID_LETTERS_MIN = 4
-"""So many signs of an id are needed to find it by."""
 SERVER_STATES = ("running", "stopped", "starting", "stopping", "paused", "unavailable")
 DRIVE_STATES = ("mounted", "unmounted", "creating", "cloning_src", "cloning_dst", "resizing", "uploading",
                 "unavailable")  # fmt: skip
@@ -58,39 +59,29 @@ class Silence(NamedTuple):
 
 @dataclass(frozen=True)
 class _Kind(Generic[R]):
-    """A kind of rows: what they may be, and whether a text is about something of a row that stays as it is."""
+    """A kind of rows: what is known of each, and what they may be."""
 
     rows: Ordered[R]
     states: Sequence[str]
-    is_stable: Callable[[R, str], bool]
+    columns: Sequence[Column[R]]
 
 
-def of_servers(mirror: Mirror, frame: Frame, shown: Sequence[ServerRecord]) -> Silence | None:
+def of_servers(
+    mirror: Mirror, frame: Frame, shown: Sequence[ServerRecord], columns: Sequence[Column[ServerRecord]]
+) -> Silence | None:
     """None where every cell that the list is about answers."""
-
-    def is_stable(row: ServerRecord, text: str) -> bool:
-        return text in (row.name or row.id).casefold() or text in (row.group or "").casefold() or _is_at(row, text)
-
-    found = _silence(mirror, frame, _Kind(mirror.fleet, SERVER_STATES, is_stable), shown)
+    found = _silence(mirror, frame, _Kind(mirror.fleet, SERVER_STATES, columns), shown)
     if found is None or not mirror.is_complete or mirror.reload_cells:
         return found
     counted = sum(cell.unknown or 0 for cell in mirror.cells or () if cell.name in found.cells)
     return found._replace(unread=max(0, counted - _count(mirror.fleet, frame)))
 
 
-def of_drives(mirror: Mirror, frame: Frame, shown: Sequence[DriveRecord]) -> Silence | None:
+def of_drives(
+    mirror: Mirror, frame: Frame, shown: Sequence[DriveRecord], columns: Sequence[Column[DriveRecord]]
+) -> Silence | None:
     """As `of_servers`; how many drives a silent cell has in all is told by nobody."""
-
-    def is_stable(row: DriveRecord, text: str) -> bool:
-        server = mirror.servers.get(row.server_id or "")
-        names = (row.name or row.id, row.media or "", "" if server is None else server.name or server.id)
-        return any(text in name.casefold() for name in names) or _is_at(row, text)
-
-    return _silence(mirror, frame, _Kind(mirror.drives, DRIVE_STATES, is_stable), shown)
-
-
-def _is_at(row: Row, text: str) -> bool:
-    return text in row.cell.casefold() or (len(text) >= ID_LETTERS_MIN and row.id.startswith(text))
+    return _silence(mirror, frame, _Kind(mirror.drives, DRIVE_STATES, columns), shown)
 
 
 def _count(rows: Ordered[R], frame: Frame) -> int:
@@ -113,43 +104,54 @@ def _silence(mirror: Mirror, frame: Frame, kind: _Kind[R], shown: Sequence[R]) -
         return Silence(names, _count(rows, frame))
     hosts = [host for host in mirror.hosts or () if host.cell in names]
     question = ("silence", frame.scope, wanted, names, len(mirror.fleet), len(hosts))
-    kept = rows.found((*question, "shown"), lambda: [row for row in shown if not row.is_reachable])
-    hidden = rows.found((*question, "hidden"), lambda: _hidden(kind, {row.id for row in kept}, wanted, names, hosts))
+    kept = [row for row in shown if not row.is_reachable]
+    query = filtering.parse(wanted, kind.columns)
+    hidden = rows.found(
+        (*question, len(kept)), lambda: _hidden(kind, {row.id for row in kept}, query.terms, names, hosts)
+    )
     return Silence(names, len(kept), len(hidden))
 
 
 def _hidden(
-    kind: _Kind[R], kept: Collection[str], wanted: str, names: Collection[str], known: Iterable[HostRecord]
+    kind: _Kind[R], kept: Collection[str], terms: Sequence[Term], names: Collection[str], known: Iterable[HostRecord]
 ) -> list[R]:
-    """Rows of these cells that are not kept, and that the words match for some state and some host of their cell."""
-    words = [_word(word) for word in wanted.casefold().split()]
+    """Rows of these cells that are not kept, and that the terms match for some state and some host of their cell."""
+    by_name = {column.name: column for column in kind.columns}
+    lasting = [column for column in kind.columns if column.is_lasting]
     silent = _silent(kind.rows, names)
     hosts: dict[str, set[str]] = {name: {""} for name in names}
     for each in known:
-        hosts[each.cell].add(each.name.casefold())
+        hosts[each.cell].add(each.name)
     for row in silent:
-        hosts[row.cell].add((row.host or "").casefold())
-    # Whether a word is about a state or a host is found out once for each cell: where none is, no row is looked at.
+        hosts[row.cell].add(row.host or "")
+    # What is about neither a state nor a host is found out once: where no term may be otherwise, no row is looked at.
     concerned = {
         cell
         for cell, places in hosts.items()
-        if any(any(state.startswith(text) for state in kind.states) or _is_in(text, places) for _, text in words)
+        if any(_may_change(term, by_name) and _is_possible(term, kind.states, places) for term in terms)
     }
-    possible: dict[tuple[str, tuple[_Word, ...]], bool] = {}
+    possible: dict[tuple[str, tuple[Term, ...]], bool] = {}
 
     def may_match(row: R) -> bool:
-        left: list[_Word] = []
-        for is_inverted, text in words:
-            # UNKNOWN is what the API says now, and no guess.
-            if UNKNOWN.startswith(text) or kind.is_stable(row, text):
-                if is_inverted:
-                    return False
-            else:
-                left.append((is_inverted, text))
+        left: list[Term] = []
+        for term in terms:
+            match term:
+                case Comparison() if by_name[term.column].is_lasting:
+                    if not filtering.holds_term(term, kind.columns, row):
+                        return False
+                case Comparison() if term.column not in _GUESSED:
+                    # It may be any number by now.
+                    continue
+                # UNKNOWN is what the API says now, and no guess.
+                case _ if filtering.is_state(term, UNKNOWN) or _is_lasting(term, lasting, row):
+                    if term.is_inverted:
+                        return False
+                case _:
+                    left.append(term)
         asked = (row.cell, tuple(left))
         if asked not in possible:
             possible[asked] = any(
-                all(is_inverted != (state.startswith(text) or text in host) for is_inverted, text in left)
+                all(filtering.is_guessed(term, state, host) for term in left)
                 for state in kind.states
                 for host in hosts[row.cell]
             )
@@ -158,17 +160,30 @@ def _hidden(
     return [row for row in silent if row.cell in concerned and row.id not in kept and may_match(row)]
 
 
-def _is_in(text: str, names: Iterable[str]) -> bool:
-    return any(text in name for name in names)
+def _is_lasting(term: Term, lasting: Sequence[Column[R]], row: R) -> bool:
+    """Whether a word is about something of the row that stays as it is."""
+    return isinstance(term, Word) and filtering.holds_term(_straight(term), lasting, row)
 
 
-_Word = tuple[bool, str]
-"""Whether it is inverted, and its text."""
+_GUESSED = frozenset({"state", "host"})
 
 
-def _word(word: str) -> _Word:
-    is_inverted = word.startswith("!") and len(word) > 1
-    return is_inverted, word.removeprefix("!") if is_inverted else word
+def _straight(term: Term) -> Term:
+    return term._replace(is_inverted=False)
+
+
+def _may_change(term: Term, by_name: Mapping[str, Column[Any]]) -> bool:
+    return isinstance(term, Word) or not by_name[term.column].is_lasting
+
+
+def _is_possible(term: Term, states: Iterable[str], hosts: Collection[str]) -> bool:
+    """Whether a state or a host of these would matter to the term; a number always may."""
+    if isinstance(term, Comparison) and term.column not in _GUESSED:
+        return True
+    straight = _straight(term)
+    return any(filtering.is_guessed(straight, state, "") for state in states) or any(
+        filtering.is_guessed(straight, "", host) for host in hosts
+    )
 
 
 # In words --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.presentation import figures
-from console.presentation.columns import Column, Layout, layout
+from console.presentation.layout import Column, Layout, layout
 from console.presentation.lines import (
     Frame,
     Glyphs,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from console.presentation import figures
+from console.presentation import figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
     Glyphs,
@@ -44,7 +46,10 @@ ORDERS = ("progress", "left", "task", "target", "cell")
 
 def view(mirror: Mirror, frame: Frame) -> View:
     """Tasks of the cloud, or of the cell that `frame.scope` names."""
-    shown = [task for task in without_sources(mirror.tasks or ()) if _is_wanted(mirror, frame, task)]
+    known = columns(mirror, frame)
+    query = filtering.parse(frame.filter, known)
+    in_scope = [task for task in without_sources(mirror.tasks or ()) if frame.scope in (None, task.cell)]
+    shown = filtering.matching(in_scope, query, known)
     going = running_order(mirror, frame, [task for task in shown if task.state == "open"], is_as_asked=True)
     ended = _ended_order(mirror, frame, [task for task in shown if task.state != "open" and task.ended_at is not None])
     width = frame.width
@@ -63,7 +68,35 @@ def view(mirror: Mirror, frame: Frame) -> View:
         tuple(regions),
         status=lambda key: status(mirror, frame, key),
         orders=ORDERS,
+        heads={"ENDED": "task", "TASK": "task"},
+        table=Table(known, [*going, *ended], _key, lambda task: not is_waiting(mirror, task)),
+        problem=query.problem,
     )
+
+
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[TaskRecord], ...]:
+    """What a task's row is as values."""
+    return (
+        Column("task", kind, width=16, is_searched=True),
+        Column("target", lambda task: target(mirror, task), width=20, is_searched=True),
+        Column("own", lambda task: task.object_name, width=20, is_searched=True, head="COPY"),
+        Column("state", attrgetter("state"), Kind.WORD, width=10, is_searched=True,
+               words=("open", "done", "failed", "cancelled")),
+        Column("progress", lambda task: None if is_waiting(mirror, task) else share(frame, task), Kind.SHARE, "%", 6),
+        Column("left", lambda task: _seconds_left(mirror, frame, task), Kind.SECONDS, "LEFT", 8),
+        Column("runs", lambda task: figures.seconds_since(task.begun_at, frame.now), Kind.SECONDS, "RUNS", 8),
+        Column("cell", attrgetter("cell"), width=10, is_searched=True),
+        Column("by", attrgetter("actor"), width=24, is_searched=True),
+        Column("result", attrgetter("result"), width=30, is_searched=True),
+        Column("bytes", attrgetter("bytes_total"), Kind.BYTES, "GiB", 8),
+        Column("id", attrgetter("id"), width=16),
+    )  # fmt: skip
+
+
+def _seconds_left(mirror: Mirror, frame: Frame, task: TaskRecord) -> float | None:
+    if task.state != "open" or task.due_at is None or is_waiting(mirror, task):
+        return None
+    return max(0.0, (task.due_at - frame.now).total_seconds())
 
 
 def _key(task: TaskRecord) -> str:
@@ -195,16 +228,8 @@ def _sort_key(mirror: Mirror, frame: Frame) -> Callable[[TaskRecord], Any] | Non
         case "cell":
             return lambda task: task.cell
         case _:
-            return None
-
-
-def _is_wanted(mirror: Mirror, frame: Frame, task: TaskRecord) -> bool:
-    if frame.scope is not None and task.cell != frame.scope:
-        return False
-    wanted = frame.filter.casefold()
-    own = task.object_name or ""
-    texts = (kind(task), target(mirror, task), own, task.cell, task.actor or "", task.state, task.result or "")
-    return not wanted or any(wanted in text.casefold() for text in texts)
+            column = next((each for each in columns(mirror, frame) if each.name == frame.sort), None)
+            return None if column is None or column.name == "progress" else sorting.last_without(column)
 
 
 def _note(mirror: Mirror, frame: Frame, going: int, waits: int, ended: int) -> str:

@@ -370,22 +370,19 @@ class Acting:
 
     async def run_copy(self, key: str, row: str) -> None:
         """Ask what of a row to copy, and copy it."""
-        mirror = self._host.mirror
-        item = objects.item_of(mirror, key)
-        name = item.name if item is not None else key
-        texts = {
-            "i": ("id", objects.split_key(mirror, key)[1]),
-            "n": ("name", name),
-            "r": ("row", row),
-            "c": ("curl", objects.curl(mirror, key)),
-        }
-        items = [
-            plan.MenuItem(letter, title, fit_sentence(text, 24, self._host.frame().glyphs), 0)
-            for letter, (title, text) in texts.items()
+        from console.screens import copying
+
+        items = copying.items(self._host.mirror, key, row)
+        glyphs = self._host.frame().glyphs
+        shown = [
+            plan.MenuItem(item.letter, item.title, fit_sentence(item.text, 24, glyphs), 0, item.reason)
+            for item in items
         ]
-        choice: Choice | None = await self._host.ask_dialog(Menu(f"{name}   copy", items, self._host.frame()))
+        item = objects.item_of(self._host.mirror, key)
+        title = f"{item.name if item is not None else key}   copy"
+        choice: Choice | None = await self._host.ask_dialog(Menu(title, shown, self._host.frame()))
         if choice is not None:
-            self._host.copy(list(texts.values())[choice.index][1])
+            self._host.copy(items[choice.index].text)
 
 
 def _fact(head: str, sentence: str, tone: Tone, frame: Frame) -> Line:

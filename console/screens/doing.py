@@ -5,14 +5,15 @@ They only change what the operator chose (place, cursor, marks, freeze) or ask t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console import command_line, commands
-from console.presentation import past
+from console import clipboard, command_line, commands
+from console.presentation import filtering, past
 from console.presentation.lines import Tone
-from console.screens import objects, travelling, views
+from console.screens import bookmarks, finding, objects, travelling, views
 from console.screens.places import Place
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 _OF_CELLS = frozenset({"servers", "drives", "hosts", "services"})
 """Views that a cell's name narrows."""
 _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to now"
-CLIPBOARD_BYTES_MAX = 74_994
-"""What terminals take in one OSC 52 sequence; more is cut or dropped by many without a word."""
 
 
 def do(screen: MainScreen, command_id: str) -> None:
@@ -40,17 +39,20 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
     if kind == "@":
         travelling.go_to(screen, text)
         return
+    if kind == "\\":
+        finding.find(screen, text)
+        return
     match command_line.parse_line(text):
         case command_line.Problem(sentence):
             screen.say(sentence, Tone.WARN)
         case command_line.OpenNamed(kind, name):
             _open_named(screen, kind, name)
         case command_line.GoTo(view, scope, filter_text):
-            known = {cell.name for cell in screen.mirror.cells or ()}
-            if view in _OF_CELLS and scope is not None and known and scope not in known:
-                screen.say(f"no cell is called {scope}", Tone.WARN)
-            else:
-                screen.jump(Place(view, scope, filter_text))
+            _go_to(screen, Place(view, scope, filter_text))
+        case command_line.Find(text):
+            finding.find(screen, text)
+        case command_line.Sort(column, is_descending):
+            _sort_by(screen, column, is_descending)
         case command_line.Run(command_id):
             do(screen, command_id)
         case command_line.Leave():
@@ -61,6 +63,49 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
             screen.act(lambda: screen.acting.advance(seconds))
         case command_line.SetClock(mode, rate):
             screen.act(lambda: screen.acting.set_clock(mode, rate))
+
+
+def _go_to(screen: MainScreen, place: Place) -> None:
+    """Show a view as a line asked for it, unless what it is narrowed to, or a column of its filter, is not there."""
+    known = {cell.name for cell in screen.mirror.cells or ()}
+    if place.view in _OF_CELLS and place.scope is not None and known and place.scope not in known:
+        screen.say(f"no cell is called {place.scope}; /{place.scope} filters", Tone.WARN)
+        return
+    problem = filtering.parse(place.filter, screen.columns_of(place.view)).problem if place.filter else ""
+    if problem:
+        screen.say(problem, Tone.WARN)
+        return
+    screen.sought = place.filter or screen.sought
+    screen.jump(place)
+
+
+def _sort_by(screen: MainScreen, column: str, is_descending: bool) -> None:
+    """Sort by one of the list's orders or columns, or as it is sorted by itself."""
+    orders, table = screen.view.orders, screen.view.table
+    names = list(dict.fromkeys([*orders, *(each.name for each in (table.columns if table is not None else ()))]))
+    wanted = column.casefold()
+    name = next((each for each in names if each == wanted), None) or next(
+        (each for each in names if each.startswith(wanted)), None
+    )
+    if not names:
+        screen.say("nothing is sorted here", Tone.MUTED)
+    elif name is None:
+        screen.say(f"no column is called {column}: there are {', '.join(names)}", Tone.WARN)
+    else:
+        screen.change(sort=name if column else "", is_descending=is_descending)
+
+
+def sort_by_head(screen: MainScreen, words: str) -> None:
+    """A head was clicked on: sort by its column, or the other way round where that is done already."""
+    table = screen.view.table
+    if table is None:
+        return
+    by_words = {**{each.name.upper(): each.name for each in table.columns},
+                **{each.title: each.name for each in table.columns}, **screen.view.heads}  # fmt: skip
+    name = by_words.get(words)
+    if name is not None:
+        is_same = name == (screen.place.sort or (screen.view.orders or ("",))[0])
+        screen.change(sort=name, is_descending=is_same and not screen.place.is_descending)
 
 
 def _open_named(screen: MainScreen, kind: str, name: str) -> None:
@@ -297,6 +342,37 @@ def _actions(screen: MainScreen) -> None:
     screen.act(screen.acting.run_menu, opens_menu=True)
 
 
+def _ask_in_menu(ask: Callable[[MainScreen], Coroutine[None, None, None]]) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.act(lambda: ask(screen), opens_menu=True)
+
+
+async def _columns(screen: MainScreen) -> None:
+    from console.screens import column_dialog
+
+    await column_dialog.choose(screen)
+
+
+async def _palette(screen: MainScreen) -> None:
+    from console.screens import palette_dialog
+
+    await palette_dialog.choose(screen)
+
+
+async def _export(screen: MainScreen) -> None:
+    from console.screens import exporting
+
+    await exporting.choose(screen)
+
+
+def _delete(screen: MainScreen) -> None:
+    selection = screen.selection()
+    if (reason := commands.reason_off(commands.BY_ID["delete"], selection)) is not None:
+        screen.say(f"delete is off: {reason}", Tone.WARN)
+    else:
+        verb = commands.BY_ID[f"{selection.kind}.delete"]
+        screen.act(lambda: screen.acting.run(verb, selection))
+
+
 def _create(screen: MainScreen) -> None:
     verb = commands.BY_ID[f"{screen.place.view.removesuffix('s')}.create"]
     screen.act(lambda: screen.acting.run(verb, screen.selection()), opens_menu=True)
@@ -312,13 +388,19 @@ def _copy(screen: MainScreen) -> None:
 
 
 def copy(screen: MainScreen, text: str) -> None:
-    """Put a text onto the terminal's clipboard (OSC 52), unless terminals would cut it."""
+    """Put a text onto the clipboard: by a program of this machine where there is one, and by the terminal (OSC 52)."""
     size = len(text.encode())
-    if size > CLIPBOARD_BYTES_MAX:
+    program = clipboard.command(os.environ)
+    is_given = program is not None and clipboard.give(program, text)
+    is_short = size <= clipboard.TERMINAL_BYTES_MAX
+    if is_short:
+        screen.app.copy_to_clipboard(text)
+    if is_given or (is_short and clipboard.is_heard(os.environ)):
+        screen.say(f"copied: {text}", Tone.ACCENT, is_verbatim=True)
+    elif is_short:
+        screen.say(f"this terminal takes no clipboard; it was: {text}", Tone.WARN, is_verbatim=True)
+    else:
         screen.say(f"{size:,} bytes are too many for the clipboard of a terminal", Tone.WARN)
-        return
-    screen.app.copy_to_clipboard(text)
-    screen.say(f"copied: {text}", Tone.ACCENT)
 
 
 def _undo(screen: MainScreen) -> None:
@@ -353,6 +435,17 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "history.forward": _later,
     "line": _line,
     "filter": _filter,
+    "filter.page": _filter,
+    "find": finding.begin,
+    "find.page": finding.begin,
+    "find.next": lambda screen: finding.again(screen, 1),
+    "find.previous": lambda screen: finding.again(screen, -1),
+    "palette": _ask_in_menu(_palette),
+    "bookmark": bookmarks.begin,
+    "bookmarks": _ask_in_menu(bookmarks.choose),
+    "columns": _ask_in_menu(_columns),
+    "export": _ask_in_menu(_export),
+    "delete": _delete,
     "describe": _page_about("detail"),
     "why": _why,
     "why.earlier": _decision(-1),

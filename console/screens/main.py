@@ -7,10 +7,11 @@ ten times a second; ages tick once a second. A key that moves the cursor never m
 Reading order: compose, the handlers of the feed, `_render_all`, the keys at the end; doing.py has what each key does.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual import events, on
@@ -20,20 +21,24 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
-from console import command_line, commands
-from console.client import ClientError, CloudClient
+from console import commands
+from console.client import CloudClient
 from console.commands import VIEWS, Command, Selection
 from console.presentation import header, sentences
-from console.presentation.lines import Frame, Span, Tone, View
+from console.presentation.columns import Column
+from console.presentation.lines import Frame, Tone, View
 from console.presentation.mirror import Mirror
 from console.records import Changes
-from console.screens import doing, objects, travelling, views
+from console.screens import doing, foot, objects, views
+from console.screens.details import Details
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
-from console.screens.options import MENU_CLASS, Options
+from console.screens.options import Options
 from console.screens.places import Place, Trail
+from console.screens.typed_ahead import TypedAhead
+from console.screens.typed_line import TypedLine
 from console.widgets.middle import Middle
 from console.widgets.painting import TONE_CLASSES, Bar
-from console.widgets.prompt import Entered, Left, Prompt, takes
+from console.widgets.prompt import Prompt
 from console.widgets.table import RegionList
 
 if TYPE_CHECKING:
@@ -42,7 +47,6 @@ if TYPE_CHECKING:
 REPAINT_SECONDS = 0.1
 TICK_SECONDS = 1.0
 SAID_SECONDS = 10
-PENDING_KEYS_MAX = 64
 FRAME_LINES = 4
 
 _ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target", "time.", "why")
@@ -61,17 +65,20 @@ class MainScreen(Screen[None]):
         self._held: Mirror | None = None
         self._frozen_at: datetime | None = None
         self._changes_held = 0
+        self.keymap, self.keeper = options.keymap, options.keeper
+        self._letter_taker: Callable[[str], None] | None = None
         self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
         self._said: tuple[str, Tone] | None = None
         self._said_at, self._progress = options.wall_now(), ""
-        self._details: dict[str, views.Held] = {}
+        self._details = Details(self)
         self._has_pane = True
-        self._filter_before, self._prompt_problem = "", ""
-        self._pending: list[str] = []
+        self.sought = ""
+        """What n and N look for: the last filter, or what was to be found."""
+        self._ahead = TypedAhead()
+        self.typed_line = TypedLine(self)
         self._repaint: Timer | None = None
-        self._is_outdated, self._was_loading, self._is_opening = False, True, False
-        self._typed_ahead: list[events.Key] = []
+        self._is_outdated, self._was_loading = False, True
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
         self.feed = Feed(
@@ -97,8 +104,8 @@ class MainScreen(Screen[None]):
         yield self._middle
         yield Bar(id="status")
         with Horizontal(id="prompt-row"):
-            yield Bar(id="prompt-kind")
-            yield Prompt(self._complete, id="prompt")
+            yield self.typed_line.kind_bar
+            yield self.typed_line.prompt
         yield Bar(id="keys")
 
     def on_mount(self) -> None:
@@ -106,7 +113,7 @@ class MainScreen(Screen[None]):
         self._header, self._crumbs, self._status, self._keys = (
             self.query_one(f"#{name}", Bar) for name in ("header", "crumbs", "status", "keys")
         )
-        self._prompt_row, self._prompt = self.query_one("#prompt-row"), self.query_one(Prompt)
+        self._prompt_row = self.query_one("#prompt-row")
         self._prompt_row.display = False
         self._render_all()
         self.set_interval(TICK_SECONDS, self._tick)
@@ -140,7 +147,7 @@ class MainScreen(Screen[None]):
             self._changes_held += len(answer.servers) + len(answer.drives) + len(answer.removed)
         if had_failed:
             self._said = None
-        self._render_soon()
+        self.render_soon()
 
     @on(Failed)
     def _take_failure(self, message: Failed) -> None:
@@ -148,21 +155,21 @@ class MainScreen(Screen[None]):
         if self._mirror.problem is None:
             self._said = None
         self._mirror = self._mirror.failed(message.sentence, message.at, retry_at=message.retry_at)
-        self._render_soon()
+        self.render_soon()
 
     @on(Restarted)
     def _take_restart(self, message: Restarted) -> None:
         """The list is read anew; its rows are replaced as they come."""
         self._mirror = self._mirror.restarted()
         message.taken.set()
-        self._render_soon()
+        self.render_soon()
 
     @on(DrivesBegun)
     def _take_drives_begun(self, message: DrivesBegun) -> None:
         """The drives are about to be read; what the feed says of them counts from now on."""
         self._mirror = self._mirror.drives_begun()
         message.taken.set()
-        self._render_soon()
+        self.render_soon()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in a worker is a sentence, never the end; the loops are started again."""
@@ -191,7 +198,7 @@ class MainScreen(Screen[None]):
         """Whether all that is known is drawn: nothing has come since the last repaint."""
         return self._repaint is None and not self._is_outdated
 
-    def _render_soon(self) -> None:
+    def render_soon(self) -> None:
         """Repaint now, or when the last repaint is a tenth of a second old."""
         if self._repaint is not None:
             self._is_outdated = True
@@ -203,7 +210,7 @@ class MainScreen(Screen[None]):
         self._repaint = None
         if self._is_outdated:
             self._is_outdated = False
-            self._render_soon()
+            self.render_soon()
 
     # ------------------------------------------------------------------------------------------- what acting asks for
 
@@ -248,7 +255,13 @@ class MainScreen(Screen[None]):
             has_pane=self._has_pane,
             past_at=place.past_at,
             is_read_only=self._options.is_read_only,
+            columns=self.keeper.kept.columns.get(place.view, ()),
         )
+
+    @property
+    def export_folder(self) -> Path:
+        """Where exports are written."""
+        return self._options.export_folder or Path.cwd()
 
     @property
     def subject(self) -> str | None:
@@ -258,7 +271,7 @@ class MainScreen(Screen[None]):
     @property
     def held(self) -> views.Held | None:
         """What the cloud said of the object of this page."""
-        return self._details.get(self.place.scope or "")
+        return self._details.held.get(self.place.scope or "")
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
@@ -274,9 +287,13 @@ class MainScreen(Screen[None]):
             clock_mode=None if clock is None else clock.mode,
         )
 
-    def say(self, sentence: str, tone: Tone = Tone.TEXT) -> None:
-        """Put a sentence into the status row until the next key; good news goes by itself before."""
-        self._said, self._said_at = (sentences.named(self._mirror, sentence), tone), self.wall_now()
+    def say(self, sentence: str, tone: Tone = Tone.TEXT, *, is_verbatim: bool = False) -> None:
+        """Put a sentence into the status row until the next key; good news goes by itself before.
+
+        Ids in it are told as names, unless it quotes what is somewhere else now.
+        """
+        words = sentence if is_verbatim else sentences.named(self._mirror, sentence)
+        self._said, self._said_at = (words, tone), self.wall_now()
         self._render_status()
 
     def copy(self, text: str) -> None:
@@ -286,11 +303,7 @@ class MainScreen(Screen[None]):
     async def ask_dialog(self, dialog: Screen[Any]) -> Any:
         """Show a dialog over the muted list and wait for its answer. Only from a worker."""
         self.add_class("-behind")
-        self._is_opening, ahead = False, tuple(self._typed_ahead)
-        self._typed_ahead.clear()
-        if dialog.has_class(MENU_CLASS):
-            for key in ahead:
-                dialog.post_message(key)
+        self._ahead.give_to(dialog)
         try:
             return await self.app.push_screen_wait(dialog)
         finally:
@@ -330,61 +343,53 @@ class MainScreen(Screen[None]):
         if not self.is_mounted or self.app.size.width == 0:
             return
         frame = self.frame()
-        self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details)
+        self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
         self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
         self._was_loading = self._is_loading
         self._crumbs.show(header.crumbs(self._view, frame))
         self._header.show(header.header(self._shown_mirror, frame._replace(wall_now=self.wall_now())))
         self._render_status()
-        self._render_keys()
+        self.render_keys()
         self._replay_pending()
 
     def _render_cursor(self) -> None:
         """Draw what depends on the row under the cursor: status, preview, keys."""
         self._middle.show_beside(self._view, self._room)
         self._render_status()
-        self._render_keys()
+        self.render_keys()
+
+    def _situation(self) -> foot.Situation:
+        return foot.Situation(
+            self._mirror,
+            self._view,
+            self.cursor_key,
+            self._said,
+            self._options.backend,
+            self._progress,
+            self._frozen_at,
+            self._changes_held,
+        )
 
     def _render_status(self) -> None:
-        if not self.is_mounted:
-            return
-        frame = self.frame()
-        backend = self._options.backend
-        if self._said is not None:
-            line = header.message(*self._said, frame)
-        elif backend is not None and backend.has_given_up:
-            line = header.message(
-                f"{backend.sentence or 'the backend keeps ending'}   r starts it again", Tone.CRIT, frame
-            )
-        elif self._frozen_at is not None:
-            held = f"{self._changes_held:,} change" + ("" if self._changes_held == 1 else "s")
-            line = header.message(f"frozen at {self._frozen_at:%H:%M:%S}, {held} held   f resumes", Tone.ACCENT, frame)
-        elif (
-            sentence := sentences.waiting(self._mirror, self._progress, backend.sentence if backend else None, frame)
-        ) is not None:
-            line = header.message(*sentence, frame)
-        else:
-            line = header.status(self._view.status(self.cursor_key), frame)
-        self._status.show(line)
+        if self.is_mounted:
+            self._status.show(foot.status(self._situation(), self.frame()))
 
-    def _render_keys(self) -> None:
-        if self._prompt_problem:
-            # The line itself lies where sentences are said.
-            self._keys.show(header.message(self._prompt_problem, Tone.WARN, self.frame()))
+    def render_keys(self) -> None:
+        """Draw the row of keys, or what is wrong with what is typed: the line itself lies where sentences are said."""
+        problem = self.typed_line.problem if self.typed_line.is_open else self._view.problem
+        if problem:
+            self._keys.show(header.message(problem, Tone.WARN, self.frame()))
             return
-        first: list[tuple[str, str]] = []
-        if self._mirror.problem is not None or (
-            self._options.backend is not None and self._options.backend.has_given_up
-        ):
-            first.append(("r", "try now"))
-        if self._frozen_at is not None:
-            first.append(("f", "resume"))
-        if self.body.is_ranging:
-            first.append(("v", "end range"))
-        has_preview = self._view.has_preview or not self._has_pane
-        hints = commands.hints(self.place.view, first, has_preview=has_preview)
-        self._keys.show(header.keys(hints, self.frame()))
+        line = foot.keys(
+            self._situation(),
+            self.frame(),
+            self.place.view,
+            self.keymap.registry,
+            is_ranging=self.body.is_ranging,
+            has_pane=self._has_pane,
+        )
+        self._keys.show(line)
 
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""
@@ -394,7 +399,7 @@ class MainScreen(Screen[None]):
 
     def go(self, trail: Trail) -> None:
         """Show another place of a trail; this one is kept as it is left."""
-        self._pending.clear()
+        self._ahead.forget()
         before, place = self.trail.here, trail.here
         self.trail = trail
         if not place.is_same_room(before):
@@ -424,6 +429,11 @@ class MainScreen(Screen[None]):
         self.trail = self.trail.left_as(replace(self.trail.here, **fields))
         self._render_all()
 
+    def columns_of(self, view: str) -> Sequence[Column[Any]]:
+        """The columns of a view, whether it is in sight or not; none of one that has no table."""
+        table = views.make(Place(view), self._shown_mirror, self.frame()._replace(filter="", scope=None), {}).table
+        return () if table is None else table.columns
+
     def toggle_pane(self) -> None:
         """Show or hide the pane beside the list."""
         self._has_pane = not self._has_pane
@@ -450,15 +460,14 @@ class MainScreen(Screen[None]):
 
     def act(self, work: Callable[[], Awaitable[None]], *, opens_menu: bool = False) -> None:
         """Run a verb, one at a time. Keys typed until its menu is there are for the menu."""
-        self._is_opening = opens_menu
+        self._ahead.begin(opens_menu=opens_menu)
         self.run_worker(self._acted(work), group="act", exclusive=True, exit_on_error=False)
 
     async def _acted(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         finally:
-            self._is_opening = False
-            self._typed_ahead.clear()
+            self._ahead.end()
 
     def moved(self, move: Callable[[], object]) -> None:
         """Move the cursor or the marks, and draw what depends on them."""
@@ -476,26 +485,19 @@ class MainScreen(Screen[None]):
 
     def reload(self) -> None:
         """Ask about the object of this page."""
-        key, client = self.place.scope, self.client
-        if key is not None and client and (ask := views.asking(client, self._mirror, self.place)) is not None:
-            self.run_worker(self._fetch_detail(ask, key), group="detail", exclusive=True, exit_on_error=False)
-
-    async def _fetch_detail(self, ask: Callable[[], Awaitable[views.Held]], key: str) -> None:
-        try:
-            self._details = {key: await ask()}
-        except ClientError as error:
-            item = objects.item_of(self._mirror, key)
-            self.say(f"{key if item is None else item.name}: {error.sentence}", Tone.WARN)
-        else:
-            self._render_soon()
+        self._details.ask()
 
     # ----------------------------------------------------------------------------------------------------------- keys
 
     def on_key(self, event: events.Key) -> None:
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
-        if self._is_for_another(event):
+        if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen):
             return
-        command = commands.for_key(self.place.view, event.key)
+        if self._letter_taker is not None:
+            event.stop()
+            self._take_letter(event, self._letter_taker)
+            return
+        command = self.keymap.for_key(self.place.view, event.key)
         if command is None:
             return
         event.stop()
@@ -504,33 +506,27 @@ class MainScreen(Screen[None]):
             self._said = None
             self._render_status()
         if command.id.startswith(_ROW_COMMANDS) and self._must_wait():
-            if len(self._pending) < PENDING_KEYS_MAX:
-                self._pending.append(event.key)
+            self._ahead.wait(event.key)
             return
         self.run_command(command)
 
-    def _is_for_another(self, event: events.Key) -> bool:
-        """Give a key to the prompt, or to the menu that it was typed for before that was there.
+    def ask_letter(self, question: str, take: Callable[["MainScreen", str], None]) -> None:
+        """Give the next letter or digit to `take`; esc gives it nothing."""
+        self._letter_taker = partial(take, self)
+        self.say(question, Tone.ACCENT)
 
-        The application chooses who gets a key before the keys ahead of it have been worked off. A confirmation is
-        never given such a key: what is typed blindly must not press a button.
-        """
-        if self._prompt_row.display:
-            if takes(event):
-                event.stop()
-                self._type(event)
-            return True
-        key = events.Key(event.key, event.character)
-        if self._is_opening:
-            event.stop()
-            self._typed_ahead.append(key)
-            return True
-        if self.app.screen is not self:
-            event.stop()
-            if self.app.screen.has_class(MENU_CLASS):
-                self.app.screen.post_message(key)
-            return True
-        return False
+    def _take_letter(self, event: events.Key, take: Callable[[str], None]) -> None:
+        self._letter_taker, self._said = None, None
+        character = event.character or ""
+        if character.isascii() and character.isalnum():
+            take(character)
+        elif event.key != "escape":
+            self.say("nothing was kept: a bookmark is a letter or a digit", Tone.WARN)
+        self._render_status()
+
+    def show_at(self, key: str) -> None:
+        """Put the cursor on the row with this key."""
+        self._render_all(at=(key, None))
 
     def _must_wait(self) -> bool:
         """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
@@ -538,12 +534,13 @@ class MainScreen(Screen[None]):
         return self.place.view in VIEWS and is_empty and (self._is_loading or self._is_outdated)
 
     def _replay_pending(self) -> None:
-        if self._pending and not self._must_wait():
-            keys, self._pending = self._pending, []
-            for key in keys:
-                command = commands.for_key(self.place.view, key)
-                if command is not None:
-                    self.run_command(command)
+        if not self._must_wait():
+            self._ahead.replay(self._run_key)
+
+    def _run_key(self, key: str) -> None:
+        command = self.keymap.for_key(self.place.view, key)
+        if command is not None:
+            self.run_command(command)
 
     def run_command(self, command: Command) -> None:
         """Do what a command of the registry says."""
@@ -557,44 +554,30 @@ class MainScreen(Screen[None]):
         if message.is_double:
             doing.do(self, "open")
 
+    @on(RegionList.HeadPointed)
+    def _sort_by_head(self, message: RegionList.HeadPointed) -> None:
+        doing.sort_by_head(self, message.words)
+
+    @on(Bar.Pointed, "#keys")
+    def _press_hint(self, message: Bar.Pointed) -> None:
+        """A click on a hint is its key."""
+        first = message.bar.accent_before(message.column).split(" ")[0]
+        command = next((c for c in self.keymap.commands_of(self.place.view) if self.keymap.shown(c) == first), None)
+        if command is not None and not self.typed_line.is_open:
+            self.run_command(command)
+
     # --------------------------------------------------------------------------------------------------------- prompt
 
     def begin_prompt(self, kind: str, text: str = "") -> None:
-        """Type a command or a filter in the status row."""
-        self._filter_before = self.place.filter
-        self._status.display = False
-        self._prompt_row.display = True
-        self.query_one("#prompt-kind", Bar).show((Span(f" {kind}", Tone.ACCENT),))
-        self._prompt.begin(kind, text)
+        """Type a command, a filter, a text to find or a time in the status row."""
+        self.typed_line.begin(kind, text)
 
-    def _end_prompt(self) -> None:
-        self._prompt_row.display = False
-        self._status.display = True
-        self.set_focus(None)
-
-    def _complete(self, text: str) -> str | None:
-        return command_line.complete_line(text, objects.names(self._mirror))
+    def show_prompt(self, is_shown: bool) -> None:
+        """Put the line in which one types into the status row's place, or take it away."""
+        self._prompt_row.display = is_shown
+        self._status.display = not is_shown
 
     @on(Prompt.Typed)
-    def _filter_live(self, message: Prompt.Typed) -> None:
-        """A filter acts while one types."""
-        if message.kind == "/" and self._prompt_row.display:
-            self.change(filter=message.text)
-
-    def _type(self, key: events.Key) -> None:
-        """A key of the prompt. Enter keeps the filter, or obeys the line; esc is as if nothing had been typed."""
-        self._prompt_problem = ""
-        match self._prompt.take(key):
-            case Entered("@", text) if problem := travelling.problem_of(self, text):
-                self._prompt_problem = problem
-            case Entered(kind, text):
-                self._end_prompt()
-                if kind == "/":
-                    self.change(filter=text)
-                elif text.strip():
-                    doing.obey(self, text, kind)
-            case Left(kind):
-                self._end_prompt()
-                if kind == "/":
-                    self.change(filter=self._filter_before)
-        self._render_keys()
+    def _follow_typing(self, message: Prompt.Typed) -> None:
+        self.typed_line.follow(message.text, message.kind)
+        self.render_keys()

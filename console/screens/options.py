@@ -1,12 +1,16 @@
 """What the main screen is made with."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from console.client import CloudClient
 from console.commands import VIEWS
+from console.kept import Keeper
+from console.keymaps import DEFAULT as DEFAULT_KEYMAP
+from console.keymaps import Keymap
 from console.presentation.lines import Glyphs
 from console.screens.feed import POLL_SECONDS
 
@@ -51,3 +55,8 @@ class Options:
     undo_seconds: float = 0
     """How long after it was confirmed what can be taken back is sent."""
     set_palette: Callable[[str], None] = lambda _name: None
+    keymap: Keymap = DEFAULT_KEYMAP
+    keeper: Keeper = field(default_factory=lambda: Keeper(None))
+    """Chosen columns and bookmarks."""
+    export_folder: Path | None = None
+    """Where exports are written; None for where the console was started."""

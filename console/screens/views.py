@@ -3,7 +3,7 @@
 A list is drawn by `view` of the module of presentation that has its name.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 
 from console import commands
@@ -103,8 +103,14 @@ def _asking_to_restore(client: CloudClient, mirror: Mirror, name: str | None) ->
     return lambda: client.group_plan(group.name)
 
 
-def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]) -> View:
-    """The view of a place; `details` are what was asked for of single objects.
+def make(
+    place: Place,
+    mirror: Mirror,
+    frame: Frame,
+    details: Mapping[str, Held],
+    registry: Sequence[commands.Command] = commands.COMMANDS,
+) -> View:
+    """The view of a place; `details` are what was asked for of single objects, `registry` the commands with their keys.
 
     All but the first are loaded when they are first looked at: the first paint needs none of them.
     """
@@ -137,7 +143,7 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]
         case "help":
             from console.presentation import help as help_view
 
-            return help_view.view(commands.help_sections(place.scope or commands.VIEWS[0]), frame)
+            return help_view.view(commands.help_sections(place.scope or commands.VIEWS[0], registry), frame)
         case name:
             view: Callable[[Mirror, Frame], View] = import_module(f"console.presentation.{name}").view
             return view(mirror, frame)

@@ -6,14 +6,18 @@ a dialog comes or goes. A `Line` has been laid out for its width already; painti
 room for.
 """
 
+from dataclasses import dataclass
+
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.cache import LRUCache
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from console.presentation.lines import Line, Span, Tone
+from console.presentation.lines import Line, Span, Tone, cells
 
 _REVERSED = Style(reverse=True)
 _BOLD = Style(bold=True)
@@ -103,6 +107,18 @@ class Bar(LineWidget):
 
     DEFAULT_CSS = "Bar { height: 1; }"
 
+    @dataclass
+    class Pointed(Message):
+        """A click on the bar, at a column of it."""
+
+        bar: "Bar"
+        column: int
+
+        @property
+        def control(self) -> "Bar":
+            """What was clicked on, for selectors."""
+            return self.bar
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._line: Line = ()
@@ -117,6 +133,19 @@ class Bar(LineWidget):
         if line != self._line:
             self._line = line
             self.refresh()
+
+    def accent_before(self, column: int) -> str:
+        """The words in the accent that stand at a column or last before it: on the row of keys, the key."""
+        found, start = "", 0
+        for span in self._line:
+            if start <= column and span.tone is Tone.ACCENT:
+                found = span.text
+            start += cells(span.text)
+        return found
+
+    def on_click(self, event: events.Click) -> None:
+        """Say where."""
+        self.post_message(self.Pointed(self, event.x))
 
     def render_line(self, y: int) -> Strip:
         """The bar itself, then nothing."""

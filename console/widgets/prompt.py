@@ -50,7 +50,7 @@ def takes(key: events.Key) -> bool:
 
 
 class Prompt(Input):
-    """One line of typing. `kind` is ":" for a command, "/" for a filter, "@" for a time.
+    """One line of typing. `kind` is ":" for a command, "/" for a filter, "\\" for a text to find, "@" for a time.
 
     The screen hides it and gives it back the keys.
 
@@ -68,7 +68,7 @@ class Prompt(Input):
         kind: str
         text: str
 
-    KINDS: ClassVar[Mapping[str, str]] = {":": "", "/": "", "@": f"a time: {EXPECTED}"}
+    KINDS: ClassVar[Mapping[str, str]] = {":": "", "/": "", "\\": "", "@": f"a time: {EXPECTED}"}
     """Each with what an empty line says about what is expected."""
 
     def __init__(self, complete: Callable[[str], str | None], *, id: str) -> None:
@@ -82,7 +82,7 @@ class Prompt(Input):
     def begin(self, kind: str, text: str = "") -> None:
         """Take the keys, with `text` in the line, selected: what is typed takes its place, enter keeps it as it is."""
         self.kind = kind
-        self.suggester = self._ghost if kind == ":" else None
+        self.suggester = None if kind == "@" else self._ghost
         self.placeholder = self.KINDS[kind]
         with self.prevent(Input.Changed):
             self.value = text

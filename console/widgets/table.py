@@ -16,7 +16,8 @@ from textual.geometry import Region as ScreenRegion
 from textual.message import Message
 from textual.strip import Strip
 
-from console.presentation.lines import UNICODE, Glyphs, Grid, Line, Region, Span, Tone, cut, text_of
+from console.presentation.lines import Glyphs, Grid, Line, Region, Span, Tone, text_of
+from console.widgets.line_parts import underlined, with_cursor, without, words_at
 from console.widgets.painting import LineWidget
 
 LINES_KEPT = 2_048
@@ -46,9 +47,17 @@ class RegionList(LineWidget):
         list: "RegionList"
         is_double: bool
 
+    @dataclass
+    class HeadPointed(Message):
+        """The mouse is on the words of a head."""
+
+        words: str
+
     def __init__(self, glyphs: Glyphs, *, id: str) -> None:
         super().__init__(id=id)
         self.glyphs = glyphs
+        self._sought = ""
+        self._sought_at: int | None = None
         self._regions: tuple[Region, ...] = ()
         self._has_cursor = True
         self._is_touched = False
@@ -108,6 +117,7 @@ class RegionList(LineWidget):
         """Forget cursor, marks and scrolling: another place is about to be shown."""
         self._cursor, self._key, self._top, self._anchor = None, None, 0, None
         self._marks, self._is_touched = frozenset(), False
+        self._sought, self._sought_at = "", None
 
     @property
     def key(self) -> str | None:
@@ -245,6 +255,28 @@ class RegionList(LineWidget):
         """Scroll so that the cursor is in the middle, as far as there are rows around it."""
         if self._cursor is not None:
             self._set_top(self._virtual(self._cursor) - self.size.height // 2)
+
+    def find_line(self, text: str, step: int) -> tuple[int, int] | None:
+        """Show the next line that holds a text, underlined: which of how many that is; None where none holds it."""
+        self._sought = text.casefold()
+        found = [at for at in range(self._total) if self._sought in self._text_at(at)]
+        self.refresh()
+        if not found:
+            self._sought_at = None
+            return None
+        here = self._sought_at if self._sought_at is not None else self._top - 1 if step > 0 else self._top
+        if step > 0:
+            at = next((each for each in found if each > here), found[0])
+        else:
+            at = next((each for each in reversed(found) if each < here), found[-1])
+        self._sought_at = at
+        if not self._top < at < self._top + self.size.height - 1:
+            self._set_top(at - self.size.height // 2)
+        return found.index(at) + 1, len(found)
+
+    def _text_at(self, virtual: int) -> str:
+        spot = self._spot(virtual)
+        return "" if spot is None else text_of(self._line(spot)).casefold()
 
     def _step_to(self, virtual: int, step: int) -> Spot | None:
         """Go to the row at a line, or the next one in direction `step` that can be chosen, or else the other way."""
@@ -451,11 +483,13 @@ class RegionList(LineWidget):
         if spot is None or (y == 0 and self._top > 0 and head is not None):
             return self.paint(head or (), width)
         line = self._line(spot)
+        if self._sought:
+            line = tuple(part for span in line for part in underlined(span, self._sought))
         is_cursor = spot.is_same_line(self._cursor) and self._has_cursor
         region = self._regions[spot.region]
         if isinstance(region, Grid):
             if is_cursor and self._cursor is not None:
-                line = _with_cursor(line, region.column(spot.index, self._cursor.place), self.glyphs)
+                line = with_cursor(line, region.column(spot.index, self._cursor.place), self.glyphs)
                 line = self._with_gutter(line, True, False)
             return self.paint(line, width)
         is_marked = bool(self._marks) and self._key_at(spot) in self._marks
@@ -474,7 +508,7 @@ class RegionList(LineWidget):
                 gutter.append(Span(" "))
             gutter.append(Span(self.glyphs.mark, Tone.ACCENT))
             width = 2
-        return (*gutter, *_without(line, width))
+        return (*gutter, *without(line, width))
 
     def _refresh_rows(self, *spots: Spot | None) -> None:
         rows = (self._virtual(spot) - self._top for spot in spots if spot is not None)
@@ -495,6 +529,10 @@ class RegionList(LineWidget):
         if virtual >= self._total:
             return
         spot = self._spot(virtual)
+        head = self._regions[self._region_of(virtual)].head
+        if head is not None and (spot is None or (event.y == 0 and self._top > 0)):
+            self.post_message(self.HeadPointed(words_at(head, event.x)))
+            return
         if spot is not None and self._key_at(spot) is not None:
             region = self._regions[spot.region]
             if isinstance(region, Grid):
@@ -514,29 +552,3 @@ class RegionList(LineWidget):
         event.stop()
         self.scroll_lines(-WHEEL_LINES)
         self.post_message(self.Pointed(self, False))
-
-
-def _with_cursor(line: Line, column: int, glyphs: Glyphs) -> Line:
-    """The line with the cursor of a map on the sign in this column: the sign reversed, in the cursor's tone.
-
-    A full block has no ground to be seen on when it is reversed; the cursor's own sign, half as wide, takes its place.
-    """
-    sign = "".join(span.text for span in cut(_without(line, column), 1))
-    is_solid = sign == UNICODE.normal
-    shown = Span(glyphs.cursor if is_solid else sign, Tone.ACCENT, is_reversed=not is_solid, is_bold=True)
-    return (*cut(line, column), shown, *_without(line, column + 1))
-
-
-def _without(line: Line, columns: int) -> Line:
-    """The line without its first columns, in signs of one cell each."""
-    left = columns
-    kept: list[Span] = []
-    for span in line:
-        if left >= len(span.text):
-            left -= len(span.text)
-        elif left:
-            kept.append(span._replace(text=span.text[left:]))
-            left = 0
-        else:
-            kept.append(span)
-    return tuple(kept)

@@ -1,12 +1,30 @@
 """The registry of commands, and the line after `:`."""
 
 import string
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from console import command_line, commands
-from console.command_line import Advance, GoTo, Leave, OpenNamed, Problem, Request, Run, SetClock, SetPalette
+from console import command_line, commands, keymaps
+from console.command_line import (
+    Advance,
+    Find,
+    GoTo,
+    Leave,
+    OpenNamed,
+    Problem,
+    Request,
+    Run,
+    SetClock,
+    SetPalette,
+    Sort,
+)
 from console.commands import COMMANDS, LISTS, VIEWS, Command, Item, Selection
+from console.presentation.columns import Column, Kind
+
+KEYMAP = keymaps.Keymap()
 
 
 def a_selection(*states: str, kind: str = "server", view: str = "servers") -> Selection:
@@ -47,14 +65,14 @@ def test_verbs_do_not_use_the_keys_that_move_in_their_menu() -> None:
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_has_its_key_and_can_be_left_and_filtered(view: str) -> None:
     going = commands.BY_ID[f"view.{view}"]
-    assert not going.keys or commands.for_key("servers", *going.keys) is going
+    assert not going.keys or KEYMAP.for_key("servers", *going.keys) is going
     assert VIEWS.index(view) > 9 or going.keys == (str(VIEWS.index(view)),)
-    assert commands.for_key(view, "escape") is commands.BY_ID["back"]
-    assert commands.for_key(view, "slash") is commands.BY_ID["filter"]
+    assert KEYMAP.for_key(view, "escape") is commands.BY_ID["back"]
+    assert KEYMAP.for_key(view, "slash") is commands.BY_ID["filter"]
 
 
 def test_q_leaves_only_from_the_overview() -> None:
-    assert [view for view in VIEWS if commands.for_key(view, "q") is not None] == ["overview"]
+    assert [view for view in VIEWS if KEYMAP.for_key(view, "q") is not None] == ["overview"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +169,7 @@ def test_the_menus_of_drives_and_hosts_hold_no_verb_of_the_cloud(kind: str) -> N
     ("view", "ids"), [("hosts", ["move.left", "move.right"]), ("drives", ["back.left", "open.right"])]
 )
 def test_on_a_map_h_and_l_move_and_elsewhere_they_go_back_and_open(view: str, ids: list[str]) -> None:
-    assert [command.id for key in "hl" if (command := commands.for_key(view, key)) is not None] == ids
+    assert [command.id for key in "hl" if (command := KEYMAP.for_key(view, key)) is not None] == ids
 
 
 def test_the_menu_of_a_cell_offers_faults_and_says_which_one_it_has() -> None:
@@ -175,7 +193,7 @@ def test_the_key_row_begins_with_what_the_state_asks_for_and_ends_with_help() ->
 def test_help_names_every_command_of_a_view() -> None:
     words = {row[1] for _, rows in commands.help_sections("servers") for row in rows}
 
-    missing = [c.id for c in COMMANDS if c.verb_of is None and "servers" in c.views and c.help not in words]
+    missing = [c.id for c in COMMANDS if c.verb_of is None and c.keys and "servers" in c.views and c.help not in words]
     assert missing == []
 
 
@@ -258,3 +276,61 @@ def test_a_drive_of_a_server_that_is_not_stopped_does_not_grow_and_the_reason_na
     assert commands.reason_off(commands.BY_ID["drive.resize"], Selection("drives", (item,))) == "web-01 is running"
     stopped = item._replace(held_by="")
     assert commands.reason_off(commands.BY_ID["drive.resize"], Selection("drives", (stopped,))) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("servers @cell-2 state=running cpu>4000 /web", GoTo("servers", "cell-2", "state=running cpu>4000 web")),
+        ("servers cpu>4000", GoTo("servers", None, "cpu>4000")),
+        ("servers cell-2 !web", GoTo("servers", "cell-2", "!web")),
+        ("servers 'web @cell-1", GoTo("servers", "cell-1", "'web")),
+        ("tasks /cell-1/17", GoTo("tasks", None, "cell-1/17")),
+        ("servers /a  b", GoTo("servers", None, "a b")),
+        ("servers @a @b", Problem("servers is narrowed to one place at a time, not to a and b")),
+        ("servers @", Problem("a name follows the at sign, such as @cell-2")),
+        ("sort cpu down", Sort("cpu", True)),
+        ("sort", Sort("")),
+        ("sort cpu sideways", Problem("sort takes a column, and up or down, such as sort cpu down")),
+        ("find web /x", Find("web /x")),
+        ("find", Run("find")),
+    ],
+)
+def test_a_line_may_narrow_filter_sort_and_find(line: str, request_: Request) -> None:
+    assert command_line.parse_line(line) == request_
+
+
+@given(st.text(max_size=30) | st.text("servers @cell-2/:=<>'! ", max_size=30))
+def test_no_line_is_too_strange_to_be_read_or_completed(line: str) -> None:
+    command_line.parse_line(line)
+
+    ghost = command_line.complete_line(line, {"servers": ["cell-1"]}, lambda _view: _COLUMNS)
+    assert ghost is None or ghost.startswith(line)
+
+
+_COLUMNS = (
+    Column[Any]("state", str, Kind.WORD, words=("running", "stopped")),
+    Column[Any]("cpu", str, Kind.CPU),
+    Column[Any]("cell", str, distinct=frozenset({"cell-1", "cell-2"})),
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "ghost"),
+    [
+        ("servers ce", "servers cell-1"),
+        ("servers @ce", "servers @cell-1"),
+        ("servers @cell-1 st", "servers @cell-1 state:"),
+        ("servers cpu", "servers cpu>"),
+        ("servers !st", "servers !state:"),
+        ("servers state=ru", "servers state=running"),
+        ("servers state=running c", None),
+        ("servers state=running cell:cell-", "servers state=running cell:cell-1"),
+        ("servers /st", None),
+        ("servers 'st", None),
+        ("sort c", "sort cpu"),
+        ("sort zz", None),
+    ],
+)
+def test_a_line_is_completed_with_names_columns_and_their_words(typed: str, ghost: str | None) -> None:
+    assert command_line.complete_line(typed, {"servers": ["cell-1", "cell-2"]}, lambda _view: _COLUMNS) == ghost

@@ -113,7 +113,7 @@ def test_what_may_match_is_what_matches_for_some_state_and_host(
     mirror, frame = a_cloud(found, is_silent=True), a_frame(filter=filter)
     shown, _ = servers.visible(mirror, frame)
 
-    told = silence.of_servers(mirror, frame, shown)
+    told = silence.of_servers(mirror, frame, shown, servers.columns(mirror, frame))
 
     asks_for_no_unknown = any(is_inverted and "unknown".startswith(text) for is_inverted, text in words)
     rest = " ".join(word for word in filter.split() if not "unknown".startswith(word))

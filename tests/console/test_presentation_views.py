@@ -274,7 +274,9 @@ def test_trouble_comes_first_and_what_is_stopped_last() -> None:
     ("wanted", "names"),
     [
         ("web", ["web-03", "web-05", "web-31"]),
-        ("WEB-3", ["web-31"]),
+        ("WEB-3", ["web-03", "web-31"]),
+        ("'WEB-3", ["web-31"]),
+        ("wb3", ["web-03", "web-31"]),
         ("c1-h04", ["crawl-17", "render-20", "db-09"]),
         ("unknown", ["auth-01", "mq-03", None, "render-121"]),
         ("smtp", ["smtp-01"]),

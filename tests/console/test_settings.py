@@ -279,15 +279,22 @@ def test_the_data_folder_of_the_settings_is_where_a_running_cloud_is_looked_for(
     assert "No cloud is running in /srv/here:" in refusal("--data", "/srv/here", "env", "curl")
 
 
-def test_what_the_settings_say_of_looks_is_what_the_console_is_made_with(tmp_path: Path) -> None:
+def test_what_the_settings_say_of_looks_is_what_the_console_is_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = 'palette = "light"\nascii = true\nread_only = true\nconfirm_all = true\nrefresh_seconds = 0.5\n'
-    looks = cli._looks(found(text + 'landing_view = "cells"', path=tmp_path / "s"))
+    text += 'landing_view = "cells"\nkeymap = "k9s"\nexport_folder = "/srv/out"\n'
+    monkeypatch.setenv("STRATODECK_STATE", str(tmp_path / "state.json"))
+    looks = cli._looks(found(text + '[keys]\nfilter = "ctrl+g"', path=tmp_path / "s"))
 
+    keymap, keeper = looks.pop("keymap"), looks.pop("keeper")
+    assert keymap.for_key("servers", "ctrl+d").id == "delete"
+    assert keeper.problem == ""
     assert looks == {
         "palette": "light", "is_ascii": True, "is_read_only": True, "confirms_all": True, "poll_seconds": 0.5,
-        "landing_view": "cells", "undo_seconds": 10.0,
+        "landing_view": "cells", "undo_seconds": 10.0, "export_folder": Path("/srv/out"),
     }  # fmt: skip
-    assert set(looks) <= set(inspect.signature(ConsoleApp).parameters)
+    assert {*looks, "keymap", "keeper"} <= set(inspect.signature(ConsoleApp).parameters)
 
 
 @pytest.mark.parametrize(

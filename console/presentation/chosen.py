@@ -1,0 +1,116 @@
+"""A list with the columns that the operator chose, instead of its own: each as wide as it says, as many as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from console.presentation import figures
+from console.presentation.columns import NUMBERS, Column, Kind, Table, Value
+from console.presentation.lines import (
+    Frame,
+    Line,
+    Placed,
+    Rows,
+    Span,
+    Tone,
+    at,
+    cells,
+    compose,
+    fit_id,
+    fit_name,
+    left,
+    matched,
+    right,
+)
+
+T = TypeVar("T")
+
+START = 2
+GAP = 1
+WIDTH_MIN = 60
+"""Below it a list keeps its own few columns."""
+
+
+def region(table: Table[T], frame: Frame, width: int) -> Rows[T]:
+    """The rows of a table with the columns of the frame."""
+    columns = fitting(table.columns, frame.columns, width)
+    return Rows(_head(columns, width), table.rows, lambda row: _row(table, columns, frame, row, width), table.key_of)
+
+
+def fitting(columns: Sequence[Column[T]], names: Sequence[str], width: int) -> list[tuple[int, Column[T]]]:
+    """The chosen columns that fit, each with where it begins. The first always does; none is cut."""
+    found: list[tuple[int, Column[T]]] = []
+    start = START
+    for name in names:
+        column = next((each for each in columns if each.name == name), None)
+        if column is None:
+            continue
+        if found and start + column.width >= width:
+            break
+        found.append((start, column))
+        start += max(column.width, cells(column.title)) + GAP
+    return found
+
+
+def _head(columns: Sequence[tuple[int, Column[Any]]], width: int) -> Line:
+    placed: list[Placed] = []
+    for start, column in columns:
+        room = max(column.width, cells(column.title))
+        is_number = column.kind in NUMBERS
+        placed.append(
+            right(start + room - 1, column.title, Tone.MUTED) if is_number else left(start, column.title, Tone.MUTED)
+        )
+    return compose(width, *placed)
+
+
+def _row(table: Table[T], columns: Sequence[tuple[int, Column[T]]], frame: Frame, row: T, width: int) -> Line:
+    is_known = table.is_known(row)
+    placed: list[Placed] = []
+    for start, column in columns:
+        room = max(column.width, cells(column.title))
+        if column.draw is not None:
+            placed.append(at(start, column.draw(row)))
+            continue
+        value = column.known_last(row)
+        tone = Tone.TEXT if is_known or column.is_lasting else Tone.UNKNOWN
+        if column.kind in NUMBERS:
+            text = None if value is None else written(column.kind, value)
+            is_last = not (is_known or column.is_lasting)
+            figure = figures.last_known(text, frame.glyphs) if is_last else figures.or_dash(text, frame.glyphs)
+            placed.append(right(start + room - 1, figure, tone if value is not None else Tone.UNKNOWN))
+        else:
+            span = _text(column, value, frame, tone, room)
+            if column.name == "name":
+                span = span._replace(is_bold=table.key_of(row) in frame.marks)
+            placed.append(at(start, matched(span, frame.filter) if column.is_searched else (span,)))
+    return compose(width, *placed)
+
+
+def state(look: figures.StateLook, *, is_known: bool = True) -> Line:
+    """A state as glyph and word."""
+    tone = look.tone if is_known else Tone.UNKNOWN
+    return (Span(look.glyph, tone), Span(" "), Span(look.word, tone))
+
+
+def _text(column: Column[Any], value: Value, frame: Frame, tone: Tone, room: int) -> Span:
+    if value in (None, ""):
+        return Span(frame.glyphs.nothing, Tone.MUTED)
+    fit = fit_id if column.kind is Kind.ID else fit_name
+    return Span(fit(str(value), room, frame.glyphs), tone)
+
+
+def written(kind: Kind, value: Value) -> str:
+    """A number as the screen writes its kind."""
+    assert isinstance(value, int | float), "a column of numbers holds numbers"
+    match kind:
+        case Kind.CPU:
+            return figures.ghz(value)
+        case Kind.BYTES:
+            return figures.gib(value)
+        case Kind.SECONDS:
+            return figures.age(value)
+        case Kind.SHARE:
+            return figures.factor(value)
+        case _:
+            return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

@@ -1,0 +1,137 @@
+"""The dialog in which columns are chosen, put in order, and sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from console.kept import Kept
+from console.presentation import column_choice, header
+from console.presentation.column_choice import ColumnChoice
+from console.presentation.columns import Column
+from console.presentation.lines import Frame, Span, Tone
+from console.screens.options import MENU_CLASS
+from console.widgets.box import BORDER_CELLS, Box
+from console.widgets.painting import Bar
+
+if TYPE_CHECKING:
+    from console.screens.main import MainScreen
+
+WIDTH_MAX = 58
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The dialog's answer: the columns, none for the list's own; and what to sort by, if that was asked for."""
+
+    columns: tuple[str, ...] | None
+    sort: str | None = None
+
+
+class ColumnDialog(ModalScreen[Chosen | None]):
+    """Columns to show and to sort by."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self, title: str, columns: Sequence[Column[Any]], chosen: Sequence[str], frame: Frame) -> None:
+        super().__init__(classes=MENU_CLASS)
+        self._title, self._columns, self._frame = title, columns, frame
+        self._choice = ColumnChoice.begin(columns, chosen)
+        self._is_changed = False
+
+    def compose(self) -> ComposeResult:
+        """The box, and the keys in the last row."""
+        yield Box(self._frame.glyphs, id="menu")
+        yield Bar(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        """Draw it."""
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self._draw()
+
+    def _draw(self) -> None:
+        size = self.app.size
+        width = min(WIDTH_MAX, size.width)
+        inner = self._frame._replace(width=max(1, width - BORDER_CELLS))
+        box = self.query_one(Box)
+        box.styles.width = width
+        foot = (Span(f"{len(self._choice.chosen)} shown; what does not fit is left out", Tone.MUTED),)
+        box.show(self._title, column_choice.lines(self._choice, self._columns, inner), ((Span(""),), foot))
+        box.reveal(self._choice.at)
+        keys = [("space", "show"), ("J/K", "carry"), ("s", "sort by it"), ("enter", "keep"), ("r", "its own"),
+                ("esc", "leave")]  # fmt: skip
+        self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width)))
+
+    def on_key(self, event: events.Key) -> None:
+        """Move, show, carry, sort; enter keeps what was chosen."""
+        event.stop()
+        event.prevent_default()
+        before = self._choice
+        match event.key:
+            case "escape" | "left":
+                self.dismiss(None)
+                return
+            case "enter":
+                self.dismiss(Chosen(self._choice.chosen))
+                return
+            case "r":
+                self.dismiss(Chosen(()))
+                return
+            case "s":
+                self.dismiss(Chosen(self._choice.chosen if self._is_changed else None, before.names[before.at]))
+                return
+            case "down" | "j" | "tab":
+                self._choice = before.moved(1)
+            case "up" | "k" | "shift+tab":
+                self._choice = before.moved(-1)
+            case "space":
+                self._choice = before.toggled()
+            case "J" | "shift+down":
+                self._choice = before.carried(1)
+            case "K" | "shift+up":
+                self._choice = before.carried(-1)
+        self._is_changed = self._is_changed or self._choice.chosen != before.chosen
+        self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a row shows it or not; one beside the box leaves."""
+        box = self.query_one(Box)
+        if not box.region.contains(event.screen_x, event.screen_y):
+            self.dismiss(None)
+        elif (line := box.line_at(event.screen_y - box.region.y)) is not None:
+            self._choice = self._choice.moved(line - self._choice.at).toggled()
+            self._is_changed = True
+            self._draw()
+
+
+async def choose(screen: MainScreen) -> None:
+    """Ask for the columns of this list, and keep the answer."""
+    table, view = screen.view.table, screen.place.view
+    if table is None:
+        screen.say("no list is shown here", Tone.MUTED)
+        return
+    dialog = ColumnDialog(f"{view}   columns", table.columns, screen.frame().columns, screen.frame())
+    chosen: Chosen | None = await screen.ask_dialog(dialog)
+    if chosen is None:
+        return
+    if chosen.columns is not None:
+        _keep(screen, view, chosen.columns)
+    screen.change(**({} if chosen.sort is None else {"sort": chosen.sort, "is_descending": False}))
+
+
+def _keep(screen: MainScreen, view: str, columns: tuple[str, ...]) -> None:
+    def change(kept: Kept) -> Kept:
+        others = {name: names for name, names in kept.columns.items() if name != view}
+        return kept._replace(columns={**others, view: columns} if columns else others)
+
+    screen.keeper.change(change)
+    if screen.keeper.problem:
+        screen.say(screen.keeper.problem, Tone.WARN)
