@@ -7,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo import make_demo
 from tests.screenshots import FOLDER, PICTURES, draw
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_demo(tmp_path_factory.mktemp("demo") / "data")
 
 
 @pytest.mark.parametrize("name", PICTURES)
