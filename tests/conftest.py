@@ -1,9 +1,17 @@
 """What whoever runs the tests has set for their own Stratodeck is none of the tests' business; and what a run costs."""
 
+from __future__ import annotations
+
+import fcntl
 import gc
 import os
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 for variable in [name for name in os.environ if name.startswith("STRATODECK_")]:
     del os.environ[variable]
@@ -28,3 +36,25 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 10, 50)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo cloud as it is made, to be copied and never opened: one for all of pytest's processes."""
+    from tests.demo import make_demo
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with open(shared / "demo.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return shared / "demo" if (shared / "demo").exists() else make_demo(shared / "demo")
+
+
+@pytest.fixture(scope="session")
+def openstack_process() -> Iterator[subprocess.Popen[str]]:
+    """The process of the `openstack` command line, which takes seconds to load it."""
+    from tests.openstack_clients import command_line_process
+
+    with command_line_process() as process:
+        yield process

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo import STORIES, DemoConsole, copied, make_demo, play
+from tests.demo import STORIES, DemoConsole, copied, play
 
 WIDE, CARD, LARGE = (120, 40), (80, 24), (200, 60)
 CARDS = ("servers", "drives", "hosts", "groups", "backfill", "cells")
@@ -20,11 +20,6 @@ CASES = [
     ("calendar", CARD),
     *((name, size) for name in CARDS for size in (CARD, LARGE)),
 ]
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_demo(tmp_path_factory.mktemp("demo") / "data")
 
 
 @pytest.fixture(autouse=True)
