@@ -113,6 +113,8 @@ class Transaction:
         """`cloud`, or the cell's name."""
         self._connection = connection
         self._run = connection.execute
+        self._do = connection.cursor().execute
+        """The same for what gives no row, or is asked for one that has a number or key: it makes no new cursor."""
         self._event_number: int | None = None
         self._data_version: int | None = None
         self._ahead: set[int] = set()
@@ -144,7 +146,7 @@ class Transaction:
         again.
         """
         number = self.last_event_number() + 1
-        self._run(
+        self._do(
             _EVENT_INSERT,
             (
                 number,
@@ -231,7 +233,7 @@ class Transaction:
     ) -> Task:
         """Open a task that falls due at `due_at`."""
         payload = payload or {}
-        made = self._run(
+        made = self._do(
             _TASK_INSERT,
             (kind, object_kind, object_id, text_of(begun_at), text_of(due_at), actor, json_of(payload)),
         )
@@ -244,15 +246,15 @@ class Transaction:
         )
 
     def find_task(self, id: int) -> Task | None:
-        row = self._run(_TASK_FIND, (id,)).fetchone()
+        row = self._do(_TASK_FIND, (id,)).fetchone()
         return None if row is None else task_of(row, self.file)
 
     def open_tasks_of(self, object_id: str) -> list[Task]:
-        return [task_of(row, self.file) for row in self._run(_TASKS_OPEN_OF, (object_id,))]
+        return [task_of(row, self.file) for row in self._do(_TASKS_OPEN_OF, (object_id,))]
 
     def last_task_of(self, object_id: str) -> Task | None:
         """The newest, open or ended."""
-        row = self._run(_TASK_LAST_OF, (object_id,)).fetchone()
+        row = self._do(_TASK_LAST_OF, (object_id,)).fetchone()
         return None if row is None else task_of(row, self.file)
 
     def tasks_since(self, kind: str, object_kind: str, since: datetime) -> list[Task]:
@@ -280,19 +282,19 @@ class Transaction:
 
     def next_due(self) -> datetime | None:
         """When the next thing of this file falls due; None when nothing waits."""
-        text = self._run(_TASK_NEXT_DUE).fetchone()[0]
+        text = self._do(_TASK_NEXT_DUE).fetchone()[0]
         return None if text is None else instant_of(text)
 
     def end_task(self, task: Task, state: TaskState, *, at: datetime, result: str | None = None) -> None:
         assert state is not TaskState.OPEN, "a task is not ended by opening it"
-        done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
+        done = self._do(_TASK_END, (state.value, text_of(at), result, task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
         self._opened_by_job -= 1
         self._ahead.discard(task.id)
 
     def reschedule(self, task: Task, *, due_at: datetime, payload: Mapping[str, Any]) -> Task:
         """The same open task, for a later step of its work."""
-        done = self._run(_TASK_RESCHEDULE, (text_of(due_at), json_of(payload), task.id))
+        done = self._do(_TASK_RESCHEDULE, (text_of(due_at), json_of(payload), task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
         return replace(task, due_at=due_at, payload=payload)
 
@@ -315,7 +317,7 @@ class Transaction:
 
     def remembered(self, key: str) -> tuple[str, Any] | None:
         """The digest of the request that used this key, and its answer."""
-        row = self._run("SELECT digest, answer FROM request WHERE key = ?", (key,)).fetchone()
+        row = self._do("SELECT digest, answer FROM request WHERE key = ?", (key,)).fetchone()
         return None if row is None else (row[0], orjson.loads(row[1]))
 
     def remember(self, key: str, digest: str, answer: Any, *, at: datetime) -> None:
@@ -331,11 +333,11 @@ class Transaction:
     # What the tables have in common
 
     def _find(self, table: Table[T], key: str) -> T | None:
-        row = self._run(table.find, (key,)).fetchone()
+        row = self._do(table.find, (key,)).fetchone()
         return None if row is None else table.of(row, self.file)
 
     def _get(self, table: Table[T], key: str) -> T:
-        row = self._run(table.find, (key,)).fetchone()
+        row = self._do(table.find, (key,)).fetchone()
         if row is None:
             raise NotFound(table.name, key)
         return table.of(row, self.file)
@@ -349,14 +351,14 @@ class Transaction:
         return rows
 
     def _write(self, difference: Difference, key: str, version: int) -> None:
-        done = self._run(difference.update, (*difference.values, version + 1, key, version))
+        done = self._do(difference.update, (*difference.values, version + 1, key, version))
         assert done.rowcount == 1, f"{key} was saved over something newer than version {version}"
 
     # What the lane tells it
 
     def start_batch(self) -> None:
         """Inside the transaction: has another connection written to the file?"""
-        version = self._run("PRAGMA data_version").fetchone()[0]
+        version = self._do("PRAGMA data_version").fetchone()[0]
         if version != self._data_version:
             self._data_version = version
             self.changed_elsewhere()
