@@ -243,9 +243,9 @@ def _give_memory_back() -> None:
 
 
 def collect_seldom() -> None:
-    """What is loaded and opened by now is never garbage, and hardly anything of what comes is: a fleet that is read into
-    memory stays, and what a request leaves behind is gone without looking for it. With Python's own thresholds the
-    looking is a fifteenth of the work of a cloud under load.
+    """What is loaded and opened by now is never garbage, and hardly anything of what comes is: a fleet that is read
+    into memory stays, and what a request leaves behind is gone without looking for it. With Python's own thresholds
+    the looking is a fifteenth of the work of a cloud under load.
     """
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)

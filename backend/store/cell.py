@@ -25,6 +25,7 @@ _SERVERS_ON_HOSTS = "WHERE host IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
 _ROWS_AT_ONCE = 2_000
 """Up to so many hosts are loaded by one query each, more by one query for all."""
 
+_DRIVES_OF_SERVER = f"{DRIVE.select} WHERE server_id = ? ORDER BY channel, id"
 _OF_SERVERS = "WHERE server_id IN (SELECT value FROM json_each(?)) ORDER BY channel, id"
 _DRIVES_OF_HOST = "SELECT id, size_bytes FROM drive WHERE host = ?"
 _TO_RESTART = (
@@ -231,8 +232,7 @@ class CellTransaction(Transaction):
 
     def drives_of(self, server_id: str) -> list[Drive]:
         """Those attached to the server, in the order of their channels."""
-        rows = self._do(f"{DRIVE.select} WHERE server_id = ? ORDER BY channel, id", (server_id,))
-        return [DRIVE.of(row, self.cell) for row in rows]
+        return [DRIVE.of(row, self.cell) for row in self._do(_DRIVES_OF_SERVER, (server_id,))]
 
     def drives_of_servers(self, server_ids: Collection[str]) -> list[Drive]:
         """Those attached to any of the servers, in the order of their channels. Costs what there is of them."""
