@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -203,7 +204,13 @@ def test_migrations_that_have_landed_stay_as_they_are(kind: migrations.FileKind)
             "0007_networks",
             "0008_backup_sources",
         ],
-        "cell": ["0001_first_schema", "0002_lost_hosts", "0003_events_by_instant", "0004_restarts"],
+        "cell": [
+            "0001_first_schema",
+            "0002_lost_hosts",
+            "0003_events_by_instant",
+            "0004_restarts",
+            "0005_fewer_indexes",
+        ],
     }[kind]
 
     assert [migration.name for migration in migrations.migrations(kind)._migrations] == landed
@@ -228,6 +235,24 @@ def test_an_older_file_is_migrated_by_its_writer_before_anybody_reads_it(
     opens(folder)
 
     assert sorted(seen) == ["cell", "cell", "cloud"]
+
+
+def test_a_cell_of_before_loses_an_index_and_nothing_else(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "data")
+    with closing(sqlite3.connect(cell_file(folder, "cell-1"))) as connection:
+        connection.execute("CREATE INDEX server_waiting_for ON server (notice_for) WHERE notice_for IS NOT NULL")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = '0005_fewer_indexes'")
+        connection.execute("PRAGMA user_version = 4")
+        connection.commit()
+        before = [line for line in connection.iterdump() if "_sqlite_migrations" not in line]
+
+    opens(folder)
+
+    with closing(sqlite3.connect(cell_file(folder, "cell-1"))) as connection:
+        after = [line for line in connection.iterdump() if "_sqlite_migrations" not in line]
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == 5
+    assert [line for line in before if "server_waiting_for" not in line] == after
+    assert len(after) == len(before) - 1
 
 
 def test_sqlite_utils_is_not_imported_to_open_a_folder_of_today(tmp_path: Path) -> None:
