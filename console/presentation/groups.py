@@ -264,8 +264,7 @@ def _host_head(frame: Frame) -> Line:
         frame.width,
         *placed,
         right(width - 18, "LEFT IF LOST", muted),
-    used = "USED" if DRIVES in frame.modes else "CPU"
-        right(width - 2, used, muted),
+        right(width - 2, "USED" if DRIVES in frame.modes else "CPU", muted),
     )
 
 
