@@ -49,6 +49,7 @@ class AuditLog:
         self._path = folder / f"{name}.jsonl"
         self._old = folder / f"{name}.old.jsonl"
         self._now = now
+        self._read: tuple[tuple[tuple[int, int, int], ...], tuple[AuditRecord, ...]] | None = None
 
     @property
     def path(self) -> Path:
@@ -72,6 +73,12 @@ class AuditLog:
 
     def records(self, limit: int = RECORDS_MAX) -> tuple[AuditRecord, ...]:
         """The newest requests, oldest first. What cannot be read of a file is left out."""
+        seen = tuple(_signature(path) for path in (self._old, self._path))
+        if self._read is None or self._read[0] != seen:
+            self._read = (seen, self._read_all())
+        return self._read[1][-limit:]
+
+    def _read_all(self) -> tuple[AuditRecord, ...]:
         found: dict[str, AuditRecord] = {}
         for line in (*_lines(self._old), *_lines(self._path)):
             match line:
@@ -83,7 +90,7 @@ class AuditLog:
                     found[id] = found[id]._replace(
                         outcome=sanitise(outcome) or UNKNOWN, sentence=sentence, ended_at=_instant(at)
                     )
-        return tuple(found.values())[-limit:]
+        return tuple(found.values())
 
     def _append(self, line: Mapping[str, Any], *, is_synced: bool = False) -> None:
         content = json.dumps(line, separators=(",", ":")).encode() + b"\n"
@@ -118,6 +125,15 @@ class AuditLog:
             return False
         ours = os.fstat(file)
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _signature(path: Path) -> tuple[int, int, int]:
+    """What changes with a file; nothing in particular of one that is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _ends_in_the_middle(file: int) -> bool:

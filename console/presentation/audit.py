@@ -57,7 +57,7 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
 def words(mirror: Mirror, each: AuditRecord) -> str:
     """What was asked, as one would say it: `stop web-31`."""
     found = _OBJECT.fullmatch(each.path)
-    action = each.body.get("action")
+    action = each.body.get("action") or (each.body.get("state") if each.path.endswith("/reachability") else None)
     if found is None:
         place = each.path.strip("/")
         made = {"servers": "create server", "drives": "create drive", "clock": "set the clock",

@@ -365,6 +365,8 @@ class Acting:
             self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))
         elif command.id in cell_verbs.STATES and item is not None:
             self._host.copy(objects.curl_of_cell(item.name, cell_verbs.STATES[command.id]))
+        elif (curl := objects.curl_of_clock(command.id)) is not None:
+            self._host.copy(curl)
         else:
             self._host.say("there is no request to copy for this")
 

@@ -18,6 +18,7 @@ from console.presentation.creating import Field
 from console.presentation.lines import Frame
 from console.presentation.picking import Option
 from console.screens.asking import Ask
+from console.screens.dialogs import Confirmation
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
 from console.widgets.painting import TONE_CLASSES, Bar
@@ -72,6 +73,11 @@ class Form(ModalScreen[str | None]):
         self._is_answered = False
         self._sent: dict[str, Any] = {}
         self._key = ""
+        self._name_demanded: str | None = None
+
+    def demand_name(self, name: str) -> None:
+        """Have its confirmation ask for a name."""
+        self._name_demanded = name
 
     def compose(self) -> ComposeResult:
         """The box, and the keys in the last row."""
@@ -185,10 +191,14 @@ class Form(ModalScreen[str | None]):
 
     async def _make(self, body: Mapping[str, Any]) -> None:
         try:
-            if self._confirm is not None and not await self._shown_instead(self._confirm(body)):
-                self._is_sending = False
-                self._draw()
-                return
+            if self._confirm is not None:
+                dialog = self._confirm(body)
+                if self._name_demanded is not None and isinstance(dialog, Confirmation):
+                    dialog.demand_name(self._name_demanded)
+                if not await self._shown_instead(dialog):
+                    self._is_sending = False
+                    self._draw()
+                    return
             sentence = await self._send(body, self._key)
         except ClientError as error:
             self._is_sending, self._said = False, error.sentence

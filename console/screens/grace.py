@@ -21,6 +21,7 @@ from console.commands import Selection
 from console.presentation.lines import Frame, Tone
 from console.presentation.mirror import Mirror
 from console.screens.dialogs import Confirmation
+from console.screens.forms import Form
 
 if TYPE_CHECKING:
     from console.screens.acting import Host
@@ -138,10 +139,10 @@ class Holding:
 
     async def ask_dialog(self, dialog: Screen[Any]) -> Any:
         """The answer; a confirmation is one only when its grace is over."""
+        if self._name_to_type is not None and isinstance(dialog, Confirmation | Form):
+            dialog.demand_name(self._name_to_type)
         if not isinstance(dialog, Confirmation):
             return await self._host.ask_dialog(dialog)
-        if self._name_to_type is not None:
-            dialog.demand_name(self._name_to_type)
         if not await self._host.ask_dialog(dialog):
             return False
         return self._grace is None or await self._grace.hold(self._words)

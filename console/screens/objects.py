@@ -180,7 +180,7 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
     """What may follow a word of the line after `:`."""
     cells = sorted(cell.name for cell in mirror.cells or ())
     return {
-        **dict.fromkeys(("cell", "servers", "drives", "hosts", "tasks", "services"), cells),
+        **dict.fromkeys(("cell", "servers", "drives", "hosts", "tasks", "services", "capacity"), cells),
         "host": (host.name for host in mirror.hosts or ()),
         # However many there are, they are looked at only while it is a drive's name that is typed.
         "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
@@ -253,6 +253,21 @@ def curl_of_creation(kind: str) -> str:
 def curl_of_cell(name: str, state: str) -> str:
     """The request that injects a fault, for the shell."""
     return _curl("POST", f"cells/{name}/actions", {"action": state})
+
+
+_CLOCK: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "clock.advance": ("POST", "clock/advance", {"seconds": 60}),
+    "clock.hour": ("POST", "clock/advance", {"seconds": 3600}),
+    "clock.manual": ("PATCH", "clock", {"mode": "manual"}),
+    "clock.wall": ("PATCH", "clock", {"mode": "wall"}),
+    "clock.rate": ("PATCH", "clock", {"mode": "rate", "rate": 60}),
+}
+
+
+def curl_of_clock(command_id: str) -> str | None:
+    """The request of a verb of the clock, for the shell; None of one that must look first."""
+    found = _CLOCK.get(command_id)
+    return None if found is None else _curl(*found)
 
 
 def _curl(method: str, path: str, body: Mapping[str, Any] | None = None) -> str:

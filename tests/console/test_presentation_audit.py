@@ -65,6 +65,7 @@ def test_a_wide_terminal_says_how_long_it_took(width: int, end: str) -> None:
         ("/servers/0000aaaa-0000-4000-8000-000000000000/actions", {"action": "delete"}, "delete 0000aaaa"),
         ("/cells/cell-3/actions", {"action": "up"}, "up cell cell-3"),
         ("/cells/cell-3/ask", {}, "ask cell-3"),
+        ("/cells/cell-3/reachability", {"state": "down"}, "down cell cell-3"),
         ("/groups/web%2F1/actions", {"action": "restore"}, "restore group web/1"),
         ("/servers/id-web-31/nics", {}, "attach a NIC to web-31"),
         ("/clock/advance", {"seconds": 60}, "advance the clock 60"),

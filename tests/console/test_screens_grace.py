@@ -152,6 +152,21 @@ async def test_a_cloud_that_is_marked_says_so_and_asks_for_the_name_before_it_di
         await until(pilot, "web-01: shut down accepted")
 
 
+async def test_what_a_form_asks_for_is_confirmed_by_name_too() -> None:
+    cloud = Production()
+    async with an_app(cloud).run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "sort state", "demo PROD")
+        await pilot.press("slash")
+        await type_line(pilot, "db-25")
+        await pilot.press("enter", "x", "z")
+        await until(pilot, "memory")
+        await pilot.press("ctrl+u")
+        await type_line(pilot, "6 GHz")
+        await pilot.press("enter")
+        await until(pilot, "type db-25 to resize")
+
+
 async def test_any_other_cloud_is_not_marked() -> None:
     async with an_app(FakeCloud()).run_test(size=(80, 24)) as pilot:
         await until(pilot, "NEEDS ATTENTION")

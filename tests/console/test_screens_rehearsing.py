@@ -46,6 +46,16 @@ async def test_the_clock_is_stepped_to_what_is_due_by_an_hour_and_set_to_a_rate(
         assert cloud.clock_now == NOON + timedelta(seconds=3620)
 
 
+async def test_a_verb_of_the_clock_is_copied_as_its_request() -> None:
+    async with an_app(FakeCloud()).run_test(size=(80, 24)) as pilot:
+        await type_line(pilot, ":clock")
+        await pilot.press("enter")
+        await until(pilot, "stands still")
+        await pilot.press("x", "Y")
+        await until(pilot, "copied: curl -sS -X POST")
+        assert pilot.app.clipboard.endswith('-d \'{"seconds": 60}\' "$STRATODECK_URL"/ops/v1/clock/advance')
+
+
 async def test_a_rate_that_is_none_is_refused_before_it_is_asked_for() -> None:
     cloud = FakeCloud()
     async with an_app(cloud).run_test(size=(80, 24)) as pilot:
