@@ -125,7 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
             example="~/exports"),
     Setting("keymap", Kind.WORD, "default", "Which keys ask for what; k9s has that program's.", "--keymap",
             names.KEYMAPS),
-    Setting("keys", Kind.KEYS, None, "Keys of your own in place of the keymap's.", example={"filter": "ctrl+f"}),
+    Setting("keys", Kind.KEYS, None, "Keys of your own in place of the keymap's.", example={"filter": "ctrl+g"}),
     Setting("refresh_seconds", Kind.NUMBER, 1.0, "How often the console asks for what the feed does not tell.",
             least=0.2, most=2),
 )  # fmt: skip

@@ -44,7 +44,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     shown = sorting.as_asked(filtering.matching(worst_first(mirror), query, known), frame, known)
     table = Table(known, shown, key_of, lambda cell: cell.is_up and not mirror.is_offline)
     region: Region
-    if shown and frame.columns and frame.width >= chosen.WIDTH_MIN:
+    if shown and chosen.is_asked(table, frame, frame.width):
         region = chosen.region(table, frame, frame.width)
     elif shown:
         region = Rows(_head(frame), shown, lambda cell: row(mirror, frame, cell), key_of)
@@ -52,7 +52,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
     order = sorting.said(frame, "worst first", known)
     number = filtering.number_of(len(shown), len(mirror.cells or ()), frame.filter)
-    note = frame.glyphs.nobody_said if mirror.cells is None else f"{number}   {order}"
+    note = frame.glyphs.nobody_said if mirror.cells is None else filtering.note(number, order, frame.filter)
     return View(
         "cells",
         ("cells",),

@@ -32,6 +32,11 @@ WIDTH_MIN = 60
 """Below it a list keeps its own few columns."""
 
 
+def is_asked(table: Table[Any], frame: Frame, width: int) -> bool:
+    """Whether there are chosen columns to draw, and room for them. Another version may have known others."""
+    return width >= WIDTH_MIN and any(column.name in frame.columns for column in table.columns)
+
+
 def region(table: Table[T], frame: Frame, width: int) -> Rows[T]:
     """The rows of a table with the columns of the frame."""
     columns = fitting(table.columns, frame.columns, width)

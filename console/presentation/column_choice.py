@@ -9,6 +9,8 @@ from typing import Any
 from console.presentation.columns import NUMBERS, Column
 from console.presentation.lines import Frame, Line, Tone, compose, left, right
 
+UNIT_FROM_WIDTH = 48
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
@@ -63,7 +65,7 @@ def lines(choice: ColumnChoice, columns: Sequence[Column[Any]], frame: Frame) ->
             left(5, name, tone, bold=is_here),
             left(20, column.title, Tone.MUTED),
         ]
-        if column.kind in NUMBERS:
+        if column.kind in NUMBERS and frame.width >= UNIT_FROM_WIDTH:
             placed.append(left(34, column.kind.value, Tone.MUTED))
         placed.append(right(frame.width - 3, str(column.width), Tone.MUTED))
         found.append(compose(frame.width, *placed))

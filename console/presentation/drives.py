@@ -48,7 +48,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     known = columns(mirror, frame)
     table = Table(known, shown, key_of, lambda drive: drive.is_reachable and not mirror.is_offline)
     region: Region
-    if shown and frame.columns and width >= chosen.WIDTH_MIN:
+    if shown and chosen.is_asked(table, frame, width):
         region = chosen.region(table, frame, width)
     elif shown:
         region = Rows(head(width), shown, lambda drive: row(mirror, frame, drive, width), key_of)

@@ -119,6 +119,11 @@ def number_of(shown: int, total: int, text: str) -> str:
     return f"{shown:,} of {total:,}" if text else f"{total:,}"
 
 
+def note(number: str, order: str, text: str) -> str:
+    """The number and the order; with a filter the number last, which is all that a narrow terminal has room for."""
+    return f"{order}   {number}" if text else f"{number}   {order}"
+
+
 def names_of(columns: Sequence[Column[Any]]) -> str:
     """The names of columns as the end of a sentence."""
     return ", ".join(column.name for column in columns) or "none here"

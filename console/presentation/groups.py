@@ -90,7 +90,8 @@ def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> V
     return View(
         "groups",
         ("groups",),
-        f"{_note(mirror, frame)}{filtering.number_of(len(shown), len(everything), frame.filter)}   sort {order}",
+        _note(mirror, frame)
+        + filtering.note(filtering.number_of(len(shown), len(everything), frame.filter), f"sort {order}", frame.filter),
         regions,
         status=lambda key: status(mirror, key),
         preview=lambda key: preview(mirror, frame, key),

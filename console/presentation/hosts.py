@@ -59,7 +59,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     table = Table(known, ordered, key_of, lambda host: mirror.is_host_known(host) and not mirror.is_offline)
     if shown:
         rows = Rows(_head(frame, width), ordered, lambda host: row(mirror, frame, host, width), key_of)
-        if frame.columns and width >= chosen.WIDTH_MIN:
+        if chosen.is_asked(table, frame, width):
             rows = chosen.region(table, frame, width)
         regions = (_map(mirror, frame, shown, width), blank_region(width), rows)
     else:

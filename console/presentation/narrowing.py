@@ -26,10 +26,13 @@ def narrow(
     question: tuple[Any, ...],
     frame: Frame,
     columns: Sequence[Column[R]],
+    *,
+    order: str | None = None,
 ) -> tuple[Sequence[R], int]:
     """The rows of an order that `frame` leaves of a cell, or of all cells, and how many there are without its filter.
 
-    `question` says which order that is, and what else the rows depend on.
+    `question` says which order that is, and what else the rows depend on; `order` names an ascending one whose rows
+    are all that is needed to tell whether they match, so that changed rows are put into what was found.
     """
     if frame.scope is not None:
         everything = rows
@@ -38,11 +41,21 @@ def narrow(
     if not frame.filter:
         return rows, len(rows)
     query = filtering.parse(frame.filter, columns)
-    if _is_about_time(query, columns):
+    is_about_time = _is_about_time(query, columns)
+    if is_about_time:
         question = (*question, int(frame.now.timestamp()))
     searched = _left_by_its_beginning(records, question, frame.filter, query, columns)
     whole = rows if searched is None else searched
-    found = records.found((*question, frame.filter), lambda: filtering.matching(whole, query, columns))
+    question = (*question, frame.filter)
+    if order is None or is_about_time:
+        found = records.found(question, lambda: filtering.matching(whole, query, columns))
+    else:
+        found = records.filtered(
+            question,
+            lambda: filtering.matching(whole, query, columns),
+            order,
+            lambda row: frame.scope in (None, cell_of(row)) and filtering.holds(query, columns, row),
+        )
     return found, len(rows)
 
 

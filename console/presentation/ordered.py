@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 _SMALL_BATCH = 128
 """Up to here, rows are taken out of an order one by one; above, in one pass."""
@@ -24,6 +24,9 @@ _LARGE_BATCH_SHARE = 20
 _QUESTIONS_KEPT = 7
 _ORDERS_KEPT = 2
 """How many orders are kept up to date, besides the one by name: those that were looked at last."""
+
+_CHANGES_UNASKED_MAX = 4
+"""So often is an answer kept right that nobody asks for."""
 
 _NAME = "name"
 
@@ -42,6 +45,15 @@ class Row(Protocol):
 R = TypeVar("R", bound=Row)
 
 
+class _Filter(NamedTuple, Generic[R]):
+    """What an answer is made of."""
+
+    order: str
+    holds: Callable[[R], bool]
+    changes_unasked: int = 0
+    """How often rows have changed since it was asked for."""
+
+
 class Ordered(Generic[R]):
     """Records by id. `changed` gives the next value; this one stays as it is.
 
@@ -54,6 +66,8 @@ class Ordered(Generic[R]):
         self._orders: dict[str, tuple[Callable[[R], Any], list[R]]] = {}
         """Those that were asked for, the latest last."""
         self._found: dict[tuple[Any, ...], Sequence[R]] = {}
+        self._filters: dict[tuple[Any, ...], _Filter[R]] = {}
+        """How to keep answers right when rows change: those that were asked for lately."""
 
     def __len__(self) -> int:
         return len(self.by_id)
@@ -75,8 +89,20 @@ class Ordered(Generic[R]):
             for name in {_NAME, *list(self._orders)[-_ORDERS_KEPT:]} & self._orders.keys():
                 sort_key, order = self._orders[name]
                 following._orders[name] = (sort_key, _updated(order, sort_key, leaving, list(new.values())))
+            self._hand_filters_over(following, leaving, list(new.values()))
             self.hand_over(following, leaving.values(), new.values())
         return following
+
+    def _hand_filters_over(self, following: Ordered[R], leaving: Mapping[str, R], coming: Sequence[R]) -> None:
+        for question, kept in self._filters.items():
+            order = following._orders.get(kept.order)
+            if order is None or kept.changes_unasked >= _CHANGES_UNASKED_MAX or question not in self._found:
+                continue
+            left = {each.id: each for each in leaving.values() if kept.holds(each)}
+            come = [each for each in coming if kept.holds(each)]
+            rows = self._found[question]
+            following._found[question] = _updated(list(rows), order[0], left, come) if left or come else rows
+            following._filters[question] = kept._replace(changes_unasked=kept.changes_unasked + 1)
 
     def hand_over(self, following: Ordered[R], leaving: Iterable[R], coming: Iterable[R]) -> None:
         """What has been counted of this value, corrected for what has changed, is counted of the next one."""
@@ -102,6 +128,13 @@ class Ordered(Generic[R]):
                 del self._found[next(iter(self._found))]
             self._found[question] = answer()
         return self._found[question]
+
+    def filtered(
+        self, question: tuple[Any, ...], answer: Callable[[], Sequence[R]], order: str, holds: Callable[[R], bool]
+    ) -> Sequence[R]:
+        """As `found`, of an ascending order and a test of rows by themselves: changed rows are put into the answer."""
+        self._filters[question] = _Filter(order, holds)
+        return self.found(question, answer)
 
     def remembered(self, question: tuple[Any, ...]) -> Sequence[R] | None:
         """The answer to a question that was asked before."""

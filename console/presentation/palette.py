@@ -26,9 +26,11 @@ def ranked(entries: Sequence[Entry], text: str) -> list[Entry]:
     Without a text they stay in their order; with one, of equal ones those come first that are on.
     """
     words = text.casefold().split()
-    found = [(max((_rank(entry, word) for word in words), default=0), entry) for entry in entries]
-    found = sorted(found, key=lambda pair: (pair[0], pair[1].reason is not None)) if words else found
-    return [entry for rank, entry in found if rank <= _RANK_MAX]
+    found = [([_rank(entry, word) for word in words], entry) for entry in entries]
+    found = [(ranks, entry) for ranks, entry in found if max(ranks, default=0) <= _RANK_MAX]
+    if words:
+        found.sort(key=lambda pair: (max(pair[0]), sum(pair[0]), pair[1].reason is not None))
+    return [entry for _, entry in found]
 
 
 _RANK_MAX = 4

@@ -52,7 +52,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     known = columns(mirror, frame)
     table = Table(known, shown, attrgetter("id"), lambda server: server.is_reachable and not mirror.is_offline)
     region: Region
-    if shown and frame.columns and width >= chosen.WIDTH_MIN:
+    if shown and chosen.is_asked(table, frame, width):
         region = chosen.region(table, frame, width)
     elif shown:
         region = Rows(_head(width), shown, lambda server: row(mirror, frame, server, width), attrgetter("id"))
@@ -156,7 +156,8 @@ def visible(mirror: Mirror, frame: Frame) -> tuple[Sequence[ServerRecord], int]:
     known = columns(mirror, frame)
     order = sorting.order_of(frame, ORDERS, known)
     rows = mirror.fleet.ordered(order, sorting.key_of(order, ORDERS, known), is_descending=frame.is_descending)
-    return narrow(mirror.fleet, rows, (order, frame.is_descending), frame, known)
+    is_up = None if frame.is_descending else order
+    return narrow(mirror.fleet, rows, (order, frame.is_descending), frame, known, order=is_up)
 
 
 def _note(mirror: Mirror, frame: Frame, shown: int, total: int) -> str:

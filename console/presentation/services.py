@@ -47,7 +47,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     shown = visible(mirror, frame)
     table = Table(known, shown, attrgetter("key"), lambda service: not service.is_unknown)
     region: Region
-    if shown and frame.columns and frame.width >= chosen.WIDTH_MIN:
+    if shown and chosen.is_asked(table, frame, frame.width):
         region = chosen.region(table, frame, frame.width)
     elif shown:
         region = Rows(_head(frame), shown, lambda service: row(mirror, frame, service), lambda service: service.key)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.presentation import exports, plan
 from console.presentation.lines import Tone
@@ -20,37 +21,44 @@ FILES_MAX = 100
 
 
 async def choose(screen: MainScreen) -> None:
-    """Ask for a form, and write the file."""
+    """Ask for a form, and write the file. What is shown when that is asked is what is written."""
     from console.screens.dialogs import Menu
 
-    off = None if screen.view.table is not None else "no list is shown here"
+    table = screen.view.table
+    off = None if table is not None else "no list is shown here"
     items = [
         plan.MenuItem("c", "CSV", "the rows, for a spreadsheet", 0, off),
         plan.MenuItem("j", "JSON", "the rows, for a program", 0, off),
         plan.MenuItem("s", "SVG", "the screen as it is", 0),
     ]
     # Before the menu lies over it.
+    about = _about(screen)
     drawn = screen.app.export_screenshot(title="stratodeck")
     choice: Choice | None = await screen.ask_dialog(Menu(f"{screen.place.view}   export", items, screen.frame()))
     if choice is not None:
         form = items[choice.index].title.lower()
         makers: Mapping[str, Callable[[], str]] = {
-            "csv": lambda: exports.as_csv(screen.view.table) if screen.view.table is not None else "",
-            "json": lambda: _json(screen),
+            "csv": lambda: "" if table is None else exports.as_csv(table),
+            "json": lambda: "" if table is None else exports.as_json(table, about),
             "svg": lambda: drawn,
         }
-        _write(screen, form, makers[form]())
+        # A hundred thousand rows take their time, and keys must not wait for them.
+        _write(
+            screen,
+            form,
+            await asyncio.to_thread(makers[form]),
+            None if form == "svg" or table is None else len(table.rows),
+        )
 
 
-def _json(screen: MainScreen) -> str:
-    table, place = screen.view.table, screen.place
-    assert table is not None, "the menu has no JSON without a table"
-    about = {"cloud": screen.mirror.cloud, "view": place.view, "scope": place.scope, "filter": place.filter,
+def _about(screen: MainScreen) -> Mapping[str, Any]:
+    """What the rows of an export are about."""
+    place = screen.place
+    return {"cloud": screen.mirror.cloud, "view": place.view, "scope": place.scope, "filter": place.filter,
              "at": screen.frame().now.isoformat(timespec="seconds")}  # fmt: skip
-    return exports.as_json(table, about)
 
 
-def _write(screen: MainScreen, form: str, text: str) -> None:
+def _write(screen: MainScreen, form: str, text: str, rows: int | None) -> None:
     folder = screen.export_folder
     stem = f"stratodeck-{screen.place.view}-{screen.wall_now():%Y%m%d-%H%M%S}"
     try:
@@ -59,9 +67,9 @@ def _write(screen: MainScreen, form: str, text: str) -> None:
         why = (error.strerror or str(error)).lower()
         screen.say(f"nothing was exported: {why}: {sanitise(str(error.filename or folder))}", Tone.CRIT)
     else:
-        rows = "" if form == "svg" or screen.view.table is None else f"{len(screen.view.table.rows):,} rows to "
+        counted = "" if rows is None else f"{rows:,} rows to "
         # Its name first: of a long sentence, the end is cut.
-        screen.say(f"exported {rows}{path.name} in {sanitise(str(folder))}", Tone.ACCENT, is_verbatim=True)
+        screen.say(f"exported {counted}{path.name} in {sanitise(str(folder))}", Tone.ACCENT, is_verbatim=True)
 
 
 def write_new(folder: Path, stem: str, form: str, text: str) -> Path:
@@ -72,7 +80,12 @@ def write_new(folder: Path, stem: str, form: str, text: str) -> Path:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             continue
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+                opened.write(text)
+        except OSError:
+            # Half an export is worse than none.
+            path.unlink(missing_ok=True)
+            raise
         return path
     raise FileExistsError(17, "a hundred files of this second are there already", str(folder))

@@ -115,6 +115,8 @@ class MainScreen(Screen[None]):
         )
         self._prompt_row = self.query_one("#prompt-row")
         self._prompt_row.display = False
+        if self.keeper.problem:
+            self._said = (self.keeper.problem, Tone.WARN)
         self._render_all()
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._start_workers)
@@ -431,7 +433,11 @@ class MainScreen(Screen[None]):
 
     def columns_of(self, view: str) -> Sequence[Column[Any]]:
         """The columns of a view, whether it is in sight or not; none of one that has no table."""
-        table = views.make(Place(view), self._shown_mirror, self.frame()._replace(filter="", scope=None), {}).table
+        if view == self.place.view:
+            table = self._view.table
+        else:
+            # Which columns there are does not depend on what is in them.
+            table = views.make(Place(view), Mirror(), self.frame()._replace(filter="", scope=None), {}).table
         return () if table is None else table.columns
 
     def toggle_pane(self) -> None:

@@ -29,7 +29,7 @@ async def type_line(pilot: Pilot[Any], text: str) -> None:
     await pilot.pause()
 
 
-_NAMES = {" ": "space", ":": "colon", "/": "slash", "-": "minus"}
+_NAMES = {" ": "space", ":": "colon", "/": "slash", "-": "minus", "&": "ampersand", "\\": "backslash"}
 
 
 def app_of(pilot: Pilot[Any]) -> ConsoleApp:

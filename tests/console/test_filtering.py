@@ -15,7 +15,7 @@ from console.presentation import services as services_view
 from console.presentation import tasks as tasks_view
 from console.presentation.columns import Column, Kind, parse_number
 from console.presentation.filtering import Comparison, Query, Word
-from console.presentation.lines import View
+from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Factors, ServerRecord
 from tests.console.drawn import body
@@ -206,6 +206,47 @@ def test_typing_sign_by_sign_leaves_the_servers_that_the_whole_filter_leaves() -
         plain = {row.id for row in mirror.servers.values() if filtering.holds(query, columns, row)}
 
         assert {row.id for row in typed} == plain, text
+
+
+IDS = tuple(f"id-{number}" for number in range(16))
+fleet_rows = st.builds(
+    a_server,
+    values(("web-01", "web-02", "db-01", "db-11", "mail-1")),
+    cell=values(("cell-1", "cell-2")),
+    id=values(IDS),
+    state=values(("running", "stopped")),
+    cpu_mhz=values((None, 2000, 8000)),
+)
+
+
+@settings(max_examples=150)
+@given(
+    # Enough rows that one change is few of them: when many change, all is asked anew.
+    st.lists(fleet_rows, min_size=9, max_size=14, unique_by=lambda row: row.id),
+    st.lists(fleet_rows | values(IDS), max_size=6),
+    st.builds(
+        a_frame,
+        filter=values(("web", "!web", "cpu>4", "d1", "state:run", "web cpu<4")),
+        sort=values(("", "name", "cpu")),
+        scope=values((None, "cell-1")),
+        is_descending=st.booleans(),
+    ),
+    st.booleans(),
+)
+def test_what_was_found_is_kept_right_while_rows_change(
+    rows: list[ServerRecord], changes: list[ServerRecord | str], frame: Frame, is_asked_each_time: bool
+) -> None:
+    mirror = Mirror(fleet=Mirror().fleet.changed(rows))
+    servers.visible(mirror, frame)
+    for change in changes:
+        news, gone = ((), (change,)) if isinstance(change, str) else ((change,), ())
+        mirror = Mirror(fleet=mirror.fleet.changed(news, gone))
+        if is_asked_each_time:
+            servers.visible(mirror, frame)
+
+    anew = Mirror(fleet=Mirror().fleet.changed(mirror.servers.values()))
+
+    assert list(servers.visible(mirror, frame)[0]) == list(servers.visible(anew, frame)[0])
 
 
 # In every list ---------------------------------------------------------------------------------------------------

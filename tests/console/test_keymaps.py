@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from textual.keys import _character_to_key
 
-from console import commands, keymaps
+from console import commands, keymaps, settings
 from console.commands import COMMANDS, PAGES, VIEWS
 from console.keymaps import KeymapProblem
 from console.names import KEYMAPS
@@ -47,6 +50,17 @@ def test_keys_of_ones_own_take_the_place_of_the_maps() -> None:
     assert keymap.for_key("servers", "Y") is None
     assert keymap.shown(next(c for c in keymap.registry if c.id == "copy")) == "*"
     assert ("*", "copy") in commands.hints("servers", registry=keymap.registry)
+
+
+def test_the_keys_of_the_example_and_of_the_readme_can_be() -> None:
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
+    told = tomllib.loads(readme.split("```toml\nkeymap")[1].split("```")[0].join(("keymap", "")))
+    example = settings.BY_NAME["keys"].example
+    assert isinstance(example, dict)
+
+    for name in KEYMAPS:
+        for own in (told["keys"], example):
+            assert set(own) < {command.id for command in keymaps.make(name, own).registry}
 
 
 @pytest.mark.parametrize(

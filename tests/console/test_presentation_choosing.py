@@ -103,6 +103,12 @@ def test_columns_that_do_not_fit_are_left_out_whole() -> None:
     assert [column.name for _, column in fitting] == ["name"]
 
 
+def test_columns_of_another_version_leave_the_list_its_own() -> None:
+    own, strange = (servers.view(the_cloud(), a_frame(columns=names)) for names in ((), ("colour",)))
+
+    assert text_of(strange.regions[0].line(0)) == text_of(own.regions[0].line(0))
+
+
 def test_what_is_last_known_keeps_its_tilde_and_its_tone() -> None:
     view = servers.view(the_cloud(), a_frame(filter="auth-01", columns=("name", "cpu", "memory", "state")))
     line = view.regions[0].line(0)

@@ -150,6 +150,21 @@ async def test_on_a_page_slash_finds_lines_and_leaves_the_others() -> None:
         assert bar(app_of(pilot), "status").strip() == "no line holds nowhere-to-be-seen"
 
 
+async def test_on_raw_json_an_ampersand_shows_only_the_lines_that_hold_a_text() -> None:
+    async with an_app().run_test(size=SIZE) as pilot:
+        await at_servers(pilot)
+        await pilot.press("y")
+        await until(pilot, '"state"')
+
+        await type_line(pilot, "&state")
+        await pilot.press("enter")
+
+        text = await until(pilot, '"state"')
+        assert '"name"' not in text
+        await pilot.press("escape")
+        await until(pilot, '"name"')
+
+
 async def test_any_column_sorts_and_one_that_is_not_there_is_told() -> None:
     async with an_app().run_test(size=SIZE) as pilot:
         await at_servers(pilot)
@@ -185,6 +200,13 @@ async def test_chosen_columns_are_shown_kept_and_given_back(tmp_path: Path) -> N
         await pilot.press("c", "r")
         await until(pilot, "STATE")
         assert "servers" not in Keeper(tmp_path / "console.json").kept.columns
+
+
+async def test_what_was_kept_and_cannot_be_used_is_told_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "console.json"
+    path.write_text("{")
+    async with an_app(keeper=Keeper(path)).run_test(size=SIZE) as pilot:
+        await until(pilot, f"{path}: it is not JSON"[:90])
 
 
 async def test_a_place_is_kept_under_a_letter_for_this_cloud_only(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from backend import folder
 from console import cli, commands, names, settings
 from console.app import ConsoleApp
 from console.cli import main
-from console.cli_options import first_start
+from console.cli_options import Refusal, first_start
 from console.screens.feed import POLL_SECONDS
 from console.settings import SETTINGS, Kind, Settings, SettingsProblem, Source, resolve, shown
 from tests.backend.processes import Process
@@ -147,6 +147,8 @@ def test_a_relative_path_of_the_environment_begins_where_one_is(
         ('"\\u001b[2J" = 1', f"FILE: ·[2J is not a setting; there are {', '.join(settings.BY_NAME)}."),
         ('palette = "blue"', 'FILE: palette is "blue"; it takes "dark", "light" or "contrast".'),
         ("palette = true", 'FILE: palette is true; it takes "dark", "light" or "contrast".'),
+        ("keys = 3", "FILE: keys is 3; it takes a table of commands with their keys, in the file only."),
+        ('keymap = "vi"', 'FILE: keymap is "vi"; it takes "default" or "k9s".'),
         ('palette = ["dark"]', 'FILE: palette is a list; it takes "dark", "light" or "contrast".'),
         ("palette = 2026-01-01", 'FILE: palette is 2026-01-01; it takes "dark", "light" or "contrast".'),
         ('ascii = "true"', 'FILE: ascii is "true"; it takes true or false.'),
@@ -383,3 +385,25 @@ def test_a_cloud_is_marked_by_its_id_its_address_or_its_folder(
     chosen = found(f'production = ["{mark}"]', path=tmp_path / "s")
 
     assert cli._production(chosen, place)(cloud_id) is expected
+
+
+def test_keys_of_ones_own_are_listed_and_come_from_the_file_only(tmp_path: Path) -> None:
+    chosen = found('[keys]\nfilter = ["ctrl+g", "/"]\nraw = "J"', path=tmp_path / "s")
+
+    lines = "\n".join(settings.listing(chosen, tmp_path / "s", tmp_path))
+    assert 'keys = { "filter" = ["ctrl+g", "/"], "raw" = ["J"] }  (file)' in lines
+    with pytest.raises(SettingsProblem, match='STRATODECK_KEYS is "filter=x"; it takes a table'):
+        resolve({}, {"STRATODECK_SETTINGS": str(tmp_path / "none"), "STRATODECK_KEYS": "filter=x"})
+
+
+def test_what_is_kept_lies_where_people_expect_it_or_where_it_is_said_to() -> None:
+    assert settings.path_of_kept({}).name == "console.json"
+    assert settings.path_of_kept({"STRATODECK_STATE": "/srv/kept"}) == Path("/srv/kept")
+
+
+def test_keys_that_clash_are_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATODECK_STATE", str(tmp_path / "state.json"))
+    chosen = found('[keys]\nbookmark = "E"', path=tmp_path / "s")
+
+    with pytest.raises(Refusal, match="keys: E would be both bookmark and export in overview, servers, drives and"):
+        cli._looks(chosen)
