@@ -100,6 +100,10 @@ class Cron:
             instants.append(after)
         return instants
 
+    def fires_on(self, day: date) -> bool:
+        """Whether it fires on a day of the calendar; then at each of its minutes of each of its hours."""
+        return day.month in self.months and self._matches_day(day)
+
     def _next_elapsed(self, after: datetime, zone: ZoneInfo) -> datetime:
         at = after.replace(second=0, microsecond=0) + MINUTE
         while True:

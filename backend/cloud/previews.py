@@ -120,6 +120,44 @@ def preview(
     return Preview(words(cron), fires, late, tuple(plan(backups, policy, now)))
 
 
+_CYCLE_DAYS = 1461
+"""Four years: after these the months and leap days come round again."""
+
+
+def most_copies(cron: Cron, policy: Policy, now: datetime) -> int | None:
+    """How many backups there are at once, at most, when the rules are followed for long; None: ever more of them.
+
+    The one in the making counts: what it takes the place of stays until it is whole. What periods keep may be among
+    what age and number keep, so this is what is never exceeded, and not always reached.
+    """
+    bounds = []
+    if policy.backups_max:
+        bounds.append(policy.backups_max)
+    if policy.retention_days:
+        bounds.append(_runs_within(cron, policy.retention_days, now))
+    by_period = sum(policy.keeps.values())
+    if not bounds:
+        return by_period + 1 if by_period else None
+    return min(bounds) + by_period + 1
+
+
+def _runs_within(cron: Cron, days: int, now: datetime) -> int:
+    """How often it fires in as many days in a row, at most.
+
+    Simplified: days on which clocks change are as long as others, and longer times than four years begin like the next
+    four.
+    """
+    cycles, rest = divmod(days, _CYCLE_DAYS)
+    first = now.astimezone(ZoneInfo(cron.time_zone)).date()
+    fires = [cron.fires_on(first + timedelta(days=day)) for day in range(_CYCLE_DAYS + rest)]
+    in_window = most = sum(fires[:rest])
+    for day in range(rest, len(fires)):
+        in_window += fires[day] - fires[day - rest]
+        most = max(most, in_window)
+    per_day = len(cron.minutes) * len(cron.hours)
+    return (cycles * sum(fires[:_CYCLE_DAYS]) + most) * per_day
+
+
 # --- Who is covered ---------------------------------------------------------------------------------------------------
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from backend.cloud.previews import Protection, Standing
 from backend.cloud.retention import RULES
-from backend.dialects.ops import render
+from backend.dialects.ops import backing_plans, render
 from backend.dialects.ops.bodies import CoverageQuery, NoBody, NoQuery, SchedulePreviewQuery
-from backend.dialects.ops.render import backup_word
 from backend.dialects.ops.schema_backups import CoverageAnswer, CoverageRow, SchedulePreview, ScheduleRow
 from backend.dialects.ops.table import Answer, Call
-from backend.dialects.wire import instant_text, instant_text_or_none
+from backend.dialects.wire import instant_text_or_none
 from backend.operations import backup_previews, backups, schedules
 from backend.operations.schedules import ScheduleSpec, ScheduleView
 
@@ -28,18 +25,9 @@ async def preview_schedule(call: Call[SchedulePreviewQuery, NoBody]) -> Answer:
     found = await backup_previews.preview(call.cloud, call.account, spec, schedule_id=query.schedule_id)
     content: SchedulePreview = {
         "words": found.words,
-        "fires": [{"at": instant_text(fire.astimezone(UTC)), "local": fire.isoformat()} for fire in found.fires],
+        "fires": backing_plans.fire_rows(found),
         "jitter_seconds": int(found.late.total_seconds()),
-        "verdicts": [
-            {
-                "backup_id": each.backup.id,
-                "created_at": instant_text(each.backup.created_at),
-                "state": backup_word(each.backup.state),
-                "is_kept": each.is_kept,
-                "rule": each.rule,
-            }
-            for each in found.verdicts
-        ],
+        "verdicts": backing_plans.verdict_rows(found),
     }
     return Answer(content)
 
