@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_explain, wire_parts, wire_plans, wire_services
+from console import wire, wire_backups, wire_explain, wire_parts, wire_plans, wire_services
 from console.records import (
     CellRecord,
     Changes,
@@ -35,6 +35,7 @@ from console.records import (
     Status,
     Tasks,
 )
+from console.records_backups import BackupDetail, Backups, Coverage, ScheduleDetail, SchedulePreviewRecord, Schedules
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
@@ -180,6 +181,39 @@ class CloudClient:
         """
         asked = {"limit": limit, "object": object_id, "until": until, "since": since}
         return await self._read("/events", wire.events, asked)
+
+    # Reading backups
+
+    async def schedules_page(self, *, after: str | None = None, limit: int = PAGE_ROWS) -> Schedules:
+        return await self._read("/schedules", wire_backups.schedules, {"limit": limit, "after": after})
+
+    async def backups_page(
+        self, *, scope: str | None = None, after: str | None = None, limit: int = PAGE_ROWS
+    ) -> Backups:
+        """The newest first. `scope` is None, `schedule:ID`, `server:ID`, or `backup:ID` for the parts of one."""
+        kind, _, identity = (scope or "").partition(":")
+        asked = {"limit": limit, "after": after, wire_backups.SCOPES.get(kind, kind): identity or None}
+        return await self._read("/backups", lambda body: wire_backups.backups(body, scope=scope), asked)
+
+    async def coverage(self, *, limit: int = PAGE_ROWS) -> Coverage:
+        """How old the last good backup of each server is, the worst first."""
+        return await self._read("/backups/coverage", wire_backups.coverage, {"limit": limit})
+
+    async def preview_schedule(self, asked: Mapping[str, Any]) -> SchedulePreviewRecord:
+        """What a schedule would do: `schedule` (its cron), `time_zone`, `retention_days`, `backups_max`, how many of
+        `last`, `hourly`, ... it keeps, and `schedule_id` for what would become of that one's backups.
+        """
+        return await self._read("/schedules/preview", wire_backups.preview, asked)
+
+    async def schedule_detail(self, schedule_id: str) -> ScheduleDetail:
+        """One schedule with what it would do from now on."""
+        found = await self._read(f"/schedules/{_quoted(schedule_id)}", wire_backups.schedule_detail)
+        preview = await self.preview_schedule(wire_backups.asked_of(found.schedule))
+        return found._replace(preview=preview)
+
+    async def backup_detail(self, backup_id: str) -> BackupDetail:
+        """One backup with its parts, and what the rules of its schedule say of it."""
+        return await self._read(f"/backups/{_quoted(backup_id)}", wire_backups.backup_detail)
 
     # Verbs
 

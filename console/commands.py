@@ -15,7 +15,8 @@ from typing import NamedTuple
 from console import names
 
 VIEWS: tuple[str, ...] = names.VIEWS
-"""Views in the order of their digits: overview is 0."""
+"""Views in the order of their digits: overview is 0; what comes after 9 has a letter."""
+_VIEW_LETTERS = {"schedules": "b", "backups": "B"}
 
 LISTS = frozenset(VIEWS)
 PAGES = frozenset({"detail", "raw", "why", "help"})
@@ -219,7 +220,8 @@ def _clock_not_manual(selection: Selection) -> str | None:
 
 def _view_commands() -> tuple[Command, ...]:
     return tuple(
-        Command(f"view.{name}", (str(digit),), name, f"go to {name}, also :{name}") for digit, name in enumerate(VIEWS)
+        Command(f"view.{name}", (_VIEW_LETTERS.get(name, str(digit)),), name, f"go to {name}, also :{name}")
+        for digit, name in enumerate(VIEWS)
     )
 
 

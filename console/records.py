@@ -15,6 +15,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from console.records_backups import BackupAnswer, BackupDetail, ScheduleDetail, ScheduleRecord
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_services import Services
 
@@ -302,30 +303,6 @@ class CapacityRecord(NamedTuple):
     unreachable: tuple[str, ...] = ()
 
 
-class ScheduleRecord(NamedTuple):
-    id: str
-    server_id: str | None
-    """None of a schedule for more than a server."""
-    server_name: str | None = None
-    """What its source is called, whatever it is."""
-    description: str = ""
-    cron: str = ""
-    time_zone: str = "UTC"
-    is_active: bool = True
-    next_trigger_at: datetime | None = None
-    last_run_at: datetime | None = None
-    reason: str | None = None
-    missed_since: datetime | None = None
-    retention_days: int | None = None
-    backups_max: int | None = None
-    history: tuple[str, ...] = ()
-    """`ok`, `failed` or `missed`, oldest first."""
-
-    @property
-    def title(self) -> str:
-        return self.description or self.server_name or self.id[:8]
-
-
 class ClockRecord(NamedTuple):
     now: datetime
     """The cloud's instant when it answered."""
@@ -446,8 +423,10 @@ class HostDetail(NamedTuple):
     events: tuple[EventRecord, ...] = ()
 
 
-Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services
-Detail = ServerDetail | DriveDetail | HostDetail
+Answer = (
+    Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
+)
+Detail = ServerDetail | DriveDetail | HostDetail | ScheduleDetail | BackupDetail
 
 
 # Verbs ---------------------------------------------------------------------------------------------------------

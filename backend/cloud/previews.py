@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from backend.cloud.backups import Cron, jitter, parse
@@ -132,30 +133,35 @@ def most_copies(cron: Cron, policy: Policy, now: datetime) -> int | None:
     """
     bounds = []
     if policy.backups_max:
-        bounds.append(policy.backups_max)
+        bounds.append(policy.backups_max + 1)
     if policy.retention_days:
         bounds.append(_runs_within(cron, policy.retention_days, now))
     by_period = sum(policy.keeps.values())
     if not bounds:
         return by_period + 1 if by_period else None
-    return min(bounds) + by_period + 1
+    return min(bounds) + by_period
 
 
 def _runs_within(cron: Cron, days: int, now: datetime) -> int:
-    """How often it fires in as many days in a row, at most.
+    """How often it fires within so many days, both ends included, at most.
 
     Simplified: days on which clocks change are as long as others, and longer times than four years begin like the next
     four.
     """
     cycles, rest = divmod(days, _CYCLE_DAYS)
     first = now.astimezone(ZoneInfo(cron.time_zone)).date()
-    fires = [cron.fires_on(first + timedelta(days=day)) for day in range(_CYCLE_DAYS + rest)]
-    in_window = most = sum(fires[:rest])
-    for day in range(rest, len(fires)):
-        in_window += fires[day] - fires[day - rest]
-        most = max(most, in_window)
+    fires = [cron.fires_on(first + timedelta(days=day)) for day in range(_CYCLE_DAYS + rest + 1)]
     per_day = len(cron.minutes) * len(cron.hours)
-    return (cycles * sum(fires[:_CYCLE_DAYS]) + most) * per_day
+    before = [0, *accumulate(fires)]
+
+    def within(start: int) -> int:
+        # Of the days at both ends only what lies between the two times of day counts: together one day, and one more.
+        ends = fires[start] + fires[start + rest] if rest else fires[start]
+        at_ends = per_day * ends if ends < 2 else per_day + 1
+        return (before[start + rest] - before[start + 1]) * per_day + at_ends if rest else ends
+
+    most = max(within(start) for start in range(_CYCLE_DAYS))
+    return cycles * before[_CYCLE_DAYS] * per_day + most
 
 
 # --- Who is covered ---------------------------------------------------------------------------------------------------

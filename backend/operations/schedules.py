@@ -11,7 +11,7 @@ wrong with one schedule never touches another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from backend.cloud.model import SERVER, Account, Backup, Schedule, Task, TaskSta
 from backend.cloud.retention import RULES
 from backend.operations import Cloud, backup_sources, backups, check_version
 from backend.operations.backup_sources import Reading, Scope
-from backend.store import CloudTransaction, Wanted
+from backend.store import CloudTransaction, Place, Wanted
 
 LATE_SECONDS = 60
 """A run that is later than this was missed: the backend was not running, or the clock was moved past it."""
@@ -36,6 +36,9 @@ PAGE = 64
 
 HISTORY_LENGTH = 10
 
+NOTABLE_MAX = 50
+"""How many schedules of a kind are told to whoever looks at everything."""
+
 CATCH_UP = "catch_up"
 """The task of a schedule that owes a run."""
 
@@ -43,7 +46,7 @@ _HISTORY_WORDS: Mapping[str, str] = {
     "schedule.ran": "ok",
     "schedule.failed": "failed",
     "schedule.missed": "missed",
-    "schedule.overlapped": "missed",
+    "schedule.overlapped": "overlapped",
 }
 """How a run ended, by the event that tells of it."""
 
@@ -81,7 +84,11 @@ class ScheduleView:
     schedule: Schedule
     source_name: str | None
     history: tuple[str, ...]
-    """The last runs, oldest first: `ok`, `failed`, `missed`."""
+    """The last runs, oldest first: `ok`, `failed`, `missed`, or `overlapped`: refused, the one before was not over."""
+    backups: int = 0
+    """How many of its backups can be restored from."""
+    last_good_at: datetime | None = None
+    """When the newest of them was taken."""
 
 
 def check_spec(spec: ScheduleSpec) -> None:
@@ -476,30 +483,64 @@ async def list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
 
 
 async def _list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
-    def find(tx: CloudTransaction) -> tuple[list[Schedule], dict[str, list[str]]]:
-        listed = tx.page_of_schedules(Wanted(*backup_sources.visible_projects(tx, actor)))
-        return listed, tx.last_events_of((each.id for each in listed), _HISTORY_WORDS, limit=HISTORY_LENGTH)
+    return _soonest_first(await _views(cloud, actor, lambda tx, wanted: tx.page_of_schedules(wanted)))
 
-    listed, told = await cloud.store.cloud_read(find)
-    names = await backup_sources.names_of(cloud, {(each.source_kind, each.source_id) for each in listed})
-    views = [
-        ScheduleView(each, names.get((each.source_kind, each.source_id)), history_of(told.get(each.id, ())))
-        for each in listed
+
+async def notable_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
+    """What somebody who looks at everything wants to know: those in trouble, and those that run next."""
+
+    def find(tx: CloudTransaction, wanted: Wanted) -> list[Schedule]:
+        troubled = tx.schedules_in_trouble(wanted, limit=NOTABLE_MAX)
+        following = tx.next_schedules(wanted, limit=NOTABLE_MAX)
+        return list({each.id: each for each in (*troubled, *following)}.values())
+
+    async def work_out() -> list[ScheduleView]:
+        return _soonest_first(await _views(cloud, actor, find))
+
+    found: list[ScheduleView] = await cloud.kept.of((notable_schedules, actor), work_out)
+    return found
+
+
+async def schedules_after(
+    cloud: Cloud, actor: Account, place: Place | None, *, limit: int
+) -> tuple[list[ScheduleView], int]:
+    """A page in the order of creation, and how many there are in all."""
+    found = await _views(cloud, actor, lambda tx, wanted: tx.schedules_after(wanted, place, limit=limit))
+    total = await cloud.store.cloud_read(
+        lambda tx: tx.count_schedules(Wanted(*backup_sources.visible_projects(tx, actor)))
+    )
+    return found, total
+
+
+async def view_of(cloud: Cloud, actor: Account, schedule_id: str) -> ScheduleView:
+    """Raises NotFound."""
+    return (await _views(cloud, actor, lambda tx, _: [schedule_in(tx, actor, schedule_id)]))[0]
+
+
+async def _views(
+    cloud: Cloud, actor: Account, find: Callable[[CloudTransaction, Wanted], list[Schedule]]
+) -> list[ScheduleView]:
+    def read(tx: CloudTransaction) -> list[ScheduleView]:
+        found = find(tx, Wanted(*backup_sources.visible_projects(tx, actor)))
+        ids = [each.id for each in found]
+        good, told = tx.good_backups_of(ids), tx.last_events_of(ids, _HISTORY_WORDS, limit=HISTORY_LENGTH)
+        return [
+            ScheduleView(each, None, _history(told.get(each.id, ())), *good.get(each.id, (0, None))) for each in found
+        ]
+
+    views = await cloud.store.cloud_read(read)
+    sources = {(view.schedule.source_kind, view.schedule.source_id) for view in views}
+    names = await backup_sources.names_of(cloud, sources)
+    return [
+        replace(view, source_name=names.get((view.schedule.source_kind, view.schedule.source_id))) for view in views
     ]
+
+
+def _soonest_first(views: list[ScheduleView]) -> list[ScheduleView]:
     return sorted(
         views, key=lambda view: (not view.schedule.is_active, view.schedule.next_trigger_at or LAST, view.schedule.id)
     )
 
 
-async def show_schedule(cloud: Cloud, schedule: Schedule) -> ScheduleView:
-    """One, as the list has it."""
-    told = await cloud.store.cloud_read(
-        lambda tx: tx.last_events_of([schedule.id], _HISTORY_WORDS, limit=HISTORY_LENGTH)
-    )
-    source = schedule.source_kind, schedule.source_id
-    names = await backup_sources.names_of(cloud, [source])
-    return ScheduleView(schedule, names.get(source), history_of(told.get(schedule.id, ())))
-
-
-def history_of(kinds: Iterable[str]) -> tuple[str, ...]:
+def _history(kinds: Iterable[str]) -> tuple[str, ...]:
     return tuple(_HISTORY_WORDS[kind] for kind in kinds)

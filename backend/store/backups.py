@@ -26,6 +26,10 @@ _LAST_GOOD = (
     "SELECT source_kind, source_id, max(created_at) FROM backup WHERE state IN ('ready', 'restoring')"
     " GROUP BY source_kind, source_id"
 )
+_GOOD_OF_SCHEDULES = (
+    "SELECT schedule_id, count(*), max(created_at) FROM backup"
+    " WHERE schedule_id IN (SELECT value FROM json_each(?)) AND state IN ('ready', 'restoring') GROUP BY schedule_id"
+)
 _COPIED_SERVERS = """
 SELECT server.id, server.cell, of.schedule_id,
     (SELECT max(created_at) FROM backup WHERE source_id = server.id AND state NOT IN ('erred', 'deleting'))
@@ -78,6 +82,14 @@ class Wanted:
     state: str | None = None
     description: str | None = None
     """A part of it, in whatever case."""
+    parent_id: str | None = None
+    """Of backups: the parts of this one."""
+    source_id: str | None = None
+    """Whatever its kind."""
+
+
+Place = tuple[datetime, str]
+"""Where a list goes on: `created_at` and id of the last row before."""
 
 
 def conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
@@ -108,7 +120,7 @@ def _clauses(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
     if wanted.source is not None:
         clauses.append("source_kind = ? AND source_id = ?")
         values += wanted.source
-    for column in ("schedule_id", "project_id", "state"):
+    for column in ("schedule_id", "project_id", "state", "parent_id", "source_id"):
         value = getattr(wanted, column)
         if value is not None:
             clauses.append(f"{column} = ?")
@@ -117,6 +129,14 @@ def _clauses(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
         clauses.append("instr(lower(description), lower(?)) > 0")
         values.append(wanted.description)
     return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
+
+
+def _with(wanted: Wanted, condition: str, place: Place | None) -> tuple[str, tuple[Any, ...]]:
+    """What is wanted, and on one side of a place."""
+    where, values = _clauses(wanted)
+    if place is None:
+        return where, values
+    return f"{where + ' AND' if where else 'WHERE'} {condition}", (*values, text_of(place[0]), place[1])
 
 
 class BackupsTransaction(CentralRowsTransaction):
@@ -132,6 +152,27 @@ class BackupsTransaction(CentralRowsTransaction):
     def page_of_schedules(self, wanted: Wanted, *, offset: int = 0, limit: int | None = None) -> list[Schedule]:
         """By (created_at, id)."""
         return self._page(SCHEDULE, wanted, offset, limit)
+
+    def schedules_after(self, wanted: Wanted, after: Place | None, *, limit: int) -> list[Schedule]:
+        """By (created_at, id), those behind a place."""
+        where, values = _with(wanted, "(created_at, id) > (?, ?)", after)
+        return self._list(SCHEDULE, f"{where} ORDER BY created_at, id LIMIT ?", (*values, limit))
+
+    def schedules_in_trouble(self, wanted: Wanted, *, limit: int) -> list[Schedule]:
+        """Those that owe a run, and those that something switched off; by (created_at, id)."""
+        where, values = _clauses(wanted)
+        trouble = "(missed_since IS NOT NULL OR (is_active = 0 AND reason IS NOT NULL))"
+        tail = f"{where + ' AND' if where else 'WHERE'} {trouble} ORDER BY created_at, id LIMIT ?"
+        return self._list(SCHEDULE, tail, (*values, limit))
+
+    def next_schedules(self, wanted: Wanted, *, until: datetime | None = None, limit: int) -> list[Schedule]:
+        """Active ones, by (next_trigger_at, id); `until`: that run by then."""
+        where, values = _clauses(wanted)
+        tail = (
+            f"{where + ' AND' if where else 'WHERE'} is_active = 1 AND next_trigger_at <= ?"
+            " ORDER BY next_trigger_at, id LIMIT ?"
+        )
+        return self._list(SCHEDULE, tail, (*values, text_of(until) if until else "Z", limit))
 
     def count_schedules(self, wanted: Wanted) -> int:
         return self._count_of(SCHEDULE, wanted)
@@ -205,6 +246,17 @@ class BackupsTransaction(CentralRowsTransaction):
     def page_of_backups(self, wanted: Wanted, *, offset: int = 0, limit: int | None = None) -> list[Backup]:
         """By (created_at, id)."""
         return self._page(BACKUP, wanted, offset, limit)
+
+    def backups_before(self, wanted: Wanted, before: Place | None, *, limit: int) -> list[Backup]:
+        """The newest first, those older than a place."""
+        where, values = _with(wanted, "(created_at, id) < (?, ?)", before)
+        return self._list(BACKUP, f"{where} ORDER BY created_at DESC, id DESC LIMIT ?", (*values, limit))
+
+    def good_backups_of(self, schedule_ids: Iterable[str]) -> dict[str, tuple[int, datetime]]:
+        """By schedule with any: how many can be restored from, and when the newest of them was taken."""
+        rows = self._run(_GOOD_OF_SCHEDULES, (json_of(sorted(schedule_ids)),))
+        found = ((id, count, instant_or_none(at)) for id, count, at in rows)
+        return {id: (count, at) for id, count, at in found if at is not None}
 
     def count_backups(self, wanted: Wanted) -> int:
         return self._count_of(BACKUP, wanted)

@@ -10,7 +10,8 @@ from datetime import datetime
 from console.presentation import figures, redundancy
 from console.presentation.lines import Frame, Glyphs, Tone
 from console.presentation.mirror import Mirror
-from console.records import CellRecord, Factors, GroupRecord, ScheduleRecord
+from console.records import CellRecord, Factors, GroupRecord
+from console.records_backups import ScheduleRecord
 
 
 @dataclass(frozen=True, slots=True)

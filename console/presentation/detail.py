@@ -293,7 +293,7 @@ def _schedule_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
         fact("schedule", schedule.title, glyphs),
         fact(
             "source",
-            schedule.server_name or (schedule.server_id or "")[:8],
+            schedule.source_name or (schedule.server_id or "")[:8],
             glyphs,
             Tone.TEXT,
             schedule.server_id or "",

@@ -14,6 +14,7 @@ from typing import TypeVar, assert_never
 
 from console.presentation.drive_fleet import DriveFleet
 from console.presentation.fleet import Fleet
+from console.presentation.protection import Protection
 from console.records import (
     UNKNOWN,
     AccountRecord,
@@ -31,13 +32,13 @@ from console.records import (
     HostRecord,
     Hosts,
     PastEvents,
-    ScheduleRecord,
     ServerRecord,
     ServersPage,
     Status,
     TaskRecord,
     Tasks,
 )
+from console.records_backups import Backups, Coverage, ScheduleRecord, Schedules
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -67,6 +68,8 @@ class Mirror:
     capacity: CapacityRecord | None = None
     groups: tuple[GroupRecord, ...] | None = None
     schedules: tuple[ScheduleRecord, ...] | None = None
+    """Those in trouble, and those that run next; all of them are in `protection`."""
+    protection: Protection = field(default_factory=Protection)
     tasks: tuple[TaskRecord, ...] | None = None
     services: tuple[ServiceRecord, ...] | None = None
     """None until a view has asked for them."""
@@ -141,6 +144,8 @@ class Mirror:
                 return self._answered("events", at, events=_merged_events(self.events, answer.events))
             case PastEvents():
                 return self._after_past(answer)
+            case Schedules() | Backups() | Coverage():
+                return self._answered(type(answer).__name__.lower(), at, protection=self.protection.apply(answer))
             case _:
                 assert_never(answer)
 
@@ -212,7 +217,13 @@ class Mirror:
             return self.fleet.by_id[object_id].name
         if object_id is not None and object_id in self.drives.by_id:
             return self.drives.by_id[object_id].name
-        return next((each.description for each in self.schedules or () if each.id == object_id), None)
+        schedule = None if object_id is None else self.find_schedule(object_id)
+        return None if schedule is None else schedule.description
+
+    def find_schedule(self, schedule_id: str) -> ScheduleRecord | None:
+        """As it was told last: with the status, or in the list."""
+        told = next((each for each in self.schedules or () if each.id == schedule_id), None)
+        return self.protection.find_schedule(schedule_id) if told is None else told
 
     def find_event(self, key: str) -> EventRecord | None:
         """The event with this key, among the latest and in what was read of the past."""

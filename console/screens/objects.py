@@ -87,7 +87,11 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
     if kind == "view" and name in _VIEW_KINDS:
         return Place(name)
     if kind in _VIEW_KINDS:
-        return Place(kind)
+        return Place(kind, name if kind == "backups" else None)
+    if kind == "schedule" and view != "detail":
+        return Place("backups", key)
+    if kind == "backup" and view == "backups" and mirror.protection.has_parts(name):
+        return Place("backups", key)
     if kind == "event":
         event = mirror.find_event(name)
         if event is not None and (about := tasks.object_key(mirror, event.object_kind, event.object_id)) is not None:
@@ -133,7 +137,8 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
         "group": tuple(each for each in mirror.groups or () if each.name == name),
         "task": tuple(each for each in mirror.tasks or () if each.id == name),
         "event": tuple(event for event in (mirror.find_event(name),) if event is not None),
-        "schedule": tuple(each for each in mirror.schedules or () if each.id == name),
+        "schedule": tuple(each for each in (mirror.find_schedule(name),) if each is not None),
+        "backup": tuple(each for each in (mirror.protection.find_backup(name),) if each is not None),
     }
     found = sources.get(kind, ())
     plain = _plain(found[0]) if found else {}

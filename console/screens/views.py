@@ -12,6 +12,7 @@ from console.presentation import overview
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
+from console.records_backups import BackupDetail, ScheduleDetail
 from console.records_explain import WhyDetail
 from console.records_plans import GroupPlanRecord
 from console.screens import objects
@@ -27,6 +28,7 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),
     "services": frozenset({"services"}),
+    "schedules": frozenset({"schedules"}),
 }
 
 Held = Detail | WhyDetail | GroupPlanRecord
@@ -36,6 +38,8 @@ Held = Detail | WhyDetail | GroupPlanRecord
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
     """The sources (`hosts`, `tasks`, `drives`) that a place needs while it is in sight."""
     sources = _WANTED.get(place.view, frozenset())
+    if place.view == "backups":
+        sources |= {f"backups {place.scope or ''}".strip()}
     if place.view in ("detail", "why") and place.scope is not None and _shows_drives(place.scope, mirror):
         sources |= {"drives"}
     return sources
@@ -52,14 +56,20 @@ def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Aw
     """What is asked of the cloud about the object that a page shows; None where the mirror has all there is."""
     if place.view == "groups":
         return _asking_to_restore(client, mirror, place.scope)
-    if place.view not in ("detail", "raw", "why"):
+    if place.view not in ("detail", "raw", "why", "backups"):
         return None
     kind, name = objects.split_key(mirror, place.scope or "")
+    if place.view == "backups" and kind != "schedule":
+        return None
     match kind:
         case "server" | "drive" if place.view == "why":
             return lambda: client.explain(name, decision=place.decision or None)
         case "server" if name in mirror.servers:
             return lambda: client.server(name)
+        case "schedule":
+            return lambda: client.schedule_detail(name)
+        case "backup":
+            return lambda: client.backup_detail(name)
         case "drive":
             return lambda: client.drive(name)
         case "host":
@@ -91,7 +101,7 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]
         case "raw":
             from console.presentation import detail
 
-            known = held.raw if isinstance(held, ServerDetail | DriveDetail) else {}
+            known = held.raw if isinstance(held, ServerDetail | DriveDetail | ScheduleDetail | BackupDetail) else {}
             return detail.raw(key, known or objects.record_of(mirror, key), frame)
         case "why":
             from console.presentation import explain
@@ -101,6 +111,10 @@ def make(place: Place, mirror: Mirror, frame: Frame, details: Mapping[str, Held]
             from console.presentation import groups
 
             return groups.view(mirror, frame, held if isinstance(held, GroupPlanRecord) else None)
+        case "backups":
+            from console.presentation import backups
+
+            return backups.view(mirror, frame, held if isinstance(held, ScheduleDetail) else None)
         case "help":
             from console.presentation import help as help_view
 

@@ -27,7 +27,6 @@ from console.records import (
     HostRecord,
     Hosts,
     MemberRecord,
-    ScheduleRecord,
     ServerRecord,
     ServersPage,
     SizeRecord,
@@ -35,6 +34,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_backups import ScheduleRecord
 from console.records_services import ServiceRecord, Services
 
 GIB = 2**30

@@ -240,8 +240,20 @@ TABLE = (
         query=bodies.EventsQuery,
     ),
     get("/tasks", reads.list_tasks, "Work under way, or done", schema.TaskPage, query=bodies.TasksQuery),
-    get("/schedules", backing.list_schedules, "Rules that take backups", schema_backups.ScheduleList, query=NoQuery),
-    get("/backups", backing.list_backups, "Backups, the newest first", schema_backups.BackupList, query=NoQuery),
+    get(
+        "/schedules",
+        backing.list_schedules,
+        "Rules that take backups",
+        schema_backups.ScheduleList,
+        query=bodies.SchedulesQuery,
+    ),
+    get(
+        "/backups",
+        backing.list_backups,
+        "Backups, the newest first",
+        schema_backups.BackupList,
+        query=bodies.BackupsQuery,
+    ),
     get(
         "/schedules/preview",
         backing.preview_schedule,
@@ -302,6 +314,14 @@ TABLE = (
         "The sizes that a backup can be restored with",
         schema_backing.FlavorList,
         query=bodies_backups.FlavorsQuery,
+    ),
+    get("/schedules/{id}", backing.get_schedule, "One schedule", schema_backups.ScheduleRow, query=NoQuery),
+    get(
+        "/backups/{id}",
+        backing.get_backup,
+        "One backup with its parts, and what its schedule's rules say of it",
+        schema_backups.BackupDetail,
+        query=NoQuery,
     ),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
     write(

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from backend.cloud.errors import CloudError
 from backend.cloud.model import GIB, Backup, Schedule
 from backend.cloud.previews import Preview
+from backend.cloud.retention import Verdict
 from backend.dialects.ops import plans, render
-from backend.dialects.ops.plans import BECAUSE, counted
+from backend.dialects.ops.plans import BECAUSE, counted, does
 from backend.dialects.ops.render import backup_word
 from backend.dialects.ops.schema import PlanRow
 from backend.dialects.ops.schema_backing import SchedulePlanRow
@@ -26,16 +27,17 @@ def fire_rows(found: Preview) -> list[FireRow]:
 
 
 def verdict_rows(found: Preview) -> list[VerdictRow]:
-    return [
-        {
-            "backup_id": each.backup.id,
-            "created_at": instant_text(each.backup.created_at),
-            "state": backup_word(each.backup.state),
-            "is_kept": each.is_kept,
-            "rule": each.rule,
-        }
-        for each in found.verdicts
-    ]
+    return [verdict_row(each) for each in found.verdicts]
+
+
+def verdict_row(verdict: Verdict) -> VerdictRow:
+    return {
+        "backup_id": verdict.backup.id,
+        "created_at": instant_text(verdict.backup.created_at),
+        "state": backup_word(verdict.backup.state),
+        "is_kept": verdict.is_kept,
+        "rule": verdict.rule,
+    }
 
 
 def storage_row(outlook: Outlook) -> StorageRow:
@@ -169,15 +171,14 @@ def deletion_plan_row(plan: DeletionPlan) -> PlanRow:
         case Backup() as backup:
             found = [f"The backup of {name} of {_at(backup.created_at)} is deleted and cannot be brought back."]
             if plan.backups:
-                found.append(f"Its {counted(plan.backups, 'part')} go with it.")
+                found.append(f"{does(plan.backups, 'part', 'go', 'goes')} with it.")
             found.append(f"{_gib(plan.size_bytes)} are given back.")
             if plan.is_last_good:
                 found.append(f"It is the only good backup of {name}: none is left after it.")
         case Schedule():
             found = [f"The schedule is deleted and cannot be brought back; no backups of {name} are taken by it."]
-            stay = counted(plan.backups, "backup")
-            found.append(f"Its {stay} stay, and no rule of it removes them any more." if plan.backups
-                         else "It has no backups.")  # fmt: skip
+            stay = does(plan.backups, "backup", "stay")
+            found.append(f"{stay}, and no rule removes them any more." if plan.backups else "It has no backups.")
     return _plan("delete", plan.thing.id, plan.problem, plan.thing.version, found)
 
 
@@ -224,11 +225,9 @@ def schedule_plan_row(plan: SchedulePlan) -> SchedulePlanRow:
 def _schedule_sentences(plan: SchedulePlan) -> list[str]:
     schedule = plan.schedule
     found = [] if schedule.is_active else ["It is not active: nothing is taken until it is switched on."]
-    going = [
-        each for each in plan.preview.verdicts if not each.is_kept and backup_word(each.backup.state) != "deleting"
-    ]
+    going = [each for each in plan.preview.verdicts if not each.is_kept and each.backup.state != "deleting"]
     if going:
-        found.append(f"Its rules would remove {counted(len(going), 'backup')} with the next run.")
+        found.append(f"Its rules would not keep {counted(len(going), 'backup')}: gone with the next run at the latest.")
     for outlook in plan.storage:
         found += _outlook_sentences(outlook)
     if not plan.storage and plan.not_now is not None:

@@ -71,7 +71,7 @@ async def _backup_row(call: Call[Any, Any], backup: Backup) -> BackupRow:
 
 
 async def _schedule_row(call: Call[Any, Any], schedule: Schedule) -> ScheduleRow:
-    return backing.schedule_row(await schedules.show_schedule(call.cloud, schedule))
+    return backing.schedule_row(await schedules.view_of(call.cloud, call.account, schedule.id))
 
 
 # --- backups ---------------------------------------------------------------------------------------------------------

@@ -319,3 +319,18 @@ class SchedulePreviewQuery(Query):
 
 class CoverageQuery(Query):
     limit: Limit = 100
+
+
+class SchedulesQuery(Query):
+    limit: Limit = LIMIT_MAX
+    after: Cursor | None = None
+
+
+class BackupsQuery(Query):
+    """`source` is the id of a server, project or customer; `parent` gives the parts of a backup."""
+
+    limit: Limit = LIMIT_MAX
+    after: Cursor | None = None
+    schedule: Id | None = None
+    source: Id | None = None
+    parent: Id | None = None

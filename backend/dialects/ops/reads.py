@@ -103,7 +103,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
         cells.list_cells(cloud, pictures),
         groups.list_groups(cloud, account, pictures),
         tasks.list_tasks(cloud, account, is_open=True, limit=1),
-        schedules.list_schedules(cloud, account),
+        schedules.notable_schedules(cloud, account),
     )
     capacity = await what_fits(cloud, pictures) if account.is_staff else None
     rows = [await _cell_row(call, view) for view in views]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -59,7 +59,10 @@ class CoverageAnswer(TypedDict):
 
 
 class ScheduleRow(TypedDict):
-    """`server_id` and `server_name` are those of its source where that is a server."""
+    """`server_id` and `server_name` are those of its source where that is a server. `history` are its last runs, the
+    oldest first: `ok`, `failed`, `missed`, `overlapped`. `backups` counts those that can be restored from, and
+    `last_good_at` is when the newest of them was taken.
+    """
 
     id: str
     source_kind: Literal["server", "project", "customer"]
@@ -88,6 +91,8 @@ class ScheduleRow(TypedDict):
     drill_problem: str | None
     version: int
     history: list[str]
+    backups: int
+    last_good_at: str | None
 
 
 class BackupRow(TypedDict):
@@ -112,11 +117,29 @@ class BackupRow(TypedDict):
 
 
 class ScheduleList(TypedDict):
+    """In the order of creation."""
+
     schedules: list[ScheduleRow]
+    next: str | None
+    total: int
 
 
 class BackupList(TypedDict):
+    """The newest first."""
+
     backups: list[BackupRow]
+    next: str | None
+    total: int
+
+
+class BackupDetail(BackupRow):
+    """With its parts, the oldest first; with what its schedule's rules say of it now, where there is one; and with what
+    was copied.
+    """
+
+    parts: list[BackupRow]
+    verdict: VerdictRow | None
+    contents: dict[str, Any]
 
 
 class StorageRow(TypedDict):

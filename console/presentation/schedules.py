@@ -1,0 +1,350 @@
+"""Schedules: what has run, what runs next and when, what is kept, and how old the last good backup is.
+
+A missed run is not a failed one: what could not be reached is owed, what failed switches its schedule off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from console.presentation import figures
+from console.presentation.columns import Column, Layout, layout
+from console.presentation.figures import StateLook
+from console.presentation.lines import (
+    UNICODE,
+    Frame,
+    Glyphs,
+    Line,
+    Lines,
+    Region,
+    Rows,
+    Span,
+    Tone,
+    View,
+    cells,
+    compose,
+    fit_name,
+    fit_sentence,
+    left,
+    matched,
+)
+from console.presentation.mirror import Mirror
+from console.records_backups import ScheduleRecord
+
+ORDERS = ("next run", "worst", "schedule", "source", "cron", "zone", "last run", "kept", "age", "drill")
+RIBBON = 10
+CRON_WIDTH_MOST = 24
+
+
+def view(mirror: Mirror, frame: Frame) -> View:
+    """All schedules, or those of the server or cell that `frame.scope` names."""
+    shown = visible(mirror, frame)
+    table = _table(mirror, frame, shown)
+    region: Region
+    if shown:
+        region = Rows(table.head, shown, table.line, lambda schedule: schedule.key)
+    else:
+        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=table.head)
+    return View(
+        "schedules",
+        ("schedules",),
+        _note(mirror, frame, shown),
+        (region,),
+        status=lambda key: status(mirror, frame, key),
+        orders=ORDERS,
+    )
+
+
+# Which, and in what order ------------------------------------------------------------------------------------------
+
+
+def known(mirror: Mirror) -> Sequence[ScheduleRecord]:
+    """All that are known; the status has told some of them since their list was read."""
+    listed = mirror.protection.schedules
+    told = {each.id: each for each in mirror.schedules or ()}
+    return [told.get(each.id, each) for each in listed.rows] if listed is not None else list(told.values())
+
+
+def visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
+    """Those to show, in order."""
+    words = frame.filter.casefold().split()
+    found = [each for each in known(mirror) if not words or _matches(mirror, frame, each, words)]
+    return _ordered(mirror, frame, found)
+
+
+def _matches(mirror: Mirror, frame: Frame, schedule: ScheduleRecord, words: Sequence[str]) -> bool:
+    texts = (
+        schedule.description,
+        source(mirror, schedule),
+        schedule.cron,
+        schedule.time_zone,
+        look(mirror, frame, schedule).word,
+        schedule.reason or "",
+    )
+    text = " ".join(texts).casefold()
+    return all(word in text for word in words)
+
+
+def _ordered(mirror: Mirror, frame: Frame, found: list[ScheduleRecord]) -> list[ScheduleRecord]:
+    """What nobody said comes last, whichever way the order goes."""
+    by_name = sorted(found, key=lambda each: (each.title.casefold(), each.id))
+    keys = [(_sort_key(mirror, frame, each), each) for each in by_name]
+    said = sorted(((key, each) for key, each in keys if key is not None), key=lambda pair: pair[0])
+    if frame.is_descending:
+        said.reverse()
+    return [each for _, each in said] + [each for key, each in keys if key is None]
+
+
+def _sort_key(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> tuple[float, str] | None:
+    match frame.sort:
+        case "worst":
+            return look(mirror, frame, schedule).rank, ""
+        case "schedule":
+            return 0, schedule.title.casefold()
+        case "source":
+            return 0, source(mirror, schedule).casefold()
+        case "cron":
+            return 0, schedule.cron
+        case "zone":
+            return 0, schedule.time_zone
+        case "last run":
+            return _instant_key(schedule.last_run_at)
+        case "kept":
+            return None if schedule.backups is None else (schedule.backups, "")
+        case "age":
+            age = age_seconds(frame, schedule)
+            return None if age is None else (-age, "")
+        case "drill":
+            return _instant_key(schedule.drilled_at)
+        case _:
+            return _instant_key(schedule.next_trigger_at)
+
+
+def _instant_key(at: datetime | None) -> tuple[float, str] | None:
+    return None if at is None else (at.timestamp(), "")
+
+
+# What is said of one -----------------------------------------------------------------------------------------------
+
+
+def source(mirror: Mirror, schedule: ScheduleRecord) -> str:
+    """What it copies: a name, also where only the console still knows it."""
+    name = schedule.source_name or mirror.name_of(schedule.server_id or schedule.source_id) or schedule.source_id[:8]
+    return name if schedule.source_kind == "server" else f"{schedule.source_kind} {name}"
+
+
+def silent_cell(mirror: Mirror, schedule: ScheduleRecord) -> str | None:
+    """The cell of its source, while that does not answer."""
+    server = mirror.servers.get(schedule.server_id or "")
+    return None if server is None or mirror.is_cell_up(server.cell) else server.cell
+
+
+def age_seconds(frame: Frame, schedule: ScheduleRecord) -> float | None:
+    """How old its last good backup is; None where there is none."""
+    return figures.seconds_since(schedule.last_good_at, frame.now)
+
+
+def is_late(frame: Frame, schedule: ScheduleRecord) -> bool:
+    """Whether its last good backup is older than it may be. Of one without any, its own age counts."""
+    if schedule.target_seconds is None:
+        return False
+    age = figures.seconds_since(schedule.last_good_at or schedule.created_at, frame.now)
+    return age is not None and age > schedule.target_seconds
+
+
+def look(mirror: Mirror, frame: Frame, schedule: ScheduleRecord, glyphs: Glyphs = UNICODE) -> StateLook:
+    """Worst first: switched off by a failure, late, owing a run, drill failed, running, paused by somebody."""
+    if not schedule.is_active and schedule.reason:
+        return StateLook(glyphs.lost, "off", Tone.CRIT, "X", 0)
+    if not schedule.is_active:
+        return StateLook(glyphs.paused, "paused", Tone.MUTED, "P", 6)
+    if schedule.missed_since is not None and silent_cell(mirror, schedule) is not None:
+        return StateLook(glyphs.busy, "waits", Tone.UNKNOWN, "U", 2)
+    if schedule.missed_since is not None:
+        return StateLook(glyphs.busy, "owes", Tone.WARN, "W", 2)
+    if is_late(frame, schedule):
+        return StateLook(glyphs.attention, "late", Tone.CRIT, "L", 1)
+    if schedule.drill_problem:
+        return StateLook(glyphs.attention, "drill", Tone.WARN, "D", 3)
+    return StateLook(glyphs.running, "on", Tone.OK, "R", 5)
+
+
+_RUNS = {
+    "ok": ("done", Tone.OK),
+    "failed": ("lost", Tone.CRIT),
+    "missed": ("nothing", Tone.WARN),
+    "overlapped": ("violation", Tone.WARN),
+}
+
+
+def ribbon(mirror: Mirror, schedule: ScheduleRecord, width: int, glyphs: Glyphs) -> Line:
+    """The last runs, oldest first; then that it waits for its cell."""
+    waits = schedule.is_active and schedule.missed_since is not None and silent_cell(mirror, schedule) is not None
+    room = min(width, RIBBON) - waits
+    spans = []
+    for word in schedule.history[-room:] if room > 0 else ():
+        name, tone = _RUNS.get(word, ("unknown", Tone.UNKNOWN))
+        spans.append(Span(str(getattr(glyphs, name)), tone))
+    return (*spans, Span(glyphs.busy, Tone.UNKNOWN)) if waits else tuple(spans)
+
+
+def next_text(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> tuple[str, Tone]:
+    """The countdown, or why there is none."""
+    shape = look(mirror, frame, schedule)
+    if shape.word in {"off", "paused", "waits"}:
+        return shape.word, shape.tone
+    if schedule.next_trigger_at is None:
+        return frame.glyphs.nobody_said, Tone.UNKNOWN
+    return figures.countdown((schedule.next_trigger_at - frame.now).total_seconds()), Tone.TEXT
+
+
+def short_zone(name: str) -> str:
+    """`Berlin` of `Europe/Berlin`."""
+    return name.rpartition("/")[2].replace("_", " ")
+
+
+def kept_of(schedule: ScheduleRecord, glyphs: Glyphs) -> tuple[str, str]:
+    """How many there are, and how many there may be."""
+    most = glyphs.nobody_said if schedule.backups_max is None else str(schedule.backups_max or endless(glyphs))
+    by_period = sum(number for number in schedule.keeps.values())
+    if by_period and not schedule.backups_max and not schedule.retention_days:
+        most = str(by_period)
+    return figures.or_dash(None if schedule.backups is None else figures.count(schedule.backups), glyphs), most
+
+
+def endless(glyphs: Glyphs) -> str:
+    return glyphs.endless if cells(glyphs.endless) == 1 else "any"
+
+
+# The table -----------------------------------------------------------------------------------------------------------
+
+
+def _table(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Layout[ScheduleRecord]:
+    glyphs = frame.glyphs
+    wanted = next(iter(frame.filter.split()), "")
+
+    def tone(schedule: ScheduleRecord) -> Tone:
+        if mirror.is_offline:
+            return Tone.UNKNOWN
+        return Tone.TEXT if schedule.is_active else Tone.MUTED
+
+    def sign(schedule: ScheduleRecord, _width: int) -> Line:
+        shape = look(mirror, frame, schedule, glyphs)
+        return (Span(shape.glyph, Tone.UNKNOWN if mirror.is_offline else shape.tone),)
+
+    def name(schedule: ScheduleRecord, width: int) -> Line:
+        return matched(Span(fit_name(schedule.title, width, glyphs), tone(schedule)), wanted)
+
+    def of_source(schedule: ScheduleRecord, width: int) -> Line:
+        is_silent = silent_cell(mirror, schedule) is not None
+        text = fit_name(source(mirror, schedule), width, glyphs)
+        return matched(Span(text, Tone.UNKNOWN if is_silent else tone(schedule)), wanted)
+
+    def cron(schedule: ScheduleRecord, width: int) -> Line:
+        return (Span(fit_sentence(schedule.cron, width, glyphs), tone(schedule)),)
+
+    def zone(schedule: ScheduleRecord, width: int) -> Line:
+        return (Span(fit_name(short_zone(schedule.time_zone), width, glyphs), tone(schedule)),)
+
+    def following(schedule: ScheduleRecord, _width: int) -> Line:
+        text, meaning = next_text(mirror, frame, schedule)
+        return (Span(text, Tone.UNKNOWN if mirror.is_offline else meaning),)
+
+    def kept(schedule: ScheduleRecord, _width: int) -> Line:
+        return (Span(kept_of(schedule, glyphs)[0], tone(schedule)),)
+
+    def most(schedule: ScheduleRecord, _width: int) -> Line:
+        return (Span(kept_of(schedule, glyphs)[1], Tone.MUTED),)
+
+    def age(schedule: ScheduleRecord, _width: int) -> Line:
+        text = figures.age_since(schedule.last_good_at, frame.now)
+        late = is_late(frame, schedule) and not mirror.is_offline
+        return (Span(text or "never", Tone.CRIT if late else tone(schedule)),)
+
+    def target(schedule: ScheduleRecord, _width: int) -> Line:
+        text = glyphs.nothing if schedule.target_seconds is None else figures.age(schedule.target_seconds)
+        return (Span(text, Tone.MUTED),)
+
+    def why(schedule: ScheduleRecord, width: int) -> Line:
+        return (Span(fit_sentence(trouble(mirror, frame, schedule), width, glyphs), Tone.MUTED),)
+
+    wide = max((cells(each.cron) for each in shown), default=0)
+    return layout(
+        [
+            Column("", 1, sign),
+            Column("SCHEDULE", 12, name, width_most=26, gap=1),
+            Column("SOURCE", 8, of_source, 7, width_most=18),
+            Column("CRON", min(CRON_WIDTH_MOST, max(10, wide)), cron, 2),
+            Column("ZONE", 6, zone, 6, width_most=12),
+            Column(f"LAST {RIBBON}", RIBBON, lambda each, width: ribbon(mirror, each, width, glyphs), 3),
+            Column("NEXT IN", 7, following, is_right=True),
+            Column("AGE", 6, age, 4, is_right=True),
+            Column("of", 6, target, 5, is_right=True, gap=1),
+            Column("KEPT", 5, kept, 8, is_right=True),
+            Column("of", 4, most, 8, is_right=True, gap=1),
+            Column("DRILL", 8, lambda schedule, _: drill(schedule, glyphs), 9),
+            Column("WHY", 20, why, 10, width_most=80),
+        ],
+        frame.width,
+    )
+
+
+def drill(schedule: ScheduleRecord, glyphs: Glyphs) -> Line:
+    """What became of the last one: that it came through, with the time it took, or not."""
+    if not schedule.drill_days and schedule.drilled_at is None:
+        return (Span(glyphs.nothing, Tone.MUTED),)
+    if schedule.drill_problem:
+        return (Span(f"{glyphs.lost} failed", Tone.CRIT),)
+    if schedule.drill_seconds is not None:
+        return (Span(glyphs.done, Tone.OK), Span(f" {figures.duration(schedule.drill_seconds)}"))
+    return (Span("due" if schedule.drilled_at is None else f"{glyphs.busy} runs", Tone.MUTED),)
+
+
+# In words ------------------------------------------------------------------------------------------------------------
+
+
+def trouble(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> str:
+    """What is wrong with it; nothing where nothing is."""
+    cell = silent_cell(mirror, schedule)
+    if not schedule.is_active:
+        return schedule.reason or "nobody wants it to run"
+    if schedule.missed_since is not None:
+        since = figures.instant(schedule.missed_since, frame.now)
+        reason = "its source could not be copied" if cell is None else f"{cell} does not answer"
+        return f"missed since {since}: {reason}; one catch-up is owed"
+    if is_late(frame, schedule) and schedule.target_seconds is not None:
+        what = "it has no good backup" if schedule.last_good_at is None else "its last good backup is too old"
+        return f"{what}: at most {figures.age(schedule.target_seconds)} was promised"
+    return f"drill: {schedule.drill_problem}" if schedule.drill_problem else ""
+
+
+def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
+    schedule = None if key is None else mirror.find_schedule(key.removeprefix("schedule:"))
+    if schedule is None:
+        return (Span("enter opens a schedule's backups, d describes it", Tone.MUTED),)
+    text = trouble(mirror, frame, schedule)
+    if not text:
+        zone = "" if schedule.time_zone == "UTC" else f", by the clock of {schedule.time_zone}"
+        at = schedule.next_trigger_at
+        text = f"{schedule.cron}{zone}" + ("" if at is None else f"; next {figures.instant(at, frame.now)} UTC")
+    return (Span(f"{schedule.title}: {text}", Tone.MUTED),)
+
+
+def _instead(mirror: Mirror, frame: Frame) -> str:
+    if mirror.protection.schedules is None:
+        return frame.glyphs.ellipsis
+    if frame.filter:
+        return f"no schedules match /{frame.filter}   esc clears the filter"
+    return "nothing is backed up by the clock here"
+
+
+def _note(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> str:
+    order = frame.sort if frame.sort in ORDERS else ORDERS[0]
+    listed = mirror.protection.schedules
+    if listed is None:
+        return frame.glyphs.nobody_said
+    total = len(known(mirror)) if listed.next is None else listed.total or len(listed.rows)
+    is_part = frame.filter or listed.next is not None
+    number = f"{len(shown):,} of {total:,}" if is_part else f"{total:,}"
+    return f"sort {order}{' down' if frame.is_descending else ''}   {number}"
