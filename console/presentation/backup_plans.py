@@ -27,12 +27,13 @@ def schedule_lines(found: SchedulePlanRecord, zone: str, frame: Frame) -> tuple[
         lines += labelled(frame, "REFUSED", found.problem or found.code or "it is refused", Tone.CRIT)
     lines += labelled(frame, "RUNS", found.preview.words)
     lines += fire_lines(found.preview.fires, zone, frame)
+    going, staying = verdict_lines(found.preview.verdicts, frame, is_new=found.schedule_id is None)
+    lines += going
     lines += storage_lines(found.storage, frame)
     tone = Tone.MUTED if all(each.is_enough for each in found.storage) and found.not_now is None else Tone.WARN
     for number, sentence in enumerate(found.sentences if found.is_allowed else ()):
-        lines += labelled(frame, "" if number or found.storage else "NOTE", sentence, tone)
-    lines += verdict_lines(found.preview.verdicts, frame, is_new=found.schedule_id is None)
-    return tuple(lines)
+        lines += labelled(frame, "" if number else "NOTE", sentence, tone)
+    return (*lines, *staying)
 
 
 def fire_lines(fires: Sequence[FireRecord], zone: str, frame: Frame) -> list[Line]:
@@ -68,39 +69,36 @@ def fire_text(fire: FireRecord, zone: str) -> str:
     return f"{said}  {other}{utc:%H:%M} UTC"
 
 
-def verdict_lines(verdicts: Sequence[VerdictRecord], frame: Frame, *, is_new: bool) -> list[Line]:
-    """Which backups go and which stay, each with the rule that says so: those that go first."""
+def verdict_lines(verdicts: Sequence[VerdictRecord], frame: Frame, *, is_new: bool) -> tuple[list[Line], list[Line]]:
+    """Which backups go, with how many stay; and those that stay. Each with the rule that says so."""
     if not verdicts:
-        return [] if is_new else labelled(frame, "BACKUPS", "it has none yet", Tone.MUTED)
+        return ([] if is_new else labelled(frame, "BACKUPS", "it has none yet", Tone.MUTED)), []
     going = [each for each in verdicts if not each.is_kept]
     staying = [each for each in verdicts if each.is_kept]
-    tone = Tone.WARN if going else Tone.MUTED
-    lines = labelled(frame, "BACKUPS", f"{len(staying)} stay, {len(going)} go", tone)
+    said = f"{len(going)} go, {len(staying)} stay" if going else f"all {len(staying)} stay"
+    head = labelled(frame, "BACKUPS", said, Tone.WARN if going else Tone.OK)
+    return [*head, *(_verdict_line(each, frame) for each in going)], [_verdict_line(each, frame) for each in staying]
+
+
+def _verdict_line(verdict: VerdictRecord, frame: Frame) -> Line:
     column = VALUE_COLUMN if frame.width >= 44 else 2
-    for each in (*going, *staying):
-        word, meaning = ("stays", Tone.OK) if each.is_kept else ("goes", Tone.WARN)
-        when = frame.glyphs.nobody_said
-        if each.created_at is not None:
-            when = f"{figures.day(each.created_at)} {each.created_at:%H:%M}"
-        rule = fit_sentence(each.rule, frame.width - column - 21, frame.glyphs)
-        lines.append(
-            compose(
-                frame.width, left(column, word, meaning), left(column + 6, when), left(column + 20, rule, Tone.MUTED)
-            )
-        )
-    return lines
+    word, tone = ("stays", Tone.OK) if verdict.is_kept else ("goes", Tone.WARN)
+    when = frame.glyphs.nobody_said
+    if verdict.created_at is not None:
+        when = f"{figures.day(verdict.created_at)} {verdict.created_at:%H:%M}"
+    rule = fit_sentence(verdict.rule, frame.width - column - 21, frame.glyphs)
+    return compose(frame.width, left(column, word, tone), left(column + 6, when), left(column + 20, rule, Tone.MUTED))
 
 
 # Storage -------------------------------------------------------------------------------------------------------------
 
 
 def storage_lines(storage: Sequence[StorageRecord], frame: Frame) -> list[Line]:
-    """Each project's quota as a bar: in use, what this comes to at most, free."""
+    """The quota of each project that has one, as a bar: in use, what this comes to at most, free."""
     lines: list[Line] = []
     for each in storage:
         label = "QUOTA" if not lines else ""
         if each.limit_bytes is None:
-            lines += labelled(frame, label, f"none; {figures.gib(each.used_bytes)} GiB in use", Tone.MUTED)
             continue
         growth = each.growth_bytes
         more = "more with every run" if growth is None else f"{figures.gib(growth)} GiB more at most"

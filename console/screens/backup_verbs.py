@@ -123,6 +123,7 @@ async def _schedule(host: Host, client: CloudClient, name: str, source: Mapping[
         send,
         verb="make it",
         options=backup_forms.SCHEDULE_OPTIONS,
+        picks_one=backup_forms.SCHEDULE_OPTIONS,
         live=_live(host, client, source),
     )
     sentence: str | None = await host.ask_dialog(form)
@@ -146,6 +147,7 @@ async def _edit(host: Host, client: CloudClient, id: str) -> str | None:
         verb="change it",
         is_edit=True,
         options=backup_forms.SCHEDULE_OPTIONS,
+        picks_one=backup_forms.SCHEDULE_OPTIONS,
         live=_live(host, client, {}, before),
     )
     sentence: str | None = await host.ask_dialog(form)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -44,7 +44,8 @@ class Form(ModalScreen[str | None]):
     and asks; cancelled, it leads back to the form as it was. `verb` is what enter does.
 
     `options` are what some fields, by name, can be filled in with, in an order: names, or ids where a name says too
-    little. With `is_edit` the fields begin as the object is, and only what was changed is sent.
+    little; of the fields `picks_one` it is a single one. With `is_edit` the fields begin as the object is, and only
+    what was changed is sent.
 
     `live` is asked, whenever one has stopped typing for a moment, what the body would come to, and says it in lines
     that stand below the fields. What it refuses, by ClientError, stands there as a sentence.
@@ -63,6 +64,7 @@ class Form(ModalScreen[str | None]):
         is_edit: bool = False,
         confirm: Callable[[Mapping[str, Any]], Screen[bool]] | None = None,
         options: Mapping[str, Callable[[str], Sequence[Option]]] = MappingProxyType({}),
+        picks_one: Collection[str] = (),
         live: Callable[[Mapping[str, Any]], Awaitable[Lines]] | None = None,
     ) -> None:
         super().__init__(classes=MENU_CLASS)
@@ -74,6 +76,7 @@ class Form(ModalScreen[str | None]):
         self._is_edit = is_edit
         self._confirm = confirm
         self._options = options
+        self._picks_one = picks_one
         self._live = live
         self._told: Lines | None = None
         self._told_wrong = ""
@@ -147,8 +150,15 @@ class Form(ModalScreen[str | None]):
             try:
                 self._told = await live(made(self._fields, self._texts))
             except ClientError as error:
-                self._told_wrong = error.sentence
+                self._told_wrong = self._refused(error)
         self._draw()
+
+    def _refused(self, error: ClientError) -> str:
+        """Its sentence, with a field called as it is here."""
+        for field in self._fields:
+            if error.sentence.startswith(f"{field.name}: "):
+                return field.label + error.sentence[len(field.name) :]
+        return error.sentence
 
     def on_key(self, event: events.Key) -> None:
         """Letters are typed, tab goes on, enter creates."""
@@ -237,7 +247,7 @@ class Form(ModalScreen[str | None]):
                 return
             sentence = await self._send(body, self._key)
         except ClientError as error:
-            self._is_sending, self._said = False, error.sentence
+            self._is_sending, self._said = False, self._refused(error)
             self._draw()
         else:
             self._answer(sentence)
@@ -255,7 +265,8 @@ class Form(ModalScreen[str | None]):
         """Choose what the field is filled in with, in place of what it holds."""
         field = self._fields[self._at]
         search = self._options[field.name]
-        ask = Ask(self._title, field.label, self._frame, options=search, is_many=True, note=field.note)
+        is_many = field.name not in self._picks_one
+        ask = Ask(self._title, field.label, self._frame, options=search, is_many=is_many, note=field.note)
         given = await self._shown_instead(ask)
         if given is None:
             return
