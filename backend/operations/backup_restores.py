@@ -96,14 +96,18 @@ def _disks(backup: Backup) -> list[Mapping[str, Any]]:
     return [each for each in backup.contents.get("drives", ()) if each.get("media", "disk") == "disk"]
 
 
-def check_flavor(backup: Backup, flavor: Flavor) -> None:
-    """Raises Invalid where its disk would not hold the drive that the server boots from.
+def disk_bytes_needed(backup: Backup) -> int:
+    """What the disk of a flavor has to hold: the drive that the server boots from.
 
     Simplified: of a drive that no flavor's disk would hold, those with the largest disk are large enough.
     """
     disks = _disks(backup)
-    most_bytes = max(each.disk_bytes for each in FLAVORS)
-    needed = min(int(disks[0]["size_bytes"]) if disks else 0, most_bytes)
+    return min(int(disks[0]["size_bytes"]) if disks else 0, max(each.disk_bytes for each in FLAVORS))
+
+
+def check_flavor(backup: Backup, flavor: Flavor) -> None:
+    """Raises Invalid where its disk would not hold what it has to."""
+    needed = disk_bytes_needed(backup)
     if flavor.disk_bytes < needed:
         fitting = ", ".join(each.name for each in FLAVORS if each.disk_bytes >= needed)
         raise Invalid(

@@ -13,7 +13,7 @@ from datetime import datetime
 from backend.cloud import placement
 from backend.cloud.catalogue import FLAVORS, Flavor
 from backend.cloud.errors import CloudError, Invalid
-from backend.cloud.model import SERVER, Account, Backup
+from backend.cloud.model import GIB, SERVER, Account, Backup
 from backend.cloud.placement import NoValidHost
 from backend.operations import Cloud, backup_restores, backups, check_version, plan_tokens, plans
 from backend.operations.backup_plans import Outlook, outlook_of
@@ -114,7 +114,7 @@ def agreeing(cloud: Cloud, actor: Account, backup: Backup, flavor: Flavor, token
 class FlavorChoice:
     flavor: Flavor
     problem: str | None = None
-    """Why a backup cannot be restored with it."""
+    """Why a backup cannot be restored with it, in a few words."""
 
 
 async def flavors_for(cloud: Cloud, actor: Account, backup_id: str | None) -> tuple[FlavorChoice, ...]:
@@ -129,9 +129,6 @@ async def flavors_for(cloud: Cloud, actor: Account, backup_id: str | None) -> tu
 
 def _problem(backup: Backup, flavor: Flavor) -> str | None:
     if backup.source_kind != SERVER:
-        return f"this is a backup of a {backup.source_kind}: restore one of its parts"
-    try:
-        backup_restores.check_flavor(backup, flavor)
-    except Invalid as refusal:
-        return refusal.problem
-    return None
+        return f"this is of a {backup.source_kind}: restore one of its parts"
+    needed = backup_restores.disk_bytes_needed(backup)
+    return f"needs {needed / GIB:.1f} GiB of disk" if flavor.disk_bytes < needed else None

@@ -29,12 +29,12 @@ CREATING = frozenset({"schedule.create", "backup.create"})
 """What is about nothing that is there yet."""
 _SWITCHES = {"schedule.activate": "activate", "schedule.deactivate": "deactivate"}
 _CONFIRMED = {
-    "schedule.run": "run now",
-    "schedule.drill": "try a restore",
-    "schedule.delete": "delete",
-    "backup.delete": "delete",
+    "schedule.run": ("run now", "Run {} now"),
+    "schedule.drill": ("try a restore", "Try a restore of the newest backup of {}"),
+    "schedule.delete": ("delete", "Delete {}"),
+    "backup.delete": ("delete", "Delete {}"),
 }
-"""What is asked before, with the words on the button."""
+"""What is asked before: the words on the button, and those above."""
 IDS = frozenset({"server.backup", "server.schedule", "schedule.edit", "backup.restore", *_SWITCHES, *_CONFIRMED})
 
 PREVIEWS_MAX = 20
@@ -173,8 +173,7 @@ async def _back_up(host: Host, client: CloudClient, name: str, source: Mapping[s
 
 
 async def _restore(host: Host, client: CloudClient, item: Item, id: str) -> str | None:
-    backup = host.mirror.protection.find_backup(id)
-    when = "" if backup is None or backup.created_at is None else f" of {backup.created_at:%d %b %H:%M}"
+    when = _when(host, id)
     title = f"Restore {item.name}{when}"
     flavor = await _flavor(host, title, await client.flavors(id))
     if flavor is None:
@@ -224,9 +223,8 @@ async def _flavor(host: Host, title: str, flavors: Sequence[FlavorRecord]) -> Fl
 
 async def _confirm(host: Host, client: CloudClient, command: Command, items: Sequence[Item]) -> None:
     kind, _, action = command.id.partition(".")
-    verb = _CONFIRMED[command.id]
-    what = items[0].name if len(items) == 1 else f"{len(items)} {kind}s"
-    title = f"{verb} {kind} {what}" if len(items) == 1 else f"{verb} {what}"
+    verb, sentence = _CONFIRMED[command.id]
+    title = sentence.format(_what(host, kind, items))
     plans: dict[str, BackupPlanRecord] = {}
 
     async def ask() -> Briefing:
@@ -248,7 +246,9 @@ async def _confirm(host: Host, client: CloudClient, command: Command, items: Seq
                 made.append((Span(f"and {len(items) - len(plans)} more, not previewed", Tone.WARN),))
             return made
 
-        to_type = None if command.impact < 3 else what if len(items) == 1 else str(len(items))
+        to_type = None
+        if command.impact >= 3:
+            to_type = items[0].name if len(items) == 1 else str(len(items))
         return Briefing(title, verb, command.impact, lines, problems[0] if all(problems) else None, to_type)
 
     async def send() -> bool:
@@ -258,6 +258,19 @@ async def _confirm(host: Host, client: CloudClient, command: Command, items: Seq
 
     if await confirmed(host, title, ask, send, is_changed=lambda: False) is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)
+
+
+def _what(host: Host, kind: str, items: Sequence[Item]) -> str:
+    if len(items) > 1:
+        return f"{len(items)} {kind}s"
+    if kind == "schedule":
+        return f"schedule {items[0].name}"
+    return f"the backup of {items[0].name}{_when(host, objects.split_key(host.mirror, items[0].key)[1])}"
+
+
+def _when(host: Host, backup_id: str) -> str:
+    backup = host.mirror.protection.find_backup(backup_id)
+    return "" if backup is None or backup.created_at is None else f" of {backup.created_at:%d %b %H:%M}"
 
 
 _DONE = {"run": "is being taken", "drill": "is being tried", "delete": "deleted", "activate": "on", "deactivate": "off"}
