@@ -200,7 +200,7 @@ def _ends_restoring(selection: Selection) -> str | None:
 
 def _restores_backup(selection: Selection) -> str | None:
     if any(item.part_of == "parts" for item in selection.items):
-        return "restore one of its parts"
+        return "restore a part of it"
     return _off_unless({"ready"})(selection)
 
 
@@ -377,7 +377,7 @@ COMMANDS: tuple[Command, ...] = (
             "runs when it is due", disabled_reason=_switches("on")),
     Command("schedule.deactivate", ("o",), "switch off", "let it not run until it is activated", 1, SCHEDULE_VIEWS,
             "schedule", "its backups stay", disabled_reason=_switches("off")),
-    Command("schedule.drill", ("t",), "try a restore", "restore its newest backup, see it run, and remove it", 2,
+    Command("schedule.drill", ("v",), "try a restore", "restore its newest backup, see it run, and remove it", 2,
             SCHEDULE_VIEWS, "schedule", "takes room for a while", disabled_reason=_alone(_never_off)),
     Command("schedule.delete", ("D",), "delete", "delete it; its backups stay", 3, SCHEDULE_VIEWS, "schedule",
             "type its name", disabled_reason=_alone(_never_off)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from console.client import ClientError
@@ -78,6 +78,7 @@ class Form(ModalScreen[str | None]):
         self._options = options
         self._picks_one = picks_one
         self._live = live
+        self._pause: Timer | None = None
         self._told: Lines | None = None
         self._told_wrong = ""
         self._texts = [_first_text(field) for field in self._fields]
@@ -135,12 +136,18 @@ class Form(ModalScreen[str | None]):
         return ((), *self._told(inner))
 
     def _look_ahead(self) -> None:
-        """Ask what has been typed so far would come to."""
-        if self._live is not None:
-            self.run_worker(self._ask_live(self._live), group="live", exclusive=True, exit_on_error=False)
+        """Ask what has been typed so far would come to, as soon as one has stopped typing for a moment."""
+        if self._live is None:
+            return
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(LIVE_SECONDS, self._ask_ahead)
 
-    async def _ask_live(self, live: Callable[[Mapping[str, Any]], Awaitable[Lines]]) -> None:
-        await asyncio.sleep(LIVE_SECONDS)
+    def _ask_ahead(self) -> None:
+        self.run_worker(self._ask_live(), group="live", exclusive=True, exit_on_error=False)
+
+    async def _ask_live(self) -> None:
+        assert self._live is not None, "asked only where there is something to ask"
         wrong = creating.first_wrong(self._fields, self._texts)
         self._told_wrong = ""
         if wrong is not None:
@@ -148,7 +155,7 @@ class Form(ModalScreen[str | None]):
         else:
             made = creating.changes if self._is_edit else creating.body
             try:
-                self._told = await live(made(self._fields, self._texts))
+                self._told = await self._live(made(self._fields, self._texts))
             except ClientError as error:
                 self._told_wrong = self._refused(error)
         self._draw()
