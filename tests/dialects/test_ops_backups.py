@@ -144,7 +144,7 @@ def test_a_change_shows_which_backups_would_go_by_which_rule_and_then_they_do(te
             (True, "number 2 of 2 that are kept"),
             (False, "number 3, and 2 are kept"),
         ]
-        assert plan["sentences"][0] == "Its rules would not keep 1 backup: gone with the next run at the latest."
+        assert plan["sentences"][0] == "Its rules would not keep 1 backup: gone with the next good run."
         good(await on.ops.patch(path, json={"backups_max": 2}), 202)
         kept = [each["backup_id"] for each in plan["verdicts"] if each["is_kept"]]
         good(await on.ops.post(f"{path}/actions", json={"action": "run"}), 202)

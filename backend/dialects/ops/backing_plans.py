@@ -227,7 +227,7 @@ def _schedule_sentences(plan: SchedulePlan) -> list[str]:
     found = [] if schedule.is_active else ["It is not active: nothing is taken until it is switched on."]
     going = [each for each in plan.preview.verdicts if not each.is_kept and each.backup.state != "deleting"]
     if going:
-        found.append(f"Its rules would not keep {counted(len(going), 'backup')}: gone with the next run at the latest.")
+        found.append(f"Its rules would not keep {counted(len(going), 'backup')}: gone with the next good run.")
     for outlook in plan.storage:
         found += _outlook_sentences(outlook)
     if not plan.storage and plan.not_now is not None:
