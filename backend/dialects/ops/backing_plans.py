@@ -254,5 +254,5 @@ def _outlook_sentences(outlook: Outlook) -> list[str]:
     is_enough = left is None or (outlook.copies_most is not None and left >= outlook.copies_most - outlook.copies_kept)
     if not is_enough:
         end = "" if outlook.refused_at is None else f"; the run of {_at(outlook.refused_at)} would be refused"
-        found.append(f"The quota has room for {left} more{end}. A refused run switches the schedule off.")
+        found.insert(0, f"The quota has room for {left} more{end}. A refused run switches the schedule off.")
     return found
