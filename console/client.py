@@ -46,11 +46,13 @@ from console.records_backups import (
     BackupDetail,
     BackupRecord,
     Backups,
+    Calendar,
     Coverage,
     ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
     Schedules,
+    Storage,
 )
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
@@ -200,13 +202,17 @@ class CloudClient:
 
     # Reading backups
 
-    async def schedules_page(self, *, after: str | None = None, limit: int = PAGE_ROWS) -> Schedules:
-        return await self._read("/schedules", wire_backups.schedules, {"limit": limit, "after": after})
+    async def schedules_page(
+        self, *, scope: str | None = None, after: str | None = None, limit: int = PAGE_ROWS
+    ) -> Schedules:
+        """`scope` is None, or `server:ID` for those that copy it."""
+        asked = {"limit": limit, "after": after, "covering": (scope or "").removeprefix("server:") or None}
+        return await self._read("/schedules", lambda body: wire_backups.schedules(body, scope=scope), asked)
 
     async def backups_page(
         self, *, scope: str | None = None, after: str | None = None, limit: int = PAGE_ROWS
     ) -> Backups:
-        """The newest first. `scope` is None, `schedule:ID`, `server:ID`, or `backup:ID` for the parts of one."""
+        """The newest first. `scope` as in `Backups`."""
         kind, _, identity = (scope or "").partition(":")
         asked = {"limit": limit, "after": after, wire_backups.SCOPES.get(kind, kind): identity or None}
         return await self._read("/backups", lambda body: wire_backups.backups(body, scope=scope), asked)
@@ -214,6 +220,18 @@ class CloudClient:
     async def coverage(self, *, limit: int = PAGE_ROWS) -> Coverage:
         """How old the last good backup of each server is, the worst first."""
         return await self._read("/backups/coverage", wire_backups.coverage, {"limit": limit})
+
+    async def coverage_counts(self) -> Coverage:
+        """How many servers nobody backs up, and how many of each standing there are; one row of them."""
+        return await self._read("/backups/coverage", wire_backups.coverage_counts, {"limit": 1})
+
+    async def calendar(self, *, time_zone: str = "UTC") -> Calendar:
+        """Which schedules run in the next 24 hours. `time_zone` is where the hours begin."""
+        return await self._read("/schedules/calendar", wire_backups.calendar, {"time_zone": time_zone})
+
+    async def storage(self) -> Storage:
+        """What each project's storage comes to."""
+        return await self._read("/backups/storage", wire_backups.storage)
 
     async def preview_schedule(self, asked: Mapping[str, Any]) -> SchedulePreviewRecord:
         """What a schedule would do: `schedule` (its cron), `time_zone`, `retention_days`, `backups_max`, how many of

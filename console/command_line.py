@@ -103,6 +103,9 @@ def parse_line(text: str) -> Request:
         # A name may hold spaces and slashes: all that follows the word is meant.
         whole = text.strip().partition(" ")[2].strip()
         return OpenNamed(name, whole) if whole else GoTo(f"{name}s", None, filter_text)
+    if name == "calendar" and rest and not rest[0].startswith("/"):
+        # The name of a zone has a slash in it.
+        return GoTo(name, text.split()[1], text.partition(" /")[2])
     if name in VIEWS:
         return GoTo(name, rest[0] if rest else None, filter_text)
     if name in _RUN_WORDS:

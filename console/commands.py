@@ -16,7 +16,7 @@ from console import names
 
 VIEWS: tuple[str, ...] = names.VIEWS
 """Views in the order of their digits: overview is 0; what comes after 9 has a letter."""
-_VIEW_LETTERS = {"schedules": "b", "backups": "B"}
+_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "u", "calendar": "C", "storage": "Q"}
 
 LISTS = frozenset(VIEWS)
 PAGES = frozenset({"detail", "raw", "why", "help"})
@@ -36,6 +36,8 @@ WHY_VIEWS = frozenset({"why"})
 """Views of one decision, with others before and after it."""
 TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
+CALENDAR_VIEWS = frozenset({"calendar"})
+"""Views whose hours may be those of another zone."""
 CELL_VIEWS = frozenset({"overview", "cells", "detail"})
 
 
@@ -299,6 +301,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("time.minute_back", ("left_curly_bracket",), "minute", "one minute back", views=TIME_VIEWS, rank=2),
     Command("time.minute_on", ("right_curly_bracket",), "minute on", "one minute forth; past now is now",
             views=TIME_VIEWS),
+    Command("zone", ("z",), "zone", "hours of UTC, or of the zone of the row's schedule", views=CALENDAR_VIEWS, rank=2),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
     Command("refresh", ("r",), "refresh", "ask again now; tries at once when the cloud does not answer", rank=41),
     # Mark.
@@ -374,9 +377,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("schedule.edit", ("e",), "edit …", "change when it runs, and what it keeps", 1, SCHEDULE_VIEWS, "schedule",
             "shows what would go", disabled_reason=_alone(_never_off)),
     Command("schedule.activate", ("a",), "activate", "let it run again; never at once", 1, SCHEDULE_VIEWS, "schedule",
-            "runs when it is due", disabled_reason=_switches("on")),
+            "runs when it is due", disabled_reason=_switches("active")),
     Command("schedule.deactivate", ("o",), "switch off", "let it not run until it is activated", 1, SCHEDULE_VIEWS,
-            "schedule", "its backups stay", disabled_reason=_switches("off")),
+            "schedule", "its backups stay", disabled_reason=_switches("inactive")),
     Command("schedule.drill", ("v",), "try a restore", "restore its newest backup, see it run, and remove it", 2,
             SCHEDULE_VIEWS, "schedule", "takes room for a while", disabled_reason=_alone(_never_off)),
     Command("schedule.delete", ("D",), "delete", "delete it; its backups stay", 3, SCHEDULE_VIEWS, "schedule",
@@ -542,7 +545,7 @@ def help_sections(view: str) -> list[tuple[str, list[tuple[str, str]]]]:
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
     ("go", ("open", "target", "back", "history.", "line", "filter", "view.", "quit")),
-    ("look", ("describe", "why", "raw", "events", "preview", "sort", "freeze", "refresh", "help")),
+    ("look", ("describe", "why", "raw", "events", "preview", "sort", "zone", "freeze", "refresh", "help")),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
     ("act and take away", ("actions", "create", "copy")),

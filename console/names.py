@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events",
-                          "services", "schedules", "backups")  # fmt: skip
+                          "services", "schedules", "backups", "coverage", "calendar", "storage")  # fmt: skip
 """Views in the order of their digits: overview is 0, and what comes after 9 has a letter."""
 
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")

@@ -138,6 +138,65 @@ class CoverageRecord(NamedTuple):
     """`never`, `late`, `untold` or `good`."""
 
 
+class HourRecord(NamedTuple):
+    """What begins in an hour, and the most that copies at one instant of it."""
+
+    at: datetime
+    local: str
+    """As a clock in the calendar's zone shows its beginning: ISO 8601."""
+    runs: int = 0
+    size_bytes: int = 0
+    runs_at_once: int = 0
+    bytes_at_once: int = 0
+
+
+class DueRecord(NamedTuple):
+    """A schedule that runs in the calendar's hours."""
+
+    schedule_id: str
+    title: str
+    source_name: str | None = None
+    time_zone: str = "UTC"
+    cells: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    """What one run copies; None where nobody can tell."""
+    seconds: int = 0
+    first_at: datetime | None = None
+    runs: tuple[int, ...] = ()
+    """How many begin in each hour."""
+
+    @property
+    def key(self) -> str:
+        return f"schedule:{self.schedule_id}"
+
+
+class CellHours(NamedTuple):
+    name: str
+    hours: tuple[HourRecord, ...]
+
+
+class StorageRecord(NamedTuple):
+    """What a project holds, and what that comes to when its schedules just run."""
+
+    project_id: str
+    name: str
+    used_bytes: int
+    backup_bytes: int | None = None
+    limit_bytes: int | None = None
+    steady_bytes: int | None = None
+    """When as many backups go as come; None where they are kept for ever."""
+    bytes_per_day: int = 0
+    full_at: datetime | None = None
+    """When the limit is passed; None: never."""
+    schedules: int = 0
+    unmeasured: int = 0
+    """Schedules that have not run yet and are not counted."""
+
+    @property
+    def key(self) -> str:
+        return f"project:{self.project_id}"
+
+
 # Answers ---------------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +206,8 @@ class Schedules(NamedTuple):
     rows: tuple[ScheduleRecord, ...]
     next: str | None = None
     total: int | None = None
+    scope: str | None = None
+    """None, or `server:ID` for those that copy it, itself or with its project or customer."""
 
 
 class Backups(NamedTuple):
@@ -156,7 +217,7 @@ class Backups(NamedTuple):
     next: str | None = None
     total: int | None = None
     scope: str | None = None
-    """None, `schedule:ID`, `server:ID`, or `backup:ID` for the parts of one."""
+    """None, `schedule:ID`, `server:ID`, `project:ID`, or `backup:ID` for the parts of one."""
 
 
 class Coverage(NamedTuple):
@@ -169,9 +230,27 @@ class Coverage(NamedTuple):
     late: int = 0
     untold: int = 0
     good: int = 0
+    is_counted_only: bool = False
+    """Whether no more than the counts was asked for."""
 
 
-BackupAnswer = Schedules | Backups | Coverage
+class Calendar(NamedTuple):
+    """The next hours, and who runs in them, by their first runs."""
+
+    time_zone: str
+    hours: tuple[HourRecord, ...]
+    cells: tuple[CellHours, ...] = ()
+    schedules: tuple[DueRecord, ...] = ()
+    total: int = 0
+    is_cut: bool = False
+    """Whether there is more to come than was counted."""
+
+
+class Storage(NamedTuple):
+    projects: tuple[StorageRecord, ...]
+
+
+BackupAnswer = Schedules | Backups | Coverage | Calendar | Storage
 
 
 class ScheduleDetail(NamedTuple):

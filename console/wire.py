@@ -59,13 +59,13 @@ _NO_META: Mapping[str, str] = MappingProxyType({})
 
 
 @lru_cache(maxsize=32_768)
-def _instant(text: str) -> datetime:
+def required_instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def instant(text: str | None) -> datetime | None:
-    return None if text is None else _instant(text)
+    return None if text is None else required_instant(text)
 
 
 @lru_cache(maxsize=8192)
@@ -249,7 +249,7 @@ def event(row: Body) -> EventRecord:
     return EventRecord(
         file=row["file"],
         number=int(row["number"]),
-        at=_instant(row["at"]),
+        at=required_instant(row["at"]),
         kind=row["kind"],
         object_kind=get("object_kind") or "",
         object_id=get("object_id") or "",
@@ -349,7 +349,7 @@ def capacity(body: Body) -> CapacityRecord:
 def clock(body: Body) -> ClockRecord:
     rate = body.get("rate")
     return ClockRecord(
-        now=_instant(body["now"]),
+        now=required_instant(body["now"]),
         mode=body.get("mode") or "wall",
         rate=1.0 if rate is None else float(rate),
         wall_now=instant(body.get("wall_now")),

@@ -9,19 +9,26 @@ from console.records_backups import (
     BackupDetail,
     BackupRecord,
     Backups,
+    Calendar,
+    CellHours,
     Coverage,
     CoverageRecord,
+    DueRecord,
     FireRecord,
+    HourRecord,
     ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
     Schedules,
+    Storage,
+    StorageRecord,
     VerdictRecord,
 )
-from console.wire import Body, instant, many, schedule, texts
+from console.wire import Body, instant, many, required_instant, schedule, texts
 
-SCOPES = {"schedule": "schedule", "server": "source", "backup": "parent"}
+SCOPES = {"schedule": "schedule", "server": "source", "backup": "parent", "project": "project"}
 """By the kind of what a list is narrowed to: how the API is asked for that."""
+_COUNTS = ("total", "uncovered", "never", "late", "untold", "good")
 RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 
 
@@ -53,10 +60,7 @@ def _verdict(row: Body) -> VerdictRecord:
 
 
 def _fire(row: Body) -> FireRecord:
-    at = instant(row["at"])
-    if at is None:
-        raise ValueError("a run without its instant")
-    return FireRecord(at, row["local"])
+    return FireRecord(required_instant(row["at"]), row["local"])
 
 
 def preview(body: Body) -> SchedulePreviewRecord:
@@ -81,8 +85,8 @@ def asked_of(schedule: ScheduleRecord) -> Mapping[str, Any]:
     }
 
 
-def schedules(body: Body) -> Schedules:
-    return Schedules(many(schedule, body["schedules"]), body.get("next"), body.get("total"))
+def schedules(body: Body, *, scope: str | None = None) -> Schedules:
+    return Schedules(many(schedule, body["schedules"]), body.get("next"), body.get("total"), scope)
 
 
 def backups(body: Body, *, scope: str | None = None) -> Backups:
@@ -114,5 +118,67 @@ def _coverage_row(row: Body) -> CoverageRecord:
 
 
 def coverage(body: Body) -> Coverage:
-    counts = {name: int(body.get(name) or 0) for name in ("total", "uncovered", "never", "late", "untold", "good")}
-    return Coverage(many(_coverage_row, body["servers"]), **counts)
+    total, uncovered, never, late, untold, good = (int(body.get(name) or 0) for name in _COUNTS)
+    return Coverage(many(_coverage_row, body["servers"]), total, uncovered, never, late, untold, good)
+
+
+def coverage_counts(body: Body) -> Coverage:
+    return coverage(body)._replace(is_counted_only=True)
+
+
+def _hour(row: Body) -> HourRecord:
+    return HourRecord(
+        required_instant(row["at"]),
+        row["local"],
+        int(row["runs"]),
+        int(row["size_bytes"]),
+        int(row["runs_at_once"]),
+        int(row["bytes_at_once"]),
+    )
+
+
+def _due(row: Body) -> DueRecord:
+    get = row.get
+    source = get("source_name")
+    return DueRecord(
+        schedule_id=row["id"],
+        title=get("description") or source or row["id"][:8],
+        source_name=source,
+        time_zone=get("time_zone") or "UTC",
+        cells=texts(get("cells")),
+        size_bytes=get("size_bytes"),
+        seconds=int(get("seconds") or 0),
+        first_at=instant(get("first_at")),
+        runs=tuple(map(int, get("runs") or ())),
+    )
+
+
+def calendar(body: Body) -> Calendar:
+    return Calendar(
+        time_zone=body.get("time_zone") or "UTC",
+        hours=many(_hour, body["hours"]),
+        cells=tuple(CellHours(row["name"], many(_hour, row["hours"])) for row in body.get("cells") or ()),
+        schedules=many(_due, body.get("schedules")),
+        total=int(body.get("total") or 0),
+        is_cut=bool(body.get("is_cut")),
+    )
+
+
+def _storage_row(row: Body) -> StorageRecord:
+    get = row.get
+    return StorageRecord(
+        project_id=row["project_id"],
+        name=row["name"],
+        used_bytes=int(row["used_bytes"]),
+        backup_bytes=get("backup_bytes"),
+        limit_bytes=get("limit_bytes"),
+        steady_bytes=get("steady_bytes"),
+        bytes_per_day=int(get("bytes_per_day") or 0),
+        full_at=instant(get("full_at")),
+        schedules=int(get("schedules") or 0),
+        unmeasured=int(get("unmeasured") or 0),
+    )
+
+
+def storage(body: Body) -> Storage:
+    return Storage(many(_storage_row, body["projects"]))

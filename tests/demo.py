@@ -124,6 +124,11 @@ STORIES = {
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("services", (":services", "<enter>"), "nova-scheduler"),
+        Story("schedules", (":schedules", "<enter>", "j", "j", "j"), "web nightly:"),
+        Story("backups", (":schedules", "<enter>", "j", "j", "j", "<enter>"), "daily: the newest"),
+        Story("coverage", (":coverage", "<enter>"), "never"),
+        Story("calendar", (":calendar", "<enter>"), "at once"),
+        Story("storage", (":storage", "<enter>"), "FULL IN"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),
         Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),
@@ -175,7 +180,10 @@ def _is_asking(app: DemoConsole) -> bool:
     known = sum(cell.servers or 0 for cell in mirror.cells or ())
     if mirror.hosts is None or mirror.tasks is None or len(mirror.servers) < known or not mirror.events:
         return True
-    if "drives" in views.wanted(app.main.place, mirror) and not mirror.are_drives_complete:
+    wanted = views.wanted(app.main.place, mirror)
+    if "drives" in wanted and not mirror.are_drives_complete:
+        return True
+    if not all(map(mirror.protection.has, wanted)):
         return True
     return not app.main.is_settled
 

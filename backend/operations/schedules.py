@@ -21,7 +21,7 @@ from backend.cloud import backups as rules
 from backend.cloud.errors import CloudError, Conflict, Invalid
 from backend.cloud.model import SERVER, Account, Backup, Schedule, Task, TaskState
 from backend.cloud.retention import RULES
-from backend.operations import Cloud, backup_sources, backups, check_version
+from backend.operations import Cloud, backup_sources, backups, check_version, servers
 from backend.operations.backup_sources import Reading, Scope
 from backend.store import CloudTransaction, Place, Wanted
 
@@ -483,45 +483,61 @@ async def list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
 
 
 async def _list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
-    return _soonest_first(await _views(cloud, actor, lambda tx, wanted: tx.page_of_schedules(wanted)))
+    return _soonest_first(await _views(cloud, lambda tx: tx.page_of_schedules(_seen(tx, actor))))
 
 
 async def notable_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
     """What somebody who looks at everything wants to know: those in trouble, and those that run next."""
 
-    def find(tx: CloudTransaction, wanted: Wanted) -> list[Schedule]:
+    def find(tx: CloudTransaction) -> list[Schedule]:
+        wanted = _seen(tx, actor)
         troubled = tx.schedules_in_trouble(wanted, limit=NOTABLE_MAX)
         following = tx.next_schedules(wanted, limit=NOTABLE_MAX)
         return list({each.id: each for each in (*troubled, *following)}.values())
 
     async def work_out() -> list[ScheduleView]:
-        return _soonest_first(await _views(cloud, actor, find))
+        return _soonest_first(await _views(cloud, find))
 
     found: list[ScheduleView] = await cloud.kept.of((notable_schedules, actor), work_out)
     return found
 
 
 async def schedules_after(
-    cloud: Cloud, actor: Account, place: Place | None, *, limit: int
+    cloud: Cloud, actor: Account, place: Place | None, *, limit: int, covering: str | None = None
 ) -> tuple[list[ScheduleView], int]:
-    """A page in the order of creation, and how many there are in all."""
-    found = await _views(cloud, actor, lambda tx, wanted: tx.schedules_after(wanted, place, limit=limit))
-    total = await cloud.store.cloud_read(
-        lambda tx: tx.count_schedules(Wanted(*backup_sources.visible_projects(tx, actor)))
-    )
-    return found, total
+    """A page in the order of creation, and how many there are in all; `covering`: of those that copy a server.
+
+    Raises:
+        NotFound: the server.
+    """
+    wanted = Wanted()
+    if covering is not None:
+        entry = await servers.entry_for(cloud, actor, covering)
+        wanted = await cloud.store.cloud_read(lambda tx: Wanted(source_ids=_sources_of(tx, covering, entry.project_id)))
+
+    found = await _views(cloud, lambda tx: tx.schedules_after(_seen(tx, actor, wanted), place, limit=limit))
+    return found, await cloud.store.cloud_read(lambda tx: tx.count_schedules(_seen(tx, actor, wanted)))
+
+
+def _seen(tx: CloudTransaction, actor: Account, wanted: Wanted = Wanted()) -> Wanted:  # noqa: B008 - it is frozen
+    projects, customers = backup_sources.visible_projects(tx, actor)
+    return replace(wanted, projects=projects, customers=customers)
+
+
+def _sources_of(tx: CloudTransaction, server_id: str, project_id: str) -> frozenset[str]:
+    """What is copied with a server: itself, its project and its customer."""
+    customers = {each.customer_id for each in tx.projects() if each.id == project_id}
+    return frozenset({server_id, project_id, *customers})
 
 
 async def view_of(cloud: Cloud, actor: Account, schedule_id: str) -> ScheduleView:
     """Raises NotFound."""
-    return (await _views(cloud, actor, lambda tx, _: [schedule_in(tx, actor, schedule_id)]))[0]
+    return (await _views(cloud, lambda tx: [schedule_in(tx, actor, schedule_id)]))[0]
 
 
-async def _views(
-    cloud: Cloud, actor: Account, find: Callable[[CloudTransaction, Wanted], list[Schedule]]
-) -> list[ScheduleView]:
+async def _views(cloud: Cloud, find: Callable[[CloudTransaction], list[Schedule]]) -> list[ScheduleView]:
     def read(tx: CloudTransaction) -> list[ScheduleView]:
-        found = find(tx, Wanted(*backup_sources.visible_projects(tx, actor)))
+        found = find(tx)
         ids = [each.id for each in found]
         good, told = tx.good_backups_of(ids), tx.last_events_of(ids, _HISTORY_WORDS, limit=HISTORY_LENGTH)
         return [

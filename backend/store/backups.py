@@ -30,6 +30,17 @@ _GOOD_OF_SCHEDULES = (
     "SELECT schedule_id, count(*), max(created_at) FROM backup"
     " WHERE schedule_id IN (SELECT value FROM json_each(?)) AND state IN ('ready', 'restoring') GROUP BY schedule_id"
 )
+_BYTES_OF_RUNS = """
+SELECT whole.schedule_id, part.project_id, sum(part.size_bytes) / count(DISTINCT whole.id)
+FROM backup AS part JOIN backup AS whole ON whole.id = coalesce(part.parent_id, part.id)
+WHERE part.source_kind = 'server' AND part.state != 'erred'
+    AND whole.schedule_id IN (SELECT value FROM json_each(?))
+GROUP BY whole.schedule_id, part.project_id
+"""
+_CELLS_OF_PROJECTS = (
+    "SELECT DISTINCT cell FROM server_directory"
+    " WHERE state = 'active' AND project_id IN (SELECT value FROM json_each(?)) ORDER BY cell"
+)
 _COPIED_SERVERS = """
 SELECT server.id, server.cell, of.schedule_id,
     (SELECT max(created_at) FROM backup WHERE source_id = server.id AND state NOT IN ('erred', 'deleting'))
@@ -86,6 +97,8 @@ class Wanted:
     """Of backups: the parts of this one."""
     source_id: str | None = None
     """Whatever its kind."""
+    source_ids: Collection[str] | None = None
+    """Any of these, whatever their kinds."""
 
 
 Place = tuple[datetime, str]
@@ -125,6 +138,9 @@ def _clauses(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
         if value is not None:
             clauses.append(f"{column} = ?")
             values.append(value)
+    if wanted.source_ids is not None:
+        clauses.append("source_id IN (SELECT value FROM json_each(?))")
+        values.append(json_of(sorted(wanted.source_ids)))
     if wanted.description is not None:
         clauses.append("instr(lower(description), lower(?)) > 0")
         values.append(wanted.description)
@@ -173,6 +189,24 @@ class BackupsTransaction(CentralRowsTransaction):
             " ORDER BY next_trigger_at, id LIMIT ?"
         )
         return self._list(SCHEDULE, tail, (*values, text_of(until) if until else "Z", limit))
+
+    def count_due_schedules(self, wanted: Wanted, until: datetime) -> int:
+        """How many active ones run by then."""
+        where, values = _clauses(wanted)
+        tail = f"{where + ' AND' if where else 'WHERE'} is_active = 1 AND next_trigger_at <= ?"
+        return int(self._run(f"SELECT count(*) FROM schedule {tail}", (*values, text_of(until))).fetchone()[0])  # noqa: S608
+
+    def bytes_of_runs(self, schedule_ids: Iterable[str]) -> dict[tuple[str, str], int]:
+        """By schedule and project, what one of its runs has copied there; the mean of what there is."""
+        rows = self._run(_BYTES_OF_RUNS, (json_of(sorted(schedule_ids)),))
+        return {(schedule_id, project_id): int(size_bytes) for schedule_id, project_id, size_bytes in rows}
+
+    def backup_bytes_by_project(self) -> dict[str, int]:
+        return dict(self._run("SELECT project_id, sum(size_bytes) FROM backup GROUP BY project_id").fetchall())
+
+    def cells_of_projects(self, projects: Iterable[str]) -> list[str]:
+        """Where their servers live, by name."""
+        return [cell for (cell,) in self._run(_CELLS_OF_PROJECTS, (json_of(sorted(projects)),))]
 
     def count_schedules(self, wanted: Wanted) -> int:
         return self._count_of(SCHEDULE, wanted)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from console.presentation import figures
+from console.presentation import figures, storage
 from console.presentation import schedules as schedules_view
 from console.presentation.columns import Column, Layout, layout
 from console.presentation.figures import StateLook
@@ -22,6 +22,7 @@ from console.presentation.lines import (
     Span,
     Tone,
     View,
+    at,
     compose,
     fit_name,
     fit_sentence,
@@ -34,6 +35,7 @@ from console.records_backups import BackupRecord, Backups, ScheduleDetail, Verdi
 ORDERS = ("newest", "state", "source", "size", "left")
 GIB = figures.GIB
 _WORDS = {"backing_up": "copying"}
+_QUOTA_ENDS = {"": "", "full": ", full", "never": ", never full"}
 
 
 def view(mirror: Mirror, frame: Frame, held: ScheduleDetail | None = None) -> View:
@@ -53,6 +55,7 @@ def view(mirror: Mirror, frame: Frame, held: ScheduleDetail | None = None) -> Vi
         _note(listed, frame, shown),
         (region, *([_sum(frame, shown, verdicts)] if shown and frame.scope else [])),
         status=lambda key: status(mirror, frame, key, verdicts),
+        below=_foot(mirror, frame) if frame.body_height > 8 and frame.width >= 60 else (),
         orders=ORDERS,
     )
 
@@ -70,6 +73,9 @@ def crumbs(mirror: Mirror, frame: Frame) -> tuple[str, ...]:
             return ("schedules", name[:8] if schedule is None else schedule.title, "backups")
         case "server":
             return ("servers", mirror.name_of(name) or name[:8], "backups")
+        case "project":
+            project = storage.find(mirror, name)
+            return ("storage", name[:8] if project is None else project.name, "backups")
         case "backup":
             backup = mirror.protection.find_backup(name)
             return ("backups", name[:8] if backup is None else backup.title, "parts")
@@ -139,7 +145,7 @@ def gib(size_bytes: int) -> str:
 
 def _left(frame: Frame, backup: BackupRecord) -> str:
     if backup.kept_until is None:
-        return schedules_view.endless(frame.glyphs)
+        return frame.glyphs.nothing if backup.schedule_id else schedules_view.endless(frame.glyphs)
     return figures.countdown((backup.kept_until - frame.now).total_seconds())
 
 
@@ -181,8 +187,9 @@ def _table(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord]) 
 
     def until(backup: BackupRecord, _width: int) -> Line:
         at = backup.kept_until
-        text = schedules_view.endless(glyphs) if at is None else f"{figures.day(at)} {at:%H:%M}"
-        return (Span(text, tone(backup, Tone.MUTED)),)
+        # Of a schedule's, number and period may say what age does not.
+        never = "by rules" if backup.schedule_id else schedules_view.endless(glyphs)
+        return (Span(never if at is None else f"{figures.day(at)} {at:%H:%M}", tone(backup, Tone.MUTED)),)
 
     def still(backup: BackupRecord, _width: int) -> Line:
         return (Span(_left(frame, backup), tone(backup)),)
@@ -197,14 +204,14 @@ def _table(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord]) 
     is_of_schedule = (frame.scope or "").startswith("schedule:")
     columns = [
         Column("STATE", 11, state),
-        Column("SOURCE", 9, of_source, 2, width_most=24),
+        Column("SOURCE", 9, of_source, 9 if is_of_schedule else 2, width_most=12 if is_of_schedule else 24),
         Column("CREATED UTC", 12, created),
         Column("AGE", 6, age, 6, is_right=True),
         Column("GiB", 7, size, 4, is_right=True),
         Column("KEPT UNTIL", 12, until, 5),
         Column("LEFT", 7, still, 3, is_right=True),
         *([] if is_of_schedule else [Column("SCHEDULE", 10, schedule, 7, width_most=24)]),
-        Column("WHY", 16, why, 8, width_most=90),
+        Column("WHY", 16, why, 2 if is_of_schedule and verdicts else 8, width_most=90),
     ]
     return layout(columns, frame.width)
 
@@ -222,7 +229,8 @@ def _why(backup: BackupRecord, verdicts: Mapping[str, VerdictRecord]) -> str:
     if backup.reason:
         return backup.reason
     if verdict is None:
-        return backup.description
+        # What a schedule takes is described as the schedule is, which its own column says.
+        return "" if backup.schedule_id else backup.description
     return verdict.rule if verdict.is_kept else f"goes at the next run: {verdict.rule}"
 
 
@@ -237,8 +245,36 @@ def _sum(frame: Frame, shown: Sequence[BackupRecord], verdicts: Mapping[str, Ver
     """How many there are, what they take, and how many go."""
     goes = sum(not verdict.is_kept for verdict in verdicts.values())
     total = sum(backup.size_bytes or 0 for backup in shown)
-    parts = [f"{len(shown):,} backups", f"{gib(total)} GiB"] + ([f"{goes:,} go at the next run"] if goes else [])
+    parts = [f"{len(shown):,} backups", f"{gib(total)} GiB"] + (
+        [f"{goes:,} {'goes' if goes == 1 else 'go'} at the next run"] if goes else []
+    )
     return Lines([compose(frame.width, left(2, "   ".join(parts), Tone.WARN if goes else Tone.MUTED))])
+
+
+def _foot(mirror: Mirror, frame: Frame) -> tuple[Line, ...]:
+    """Who is not backed up; how long the quota of the schedule's project lasts, else of the one that is full first."""
+    lines = []
+    counts = mirror.protection.counts
+    if counts is not None:
+        words = f"{counts.uncovered:,} of {counts.total:,} servers in no active schedule, {counts.late:,} late"
+        tone = Tone.WARN if counts.uncovered or counts.late else Tone.MUTED
+        lines.append(compose(frame.width, left(2, "NOT BACKED UP", Tone.MUTED), left(17, words, tone)))
+    schedule = mirror.find_schedule((frame.scope or "").partition(":")[2])
+    project = storage.find(mirror, None if schedule is None else schedule.project_id)
+    if project is None and schedule is None:
+        with_quota = [each for each in storage.visible(mirror, frame._replace(filter="", sort="")) if each.limit_bytes]
+        project = next(iter(with_quota), None)
+    if project is not None:
+        limit = frame.glyphs.nothing if project.limit_bytes is None else figures.gib(project.limit_bytes)
+        text, tone = storage.full_in(frame, project) if project.limit_bytes is not None else ("", Tone.MUTED)
+        spans = (
+            Span(f"{fit_name(project.name, 14, frame.glyphs)}  "),
+            *storage.gauge(project, 20, frame.glyphs),
+            Span(f"  {figures.gib(project.used_bytes)} of {limit} GiB"),
+            Span(_QUOTA_ENDS.get(text, f", full in {text}"), tone),
+        )
+        lines.append(compose(frame.width, left(2, "QUOTA", Tone.MUTED), at(17, spans)))
+    return tuple(lines)
 
 
 # In words ------------------------------------------------------------------------------------------------------------

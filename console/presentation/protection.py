@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import TypeVar, assert_never
 
-from console.records_backups import BackupAnswer, BackupRecord, Backups, Coverage, ScheduleRecord, Schedules
+from console.records_backups import (
+    BackupAnswer,
+    BackupRecord,
+    Backups,
+    Calendar,
+    Coverage,
+    ScheduleRecord,
+    Schedules,
+    Storage,
+)
 
 LISTS_KEPT = 4
 """Lists of backups: all of them, those of a schedule, ..."""
@@ -18,31 +27,58 @@ LISTS_KEPT = 4
 
 @dataclass(frozen=True)
 class Protection:
-    schedules: Schedules | None = None
-    """None until they have been asked for."""
+    schedule_lists: Mapping[str | None, Schedules] = field(default_factory=dict)
+    """By what they are narrowed to; the one that was read last is the last."""
     lists: Mapping[str | None, Backups] = field(default_factory=dict)
-    """Backups by what their list is narrowed to; the one that was read last is the last."""
+    """Backups, likewise."""
     coverage: Coverage | None = None
+    counts: Coverage | None = None
+    """As `coverage`, perhaps without its rows, and perhaps newer."""
+    calendar: Calendar | None = None
+    storage: Storage | None = None
 
     def apply(self, answer: BackupAnswer) -> Protection:
         match answer:
             case Schedules():
-                known = self.schedules
-                is_older = known is not None and answer.next is not None and len(answer.rows) < len(known.rows)
-                return self if is_older else replace(self, schedules=answer)
+                return replace(self, schedule_lists=_with(self.schedule_lists, answer))
             case Backups():
-                before = self.lists.get(answer.scope)
-                if before is not None and answer.next is not None and len(answer.rows) < len(before.rows):
-                    return self
-                others = [(scope, each) for scope, each in self.lists.items() if scope != answer.scope]
-                return replace(self, lists=dict([*others, (answer.scope, answer)][-LISTS_KEPT:]))
+                return replace(self, lists=_with(self.lists, answer))
+            case Coverage(is_counted_only=True):
+                return replace(self, counts=answer)
             case Coverage():
-                return replace(self, coverage=answer)
+                return replace(self, coverage=answer, counts=answer)
+            case Calendar():
+                return replace(self, calendar=answer)
+            case Storage():
+                return replace(self, storage=answer)
             case _:
                 assert_never(answer)
 
+    def has(self, source: str) -> bool:
+        """Whether a source of the feed has been read to its end: `schedules`, `backups schedule:ID`, `calendar`, ..."""
+        kind, _, scope = source.partition(" ")
+        match kind:
+            case "schedules":
+                listed: Schedules | Backups | None = self.schedule_lists.get(scope or None)
+                return listed is not None and listed.next is None
+            case "backups":
+                listed = self.lists.get(scope or None)
+                return listed is not None and listed.next is None
+            case "coverage":
+                return (self.counts if scope else self.coverage) is not None
+            case "calendar":
+                return self.calendar is not None and self.calendar.time_zone == (scope or "UTC")
+            case _:
+                return kind != "storage" or self.storage is not None
+
+    @property
+    def schedules(self) -> Schedules | None:
+        """All of them; None until they have been asked for."""
+        return self.schedule_lists.get(None)
+
     def find_schedule(self, schedule_id: str) -> ScheduleRecord | None:
-        return next((each for each in self.schedules.rows if each.id == schedule_id), None) if self.schedules else None
+        newest_first = reversed(tuple(self.schedule_lists.values()))
+        return next((each for known in newest_first for each in known.rows if each.id == schedule_id), None)
 
     def find_backup(self, backup_id: str) -> BackupRecord | None:
         newest_first = reversed(tuple(self.lists.values()))
@@ -52,3 +88,15 @@ class Protection:
         """Whether it is the parent of one for each server of its source."""
         backup = self.find_backup(backup_id)
         return backup is not None and backup.source_kind != "server"
+
+
+Listed = TypeVar("Listed", Schedules, Backups)
+
+
+def _with(lists: Mapping[str | None, Listed], answer: Listed) -> Mapping[str | None, Listed]:
+    """The lists after what has been read of one: it replaces what was known of that as soon as it is as long."""
+    known = lists.get(answer.scope)
+    if known is not None and answer.next is not None and len(answer.rows) < len(known.rows):
+        return lists
+    others: dict[str | None, Listed] = {scope: each for scope, each in lists.items() if scope != answer.scope}
+    return {**dict(list(others.items())[1 - LISTS_KEPT :]), answer.scope: answer}

@@ -154,7 +154,7 @@ def is_late(frame: Frame, schedule: ScheduleRecord) -> bool:
 
 
 def look(mirror: Mirror, frame: Frame, schedule: ScheduleRecord, glyphs: Glyphs = UNICODE) -> StateLook:
-    """Worst first: switched off by a failure, late, owing a run, drill failed, running, paused by somebody."""
+    """Worst first: off by a failure, late, owing a run, drill failed, its cell silent, on, paused by somebody."""
     if not schedule.is_active and schedule.reason:
         return StateLook(glyphs.lost, "off", Tone.CRIT, "X", 0)
     if not schedule.is_active:
@@ -167,6 +167,8 @@ def look(mirror: Mirror, frame: Frame, schedule: ScheduleRecord, glyphs: Glyphs 
         return StateLook(glyphs.attention, "late", Tone.CRIT, "L", 1)
     if schedule.drill_problem:
         return StateLook(glyphs.attention, "drill", Tone.WARN, "D", 3)
+    if silent_cell(mirror, schedule) is not None:
+        return StateLook(glyphs.unknown, "silent", Tone.UNKNOWN, "U", 4)
     return StateLook(glyphs.running, "on", Tone.OK, "R", 5)
 
 
@@ -196,7 +198,8 @@ def next_text(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> tuple[s
         return shape.word, shape.tone
     if schedule.next_trigger_at is None:
         return frame.glyphs.nobody_said, Tone.UNKNOWN
-    return figures.countdown((schedule.next_trigger_at - frame.now).total_seconds()), Tone.TEXT
+    wait = figures.countdown((schedule.next_trigger_at - frame.now).total_seconds())
+    return wait, Tone.TEXT if silent_cell(mirror, schedule) is None else Tone.UNKNOWN
 
 
 def short_zone(name: str) -> str:
@@ -205,12 +208,14 @@ def short_zone(name: str) -> str:
 
 
 def kept_of(schedule: ScheduleRecord, glyphs: Glyphs) -> tuple[str, str]:
-    """How many there are, and how many there may be."""
-    most = glyphs.nobody_said if schedule.backups_max is None else str(schedule.backups_max or endless(glyphs))
+    """How many there are, and how many there may be; `5+` with those that are kept for their period."""
+    count = figures.or_dash(None if schedule.backups is None else figures.count(schedule.backups), glyphs)
     by_period = sum(number for number in schedule.keeps.values())
-    if by_period and not schedule.backups_max and not schedule.retention_days:
-        most = str(by_period)
-    return figures.or_dash(None if schedule.backups is None else figures.count(schedule.backups), glyphs), most
+    if schedule.backups_max is None:
+        return count, glyphs.nobody_said
+    if schedule.backups_max:
+        return count, f"{schedule.backups_max}{'+' if by_period else ''}"
+    return count, str(by_period) if by_period and not schedule.retention_days else endless(glyphs)
 
 
 def endless(glyphs: Glyphs) -> str:
@@ -273,10 +278,10 @@ def _table(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Lay
     return layout(
         [
             Column("", 1, sign),
-            Column("SCHEDULE", 12, name, width_most=26, gap=1),
-            Column("SOURCE", 8, of_source, 7, width_most=18),
+            Column("SCHEDULE", 12, name, width_most=22, gap=1),
+            Column("SOURCE", 8, of_source, 7, width_most=14),
             Column("CRON", min(CRON_WIDTH_MOST, max(10, wide)), cron, 2),
-            Column("ZONE", 6, zone, 6, width_most=12),
+            Column("ZONE", 6, zone, 6, width_most=10),
             Column(f"LAST {RIBBON}", RIBBON, lambda each, width: ribbon(mirror, each, width, glyphs), 3),
             Column("NEXT IN", 7, following, is_right=True),
             Column("AGE", 6, age, 4, is_right=True),
@@ -316,7 +321,9 @@ def trouble(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> str:
     if is_late(frame, schedule) and schedule.target_seconds is not None:
         what = "it has no good backup" if schedule.last_good_at is None else "its last good backup is too old"
         return f"{what}: at most {figures.age(schedule.target_seconds)} was promised"
-    return f"drill: {schedule.drill_problem}" if schedule.drill_problem else ""
+    if schedule.drill_problem:
+        return f"its last drill failed: {schedule.drill_problem}"
+    return "" if cell is None else f"{cell} does not answer: what falls due meanwhile is missed, and one catch-up owed"
 
 
 def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from console.client import CloudClient
+from console.presentation.protection import Protection
 from console.records import Answer, EventRecord
 from console.records_backups import Backups, Schedules
 
@@ -17,7 +18,10 @@ OLD_SECONDS = 30.0
 REST_FACTOR = 10
 """How much longer than reading a list took it is left alone."""
 
-_KINDS = frozenset({"schedules", "backups", "coverage"})
+_KINDS = frozenset({"schedules", "backups", "coverage", "calendar", "storage"})
+COUNTS = "coverage counts"
+"""The source of how many servers nobody backs up, without which."""
+
 _TELLING = frozenset({"schedule", "backup"})
 """Objects whose events mean that what is known here may be old."""
 
@@ -44,12 +48,12 @@ class BackupSources:
         if any(event.object_kind in _TELLING for event in events):
             self._old |= self._read_at.keys()
 
-    def due(self, wanted: Collection[str]) -> list[str]:
-        """Those of the wanted sources that are to be read now."""
-        now = self._wall_now()
-        return [name for name in sorted(wanted) if name.partition(" ")[0] in _KINDS and self._is_due(name, now)]
+    def due(self, wanted: Collection[str], known: Protection) -> list[str]:
+        """Those of the wanted sources that are to be read now; what is not known any more is."""
+        now, own = self._wall_now(), (name for name in sorted(wanted) if name.partition(" ")[0] in _KINDS)
+        return [name for name in own if not known.has(name) or self._is_old(name, now)]
 
-    def _is_due(self, name: str, now: datetime) -> bool:
+    def _is_old(self, name: str, now: datetime) -> bool:
         read_at = self._read_at.get(name)
         if read_at is None:
             return True
@@ -63,21 +67,25 @@ class BackupSources:
         kind, _, scope = name.partition(" ")
         match kind:
             case "schedules":
-                await _read_schedules(client, deliver)
+                await _read_schedules(client, scope or None, deliver)
             case "backups":
                 await _read_backups(client, scope or None, deliver)
+            case "coverage":
+                await deliver(await (client.coverage_counts() if scope else client.coverage()))
+            case "calendar":
+                await deliver(await client.calendar(time_zone=scope or "UTC"))
             case _:
-                await deliver(await client.coverage())
+                await deliver(await client.storage())
         ended = self._wall_now()
         self._read_at[name], self._rests_until[name] = begun, ended + REST_FACTOR * (ended - begun)
 
 
-async def _read_schedules(client: CloudClient, deliver: Deliver) -> None:
-    page = whole = await client.schedules_page()
+async def _read_schedules(client: CloudClient, scope: str | None, deliver: Deliver) -> None:
+    page = whole = await client.schedules_page(scope=scope)
     while page.next is not None:
         await deliver(whole)
-        page = await client.schedules_page(after=page.next)
-        whole = Schedules(whole.rows + page.rows, page.next, page.total)
+        page = await client.schedules_page(scope=scope, after=page.next)
+        whole = Schedules(whole.rows + page.rows, page.next, page.total, scope)
     await deliver(whole)
 
 

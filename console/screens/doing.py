@@ -252,6 +252,17 @@ def _refresh(screen: MainScreen) -> None:
         screen.act(lambda: screen.acting.run(commands.BY_ID["cell.ask"], screen.selection()))
 
 
+def _zone(screen: MainScreen) -> None:
+    calendar = screen.mirror.protection.calendar
+    rows = calendar.schedules if calendar is not None else ()
+    zone = next((each.time_zone for each in rows if each.key == screen.cursor_key), None)
+    if screen.place.scope is None and zone in (None, "UTC"):
+        screen.say("the schedule under the cursor goes by UTC; :calendar Europe/Berlin shows another zone", Tone.MUTED)
+    else:
+        screen.change(scope=zone if screen.place.scope is None else None)
+        screen.feed.wake()
+
+
 def _freeze(screen: MainScreen) -> None:
     screen.toggle_freeze()
 
@@ -340,6 +351,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "time.minute_on": lambda screen: travelling.step(screen, 1),
     "time.alarm_before": lambda screen: travelling.to_alarm(screen, -1),
     "time.alarm_after": lambda screen: travelling.to_alarm(screen, 1),
+    "zone": _zone,
     "freeze": _freeze,
     "refresh": _refresh,
     "mark": _mark,

@@ -186,7 +186,7 @@ class Feed:
                     raise
                 # Not for this account: the rest of the cloud still answers, so this is no outage.
                 self._refused.add(name)
-        for source in self._backups.due(self._wanted() - self._refused):
+        for source in self._backups.due(self._wanted() - self._refused, self._mirror().protection):
             try:
                 await self._backups.read(client, source, self._deliver)
             except ClientError as error:

@@ -18,6 +18,8 @@ from console.screens.places import Place
 
 _SCOPED_VIEWS = {"cell": "servers", "group": "groups"}
 _VIEW_KINDS = frozenset(VIEWS)
+_SCHEDULE_VIEWS = frozenset({"schedules", "calendar"})
+"""Lists of schedules, where enter shows a schedule's backups; elsewhere it describes the schedule."""
 
 
 def split_key(mirror: Mirror, key: str) -> tuple[str, str]:
@@ -70,7 +72,8 @@ def _item_of_backing(mirror: Mirror, kind: str, key: str, id: str) -> Item | Non
         schedule = mirror.find_schedule(id)
         if schedule is None:
             return None
-        return Item(kind, key, schedule.title, "on" if schedule.is_active else "off", version=schedule.version)
+        state = "active" if schedule.is_active else "inactive"
+        return Item(kind, key, schedule.title, state, version=schedule.version)
     backup = mirror.protection.find_backup(id)
     if backup is None:
         return None
@@ -103,7 +106,7 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
         return Place(name)
     if kind in _VIEW_KINDS:
         return Place(kind, name if kind == "backups" else None)
-    if kind == "schedule" and view != "detail":
+    if kind == "project" or (kind == "schedule" and view in _SCHEDULE_VIEWS):
         return Place("backups", key)
     if kind == "backup" and view == "backups" and mirror.protection.has_parts(name):
         return Place("backups", key)
@@ -129,7 +132,7 @@ def events_about(mirror: Mirror, key: str) -> str | None:
     """The scope of the events of what a row is about: an id, or a name of a host or a cell."""
     kind, name = split_key(mirror, key)
     match kind:
-        case "server" | "drive" | "host" | "cell":
+        case "server" | "drive" | "host" | "cell" | "schedule" | "backup":
             return name if item_of(mirror, key) is not None else None
         case "task":
             task = next((each for each in mirror.tasks or () if each.id == name), None)
@@ -181,6 +184,7 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
         # However many there are, they are looked at only while it is a drive's name that is typed.
         "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
         "group": sorted(group.name for group in mirror.groups or ()),
+        "calendar": sorted({each.time_zone for each in mirror.schedules or ()}),
         "clock": ("manual", "wall", "x60"),
         "palette": PALETTES,
     }
@@ -190,7 +194,8 @@ def curl(mirror: Mirror, key: str) -> str:
     """The request that reads the object, for the shell; the variables are those of `stratodeck env curl`."""
     kind, name = split_key(mirror, key)
     lists = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
-    paths = {"server": f"servers/{name}", "drive": f"drives/{name}", **lists}
+    single = {each: f"{each}s/{name}" for each in ("server", "drive", "schedule", "backup")}
+    paths = {**single, **lists}
     return _curl("GET", paths.get(kind, "status"))
 
 

@@ -16,10 +16,11 @@ from console.records_backups import BackupDetail, ScheduleDetail
 from console.records_explain import WhyDetail
 from console.records_plans import GroupPlanRecord
 from console.screens import objects
+from console.screens.backup_sources import COUNTS
 from console.screens.places import Place
 
 _WANTED: Mapping[str, frozenset[str]] = {
-    "overview": frozenset({"hosts", "tasks"}),
+    "overview": frozenset({"hosts", "tasks", COUNTS}),
     "drives": frozenset({"drives"}),
     "hosts": frozenset({"hosts"}),
     "groups": frozenset({"hosts", "tasks"}),
@@ -29,6 +30,9 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "detail": frozenset({"hosts", "tasks"}),
     "services": frozenset({"services"}),
     "schedules": frozenset({"schedules"}),
+    "backups": frozenset({"tasks", "storage", COUNTS}),
+    "coverage": frozenset({"coverage", "schedules"}),
+    "storage": frozenset({"storage"}),
 }
 
 Held = Detail | WhyDetail | GroupPlanRecord
@@ -36,10 +40,12 @@ Held = Detail | WhyDetail | GroupPlanRecord
 
 
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
-    """The sources (`hosts`, `tasks`, `drives`) that a place needs while it is in sight."""
+    """The sources (`hosts`, `tasks`, `drives`, `backups schedule:ID`, ...) that a place needs while it is in sight."""
     sources = _WANTED.get(place.view, frozenset())
-    if place.view == "backups":
-        sources |= {f"backups {place.scope or ''}".strip()}
+    if place.view in ("backups", "calendar"):
+        sources |= {f"{place.view} {place.scope or ''}".strip()}
+    if place.view == "detail" and place.scope in mirror.servers:
+        sources |= {f"schedules server:{place.scope}", f"backups server:{place.scope}"}
     if place.view in ("detail", "why") and place.scope is not None and _shows_drives(place.scope, mirror):
         sources |= {"drives"}
     return sources
@@ -130,6 +136,14 @@ def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
             from console.presentation import drive_detail
 
             return drive_detail.view(mirror, key, frame, held if isinstance(held, DriveDetail) else None)
+        case "schedule":
+            from console.presentation import backup_detail
+
+            return backup_detail.schedule_view(mirror, key, frame, held if isinstance(held, ScheduleDetail) else None)
+        case "backup":
+            from console.presentation import backup_detail
+
+            return backup_detail.backup_view(mirror, key, frame, held if isinstance(held, BackupDetail) else None)
         case "host":
             from console.presentation import host_detail
 

@@ -77,9 +77,11 @@ class BackedUpCloud(FakeCloud):
     all_schedules: list[ScheduleRecord] = field(default_factory=some_schedules)
     all_backups: list[BackupRecord] = field(default_factory=some_backups)
     wrong: ClientError | None = None
-    storage: StorageRecord = STORAGE
+    outlook: StorageRecord = STORAGE
 
-    async def schedules_page(self, *, after: str | None = None, limit: int = 1000) -> Schedules:
+    async def schedules_page(
+        self, *, scope: str | None = None, after: str | None = None, limit: int = 1000
+    ) -> Schedules:
         await self._request("schedules_page")
         return Schedules(tuple(self.all_schedules), None, len(self.all_schedules))
 
@@ -101,7 +103,7 @@ class BackedUpCloud(FakeCloud):
             raise self.wrong
         cron = str(fields.get("cron", "0 23 * * *"))
         preview = SchedulePreviewRecord(f"as {cron} says", fires(cron), 0, VERDICTS if schedule_id else ())
-        return SchedulePlanRecord(preview, schedule_id=schedule_id, storage=(self.storage,), sentences=("It grows.",))
+        return SchedulePlanRecord(preview, schedule_id=schedule_id, storage=(self.outlook,), sentences=("It grows.",))
 
     async def save_schedule(
         self, fields: Mapping[str, Any], *, schedule_id: str | None = None, key: str | None = None
@@ -118,7 +120,7 @@ class BackedUpCloud(FakeCloud):
 
     async def plan_backup(self, fields: Mapping[str, Any]) -> BackupPlanRecord:
         await self._request("plan_backup", dict(fields))
-        return BackupPlanRecord(PlanRecord("backup", "", sentences=("1 drive: 3.0 GiB are copied.",)), (self.storage,))
+        return BackupPlanRecord(PlanRecord("backup", "", sentences=("1 drive: 3.0 GiB are copied.",)), (self.outlook,))
 
     async def create_backup(self, fields: Mapping[str, Any], *, key: str | None = None) -> BackupRecord:
         await self._verb("create_backup", dict(fields))

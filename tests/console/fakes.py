@@ -51,6 +51,7 @@ from console.records_plans import (
 )
 from console.records_services import ServiceRecord, Services
 from tests.console.fake_parts import FakeParts
+from tests.console.fake_protection import FakeProtection
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 GIB = 2**30
@@ -154,7 +155,7 @@ def some_drives() -> list[DriveRecord]:
 
 
 @dataclass
-class FakeCloud(FakeParts, CloudClient):
+class FakeCloud(FakeParts, FakeProtection, CloudClient):
     """Answers like a small cloud. `outage` is raised by every request while it is set."""
 
     servers: list[ServerRecord] = field(default_factory=some_servers)

@@ -7,7 +7,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     bodies      what it takes                     reads, writes   the handlers
     schema, schema_*   what it answers            plans           decisions and previews
                                               restoring       groups to take apart, cells to lose
-    backing     schedules before they run, and who is covered
+    backing     schedules before they run, and who is covered; agenda: what is to come of them
     backing_*   what changes backups and schedules, and what that comes to
     render      from the cloud's values to that   explaining      why something is where it is
     table       an endpoint, and its refusals     separation      what became of an avoid list
@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from backend.dialects import wire
 from backend.dialects.ops import (
+    agenda,
     backing,
     backing_verbs,
     bodies,
@@ -267,6 +268,20 @@ TABLE = (
         "How old the last good backup of each server is, and may be; the worst first",
         schema_backups.CoverageAnswer,
         query=bodies.CoverageQuery,
+    ),
+    get(
+        "/schedules/calendar",
+        agenda.get_calendar,
+        "Which schedules run in the next hours, and how many at once",
+        schema_backups.CalendarAnswer,
+        query=bodies.CalendarQuery,
+    ),
+    get(
+        "/backups/storage",
+        agenda.get_storage,
+        "What each project's storage comes to when its schedules just run",
+        schema_backups.StorageAnswer,
+        query=NoQuery,
     ),
     write(
         "POST",

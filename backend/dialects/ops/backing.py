@@ -86,7 +86,9 @@ def _row(each: Protection, name: str | None, project_id: str) -> CoverageRow:
 
 async def list_schedules(call: Call[SchedulesQuery, NoBody]) -> Answer:
     query = call.query
-    found, total = await schedules.schedules_after(call.cloud, call.account, _place(query.after), limit=query.limit)
+    found, total = await schedules.schedules_after(
+        call.cloud, call.account, _place(query.after), limit=query.limit, covering=query.covering
+    )
     rows = [schedule_row(view) for view in found]
     last = found[-1].schedule if len(found) == query.limit else None
     content: ScheduleList = {"schedules": rows, "next": _next(last), "total": total}
@@ -105,7 +107,9 @@ def schedule_row(view: ScheduleView) -> ScheduleRow:
 
 async def list_backups(call: Call[BackupsQuery, NoBody]) -> Answer:
     query = call.query
-    wanted = Wanted(schedule_id=query.schedule, source_id=query.source, parent_id=query.parent)
+    wanted = Wanted(
+        schedule_id=query.schedule, source_id=query.source, parent_id=query.parent, project_id=query.project
+    )
     found, total = await backup_views.newest_backups(
         call.cloud, call.account, wanted, _place(query.after), limit=query.limit
     )

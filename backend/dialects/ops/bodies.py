@@ -322,8 +322,11 @@ class CoverageQuery(Query):
 
 
 class SchedulesQuery(Query):
+    """`covering` is the id of a server: those that copy it, itself or with its project or customer."""
+
     limit: Limit = LIMIT_MAX
     after: Cursor | None = None
+    covering: Id | None = None
 
 
 class BackupsQuery(Query):
@@ -333,4 +336,13 @@ class BackupsQuery(Query):
     after: Cursor | None = None
     schedule: Id | None = None
     source: Id | None = None
+    project: Id | None = None
     parent: Id | None = None
+
+
+class CalendarQuery(Query):
+    """`time_zone` is where the hours begin."""
+
+    hours: Annotated[int, Field(ge=1, le=168)] = 24
+    time_zone: Annotated[str, Field(max_length=64)] = "UTC"
+    limit: Limit = 500

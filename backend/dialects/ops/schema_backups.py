@@ -161,3 +161,71 @@ class StorageRow(TypedDict):
     copies_left: int | None
     growth_bytes: int | None
     refused_at: str | None
+
+
+class HourRow(TypedDict):
+    """What begins in one hour, and the most that copies at one instant of it."""
+
+    at: str
+    local: str
+    runs: int
+    size_bytes: int
+    runs_at_once: int
+    bytes_at_once: int
+
+
+class CalendarCell(TypedDict):
+    """A run over several cells is counted in each."""
+
+    name: str
+    hours: list[HourRow]
+
+
+class CalendarSchedule(TypedDict):
+    """`runs` has one number for each hour. `size_bytes` is what one run copies, and null where nobody can tell."""
+
+    id: str
+    description: str
+    source_kind: Literal["server", "project", "customer"]
+    source_name: str | None
+    time_zone: str
+    cells: list[str]
+    size_bytes: int | None
+    seconds: int
+    first_at: str
+    runs: list[int]
+
+
+class CalendarAnswer(TypedDict):
+    """`total` schedules run in these hours, those that run first first. With `is_cut` there are more runs than were
+    counted."""
+
+    time_zone: str
+    hours: list[HourRow]
+    cells: list[CalendarCell]
+    schedules: list[CalendarSchedule]
+    total: int
+    is_cut: bool
+
+
+class ProjectStorageRow(TypedDict):
+    """What a project holds and what that comes to when its schedules just run.
+
+    `steady_bytes` is what is used when as many backups go as come, at most; null when they are kept for ever. `full_at`
+    is when the limit is passed. `unmeasured` schedules have not run yet, and are not in it.
+    """
+
+    project_id: str
+    name: str
+    used_bytes: int
+    backup_bytes: int
+    limit_bytes: int | None
+    steady_bytes: int | None
+    bytes_per_day: int
+    full_at: str | None
+    schedules: int
+    unmeasured: int
+
+
+class StorageAnswer(TypedDict):
+    projects: list[ProjectStorageRow]
