@@ -28,7 +28,7 @@ GROUP_VIEWS = frozenset({"overview", "groups"})
 HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
 MAP_VIEWS = frozenset({"hosts"})
 """Views with a map, where h and l move over it."""
-SCHEDULE_VIEWS = frozenset({"overview", "schedules", "detail"})
+SCHEDULE_VIEWS = frozenset({"overview", "schedules", "calendar", "detail"})
 BACKUP_VIEWS = frozenset({"backups", "detail"})
 _KINDS_LISTED = {"servers": "server", "drives": "drive", "schedules": "schedule", "backups": "backup"}
 """Lists of what can be made, with its kind."""

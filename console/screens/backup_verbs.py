@@ -186,7 +186,8 @@ async def _restore(host: Host, client: CloudClient, item: Item, id: str) -> str 
     given: Given | None = await host.ask_dialog(Ask(title, "host name", host.frame(), text=proposed, note=note))
     if given is None:
         return None
-    asked = {"flavor": flavor.id, "name": given.text}
+    # What the console shows of a hostile name is not that name: as it was is said by saying nothing.
+    asked = {"flavor": flavor.id, **({} if given.text == item.name else {"name": given.text})}
     shown: list[PlanRecord] = []
 
     async def ask() -> Briefing:
