@@ -5,8 +5,9 @@ running, switching, restoring, deleting.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from console.client import ClientError, CloudClient
 from console.commands import Command, Item, Selection, reason_off
@@ -38,6 +39,7 @@ _CONFIRMED = {
 IDS = frozenset({"server.backup", "server.schedule", "schedule.edit", "backup.restore", *_SWITCHES, *_CONFIRMED})
 
 PREVIEWS_MAX = 20
+T = TypeVar("T")
 
 
 async def create(host: Host, client: CloudClient, command: Command) -> None:
@@ -54,7 +56,7 @@ async def create(host: Host, client: CloudClient, command: Command) -> None:
     sentence = None
     if given is not None:
         work = _schedule if command.id == "schedule.create" else _back_up
-        sentence = await work(host, client, given.names[0], backup_forms.source_of(given.keys[0]))
+        sentence = await work(host, client, [_Source(given.names[0], backup_forms.source_of(given.keys[0]))])
     _tell(host, sentence)
 
 
@@ -64,10 +66,9 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
     item = items[0]
     id = objects.split_key(host.mirror, item.key)[1]
     match command.id:
-        case "server.backup":
-            sentence = await _back_up(host, client, item.name, {"source_kind": "server", "source_id": id})
-        case "server.schedule":
-            sentence = await _schedule(host, client, item.name, {"source_kind": "server", "source_id": id})
+        case "server.backup" | "server.schedule":
+            work = _back_up if command.id == "server.backup" else _schedule
+            sentence = await work(host, client, [_Source(each.name, _server(host, each)) for each in items])
         case "schedule.edit":
             sentence = await _edit(host, client, id)
         case "backup.restore":
@@ -79,6 +80,45 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
             await _confirm(host, client, command, items)
             return
     _tell(host, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is to be backed up."""
+
+    name: str
+    asked: Mapping[str, Any]
+
+
+def _server(host: Host, item: Item) -> Mapping[str, Any]:
+    return {"source_kind": "server", "source_id": objects.split_key(host.mirror, item.key)[1]}
+
+
+def _called(sources: Sequence[_Source]) -> str:
+    return sources[0].name if len(sources) == 1 else f"{len(sources)} servers"
+
+
+def _head(sources: Sequence[_Source], frame: Frame) -> Sequence[Line]:
+    """Of several, whose figures are shown."""
+    if len(sources) == 1:
+        return ()
+    return plan.labelled(frame, "OF EACH", f"{len(sources)} servers; what follows is of {sources[0].name}", Tone.WARN)
+
+
+async def _make_each(
+    sources: Sequence[_Source], key: str, make: Callable[[Mapping[str, Any], str], Awaitable[T]]
+) -> list[T]:
+    """One after the other, each with a key of its own: a repeat makes only what is not made yet."""
+    made: list[T] = []
+    for number, source in enumerate(sources):
+        try:
+            made.append(await make(source.asked, key if len(sources) == 1 else f"{key}-{number}"))
+        except ClientError as error:
+            if len(sources) == 1:
+                raise
+            done = f"{number} of {len(sources)} are done, and enter goes on with the others"
+            raise ClientError(f"{source.name}: {error.sentence} {done}", error.code, error.is_retryable) from error
+    return made
 
 
 def _tell(host: Host, sentence: str | None) -> None:
@@ -98,7 +138,7 @@ def _zone(body: Mapping[str, Any], before: ScheduleRecord | None) -> str:
 
 def _live(
     host: Host, client: CloudClient, asked: Mapping[str, Any], before: ScheduleRecord | None = None
-) -> Callable[[Mapping[str, Any]], Any]:
+) -> Callable[[Mapping[str, Any]], Awaitable[Lines]]:
     """What the form shows below its fields."""
 
     async def live(body: Mapping[str, Any]) -> Lines:
@@ -109,12 +149,19 @@ def _live(
     return live
 
 
-async def _schedule(host: Host, client: CloudClient, name: str, source: Mapping[str, Any]) -> str | None:
+async def _schedule(host: Host, client: CloudClient, sources: Sequence[_Source]) -> str | None:
+    name, look = _called(sources), _live(host, client, sources[0].asked)
+
+    async def live(body: Mapping[str, Any]) -> Lines:
+        lines = await look(body)
+        return lambda frame: [*_head(sources, frame), *lines(frame)]
+
     async def send(fields: Mapping[str, Any], key: str) -> str:
-        made = await client.save_schedule({**source, **fields}, key=key)
-        if made.next_trigger_at is None:
+        made = await _make_each(sources, key, lambda source, own: client.save_schedule({**source, **fields}, key=own))
+        at = min((each.next_trigger_at for each in made if each.next_trigger_at is not None), default=None)
+        if at is None:
             return f"{name}: the schedule is there, and off; x a activates it"
-        return f"{name}: backed up by the clock from {made.next_trigger_at:%d %b %H:%M} UTC on"
+        return f"{name}: backed up by the clock from {at:%d %b %H:%M} UTC on"
 
     form = Form(
         f"Back up {name} by the clock",
@@ -124,7 +171,7 @@ async def _schedule(host: Host, client: CloudClient, name: str, source: Mapping[
         verb="make it",
         options=backup_forms.SCHEDULE_OPTIONS,
         picks_one=backup_forms.SCHEDULE_OPTIONS,
-        live=_live(host, client, source),
+        live=live,
     )
     sentence: str | None = await host.ask_dialog(form)
     return sentence
@@ -157,14 +204,16 @@ async def _edit(host: Host, client: CloudClient, id: str) -> str | None:
 # --- backups ---------------------------------------------------------------------------------------------------------
 
 
-async def _back_up(host: Host, client: CloudClient, name: str, source: Mapping[str, Any]) -> str | None:
+async def _back_up(host: Host, client: CloudClient, sources: Sequence[_Source]) -> str | None:
+    name = _called(sources)
+
     async def live(body: Mapping[str, Any]) -> Lines:
-        found = _with_names(host, await client.plan_backup({**source, **body}))
-        return lambda frame: backup_plans.backup_lines(found, frame)
+        found = _with_names(host, await client.plan_backup({**sources[0].asked, **body}))
+        return lambda frame: [*_head(sources, frame), *backup_plans.backup_lines(found, frame)]
 
     async def send(fields: Mapping[str, Any], key: str) -> str:
-        await client.create_backup({**source, **fields}, key=key)
-        return f"{name} is being backed up; :backups follows it"
+        await _make_each(sources, key, lambda source, own: client.create_backup({**source, **fields}, key=own))
+        return f"{name}: being backed up; :backups follows it"
 
     fields = backup_forms.backup_fields()
     form = Form(f"Back up {name} now", fields, host.frame(), send, verb="back up", live=live)

@@ -128,7 +128,7 @@ async def test_a_server_is_backed_up_now_with_its_cost_in_sight() -> None:
         await until(pilot, "Back up ", " now", "QUOTA", "1 drive: 3.0 GiB are copied.")
         await type_line(pilot, "before")
         await pilot.press("tab", "7", "enter")
-        await until(pilot, "is being backed up; :backups follows it")
+        await until(pilot, ": being backed up; :backups follows it")
         (_, body), = requests(cloud, "create_backup")  # fmt: skip
         assert (body["description"], body["retention_days"], body["source_kind"]) == ("before", 7, "server")
 
@@ -200,3 +200,24 @@ async def test_schedules_are_run_tried_and_switched() -> None:
         await until(pilot, "log nightly: on")
         sent = [request[1:] for request in requests(cloud, "act_on_schedule")]
         assert sent == [("s1", "run", 7), ("s1", "deactivate", 4), ("s2", "activate", 2)]
+
+
+async def test_several_servers_get_a_schedule_each_and_what_is_refused_is_not_made_twice() -> None:
+    cloud = BackedUpCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "run")
+        await pilot.press("G", "k", "k", "space", "space", "space", "x", "B")
+        await until(pilot, "Back up ", " servers by the clock")
+        await type_line(pilot, "@daily")
+        await until(pilot, "OF EACH", "servers; what follows is of")
+        cloud.refusal = ClientError("Over quota.", "over_quota", False)
+        await pilot.press("enter")
+        await until(pilot, "Over quota. 0 of ", " are done, and enter goes on with the others")
+        cloud.refusal = None
+        await pilot.press("enter")
+        await until(pilot, "servers: backed up by the clock from")
+        keys = [request[3] for request in requests(cloud, "save_schedule")]
+        assert len(keys) == 1 + len(set(keys)) >= 3, "the one that was refused is asked for again with its key"

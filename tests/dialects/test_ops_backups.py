@@ -384,3 +384,45 @@ def test_schedules_run_at_the_instants_that_their_previews_showed(tell: Tell) ->
             assert instants[:10] == shown[id][: len(instants)]
 
     tell(story)
+
+
+def test_what_the_quota_would_not_hold_is_told_with_its_figures_and_changes_nothing(tell: Tell) -> None:
+    """A run that was asked for by hand switches nothing off, unlike one that falls due."""
+
+    async def story(on: Wired) -> None:
+        server = await with_disk(on, gib=10)
+        schedule = await scheduled(on, server, "0 */6 * * *")
+        path = f"/schedules/{schedule['id']}"
+        plan = good(await on.ops.patch(path, json={"preview": True}))["plan"]
+        (storage,) = plan["storage"]
+        figures = {name: storage[name] for name in ("left_bytes", "copies_left", "copies_most", "refused_at")}
+        assert figures == {
+            "left_bytes": 15 * 2**30,
+            "copies_left": 1,
+            "copies_most": None,
+            "refused_at": "2026-11-21T00:00:00Z",
+        }
+        assert plan["sentences"][0].startswith(
+            "The quota has room for 1 more; the run of 2026-11-21 00:00 UTC would be refused."
+        )
+        good(await on.ops.post(f"{path}/actions", json={"action": "run"}), 202)
+        await on.advance(60)
+        before = await rows(on, "schedules")
+
+        for preview in ({}, {"preview": True}):
+            answer = await on.ops.post(f"{path}/actions", json={"action": "run", **preview})
+            said = good(answer)["plan"]["problem"] if preview else refused(answer, 409)["error"]["message"]
+            assert said == "Over quota: storage needs 10.0 GiB, 5.0 GiB left."
+        backup = (await rows(on))[0]
+        ask = {"action": "restore", "flavor": "m1.small"}
+        assert (
+            refused(await on.ops.post(f"/backups/{backup['id']}/actions", json=ask), 409)["error"]["left"] == 5 * 2**30
+        )
+        previewed = good(await on.ops.post(f"/backups/{backup['id']}/actions", json={**ask, "preview": True}))["plan"]
+        assert (previewed["allowed"], previewed["code"]) == (False, "over_quota")
+        assert (await rows(on, "schedules"), len(await servers(on))) == (before, 1)
+
+        await on.advance(13 * 3600)
+        assert (await rows(on, "schedules"))[0]["reason"] == "Over quota: storage needs 10.0 GiB, 5.0 GiB left."
+
+    tell(story, storage_bytes_max=25 * 2**30)
