@@ -18,7 +18,7 @@ from console.records_backup_plans import BackupPlanRecord, SchedulePlanRecord, S
 from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleRecord, VerdictRecord
 from console.wire_backup_plans import backup_plan, flavors, schedule_plan
 from tests.console.examples import GIB, a_frame
-from tests.console.fake_backups import FLAVORS, FULL, STORAGE, VERDICTS, fires
+from tests.console.fake_backups import FLAVORS, FULL, STORAGE, VERDICTS, daily_fires
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -87,7 +87,7 @@ def test_an_edit_in_which_nothing_is_touched_sends_nothing() -> None:
 
 
 def told(*, storage: StorageRecord = STORAGE, verdicts: tuple[VerdictRecord, ...] = VERDICTS) -> SchedulePlanRecord:
-    preview = SchedulePreviewRecord("at 23:00 every day", fires("0 23 * * *"), 0, verdicts)
+    preview = SchedulePreviewRecord("at 23:00 every day", daily_fires(), 0, verdicts)
     return SchedulePlanRecord(preview, schedule_id="s1", storage=(storage,), sentences=("It grows.",))
 
 
