@@ -61,13 +61,13 @@ def _schedule_facts(
         Fact("cron", (Span(schedule.cron), Span(words, Tone.MUTED))),
         fact("zone", schedule.time_zone, glyphs),
         *([fact("jitter", _jitter(schedule, preview), glyphs)] if schedule.jitter_seconds else []),
-        fact("next", _ahead(schedule.next_trigger_at, frame), glyphs),
+        fact("next", schedules.ahead(schedule.next_trigger_at, frame), glyphs),
         *_fires(preview, schedule, frame),
         fact("last run", instant_and_age(schedule.last_run_at, frame.now), glyphs),
         Fact("last runs", schedules.ribbon(mirror, schedule, schedules.RIBBON, glyphs) or _nothing(glyphs)),
-        Fact("last good", _good(frame, schedule)),
-        Fact("drill", (*schedules.drill(schedule, glyphs), Span(_drill_words(frame, schedule), Tone.MUTED))),
-        fact("kept", keeping(schedule), glyphs),
+        Fact("last good", schedules.good(frame, schedule)),
+        Fact("drill", (*schedules.drill(schedule, glyphs), Span(schedules.drill_words(frame, schedule), Tone.MUTED))),
+        fact("kept", schedules.keeping(schedule), glyphs),
         fact("backups", f"{kept} of {most}", glyphs, Tone.TEXT, f"backups:{schedule.key}"),
         *_verdicts(preview, frame),
         fact("id", schedule.id, glyphs),
@@ -88,46 +88,6 @@ def _nothing(glyphs: Glyphs) -> Line:
 def _jitter(schedule: ScheduleRecord, preview: SchedulePreviewRecord | None) -> str:
     own = "" if preview is None else f": {figures.duration(preview.jitter_seconds)}, each time"
     return f"up to {figures.duration(schedule.jitter_seconds)} later than its expression{own}"
-
-
-def _ahead(at: datetime | None, frame: Frame) -> str | None:
-    if at is None:
-        return None
-    return f"{figures.instant(at, frame.now)} UTC in {figures.countdown((at - frame.now).total_seconds())}"
-
-
-def _good(frame: Frame, schedule: ScheduleRecord) -> Line:
-    """The age of the last good backup against what was promised."""
-    late = schedules.is_late(frame, schedule)
-    text = instant_and_age(schedule.last_good_at, frame.now) or "never"
-    promised = "   no target is set" if schedule.target_seconds is None else (
-        f"   at most {figures.age(schedule.target_seconds)} old is promised"
-    )  # fmt: skip
-    return (Span(text, Tone.CRIT if late else Tone.TEXT), Span(promised, Tone.CRIT if late else Tone.MUTED))
-
-
-def _drill_words(frame: Frame, schedule: ScheduleRecord) -> str:
-    if not schedule.drill_days and schedule.drilled_at is None:
-        return " nobody asked for restores on trial"
-    parts = [f"every {schedule.drill_days} days"] if schedule.drill_days else []
-    if schedule.drilled_at is not None:
-        parts.append(f"last {instant_and_age(schedule.drilled_at, frame.now)}")
-    if schedule.drill_problem:
-        parts.append(schedule.drill_problem)
-    return "   " + "; ".join(parts)
-
-
-def keeping(schedule: ScheduleRecord) -> str | None:
-    """Its rules in words: `14 days, at most 14; and 7 daily, 4 weekly`."""
-    if schedule.retention_days is None and schedule.backups_max is None:
-        return None
-    parts = [f"{schedule.retention_days} days"] if schedule.retention_days else []
-    parts += [f"at most {schedule.backups_max}"] if schedule.backups_max else []
-    base = ", ".join(parts)
-    periods = ", ".join(f"{number} {name}" for name, number in schedule.keeps.items() if number)
-    if not base:
-        return f"only {periods}" if periods else "for ever"
-    return f"{base}; and {periods} whatever their age and number" if periods else base
 
 
 def _fires(preview: SchedulePreviewRecord | None, schedule: ScheduleRecord, frame: Frame) -> list[Fact]:

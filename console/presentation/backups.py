@@ -269,7 +269,7 @@ def _foot(mirror: Mirror, frame: Frame) -> tuple[Line, ...]:
         text, tone = storage.full_in(frame, project) if project.limit_bytes is not None else ("", Tone.MUTED)
         spans = (
             Span(f"{fit_name(project.name, 14, frame.glyphs)}  "),
-            *storage.gauge(project, 20, frame.glyphs),
+            *storage.gauge(project, 12 if frame.width < 100 else 24, frame.glyphs),
             Span(f"  {figures.gib(project.used_bytes)} of {limit} GiB"),
             Span(_QUOTA_ENDS.get(text, f", full in {text}"), tone),
         )

@@ -212,13 +212,17 @@ class Mirror:
         return host.is_reachable and self.is_cell_up(host.cell)
 
     def name_of(self, object_id: str | None) -> str | None:
-        """The name of a server or drive, or what a schedule is called, if it is one that the mirror knows."""
+        """The name of a server or drive, or what a schedule or backup is called, if it is one that the mirror knows."""
         if object_id is not None and object_id in self.fleet.by_id:
             return self.fleet.by_id[object_id].name
         if object_id is not None and object_id in self.drives.by_id:
             return self.drives.by_id[object_id].name
-        schedule = None if object_id is None else self.find_schedule(object_id)
-        return None if schedule is None else schedule.description
+        if object_id is None:
+            return None
+        if (backup := self.protection.find_backup(object_id)) is not None:
+            return backup.title
+        schedule = self.find_schedule(object_id)
+        return None if schedule is None else schedule.title
 
     def find_schedule(self, schedule_id: str) -> ScheduleRecord | None:
         """As it was told last: with the status, or in the list."""

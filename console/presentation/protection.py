@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeVar, assert_never
 
 from console.records_backups import (
@@ -77,12 +78,19 @@ class Protection:
         return self.schedule_lists.get(None)
 
     def find_schedule(self, schedule_id: str) -> ScheduleRecord | None:
-        newest_first = reversed(tuple(self.schedule_lists.values()))
-        return next((each for known in newest_first for each in known.rows if each.id == schedule_id), None)
+        return self._schedules_by_id.get(schedule_id)
 
     def find_backup(self, backup_id: str) -> BackupRecord | None:
-        newest_first = reversed(tuple(self.lists.values()))
-        return next((each for known in newest_first for each in known.rows if each.id == backup_id), None)
+        return self._backups_by_id.get(backup_id)
+
+    @cached_property
+    def _schedules_by_id(self) -> Mapping[str, ScheduleRecord]:
+        """As the list that was read last has them."""
+        return {each.id: each for known in self.schedule_lists.values() for each in known.rows}
+
+    @cached_property
+    def _backups_by_id(self) -> Mapping[str, BackupRecord]:
+        return {each.id: each for known in self.lists.values() for each in known.rows}
 
     def has_parts(self, backup_id: str) -> bool:
         """Whether it is the parent of one for each server of its source."""

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from console.presentation import figures
 from console.presentation.columns import Column, Layout, layout
+from console.presentation.facts import Fact, fact, instant_and_age, pane_lines
 from console.presentation.figures import StateLook
 from console.presentation.lines import (
     UNICODE,
@@ -28,6 +29,8 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    right,
+    ruled,
 )
 from console.presentation.mirror import Mirror
 from console.records_backups import ScheduleRecord
@@ -35,23 +38,27 @@ from console.records_backups import ScheduleRecord
 ORDERS = ("next run", "worst", "schedule", "source", "cron", "zone", "last run", "kept", "age", "drill")
 RIBBON = 10
 CRON_WIDTH_MOST = 24
+PANE_FROM_WIDTH, PANE_WIDTH = 160, 59
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
     """All schedules, or those of the server or cell that `frame.scope` names."""
     shown = visible(mirror, frame)
-    table = _table(mirror, frame, shown)
+    pane = PANE_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
+    table = _table(mirror, frame._replace(width=frame.width - pane), shown)
     region: Region
     if shown:
         region = Rows(table.head, shown, table.line, lambda schedule: schedule.key)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=table.head)
+        region = Lines([compose(frame.width - pane, left(2, _instead(mirror, frame), Tone.MUTED))], head=table.head)
     return View(
         "schedules",
         ("schedules",),
         _note(mirror, frame, shown),
         (region,),
         status=lambda key: status(mirror, frame, key),
+        preview=(lambda key: preview(mirror, frame, key)) if pane else None,
+        pane_width=pane,
         orders=ORDERS,
     )
 
@@ -306,6 +313,36 @@ def drill(schedule: ScheduleRecord, glyphs: Glyphs) -> Line:
     return (Span("due" if schedule.drilled_at is None else f"{glyphs.busy} runs", Tone.MUTED),)
 
 
+# Beside them ---------------------------------------------------------------------------------------------------------
+
+
+def preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
+    """What is known of a schedule without asking for it, behind the rule; as many lines as the body has."""
+    schedule, glyphs = mirror.find_schedule(key.removeprefix("schedule:")), frame.glyphs
+    lines: list[Line] = []
+    if schedule is not None:
+        shape = look(mirror, frame, schedule, glyphs)
+        title = fit_name(schedule.title, PANE_WIDTH - 20, glyphs)
+        lines.append(ruled(PANE_WIDTH, glyphs, left(2, title, Tone.ACCENT, bold=True),
+                           right(PANE_WIDTH - 2, f"{shape.glyph} {shape.word}", shape.tone)))  # fmt: skip
+        kept, most = kept_of(schedule, glyphs)
+        facts = [
+            *([fact("so", trouble(mirror, frame, schedule), glyphs)] if trouble(mirror, frame, schedule) else []),
+            fact("source", source(mirror, schedule), glyphs),
+            fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
+            fact("next", ahead(schedule.next_trigger_at, frame), glyphs),
+            fact("last run", instant_and_age(schedule.last_run_at, frame.now), glyphs),
+            Fact("last runs", ribbon(mirror, schedule, RIBBON, glyphs) or (Span(glyphs.nothing, Tone.MUTED),)),
+            Fact("last good", good(frame, schedule)),
+            Fact("drill", (*drill(schedule, glyphs), Span(drill_words(frame, schedule), Tone.MUTED))),
+            fact("kept", keeping(schedule), glyphs),
+            fact("backups", f"{kept} of {most}   enter lists them", glyphs),
+        ]
+        lines += [line for each in facts for line in pane_lines(each, PANE_WIDTH, glyphs)]
+    lines += [ruled(PANE_WIDTH, glyphs)] * (frame.body_height - len(lines))
+    return tuple(lines[: frame.body_height])
+
+
 # In words ------------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +361,46 @@ def trouble(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> str:
     if schedule.drill_problem:
         return f"its last drill failed: {schedule.drill_problem}"
     return "" if cell is None else f"{cell} does not answer: what falls due meanwhile is missed, and one catch-up owed"
+
+
+def ahead(at: datetime | None, frame: Frame) -> str | None:
+    if at is None:
+        return None
+    return f"{figures.instant(at, frame.now)} UTC in {figures.countdown((at - frame.now).total_seconds())}"
+
+
+def good(frame: Frame, schedule: ScheduleRecord) -> Line:
+    """The age of the last good backup against what was promised."""
+    late = is_late(frame, schedule)
+    text = instant_and_age(schedule.last_good_at, frame.now) or "never"
+    promised = "   no target is set" if schedule.target_seconds is None else (
+        f"   at most {figures.age(schedule.target_seconds)} old is promised"
+    )  # fmt: skip
+    return (Span(text, Tone.CRIT if late else Tone.TEXT), Span(promised, Tone.CRIT if late else Tone.MUTED))
+
+
+def drill_words(frame: Frame, schedule: ScheduleRecord) -> str:
+    if not schedule.drill_days and schedule.drilled_at is None:
+        return " nobody asked for restores on trial"
+    parts = [f"every {schedule.drill_days} days"] if schedule.drill_days else []
+    if schedule.drilled_at is not None:
+        parts.append(f"last {instant_and_age(schedule.drilled_at, frame.now)}")
+    if schedule.drill_problem:
+        parts.append(schedule.drill_problem)
+    return "   " + "; ".join(parts)
+
+
+def keeping(schedule: ScheduleRecord) -> str | None:
+    """Its rules in words: `14 days, at most 14; and 7 daily, 4 weekly`."""
+    if schedule.retention_days is None and schedule.backups_max is None:
+        return None
+    parts = [f"{schedule.retention_days} days"] if schedule.retention_days else []
+    parts += [f"at most {schedule.backups_max}"] if schedule.backups_max else []
+    base = ", ".join(parts)
+    periods = ", ".join(f"{number} {name}" for name, number in schedule.keeps.items() if number)
+    if not base:
+        return f"only {periods}" if periods else "for ever"
+    return f"{base}; and {periods} whatever their age and number" if periods else base
 
 
 def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:

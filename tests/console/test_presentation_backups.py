@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.presentation import backup_detail, backups, calendar, coverage, schedules, storage
+from console.presentation import attention, backup_detail, backups, calendar, coverage, schedules, storage
 from console.presentation.lines import ASCII, View, cells, take, text_of
 from console.presentation.mirror import Mirror
 from console.records_backups import Backups, Coverage, Schedules
-from tests.console.drawn import WIDTHS, body, lines_of, plate, the_row
+from tests.console.drawn import WIDTHS, aside, body, lines_of, plate, the_row
 from tests.console.examples import NOW, POLLED, a_frame, the_cloud
 from tests.console.protecting import (
     a_backup,
@@ -142,6 +142,15 @@ def test_a_list_that_is_read_again_does_not_shrink_meanwhile() -> None:
     assert len(schedules.known(mirror)) == 2
 
 
+def test_beside_the_schedules_of_a_wide_terminal_stands_what_is_known_of_one() -> None:
+    view = schedules.view(the_protected_cloud(), a_frame(160, 45))
+    lines = [text_of(line) for line in aside(view, "schedule:sch-app often")]
+
+    assert {len(line) for line in lines} == {view.pane_width}
+    assert any("so          missed since 13:50:00: cell-5 does not" in line for line in lines), "\n".join(lines)
+    assert schedules.view(the_protected_cloud(), a_frame(160, 45, has_pane=False)).pane_width == 0
+
+
 # Backups -----------------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +183,7 @@ def test_below_the_backups_stand_who_has_none_and_how_long_the_quota_lasts() -> 
 
     assert [text_of(line).rstrip() for line in view.below] == [
         "  NOT BACKED UP  1,190 of 1,204 servers in no active schedule, 1 late",
-        "  QUOTA          full  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓│░░░  64 of 64 GiB, full",
+        "  QUOTA          full  ▓▓▓▓▓▓▓▓▓▓│░  64 of 64 GiB, full",
     ]
 
 
@@ -226,6 +235,14 @@ def test_counts_alone_leave_the_rows_as_they_were() -> None:
     assert mirror.protection.coverage is not None
     assert mirror.protection.counts is not None
     assert (len(mirror.protection.coverage.rows), mirror.protection.counts.late) == (4, 6)
+
+
+def test_who_is_late_and_who_is_uncovered_is_one_line_of_the_overview_that_leads_there() -> None:
+    (alarm,) = [each for each in attention.alarms(the_protected_cloud(), a_frame()) if each.who == "backups"]
+
+    assert (alarm.key, alarm.what) == ("view:coverage", "1 server late; 1,190 of 1,204 servers in no active schedule")
+    calm = the_cloud().apply(Coverage((), 1_204, good=1_204), POLLED)
+    assert "backups" not in {each.who for each in attention.alarms(calm, a_frame())}
 
 
 # The calendar ------------------------------------------------------------------------------------------------------
@@ -403,7 +420,7 @@ def test_every_line_has_the_width_of_the_terminal_and_its_last_column_free(size:
         for view in views(mirror, width=size[0], height=size[1]):
             for line in (*lines_of(view), *view.below):
                 text = text_of(line)
-                assert (cells(text), text[-1]) == (size[0], " ")
+                assert (cells(text), text[-1]) == (size[0] - view.pane_width, " ")
 
 
 def test_the_plain_signs_are_ascii() -> None:
@@ -426,7 +443,7 @@ def test_a_hostile_name_moves_no_column(name: str, source: str, reason: str, wid
 
     for view in (schedules.view(mirror, frame), backups.view(mirror, frame)):
         for line in lines_of(view):
-            assert cells(text_of(line)) == width
+            assert cells(text_of(line)) == width - view.pane_width
     head, first, *_ = map(text_of, lines_of(schedules.view(mirror, frame)))
     end = head.index("NEXT IN") + len("NEXT IN")
     assert take(first, end).endswith("1h00m")
