@@ -18,7 +18,7 @@ from console.records import PlanRecord
 from console.records_backup_plans import BackupPlanRecord, FlavorRecord
 from console.records_backups import ScheduleRecord
 from console.screens import objects
-from console.screens.agreeing import confirmed
+from console.screens.agreeing import STALE, confirmed
 from console.screens.asking import Ask, Given
 from console.screens.dialogs import Briefing, Choice, Menu
 from console.screens.forms import Form, Lines
@@ -74,6 +74,7 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         case "backup.restore":
             sentence = await _restore(host, client, item, id)
         case switch if switch in _SWITCHES:
+            # Whatever version it is at by now: each run makes another one, and what is asked for stays the same.
             await _each(host, client, _SWITCHES[switch], items, {})
             return
         case _:
@@ -179,10 +180,19 @@ async def _schedule(host: Host, client: CloudClient, sources: Sequence[_Source])
 
 async def _edit(host: Host, client: CloudClient, id: str) -> str | None:
     before = (await client.schedule_detail(id)).schedule
-    version = {} if before.version is None else {"if_version": before.version}
+    version = before.version
 
     async def send(fields: Mapping[str, Any], key: str) -> str:
-        after = await client.save_schedule({**fields, **version}, schedule_id=id, key=key)
+        nonlocal version
+        try:
+            after = await client.save_schedule(_versioned(fields, version), schedule_id=id, key=key)
+        except ClientError as error:
+            now = (await client.schedule_detail(id)).schedule if error.code == STALE else before
+            if now.version == version or _asked_of(now) != _asked_of(before):
+                raise
+            # It has only run meanwhile, which makes another version of it and changes nothing that is asked here.
+            version = now.version
+            after = await client.save_schedule(_versioned(fields, version), schedule_id=id, key=uuid.uuid4().hex)
         when = "it is off" if after.next_trigger_at is None else f"next {after.next_trigger_at:%d %b %H:%M} UTC"
         return f"{after.title} is changed; {when}"
 
@@ -199,6 +209,14 @@ async def _edit(host: Host, client: CloudClient, id: str) -> str | None:
     )
     sentence: str | None = await host.ask_dialog(form)
     return sentence
+
+
+def _versioned(fields: Mapping[str, Any], version: int | None) -> Mapping[str, Any]:
+    return fields if version is None else {**fields, "if_version": version}
+
+
+def _asked_of(schedule: ScheduleRecord) -> Sequence[str]:
+    return [field.text for field in backup_forms.schedule_fields(schedule)]
 
 
 # --- backups ---------------------------------------------------------------------------------------------------------
@@ -335,7 +353,7 @@ async def _each(
         kind, id = objects.split_key(host.mirror, item.key)
         send = client.act_on_backup if kind == "backup" else client.act_on_schedule
         try:
-            await send(id, action, if_version=versions.get(item.key, item.version), key=uuid.uuid4().hex)
+            await send(id, action, if_version=versions.get(item.key), key=uuid.uuid4().hex)
         except ClientError as error:
             if len(items) == 1:
                 raise

@@ -108,6 +108,8 @@ class BackedUpCloud(FakeCloud):
         self, fields: Mapping[str, Any], *, schedule_id: str | None = None, key: str | None = None
     ) -> ScheduleRecord:
         await self._verb("save_schedule", schedule_id, dict(fields), key)
+        if self.refusals:
+            raise self.refusals.pop(0)
         first: datetime = NOON + timedelta(hours=1)
         return ScheduleRecord(schedule_id or "s9", None, "", str(fields.get("description", "")), next_trigger_at=first)
 

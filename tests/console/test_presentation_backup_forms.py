@@ -13,9 +13,11 @@ from console.commands import BY_ID, Item, Selection, reason_off
 from console.presentation import backup_forms, backup_plans, creating
 from console.presentation.creating import Wrong
 from console.presentation.lines import ASCII, UNICODE, Glyphs, span_width, text_of
+from console.presentation.mirror import Mirror
 from console.records import PlanRecord
 from console.records_backup_plans import BackupPlanRecord, SchedulePlanRecord, StorageRecord
 from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleRecord, VerdictRecord
+from console.screens import objects
 from console.wire_backup_plans import backup_plan, flavors, schedule_plan
 from tests.console.examples import GIB, a_frame
 from tests.console.fake_backups import FLAVORS, FULL, STORAGE, VERDICTS, daily_fires
@@ -181,6 +183,25 @@ def test_a_quota_is_enough_when_all_that_come_to_be_fit(
 def test_a_verb_that_is_off_says_why(command: str, item: Item, reason: str | None) -> None:
     assert reason_off(BY_ID[command], Selection("backups", (item,))) == reason
     assert reason_off(BY_ID[command], Selection("backups", (item,), is_read_only=True)) == "read-only"
+
+
+@pytest.mark.parametrize(
+    ("key", "command", "method", "body", "path"),
+    [
+        ("id-1", "server.backup", "POST", '"source_id": "id-1", "description": "NOTE"', "backups"),
+        ("id-1", "server.schedule", "POST", '"source_id": "id-1", "cron": "30 2 * * *"', "schedules"),
+        ("schedule:s1", "schedule.edit", "PATCH", '"cron": "30 2 * * *"', "schedules/s1"),
+        ("schedule:s1", "schedule.run", "POST", '{"action": "run"}', "schedules/s1/actions"),
+        ("backup:b1", "backup.restore", "POST", '"restore", "flavor": "m1.small"', "backups/b1/actions"),
+        ("backup:b1", "backup.delete", "POST", '{"action": "delete"}', "backups/b1/actions"),
+    ],
+)
+def test_a_verb_can_be_copied_as_a_request(key: str, command: str, method: str, body: str, path: str) -> None:
+    words = objects.curl_of_form(Mirror(), key, command)
+
+    assert f"-X {method} " in words
+    assert body in words
+    assert words.endswith(f'"$STRATODECK_URL"/ops/v1/{path}')
 
 
 def test_plans_are_read_as_they_are_said_and_what_is_missing_is_none() -> None:

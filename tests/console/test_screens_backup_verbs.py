@@ -94,6 +94,26 @@ async def test_an_edit_shows_which_backups_would_go_and_sends_only_what_changed(
         assert (id, body) == ("s1", {"backups_max": 2, "target_seconds": None, "if_version": 4})
 
 
+async def test_an_edit_outlives_a_run_of_the_schedule_and_not_another_edit() -> None:
+    cloud = BackedUpCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("b")
+        await until(pilot, "web nightly")
+        for hours, wanted in ((0, "is changed"), (25, "It has changed: look again.")):
+            await pilot.press("x", "e")
+            await until(pilot, "Edit schedule web nightly")
+            await clear_and_type(pilot, "@weekly")
+            ran = cloud.all_schedules[0]
+            cloud.all_schedules[0] = ran._replace(version=(ran.version or 0) + 1, retention_days=14 + hours)
+            cloud.refusals.append(ClientError("It has changed: look again.", "conflict", False))
+            await pilot.press("enter")
+            await until(pilot, wanted)
+        versions = [request[2]["if_version"] for request in requests(cloud, "save_schedule")]
+        assert versions == [4, 5, 5]
+
+
 async def test_a_new_schedule_from_the_list_asks_of_what_first_and_picks_one_time_zone() -> None:
     cloud = BackedUpCloud()
     app = an_app(cloud)
@@ -199,7 +219,7 @@ async def test_schedules_are_run_tried_and_switched() -> None:
         await pilot.press("j", "x", "a")
         await until(pilot, "log nightly: on")
         sent = [request[1:] for request in requests(cloud, "act_on_schedule")]
-        assert sent == [("s1", "run", 7), ("s1", "deactivate", 4), ("s2", "activate", 2)]
+        assert sent == [("s1", "run", 7), ("s1", "deactivate", None), ("s2", "activate", None)]
 
 
 async def test_several_servers_get_a_schedule_each_and_what_is_refused_is_not_made_twice() -> None:
