@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.dialects.conftest import Tell
 from tests.dialects.support import Wired, good, refused
-from tests.dialects.waldur import with_disk
+from tests.dialects.waldur import become, with_disk
 
 
 async def backed_up(on: Wired, server: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -329,29 +329,32 @@ def test_the_last_good_backup_is_named_as_such_before_it_goes(tell: Tell) -> Non
 
 
 def test_who_may_only_look_at_it_previews_it_and_is_refused(tell: Tell) -> None:
-    """As NodeConductor has it: a project's manager reads, and who is outside it finds nothing."""
+    """**Source**: NodeConductor's matrix: project admins write, managers and owners look, others find nothing."""
 
     async def story(on: Wired) -> None:
         theirs = await with_disk(on, gib=1, is_tenants=True)
-        backup, ours = await backed_up(on, theirs), await with_disk(on, "ours", gib=1)
-        own = await backed_up(on, ours)
-        schedule = await scheduled(on, ours)
-
-        done = await on.tenant_ops.post(f"/backups/{backup['id']}/actions", json={"action": "restore", "flavor": "2"})
-        assert good(done, 202)["server_name"] == "db-01"
-        for path, ask in (
-            (f"/backups/{own['id']}/actions", {"action": "delete"}),
-            (f"/backups/{own['id']}/actions", {"action": "restore", "flavor": "2"}),
-            (f"/schedules/{schedule['id']}/actions", {"action": "run"}),
-            ("/schedules", {"source_id": ours["id"], "cron": "@daily"}),
-        ):
-            for preview in ({}, {"preview": True}):
-                assert (
-                    refused(await on.tenant_ops.post(path, json={**ask, **preview}), 404)["error"]["code"]
-                    == "not_found"
-                )
-        change = await on.tenant_ops.patch(f"/schedules/{schedule['id']}", json={"backups_max": 1})
-        assert refused(change, 404)["error"]["code"] == "not_found"
+        backup, schedule = await backed_up(on, theirs), await scheduled(on, theirs)
+        verbs: tuple[tuple[str, str, dict[str, Any], int], ...] = (
+            ("POST", "/backups", {"source_id": theirs["id"]}, 201),
+            ("POST", "/schedules", {"source_id": theirs["id"], "cron": "@daily"}, 201),
+            ("PATCH", f"/schedules/{schedule['id']}", {"backups_max": 1}, 202),
+            ("POST", f"/schedules/{schedule['id']}/actions", {"action": "run"}, 202),
+            ("POST", f"/schedules/{schedule['id']}/actions", {"action": "delete"}, 202),
+            ("POST", f"/backups/{backup['id']}/actions", {"action": "restore", "flavor": "2"}, 202),
+            ("POST", f"/backups/{backup['id']}/actions", {"action": "delete"}, 202),
+        )
+        for role, seen, status in (("nobody", 404, 404), ("project_manager", 200, 403), ("customer_owner", 200, 403),
+                                   ("project_admin", 200, 200)):  # fmt: skip
+            await become(on, role)
+            for method, path, body, done in verbs:
+                previewed = await on.tenant_ops.request(method, path, json={**body, "preview": True})
+                assert previewed.status_code == seen, (role, path, previewed.text)
+                if seen == 200:
+                    assert previewed.json()["plan"]["code"] == ("forbidden" if status == 403 else None), (role, path)
+                answer = await on.tenant_ops.request(method, path, json=body)
+                assert answer.status_code == (done if status == 200 else status), (role, path, answer.text)
+                if status == 200:
+                    await on.advance(60)
 
     tell(story)
 
