@@ -9,7 +9,7 @@ from console.records import PlanRecord
 from console.records_backups import BackupRecord, SchedulePreviewRecord, ScheduleRecord
 
 
-class StorageRecord(NamedTuple):
+class OutlookRecord(NamedTuple):
     """A project's storage, and what copies come to."""
 
     project_id: str
@@ -42,7 +42,7 @@ class BackupPlanRecord(NamedTuple):
     """What a verb of a backup or a schedule would come to."""
 
     plan: PlanRecord
-    storage: tuple[StorageRecord, ...] = ()
+    storage: tuple[OutlookRecord, ...] = ()
     start_problem: str | None = None
     """Of a restore: why the new server would not start now."""
 
@@ -57,7 +57,7 @@ class SchedulePlanRecord(NamedTuple):
     schedule_id: str | None = None
     """None of one that is not there yet."""
     source_name: str | None = None
-    storage: tuple[StorageRecord, ...] = ()
+    storage: tuple[OutlookRecord, ...] = ()
     not_now: str | None = None
     """Why its source could not be copied at this instant."""
     version: int | None = None

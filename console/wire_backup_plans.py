@@ -7,17 +7,17 @@ from console.records_backup_plans import (
     BackupOutcomeRecord,
     BackupPlanRecord,
     FlavorRecord,
+    OutlookRecord,
     ScheduleOutcomeRecord,
     SchedulePlanRecord,
-    StorageRecord,
 )
 from console.wire import Body, instant, many, schedule, texts
 from console.wire_backups import backup, preview
 
 
-def _storage(row: Body) -> StorageRecord:
+def _storage(row: Body) -> OutlookRecord:
     get = row.get
-    return StorageRecord(
+    return OutlookRecord(
         project_id=row["project_id"],
         project_name=get("project_name") or "",
         used_bytes=get("used_bytes") or 0,

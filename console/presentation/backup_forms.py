@@ -6,7 +6,7 @@ The cloud judges a cron expression and a time zone: it is asked while one types,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -170,32 +170,21 @@ def zone_options(text: str) -> Sequence[Option]:
     return [Option(zone, zone, "") for zone in islice(found, OPTIONS_MAX)]
 
 
-def source_options(mirror: Mirror, text: str) -> Sequence[Option]:
-    """What can be backed up: servers by name, then the projects and customers that are known. The key is `KIND:ID`."""
+def source_options(mirror: Mirror, projects: Mapping[str, str], text: str) -> Sequence[Option]:
+    """What can be backed up: servers by name, then `projects`, names by id. The key is `KIND:ID`."""
     wanted = text.casefold().strip()
     servers = (
         Option(f"server:{each.id}", each.title, each.cell)
         for each in mirror.fleet.by_name()
         if wanted in each.title.casefold()
     )
-    wholes = [each for each in _wholes(mirror) if wanted in each.name.casefold()]
+    wholes = [
+        Option(f"project:{id}", f"project {name}", "all its servers")
+        for id, name in sorted(projects.items(), key=lambda pair: (pair[1].casefold(), pair[0]))
+        if wanted in f"project {name}".casefold()
+    ]
     found = list(islice(servers, OPTIONS_MAX))
     return [*wholes, *found] if wanted else [*found, *wholes]
-
-
-def _wholes(mirror: Mirror) -> Iterable[Option]:
-    """Of more than a server: the account's own project, and what is backed up already."""
-    found: dict[str, Option] = {}
-    account = mirror.account
-    if account is not None and account.project_id:
-        key = f"project:{account.project_id}"
-        found[key] = Option(key, f"project of {account.name}", "all its servers")
-    listed = mirror.protection.schedules
-    for each in () if listed is None else listed.rows:
-        if each.source_kind != "server" and each.source_id:
-            key = f"{each.source_kind}:{each.source_id}"
-            found[key] = Option(key, f"{each.source_kind} {each.source_name or each.source_id[:8]}", "all its servers")
-    return found.values()
 
 
 OptionsOf = Callable[[str], Sequence[Option]]

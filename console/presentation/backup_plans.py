@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from console.presentation import figures, plan
 from console.presentation.lines import Frame, Line, Placed, Span, Tone, at, cells, compose, fit_sentence, left
 from console.presentation.plan import VALUE_COLUMN, MenuItem, labelled
-from console.records_backup_plans import BackupPlanRecord, FlavorRecord, SchedulePlanRecord, StorageRecord
+from console.records_backup_plans import BackupPlanRecord, FlavorRecord, OutlookRecord, SchedulePlanRecord
 from console.records_backups import FireRecord, VerdictRecord
 
 BAR_WIDTH = 20
@@ -93,7 +93,7 @@ def _verdict_line(verdict: VerdictRecord, frame: Frame) -> Line:
 # Storage -------------------------------------------------------------------------------------------------------------
 
 
-def storage_lines(storage: Sequence[StorageRecord], frame: Frame) -> list[Line]:
+def storage_lines(storage: Sequence[OutlookRecord], frame: Frame) -> list[Line]:
     """The quota of each project that has one, as a bar: in use, what this comes to at most, free."""
     lines: list[Line] = []
     for each in storage:
@@ -114,7 +114,7 @@ def storage_lines(storage: Sequence[StorageRecord], frame: Frame) -> list[Line]:
     return lines
 
 
-def _bar(storage: StorageRecord, frame: Frame) -> Line:
+def _bar(storage: OutlookRecord, frame: Frame) -> Line:
     """In use, then what is to come, then what stays free."""
     glyphs, limit = frame.glyphs, max(1, storage.limit_bytes or 0)
     free = max(0, limit - storage.used_bytes)

@@ -45,11 +45,12 @@ T = TypeVar("T")
 async def create(host: Host, client: CloudClient, command: Command) -> None:
     """Ask of what, then as of a server. May raise ClientError."""
     title = "New schedule" if command.id == "schedule.create" else "Back up now"
+    projects = {each.project_id: each.name for each in (await client.storage()).projects}
     ask = Ask(
         title,
         "of what",
         host.frame(),
-        options=lambda text: backup_forms.source_options(host.mirror, text),
+        options=lambda text: backup_forms.source_options(host.mirror, projects, text),
         note="a server, or all servers of a project; type a part of its name",
     )
     given: Given | None = await host.ask_dialog(ask)

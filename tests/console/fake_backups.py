@@ -13,9 +13,9 @@ from console.records_backup_plans import (
     BackupOutcomeRecord,
     BackupPlanRecord,
     FlavorRecord,
+    OutlookRecord,
     ScheduleOutcomeRecord,
     SchedulePlanRecord,
-    StorageRecord,
 )
 from console.records_backups import (
     BackupRecord,
@@ -29,7 +29,7 @@ from console.records_backups import (
 )
 from tests.console.fakes import GIB, NOON, FakeCloud
 
-STORAGE = StorageRecord("p1", "operations", 3_900 * GIB, 4_096 * GIB, 196 * GIB, 3 * GIB, 12, 15, 65, 9 * GIB)
+STORAGE = OutlookRecord("p1", "operations", 3_900 * GIB, 4_096 * GIB, 196 * GIB, 3 * GIB, 12, 15, 65, 9 * GIB)
 FULL = STORAGE._replace(left_bytes=4 * GIB, copies_left=1, refused_at=NOON + timedelta(days=2))
 VERDICTS = (
     VerdictRecord("b1", True, "number 1 of 2 that are kept", NOON - timedelta(hours=12)),
@@ -76,7 +76,7 @@ class BackedUpCloud(FakeCloud):
     all_schedules: list[ScheduleRecord] = field(default_factory=some_schedules)
     all_backups: list[BackupRecord] = field(default_factory=some_backups)
     wrong: ClientError | None = None
-    outlook: StorageRecord = STORAGE
+    outlook: OutlookRecord = STORAGE
 
     async def schedules_page(
         self, *, scope: str | None = None, after: str | None = None, limit: int = 1000

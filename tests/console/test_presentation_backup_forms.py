@@ -15,7 +15,7 @@ from console.presentation.creating import Wrong
 from console.presentation.lines import ASCII, UNICODE, Glyphs, span_width, text_of
 from console.presentation.mirror import Mirror
 from console.records import PlanRecord
-from console.records_backup_plans import BackupPlanRecord, SchedulePlanRecord, StorageRecord
+from console.records_backup_plans import BackupPlanRecord, OutlookRecord, SchedulePlanRecord
 from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleRecord, VerdictRecord
 from console.screens import objects
 from console.wire_backup_plans import backup_plan, flavors, schedule_plan
@@ -88,7 +88,7 @@ def test_an_edit_in_which_nothing_is_touched_sends_nothing() -> None:
 # How it is told ------------------------------------------------------------------------------------------------------
 
 
-def told(*, storage: StorageRecord = STORAGE, verdicts: tuple[VerdictRecord, ...] = VERDICTS) -> SchedulePlanRecord:
+def told(*, storage: OutlookRecord = STORAGE, verdicts: tuple[VerdictRecord, ...] = VERDICTS) -> SchedulePlanRecord:
     preview = SchedulePreviewRecord("at 23:00 every day", daily_fires(), 0, verdicts)
     return SchedulePlanRecord(preview, schedule_id="s1", storage=(storage,), sentences=("It grows.",))
 
@@ -154,7 +154,7 @@ def test_a_flavor_that_is_too_small_is_off_and_none_has_a_letter_that_moves() ->
 def test_a_quota_is_enough_when_all_that_come_to_be_fit(
     kept: int, most: int | None, left: int | None, is_enough: bool
 ) -> None:
-    storage = StorageRecord("p", copies_kept=kept, copies_most=most, copies_left=left)
+    storage = OutlookRecord("p", copies_kept=kept, copies_most=most, copies_left=left)
 
     assert storage.is_enough is is_enough
 
@@ -208,7 +208,7 @@ def test_plans_are_read_as_they_are_said_and_what_is_missing_is_none() -> None:
     plan = {"action": "run", "object_id": "s1", "storage": [{"project_id": "p"}], "start_problem": "No host."}
     found = schedule_plan({"plan": {"words": "daily", "fires": [{"at": "2026-11-20T12:00:00Z", "local": "x"}]}})
 
-    assert backup_plan({"plan": plan}).storage == (StorageRecord("p"),)
+    assert backup_plan({"plan": plan}).storage == (OutlookRecord("p"),)
     assert backup_plan({"plan": plan}).start_problem == "No host."
     assert (found.preview.words, found.preview.fires[0].at, found.is_allowed) == ("daily", NOON, True)
     assert flavors({"flavors": [{"id": "1", "name": "m1.tiny", "disk_bytes": GIB}]})[0].problem is None

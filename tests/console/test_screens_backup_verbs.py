@@ -123,8 +123,10 @@ async def test_a_new_schedule_from_the_list_asks_of_what_first_and_picks_one_tim
         await until(pilot, "web nightly")
         await pilot.press("plus")
         await until(pilot, "New schedule", "of what:")
+        await type_line(pilot, "shop")
+        await until(pilot, "project shop", "all its servers")
         await pilot.press("enter")
-        await until(pilot, "by the clock")
+        await until(pilot, "Back up project shop by the clock")
         await type_line(pilot, "@daily")
         await pilot.press("tab", "ctrl+o")
         await type_line(pilot, "kolka")
@@ -135,6 +137,7 @@ async def test_a_new_schedule_from_the_list_asks_of_what_first_and_picks_one_tim
         await until(pilot, "backed up by the clock")
         body = requests(cloud, "save_schedule")[0][2]
         assert (body["cron"], body["time_zone"]) == ("@daily", "Asia/Kolkata")
+        assert (body["source_kind"], body["source_id"]) == ("project", "p-1")
 
 
 async def test_a_server_is_backed_up_now_with_its_cost_in_sight() -> None:

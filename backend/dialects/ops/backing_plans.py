@@ -13,7 +13,7 @@ from backend.dialects.ops.plans import BECAUSE, counted, does
 from backend.dialects.ops.render import backup_word
 from backend.dialects.ops.schema import PlanRow
 from backend.dialects.ops.schema_backing import SchedulePlanRow
-from backend.dialects.ops.schema_backups import FireRow, StorageRow, VerdictRow
+from backend.dialects.ops.schema_backups import FireRow, OutlookRow, VerdictRow
 from backend.dialects.ops.table import said
 from backend.dialects.wire import instant_text, instant_text_or_none
 from backend.operations import backup_restores
@@ -40,7 +40,7 @@ def verdict_row(verdict: Verdict) -> VerdictRow:
     }
 
 
-def storage_row(outlook: Outlook) -> StorageRow:
+def storage_row(outlook: Outlook) -> OutlookRow:
     return {
         "project_id": outlook.project_id,
         "project_name": outlook.project_name,

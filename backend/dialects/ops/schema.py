@@ -13,7 +13,7 @@ from typing import Any, Literal, NotRequired
 # pydantic makes schemas of typed dicts only from these, before Python 3.12.
 from typing_extensions import TypedDict
 
-from backend.dialects.ops.schema_backups import ScheduleRow, StorageRow
+from backend.dialects.ops.schema_backups import OutlookRow, ScheduleRow
 from backend.dialects.ops.schema_networks import NicRow
 from backend.dialects.ops.schema_separation import AvoidedRow, CopyPlanRow
 
@@ -375,7 +375,7 @@ class PlanRow(TypedDict):
     copies: NotRequired[list[CopyPlanRow]]
     separation: NotRequired[list[AvoidedRow]]
     start_separation: NotRequired[list[AvoidedRow]]
-    storage: NotRequired[list[StorageRow]]
+    storage: NotRequired[list[OutlookRow]]
     start_problem: NotRequired[str | None]
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from backend.dialects.ops.schema import PlanRow
-from backend.dialects.ops.schema_backups import BackupRow, FireRow, ScheduleRow, StorageRow, VerdictRow
+from backend.dialects.ops.schema_backups import BackupRow, FireRow, OutlookRow, ScheduleRow, VerdictRow
 
 
 class BackupPlanAnswer(TypedDict):
@@ -31,7 +31,7 @@ class SchedulePlanRow(TypedDict):
     fires: list[FireRow]
     jitter_seconds: int
     verdicts: list[VerdictRow]
-    storage: list[StorageRow]
+    storage: list[OutlookRow]
     not_now: str | None
     version: int | None
     sentences: list[str]

@@ -142,7 +142,7 @@ class BackupDetail(BackupRow):
     contents: dict[str, Any]
 
 
-class StorageRow(TypedDict):
+class OutlookRow(TypedDict):
     """A project's storage, and what copies of its servers come to. `limit_bytes` is null without a quota.
 
     Of a schedule there are `copies_kept` now, and at most `copies_most` at once when its rules have been followed for
