@@ -250,9 +250,10 @@ def test_who_is_late_and_who_is_uncovered_is_one_line_of_the_overview_that_leads
 
 def test_the_calendar_shows_who_runs_when_and_where_copies_crowd() -> None:
     assert drawn(calendar.view(the_protected_cloud(), a_frame(80, 24))) == [
-        "  ALL              14  16  18  20  22  00  02  04  06  08  10  12      RUNS",
-        "  runs              8 1 1 · · · · · 3 · · · · · · · · · · · · · · ·      13",
-        "  at once           8 1 1 · · · · · 3 · · · · · · · · · · · · · · ·",
+        "  ALL              14  16  18  20  22  00  02  04  06  08  10  12      MOST",
+        "  runs              8 1 1 · · · · · 3 · · · · · · · · · · · · · · ·       8",
+        "  at once           8 1 1 · · · · · 3 · · · · · · · · · · · · · · ·       8",
+        "  GiB at once       █ ░ ░ · · · · · ▒ · · · · · · · · · · · · · · ·     160",
         "  cell-1            ░ ░ ░ · · · · · · · · · · · · · · · · · · · · ·",
         "  ? cell-5          █ · · · · · · · · · · · · · · · · · · · · · · ·",
         "",
