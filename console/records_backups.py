@@ -250,7 +250,14 @@ class Storage(NamedTuple):
     projects: tuple[StorageRecord, ...]
 
 
-BackupAnswer = Schedules | Backups | Coverage | Calendar | Storage
+class Previewed(NamedTuple):
+    """What one schedule would do from now on."""
+
+    schedule_id: str
+    preview: SchedulePreviewRecord
+
+
+BackupAnswer = Schedules | Backups | Coverage | Calendar | Storage | Previewed
 
 
 class ScheduleDetail(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from console.presentation import backups, figures, schedules
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, region_of
@@ -12,7 +11,6 @@ from console.presentation.mirror import Mirror
 from console.records_backups import (
     BackupDetail,
     BackupRecord,
-    FireRecord,
     ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
@@ -96,21 +94,12 @@ def _fires(preview: SchedulePreviewRecord | None, schedule: ScheduleRecord, fram
         return [fact("next ten", frame.glyphs.ellipsis, frame.glyphs, Tone.MUTED)]
     found = []
     for place, fire in enumerate(preview.fires):
-        spans = [Span(f"{local(fire)} {schedules.short_zone(schedule.time_zone)}")]
+        spans = [Span(f"{schedules.local(fire)} {schedules.short_zone(schedule.time_zone)}")]
         if schedule.time_zone != "UTC":
             spans.append(Span(f"   {figures.day(fire.at)} {fire.at:%H:%M} UTC", Tone.MUTED))
         spans.append(Span(f"   in {figures.countdown((fire.at - frame.now).total_seconds())}", Tone.MUTED))
         found.append(Fact("next ten" if place == 0 else "", tuple(spans)))
     return found if schedule.is_active else [Fact("if it were on", fact.value) for fact in found[:1]] + found[1:]
-
-
-def local(fire: FireRecord) -> str:
-    """`Fri 20 Nov 23:00` by the clock of its zone."""
-    at = datetime.fromisoformat(fire.local)
-    return f"{_WEEKDAYS[at.weekday()]} {figures.day(at)} {at:%H:%M}"
-
-
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def _verdicts(preview: SchedulePreviewRecord | None, frame: Frame) -> list[Fact]:

@@ -17,6 +17,8 @@ from console.records_backups import (
     Backups,
     Calendar,
     Coverage,
+    Previewed,
+    SchedulePreviewRecord,
     ScheduleRecord,
     Schedules,
     Storage,
@@ -24,6 +26,7 @@ from console.records_backups import (
 
 LISTS_KEPT = 4
 """Lists of backups: all of them, those of a schedule, ..."""
+PREVIEWS_KEPT = 32
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Protection:
     """As `coverage`, perhaps without its rows, and perhaps newer."""
     calendar: Calendar | None = None
     storage: Storage | None = None
+    previews: Mapping[str, SchedulePreviewRecord] = field(default_factory=dict)
+    """By schedule: what those would do that the cursor has rested on."""
 
     def apply(self, answer: BackupAnswer) -> Protection:
         match answer:
@@ -52,6 +57,10 @@ class Protection:
                 return replace(self, calendar=answer)
             case Storage():
                 return replace(self, storage=answer)
+            case Previewed():
+                others = [pair for pair in self.previews.items() if pair[0] != answer.schedule_id]
+                kept = [*others, (answer.schedule_id, answer.preview)][-PREVIEWS_KEPT:]
+                return replace(self, previews=dict(kept))
             case _:
                 assert_never(answer)
 
@@ -69,6 +78,8 @@ class Protection:
                 return (self.counts if scope else self.coverage) is not None
             case "calendar":
                 return self.calendar is not None and self.calendar.time_zone == (scope or "UTC")
+            case "preview":
+                return scope in self.previews
             case _:
                 return kind != "storage" or self.storage is not None
 

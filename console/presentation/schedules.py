@@ -23,8 +23,11 @@ from console.presentation.lines import (
     Span,
     Tone,
     View,
+    at,
+    blank,
     cells,
     compose,
+    cut,
     fit_name,
     fit_sentence,
     left,
@@ -33,12 +36,14 @@ from console.presentation.lines import (
     ruled,
 )
 from console.presentation.mirror import Mirror
-from console.records_backups import ScheduleRecord
+from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleRecord
 
 ORDERS = ("next run", "worst", "schedule", "source", "cron", "zone", "last run", "kept", "age", "drill")
 RIBBON = 10
 CRON_WIDTH_MOST = 24
 PANE_FROM_WIDTH, PANE_WIDTH = 160, 59
+DAYS_SHOWN = 14
+FIRES_IN_COLUMN = 5
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
@@ -57,7 +62,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         _note(mirror, frame, shown),
         (region,),
         status=lambda key: status(mirror, frame, key),
-        preview=(lambda key: preview(mirror, frame, key)) if pane else None,
+        preview=(lambda key: preview(mirror, frame, key, pane)) if pane or _has_room_below(frame) else None,
         pane_width=pane,
         orders=ORDERS,
     )
@@ -316,31 +321,101 @@ def drill(schedule: ScheduleRecord, glyphs: Glyphs) -> Line:
 # Beside them ---------------------------------------------------------------------------------------------------------
 
 
-def preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
-    """What is known of a schedule without asking for it, behind the rule; as many lines as the body has."""
-    schedule, glyphs = mirror.find_schedule(key.removeprefix("schedule:")), frame.glyphs
-    lines: list[Line] = []
-    if schedule is not None:
-        shape = look(mirror, frame, schedule, glyphs)
-        title = fit_name(schedule.title, PANE_WIDTH - 20, glyphs)
-        lines.append(ruled(PANE_WIDTH, glyphs, left(2, title, Tone.ACCENT, bold=True),
-                           right(PANE_WIDTH - 2, f"{shape.glyph} {shape.word}", shape.tone)))  # fmt: skip
-        kept, most = kept_of(schedule, glyphs)
-        facts = [
-            *([fact("so", trouble(mirror, frame, schedule), glyphs)] if trouble(mirror, frame, schedule) else []),
-            fact("source", source(mirror, schedule), glyphs),
-            fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
-            fact("next", ahead(schedule.next_trigger_at, frame), glyphs),
-            fact("last run", instant_and_age(schedule.last_run_at, frame.now), glyphs),
-            Fact("last runs", ribbon(mirror, schedule, RIBBON, glyphs) or (Span(glyphs.nothing, Tone.MUTED),)),
-            Fact("last good", good(frame, schedule)),
-            Fact("drill", (*drill(schedule, glyphs), Span(drill_words(frame, schedule), Tone.MUTED))),
-            fact("kept", keeping(schedule), glyphs),
-            fact("backups", f"{kept} of {most}   enter lists them", glyphs),
-        ]
-        lines += [line for each in facts for line in pane_lines(each, PANE_WIDTH, glyphs)]
-    lines += [ruled(PANE_WIDTH, glyphs)] * (frame.body_height - len(lines))
+def _has_room_below(frame: Frame) -> bool:
+    return frame.has_pane and frame.height >= 20 and frame.width >= 60
+
+
+def preview(mirror: Mirror, frame: Frame, key: str, pane: int) -> tuple[Line, ...]:
+    """What a schedule would do, which is asked for while the cursor is on it; beside the list also what is known."""
+    schedule = mirror.find_schedule(key.removeprefix("schedule:"))
+    told = None if schedule is None else mirror.protection.previews.get(schedule.id)
+    if not pane:
+        return () if schedule is None else _below(frame, schedule, told)
+    lines = [] if schedule is None else _beside(mirror, frame, schedule, told, pane)
+    lines += [ruled(pane, frame.glyphs)] * (frame.body_height - len(lines))
     return tuple(lines[: frame.body_height])
+
+
+def _beside(
+    mirror: Mirror, frame: Frame, schedule: ScheduleRecord, told: SchedulePreviewRecord | None, width: int
+) -> list[Line]:
+    glyphs = frame.glyphs
+    shape = look(mirror, frame, schedule, glyphs)
+    kept, most = kept_of(schedule, glyphs)
+    so = trouble(mirror, frame, schedule)
+    facts = [
+        *([fact("so", so, glyphs)] if so else []),
+        fact("source", source(mirror, schedule), glyphs),
+        fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
+        fact("next", ahead(schedule.next_trigger_at, frame), glyphs),
+        fact("last run", instant_and_age(schedule.last_run_at, frame.now), glyphs),
+        Fact("last runs", ribbon(mirror, schedule, RIBBON, glyphs) or (Span(glyphs.nothing, Tone.MUTED),)),
+        Fact("last good", good(frame, schedule)),
+        Fact("drill", (*drill(schedule, glyphs), Span(drill_words(frame, schedule), Tone.MUTED))),
+        fact("kept", keeping(schedule), glyphs),
+        fact("backups", f"{kept} of {most}   enter lists them", glyphs),
+        fact("in words", glyphs.ellipsis if told is None else told.words, glyphs),
+        *(Fact("next ten" if place == 0 else "", _fire(schedule, fire)) for place, fire in enumerate(_fires(told))),
+        Fact("retention", _days(told, glyphs)),
+    ]
+    title = left(2, fit_name(schedule.title, width - 20, glyphs), Tone.ACCENT, bold=True)
+    head = ruled(width, glyphs, title, right(width - 2, f"{shape.glyph} {shape.word}", shape.tone))
+    return [head, *(line for each in facts for line in pane_lines(each, width, glyphs))]
+
+
+def _below(frame: Frame, schedule: ScheduleRecord, told: SchedulePreviewRecord | None) -> tuple[Line, ...]:
+    """The next ten in two columns, in the zone of the schedule and in UTC; then what goes at the next run."""
+    width, glyphs = frame.width, frame.glyphs
+    words = glyphs.ellipsis if told is None else told.words
+    title = fit_sentence(f"{schedule.title}: {words}", width - 15, glyphs)
+    lines = [blank(width), compose(width, left(1, "NEXT TEN", Tone.MUTED), left(13, title, Tone.ACCENT))]
+    fires = _fires(told)
+    # As many lines before they are told as after, so that nothing moves.
+    for place in range(FIRES_IN_COLUMN):
+        columns = ((13, place), (13 + (width - 14) // 2, FIRES_IN_COLUMN + place))
+        known = ((column, number) for column, number in columns if number < len(fires))
+        lines.append(compose(width, *(at(column, _fire(schedule, fires[number])) for column, number in known)))
+    rules = fit_sentence(keeping(schedule) or glyphs.nobody_said, width - 15, glyphs)
+    lines.append(compose(width, left(1, "RETENTION", Tone.MUTED), left(13, rules)))
+    lines.append(compose(width, at(13, cut(_days(told, glyphs), width - 15))))
+    return tuple(lines)
+
+
+def _fires(told: SchedulePreviewRecord | None) -> Sequence[FireRecord]:
+    return () if told is None else told.fires
+
+
+def _fire(schedule: ScheduleRecord, fire: FireRecord) -> Line:
+    """`Fri 20 Nov 23:00  22:00 UTC`."""
+    spans = (Span(local(fire)),)
+    return spans if schedule.time_zone == "UTC" else (*spans, Span(f"  {fire.at:%H:%M} UTC", Tone.MUTED))
+
+
+def local(fire: FireRecord) -> str:
+    """`Fri 20 Nov 23:00` by the clock of its zone."""
+    at_local = datetime.fromisoformat(fire.local)
+    return f"{_WEEKDAYS[at_local.weekday()]} {figures.day(at_local)} {at_local:%H:%M}"
+
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def _days(told: SchedulePreviewRecord | None, glyphs: Glyphs) -> Line:
+    """The newest backups by their days of the month, the oldest first: what goes at the next run has a cross."""
+    if told is None:
+        return (Span(glyphs.ellipsis, Tone.MUTED),)
+    goes = sum(not verdict.is_kept for verdict in told.verdicts)
+    number = f"{goes} of {len(told.verdicts)} {'goes' if goes == 1 else 'go'} at the next run"
+    spans = [
+        Span(
+            number if goes else f"none of {len(told.verdicts)} goes at the next run", Tone.WARN if goes else Tone.MUTED
+        )
+    ]
+    for verdict in reversed(told.verdicts[:DAYS_SHOWN]):
+        day = glyphs.nobody_said if verdict.created_at is None else f"{verdict.created_at.day:02}"
+        sign, tone = ("", Tone.TEXT) if verdict.is_kept else (glyphs.lost, Tone.WARN)
+        spans.append(Span(f" {sign}{day}", tone))
+    return tuple(spans)
 
 
 # In words ------------------------------------------------------------------------------------------------------------

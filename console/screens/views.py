@@ -40,10 +40,12 @@ Held = Detail | WhyDetail | GroupPlanRecord
 
 
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
-    """The sources (`hosts`, `tasks`, `drives`, `backups schedule:ID`, ...) that a place needs while it is in sight."""
+    """The sources (`hosts`, `drives`, `backups schedule:ID`, ...) that a place needs while it is in sight."""
     sources = _WANTED.get(place.view, frozenset())
     if place.view in ("backups", "calendar"):
         sources |= {f"{place.view} {place.scope or ''}".strip()}
+    if place.view == "schedules" and (place.cursor or "").startswith("schedule:"):
+        sources |= {f"preview {(place.cursor or '').partition(':')[2]}"}
     if place.view == "detail" and place.scope in mirror.servers:
         sources |= {f"schedules server:{place.scope}", f"backups server:{place.scope}"}
     if place.view in ("detail", "why") and place.scope is not None and _shows_drives(place.scope, mirror):

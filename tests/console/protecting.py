@@ -17,6 +17,7 @@ from console.records_backups import (
     DueRecord,
     FireRecord,
     HourRecord,
+    Previewed,
     ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
@@ -188,6 +189,7 @@ def the_protected_cloud() -> Mirror:
         the_coverage(),
         the_calendar(),
         the_storage(),
+        Previewed("sch-web nightly", the_preview()),
     ):
         mirror = mirror.apply(answer, POLLED)
     return mirror

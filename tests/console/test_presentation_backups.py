@@ -142,6 +142,25 @@ def test_a_list_that_is_read_again_does_not_shrink_meanwhile() -> None:
     assert len(schedules.known(mirror)) == 2
 
 
+def test_below_the_schedules_stands_what_the_one_under_the_cursor_would_do() -> None:
+    view = schedules.view(the_protected_cloud(), a_frame())
+    assert view.preview is not None
+
+    assert [text_of(line).rstrip() for line in view.preview(NIGHTLY)] == [
+        "",
+        " NEXT TEN    web nightly: at 23:00 every day, by the clock of Europe/Berlin",
+        "             Fri 20 Nov 23:00  22:00 UTC      Wed 25 Nov 23:00  22:00 UTC",
+        "             Sat 21 Nov 23:00  22:00 UTC      Thu 26 Nov 23:00  22:00 UTC",
+        "             Sun 22 Nov 23:00  22:00 UTC      Fri 27 Nov 23:00  22:00 UTC",
+        "             Mon 23 Nov 23:00  22:00 UTC      Sat 28 Nov 23:00  22:00 UTC",
+        "             Tue 24 Nov 23:00  22:00 UTC      Sun 29 Nov 23:00  22:00 UTC",
+        " RETENTION   14 days, at most 14",
+        "             1 of 3 goes at the next run ✗17 18 19",
+    ]
+    assert len(view.preview("schedule:sch-mq hourly")) == len(view.preview(NIGHTLY))
+    assert schedules.view(the_protected_cloud(), a_frame(has_pane=False)).preview is None
+
+
 def test_beside_the_schedules_of_a_wide_terminal_stands_what_is_known_of_one() -> None:
     view = schedules.view(the_protected_cloud(), a_frame(160, 45))
     lines = [text_of(line) for line in aside(view, "schedule:sch-app often")]
@@ -419,14 +438,14 @@ def views(mirror: Mirror, **choices: Any) -> list[View]:
 def test_every_line_has_the_width_of_the_terminal_and_its_last_column_free(size: tuple[int, int]) -> None:
     for mirror in (the_protected_cloud(), the_cloud(), Mirror()):
         for view in views(mirror, width=size[0], height=size[1]):
-            for line in (*lines_of(view), *view.below):
+            for line in (*lines_of(view, NIGHTLY), *view.below):
                 text = text_of(line)
                 assert (cells(text), text[-1]) == (size[0] - view.pane_width, " ")
 
 
 def test_the_plain_signs_are_ascii() -> None:
     for view in views(the_protected_cloud(), width=120, height=40, glyphs=ASCII):
-        for line in (*lines_of(view), *view.below):
+        for line in (*lines_of(view, NIGHTLY), *aside(view, NIGHTLY), *view.below):
             assert text_of(line).isascii(), text_of(line)
 
 
