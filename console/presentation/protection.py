@@ -6,10 +6,10 @@ while it is read again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar, assert_never
+from typing import Any, TypeVar, assert_never
 
 from console.records_backups import (
     BackupAnswer,
@@ -23,6 +23,8 @@ from console.records_backups import (
     Schedules,
     Storage,
 )
+
+T = TypeVar("T")
 
 LISTS_KEPT = 4
 """Lists of backups: all of them, those of a schedule, ..."""
@@ -82,6 +84,17 @@ class Protection:
                 return scope in self.previews
             case _:
                 return kind != "storage" or self.storage is not None
+
+    def remembered(self, question: Any, answer: Callable[[], T]) -> T:
+        """The answer to a question about this value; it is worked out anew only when it is not the last question."""
+        if not self._last or self._last[0][0] != question:
+            self._last[:] = [(question, answer())]
+        found: T = self._last[0][1]
+        return found
+
+    @cached_property
+    def _last(self) -> list[tuple[Any, Any]]:
+        return []
 
     @property
     def schedules(self) -> Schedules | None:

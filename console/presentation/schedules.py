@@ -41,6 +41,8 @@ from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleR
 ORDERS = ("next run", "worst", "schedule", "source", "cron", "zone", "last run", "kept", "age", "drill")
 RIBBON = 10
 CRON_WIDTH_MOST = 24
+ROWS_MEASURED = 1_000
+"""How many of the first rows say how wide their crons are."""
 PANE_FROM_WIDTH, PANE_WIDTH = 160, 59
 DAYS_SHOWN = 14
 FIRES_IN_COLUMN = 5
@@ -80,6 +82,13 @@ def known(mirror: Mirror) -> Sequence[ScheduleRecord]:
 
 def visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     """Those to show, in order."""
+    # Each second asks again; most orders change only with the schedules, and there may be very many of those.
+    now = frame.now if frame.filter or frame.sort == "worst" else None
+    question = (mirror.schedules, frame.filter, frame.sort, frame.is_descending, now)
+    return mirror.protection.remembered(question, lambda: _visible(mirror, frame))
+
+
+def _visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     words = frame.filter.casefold().split()
     found = [each for each in known(mirror) if not words or _matches(mirror, frame, each, words)]
     return _ordered(mirror, frame, found)
@@ -125,8 +134,7 @@ def _sort_key(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> tuple[f
         case "kept":
             return None if schedule.backups is None else (schedule.backups, "")
         case "age":
-            age = age_seconds(frame, schedule)
-            return None if age is None else (-age, "")
+            return _instant_key(schedule.last_good_at)
         case "drill":
             return _instant_key(schedule.drilled_at)
         case _:
@@ -150,11 +158,6 @@ def silent_cell(mirror: Mirror, schedule: ScheduleRecord) -> str | None:
     """The cell of its source, while that does not answer."""
     server = mirror.servers.get(schedule.server_id or "")
     return None if server is None or mirror.is_cell_up(server.cell) else server.cell
-
-
-def age_seconds(frame: Frame, schedule: ScheduleRecord) -> float | None:
-    """How old its last good backup is; None where there is none."""
-    return figures.seconds_since(schedule.last_good_at, frame.now)
 
 
 def is_late(frame: Frame, schedule: ScheduleRecord) -> bool:
@@ -286,7 +289,7 @@ def _table(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Lay
     def why(schedule: ScheduleRecord, width: int) -> Line:
         return (Span(fit_sentence(trouble(mirror, frame, schedule), width, glyphs), Tone.MUTED),)
 
-    wide = max((cells(each.cron) for each in shown), default=0)
+    wide = max((cells(each.cron) for each in shown[:ROWS_MEASURED]), default=0)
     return layout(
         [
             Column("", 1, sign),
@@ -503,7 +506,7 @@ def _note(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> str:
     listed = mirror.protection.schedules
     if listed is None:
         return frame.glyphs.nobody_said
-    total = len(known(mirror)) if listed.next is None else listed.total or len(listed.rows)
+    total = len(listed.rows) if listed.next is None else listed.total or len(listed.rows)
     is_part = frame.filter or listed.next is not None
     number = f"{len(shown):,} of {total:,}" if is_part else f"{total:,}"
     return f"sort {order}{' down' if frame.is_descending else ''}   {number}"
