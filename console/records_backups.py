@@ -250,16 +250,6 @@ class Storage(NamedTuple):
     projects: tuple[StorageRecord, ...]
 
 
-class Previewed(NamedTuple):
-    """What one schedule would do from now on."""
-
-    schedule_id: str
-    preview: SchedulePreviewRecord
-
-
-BackupAnswer = Schedules | Backups | Coverage | Calendar | Storage | Previewed
-
-
 class ScheduleDetail(NamedTuple):
     """One schedule with what it would do, and the object as the API gave it (its texts sanitised)."""
 
@@ -275,3 +265,6 @@ class BackupDetail(NamedTuple):
     parts: tuple[BackupRecord, ...] = ()
     verdict: VerdictRecord | None = None
     raw: Mapping[str, Any] = NOTHING
+
+
+BackupAnswer = Schedules | Backups | Coverage | Calendar | Storage | ScheduleDetail | BackupDetail

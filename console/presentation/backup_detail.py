@@ -11,7 +11,6 @@ from console.presentation.mirror import Mirror
 from console.records_backups import (
     BackupDetail,
     BackupRecord,
-    ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
     VerdictRecord,
@@ -21,14 +20,13 @@ VERDICTS_SHOWN = 60
 PARTS_SHOWN = 200
 
 
-def schedule_view(mirror: Mirror, key: str, frame: Frame, detail: ScheduleDetail | None = None) -> View:
-    """`detail` is what the cloud said of it; until then the page has what the lists say."""
+def schedule_view(mirror: Mirror, key: str, frame: Frame) -> View:
+    """Until the cloud has told of it, the page has what the lists say."""
     name = key.removeprefix("schedule:")
-    known = mirror.find_schedule(name)
-    schedule = detail.schedule if known is None and detail is not None else known
+    schedule, told = mirror.find_schedule(name), mirror.protection.schedule_details.get(name)
     facts: list[Fact] = []
     if schedule is not None:
-        preview = detail.preview if detail is not None and detail.schedule.id == schedule.id else None
+        preview = None if told is None else told.preview
         facts = [*_schedule_facts(mirror, frame, schedule, preview), *event_facts(mirror, frame, (schedule.id,))]
     title = name[:8] if schedule is None else schedule.title
     text = "" if schedule is None else schedules.trouble(mirror, frame, schedule) or "enter on its backups lists them"
@@ -130,13 +128,12 @@ def _verdict(verdict: VerdictRecord, frame: Frame) -> Line:
 # A backup ------------------------------------------------------------------------------------------------------------
 
 
-def backup_view(mirror: Mirror, key: str, frame: Frame, detail: BackupDetail | None = None) -> View:
+def backup_view(mirror: Mirror, key: str, frame: Frame) -> View:
+    """Until the cloud has told of it, the page has what the lists say."""
     name = key.removeprefix("backup:")
-    known = mirror.protection.find_backup(name)
-    backup = detail.backup if known is None and detail is not None else known
+    backup, own = mirror.protection.find_backup(name), mirror.protection.backup_details.get(name)
     facts: list[Fact] = []
     if backup is not None:
-        own = detail if detail is not None and detail.backup.id == backup.id else None
         facts = [*_backup_facts(mirror, frame, backup, own), *event_facts(mirror, frame, (backup.id,))]
     title = name[:8] if backup is None else backup.title
     return View(

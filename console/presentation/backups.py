@@ -30,7 +30,7 @@ from console.presentation.lines import (
     matched,
 )
 from console.presentation.mirror import Mirror
-from console.records_backups import BackupRecord, Backups, ScheduleDetail, StorageRecord, VerdictRecord
+from console.records_backups import BackupRecord, Backups, StorageRecord, VerdictRecord
 
 ORDERS = ("newest", "state", "source", "size", "left")
 GIB = figures.GIB
@@ -38,10 +38,10 @@ _WORDS = {"backing_up": "copying"}
 _QUOTA_ENDS = {"full": ", full", "never": ", never full"}
 
 
-def view(mirror: Mirror, frame: Frame, held: ScheduleDetail | None = None) -> View:
-    """`frame.scope` narrows them: see `Backups.scope`. `held` is what the cloud said of the schedule that it names."""
+def view(mirror: Mirror, frame: Frame) -> View:
+    """`frame.scope` narrows them: see `Backups.scope`."""
     listed = mirror.protection.lists.get(frame.scope)
-    verdicts = _verdicts(held)
+    verdicts = _verdicts(mirror, frame)
     shown = visible(mirror, frame, listed)
     table = _table(mirror, frame, verdicts)
     region: Region
@@ -60,8 +60,11 @@ def view(mirror: Mirror, frame: Frame, held: ScheduleDetail | None = None) -> Vi
     )
 
 
-def _verdicts(held: ScheduleDetail | None) -> Mapping[str, VerdictRecord]:
-    preview = None if held is None else held.preview
+def _verdicts(mirror: Mirror, frame: Frame) -> Mapping[str, VerdictRecord]:
+    """By backup, what the rules of the schedule would do that `frame.scope` names."""
+    kind, _, name = (frame.scope or "").partition(":")
+    told = mirror.protection.schedule_details.get(name) if kind == "schedule" else None
+    preview = None if told is None else told.preview
     return {} if preview is None else {verdict.backup_id: verdict for verdict in preview.verdicts}
 
 

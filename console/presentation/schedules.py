@@ -49,7 +49,7 @@ FIRES_IN_COLUMN = 5
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
-    """All schedules, or those of the server or cell that `frame.scope` names."""
+    """All schedules, or those of servers of the cell that `frame.scope` names."""
     shown = visible(mirror, frame)
     pane = PANE_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
     table = _table(mirror, frame._replace(width=frame.width - pane), shown)
@@ -60,7 +60,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         region = Lines([compose(frame.width - pane, left(2, _instead(mirror, frame), Tone.MUTED))], head=table.head)
     return View(
         "schedules",
-        ("schedules",),
+        ("cells", frame.scope, "schedules") if frame.scope else ("schedules",),
         _note(mirror, frame, shown),
         (region,),
         status=lambda key: status(mirror, frame, key),
@@ -84,13 +84,17 @@ def visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     """Those to show, in order."""
     # Each second asks again; most orders change only with the schedules, and there may be very many of those.
     now = frame.now if frame.filter or frame.sort == "worst" else None
-    question = (mirror.schedules, frame.filter, frame.sort, frame.is_descending, now)
+    question = (mirror.schedules, frame.scope, frame.filter, frame.sort, frame.is_descending, now)
     return mirror.protection.remembered(question, lambda: _visible(mirror, frame))
 
 
 def _visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     words = frame.filter.casefold().split()
-    found = [each for each in known(mirror) if not words or _matches(mirror, frame, each, words)]
+    found = [
+        each
+        for each in known(mirror)
+        if frame.scope in (None, _cell(mirror, each)) and (not words or _matches(mirror, frame, each, words))
+    ]
     return _ordered(mirror, frame, found)
 
 
@@ -154,10 +158,16 @@ def source(mirror: Mirror, schedule: ScheduleRecord) -> str:
     return name if schedule.source_kind == "server" else f"{schedule.source_kind} {name}"
 
 
+def _cell(mirror: Mirror, schedule: ScheduleRecord) -> str | None:
+    """Where its source is; None of one that is more than a server."""
+    server = mirror.servers.get(schedule.server_id or "")
+    return None if server is None else server.cell
+
+
 def silent_cell(mirror: Mirror, schedule: ScheduleRecord) -> str | None:
     """The cell of its source, while that does not answer."""
-    server = mirror.servers.get(schedule.server_id or "")
-    return None if server is None or mirror.is_cell_up(server.cell) else server.cell
+    cell = _cell(mirror, schedule)
+    return None if cell is None or mirror.is_cell_up(cell) else cell
 
 
 def is_late(frame: Frame, schedule: ScheduleRecord) -> bool:
@@ -331,7 +341,8 @@ def _has_room_below(frame: Frame) -> bool:
 def preview(mirror: Mirror, frame: Frame, key: str, pane: int) -> tuple[Line, ...]:
     """What a schedule would do, which is asked for while the cursor is on it; beside the list also what is known."""
     schedule = mirror.find_schedule(key.removeprefix("schedule:"))
-    told = None if schedule is None else mirror.protection.previews.get(schedule.id)
+    detail = None if schedule is None else mirror.protection.schedule_details.get(schedule.id)
+    told = None if detail is None else detail.preview
     if not pane:
         return () if schedule is None else _below(frame, schedule, told)
     lines = [] if schedule is None else _beside(mirror, frame, schedule, told, pane)
@@ -507,6 +518,6 @@ def _note(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> str:
     if listed is None:
         return frame.glyphs.nobody_said
     total = len(listed.rows) if listed.next is None else listed.total or len(listed.rows)
-    is_part = frame.filter or listed.next is not None
+    is_part = frame.filter or frame.scope or listed.next is not None
     number = f"{len(shown):,} of {total:,}" if is_part else f"{total:,}"
     return f"sort {order}{' down' if frame.is_descending else ''}   {number}"

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from console.client import CloudClient
 from console.presentation.protection import Protection
 from console.records import Answer, EventRecord
-from console.records_backups import Backups, Previewed, Schedules
+from console.records_backups import Backups, Schedules
 
 OLD_SECONDS = 30.0
 REST_FACTOR = 10
 """How much longer than reading a list took it is left alone."""
 
-_KINDS = frozenset({"schedules", "backups", "coverage", "calendar", "storage", "preview"})
+_KINDS = frozenset({"schedules", "backups", "coverage", "calendar", "storage", "schedule", "backup"})
 COUNTS = "coverage counts"
 """The source of how many servers nobody backs up, without which."""
 
@@ -72,10 +72,10 @@ class BackupSources:
                 await _read_backups(client, scope or None, deliver)
             case "coverage":
                 await deliver(await (client.coverage_counts() if scope else client.coverage()))
-            case "preview":
-                preview = (await client.schedule_detail(scope)).preview
-                if preview is not None:
-                    await deliver(Previewed(scope, preview))
+            case "schedule":
+                await deliver(await client.schedule_detail(scope))
+            case "backup":
+                await deliver(await client.backup_detail(scope))
             case "calendar":
                 await deliver(await client.calendar(time_zone=scope or "UTC"))
             case _:

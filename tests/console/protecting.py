@@ -17,7 +17,6 @@ from console.records_backups import (
     DueRecord,
     FireRecord,
     HourRecord,
-    Previewed,
     ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
@@ -189,7 +188,7 @@ def the_protected_cloud() -> Mirror:
         the_coverage(),
         the_calendar(),
         the_storage(),
-        Previewed("sch-web nightly", the_preview()),
+        the_detail(),
     ):
         mirror = mirror.apply(answer, POLLED)
     return mirror

@@ -94,6 +94,10 @@ def test_what_has_no_key_stays_last_in_either_direction() -> None:
         assert shown[-1].title == "old monthly"
 
 
+def test_schedules_of_a_cell_are_those_of_its_servers() -> None:
+    assert [each.title for each in schedules.visible(the_protected_cloud(), a_frame(scope="cell-5"))] == ["app often"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "names"),
     [
@@ -170,11 +174,20 @@ def test_beside_the_schedules_of_a_wide_terminal_stands_what_is_known_of_one() -
     assert schedules.view(the_protected_cloud(), a_frame(160, 45, has_pane=False)).pane_width == 0
 
 
+def test_what_was_told_of_one_is_newer_than_its_list_only_with_a_newer_version() -> None:
+    mirror = the_protected_cloud()
+    for version, is_active in ((2, True), (3, False), (9, False)):
+        told = the_detail()._replace(schedule=a_schedule("web nightly", is_active=False, version=version))
+        found = mirror.apply(told, POLLED).find_schedule("sch-web nightly")
+        assert found is not None
+        assert found.is_active is is_active
+
+
 # Backups -----------------------------------------------------------------------------------------------------------
 
 
 def test_backups_of_a_schedule_say_what_its_rules_make_of_them() -> None:
-    view = backups.view(the_protected_cloud(), a_frame(110, 30, scope=NIGHTLY), the_detail())
+    view = backups.view(the_protected_cloud(), a_frame(110, 30, scope=NIGHTLY))
 
     assert view.crumbs == ("schedules", "web nightly", "backups")
     assert drawn(view) == [
@@ -383,7 +396,7 @@ def test_what_storage_comes_to_is_a_sentence(name: str, sentence: str) -> None:
     ],
 )
 def test_a_schedule_is_described_with_its_next_runs_and_what_its_rules_would_do(line: str) -> None:
-    view = backup_detail.schedule_view(the_protected_cloud(), NIGHTLY, a_frame(100, 40), the_detail())
+    view = backup_detail.schedule_view(the_protected_cloud(), NIGHTLY, a_frame(100, 40))
 
     assert any(each.strip().startswith(line.strip()) for each in body(view)), "\n".join(drawn(view))
 
@@ -425,11 +438,11 @@ def views(mirror: Mirror, **choices: Any) -> list[View]:
     return [
         schedules.view(mirror, frame),
         backups.view(mirror, frame),
-        backups.view(mirror, frame._replace(scope=NIGHTLY), the_detail()),
+        backups.view(mirror, frame._replace(scope=NIGHTLY)),
         coverage.view(mirror, frame),
         calendar.view(mirror, frame),
         storage.view(mirror, frame),
-        backup_detail.schedule_view(mirror, NIGHTLY, frame, the_detail()),
+        backup_detail.schedule_view(mirror, NIGHTLY, frame),
         backup_detail.backup_view(mirror, "backup:bak-3", frame),
     ]
 
