@@ -106,6 +106,9 @@ def parse_line(text: str) -> Request:
     if name == "calendar" and rest and not rest[0].startswith("/"):
         # The name of a zone has a slash in it.
         return GoTo(name, text.split()[1], text.partition(" /")[2])
+    if name in ("backups", "storage"):
+        # No name that one would type narrows them, but every word of a filter does.
+        return GoTo(name, None, " ".join([*rest, filter_text]).strip())
     if name in VIEWS:
         return GoTo(name, rest[0] if rest else None, filter_text)
     if name in _RUN_WORDS:

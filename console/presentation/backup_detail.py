@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from console.presentation import backups, figures, schedules
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, region_of
@@ -12,8 +11,6 @@ from console.presentation.mirror import Mirror
 from console.records_backups import (
     BackupDetail,
     BackupRecord,
-    FireRecord,
-    ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
     VerdictRecord,
@@ -23,14 +20,13 @@ VERDICTS_SHOWN = 60
 PARTS_SHOWN = 200
 
 
-def schedule_view(mirror: Mirror, key: str, frame: Frame, detail: ScheduleDetail | None = None) -> View:
-    """`detail` is what the cloud said of it; until then the page has what the lists say."""
+def schedule_view(mirror: Mirror, key: str, frame: Frame) -> View:
+    """Until the cloud has told of it, the page has what the lists say."""
     name = key.removeprefix("schedule:")
-    known = mirror.find_schedule(name)
-    schedule = detail.schedule if known is None and detail is not None else known
+    schedule, told = mirror.find_schedule(name), mirror.protection.schedule_details.get(name)
     facts: list[Fact] = []
     if schedule is not None:
-        preview = detail.preview if detail is not None and detail.schedule.id == schedule.id else None
+        preview = None if told is None else told.preview
         facts = [*_schedule_facts(mirror, frame, schedule, preview), *event_facts(mirror, frame, (schedule.id,))]
     title = name[:8] if schedule is None else schedule.title
     text = "" if schedule is None else schedules.trouble(mirror, frame, schedule) or "enter on its backups lists them"
@@ -96,21 +92,12 @@ def _fires(preview: SchedulePreviewRecord | None, schedule: ScheduleRecord, fram
         return [fact("next ten", frame.glyphs.ellipsis, frame.glyphs, Tone.MUTED)]
     found = []
     for place, fire in enumerate(preview.fires):
-        spans = [Span(f"{local(fire)} {schedules.short_zone(schedule.time_zone)}")]
+        spans = [Span(f"{schedules.local(fire)} {schedules.short_zone(schedule.time_zone)}")]
         if schedule.time_zone != "UTC":
             spans.append(Span(f"   {figures.day(fire.at)} {fire.at:%H:%M} UTC", Tone.MUTED))
         spans.append(Span(f"   in {figures.countdown((fire.at - frame.now).total_seconds())}", Tone.MUTED))
         found.append(Fact("next ten" if place == 0 else "", tuple(spans)))
     return found if schedule.is_active else [Fact("if it were on", fact.value) for fact in found[:1]] + found[1:]
-
-
-def local(fire: FireRecord) -> str:
-    """`Fri 20 Nov 23:00` by the clock of its zone."""
-    at = datetime.fromisoformat(fire.local)
-    return f"{_WEEKDAYS[at.weekday()]} {figures.day(at)} {at:%H:%M}"
-
-
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def _verdicts(preview: SchedulePreviewRecord | None, frame: Frame) -> list[Fact]:
@@ -141,13 +128,12 @@ def _verdict(verdict: VerdictRecord, frame: Frame) -> Line:
 # A backup ------------------------------------------------------------------------------------------------------------
 
 
-def backup_view(mirror: Mirror, key: str, frame: Frame, detail: BackupDetail | None = None) -> View:
+def backup_view(mirror: Mirror, key: str, frame: Frame) -> View:
+    """Until the cloud has told of it, the page has what the lists say."""
     name = key.removeprefix("backup:")
-    known = mirror.protection.find_backup(name)
-    backup = detail.backup if known is None and detail is not None else known
+    backup, own = mirror.protection.find_backup(name), mirror.protection.backup_details.get(name)
     facts: list[Fact] = []
     if backup is not None:
-        own = detail if detail is not None and detail.backup.id == backup.id else None
         facts = [*_backup_facts(mirror, frame, backup, own), *event_facts(mirror, frame, (backup.id,))]
     title = name[:8] if backup is None else backup.title
     return View(

@@ -38,7 +38,16 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
-from console.records_backups import Backups, Calendar, Coverage, ScheduleRecord, Schedules, Storage
+from console.records_backups import (
+    BackupDetail,
+    Backups,
+    Calendar,
+    Coverage,
+    ScheduleDetail,
+    ScheduleRecord,
+    Schedules,
+    Storage,
+)
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -144,7 +153,7 @@ class Mirror:
                 return self._answered("events", at, events=_merged_events(self.events, answer.events))
             case PastEvents():
                 return self._after_past(answer)
-            case Schedules() | Backups() | Coverage() | Calendar() | Storage():
+            case Schedules() | Backups() | Coverage() | Calendar() | Storage() | ScheduleDetail() | BackupDetail():
                 return self._answered(type(answer).__name__.lower(), at, protection=self.protection.apply(answer))
             case _:
                 assert_never(answer)

@@ -179,7 +179,7 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
     """What may follow a word of the line after `:`."""
     cells = sorted(cell.name for cell in mirror.cells or ())
     return {
-        **dict.fromkeys(("cell", "servers", "drives", "hosts", "tasks", "services"), cells),
+        **dict.fromkeys(("cell", "servers", "drives", "hosts", "tasks", "services", "schedules", "coverage"), cells),
         "host": (host.name for host in mirror.hosts or ()),
         # However many there are, they are looked at only while it is a drive's name that is typed.
         "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
