@@ -15,7 +15,16 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_backups, wire_explain, wire_parts, wire_plans, wire_room, wire_services
+from console import (
+    wire,
+    wire_backup_plans,
+    wire_backups,
+    wire_explain,
+    wire_parts,
+    wire_plans,
+    wire_room,
+    wire_services,
+)
 from console.records import (
     CellRecord,
     Changes,
@@ -37,13 +46,22 @@ from console.records import (
     Tasks,
 )
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
+from console.records_backup_plans import (
+    BackupOutcomeRecord,
+    BackupPlanRecord,
+    FlavorRecord,
+    ScheduleOutcomeRecord,
+    SchedulePlanRecord,
+)
 from console.records_backups import (
     BackupDetail,
+    BackupRecord,
     Backups,
     Calendar,
     Coverage,
     ScheduleDetail,
     SchedulePreviewRecord,
+    ScheduleRecord,
     Schedules,
     Storage,
 )
@@ -362,6 +380,56 @@ class CloudClient:
         """`clone`, `delete` or `edit` a snapshot."""
         body = {"action": action, **fields}
         return await self._send("POST", _actions("snapshot", snapshot_id), wire.outcome, body, key=key or token_hex(16))
+
+    # Verbs of backups
+
+    async def flavors(self, backup_id: str | None = None) -> tuple[FlavorRecord, ...]:
+        """The sizes there are; with the id of a backup, whether it can be restored with each."""
+        return await self._read("/flavors", wire_backup_plans.flavors, {"backup_id": backup_id})
+
+    async def plan_backup(self, fields: Mapping[str, Any]) -> BackupPlanRecord:
+        """What a backup now would come to. Changes nothing."""
+        return await self._send("POST", "/backups", wire_backup_plans.backup_plan, {**fields, "preview": True})
+
+    async def create_backup(self, fields: Mapping[str, Any], *, key: str | None = None) -> BackupRecord:
+        return await self._send("POST", "/backups", wire_backups.backup, fields, key=key or token_hex(16))
+
+    async def plan_of_backing(self, kind: str, object_id: str, action: str, **fields: Any) -> BackupPlanRecord:
+        """What an action on a `backup` or `schedule` would come to. Changes nothing."""
+        body = {"action": action, "preview": True, **fields}
+        return await self._send("POST", _actions(kind, object_id), wire_backup_plans.backup_plan, body)
+
+    async def act_on_backup(
+        self, backup_id: str, action: str, *, key: str | None = None, **fields: Any
+    ) -> BackupOutcomeRecord:
+        """`restore` or `delete`; `if_version` and `plan` as of `act`."""
+        body = {"action": action, **{name: value for name, value in fields.items() if value is not None}}
+        path = _actions("backup", backup_id)
+        return await self._send("POST", path, wire_backup_plans.backup_outcome, body, key=key or token_hex(16))
+
+    async def plan_schedule(self, fields: Mapping[str, Any], *, schedule_id: str | None = None) -> SchedulePlanRecord:
+        """What a new schedule would do, or that one with these fields. Changes nothing."""
+        method, path = (
+            ("POST", "/schedules") if schedule_id is None else ("PATCH", f"/schedules/{_quoted(schedule_id)}")
+        )
+        return await self._send(method, path, wire_backup_plans.schedule_plan, {**fields, "preview": True})
+
+    async def save_schedule(
+        self, fields: Mapping[str, Any], *, schedule_id: str | None = None, key: str | None = None
+    ) -> ScheduleRecord:
+        """Make a schedule, or change that one."""
+        method, path = (
+            ("POST", "/schedules") if schedule_id is None else ("PATCH", f"/schedules/{_quoted(schedule_id)}")
+        )
+        return await self._send(method, path, wire.schedule, fields, key=key or token_hex(16))
+
+    async def act_on_schedule(
+        self, schedule_id: str, action: str, *, if_version: int | None = None, key: str | None = None
+    ) -> ScheduleOutcomeRecord:
+        """`activate`, `deactivate`, `run`, `drill` or `delete`."""
+        body = {"action": action, **({} if if_version is None else {"if_version": if_version})}
+        path = _actions("schedule", schedule_id)
+        return await self._send("POST", path, wire_backup_plans.schedule_outcome, body, key=key or token_hex(16))
 
     async def ask_cell(self, cell: str) -> CellRecord:
         """Ask a cell now, once, instead of when its back-off ends."""

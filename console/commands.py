@@ -30,7 +30,9 @@ MAP_VIEWS = frozenset({"hosts", "capacity"})
 COLUMN_VIEWS = frozenset({"servers", "drives", "hosts", "cells", "services"})
 """Lists whose columns can be chosen."""
 """Views with a map, where h and l move over it."""
-_KINDS_LISTED = {"servers": "server", "drives": "drive"}
+SCHEDULE_VIEWS = frozenset({"overview", "schedules", "calendar", "detail"})
+BACKUP_VIEWS = frozenset({"backups", "detail"})
+_KINDS_LISTED = {"servers": "server", "drives": "drive", "schedules": "schedule", "backups": "backup"}
 """Lists of what can be made, with its kind."""
 WHY_VIEWS = frozenset({"why"})
 """Views of one decision, with others before and after it."""
@@ -55,6 +57,8 @@ class Item(NamedTuple):
     """Of a mounted drive: its server and what that does, `web-01 is running`, where that keeps it."""
     restarts: bool | None = None
     """Of a backfilling server: whether it is started again after it was stopped for room."""
+    part_of: str = ""
+    """Of a backup: `parts` where it has some, of which each is restored by itself, `whole` where it is one of them."""
 
 
 class Selection(NamedTuple):
@@ -114,7 +118,8 @@ def _needs_row(selection: Selection) -> str | None:
 
 
 _STATE_WORDS = {"cloning_src": "being copied", "cloning_dst": "a copy in the making", "unavailable": "lost",
-                "maintenance": "in maintenance"}  # fmt: skip
+                "maintenance": "in maintenance", "backing_up": "being made", "restoring": "being restored from",
+                "deleting": "being deleted", "erred": "a failed one"}  # fmt: skip
 """How a sentence says a state that the API has a longer or stranger word for."""
 
 
@@ -205,6 +210,27 @@ def _restores(selection: Selection) -> str | None:
 def _ends_restoring(selection: Selection) -> str | None:
     is_on = any(item.state == "being restored" for item in selection.items)
     return None if is_on else "it is not under way"
+
+
+def _restores_backup(selection: Selection) -> str | None:
+    if any(item.part_of == "parts" for item in selection.items):
+        return "restore a part of it"
+    return _off_unless({"ready"})(selection)
+
+
+def _deletes_backup(selection: Selection) -> str | None:
+    if any(item.part_of == "whole" for item in selection.items):
+        return "a part: delete the whole"
+    return _off_unless({"ready", "erred"})(selection)
+
+
+def _switches(state: str) -> Callable[[Selection], str | None]:
+    """Off where every schedule is so already."""
+
+    def reason(selection: Selection) -> str | None:
+        return f"it is {state} already" if all(item.state == state for item in selection.items) else None
+
+    return reason
 
 
 def _simulated_only(selection: Selection) -> str | None:
@@ -375,6 +401,10 @@ COMMANDS: tuple[Command, ...] = (
             "type its name", disabled_reason=_off_unless({"stopped"})),
     Command("server.delete_all", ("X",), "delete with its drives", "delete it, its drives and their data for good", 3,
             SERVER_VIEWS, "server", "type its name", disabled_reason=_off_unless({"stopped"})),
+    Command("server.backup", ("b",), "back up now …", "copy its drives, outside the cells", 1, SERVER_VIEWS, "server",
+            "counts as storage", disabled_reason=_off_unless({"running", "stopped"})),
+    Command("server.schedule", ("B",), "schedule backups …", "back it up by the clock", 1, SERVER_VIEWS, "server",
+            "shows when, and its cost"),
     Command("server.create", ("N",), "create server …", "make a server, normal or backfilling; + in the list", 1,
             frozenset({"servers"}), "server", "asks what it is to be", needs_row=False),
     Command("drive.attach", ("a",), "attach …", "attach it to a stopped server", 2, DRIVE_VIEWS, "drive",
@@ -399,6 +429,26 @@ COMMANDS: tuple[Command, ...] = (
             "type its name", disabled_reason=_off_unless({"mounted", "unmounted"})),
     Command("drive.create", ("N",), "create drive …", "make a drive; + in the list", 1, frozenset({"drives"}), "drive",
             "asks what it is to be", needs_row=False),
+    Command("schedule.run", ("r",), "run now", "take a backup now, besides those that are due", 2, SCHEDULE_VIEWS,
+            "schedule", "counts as storage"),
+    Command("schedule.edit", ("e",), "edit …", "change when it runs, and what it keeps", 1, SCHEDULE_VIEWS, "schedule",
+            "shows what would go", disabled_reason=_alone(_never_off)),
+    Command("schedule.activate", ("a",), "activate", "let it run again; never at once", 1, SCHEDULE_VIEWS, "schedule",
+            "runs when it is due", disabled_reason=_switches("active")),
+    Command("schedule.deactivate", ("o",), "switch off", "let it not run until it is activated", 1, SCHEDULE_VIEWS,
+            "schedule", "its backups stay", disabled_reason=_switches("inactive")),
+    Command("schedule.drill", ("v",), "try a restore", "restore its newest backup, see it run, and remove it", 2,
+            SCHEDULE_VIEWS, "schedule", "takes room for a while", disabled_reason=_alone(_never_off)),
+    Command("schedule.delete", ("D",), "delete", "delete it; its backups stay", 3, SCHEDULE_VIEWS, "schedule",
+            "type its name", disabled_reason=_alone(_never_off)),
+    Command("schedule.create", ("N",), "new schedule …", "back something up by the clock; + in the list", 1,
+            frozenset({"schedules"}), "schedule", "asks of what, and when", needs_row=False),
+    Command("backup.restore", ("r",), "restore …", "make a server of it: asks for a flavor and a name", 2, BACKUP_VIEWS,
+            "backup", "makes a new server", disabled_reason=_alone(_restores_backup)),
+    Command("backup.delete", ("D",), "delete", "delete it for good", 3, BACKUP_VIEWS, "backup", "type its name",
+            disabled_reason=_deletes_backup),
+    Command("backup.create", ("N",), "back up now …", "take a backup; + in the list", 1, frozenset({"backups"}),
+            "backup", "asks of what", needs_row=False),
     Command("host.drain", ("d",), "drain", "place nothing more there; moves nothing", 2, HOST_VIEWS, "host",
             "moves nothing yet", disabled_reason=_alone(_off_unless({"up"})), can_undo=True),
     Command("host.evacuate", ("e",), "evacuate", "shut its servers down and start them elsewhere, one by one", 2,
@@ -481,12 +531,12 @@ def keys_of(view: str, registry: Sequence[Command] = COMMANDS) -> dict[str, Comm
 def verbs_for(selection: Selection) -> tuple[Command, ...]:
     """The verbs of the menu behind `x`, off ones included: those of the selected kind, then those of the cloud.
 
-    The menus of servers, drives, hosts and groups leave the cloud's out: where all of their own verbs are off, enter
-    would be a verb of another thing.
+    The menus of what one has a verb for leave the cloud's out: where all of their own verbs are off, enter would be a
+    verb of another thing.
     """
     # In an empty list there is still something to make.
     kind = selection.kind if selection.items else _KINDS_LISTED.get(selection.view)
-    has_own = kind in {"server", "drive", "host", "group"}
+    has_own = kind in {"server", "drive", "host", "group", "schedule", "backup"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
     found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
     # A view of the cloud's own has verbs of the cloud that no other view has, whatever its rows are about.
@@ -567,7 +617,7 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
         ]
         if rows:
             sections.append((title, rows))
-    for kind in ("server", "drive", "host", "group", "cell", "cloud"):
+    for kind in ("server", "drive", "schedule", "backup", "host", "group", "cell", "cloud"):
         rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
                 for command in registry if command.verb_of == kind and view in command.views]  # fmt: skip
         if rows:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from console.records_audit import Audit
-from console.records_backups import BackupAnswer, BackupDetail, ScheduleDetail, ScheduleRecord
+from console.records_backups import BackupAnswer, ScheduleRecord
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_services import Services
 
@@ -429,7 +429,7 @@ Answer = (
     Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
     | Audit
 )  # fmt: skip
-Detail = ServerDetail | DriveDetail | HostDetail | ScheduleDetail | BackupDetail
+Detail = ServerDetail | DriveDetail | HostDetail
 
 
 # Verbs ---------------------------------------------------------------------------------------------------------

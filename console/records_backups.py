@@ -250,9 +250,6 @@ class Storage(NamedTuple):
     projects: tuple[StorageRecord, ...]
 
 
-BackupAnswer = Schedules | Backups | Coverage | Calendar | Storage
-
-
 class ScheduleDetail(NamedTuple):
     """One schedule with what it would do, and the object as the API gave it (its texts sanitised)."""
 
@@ -268,3 +265,6 @@ class BackupDetail(NamedTuple):
     parts: tuple[BackupRecord, ...] = ()
     verdict: VerdictRecord | None = None
     raw: Mapping[str, Any] = NOTHING
+
+
+BackupAnswer = Schedules | Backups | Coverage | Calendar | Storage | ScheduleDetail | BackupDetail

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,6 @@ STORIES = {
         Story("services", (":services", "<enter>"), "nova-scheduler"),
         Story("schedules", (":schedules", "<enter>", "j", "j", "j"), "web nightly:"),
         Story("backups", (":schedules", "<enter>", "j", "j", "j", "<enter>"), "daily: the newest"),
-        Story("coverage", (":coverage", "<enter>"), "never"),
         Story("calendar", (":calendar", "<enter>"), "at once"),
         Story("storage", (":storage", "<enter>"), "FULL IN"),
         Story("clock", (":clock", "<enter>"), "DUE NEXT"),
@@ -193,7 +192,7 @@ def _is_asking(app: DemoConsole) -> bool:
     known = sum(cell.servers or 0 for cell in mirror.cells or ())
     if mirror.hosts is None or mirror.tasks is None or len(mirror.servers) < known or not mirror.events:
         return True
-    wanted = views.wanted(app.main.place, mirror)
+    wanted = views.wanted(replace(app.main.place, cursor=app.main.cursor_key), mirror)
     if "drives" in wanted and not mirror.are_drives_complete:
         return True
     if not all(map(mirror.protection.has, wanted)):

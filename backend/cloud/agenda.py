@@ -54,22 +54,21 @@ def fires(schedule: Schedule, until: datetime, *, count_max: int) -> list[dateti
 def hours(runs: Iterable[Run], begin: datetime, count: int) -> list[Hour]:
     """The hours from `begin` on. Runs that begin outside of them are not counted; each copies for a second or more."""
     known = [run for run in runs if begin <= run.at < begin + count * HOUR]
-    begun = [[0, 0] for _ in range(count)]
+    begun = [(0, 0)] * count
     most = [(0, 0)] * count
     steps: list[tuple[datetime, int, int]] = [(begin + number * HOUR, 0, 0) for number in range(count)]
     for run in known:
-        own = begun[(run.at - begin) // HOUR]
-        own[0] += 1
-        own[1] += run.size_bytes
+        number = (run.at - begin) // HOUR
+        begun[number] = begun[number][0] + 1, begun[number][1] + run.size_bytes
         steps.append((run.at, 1, run.size_bytes))
         steps.append((run.at + timedelta(seconds=max(1, run.seconds)), -1, -run.size_bytes))
-    number, at_once, bytes_at_once = 0, 0, 0
+    at_once, bytes_at_once = 0, 0
     # What ends at an instant has ended before anything begins at it.
     for at, runs_more, bytes_more in sorted(steps):
         at_once += runs_more
         bytes_at_once += bytes_more
-        number = min(count - 1, (at - begin) // HOUR)
         if at < begin + count * HOUR and runs_more >= 0:
+            number = (at - begin) // HOUR
             most[number] = max(most[number], (at_once, bytes_at_once))
     return [Hour(own[0], own[1], *peak) for own, peak in zip(begun, most, strict=True)]
 

@@ -57,6 +57,16 @@ FROM (
 ) AS of JOIN server_directory AS server ON server.id = of.server_id AND server.state = 'active'
 """
 
+_LAST_KINDS = """
+SELECT wanted.value, event.kind
+FROM json_each(:ids) AS wanted JOIN event ON event.number IN (
+    SELECT number FROM event
+    WHERE object_id = wanted.value AND kind IN (SELECT value FROM json_each(:kinds))
+    ORDER BY at DESC, number DESC LIMIT :limit
+)
+ORDER BY wanted.value, event.at, event.number
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Copied:
@@ -222,6 +232,14 @@ class BackupsTransaction(CentralRowsTransaction):
     def owed_schedules(self) -> list[Schedule]:
         """Those that have missed a run since their last one, by id."""
         return self._list(SCHEDULE, "WHERE missed_since IS NOT NULL ORDER BY id")
+
+    def last_events_of(self, ids: Iterable[str], kinds: Iterable[str], *, limit: int) -> dict[str, list[str]]:
+        """By object, the kinds of the newest of these events, the oldest of them first. Cost follows what is found."""
+        wanted = {"ids": json_of(sorted(ids)), "kinds": json_of(sorted(kinds)), "limit": limit}
+        found: dict[str, list[str]] = {}
+        for id, kind in self._run(_LAST_KINDS, wanted):
+            found.setdefault(id, []).append(kind)
+        return found
 
     def add_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
         self._add(SCHEDULE, schedule, at=at, actor=actor, details=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from console.presentation import backups, figures, schedules
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, region_of
@@ -12,8 +11,6 @@ from console.presentation.mirror import Mirror
 from console.records_backups import (
     BackupDetail,
     BackupRecord,
-    FireRecord,
-    ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
     VerdictRecord,
@@ -23,14 +20,13 @@ VERDICTS_SHOWN = 60
 PARTS_SHOWN = 200
 
 
-def schedule_view(mirror: Mirror, key: str, frame: Frame, detail: ScheduleDetail | None = None) -> View:
-    """`detail` is what the cloud said of it; until then the page has what the lists say."""
+def schedule_view(mirror: Mirror, key: str, frame: Frame) -> View:
+    """Until the cloud has told of it, the page has what the lists say."""
     name = key.removeprefix("schedule:")
-    known = mirror.find_schedule(name)
-    schedule = detail.schedule if known is None and detail is not None else known
+    schedule, told = mirror.find_schedule(name), mirror.protection.schedule_details.get(name)
     facts: list[Fact] = []
     if schedule is not None:
-        preview = detail.preview if detail is not None and detail.schedule.id == schedule.id else None
+        preview = None if told is None else told.preview
         facts = [*_schedule_facts(mirror, frame, schedule, preview), *event_facts(mirror, frame, (schedule.id,))]
     title = name[:8] if schedule is None else schedule.title
     text = "" if schedule is None else schedules.trouble(mirror, frame, schedule) or "enter on its backups lists them"
@@ -61,13 +57,13 @@ def _schedule_facts(
         Fact("cron", (Span(schedule.cron), Span(words, Tone.MUTED))),
         fact("zone", schedule.time_zone, glyphs),
         *([fact("jitter", _jitter(schedule, preview), glyphs)] if schedule.jitter_seconds else []),
-        fact("next", _ahead(schedule.next_trigger_at, frame), glyphs),
+        fact("next", schedules.ahead(schedule.next_trigger_at, frame), glyphs),
         *_fires(preview, schedule, frame),
         fact("last run", instant_and_age(schedule.last_run_at, frame.now), glyphs),
         Fact("last runs", schedules.ribbon(mirror, schedule, schedules.RIBBON, glyphs) or _nothing(glyphs)),
-        Fact("last good", _good(frame, schedule)),
-        Fact("drill", (*schedules.drill(schedule, glyphs), Span(_drill_words(frame, schedule), Tone.MUTED))),
-        fact("kept", keeping(schedule), glyphs),
+        Fact("last good", schedules.good(frame, schedule)),
+        Fact("drill", (*schedules.drill(schedule, glyphs), Span(schedules.drill_words(frame, schedule), Tone.MUTED))),
+        fact("kept", schedules.keeping(schedule), glyphs),
         fact("backups", f"{kept} of {most}", glyphs, Tone.TEXT, f"backups:{schedule.key}"),
         *_verdicts(preview, frame),
         fact("id", schedule.id, glyphs),
@@ -90,67 +86,18 @@ def _jitter(schedule: ScheduleRecord, preview: SchedulePreviewRecord | None) -> 
     return f"up to {figures.duration(schedule.jitter_seconds)} later than its expression{own}"
 
 
-def _ahead(at: datetime | None, frame: Frame) -> str | None:
-    if at is None:
-        return None
-    return f"{figures.instant(at, frame.now)} UTC in {figures.countdown((at - frame.now).total_seconds())}"
-
-
-def _good(frame: Frame, schedule: ScheduleRecord) -> Line:
-    """The age of the last good backup against what was promised."""
-    late = schedules.is_late(frame, schedule)
-    text = instant_and_age(schedule.last_good_at, frame.now) or "never"
-    promised = "   no target is set" if schedule.target_seconds is None else (
-        f"   at most {figures.age(schedule.target_seconds)} old is promised"
-    )  # fmt: skip
-    return (Span(text, Tone.CRIT if late else Tone.TEXT), Span(promised, Tone.CRIT if late else Tone.MUTED))
-
-
-def _drill_words(frame: Frame, schedule: ScheduleRecord) -> str:
-    if not schedule.drill_days and schedule.drilled_at is None:
-        return " nobody asked for restores on trial"
-    parts = [f"every {schedule.drill_days} days"] if schedule.drill_days else []
-    if schedule.drilled_at is not None:
-        parts.append(f"last {instant_and_age(schedule.drilled_at, frame.now)}")
-    if schedule.drill_problem:
-        parts.append(schedule.drill_problem)
-    return "   " + "; ".join(parts)
-
-
-def keeping(schedule: ScheduleRecord) -> str | None:
-    """Its rules in words: `14 days, at most 14; and 7 daily, 4 weekly`."""
-    if schedule.retention_days is None and schedule.backups_max is None:
-        return None
-    parts = [f"{schedule.retention_days} days"] if schedule.retention_days else []
-    parts += [f"at most {schedule.backups_max}"] if schedule.backups_max else []
-    base = ", ".join(parts)
-    periods = ", ".join(f"{number} {name}" for name, number in schedule.keeps.items() if number)
-    if not base:
-        return f"only {periods}" if periods else "for ever"
-    return f"{base}; and {periods} whatever their age and number" if periods else base
-
-
 def _fires(preview: SchedulePreviewRecord | None, schedule: ScheduleRecord, frame: Frame) -> list[Fact]:
     """The next ten, in its zone and in UTC."""
     if preview is None:
         return [fact("next ten", frame.glyphs.ellipsis, frame.glyphs, Tone.MUTED)]
     found = []
     for place, fire in enumerate(preview.fires):
-        spans = [Span(f"{local(fire)} {schedules.short_zone(schedule.time_zone)}")]
+        spans = [Span(f"{schedules.local(fire)} {schedules.short_zone(schedule.time_zone)}")]
         if schedule.time_zone != "UTC":
             spans.append(Span(f"   {figures.day(fire.at)} {fire.at:%H:%M} UTC", Tone.MUTED))
         spans.append(Span(f"   in {figures.countdown((fire.at - frame.now).total_seconds())}", Tone.MUTED))
         found.append(Fact("next ten" if place == 0 else "", tuple(spans)))
     return found if schedule.is_active else [Fact("if it were on", fact.value) for fact in found[:1]] + found[1:]
-
-
-def local(fire: FireRecord) -> str:
-    """`Fri 20 Nov 23:00` by the clock of its zone."""
-    at = datetime.fromisoformat(fire.local)
-    return f"{_WEEKDAYS[at.weekday()]} {figures.day(at)} {at:%H:%M}"
-
-
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def _verdicts(preview: SchedulePreviewRecord | None, frame: Frame) -> list[Fact]:
@@ -181,13 +128,12 @@ def _verdict(verdict: VerdictRecord, frame: Frame) -> Line:
 # A backup ------------------------------------------------------------------------------------------------------------
 
 
-def backup_view(mirror: Mirror, key: str, frame: Frame, detail: BackupDetail | None = None) -> View:
+def backup_view(mirror: Mirror, key: str, frame: Frame) -> View:
+    """Until the cloud has told of it, the page has what the lists say."""
     name = key.removeprefix("backup:")
-    known = mirror.protection.find_backup(name)
-    backup = detail.backup if known is None and detail is not None else known
+    backup, own = mirror.protection.find_backup(name), mirror.protection.backup_details.get(name)
     facts: list[Fact] = []
     if backup is not None:
-        own = detail if detail is not None and detail.backup.id == backup.id else None
         facts = [*_backup_facts(mirror, frame, backup, own), *event_facts(mirror, frame, (backup.id,))]
     title = name[:8] if backup is None else backup.title
     return View(

@@ -30,18 +30,18 @@ from console.presentation.lines import (
     matched,
 )
 from console.presentation.mirror import Mirror
-from console.records_backups import BackupRecord, Backups, ScheduleDetail, VerdictRecord
+from console.records_backups import BackupRecord, Backups, StorageRecord, VerdictRecord
 
 ORDERS = ("newest", "state", "source", "size", "left")
 GIB = figures.GIB
 _WORDS = {"backing_up": "copying"}
-_QUOTA_ENDS = {"": "", "full": ", full", "never": ", never full"}
+_QUOTA_ENDS = {"full": ", full", "never": ", never full"}
 
 
-def view(mirror: Mirror, frame: Frame, held: ScheduleDetail | None = None) -> View:
-    """`frame.scope` narrows them: see `Backups.scope`. `held` is what the cloud said of the schedule that it names."""
+def view(mirror: Mirror, frame: Frame) -> View:
+    """`frame.scope` narrows them: see `Backups.scope`."""
     listed = mirror.protection.lists.get(frame.scope)
-    verdicts = _verdicts(held)
+    verdicts = _verdicts(mirror, frame)
     shown = visible(mirror, frame, listed)
     table = _table(mirror, frame, verdicts)
     region: Region
@@ -60,8 +60,11 @@ def view(mirror: Mirror, frame: Frame, held: ScheduleDetail | None = None) -> Vi
     )
 
 
-def _verdicts(held: ScheduleDetail | None) -> Mapping[str, VerdictRecord]:
-    preview = None if held is None else held.preview
+def _verdicts(mirror: Mirror, frame: Frame) -> Mapping[str, VerdictRecord]:
+    """By backup, what the rules of the schedule would do that `frame.scope` names."""
+    kind, _, name = (frame.scope or "").partition(":")
+    told = mirror.protection.schedule_details.get(name) if kind == "schedule" else None
+    preview = None if told is None else told.preview
     return {} if preview is None else {verdict.backup_id: verdict for verdict in preview.verdicts}
 
 
@@ -265,16 +268,21 @@ def _foot(mirror: Mirror, frame: Frame) -> tuple[Line, ...]:
         with_quota = [each for each in storage.visible(mirror, frame._replace(filter="", sort="")) if each.limit_bytes]
         project = next(iter(with_quota), None)
     if project is not None:
-        limit = frame.glyphs.nothing if project.limit_bytes is None else figures.gib(project.limit_bytes)
-        text, tone = storage.full_in(frame, project) if project.limit_bytes is not None else ("", Tone.MUTED)
-        spans = (
-            Span(f"{fit_name(project.name, 14, frame.glyphs)}  "),
-            *storage.gauge(project, 20, frame.glyphs),
-            Span(f"  {figures.gib(project.used_bytes)} of {limit} GiB"),
-            Span(_QUOTA_ENDS.get(text, f", full in {text}"), tone),
-        )
-        lines.append(compose(frame.width, left(2, "QUOTA", Tone.MUTED), at(17, spans)))
+        lines.append(compose(frame.width, left(2, "QUOTA", Tone.MUTED), at(17, _quota(frame, project))))
     return tuple(lines)
+
+
+def _quota(frame: Frame, project: StorageRecord) -> Line:
+    name, used = fit_name(project.name, 14, frame.glyphs), figures.gib(project.used_bytes)
+    if project.limit_bytes is None:
+        return (Span(f"{name}  has none, and uses {used} GiB"),)
+    text, tone = storage.full_in(frame, project)
+    return (
+        Span(f"{name}  "),
+        *storage.gauge(project, 12 if frame.width < 100 else 24, frame.glyphs),
+        Span(f"  {used} of {figures.gib(project.limit_bytes)} GiB"),
+        Span(_QUOTA_ENDS.get(text, f", full in {text}"), tone),
+    )
 
 
 # In words ------------------------------------------------------------------------------------------------------------

@@ -143,40 +143,36 @@ def worst(hours: Sequence[HourRecord]) -> HourRecord | None:
 
 
 def _all_region(frame: Frame, calendar: Calendar, grid: _Grid) -> Lines:
-    peak = worst(calendar.hours)
+    """Of all schedules together: what begins, and what copies at once. Collisions warn, and the worst one alarms."""
+    peak, hours = worst(calendar.hours), calendar.hours
 
-    def tone(hour: HourRecord) -> Tone:
-        if hour is peak:
-            return Tone.CRIT
-        return Tone.WARN if is_collision(hour) else Tone.TEXT if hour.runs else Tone.MUTED
-
-    def numbers(title: str, values: Sequence[int], last: str) -> Line:
+    def line(title: str, values: Sequence[int], *, is_at_once: bool) -> Line:
         placed: list[Placed] = [left(2, title, Tone.MUTED)]
-        for number, (hour, value) in enumerate(zip(calendar.hours, values, strict=True)):
-            is_peak = hour is peak
-            placed.append(at(grid.column(number), (_figure(value, tone(hour), grid, frame.glyphs, is_peak=is_peak),)))
-        if last and frame.width >= SIZE_FROM_WIDTH:
-            placed.append(right(grid.end + 7, last, Tone.MUTED))
+        for number, (hour, value) in enumerate(zip(hours, values, strict=True)):
+            tone = Tone.TEXT
+            if is_at_once and is_collision(hour):
+                tone = Tone.CRIT if hour is peak else Tone.WARN
+            placed.append(left(grid.column(number), _figure(value, values, grid, frame.glyphs),
+                               tone if value else Tone.MUTED))  # fmt: skip
+        if frame.width >= SIZE_FROM_WIDTH:
+            placed.append(right(grid.end + 7, figures.count(max(values)), Tone.MUTED))
         return compose(frame.width, *placed)
 
-    hours = calendar.hours
-    lines = [numbers("at once", [hour.runs_at_once for hour in hours], "")]
+    lines = [line("at once", [hour.runs_at_once for hour in hours], is_at_once=True)]
     if frame.height >= CELLS_FROM_HEIGHT:
-        total = sum(hour.runs for hour in hours)
-        lines.insert(0, numbers("runs", [hour.runs for hour in hours], figures.count(total)))
-    if grid.hour > 2 and frame.height >= CELLS_FROM_HEIGHT:
-        at_once = [round(hour.bytes_at_once / figures.GIB) for hour in hours]
-        lines.append(numbers("GiB at once", at_once, "" if peak is None else figures.gib(peak.bytes_at_once)))
-    return Lines(lines, head=_head(frame, calendar, grid, "ALL", "GiB" if grid.hour > 2 else "RUNS"))
+        lines.insert(0, line("runs", [hour.runs for hour in hours], is_at_once=False))
+        gib = [round(hour.bytes_at_once / figures.GIB) for hour in hours]
+        lines.append(line("GiB at once", gib, is_at_once=True))
+    return Lines(lines, head=_head(frame, calendar, grid, "ALL", "MOST"))
 
 
-def _figure(value: int, tone: Tone, grid: _Grid, glyphs: Glyphs, *, is_peak: bool = False) -> Span:
-    """A number at the right of its hour; where it has no room, only that it is many."""
+def _figure(value: int, values: Sequence[int], grid: _Grid, glyphs: Glyphs) -> str:
+    """A number at the right of its hour; where not all of them have room with a blank between, heat."""
+    most = max(values)
     if not value:
-        return Span(glyphs.nothing.rjust(grid.hour), Tone.MUTED)
-    text = figures.count(value) if cells(figures.count(value)) < max(2, grid.hour) else glyphs.heat[4]
-    blanks = " " * (grid.hour - cells(text))
-    return Span(blanks + text, tone, is_reversed=is_peak and not blanks)
+        return glyphs.nothing.rjust(grid.hour)
+    has_room = cells(figures.count(most)) < max(2, grid.hour)
+    return (figures.count(value) if has_room else heat(value, most, glyphs)).rjust(grid.hour)
 
 
 def _cells_region(mirror: Mirror, frame: Frame, calendar: Calendar, grid: _Grid) -> Lines:

@@ -39,7 +39,16 @@ from console.records import (
     Tasks,
 )
 from console.records_audit import Audit, AuditRecord
-from console.records_backups import Backups, Calendar, Coverage, ScheduleRecord, Schedules, Storage
+from console.records_backups import (
+    BackupDetail,
+    Backups,
+    Calendar,
+    Coverage,
+    ScheduleDetail,
+    ScheduleRecord,
+    Schedules,
+    Storage,
+)
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -150,7 +159,7 @@ class Mirror:
                 return self._answered("services", at, services=answer.services)
             case Events() | PastEvents():
                 return self._after_events(answer, at)
-            case Schedules() | Backups() | Coverage() | Calendar() | Storage():
+            case Schedules() | Backups() | Coverage() | Calendar() | Storage() | ScheduleDetail() | BackupDetail():
                 return self._answered(type(answer).__name__.lower(), at, protection=self.protection.apply(answer))
             case _:
                 assert_never(answer)
@@ -218,13 +227,17 @@ class Mirror:
         return host.is_reachable and self.is_cell_up(host.cell)
 
     def name_of(self, object_id: str | None) -> str | None:
-        """The name of a server or drive, or what a schedule is called, if it is one that the mirror knows."""
+        """The name of a server or drive, or what a schedule or backup is called, if it is one that the mirror knows."""
         if object_id is not None and object_id in self.fleet.by_id:
             return self.fleet.by_id[object_id].name
         if object_id is not None and object_id in self.drives.by_id:
             return self.drives.by_id[object_id].name
-        schedule = None if object_id is None else self.find_schedule(object_id)
-        return None if schedule is None else schedule.description
+        if object_id is None:
+            return None
+        if (backup := self.protection.find_backup(object_id)) is not None:
+            return backup.title
+        schedule = self.find_schedule(object_id)
+        return None if schedule is None else schedule.title
 
     def find_schedule(self, schedule_id: str) -> ScheduleRecord | None:
         """As it was told last: with the status, or in the list."""

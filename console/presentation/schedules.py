@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from console.presentation import figures
+from console.presentation.facts import Fact, fact, instant_and_age, pane_lines
 from console.presentation.figures import StateLook
 from console.presentation.layout import Column, Layout, layout
 from console.presentation.lines import (
@@ -22,36 +23,49 @@ from console.presentation.lines import (
     Span,
     Tone,
     View,
+    at,
+    blank,
     cells,
     compose,
+    cut,
     fit_name,
     fit_sentence,
     left,
     matched,
+    right,
+    ruled,
 )
 from console.presentation.mirror import Mirror
-from console.records_backups import ScheduleRecord
+from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleRecord
 
 ORDERS = ("next run", "worst", "schedule", "source", "cron", "zone", "last run", "kept", "age", "drill")
 RIBBON = 10
 CRON_WIDTH_MOST = 24
+ROWS_MEASURED = 1_000
+"""How many of the first rows say how wide their crons are."""
+PANE_FROM_WIDTH, PANE_WIDTH = 160, 59
+DAYS_SHOWN = 14
+FIRES_IN_COLUMN = 5
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
-    """All schedules, or those of the server or cell that `frame.scope` names."""
+    """All schedules, or those of servers of the cell that `frame.scope` names."""
     shown = visible(mirror, frame)
-    table = _table(mirror, frame, shown)
+    pane = PANE_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
+    table = _table(mirror, frame._replace(width=frame.width - pane), shown)
     region: Region
     if shown:
         region = Rows(table.head, shown, table.line, lambda schedule: schedule.key)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=table.head)
+        region = Lines([compose(frame.width - pane, left(2, _instead(mirror, frame), Tone.MUTED))], head=table.head)
     return View(
         "schedules",
-        ("schedules",),
+        ("cells", frame.scope, "schedules") if frame.scope else ("schedules",),
         _note(mirror, frame, shown),
         (region,),
         status=lambda key: status(mirror, frame, key),
+        preview=(lambda key: preview(mirror, frame, key, pane)) if pane or _has_room_below(frame) else None,
+        pane_width=pane,
         orders=ORDERS,
     )
 
@@ -68,8 +82,19 @@ def known(mirror: Mirror) -> Sequence[ScheduleRecord]:
 
 def visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     """Those to show, in order."""
+    # Each second asks again; most orders change only with the schedules, and there may be very many of those.
+    now = frame.now if frame.filter or frame.sort == "worst" else None
+    question = (mirror.schedules, frame.scope, frame.filter, frame.sort, frame.is_descending, now)
+    return mirror.protection.remembered(question, lambda: _visible(mirror, frame))
+
+
+def _visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     words = frame.filter.casefold().split()
-    found = [each for each in known(mirror) if not words or _matches(mirror, frame, each, words)]
+    found = [
+        each
+        for each in known(mirror)
+        if frame.scope in (None, _cell(mirror, each)) and (not words or _matches(mirror, frame, each, words))
+    ]
     return _ordered(mirror, frame, found)
 
 
@@ -113,8 +138,7 @@ def _sort_key(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> tuple[f
         case "kept":
             return None if schedule.backups is None else (schedule.backups, "")
         case "age":
-            age = age_seconds(frame, schedule)
-            return None if age is None else (-age, "")
+            return _instant_key(schedule.last_good_at)
         case "drill":
             return _instant_key(schedule.drilled_at)
         case _:
@@ -134,15 +158,16 @@ def source(mirror: Mirror, schedule: ScheduleRecord) -> str:
     return name if schedule.source_kind == "server" else f"{schedule.source_kind} {name}"
 
 
+def _cell(mirror: Mirror, schedule: ScheduleRecord) -> str | None:
+    """Where its source is; None of one that is more than a server."""
+    server = mirror.servers.get(schedule.server_id or "")
+    return None if server is None else server.cell
+
+
 def silent_cell(mirror: Mirror, schedule: ScheduleRecord) -> str | None:
     """The cell of its source, while that does not answer."""
-    server = mirror.servers.get(schedule.server_id or "")
-    return None if server is None or mirror.is_cell_up(server.cell) else server.cell
-
-
-def age_seconds(frame: Frame, schedule: ScheduleRecord) -> float | None:
-    """How old its last good backup is; None where there is none."""
-    return figures.seconds_since(schedule.last_good_at, frame.now)
+    cell = _cell(mirror, schedule)
+    return None if cell is None or mirror.is_cell_up(cell) else cell
 
 
 def is_late(frame: Frame, schedule: ScheduleRecord) -> bool:
@@ -274,7 +299,7 @@ def _table(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Lay
     def why(schedule: ScheduleRecord, width: int) -> Line:
         return (Span(fit_sentence(trouble(mirror, frame, schedule), width, glyphs), Tone.MUTED),)
 
-    wide = max((cells(each.cron) for each in shown), default=0)
+    wide = max((cells(each.cron) for each in shown[:ROWS_MEASURED]), default=0)
     return layout(
         [
             Column("", 1, sign),
@@ -306,6 +331,107 @@ def drill(schedule: ScheduleRecord, glyphs: Glyphs) -> Line:
     return (Span("due" if schedule.drilled_at is None else f"{glyphs.busy} runs", Tone.MUTED),)
 
 
+# Beside them ---------------------------------------------------------------------------------------------------------
+
+
+def _has_room_below(frame: Frame) -> bool:
+    return frame.has_pane and frame.height >= 20 and frame.width >= 60
+
+
+def preview(mirror: Mirror, frame: Frame, key: str, pane: int) -> tuple[Line, ...]:
+    """What a schedule would do, which is asked for while the cursor is on it; beside the list also what is known."""
+    schedule = mirror.find_schedule(key.removeprefix("schedule:"))
+    detail = None if schedule is None else mirror.protection.schedule_details.get(schedule.id)
+    told = None if detail is None else detail.preview
+    if not pane:
+        return () if schedule is None else _below(frame, schedule, told)
+    lines = [] if schedule is None else _beside(mirror, frame, schedule, told, pane)
+    lines += [ruled(pane, frame.glyphs)] * (frame.body_height - len(lines))
+    return tuple(lines[: frame.body_height])
+
+
+def _beside(
+    mirror: Mirror, frame: Frame, schedule: ScheduleRecord, told: SchedulePreviewRecord | None, width: int
+) -> list[Line]:
+    glyphs = frame.glyphs
+    shape = look(mirror, frame, schedule, glyphs)
+    kept, most = kept_of(schedule, glyphs)
+    so = trouble(mirror, frame, schedule)
+    facts = [
+        *([fact("so", so, glyphs)] if so else []),
+        fact("source", source(mirror, schedule), glyphs),
+        fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
+        fact("next", ahead(schedule.next_trigger_at, frame), glyphs),
+        fact("last run", instant_and_age(schedule.last_run_at, frame.now), glyphs),
+        Fact("last runs", ribbon(mirror, schedule, RIBBON, glyphs) or (Span(glyphs.nothing, Tone.MUTED),)),
+        Fact("last good", good(frame, schedule)),
+        Fact("drill", (*drill(schedule, glyphs), Span(drill_words(frame, schedule), Tone.MUTED))),
+        fact("kept", keeping(schedule), glyphs),
+        fact("backups", f"{kept} of {most}   enter lists them", glyphs),
+        fact("in words", glyphs.ellipsis if told is None else told.words, glyphs),
+        *(Fact("next ten" if place == 0 else "", _fire(schedule, fire)) for place, fire in enumerate(_fires(told))),
+        Fact("retention", _days(told, glyphs)),
+    ]
+    title = left(2, fit_name(schedule.title, width - 20, glyphs), Tone.ACCENT, bold=True)
+    head = ruled(width, glyphs, title, right(width - 2, f"{shape.glyph} {shape.word}", shape.tone))
+    return [head, *(line for each in facts for line in pane_lines(each, width, glyphs))]
+
+
+def _below(frame: Frame, schedule: ScheduleRecord, told: SchedulePreviewRecord | None) -> tuple[Line, ...]:
+    """The next ten in two columns, in the zone of the schedule and in UTC; then what goes at the next run."""
+    width, glyphs = frame.width, frame.glyphs
+    words = glyphs.ellipsis if told is None else told.words
+    title = fit_sentence(f"{schedule.title}: {words}", width - 15, glyphs)
+    lines = [blank(width), compose(width, left(1, "NEXT TEN", Tone.MUTED), left(13, title, Tone.ACCENT))]
+    fires = _fires(told)
+    # As many lines before they are told as after, so that nothing moves.
+    for place in range(FIRES_IN_COLUMN):
+        columns = ((13, place), (13 + (width - 14) // 2, FIRES_IN_COLUMN + place))
+        known = ((column, number) for column, number in columns if number < len(fires))
+        lines.append(compose(width, *(at(column, _fire(schedule, fires[number])) for column, number in known)))
+    rules = fit_sentence(keeping(schedule) or glyphs.nobody_said, width - 15, glyphs)
+    lines.append(compose(width, left(1, "RETENTION", Tone.MUTED), left(13, rules)))
+    lines.append(compose(width, at(13, cut(_days(told, glyphs), width - 15))))
+    return tuple(lines)
+
+
+def _fires(told: SchedulePreviewRecord | None) -> Sequence[FireRecord]:
+    return () if told is None else told.fires
+
+
+def _fire(schedule: ScheduleRecord, fire: FireRecord) -> Line:
+    """`Fri 20 Nov 23:00  22:00 UTC`."""
+    spans = (Span(local(fire)),)
+    return spans if schedule.time_zone == "UTC" else (*spans, Span(f"  {fire.at:%H:%M} UTC", Tone.MUTED))
+
+
+def local(fire: FireRecord) -> str:
+    """`Fri 20 Nov 23:00` by the clock of its zone."""
+    at_local = datetime.fromisoformat(fire.local)
+    return f"{_WEEKDAYS[at_local.weekday()]} {figures.day(at_local)} {at_local:%H:%M}"
+
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def _days(told: SchedulePreviewRecord | None, glyphs: Glyphs) -> Line:
+    """The newest backups by their days of the month, the oldest first: what goes at the next run has a cross."""
+    if told is None:
+        return (Span(glyphs.ellipsis, Tone.MUTED),)
+    goes = sum(not verdict.is_kept for verdict in told.verdicts)
+    number = f"{goes} of {len(told.verdicts)} {'goes' if goes == 1 else 'go'} at the next run"
+    spans = [
+        Span(
+            number if goes else f"none of {len(told.verdicts)} goes at the next run", Tone.WARN if goes else Tone.MUTED
+        )
+    ]
+    for verdict in reversed(told.verdicts[:DAYS_SHOWN]):
+        day = glyphs.nobody_said if verdict.created_at is None else f"{verdict.created_at.day:02}"
+        sign, tone = ("", Tone.TEXT) if verdict.is_kept else (glyphs.lost, Tone.WARN)
+        spans.append(Span(f" {sign}{day}", tone))
+    return tuple(spans)
+
+
 # In words ------------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +450,46 @@ def trouble(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> str:
     if schedule.drill_problem:
         return f"its last drill failed: {schedule.drill_problem}"
     return "" if cell is None else f"{cell} does not answer: what falls due meanwhile is missed, and one catch-up owed"
+
+
+def ahead(at: datetime | None, frame: Frame) -> str | None:
+    if at is None:
+        return None
+    return f"{figures.instant(at, frame.now)} UTC in {figures.countdown((at - frame.now).total_seconds())}"
+
+
+def good(frame: Frame, schedule: ScheduleRecord) -> Line:
+    """The age of the last good backup against what was promised."""
+    late = is_late(frame, schedule)
+    text = instant_and_age(schedule.last_good_at, frame.now) or "never"
+    promised = "   no target is set" if schedule.target_seconds is None else (
+        f"   at most {figures.age(schedule.target_seconds)} old is promised"
+    )  # fmt: skip
+    return (Span(text, Tone.CRIT if late else Tone.TEXT), Span(promised, Tone.CRIT if late else Tone.MUTED))
+
+
+def drill_words(frame: Frame, schedule: ScheduleRecord) -> str:
+    if not schedule.drill_days and schedule.drilled_at is None:
+        return " nobody asked for restores on trial"
+    parts = [f"every {schedule.drill_days} days"] if schedule.drill_days else []
+    if schedule.drilled_at is not None:
+        parts.append(f"last {instant_and_age(schedule.drilled_at, frame.now)}")
+    if schedule.drill_problem:
+        parts.append(schedule.drill_problem)
+    return "   " + "; ".join(parts)
+
+
+def keeping(schedule: ScheduleRecord) -> str | None:
+    """Its rules in words: `14 days, at most 14; and 7 daily, 4 weekly`."""
+    if schedule.retention_days is None and schedule.backups_max is None:
+        return None
+    parts = [f"{schedule.retention_days} days"] if schedule.retention_days else []
+    parts += [f"at most {schedule.backups_max}"] if schedule.backups_max else []
+    base = ", ".join(parts)
+    periods = ", ".join(f"{number} {name}" for name, number in schedule.keeps.items() if number)
+    if not base:
+        return f"only {periods}" if periods else "for ever"
+    return f"{base}; and {periods} whatever their age and number" if periods else base
 
 
 def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
@@ -351,7 +517,7 @@ def _note(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> str:
     listed = mirror.protection.schedules
     if listed is None:
         return frame.glyphs.nobody_said
-    total = len(known(mirror)) if listed.next is None else listed.total or len(listed.rows)
-    is_part = frame.filter or listed.next is not None
+    total = len(listed.rows) if listed.next is None else listed.total or len(listed.rows)
+    is_part = frame.filter or frame.scope or listed.next is not None
     number = f"{len(shown):,} of {total:,}" if is_part else f"{total:,}"
     return f"sort {order}{' down' if frame.is_descending else ''}   {number}"

@@ -21,6 +21,7 @@ from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
 from console.records import OutcomeRecord, PlanRecord
 from console.screens import (
+    backup_verbs,
     cell_verbs,
     clock_verbs,
     clone_verbs,
@@ -56,7 +57,7 @@ _VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delet
 _VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act, "group": group_verbs.act}
 """What carries out the verbs of each kind that are not done here."""
 _VERBS_WITH_FORMS = {
-    id: module.act for module in (shaping_verbs, nic_verbs, snapshot_verbs) for id in sorted(module.IDS)
+    id: module.act for module in (shaping_verbs, nic_verbs, snapshot_verbs, backup_verbs) for id in sorted(module.IDS)
 }
 MENU_NOTES = ("tier 1 acts at once   2 asks   3 asks for the name",)
 
@@ -142,6 +143,8 @@ class Acting:
 
     async def _do(self, client: CloudClient, command: Command, selection: Selection) -> None:
         match command.id:
+            case id if id in backup_verbs.CREATING:
+                await backup_verbs.create(self._host, client, command)
             case id if not command.needs_row:
                 await create_verbs.act(self._host, client, id.partition(".")[0])
             case id if id in _ACTIONS:

@@ -18,7 +18,7 @@ OLD_SECONDS = 30.0
 REST_FACTOR = 10
 """How much longer than reading a list took it is left alone."""
 
-_KINDS = frozenset({"schedules", "backups", "coverage", "calendar", "storage"})
+_KINDS = frozenset({"schedules", "backups", "coverage", "calendar", "storage", "schedule", "backup"})
 COUNTS = "coverage counts"
 """The source of how many servers nobody backs up, without which."""
 
@@ -72,6 +72,10 @@ class BackupSources:
                 await _read_backups(client, scope or None, deliver)
             case "coverage":
                 await deliver(await (client.coverage_counts() if scope else client.coverage()))
+            case "schedule":
+                await deliver(await client.schedule_detail(scope))
+            case "backup":
+                await deliver(await client.backup_detail(scope))
             case "calendar":
                 await deliver(await client.calendar(time_zone=scope or "UTC"))
             case _:

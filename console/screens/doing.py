@@ -19,7 +19,7 @@ from console.screens.places import Place
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
 
-_OF_CELLS = frozenset({"servers", "drives", "hosts", "services", "capacity"})
+_OF_CELLS = frozenset({"servers", "drives", "hosts", "services", "capacity", "schedules", "coverage"})
 """Views that a cell's name narrows."""
 _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to now"
 

@@ -334,7 +334,7 @@ class MainScreen(Screen[None]):
 
     @property
     def _wanted(self) -> frozenset[str]:
-        return views.wanted(self.trail.here, self._mirror)
+        return views.wanted(replace(self.trail.here, cursor=self.cursor_key), self._mirror)
 
     @property
     def _room(self) -> int:

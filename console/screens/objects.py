@@ -54,16 +54,6 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             if host is None:
                 return None
             return Item(kind, key, name, host.state, mirror.is_host_known(host), host.version)
-        case "schedule":
-            schedule = mirror.find_schedule(name)
-            if schedule is None:
-                return None
-            return Item(
-                kind, key, schedule.title, "active" if schedule.is_active else "inactive", version=schedule.version
-            )
-        case "backup":
-            backup = mirror.protection.find_backup(name)
-            return None if backup is None else Item(kind, key, backup.title, backup.state, version=backup.version)
         case "group":
             group = next((each for each in mirror.groups or () if each.name == name), None)
             is_open = any(
@@ -71,8 +61,24 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             )
             state = "being restored" if is_open else "" if group is None or group.collisions else "apart"
             return Item(kind, key, name, state)
+        case "schedule" | "backup":
+            return _item_of_backing(mirror, kind, key, name)
         case _:
             return Item(kind, key, name)
+
+
+def _item_of_backing(mirror: Mirror, kind: str, key: str, id: str) -> Item | None:
+    if kind == "schedule":
+        schedule = mirror.find_schedule(id)
+        if schedule is None:
+            return None
+        state = "active" if schedule.is_active else "inactive"
+        return Item(kind, key, schedule.title, state, version=schedule.version)
+    backup = mirror.protection.find_backup(id)
+    if backup is None:
+        return None
+    part_of = "whole" if backup.parent_id else "" if backup.source_kind == "server" else "parts"
+    return Item(kind, key, backup.title, backup.state, version=backup.version, part_of=part_of)
 
 
 def _held_by(mirror: Mirror, drive: DriveRecord) -> str:
@@ -180,7 +186,9 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
     """What may follow a word of the line after `:`."""
     cells = sorted(cell.name for cell in mirror.cells or ())
     return {
-        **dict.fromkeys(("cell", "servers", "drives", "hosts", "tasks", "services", "capacity"), cells),
+        **dict.fromkeys(
+            ("cell", "servers", "drives", "hosts", "tasks", "services", "capacity", "schedules", "coverage"), cells
+        ),
         "host": (host.name for host in mirror.hosts or ()),
         # However many there are, they are looked at only while it is a drive's name that is typed.
         "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
@@ -222,7 +230,17 @@ def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
     return _curl("POST", f"{kind}s/{name}/actions", {"action": action, **asked.get(action, {})})
 
 
+_SCHEDULE = {"cron": "30 2 * * *", "time_zone": "UTC", "retention_days": 14}
 _FORMS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "server.backup": ("POST", "backups", {"source_kind": "server", "source_id": "{}", "description": "NOTE"}),
+    "server.schedule": ("POST", "schedules", {"source_kind": "server", "source_id": "{}", **_SCHEDULE}),
+    "schedule.edit": ("PATCH", "schedules/{}", _SCHEDULE),
+    "backup.restore": ("POST", "backups/{}/actions", {"action": "restore", "flavor": "m1.small", "name": "NAME"}),
+    **{
+        f"{kind}.{action}": ("POST", f"{kind}s/{{}}/actions", {"action": action})
+        for kind, actions in (("schedule", "run activate deactivate drill delete"), ("backup", "delete"))
+        for action in actions.split()
+    },
     "server.edit": ("POST", "servers/{}/actions", {"action": "edit", "name": "NAME", "tags": [], "meta": {}}),
     "server.resize": ("POST", "servers/{}/actions", {"action": "resize", "cpu_mhz": 4_000, "memory_bytes": 8 * 2**30}),
     "server.attach_nic": ("POST", "servers/{}/nics", {"configuration": "dhcp"}),
@@ -238,7 +256,9 @@ _FORMS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
 def curl_of_form(mirror: Mirror, key: str, command_id: str) -> str:
     """The request of a verb that asks in a form, for the shell; what it asks is to be filled in."""
     method, path, body = _FORMS[command_id]
-    return _curl(method, path.format(split_key(mirror, key)[1]), body)
+    id = split_key(mirror, key)[1]
+    filled = {name: id if value == "{}" else value for name, value in body.items()}
+    return _curl(method, path.format(id), filled)
 
 
 def curl_of_creation(kind: str) -> str:
@@ -246,6 +266,8 @@ def curl_of_creation(kind: str) -> str:
     bodies: dict[str, dict[str, Any]] = {
         "drive": {"name": "NAME", "size_bytes": 20 * 2**30},
         "server": {"name": "NAME", "cpu_mhz": 4_000, "memory_bytes": 8 * 2**30},
+        "schedule": {"source_kind": "server", "source_id": "ID", **_SCHEDULE},
+        "backup": {"source_kind": "server", "source_id": "ID", "description": "NOTE"},
     }
     return _curl("POST", f"{kind}s", bodies[kind])
 

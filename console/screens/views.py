@@ -12,7 +12,6 @@ from console.presentation import overview
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
-from console.records_backups import BackupDetail, ScheduleDetail
 from console.records_explain import WhyDetail
 from console.records_plans import GroupPlanRecord
 from console.screens import objects
@@ -49,10 +48,15 @@ Held = Detail | WhyDetail | GroupPlanRecord
 
 
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
-    """The sources (`hosts`, `tasks`, `drives`, `backups schedule:ID`, ...) that a place needs while it is in sight."""
+    """The sources (`hosts`, `drives`, `backups schedule:ID`, ...) that a place needs while it is in sight."""
     sources = _WANTED.get(place.view, frozenset())
     if place.view in ("backups", "calendar"):
         sources |= {f"{place.view} {place.scope or ''}".strip()}
+    if place.view == "backups" and (place.scope or "").startswith("schedule:"):
+        sources |= {(place.scope or "").replace(":", " ", 1)}
+    about = place.cursor if place.view == "schedules" else place.scope if place.view in ("detail", "raw") else None
+    if (about or "").startswith(("schedule:", "backup:")):
+        sources |= {(about or "").replace(":", " ", 1)}
     if place.view == "detail" and place.scope in mirror.servers:
         sources |= {f"schedules server:{place.scope}", f"backups server:{place.scope}"}
     if place.view == "groups" and DRIVES in place.modes:
@@ -73,20 +77,14 @@ def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Aw
     """What is asked of the cloud about the object that a page shows; None where the mirror has all there is."""
     if place.view == "groups":
         return _asking_to_restore(client, mirror, place.scope)
-    if place.view not in ("detail", "raw", "why", "backups"):
+    if place.view not in ("detail", "raw", "why"):
         return None
     kind, name = objects.split_key(mirror, place.scope or "")
-    if place.view == "backups" and kind != "schedule":
-        return None
     match kind:
         case "server" | "drive" if place.view == "why":
             return lambda: client.explain(name, decision=place.decision or None)
         case "server" if name in mirror.servers:
             return lambda: client.server(name)
-        case "schedule":
-            return lambda: client.schedule_detail(name)
-        case "backup":
-            return lambda: client.backup_detail(name)
         case "drive":
             return lambda: client.drive(name)
         case "host":
@@ -126,7 +124,7 @@ def make(
         case "raw" | "detail":
             from console.presentation import detail
 
-            known = held.raw if isinstance(held, ServerDetail | DriveDetail | ScheduleDetail | BackupDetail) else {}
+            known = held.raw if isinstance(held, ServerDetail | DriveDetail) else mirror.protection.raw(key)
             return detail.raw(key, known or objects.record_of(mirror, key), frame)
         case "why":
             from console.presentation import explain
@@ -136,10 +134,6 @@ def make(
             from console.presentation import groups
 
             return groups.view(mirror, frame, held if isinstance(held, GroupPlanRecord) else None)
-        case "backups":
-            from console.presentation import backups
-
-            return backups.view(mirror, frame, held if isinstance(held, ScheduleDetail) else None)
         case "help":
             from console.presentation import help as help_view
 
@@ -158,11 +152,11 @@ def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
         case "schedule":
             from console.presentation import backup_detail
 
-            return backup_detail.schedule_view(mirror, key, frame, held if isinstance(held, ScheduleDetail) else None)
+            return backup_detail.schedule_view(mirror, key, frame)
         case "backup":
             from console.presentation import backup_detail
 
-            return backup_detail.backup_view(mirror, key, frame, held if isinstance(held, BackupDetail) else None)
+            return backup_detail.backup_view(mirror, key, frame)
         case "host":
             from console.presentation import host_detail
 

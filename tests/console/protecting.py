@@ -188,6 +188,7 @@ def the_protected_cloud() -> Mirror:
         the_coverage(),
         the_calendar(),
         the_storage(),
+        the_detail(),
     ):
         mirror = mirror.apply(answer, POLLED)
     return mirror

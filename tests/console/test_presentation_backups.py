@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.presentation import backup_detail, backups, calendar, coverage, schedules, storage
+from console.presentation import attention, backup_detail, backups, calendar, coverage, schedules, storage
 from console.presentation.lines import ASCII, View, cells, take, text_of
 from console.presentation.mirror import Mirror
 from console.records_backups import Backups, Coverage, Schedules
-from tests.console.drawn import WIDTHS, body, lines_of, plate, the_row
+from tests.console.drawn import WIDTHS, aside, body, lines_of, plate, the_row
 from tests.console.examples import NOW, POLLED, a_frame, the_cloud
 from tests.console.protecting import (
     a_backup,
@@ -94,6 +94,10 @@ def test_what_has_no_key_stays_last_in_either_direction() -> None:
         assert shown[-1].title == "old monthly"
 
 
+def test_schedules_of_a_cell_are_those_of_its_servers() -> None:
+    assert [each.title for each in schedules.visible(the_protected_cloud(), a_frame(scope="cell-5"))] == ["app often"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "names"),
     [
@@ -142,11 +146,48 @@ def test_a_list_that_is_read_again_does_not_shrink_meanwhile() -> None:
     assert len(schedules.known(mirror)) == 2
 
 
+def test_below_the_schedules_stands_what_the_one_under_the_cursor_would_do() -> None:
+    view = schedules.view(the_protected_cloud(), a_frame())
+    assert view.preview is not None
+
+    assert [text_of(line).rstrip() for line in view.preview(NIGHTLY)] == [
+        "",
+        " NEXT TEN    web nightly: at 23:00 every day, by the clock of Europe/Berlin",
+        "             Fri 20 Nov 23:00  22:00 UTC      Wed 25 Nov 23:00  22:00 UTC",
+        "             Sat 21 Nov 23:00  22:00 UTC      Thu 26 Nov 23:00  22:00 UTC",
+        "             Sun 22 Nov 23:00  22:00 UTC      Fri 27 Nov 23:00  22:00 UTC",
+        "             Mon 23 Nov 23:00  22:00 UTC      Sat 28 Nov 23:00  22:00 UTC",
+        "             Tue 24 Nov 23:00  22:00 UTC      Sun 29 Nov 23:00  22:00 UTC",
+        " RETENTION   14 days, at most 14",
+        "             1 of 3 goes at the next run ✗17 18 19",
+    ]
+    assert len(view.preview("schedule:sch-mq hourly")) == len(view.preview(NIGHTLY))
+    assert schedules.view(the_protected_cloud(), a_frame(has_pane=False)).preview is None
+
+
+def test_beside_the_schedules_of_a_wide_terminal_stands_what_is_known_of_one() -> None:
+    view = schedules.view(the_protected_cloud(), a_frame(160, 45))
+    lines = [text_of(line) for line in aside(view, "schedule:sch-app often")]
+
+    assert {len(line) for line in lines} == {view.pane_width}
+    assert any("so          missed since 13:50:00: cell-5 does not" in line for line in lines), "\n".join(lines)
+    assert schedules.view(the_protected_cloud(), a_frame(160, 45, has_pane=False)).pane_width == 0
+
+
+def test_what_was_told_of_one_is_newer_than_its_list_only_with_a_newer_version() -> None:
+    mirror = the_protected_cloud()
+    for version, is_active in ((2, True), (3, False), (9, False)):
+        told = the_detail()._replace(schedule=a_schedule("web nightly", is_active=False, version=version))
+        found = mirror.apply(told, POLLED).find_schedule("sch-web nightly")
+        assert found is not None
+        assert found.is_active is is_active
+
+
 # Backups -----------------------------------------------------------------------------------------------------------
 
 
 def test_backups_of_a_schedule_say_what_its_rules_make_of_them() -> None:
-    view = backups.view(the_protected_cloud(), a_frame(110, 30, scope=NIGHTLY), the_detail())
+    view = backups.view(the_protected_cloud(), a_frame(110, 30, scope=NIGHTLY))
 
     assert view.crumbs == ("schedules", "web nightly", "backups")
     assert drawn(view) == [
@@ -174,7 +215,7 @@ def test_below_the_backups_stand_who_has_none_and_how_long_the_quota_lasts() -> 
 
     assert [text_of(line).rstrip() for line in view.below] == [
         "  NOT BACKED UP  1,190 of 1,204 servers in no active schedule, 1 late",
-        "  QUOTA          full  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓│░░░  64 of 64 GiB, full",
+        "  QUOTA          full  ▓▓▓▓▓▓▓▓▓▓│░  64 of 64 GiB, full",
     ]
 
 
@@ -228,14 +269,23 @@ def test_counts_alone_leave_the_rows_as_they_were() -> None:
     assert (len(mirror.protection.coverage.rows), mirror.protection.counts.late) == (4, 6)
 
 
+def test_who_is_late_and_who_is_uncovered_is_one_line_of_the_overview_that_leads_there() -> None:
+    (alarm,) = [each for each in attention.alarms(the_protected_cloud(), a_frame()) if each.who == "backups"]
+
+    assert (alarm.key, alarm.what) == ("view:coverage", "1 server late; 1,190 of 1,204 servers in no active schedule")
+    calm = the_cloud().apply(Coverage((), 1_204, good=1_204), POLLED)
+    assert "backups" not in {each.who for each in attention.alarms(calm, a_frame())}
+
+
 # The calendar ------------------------------------------------------------------------------------------------------
 
 
 def test_the_calendar_shows_who_runs_when_and_where_copies_crowd() -> None:
     assert drawn(calendar.view(the_protected_cloud(), a_frame(80, 24))) == [
-        "  ALL              14  16  18  20  22  00  02  04  06  08  10  12      RUNS",
-        "  runs              8 1 1 · · · · · 3 · · · · · · · · · · · · · · ·      13",
-        "  at once           8 1 1 · · · · · 3 · · · · · · · · · · · · · · ·",
+        "  ALL              14  16  18  20  22  00  02  04  06  08  10  12      MOST",
+        "  runs              8 1 1 · · · · · 3 · · · · · · · · · · · · · · ·       8",
+        "  at once           8 1 1 · · · · · 3 · · · · · · · · · · · · · · ·       8",
+        "  GiB at once       █ ░ ░ · · · · · ▒ · · · · · · · · · · · · · · ·     160",
         "  cell-1            ░ ░ ░ · · · · · · · · · · · · · · · · · · · · ·",
         "  ? cell-5          █ · · · · · · · · · · · · · · · · · · · · · · ·",
         "",
@@ -346,7 +396,7 @@ def test_what_storage_comes_to_is_a_sentence(name: str, sentence: str) -> None:
     ],
 )
 def test_a_schedule_is_described_with_its_next_runs_and_what_its_rules_would_do(line: str) -> None:
-    view = backup_detail.schedule_view(the_protected_cloud(), NIGHTLY, a_frame(100, 40), the_detail())
+    view = backup_detail.schedule_view(the_protected_cloud(), NIGHTLY, a_frame(100, 40))
 
     assert any(each.strip().startswith(line.strip()) for each in body(view)), "\n".join(drawn(view))
 
@@ -388,11 +438,11 @@ def views(mirror: Mirror, **choices: Any) -> list[View]:
     return [
         schedules.view(mirror, frame),
         backups.view(mirror, frame),
-        backups.view(mirror, frame._replace(scope=NIGHTLY), the_detail()),
+        backups.view(mirror, frame._replace(scope=NIGHTLY)),
         coverage.view(mirror, frame),
         calendar.view(mirror, frame),
         storage.view(mirror, frame),
-        backup_detail.schedule_view(mirror, NIGHTLY, frame, the_detail()),
+        backup_detail.schedule_view(mirror, NIGHTLY, frame),
         backup_detail.backup_view(mirror, "backup:bak-3", frame),
     ]
 
@@ -401,14 +451,14 @@ def views(mirror: Mirror, **choices: Any) -> list[View]:
 def test_every_line_has_the_width_of_the_terminal_and_its_last_column_free(size: tuple[int, int]) -> None:
     for mirror in (the_protected_cloud(), the_cloud(), Mirror()):
         for view in views(mirror, width=size[0], height=size[1]):
-            for line in (*lines_of(view), *view.below):
+            for line in (*lines_of(view, NIGHTLY), *view.below):
                 text = text_of(line)
-                assert (cells(text), text[-1]) == (size[0], " ")
+                assert (cells(text), text[-1]) == (size[0] - view.pane_width, " ")
 
 
 def test_the_plain_signs_are_ascii() -> None:
     for view in views(the_protected_cloud(), width=120, height=40, glyphs=ASCII):
-        for line in (*lines_of(view), *view.below):
+        for line in (*lines_of(view, NIGHTLY), *aside(view, NIGHTLY), *view.below):
             assert text_of(line).isascii(), text_of(line)
 
 
@@ -426,7 +476,7 @@ def test_a_hostile_name_moves_no_column(name: str, source: str, reason: str, wid
 
     for view in (schedules.view(mirror, frame), backups.view(mirror, frame)):
         for line in lines_of(view):
-            assert cells(text_of(line)) == width
+            assert cells(text_of(line)) == width - view.pane_width
     head, first, *_ = map(text_of, lines_of(schedules.view(mirror, frame)))
     end = head.index("NEXT IN") + len("NEXT IN")
     assert take(first, end).endswith("1h00m")

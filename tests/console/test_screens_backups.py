@@ -31,7 +31,8 @@ async def test_from_a_schedule_to_its_backups_and_what_its_rules_say_of_one() ->
 
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("b")
-        await until(pilot, "nightly 1", "nightly 2", "1h00m")
+        await until(pilot, "nightly 1", "nightly 2", "1h00m", "NEXT TEN", "Fri 20 Nov 23:00")
+        assert requests(cloud, "schedule") == [("schedule", "sch-1")]
         await pilot.press("enter")
         text = await until(pilot, "goes at the next run: 7 days old", "NOT BACKED UP")
         assert "schedules > nightly 1 > backups" in text

@@ -17,7 +17,6 @@ CARDS = ("servers", "drives", "hosts", "groups", "backfill", "cells")
 CASES = [
     *((name, WIDE) for name in STORIES),
     ("schedules", CARD),
-    ("calendar", CARD),
     *((name, size) for name in CARDS for size in (CARD, LARGE)),
 ]
 

@@ -8,6 +8,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     schema, schema_*   what it answers            plans           decisions and previews
                                               restoring       groups to take apart, cells to lose
     backing     schedules before they run, and who is covered; agenda: what is to come of them
+    backing_*   what changes backups and schedules, and what that comes to
     render      from the cloud's values to that   explaining      why something is where it is
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
@@ -26,13 +27,16 @@ from backend.dialects import wire
 from backend.dialects.ops import (
     agenda,
     backing,
+    backing_verbs,
     bodies,
+    bodies_backups,
     explaining,
     networks,
     reads,
     restoring,
     room,
     schema,
+    schema_backing,
     schema_backups,
     schema_explain,
     schema_networks,
@@ -290,6 +294,53 @@ TABLE = (
         "What each project's storage comes to when its schedules just run",
         schema_backups.StorageAnswer,
         query=NoQuery,
+    ),
+    write(
+        "POST",
+        "/backups",
+        backing_verbs.create_backup,
+        "Back something up now, or see what that would come to",
+        {200: schema_backing.BackupPlanAnswer, 201: schema_backups.BackupRow},
+        body=bodies_backups.BackupToMake,
+    ),
+    write(
+        "POST",
+        "/backups/{id}/actions",
+        backing_verbs.act_on_backup,
+        "Restore or delete a backup, or see what that would come to",
+        {200: schema_backing.BackupPlanAnswer, 202: schema_backing.BackupOutcome},
+        body=bodies_backups.BackupAction,
+    ),
+    write(
+        "POST",
+        "/schedules",
+        backing_verbs.create_schedule,
+        "Make a schedule, or see what it would do",
+        {200: schema_backing.SchedulePlanAnswer, 201: schema_backups.ScheduleRow},
+        body=bodies_backups.ScheduleToMake,
+    ),
+    write(
+        "PATCH",
+        "/schedules/{id}",
+        backing_verbs.change_schedule,
+        "Change a schedule, or see what it would do then",
+        {200: schema_backing.SchedulePlanAnswer, 202: schema_backups.ScheduleRow},
+        body=bodies_backups.ScheduleChange,
+    ),
+    write(
+        "POST",
+        "/schedules/{id}/actions",
+        backing_verbs.act_on_schedule,
+        "Switch a schedule on or off, run it, try its newest backup, or delete it; or see what that would come to",
+        {200: schema_backing.BackupPlanAnswer, 202: schema_backing.ScheduleOutcome},
+        body=bodies_backups.ScheduleAction,
+    ),
+    get(
+        "/flavors",
+        backing_verbs.list_flavors,
+        "The sizes that a backup can be restored with",
+        schema_backing.FlavorList,
+        query=bodies_backups.FlavorsQuery,
     ),
     get("/schedules/{id}", backing.get_schedule, "One schedule", schema_backups.ScheduleRow, query=NoQuery),
     get(

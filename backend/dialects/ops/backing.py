@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from backend.cloud.errors import Invalid
 from backend.cloud.model import Backup, Schedule
 from backend.cloud.previews import Protection, Standing
-from backend.cloud.retention import RULES, Verdict
-from backend.dialects.ops import render
+from backend.cloud.retention import RULES
+from backend.dialects.ops import backing_plans, render
 from backend.dialects.ops.bodies import (
     BackupsQuery,
     CoverageQuery,
@@ -17,7 +17,6 @@ from backend.dialects.ops.bodies import (
     SchedulePreviewQuery,
     SchedulesQuery,
 )
-from backend.dialects.ops.render import backup_word
 from backend.dialects.ops.schema_backups import (
     BackupDetail,
     BackupList,
@@ -27,10 +26,9 @@ from backend.dialects.ops.schema_backups import (
     ScheduleList,
     SchedulePreview,
     ScheduleRow,
-    VerdictRow,
 )
 from backend.dialects.ops.table import Answer, Call
-from backend.dialects.wire import instant_text, instant_text_or_none
+from backend.dialects.wire import instant_text_or_none
 from backend.operations import backup_previews, backup_views, schedules
 from backend.operations.backups import BackupView
 from backend.operations.schedules import ScheduleSpec, ScheduleView
@@ -49,9 +47,9 @@ async def preview_schedule(call: Call[SchedulePreviewQuery, NoBody]) -> Answer:
     found = await backup_previews.preview(call.cloud, call.account, spec, schedule_id=query.schedule_id)
     content: SchedulePreview = {
         "words": found.words,
-        "fires": [{"at": instant_text(fire.astimezone(UTC)), "local": fire.isoformat()} for fire in found.fires],
+        "fires": backing_plans.fire_rows(found),
         "jitter_seconds": int(found.late.total_seconds()),
-        "verdicts": [_verdict_row(each) for each in found.verdicts],
+        "verdicts": backing_plans.verdict_rows(found),
     }
     return Answer(content)
 
@@ -125,7 +123,7 @@ async def get_backup(call: Call[NoQuery, NoBody]) -> Answer:
     content: BackupDetail = {
         **_backup_row(found.shown),
         "parts": [_backup_row(part) for part in found.parts],
-        "verdict": None if found.verdict is None else _verdict_row(found.verdict),
+        "verdict": None if found.verdict is None else backing_plans.verdict_row(found.verdict),
         "contents": dict(found.shown.backup.contents),
     }
     return Answer(content)
@@ -133,16 +131,6 @@ async def get_backup(call: Call[NoQuery, NoBody]) -> Answer:
 
 def _backup_row(view: BackupView) -> BackupRow:
     return render.backup_row(view.backup, view.source_name, view.size_bytes)
-
-
-def _verdict_row(verdict: Verdict) -> VerdictRow:
-    return {
-        "backup_id": verdict.backup.id,
-        "created_at": instant_text(verdict.backup.created_at),
-        "state": backup_word(verdict.backup.state),
-        "is_kept": verdict.is_kept,
-        "rule": verdict.rule,
-    }
 
 
 def _next(last: Schedule | Backup | None) -> str | None:

@@ -142,6 +142,27 @@ class BackupDetail(BackupRow):
     contents: dict[str, Any]
 
 
+class OutlookRow(TypedDict):
+    """A project's storage, and what copies of its servers come to. `limit_bytes` is null without a quota.
+
+    Of a schedule there are `copies_kept` now, and at most `copies_most` at once when its rules have been followed for
+    long, which takes `growth_bytes` more; both are null where nothing ever goes. `copies_left` is how many more fit;
+    `refused_at` is the run that would not, where that is soon.
+    """
+
+    project_id: str
+    project_name: str
+    used_bytes: int
+    limit_bytes: int | None
+    left_bytes: int | None
+    copy_bytes: int
+    copies_kept: int
+    copies_most: int | None
+    copies_left: int | None
+    growth_bytes: int | None
+    refused_at: str | None
+
+
 class HourRow(TypedDict):
     """What begins in one hour, and the most that copies at one instant of it."""
 
