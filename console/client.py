@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from console import (
     wire,
-    wire_backup_plans,
-    wire_backups,
     wire_explain,
     wire_parts,
     wire_plans,
     wire_room,
     wire_services,
 )
+from console.client_backups import PAGE_ROWS, BackupRequests, actions, quoted
 from console.records import (
     CellRecord,
     Changes,
@@ -46,25 +45,6 @@ from console.records import (
     Tasks,
 )
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
-from console.records_backup_plans import (
-    BackupOutcomeRecord,
-    BackupPlanRecord,
-    FlavorRecord,
-    ScheduleOutcomeRecord,
-    SchedulePlanRecord,
-)
-from console.records_backups import (
-    BackupDetail,
-    BackupRecord,
-    Backups,
-    Calendar,
-    Coverage,
-    ScheduleDetail,
-    SchedulePreviewRecord,
-    ScheduleRecord,
-    Schedules,
-    Storage,
-)
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
@@ -84,7 +64,6 @@ HOST_OF_SOCKETS = "stratodeck"
 """What the Host header says on a Unix socket, where no name was looked up."""
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 10.0
-PAGE_ROWS = 1000
 
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
 _OUTCOME_UNKNOWN = "the connection broke in the middle: the request may have been carried out; look before repeating it"
@@ -128,7 +107,7 @@ def decode(body: bytes) -> Any:
 # The client ------------------------------------------------------------------------------------------------------
 
 
-class CloudClient:
+class CloudClient(BackupRequests):
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
 
     def __init__(
@@ -152,49 +131,49 @@ class CloudClient:
     # Reading
 
     async def hello(self) -> Hello:
-        hello = await self._read("", wire.hello)
+        hello = await self.read("", wire.hello)
         if self._logs is not None:
             self._log = self._logs(hello.cloud_id)
         return hello._replace(is_production=self._is_production(hello.cloud_id))
 
     async def status(self) -> Status:
-        return await self._read("/status", wire.status)
+        return await self.read("/status", wire.status)
 
     async def hosts(self) -> Hosts:
-        return await self._read("/hosts", wire.hosts)
+        return await self.read("/hosts", wire.hosts)
 
     async def services(self) -> Services:
         """What `os-services` says, and what was last known."""
-        return await self._read("/services", wire_services.services)
+        return await self.read("/services", wire_services.services)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None
     ) -> ServersPage:
         """One page of all servers, or of one cell's. `after` is the `next` of the page before."""
         asked = {"limit": limit, "after": after, "cell": cell}
-        return await self._read("/servers", lambda body: wire.servers_page(body, cell_name=cell), asked)
+        return await self.read("/servers", lambda body: wire.servers_page(body, cell_name=cell), asked)
 
     async def server(self, server_id: str) -> ServerDetail:
-        return await self._read(f"/servers/{_quoted(server_id)}", wire_parts.server_detail)
+        return await self.read(f"/servers/{quoted(server_id)}", wire_parts.server_detail)
 
     async def drives_page(self, *, after: str | None = None, limit: int = PAGE_ROWS) -> DrivesPage:
         """One page of all drives. `after` is the `next` of the page before."""
-        return await self._read("/drives", wire.drives_page, {"limit": limit, "after": after})
+        return await self.read("/drives", wire.drives_page, {"limit": limit, "after": after})
 
     async def drive(self, drive_id: str) -> DriveDetail:
-        return await self._read(f"/drives/{_quoted(drive_id)}", wire_parts.drive_detail)
+        return await self.read(f"/drives/{quoted(drive_id)}", wire_parts.drive_detail)
 
     async def limits(self, project_id: str | None = None) -> Limits:
         """What there may be, and what the project, or else the account's own, has left."""
-        return await self._read("/limits", wire_parts.limits, {"project": project_id})
+        return await self.read("/limits", wire_parts.limits, {"project": project_id})
 
     async def images(self) -> tuple[ImageRecord, ...]:
         """The library's."""
-        return await self._read("/images", wire_parts.images)
+        return await self.read("/images", wire_parts.images)
 
     async def network_choices(self, server_id: str) -> NetworkChoices:
         """What a network interface of the server may have."""
-        return await self._read(f"/servers/{_quoted(server_id)}/networks", wire_parts.network_choices)
+        return await self.read(f"/servers/{quoted(server_id)}/networks", wire_parts.network_choices)
 
     async def host_detail(self, name: str) -> HostDetail:
         """What has happened to a host, however long ago."""
@@ -202,11 +181,11 @@ class CloudClient:
 
     async def explain(self, object_id: str, *, decision: int | None = None) -> WhyDetail:
         """Why a server or drive is where it is, now and by its last decision; with `decision`, by that one."""
-        return await self._read(f"/explain/{_quoted(object_id)}", wire_explain.why, {"decision": decision})
+        return await self.read(f"/explain/{quoted(object_id)}", wire_explain.why, {"decision": decision})
 
     async def group_plan(self, name: str) -> GroupPlanRecord:
         """The fewest moves that take a group apart."""
-        return await self._read(f"/groups/{_quoted(name)}/plan", wire_plans.group_plan)
+        return await self.read(f"/groups/{quoted(name)}/plan", wire_plans.group_plan)
 
     async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
         """What has changed since `cursor`. Answers at once when something has, else after `wait_seconds`.
@@ -214,10 +193,10 @@ class CloudClient:
         A ClientError with code `invalid` means that the cursor is not the cloud's any more: read the list anew.
         """
         asked = {"after": cursor, "wait_seconds": wait_seconds, "limit": limit}
-        return await self._read("/changes", wire.changes, asked, patience_seconds=wait_seconds)
+        return await self.read("/changes", wire.changes, asked, patience_seconds=wait_seconds)
 
     async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
-        return await self._read("/tasks", wire.tasks, {"state": state, "limit": limit})
+        return await self.read("/tasks", wire.tasks, {"state": state, "limit": limit})
 
     async def events(
         self, *, limit: int = 200, object_id: str | None = None, until: str | None = None, since: str | None = None
@@ -227,56 +206,7 @@ class CloudClient:
         A place is an ISO instant, or `AT,FILE,NUMBER` of one event.
         """
         asked = {"limit": limit, "object": object_id, "until": until, "since": since}
-        return await self._read("/events", wire.events, asked)
-
-    # Reading backups
-
-    async def schedules_page(
-        self, *, scope: str | None = None, after: str | None = None, limit: int = PAGE_ROWS
-    ) -> Schedules:
-        """`scope` is None, or `server:ID` for those that copy it."""
-        asked = {"limit": limit, "after": after, "covering": (scope or "").removeprefix("server:") or None}
-        return await self._read("/schedules", lambda body: wire_backups.schedules(body, scope=scope), asked)
-
-    async def backups_page(
-        self, *, scope: str | None = None, after: str | None = None, limit: int = PAGE_ROWS
-    ) -> Backups:
-        """The newest first. `scope` as in `Backups`."""
-        kind, _, identity = (scope or "").partition(":")
-        asked = {"limit": limit, "after": after, wire_backups.SCOPES.get(kind, kind): identity or None}
-        return await self._read("/backups", lambda body: wire_backups.backups(body, scope=scope), asked)
-
-    async def coverage(self, *, limit: int = PAGE_ROWS) -> Coverage:
-        """How old the last good backup of each server is, the worst first."""
-        return await self._read("/backups/coverage", wire_backups.coverage, {"limit": limit})
-
-    async def coverage_counts(self) -> Coverage:
-        """How many servers nobody backs up, and how many of each standing there are; one row of them."""
-        return await self._read("/backups/coverage", wire_backups.coverage_counts, {"limit": 1})
-
-    async def calendar(self, *, time_zone: str = "UTC") -> Calendar:
-        """Which schedules run in the next 24 hours. `time_zone` is where the hours begin."""
-        return await self._read("/schedules/calendar", wire_backups.calendar, {"time_zone": time_zone})
-
-    async def storage(self) -> Storage:
-        """What each project's storage comes to."""
-        return await self._read("/backups/storage", wire_backups.storage)
-
-    async def preview_schedule(self, asked: Mapping[str, Any]) -> SchedulePreviewRecord:
-        """What a schedule would do: `schedule` (its cron), `time_zone`, `retention_days`, `backups_max`, how many of
-        `last`, `hourly`, ... it keeps, and `schedule_id` for what would become of that one's backups.
-        """
-        return await self._read("/schedules/preview", wire_backups.preview, asked)
-
-    async def schedule_detail(self, schedule_id: str) -> ScheduleDetail:
-        """One schedule with what it would do from now on."""
-        found = await self._read(f"/schedules/{_quoted(schedule_id)}", wire_backups.schedule_detail)
-        preview = await self.preview_schedule(wire_backups.asked_of(found.schedule))
-        return found._replace(preview=preview)
-
-    async def backup_detail(self, backup_id: str) -> BackupDetail:
-        """One backup with its parts, and what the rules of its schedule say of it."""
-        return await self._read(f"/backups/{_quoted(backup_id)}", wire_backups.backup_detail)
+        return await self.read("/events", wire.events, asked)
 
     async def audit(self) -> Audit:
         """What was done to this cloud from here. It is read here, so it is there without the cloud too."""
@@ -292,11 +222,11 @@ class CloudClient:
     ) -> PlanRecord:
         """What the action would do. Changes nothing."""
         body = {"action": action, "preview": True, **({} if avoid is None else {"avoid": list(avoid)}), **fields}
-        return await self._send("POST", _actions(kind, object_id), wire.plan, body)
+        return await self.send("POST", actions(kind, object_id), wire.plan, body)
 
     async def preview_host(self, name: str, action: str) -> HostPlanRecord:
         """What `fail`, `recover`, `drain` or `evacuate` would do to a host. Changes nothing."""
-        return await self._send("POST", _actions("host", name), wire.host_plan, {"action": action, "preview": True})
+        return await self.send("POST", actions("host", name), wire.host_plan, {"action": action, "preview": True})
 
     async def act(
         self,
@@ -321,130 +251,78 @@ class CloudClient:
             body["if_version"] = if_version
         if plan is not None:
             body["plan"] = plan
-        return await self._send("POST", _actions(kind, object_id), wire.outcome, body, key=key or token_hex(16))
+        return await self.send("POST", actions(kind, object_id), wire.outcome, body, key=key or token_hex(16))
 
     async def preview_cell(self, name: str, action: str) -> CellPlanRecord:
         """What the silence of a cell would mean: `down` or `hung`. Changes nothing."""
-        return await self._send(
-            "POST", _actions("cell", name), wire_plans.cell_plan, {"action": action, "preview": True}
-        )
+        return await self.send("POST", actions("cell", name), wire_plans.cell_plan, {"action": action, "preview": True})
 
     async def act_on_cell(self, name: str, action: str, *, plan: str | None = None) -> CellOutcomeRecord:
         """Inject a fault into a cell of a simulated cloud, or take it away (`up`). `plan` as of `act`."""
         body = {"action": action, **({} if plan is None else {"plan": plan})}
-        return await self._send("POST", _actions("cell", name), wire_plans.cell_outcome, body, key=token_hex(16))
+        return await self.send("POST", actions("cell", name), wire_plans.cell_outcome, body, key=token_hex(16))
 
     async def act_on_group(
         self, name: str, action: str, *, plan: str | None = None, key: str | None = None
     ) -> GroupOutcomeRecord:
         """`restore` a group, or `end` that. `plan` as of `act`."""
         body = {"action": action, **({} if plan is None else {"plan": plan})}
-        path = _actions("group", name)
-        return await self._send("POST", path, wire_plans.group_outcome, body, key=key or token_hex(16))
+        path = actions("group", name)
+        return await self.send("POST", path, wire_plans.group_outcome, body, key=key or token_hex(16))
 
     async def create_server(self, fields: Mapping[str, Any], *, key: str | None = None) -> ServerRecord:
-        return await self._send("POST", "/servers", wire.server, fields, key=key or token_hex(16))
+        return await self.send("POST", "/servers", wire.server, fields, key=key or token_hex(16))
 
     async def create_drive(self, fields: Mapping[str, Any], *, key: str | None = None) -> DriveRecord:
-        return await self._send("POST", "/drives", wire.drive, fields, key=key or token_hex(16))
+        return await self.send("POST", "/drives", wire.drive, fields, key=key or token_hex(16))
 
     async def preview_creation(self, fields: Mapping[str, Any]) -> PlanRecord:
         """What making a server would come to. Changes nothing."""
-        return await self._send("POST", "/servers", wire.plan, {**fields, "preview": True})
+        return await self.send("POST", "/servers", wire.plan, {**fields, "preview": True})
 
     async def what_if(self, fields: Mapping[str, Any]) -> WhatIfRecord:
         """Where servers would go that nobody has made. Changes nothing."""
-        return await self._send("POST", "/preview/placement", wire_room.what_if, fields)
+        return await self.send("POST", "/preview/placement", wire_room.what_if, fields)
 
     async def attach_nic(
         self, server_id: str, fields: Mapping[str, Any], *, key: str | None = None
     ) -> tuple[NicRecord, ...]:
         """Add a network interface to a stopped server; all that it has now."""
-        path = f"/servers/{_quoted(server_id)}/nics"
-        return await self._send("POST", path, wire_parts.nics, fields, key=key or token_hex(16))
+        path = f"/servers/{quoted(server_id)}/nics"
+        return await self.send("POST", path, wire_parts.nics, fields, key=key or token_hex(16))
 
     async def detach_nic(self, server_id: str, mac: str) -> tuple[NicRecord, ...]:
         """Take a network interface from a stopped server; all that it has left."""
-        path = f"/servers/{_quoted(server_id)}/nics/{_quoted(mac)}"
-        return await self._send("DELETE", path, wire_parts.nics, {}, key=token_hex(16))
+        path = f"/servers/{quoted(server_id)}/nics/{quoted(mac)}"
+        return await self.send("DELETE", path, wire_parts.nics, {}, key=token_hex(16))
 
     async def take_snapshot(
         self, drive_id: str, fields: Mapping[str, Any], *, key: str | None = None
     ) -> SnapshotRecord:
-        path = f"/drives/{_quoted(drive_id)}/snapshots"
-        return await self._send("POST", path, wire_parts.snapshot, fields, key=key or token_hex(16))
+        path = f"/drives/{quoted(drive_id)}/snapshots"
+        return await self.send("POST", path, wire_parts.snapshot, fields, key=key or token_hex(16))
 
     async def act_on_snapshot(
         self, snapshot_id: str, action: str, *, key: str | None = None, **fields: Any
     ) -> OutcomeRecord:
         """`clone`, `delete` or `edit` a snapshot."""
         body = {"action": action, **fields}
-        return await self._send("POST", _actions("snapshot", snapshot_id), wire.outcome, body, key=key or token_hex(16))
-
-    # Verbs of backups
-
-    async def flavors(self, backup_id: str | None = None) -> tuple[FlavorRecord, ...]:
-        """The sizes there are; with the id of a backup, whether it can be restored with each."""
-        return await self._read("/flavors", wire_backup_plans.flavors, {"backup_id": backup_id})
-
-    async def plan_backup(self, fields: Mapping[str, Any]) -> BackupPlanRecord:
-        """What a backup now would come to. Changes nothing."""
-        return await self._send("POST", "/backups", wire_backup_plans.backup_plan, {**fields, "preview": True})
-
-    async def create_backup(self, fields: Mapping[str, Any], *, key: str | None = None) -> BackupRecord:
-        return await self._send("POST", "/backups", wire_backups.backup, fields, key=key or token_hex(16))
-
-    async def plan_of_backing(self, kind: str, object_id: str, action: str, **fields: Any) -> BackupPlanRecord:
-        """What an action on a `backup` or `schedule` would come to. Changes nothing."""
-        body = {"action": action, "preview": True, **fields}
-        return await self._send("POST", _actions(kind, object_id), wire_backup_plans.backup_plan, body)
-
-    async def act_on_backup(
-        self, backup_id: str, action: str, *, key: str | None = None, **fields: Any
-    ) -> BackupOutcomeRecord:
-        """`restore` or `delete`; `if_version` and `plan` as of `act`."""
-        body = {"action": action, **{name: value for name, value in fields.items() if value is not None}}
-        path = _actions("backup", backup_id)
-        return await self._send("POST", path, wire_backup_plans.backup_outcome, body, key=key or token_hex(16))
-
-    async def plan_schedule(self, fields: Mapping[str, Any], *, schedule_id: str | None = None) -> SchedulePlanRecord:
-        """What a new schedule would do, or that one with these fields. Changes nothing."""
-        method, path = (
-            ("POST", "/schedules") if schedule_id is None else ("PATCH", f"/schedules/{_quoted(schedule_id)}")
-        )
-        return await self._send(method, path, wire_backup_plans.schedule_plan, {**fields, "preview": True})
-
-    async def save_schedule(
-        self, fields: Mapping[str, Any], *, schedule_id: str | None = None, key: str | None = None
-    ) -> ScheduleRecord:
-        """Make a schedule, or change that one."""
-        method, path = (
-            ("POST", "/schedules") if schedule_id is None else ("PATCH", f"/schedules/{_quoted(schedule_id)}")
-        )
-        return await self._send(method, path, wire.schedule, fields, key=key or token_hex(16))
-
-    async def act_on_schedule(
-        self, schedule_id: str, action: str, *, if_version: int | None = None, key: str | None = None
-    ) -> ScheduleOutcomeRecord:
-        """`activate`, `deactivate`, `run`, `drill` or `delete`."""
-        body = {"action": action, **({} if if_version is None else {"if_version": if_version})}
-        path = _actions("schedule", schedule_id)
-        return await self._send("POST", path, wire_backup_plans.schedule_outcome, body, key=key or token_hex(16))
+        return await self.send("POST", actions("snapshot", snapshot_id), wire.outcome, body, key=key or token_hex(16))
 
     async def ask_cell(self, cell: str) -> CellRecord:
         """Ask a cell now, once, instead of when its back-off ends."""
-        return await self._send("POST", f"/cells/{_quoted(cell)}/ask", wire.cell, {})
+        return await self.send("POST", f"/cells/{quoted(cell)}/ask", wire.cell, {})
 
     async def patch_clock(self, *, mode: str | None = None, rate: float | None = None) -> ClockRecord:
         body = {name: value for name, value in (("mode", mode), ("rate", rate)) if value is not None}
-        return await self._send("PATCH", "/clock", wire.clock, body)
+        return await self.send("PATCH", "/clock", wire.clock, body)
 
     async def advance(self, seconds: float) -> ClockRecord:
-        return await self._send("POST", "/clock/advance", wire.clock, {"seconds": seconds})
+        return await self.send("POST", "/clock/advance", wire.clock, {"seconds": seconds})
 
     # The wire
 
-    async def _read(
+    async def read(
         self,
         path: str,
         read: Callable[[Any], T],
@@ -456,7 +334,7 @@ class CloudClient:
         seconds = ANSWER_SECONDS + patience_seconds
         return _understood(await self._answer("GET", path, params=params, seconds=seconds), read)
 
-    async def _send(
+    async def send(
         self, method: str, path: str, read: Callable[[Any], T], body: Mapping[str, Any], *, key: str | None = None
     ) -> T:
         import orjson
@@ -576,14 +454,6 @@ def connect(
     base = (url or "").rstrip("/").removesuffix(PREFIX)
     # A proxy from the environment must not stand between the console and its own machine.
     return CloudClient(httpx.AsyncClient(base_url=base, headers=headers, trust_env=not is_local), logs, is_production)
-
-
-def _quoted(part: str) -> str:
-    return quote(part, safe="")
-
-
-def _actions(kind: str, object_id: str) -> str:
-    return f"/{_quoted(kind)}s/{_quoted(object_id)}/actions"
 
 
 def _understood(response: httpx.Response, read: Callable[[Any], T]) -> T:

@@ -135,4 +135,4 @@ def status(mirror: Mirror, key: str | None) -> Line:
         return (Span("faults survive a restart of the cloud, and are taken back one by one or with x b", Tone.MUTED),)
     number = len(injected(mirror))
     words = f"{key.partition(':')[2]}: x shows what it would mean before it is injected"
-    return (Span(f"{words}; x b takes all {number} back" if number else words, Tone.MUTED),)
+    return (Span(f"{words}; x E takes all {number} back" if number else words, Tone.MUTED),)

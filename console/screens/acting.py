@@ -15,10 +15,11 @@ from typing import Any, Protocol
 from textual.screen import Screen
 
 from console.client import ClientError, CloudClient
-from console.commands import Command, Item, Selection, reason_off, verbs_for
+from console.commands import Command, reason_off, verbs_for
 from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
+from console.reasons import Item, Selection
 from console.records import OutcomeRecord, PlanRecord
 from console.screens import (
     backup_verbs,

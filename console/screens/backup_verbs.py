@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from console.client import ClientError, CloudClient
-from console.commands import Command, Item, Selection, reason_off
+from console.commands import Command, reason_off
 from console.presentation import backup_forms, backup_plans, creating, plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.sentences import named
+from console.reasons import Item, Selection
 from console.records import PlanRecord
 from console.records_backup_plans import BackupPlanRecord, FlavorRecord
 from console.records_backups import ScheduleRecord

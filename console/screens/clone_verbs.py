@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console.client import CloudClient
-from console.commands import Command, Item, Selection
+from console.commands import Command
 from console.presentation import creating, picking, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.mirror import Mirror
 from console.presentation.picking import Option
+from console.reasons import Item, Selection
 from console.records import OutcomeRecord, PlanRecord
 from console.screens.asking import Ask, Given
 from console.screens.dialogs import Briefing, Confirmation

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from console.client import ClientError, CloudClient
-from console.commands import BY_ID, Command, Item, Selection, reason_off
+from console.commands import BY_ID, Command, reason_off
 from console.presentation import creating, drive_detail, picking, plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
+from console.reasons import Item, Selection
 from console.records import DriveRecord, OutcomeRecord, PlanRecord
 from console.screens import objects
 from console.screens.agreeing import STALE, confirmed

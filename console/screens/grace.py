@@ -17,9 +17,9 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from console.client import CloudClient
-from console.commands import Selection
 from console.presentation.lines import Frame, Tone
 from console.presentation.mirror import Mirror
+from console.reasons import Selection
 from console.screens.dialogs import Confirmation
 from console.screens.forms import Form
 

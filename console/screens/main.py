@@ -23,11 +23,12 @@ from textual.worker import Worker, WorkerState
 
 from console import commands
 from console.client import CloudClient
-from console.commands import VIEWS, Command, Selection
+from console.commands import VIEWS, Command
 from console.presentation import header, sentences
 from console.presentation.columns import Column
 from console.presentation.lines import Frame, Tone, View
 from console.presentation.mirror import Mirror
+from console.reasons import Selection
 from console.records import Changes
 from console.screens import doing, foot, objects, views
 from console.screens.details import Details

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from console.commands import VIEWS, Item
+from console.commands import VIEWS
 from console.names import PALETTES
 from console.presentation import tasks
 from console.presentation.mirror import Mirror
+from console.reasons import Item
 from console.records import DriveRecord
 from console.screens.places import Place
 

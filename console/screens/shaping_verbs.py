@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from console.client import ClientError, CloudClient
-from console.commands import Command, Selection
+from console.commands import Command
 from console.presentation import creating, figures, parts, plan
 from console.presentation.lines import Frame, Line, Tone
+from console.reasons import Selection
 from console.records import HostRecord, ServerRecord
 from console.screens import objects
 from console.screens.create_verbs import agreed_to, room_words

@@ -21,8 +21,9 @@ from console.command_line import (
     SetPalette,
     Sort,
 )
-from console.commands import COMMANDS, LISTS, VIEWS, Command, Item, Selection
+from console.commands import COMMANDS, LISTS, VIEWS, Command
 from console.presentation.columns import Column, Kind
+from console.reasons import Item, Selection
 
 KEYMAP = keymaps.Keymap()
 

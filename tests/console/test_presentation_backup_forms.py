@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.commands import BY_ID, Item, Selection, reason_off
+from console.commands import BY_ID, reason_off
 from console.presentation import backup_forms, backup_plans, creating
 from console.presentation.creating import Wrong
 from console.presentation.lines import ASCII, UNICODE, Glyphs, span_width, text_of
 from console.presentation.mirror import Mirror
+from console.reasons import Item, Selection
 from console.records import PlanRecord
 from console.records_backup_plans import BackupPlanRecord, OutlookRecord, SchedulePlanRecord
 from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleRecord, VerdictRecord

@@ -77,7 +77,7 @@ async def test_faults_are_injected_one_by_one_and_taken_back_at_once() -> None:
         await type_line(pilot, ":faults")
         await pilot.press("enter")
         await until(pilot, "2 injected", "cell-2", "c1-h02")
-        await pilot.press("x", "b")
+        await pilot.press("x", "E")
         await until(pilot, "Take back 2 faults", "[ take back ]", "c1-h02 is up again")
         await pilot.press("tab", "enter")
         await until(pilot, "2 taken back", "none injected", "nothing is injected")
