@@ -228,7 +228,9 @@ def _clock_not_manual(selection: Selection) -> str | None:
 
 def _view_commands() -> tuple[Command, ...]:
     return tuple(
-        Command(f"view.{name}", (str(digit),) if digit < 10 else (), name, f"go to {name}, also :{name}")
+        Command(f"view.{name}", (str(digit),), name, f"go to {name}, also :{name}")
+        if digit < 10
+        else Command(f"view.{name}", (), name, f"go to {name}")
         for digit, name in enumerate(VIEWS)
     )
 
@@ -251,8 +253,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("open", ("enter",), "open", "open what the row is about", views=LISTS | {"detail", "why"}, rank=1),
     Command("open.right", ("l", "right"), "open", "open what the row is about",
             views=(LISTS | {"detail", "why"}) - MAP_VIEWS),
-    Command("target", ("o",), "go to target", "to what the task is about; of who lost room, to who took it",
-            views=frozenset({"tasks", "backfill"}), rank=2),
+    Command("target", ("o",), "go to target", "go to what the task is about", views=frozenset({"tasks"}), rank=2),
+    Command("target.cause", ("o",), "by whom", "go to who took the room of this one", views=frozenset({"backfill"}),
+            rank=2),
     Command("back", ("escape", "backspace"), "back", "back to now, no filter, or one view back", rank=80),
     Command("back.left", ("h", "left"), "back", "clear the filter, else one view back",
             views=(LISTS | PAGES) - MAP_VIEWS),
@@ -299,7 +302,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("actions", ("x",), "actions", "what can be done to the row or the marked rows",
             views=LISTS | {"detail", "why"}, rank=3),
     Command("create", ("plus",), "create", "make one more, as a dialog asks", views=frozenset(_KINDS_LISTED), rank=8),
-    Command("undo", ("u",), "undo", "take back the verb that waits to be sent", views=LISTS | PAGES, rank=45),
+    Command("undo", ("u",), "undo", "take back the verb that waits to be sent", views=LISTS | PAGES),
     Command("copy", ("Y",), "copy", "copy id, name, row, or the request as curl", views=LISTS | PAGES, rank=50),
     Command("help", ("question_mark", "f1"), "help", "every key of this view", rank=99),
     Command("quit", ("q",), "quit", "leave the console; :q from anywhere", views=frozenset({"overview"}),
