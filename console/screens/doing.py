@@ -429,6 +429,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "open": _open,
     "open.right": _open,
     "target": _target,
+    "target.cause": _target,
     "back": _back,
     "back.left": _back,
     "history.back": _earlier,
