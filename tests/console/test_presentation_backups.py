@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from console.presentation import attention, backup_detail, backups, calendar, coverage, schedules, storage
 from console.presentation.lines import ASCII, View, cells, take, text_of
 from console.presentation.mirror import Mirror
-from console.records_backups import Backups, Coverage, Schedules
+from console.records_backups import Backups, Coverage, SchedulePreviewRecord, Schedules, VerdictRecord
 from tests.console.drawn import WIDTHS, aside, body, lines_of, plate, the_row
-from tests.console.examples import NOW, POLLED, a_frame, the_cloud
+from tests.console.examples import NOW, POLLED, a_frame, ago, the_cloud
 from tests.console.protecting import (
     a_backup,
     a_schedule,
@@ -163,6 +163,17 @@ def test_below_the_schedules_stands_what_the_one_under_the_cursor_would_do() -> 
     ]
     assert len(view.preview("schedule:sch-mq hourly")) == len(view.preview(NIGHTLY))
     assert schedules.view(the_protected_cloud(), a_frame(has_pane=False)).preview is None
+
+
+def test_backups_of_one_day_are_told_apart_by_their_times() -> None:
+    verdicts = tuple(VerdictRecord(f"bak-{n}", True, "kept", ago(hours=n)) for n in (1, 2, 3))
+    told = the_detail()._replace(preview=SchedulePreviewRecord("hourly", (), 0, verdicts))
+    view = schedules.view(the_protected_cloud().apply(told, POLLED), a_frame())
+    assert view.preview is not None
+
+    last = text_of(view.preview(NIGHTLY)[-1]).strip()
+
+    assert last == "none of 3 goes at the next run 11:03 12:03 13:03"
 
 
 def test_beside_the_schedules_of_a_wide_terminal_stands_what_is_known_of_one() -> None:
