@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from console.presentation import attention, backup_detail, backups, calendar, coverage, schedules, storage
 from console.presentation.lines import ASCII, View, cells, take, text_of
 from console.presentation.mirror import Mirror
-from console.records_backups import Backups, Coverage, SchedulePreviewRecord, Schedules, VerdictRecord
+from console.records_backups import (
+    Backups,
+    Coverage,
+    CoverageRecord,
+    SchedulePreviewRecord,
+    Schedules,
+    StorageRecord,
+    VerdictRecord,
+)
 from tests.console.drawn import WIDTHS, aside, body, lines_of, plate, the_row
 from tests.console.examples import NOW, POLLED, a_frame, ago, the_cloud
 from tests.console.protecting import (
@@ -484,9 +492,15 @@ def test_a_hostile_name_moves_no_column(name: str, source: str, reason: str, wid
     backup = a_backup(1, source_name=source, reason=reason, description=name, schedule_id="sch-x")
     mirror = mirror.apply(Backups((backup, a_backup(2)), None, 2), POLLED)
     frame = a_frame(width, 30)
+    mirror = mirror.apply(Coverage((CoverageRecord("id", name), CoverageRecord("id-db-09", source)), 2, 2, 2), POLLED)
+    mirror = mirror.apply(the_storage()._replace(projects=(StorageRecord("p", name, 9, 3, 9),)), POLLED)
+    due = the_calendar().schedules[0]._replace(title=name, source_name=source, cells=(reason,))
+    mirror = mirror.apply(the_calendar()._replace(schedules=(due,)), POLLED)
 
-    for view in (schedules.view(mirror, frame), backups.view(mirror, frame)):
-        for line in lines_of(view):
+    for view in (each.view(mirror, frame) for each in (schedules, backups, coverage, calendar, storage)):
+        beside = aside(view, "schedule:sch-x")
+        assert {cells(text_of(line)) for line in beside} <= {view.pane_width}
+        for line in (*lines_of(view, "schedule:sch-x"), *view.below):
             assert cells(text_of(line)) == width - view.pane_width
     head, first, *_ = map(text_of, lines_of(schedules.view(mirror, frame)))
     end = head.index("NEXT IN") + len("NEXT IN")
