@@ -224,6 +224,8 @@ def test_a_part_is_behind_its_parent_in_the_list_of_all_backups() -> None:
     assert [each.id for each in backups.visible(mirror, a_frame(), mirror.protection.lists[None])] == [
         "bak-1", "bak-2", "bak-3", "bak-4",
     ]  # fmt: skip
+    assert backups.view(mirror, a_frame()).note == "sort newest   4"
+    assert backups.view(mirror, a_frame(filter="erred")).note == "sort newest   1 of 4"
     parts = backups.view(mirror, a_frame(scope="backup:bak-4"))
     assert parts.crumbs == ("backups", "shop", "parts")
     assert parts.find("backup:bak-5") is not None
