@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -99,7 +100,13 @@ class Growth(NamedTuple):
 
 def period_seconds(schedule: Schedule, now: datetime) -> int:
     """How far apart its runs are on the whole: the mean of the next ones."""
-    found = parse(schedule.cron, schedule.time_zone).fires(now, FIRES_LOOKED_AT + 1)
+    return _period_seconds(schedule.cron, schedule.time_zone, now.replace(minute=0, second=0, microsecond=0))
+
+
+@lru_cache(maxsize=4096)
+def _period_seconds(cron: str, time_zone: str, after: datetime) -> int:
+    """Kept, because many schedules have the same expression."""
+    found = parse(cron, time_zone).fires(after, FIRES_LOOKED_AT + 1)
     gaps = [int((later - sooner).total_seconds()) for sooner, later in pairwise(found)]
     return max(1, sum(gaps) // len(gaps))
 

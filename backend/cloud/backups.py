@@ -129,6 +129,8 @@ class Cron:
                 continue
             if self._matches_day(day):
                 for hour in self.hours:
+                    if day == start.date() and hour < start.hour:
+                        continue
                     for minute in self.minutes:
                         wanted = datetime.combine(day, time(hour, minute))
                         if wanted >= start:

@@ -312,6 +312,7 @@ def _note(listed: Backups | None, frame: Frame, shown: Sequence[BackupRecord]) -
     order = frame.sort if frame.sort in ORDERS else ORDERS[0]
     if listed is None:
         return frame.glyphs.nobody_said
-    total = listed.total if listed.total is not None else len(listed.rows)
+    whole = sum(frame.scope is not None or each.parent_id is None for each in listed.rows)
+    total = whole if listed.next is None or listed.total is None else listed.total
     number = f"{len(shown):,} of {total:,}" if len(shown) != total else f"{total:,}"
     return f"sort {order}{' down' if frame.is_descending else ''}   {number}"

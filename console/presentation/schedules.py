@@ -415,7 +415,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def _days(told: SchedulePreviewRecord | None, glyphs: Glyphs) -> Line:
-    """The newest backups by their days of the month, the oldest first: what goes at the next run has a cross."""
+    """The newest backups by their days or times, the oldest first: what goes at the next run has a cross."""
     if told is None:
         return (Span(glyphs.ellipsis, Tone.MUTED),)
     goes = sum(not verdict.is_kept for verdict in told.verdicts)
@@ -425,10 +425,11 @@ def _days(told: SchedulePreviewRecord | None, glyphs: Glyphs) -> Line:
             number if goes else f"none of {len(told.verdicts)} goes at the next run", Tone.WARN if goes else Tone.MUTED
         )
     ]
-    for verdict in reversed(told.verdicts[:DAYS_SHOWN]):
-        day = glyphs.nobody_said if verdict.created_at is None else f"{verdict.created_at.day:02}"
+    shown = [verdict for verdict in reversed(told.verdicts[:DAYS_SHOWN]) if verdict.created_at is not None]
+    are_days_told_apart = len({verdict.created_at.date() for verdict in shown if verdict.created_at}) == len(shown)
+    for verdict in shown:
         sign, tone = ("", Tone.TEXT) if verdict.is_kept else (glyphs.lost, Tone.WARN)
-        spans.append(Span(f" {sign}{day}", tone))
+        spans.append(Span(f" {sign}{verdict.created_at:{'%d' if are_days_told_apart else '%H:%M'}}", tone))
     return tuple(spans)
 
 

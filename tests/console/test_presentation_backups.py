@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 from console.presentation import attention, backup_detail, backups, calendar, coverage, schedules, storage
 from console.presentation.lines import ASCII, View, cells, take, text_of
 from console.presentation.mirror import Mirror
-from console.records_backups import Backups, Coverage, Schedules
+from console.records_backups import (
+    Backups,
+    Coverage,
+    CoverageRecord,
+    SchedulePreviewRecord,
+    Schedules,
+    StorageRecord,
+    VerdictRecord,
+)
 from tests.console.drawn import WIDTHS, aside, body, lines_of, plate, the_row
-from tests.console.examples import NOW, POLLED, a_frame, the_cloud
+from tests.console.examples import NOW, POLLED, a_frame, ago, the_cloud
 from tests.console.protecting import (
     a_backup,
     a_schedule,
@@ -165,6 +173,17 @@ def test_below_the_schedules_stands_what_the_one_under_the_cursor_would_do() -> 
     assert schedules.view(the_protected_cloud(), a_frame(has_pane=False)).preview is None
 
 
+def test_backups_of_one_day_are_told_apart_by_their_times() -> None:
+    verdicts = tuple(VerdictRecord(f"bak-{n}", True, "kept", ago(hours=n)) for n in (1, 2, 3))
+    told = the_detail()._replace(preview=SchedulePreviewRecord("hourly", (), 0, verdicts))
+    view = schedules.view(the_protected_cloud().apply(told, POLLED), a_frame())
+    assert view.preview is not None
+
+    last = text_of(view.preview(NIGHTLY)[-1]).strip()
+
+    assert last == "none of 3 goes at the next run 11:03 12:03 13:03"
+
+
 def test_beside_the_schedules_of_a_wide_terminal_stands_what_is_known_of_one() -> None:
     view = schedules.view(the_protected_cloud(), a_frame(160, 45))
     lines = [text_of(line) for line in aside(view, "schedule:sch-app often")]
@@ -205,6 +224,8 @@ def test_a_part_is_behind_its_parent_in_the_list_of_all_backups() -> None:
     assert [each.id for each in backups.visible(mirror, a_frame(), mirror.protection.lists[None])] == [
         "bak-1", "bak-2", "bak-3", "bak-4",
     ]  # fmt: skip
+    assert backups.view(mirror, a_frame()).note == "sort newest   4"
+    assert backups.view(mirror, a_frame(filter="erred")).note == "sort newest   1 of 4"
     parts = backups.view(mirror, a_frame(scope="backup:bak-4"))
     assert parts.crumbs == ("backups", "shop", "parts")
     assert parts.find("backup:bak-5") is not None
@@ -473,9 +494,15 @@ def test_a_hostile_name_moves_no_column(name: str, source: str, reason: str, wid
     backup = a_backup(1, source_name=source, reason=reason, description=name, schedule_id="sch-x")
     mirror = mirror.apply(Backups((backup, a_backup(2)), None, 2), POLLED)
     frame = a_frame(width, 30)
+    mirror = mirror.apply(Coverage((CoverageRecord("id", name), CoverageRecord("id-db-09", source)), 2, 2, 2), POLLED)
+    mirror = mirror.apply(the_storage()._replace(projects=(StorageRecord("p", name, 9, 3, 9),)), POLLED)
+    due = the_calendar().schedules[0]._replace(title=name, source_name=source, cells=(reason,))
+    mirror = mirror.apply(the_calendar()._replace(schedules=(due,)), POLLED)
 
-    for view in (schedules.view(mirror, frame), backups.view(mirror, frame)):
-        for line in lines_of(view):
+    for view in (each.view(mirror, frame) for each in (schedules, backups, coverage, calendar, storage)):
+        beside = aside(view, "schedule:sch-x")
+        assert {cells(text_of(line)) for line in beside} <= {view.pane_width}
+        for line in (*lines_of(view, "schedule:sch-x"), *view.below):
             assert cells(text_of(line)) == width - view.pane_width
     head, first, *_ = map(text_of, lines_of(schedules.view(mirror, frame)))
     end = head.index("NEXT IN") + len("NEXT IN")
