@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 TERMINAL_BYTES_MAX = 74_994
 """What terminals take in one OSC 52 sequence; more is cut or dropped by many without a word."""
-SECONDS_MAX = 2.0
+SECONDS_MAX = 0.5
 
 _DEAF_TERMINALS = frozenset({"linux", "dumb", "vt100", "vt220"})
 

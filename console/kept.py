@@ -62,8 +62,6 @@ class Keeper:
         self._save(self._path)
 
     def _load(self) -> None:
-        import json
-
         assert self._path is not None, "only a file is loaded"
         try:
             with self._path.open("rb") as opened:
@@ -71,6 +69,8 @@ class Keeper:
             if len(content) > FILE_BYTES_MAX:
                 self._ignore("it is larger than a mebibyte")
                 return
+            import json
+
             found = json.loads(content)
         except (FileNotFoundError, NotADirectoryError):
             return

@@ -81,6 +81,10 @@ def _row(table: Table[T], columns: Sequence[tuple[int, Column[T]]], frame: Frame
         tone = Tone.TEXT if is_known or column.is_lasting else Tone.UNKNOWN
         if column.kind in NUMBERS:
             text = None if value is None else written(column.kind, value)
+            if text is None and is_known:
+                # A normal server has no factor, a stopped one no age: there is nothing to know.
+                placed.append(right(start + room - 1, frame.glyphs.nothing, Tone.MUTED))
+                continue
             is_last = not (is_known or column.is_lasting)
             figure = figures.last_known(text, frame.glyphs) if is_last else figures.or_dash(text, frame.glyphs)
             placed.append(right(start + room - 1, figure, tone if value is not None else Tone.UNKNOWN))

@@ -160,7 +160,7 @@ terms = values(
 texts = st.lists(terms, max_size=3).map(" ".join)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(rows, max_size=8), texts)
 def test_the_quick_way_finds_what_the_plain_way_finds(rows: list[dict[str, Any]], text: str) -> None:
     query = filtering.parse(text, COLUMNS)
@@ -170,7 +170,7 @@ def test_the_quick_way_finds_what_the_plain_way_finds(rows: list[dict[str, Any]]
     assert list(found) == [row for row in rows if filtering.holds(query, COLUMNS, row)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.lists(rows, max_size=6), texts, texts | st.text("web01'!c:>4", max_size=6))
 def test_a_narrower_filter_leaves_only_what_the_wider_one_left(rows: list[dict[str, Any]], old: str, more: str) -> None:
     wide = filtering.parse(old, COLUMNS)
@@ -219,7 +219,7 @@ fleet_rows = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     # Enough rows that one change is few of them: when many change, all is asked anew.
     st.lists(fleet_rows, min_size=9, max_size=14, unique_by=lambda row: row.id),

@@ -53,6 +53,7 @@ def test_two_consoles_keep_each_others_changes(tmp_path: Path) -> None:
         (b'{"version": 2}', "another version of Stratodeck wrote it, or something else did"),
         (b" " * (2**20 + 1), "it is larger than a mebibyte"),
     ],
+    ids=["cut off", "no text", "endless", "a list", "another version", "too large"],
 )
 def test_a_file_that_cannot_be_used_is_told_and_put_aside_before_it_is_replaced(
     tmp_path: Path, content: bytes, why: str
