@@ -183,12 +183,7 @@ class HostLoad:
         load = HostLoad(self.host, servers)
         sums = self.__dict__.get("_sums")
         if sums is not None:
-            new = list(sums)
-            for server, sign in ((gone, -1), (came, 1)):
-                if server is not None:
-                    kind = _kind(server)
-                    new[kind] = _added(new[kind], server, sign)
-            load.__dict__["_sums"] = tuple(new)
+            load.__dict__["_sums"] = sums if _counts_alike(gone, came) else _changed_sums(sums, gone, came)
         return load
 
 
@@ -205,6 +200,28 @@ def _kind(server: Server) -> int:
     if server.is_backfilling:
         return STAYING if server.notice_until is None else VICTIM
     return NORMAL if server.waits is None else WAITING
+
+
+def _counts_alike(gone: Server | None, came: Server | None) -> bool:
+    """Whether one in place of the other surely changes none of the host's sums."""
+    return (
+        gone is not None
+        and came is not None
+        and gone.size is came.size
+        and gone.floor is came.floor
+        and gone.notice_until is came.notice_until
+        and gone.waits is came.waits
+        and gone.is_backfilling is came.is_backfilling
+    )
+
+
+def _changed_sums(sums: tuple[Sums, ...], gone: Server | None, came: Server | None) -> tuple[Sums, ...]:
+    changed = list(sums)
+    for server, sign in ((gone, -1), (came, 1)):
+        if server is not None:
+            kind = _kind(server)
+            changed[kind] = _added(changed[kind], server, sign)
+    return tuple(changed)
 
 
 def _added(sums: Sums, server: Server, sign: int) -> Sums:

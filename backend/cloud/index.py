@@ -100,13 +100,20 @@ class _Chunk:
         self.free_cpu_most = max([room.free_cpu for room in self.rooms])
         self.free_memory_most = max([room.free_memory for room in self.rooms])
 
-    def has_most(self, room: _Room) -> bool:
-        """Whether without it the most may be less. What is free is never less than nothing."""
-        return (
-            room.memory == self.memory_most
-            or room.free_cpu == self.free_cpu_most > 0
-            or room.free_memory == self.free_memory_most > 0
-        )
+    def lose(self, room: _Room) -> None:
+        """It has left: without it the most may be less. What is free is never less than nothing."""
+        if (
+            room.memory < self.memory_most
+            and (room.free_cpu < self.free_cpu_most or not room.free_cpu)
+            and (room.free_memory < self.free_memory_most or not room.free_memory)
+        ):
+            return
+        _, _, _, _, memory, free_cpu, free_memory = room
+        for other in self.rooms:
+            if other.memory >= memory and other.free_cpu >= free_cpu and other.free_memory >= free_memory:
+                # Among hosts of one size this is nearly always the first.
+                return
+        self.sum_up()
 
 
 class _Rooms:
@@ -147,8 +154,7 @@ class _Rooms:
         chunk = self._chunks[at]
         del chunk.rooms[bisect_left(chunk.rooms, room)]
         if chunk.rooms:
-            if chunk.has_most(room):
-                chunk.sum_up()
+            chunk.lose(room)
             self._lasts[at] = chunk.rooms[-1]
         else:
             del self._chunks[at], self._lasts[at]

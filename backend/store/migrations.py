@@ -96,8 +96,8 @@ def migrations(kind: FileKind) -> Migrations:
             for statement in _statements("schema_cell_0004.sql"):
                 database.execute(statement)
 
-        @found(name="0005_fewer_indexes")
-        def fewer_indexes(database: Database) -> None:
+        @found(name="0005_cheaper_writes")
+        def cheaper_writes(database: Database) -> None:
             for statement in _statements("schema_cell_0005.sql"):
                 database.execute(statement)
 
