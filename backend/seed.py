@@ -21,6 +21,7 @@ from backend.cloud.errors import NoCapacity
 from backend.cloud.model import (
     GIB,
     GROUP_TAG_PREFIX,
+    PROJECT,
     VCPU_MHZ,
     Account,
     Drive,
@@ -79,18 +80,36 @@ PRESSING = (
     ("web-31", "cell-2", False, 5),
 )
 
-SCHEDULES = (
-    # group, member, cron, time zone, retention days, backups at most
-    ("api", 0, "15 * * * *", "UTC", 2, 24),
-    ("mq", 0, "5 * * * *", "UTC", 2, 24),
-    ("web", 0, "0 23 * * *", "Europe/Berlin", 14, 14),
-    ("log", 1, "30 1 * * *", "UTC", 10, 10),
-    ("git", 0, "0 3 * * 6", "UTC", 0, 0),
-    ("vault", 0, "0 4 1 * *", "UTC", 365, 12),
-    ("search", 2, "*/10 * * * *", "UTC", 1, 7),
-    ("db-main", 0, "0 2 * * *", "UTC", 7, 7),
-)
+SCHEDULES: tuple[tuple[str, str, schedules.ScheduleSpec], ...] = tuple(
+    # what is copied, what there is of the schedule, and how long ago it was made: days, or hours of what runs often
+    (source, made, schedules.ScheduleSpec(cron=cron, description=description, **said))
+    for source, made, description, cron, said in (
+        ("project ledger", "10d", "ledger weekly", "0 4 * * 0",
+         {"retention_days": 60, "target_seconds": 8 * 86_400, "jitter_seconds": 1800}),
+        ("api-01", "11h", "api hourly", "15 * * * *",
+         {"retention_days": 2, "backups_max": 24, "target_seconds": 2 * 3600}),
+        ("mq-01", "11h", "mq hourly", "5 * * * *",
+         {"retention_days": 2, "backups_max": 24, "target_seconds": 45 * 60}),
+        ("web-01", "10d", "web nightly", "0 23 * * *",
+         {"time_zone": "Europe/Berlin", "backups_max": 5, "keeps": {"daily": 7, "weekly": 4},
+          "target_seconds": 26 * 3600}),
+        ("log-02", "10d", "log nightly", "30 1 * * *",
+         {"retention_days": 10, "backups_max": 10, "target_seconds": 86_400}),
+        ("git-01", "10d", "git weekly", "0 3 * * 6", {}),
+        ("vault-01", "10d", "vault monthly", "0 4 1 * *",
+         {"retention_days": 365, "backups_max": 12, "target_seconds": 32 * 86_400}),
+        ("search-03", "11h", "search often", "*/10 * * * *",
+         {"retention_days": 1, "backups_max": 7, "target_seconds": 15 * 60}),
+        ("db-main-01", "10d", "db-main nightly", "0 2 * * *",
+         {"retention_days": 7, "backups_max": 7, "target_seconds": 86_400}),
+        ("billing-01", "10d", "billing nightly", "0 2 * * *", {"retention_days": 7, "is_active": False}),
+    )
+)  # fmt: skip
+DRILLED = "log nightly"
+"""The schedule of which the newest backup was restored on trial the day before."""
 HISTORY = timedelta(days=10)
+SILENT_FOR = timedelta(minutes=12)
+"""How long ago the cell that is down was heard of."""
 
 Progress = Callable[[str, float], None]
 """Told a sentence and how much is done, 0 to 1."""
@@ -169,7 +188,7 @@ def add_tenants(tx: CloudTransaction) -> dict[str, str]:
     tx.add_project(ids["operations"], "operations", inside)
     tx.add_project(ids["shop"], "shop", outside, servers_max=500, storage_bytes_max=40 * 1024 * GIB)
     tx.add_project(ids["render-farm"], "render-farm", outside)
-    tx.add_project(ids["ledger"], "ledger", inside, storage_bytes_max=600 * GIB)
+    tx.add_project(ids["ledger"], "ledger", inside, storage_bytes_max=1_400 * GIB)
     for name, project, is_staff, may_backfill in (
         (OPERATOR, "operations", True, True),
         (TENANT, "shop", False, False),
@@ -388,36 +407,41 @@ def _press(
 def _schedule(writer: FolderWriter, demo: _Demo, *, now: datetime) -> None:
     """Schedules with the runs of the last days; those of the silent cell miss their runs from a while ago."""
     cloud = writer.cloud
-    silent_since = now - timedelta(minutes=12)
-    for group, member, cron, zone, retention_days, backups_max in SCHEDULES:
-        name = f"{group}-{member + 1:02}"
-        cell = demo.cell_of[name]
-        tx = writer.cell(cell)
-        server = tx.server(demo.ids[name])
-        per_hour = "* * * *" in cron
-        began = now - (timedelta(hours=11) if per_hour else HISTORY)
-        word = {"15": "hourly", "5": "hourly", "*/10": "often"}.get(cron.split()[0], "nightly")
-        schedule = schedules.new_schedule(
-            cloud,
-            backup_sources.scope_of_server(server),
-            schedules.ScheduleSpec(
-                cron=cron,
-                description=f"{group} {word}",
-                time_zone=zone,
-                retention_days=retention_days,
-                backups_max=backups_max,
-            ),
-            now=began,
-            actor=server.owner,
-        )
+    for source, made, spec in SCHEDULES:
+        length = int(made[:-1])
+        began = now - (timedelta(days=length) if made.endswith("d") else timedelta(hours=length))
+        parts = _parts(writer, demo, source)
+        scope = backup_sources.scope_of_server(parts[0].server)
+        if source.startswith("project "):
+            found = backup_sources.find(cloud, PROJECT, demo.projects[source.removeprefix("project ")])
+            assert found is not None, "the demo has this project"
+            scope = found
+        owner = parts[0].server.owner
+        schedule = schedules.new_schedule(cloud, scope, spec, now=began, actor=owner)
         while schedule.next_trigger_at is not None and schedule.next_trigger_at <= now:
             at = schedule.next_trigger_at
             backups.run_due_centrally(cloud, at)
-            is_silent = cell == DOWN_CELL and at >= silent_since
-            source = backup_sources.Source(server, tuple(tx.drives_of(server.id)))
-            reading = None if is_silent else backup_sources.Reading.of_server(source)
+            is_silent = at >= now - SILENT_FOR and any(DOWN_CELL in part.cells for part in parts)
+            reading = None if is_silent else backup_sources.Reading(scope, parts)
             schedules.run_schedule(cloud, schedule, reading, now=at)
             backups.expire(cloud, at)
             schedule = cloud.backup_schedule(schedule.id)
+        if spec.description == DRILLED:
+            at = now - timedelta(days=1)
+            drilled = replace(schedule, drill_days=30, drilled_at=at, drill_seconds=641)
+            cloud.save_schedule(schedule, drilled, kind="schedule.drilled", at=at + timedelta(seconds=641))
     backups.run_due_centrally(cloud, now)
     backups.expire(cloud, now)
+
+
+def _parts(writer: FolderWriter, demo: _Demo, source: str) -> tuple[backup_sources.Source, ...]:
+    """The servers that a schedule copies, with their drives: one by its name, or those of a project."""
+    ids = [demo.ids[source]] if source in demo.ids else []
+    if source.startswith("project "):
+        project_id = demo.projects[source.removeprefix("project ")]
+        ids = [entry.id for entry in writer.cloud.server_entries(projects=frozenset({project_id}))]
+    names = {id: name for name, id in demo.ids.items()}
+    cells = [writer.cell(demo.cell_of[names[id]]) for id in ids]
+    return tuple(
+        backup_sources.Source(tx.server(id), tuple(tx.drives_of(id))) for id, tx in zip(ids, cells, strict=True)
+    )

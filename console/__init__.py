@@ -7,10 +7,12 @@
     widgets        draw the lines that they are given
     launch         the backend as a child process; unix_http: one request, for commands that are over at once
     openstack_env  what a shell or a clouds.yaml says of a cloud
-    client, wire   the port to a cloud, and its answers as records; failures are ClientError
+    client, wire   the port to a cloud, and its answers as records; failures are ClientError (client_backups: a part)
+    audit          what was done from here, written down before it is sent
     command_line   the line after `:`
     clipboard      programs of this machine that take a copied text
-    commands       every key in one registry: title, impact, where it acts, why it is off; keymaps: other keys for it
+    commands       every key in one registry: title, impact, where it acts; keymaps: other keys for it
+    reasons        what a verb would act on, and why it is off for that
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour
     kept           what is kept between runs: chosen columns, bookmarks
     settings       one table of settings: checks, listing and example come from it; names: words shared with it

@@ -42,8 +42,9 @@ class ConsoleApp(App[None]):
     `client_factory` returns a connected client or raises ClientError; it is awaited again after each failure and may
     return the same client. `progress` yields sentences about a backend that is being made. `backend` is the console's
     own child process, None where there is none. `palette` is dark, light or contrast; NO_COLOR overrides it.
-    `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1. `keeper` has
-    what is kept between runs, without one nothing is; `export_folder` is where exports go, None for the working folder.
+    `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1; what can be
+    taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
+    one; `export_folder` is where exports go, None for the working folder.
     """
 
     CSS_PATH = "console.tcss"
@@ -64,6 +65,7 @@ class ConsoleApp(App[None]):
         palette: str = "dark",
         landing_view: str = VIEWS[0],
         confirms_all: bool = False,
+        undo_seconds: float = 0,
         backend: Backend | None = None,
         progress: Callable[[], AsyncIterator[str]] | None = None,
         now: Callable[[], datetime] = wall_clock,
@@ -90,6 +92,7 @@ class ConsoleApp(App[None]):
             poll_seconds=poll_seconds,
             landing_view=landing_view,
             confirms_all=confirms_all,
+            undo_seconds=undo_seconds,
             set_palette=self.set_palette,
             keymap=keymap,
             keeper=keeper or Keeper(None),

@@ -40,6 +40,7 @@ from console.settings import BY_NAME, Settings
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
+    from console.audit import AuditLog
     from console.client import CloudClient
     from console.launch import Backend
 
@@ -156,10 +157,11 @@ def _open_console_at(url: str, token: str | None, chosen: Settings) -> None:
     from console.client import connect
 
     client: CloudClient | None = None
+    is_production = _production(chosen, url)
 
     async def factory() -> CloudClient:
         nonlocal client
-        client = client or connect(url=url, token=token)
+        client = client or connect(url=url, token=token, logs=_audit_log, is_production=is_production)
         return client
 
     app = _console_app()(factory, **_looks(chosen))
@@ -180,7 +182,7 @@ def _open_console_on(listen: int | None, chosen: Settings) -> None:
     backend.begin()
     try:
         app = console_app(
-            client_factory(backend),
+            client_factory(backend, _production(chosen, str(folder))),
             backend=backend,
             progress=lambda: _progress(backend, app),
             **_looks(chosen),
@@ -214,11 +216,20 @@ def _looks(chosen: Settings) -> dict[str, Any]:
         "palette": chosen.palette,
         "landing_view": chosen.landing_view,
         "confirms_all": chosen.confirm_all,
+        "undo_seconds": chosen.undo_seconds,
         "poll_seconds": chosen.refresh_seconds,
     }
 
 
-def client_factory(backend: Backend) -> Callable[[], Awaitable[CloudClient]]:
+def _production(chosen: Settings, place: str) -> Callable[[str], bool]:
+    """Whether the cloud with an id, which is at an address or in a folder, is marked as one where a mistake hurts."""
+    marks = {mark.rstrip("/") for mark in chosen.production}
+    marks |= {str(Path(mark).expanduser().absolute()) for mark in chosen.production if mark.startswith(("/", "~"))}
+    is_marked = place.rstrip("/") in marks
+    return lambda cloud_id: is_marked or cloud_id in marks
+
+
+def client_factory(backend: Backend, is_production: Callable[[str], bool]) -> Callable[[], Awaitable[CloudClient]]:
     """What the console asks for a connection: waits until a backend answers, and connects anew when it has moved."""
     import asyncio
 
@@ -236,10 +247,19 @@ def client_factory(backend: Backend) -> Callable[[], Awaitable[CloudClient]]:
         if client is None or found != place:
             if client is not None:
                 await client.close()
-            place, client = found, connect(socket=found.socket, token=found.token)
+            place = found
+            client = connect(socket=found.socket, token=found.token, logs=_audit_log, is_production=is_production)
         return client
 
     return factory
+
+
+def _audit_log(cloud_id: str) -> AuditLog:
+    """Where it is written down what is done to a cloud from here."""
+    from console.app import wall_clock
+    from console.audit import AuditLog, folder_of_user
+
+    return AuditLog(folder_of_user(), cloud_id, wall_clock)
 
 
 async def _progress(backend: Backend, app: ConsoleApp) -> AsyncIterator[str]:

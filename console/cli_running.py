@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -296,9 +297,41 @@ def _ask(
         raise Refusal(str(problem)) from problem
     try:
         seconds = unix_http.REQUEST_SECONDS if seconds is None else seconds
-        return unix_http.ask(running.socket, method, address, body, token or "", seconds=seconds)
+        with _written_down(running.cloud_id, method, address, body or {}):
+            return unix_http.ask(running.socket, method, address, body, token or "", seconds=seconds)
     except OSError as error:
         raise Silence(f"The backend of {path} did not answer ({error}).") from error
+
+
+@contextmanager
+def _written_down(cloud_id: str, method: str, address: str, body: Mapping[str, object]) -> Iterator[None]:
+    """What is done from a shell is in the same log as what is done from the console. Raises Refusal."""
+    if method == "GET" or body.get("preview"):
+        yield
+        return
+    from backend.clock import system_wall
+    from console.audit import AuditLog, AuditProblem, folder_of_user
+    from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN
+    from console.unix_http import Refused
+
+    log = AuditLog(folder_of_user(), cloud_id, system_wall)
+    try:
+        id = log.begin(method, address.removeprefix("/ops/v1"), body)
+    except AuditProblem as problem:
+        raise Refusal(f"Nothing was sent: {problem}.") from problem
+    outcome, sentence = UNKNOWN, ""
+    try:
+        yield
+        outcome = ACCEPTED
+    except Refused as refusal:
+        outcome, sentence = REFUSED, str(refusal)
+        raise
+    except (ConnectionRefusedError, FileNotFoundError) as error:
+        outcome, sentence = NOT_SENT, str(error)
+        raise
+    finally:
+        with suppress(AuditProblem):
+            log.end(id, outcome, sentence)
 
 
 def _running(path: Path) -> Running:

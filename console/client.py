@@ -7,14 +7,23 @@ module holds no character that moves a cursor, hides, or turns the direction of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from console import wire, wire_explain, wire_parts, wire_plans, wire_services
+from console import (
+    wire,
+    wire_explain,
+    wire_parts,
+    wire_plans,
+    wire_room,
+    wire_services,
+)
+from console.client_backups import PAGE_ROWS, BackupRequests, actions, quoted
 from console.records import (
     CellRecord,
     Changes,
@@ -35,14 +44,18 @@ from console.records import (
     Status,
     Tasks,
 )
+from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+from console.records_room import WhatIfRecord
 from console.records_services import Services
 from console.sanitising import clean, sanitise
 
 if TYPE_CHECKING:
     import httpx
+
+    from console.audit import AuditLog
 
 T = TypeVar("T")
 
@@ -51,7 +64,6 @@ HOST_OF_SOCKETS = "stratodeck"
 """What the Host header says on a Unix socket, where no name was looked up."""
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 10.0
-PAGE_ROWS = 1000
 
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
 _OUTCOME_UNKNOWN = "the connection broke in the middle: the request may have been carried out; look before repeating it"
@@ -95,11 +107,23 @@ def decode(body: bytes) -> Any:
 # The client ------------------------------------------------------------------------------------------------------
 
 
-class CloudClient:
+class CloudClient(BackupRequests):
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        logs: Callable[[str], AuditLog] | None = None,
+        is_production: Callable[[str], bool] = lambda _cloud_id: False,
+    ) -> None:
+        """`logs` opens the log of what is done to the cloud with an id; without it nothing is written down.
+
+        `is_production` says of a cloud's id whether a mistake hurts there.
+        """
         self._http = http
+        self._logs = logs
+        self._is_production = is_production
+        self._log: AuditLog | None = None
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -107,46 +131,49 @@ class CloudClient:
     # Reading
 
     async def hello(self) -> Hello:
-        return await self._read("", wire.hello)
+        hello = await self.read("", wire.hello)
+        if self._logs is not None:
+            self._log = self._logs(hello.cloud_id)
+        return hello._replace(is_production=self._is_production(hello.cloud_id))
 
     async def status(self) -> Status:
-        return await self._read("/status", wire.status)
+        return await self.read("/status", wire.status)
 
     async def hosts(self) -> Hosts:
-        return await self._read("/hosts", wire.hosts)
+        return await self.read("/hosts", wire.hosts)
 
     async def services(self) -> Services:
         """What `os-services` says, and what was last known."""
-        return await self._read("/services", wire_services.services)
+        return await self.read("/services", wire_services.services)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None
     ) -> ServersPage:
         """One page of all servers, or of one cell's. `after` is the `next` of the page before."""
         asked = {"limit": limit, "after": after, "cell": cell}
-        return await self._read("/servers", lambda body: wire.servers_page(body, cell_name=cell), asked)
+        return await self.read("/servers", lambda body: wire.servers_page(body, cell_name=cell), asked)
 
     async def server(self, server_id: str) -> ServerDetail:
-        return await self._read(f"/servers/{_quoted(server_id)}", wire_parts.server_detail)
+        return await self.read(f"/servers/{quoted(server_id)}", wire_parts.server_detail)
 
     async def drives_page(self, *, after: str | None = None, limit: int = PAGE_ROWS) -> DrivesPage:
         """One page of all drives. `after` is the `next` of the page before."""
-        return await self._read("/drives", wire.drives_page, {"limit": limit, "after": after})
+        return await self.read("/drives", wire.drives_page, {"limit": limit, "after": after})
 
     async def drive(self, drive_id: str) -> DriveDetail:
-        return await self._read(f"/drives/{_quoted(drive_id)}", wire_parts.drive_detail)
+        return await self.read(f"/drives/{quoted(drive_id)}", wire_parts.drive_detail)
 
     async def limits(self, project_id: str | None = None) -> Limits:
         """What there may be, and what the project, or else the account's own, has left."""
-        return await self._read("/limits", wire_parts.limits, {"project": project_id})
+        return await self.read("/limits", wire_parts.limits, {"project": project_id})
 
     async def images(self) -> tuple[ImageRecord, ...]:
         """The library's."""
-        return await self._read("/images", wire_parts.images)
+        return await self.read("/images", wire_parts.images)
 
     async def network_choices(self, server_id: str) -> NetworkChoices:
         """What a network interface of the server may have."""
-        return await self._read(f"/servers/{_quoted(server_id)}/networks", wire_parts.network_choices)
+        return await self.read(f"/servers/{quoted(server_id)}/networks", wire_parts.network_choices)
 
     async def host_detail(self, name: str) -> HostDetail:
         """What has happened to a host, however long ago."""
@@ -154,11 +181,11 @@ class CloudClient:
 
     async def explain(self, object_id: str, *, decision: int | None = None) -> WhyDetail:
         """Why a server or drive is where it is, now and by its last decision; with `decision`, by that one."""
-        return await self._read(f"/explain/{_quoted(object_id)}", wire_explain.why, {"decision": decision})
+        return await self.read(f"/explain/{quoted(object_id)}", wire_explain.why, {"decision": decision})
 
     async def group_plan(self, name: str) -> GroupPlanRecord:
         """The fewest moves that take a group apart."""
-        return await self._read(f"/groups/{_quoted(name)}/plan", wire_plans.group_plan)
+        return await self.read(f"/groups/{quoted(name)}/plan", wire_plans.group_plan)
 
     async def changes(self, cursor: str, *, wait_seconds: float = 20.0, limit: int | None = None) -> Changes:
         """What has changed since `cursor`. Answers at once when something has, else after `wait_seconds`.
@@ -166,10 +193,10 @@ class CloudClient:
         A ClientError with code `invalid` means that the cursor is not the cloud's any more: read the list anew.
         """
         asked = {"after": cursor, "wait_seconds": wait_seconds, "limit": limit}
-        return await self._read("/changes", wire.changes, asked, patience_seconds=wait_seconds)
+        return await self.read("/changes", wire.changes, asked, patience_seconds=wait_seconds)
 
     async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
-        return await self._read("/tasks", wire.tasks, {"state": state, "limit": limit})
+        return await self.read("/tasks", wire.tasks, {"state": state, "limit": limit})
 
     async def events(
         self, *, limit: int = 200, object_id: str | None = None, until: str | None = None, since: str | None = None
@@ -179,20 +206,27 @@ class CloudClient:
         A place is an ISO instant, or `AT,FILE,NUMBER` of one event.
         """
         asked = {"limit": limit, "object": object_id, "until": until, "since": since}
-        return await self._read("/events", wire.events, asked)
+        return await self.read("/events", wire.events, asked)
+
+    async def audit(self) -> Audit:
+        """What was done to this cloud from here. It is read here, so it is there without the cloud too."""
+        import asyncio
+
+        log = self._log
+        return Audit(() if log is None else await asyncio.to_thread(log.records))
 
     # Verbs
 
     async def preview(
-        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] = (), **fields: Any
+        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] | None = None, **fields: Any
     ) -> PlanRecord:
         """What the action would do. Changes nothing."""
-        body = {"action": action, "preview": True, **({"avoid": list(avoid)} if avoid else {}), **fields}
-        return await self._send("POST", _actions(kind, object_id), wire.plan, body)
+        body = {"action": action, "preview": True, **({} if avoid is None else {"avoid": list(avoid)}), **fields}
+        return await self.send("POST", actions(kind, object_id), wire.plan, body)
 
     async def preview_host(self, name: str, action: str) -> HostPlanRecord:
         """What `fail`, `recover`, `drain` or `evacuate` would do to a host. Changes nothing."""
-        return await self._send("POST", _actions("host", name), wire.host_plan, {"action": action, "preview": True})
+        return await self.send("POST", actions("host", name), wire.host_plan, {"action": action, "preview": True})
 
     async def act(
         self,
@@ -202,90 +236,93 @@ class CloudClient:
         *,
         if_version: int | None = None,
         plan: str | None = None,
-        avoid: Sequence[str] = (),
+        avoid: Sequence[str] | None = None,
         key: str | None = None,
         **fields: Any,
     ) -> OutcomeRecord:
         """Begin an action. With `if_version` it is refused when the object has changed since; with `plan`, the token
-        of a preview, when it would do anything else than was shown (`conflict`).
+        of a preview, when it would do anything else than was shown (`conflict`). A start whose `avoid` is None avoids
+        what the server was last asked to.
 
         `key` makes a repeat harmless: the same key and request answer the same and act once.
         """
-        body = {"action": action, **({"avoid": list(avoid)} if avoid else {}), **fields}
+        body = {"action": action, **({} if avoid is None else {"avoid": list(avoid)}), **fields}
         if if_version is not None:
             body["if_version"] = if_version
         if plan is not None:
             body["plan"] = plan
-        return await self._send("POST", _actions(kind, object_id), wire.outcome, body, key=key or token_hex(16))
+        return await self.send("POST", actions(kind, object_id), wire.outcome, body, key=key or token_hex(16))
 
     async def preview_cell(self, name: str, action: str) -> CellPlanRecord:
         """What the silence of a cell would mean: `down` or `hung`. Changes nothing."""
-        return await self._send(
-            "POST", _actions("cell", name), wire_plans.cell_plan, {"action": action, "preview": True}
-        )
+        return await self.send("POST", actions("cell", name), wire_plans.cell_plan, {"action": action, "preview": True})
 
     async def act_on_cell(self, name: str, action: str, *, plan: str | None = None) -> CellOutcomeRecord:
         """Inject a fault into a cell of a simulated cloud, or take it away (`up`). `plan` as of `act`."""
         body = {"action": action, **({} if plan is None else {"plan": plan})}
-        return await self._send("POST", _actions("cell", name), wire_plans.cell_outcome, body, key=token_hex(16))
+        return await self.send("POST", actions("cell", name), wire_plans.cell_outcome, body, key=token_hex(16))
 
     async def act_on_group(
         self, name: str, action: str, *, plan: str | None = None, key: str | None = None
     ) -> GroupOutcomeRecord:
         """`restore` a group, or `end` that. `plan` as of `act`."""
         body = {"action": action, **({} if plan is None else {"plan": plan})}
-        path = _actions("group", name)
-        return await self._send("POST", path, wire_plans.group_outcome, body, key=key or token_hex(16))
+        path = actions("group", name)
+        return await self.send("POST", path, wire_plans.group_outcome, body, key=key or token_hex(16))
 
     async def create_server(self, fields: Mapping[str, Any], *, key: str | None = None) -> ServerRecord:
-        return await self._send("POST", "/servers", wire.server, fields, key=key or token_hex(16))
+        return await self.send("POST", "/servers", wire.server, fields, key=key or token_hex(16))
 
     async def create_drive(self, fields: Mapping[str, Any], *, key: str | None = None) -> DriveRecord:
-        return await self._send("POST", "/drives", wire.drive, fields, key=key or token_hex(16))
+        return await self.send("POST", "/drives", wire.drive, fields, key=key or token_hex(16))
 
     async def preview_creation(self, fields: Mapping[str, Any]) -> PlanRecord:
         """What making a server would come to. Changes nothing."""
-        return await self._send("POST", "/servers", wire.plan, {**fields, "preview": True})
+        return await self.send("POST", "/servers", wire.plan, {**fields, "preview": True})
+
+    async def what_if(self, fields: Mapping[str, Any]) -> WhatIfRecord:
+        """Where servers would go that nobody has made. Changes nothing."""
+        return await self.send("POST", "/preview/placement", wire_room.what_if, fields)
 
     async def attach_nic(
         self, server_id: str, fields: Mapping[str, Any], *, key: str | None = None
     ) -> tuple[NicRecord, ...]:
         """Add a network interface to a stopped server; all that it has now."""
-        path = f"/servers/{_quoted(server_id)}/nics"
-        return await self._send("POST", path, wire_parts.nics, fields, key=key or token_hex(16))
+        path = f"/servers/{quoted(server_id)}/nics"
+        return await self.send("POST", path, wire_parts.nics, fields, key=key or token_hex(16))
 
     async def detach_nic(self, server_id: str, mac: str) -> tuple[NicRecord, ...]:
         """Take a network interface from a stopped server; all that it has left."""
-        path = f"/servers/{_quoted(server_id)}/nics/{_quoted(mac)}"
-        return await self._send("DELETE", path, wire_parts.nics, {}, key=token_hex(16))
+        path = f"/servers/{quoted(server_id)}/nics/{quoted(mac)}"
+        return await self.send("DELETE", path, wire_parts.nics, {}, key=token_hex(16))
 
     async def take_snapshot(
         self, drive_id: str, fields: Mapping[str, Any], *, key: str | None = None
     ) -> SnapshotRecord:
-        path = f"/drives/{_quoted(drive_id)}/snapshots"
-        return await self._send("POST", path, wire_parts.snapshot, fields, key=key or token_hex(16))
+        path = f"/drives/{quoted(drive_id)}/snapshots"
+        return await self.send("POST", path, wire_parts.snapshot, fields, key=key or token_hex(16))
 
     async def act_on_snapshot(
         self, snapshot_id: str, action: str, *, key: str | None = None, **fields: Any
     ) -> OutcomeRecord:
         """`clone`, `delete` or `edit` a snapshot."""
         body = {"action": action, **fields}
-        return await self._send("POST", _actions("snapshot", snapshot_id), wire.outcome, body, key=key or token_hex(16))
+        return await self.send("POST", actions("snapshot", snapshot_id), wire.outcome, body, key=key or token_hex(16))
 
     async def ask_cell(self, cell: str) -> CellRecord:
         """Ask a cell now, once, instead of when its back-off ends."""
-        return await self._send("POST", f"/cells/{_quoted(cell)}/ask", wire.cell, {})
+        return await self.send("POST", f"/cells/{quoted(cell)}/ask", wire.cell, {})
 
     async def patch_clock(self, *, mode: str | None = None, rate: float | None = None) -> ClockRecord:
         body = {name: value for name, value in (("mode", mode), ("rate", rate)) if value is not None}
-        return await self._send("PATCH", "/clock", wire.clock, body)
+        return await self.send("PATCH", "/clock", wire.clock, body)
 
     async def advance(self, seconds: float) -> ClockRecord:
-        return await self._send("POST", "/clock/advance", wire.clock, {"seconds": seconds})
+        return await self.send("POST", "/clock/advance", wire.clock, {"seconds": seconds})
 
     # The wire
 
-    async def _read(
+    async def read(
         self,
         path: str,
         read: Callable[[Any], T],
@@ -297,14 +334,47 @@ class CloudClient:
         seconds = ANSWER_SECONDS + patience_seconds
         return _understood(await self._answer("GET", path, params=params, seconds=seconds), read)
 
-    async def _send(
+    async def send(
         self, method: str, path: str, read: Callable[[Any], T], body: Mapping[str, Any], *, key: str | None = None
     ) -> T:
         import orjson
 
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
         content = orjson.dumps(body)
-        return _understood(await self._answer(method, path, content=content, headers=headers), read)
+        async with self._written_down(method, path, body):
+            return _understood(await self._answer(method, path, content=content, headers=headers), read)
+
+    @asynccontextmanager
+    async def _written_down(self, method: str, path: str, body: Mapping[str, Any]) -> AsyncIterator[None]:
+        """A request that could change something is in the log before it is sent, or is not sent at all."""
+        if self._logs is None or body.get("preview") or path.startswith("/preview/"):
+            yield
+            return
+        if self._log is None:
+            await self.hello()
+        import asyncio
+
+        from console.audit import AuditProblem
+
+        log = self._log
+        assert log is not None, "the cloud has said its id"
+        try:
+            id = await asyncio.to_thread(log.begin, method, path, body)
+        except AuditProblem as problem:
+            raise ClientError(f"nothing was sent: {problem}", "audit", False) from problem
+        outcome, sentence = ACCEPTED, ""
+        try:
+            yield
+        except ClientError as error:
+            outcome, sentence = _outcome_of(error), error.sentence
+            raise
+        except BaseException:
+            outcome = UNKNOWN
+            raise
+        finally:
+            with suppress(AuditProblem):
+                # What was done cannot be undone because a disk is full: that it is unknown is what the log then says.
+                log.end(id, outcome, sentence)
 
     async def _answer(
         self,
@@ -343,8 +413,15 @@ def load() -> None:
     import orjson  # noqa: F401
 
 
-def connect(*, url: str | None = None, socket: Path | str | None = None, token: str) -> CloudClient:
-    """A client of the cloud at `url`, or at a Unix socket. Nothing is asked yet.
+def connect(
+    *,
+    url: str | None = None,
+    socket: Path | str | None = None,
+    token: str,
+    logs: Callable[[str], AuditLog] | None = None,
+    is_production: Callable[[str], bool] = lambda _cloud_id: False,
+) -> CloudClient:
+    """A client of the cloud at `url`, or at a Unix socket. Nothing is asked yet. The others as of the client.
 
     httpx is imported here and not with the module, so that the first paint need not wait for it.
 
@@ -362,7 +439,9 @@ def connect(*, url: str | None = None, socket: Path | str | None = None, token: 
         return CloudClient(
             httpx.AsyncClient(
                 transport=transport, base_url=f"http://{HOST_OF_SOCKETS}", headers=headers, trust_env=False
-            )
+            ),
+            logs,
+            is_production,
         )
     try:
         parts = urlsplit(url or "")
@@ -374,15 +453,7 @@ def connect(*, url: str | None = None, socket: Path | str | None = None, token: 
     is_local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     base = (url or "").rstrip("/").removesuffix(PREFIX)
     # A proxy from the environment must not stand between the console and its own machine.
-    return CloudClient(httpx.AsyncClient(base_url=base, headers=headers, trust_env=not is_local))
-
-
-def _quoted(part: str) -> str:
-    return quote(part, safe="")
-
-
-def _actions(kind: str, object_id: str) -> str:
-    return f"/{_quoted(kind)}s/{_quoted(object_id)}/actions"
+    return CloudClient(httpx.AsyncClient(base_url=base, headers=headers, trust_env=not is_local), logs, is_production)
 
 
 def _understood(response: httpx.Response, read: Callable[[Any], T]) -> T:
@@ -416,6 +487,13 @@ def _lost(failure: httpx.TransportError, method: str, seconds: float) -> ClientE
     return ClientError("the connection broke", "broken", True)
 
 
+def _outcome_of(error: ClientError) -> str:
+    """What the log says of a request that brought no result."""
+    if error.code == "no_answer":
+        return NOT_SENT
+    return UNKNOWN if error.code in ("outcome_unknown", "bad_answer") or error.is_offline else REFUSED
+
+
 def _refused(response: httpx.Response) -> ClientError:
     """An error body of the API as an error; a body of anything else by its status."""
     status = response.status_code
@@ -427,4 +505,6 @@ def _refused(response: httpx.Response) -> ClientError:
         code, sentence = f"http_{status}", f"the cloud answered {status}"
     if code == "outcome_unknown":
         is_retryable = False
-    return ClientError(sentence, code, is_retryable)
+    from console.presentation.figures import in_units
+
+    return ClientError(in_units(sentence), code, is_retryable)

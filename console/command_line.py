@@ -91,7 +91,6 @@ LINE_WORDS: tuple[str, ...] = (
     "sort",
     "find",
     "advance",
-    "clock",
     "palette",
     "refresh",
     "freeze",
@@ -128,7 +127,13 @@ def parse_line(text: str) -> Request:
         if name == "find":
             return Find(whole) if whole else Run("find")
         return OpenNamed(name, whole) if whole else GoTo(f"{name}s", None, rest_of_filter)
-    if name in VIEWS:
+    if name == "calendar" and rest and not rest[0].startswith("/"):
+        # The name of a zone has a slash in it.
+        return GoTo(name, text.split()[1], text.partition(" /")[2])
+    if name in ("backups", "storage"):
+        # No name that one would type narrows them, but every word of a filter does.
+        return GoTo(name, None, " ".join([*rest, rest_of_filter]).strip())
+    if name in VIEWS and not (name == "clock" and rest):
         return _parse_view(name, rest, rest_of_filter)
     if name in _RUN_WORDS:
         return Run(_RUN_WORDS[name])

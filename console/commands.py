@@ -13,9 +13,35 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from console import names
+from console.reasons import (
+    CLONED,
+    SNAPSHOT,
+    Selection,
+    alone,
+    cell_not_in,
+    clock_goes,
+    clock_not_manual,
+    clock_not_wall,
+    clock_on_wall,
+    deletes_backup,
+    detaches,
+    ends_restoring,
+    evacuates,
+    fault_of_host,
+    never_off,
+    off_unless,
+    off_where_silent,
+    resizes,
+    restarts,
+    restores,
+    restores_backup,
+    simulated_only,
+    switches,
+)
 
 VIEWS: tuple[str, ...] = names.VIEWS
-"""Views in the order of their digits: overview is 0."""
+"""Views in the order of their digits: overview is 0. Of those beyond 9 some have a letter."""
+_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "U", "calendar": "C", "storage": "Q"}
 
 LISTS = frozenset(VIEWS)
 PAGES = frozenset({"detail", "raw", "why", "help"})
@@ -24,54 +50,23 @@ PAGES = frozenset({"detail", "raw", "why", "help"})
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})
 DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
 GROUP_VIEWS = frozenset({"overview", "groups"})
-HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail"})
+HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity", "faults"})
+MAP_VIEWS = frozenset({"hosts", "capacity"})
 COLUMN_VIEWS = frozenset({"servers", "drives", "hosts", "cells", "services"})
 """Lists whose columns can be chosen."""
-MAP_VIEWS = frozenset({"hosts"})
 """Views with a map, where h and l move over it."""
-_KINDS_LISTED = {"servers": "server", "drives": "drive"}
+SCHEDULE_VIEWS = frozenset({"overview", "schedules", "calendar", "detail"})
+BACKUP_VIEWS = frozenset({"backups", "detail"})
+_KINDS_LISTED = {"servers": "server", "drives": "drive", "schedules": "schedule", "backups": "backup"}
 """Lists of what can be made, with its kind."""
 WHY_VIEWS = frozenset({"why"})
 """Views of one decision, with others before and after it."""
 TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
-CELL_VIEWS = frozenset({"overview", "cells", "detail"})
-
-
-class Item(NamedTuple):
-    """One object that a command would act on, as the console knows it now."""
-
-    kind: str
-    key: str
-    name: str
-    state: str = ""
-    is_reachable: bool = True
-    version: int | None = None
-    held_by: str = ""
-    """Of a mounted drive: its server and what that does, `web-01 is running`, where that keeps it."""
-    restarts: bool | None = None
-    """Of a backfilling server: whether it is started again after it was stopped for room."""
-
-
-class Selection(NamedTuple):
-    """Where the operator stands: the view, the marked rows or else the row under the cursor, and the connection."""
-
-    view: str
-    items: tuple[Item, ...] = ()
-    is_read_only: bool = False
-    is_stale: bool = False
-    is_simulated: bool = True
-    clock_mode: str | None = None
-
-    @property
-    def kind(self) -> str | None:
-        """The kind that all the items share, or None."""
-        kinds = {item.kind for item in self.items}
-        return kinds.pop() if len(kinds) == 1 else None
-
-
-def _never_off(_selection: Selection) -> str | None:
-    return None
+CALENDAR_VIEWS = frozenset({"calendar"})
+"""Views whose hours may be those of another zone."""
+CELL_VIEWS = frozenset({"overview", "cells", "detail", "capacity", "faults"})
+CLOCK_VIEWS = frozenset({"clock"})
 
 
 class Command(NamedTuple):
@@ -91,9 +86,11 @@ class Command(NamedTuple):
     verb_of: str | None = None
     cost: str = ""
     rank: int = 0
-    disabled_reason: Callable[[Selection], str | None] = _never_off
+    disabled_reason: Callable[[Selection], str | None] = never_off
     needs_row: bool = True
     """Whether a verb of a kind is about objects that are there already."""
+    can_undo: bool = False
+    """Whether it waits for a grace before it is sent: it disturbs what works, and asks for nothing but a yes."""
 
 
 def _needs_deletable(selection: Selection) -> str | None:
@@ -107,128 +104,15 @@ def _needs_row(selection: Selection) -> str | None:
     return None if selection.items else "nothing is under the cursor"
 
 
-_STATE_WORDS = {"cloning_src": "being copied", "cloning_dst": "a copy in the making", "unavailable": "lost",
-                "maintenance": "in maintenance"}  # fmt: skip
-"""How a sentence says a state that the API has a longer or stranger word for."""
-
-
-def _off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
-    """Off when no item is in one of `states`, and says what they are instead."""
-    wanted = frozenset(states)
-
-    def reason(selection: Selection) -> str | None:
-        if not any(item.is_reachable for item in selection.items):
-            return "its cell does not answer"
-        if any(item.is_reachable and item.state in wanted for item in selection.items):
-            return None
-        found = sorted({_STATE_WORDS.get(item.state, item.state) for item in selection.items})
-        pronoun = "it is" if len(selection.items) == 1 else "they are"
-        return f"{pronoun} {' and '.join(found)}"
-
-    return reason
-
-
-def _detaches(selection: Selection) -> str | None:
-    if (off := _off_unless({"mounted"})(selection)) is not None:
-        return off
-    mounted = [item for item in selection.items if item.is_reachable and item.state == "mounted"]
-    if any(not item.held_by for item in mounted):
-        return None
-    return mounted[0].held_by if len(mounted) == 1 else "their servers are not stopped"
-
-
-def _resizes(selection: Selection) -> str | None:
-    if (off := _off_unless({"mounted", "unmounted"})(selection)) is not None:
-        return off
-    return next((item.held_by for item in selection.items if item.held_by), None)
-
-
-def _alone(reason_for: Callable[[Selection], str | None]) -> Callable[[Selection], str | None]:
-    """Off for several objects at once: what is asked for would be the same for all of them."""
-
-    def reason(selection: Selection) -> str | None:
-        return "one at a time" if len(selection.items) > 1 else reason_for(selection)
-
-    return reason
-
-
-def _off_where_silent(selection: Selection) -> str | None:
-    return None if any(item.is_reachable for item in selection.items) else "its cell does not answer"
-
-
-def _restarts(wanted: bool) -> Callable[[Selection], str | None]:
-    """Off where no backfilling server of the selection has it otherwise."""
-
-    def reason(selection: Selection) -> str | None:
-        if (off := _off_where_silent(selection)) is not None:
-            return off
-        found = {item.restarts for item in selection.items if item.is_reachable}
-        if (not wanted) in found:
-            return None
-        if found == {None}:
-            return "not a backfilling one"
-        return "it is already" if wanted else "it is not anyway"
-
-    return reason
-
-
-def _fault_of_host(states: Iterable[str]) -> Callable[[Selection], str | None]:
-    def reason(selection: Selection) -> str | None:
-        return _simulated_only(selection) or _off_unless(states)(selection)
-
-    return reason
-
-
-_SNAPSHOT = frozenset({"mounted", "unmounted", "cloning_src"})
-"""What a drive may be doing while a snapshot of it is taken or copied: it is only read."""
-_CLONED = frozenset({"stopped", "starting", "running", "stopping", "paused"})
-"""What a server may be doing while it is copied: only its drives are read."""
-
-
-def _evacuates(selection: Selection) -> str | None:
-    if (off := _off_unless({"maintenance"})(selection)) is None:
-        return None
-    return "drain it first" if all(item.state == "up" for item in selection.items) else off
-
-
-def _restores(selection: Selection) -> str | None:
-    state = selection.items[0].state if selection.items else ""
-    return {"being restored": "it is under way", "apart": "no members share a host"}.get(state)
-
-
-def _ends_restoring(selection: Selection) -> str | None:
-    is_on = any(item.state == "being restored" for item in selection.items)
-    return None if is_on else "it is not under way"
-
-
-def _simulated_only(selection: Selection) -> str | None:
-    return None if selection.is_simulated else "only a simulated cloud takes faults"
-
-
-def _cell_not_in(state: str) -> Callable[[Selection], str | None]:
-    def reason(selection: Selection) -> str | None:
-        if (off := _simulated_only(selection)) is not None:
-            return off
-        return f"it is {state}" if all(item.state == state for item in selection.items) else None
-
-    return reason
-
-
-def _clock_not_wall(selection: Selection) -> str | None:
-    if (off := _simulated_only(selection)) is not None:
-        return off
-    return "the clock follows the wall" if selection.clock_mode == "wall" else None
-
-
-def _clock_not_manual(selection: Selection) -> str | None:
-    if (off := _simulated_only(selection)) is not None:
-        return off
-    return "it stands already" if selection.clock_mode == "manual" else None
+def _view_keys(name: str, place: int) -> tuple[str, ...]:
+    letter = _VIEW_LETTERS.get(name, str(place) if place < 10 else "")
+    return (letter,) if letter else ()
 
 
 def _view_commands() -> tuple[Command, ...]:
     return tuple(
-        Command(f"view.{name}", (str(digit),), name, f"go to {name}, also :{name}") for digit, name in enumerate(VIEWS)
+        Command(f"view.{name}", _view_keys(name, digit), name, f"go to {name}, also :{name}")
+        for digit, name in enumerate(VIEWS)
     )
 
 
@@ -251,6 +135,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("open.right", ("l", "right"), "open", "open what the row is about",
             views=(LISTS | {"detail", "why"}) - MAP_VIEWS),
     Command("target", ("o",), "go to target", "go to what the task is about", views=frozenset({"tasks"}), rank=2),
+    Command("target.cause", ("o",), "by whom", "go to who took the room of this one", views=frozenset({"backfill"}),
+            rank=2),
     Command("back", ("escape", "backspace"), "back", "back to now, no filter, or one view back", rank=80),
     Command("back.left", ("h", "left"), "back", "clear the filter, else one view back",
             views=(LISTS | PAGES) - MAP_VIEWS),
@@ -289,7 +175,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("time.minute_back", ("left_curly_bracket",), "minute", "one minute back", views=TIME_VIEWS, rank=2),
     Command("time.minute_on", ("right_curly_bracket",), "minute on", "one minute forth; past now is now",
             views=TIME_VIEWS),
+    Command("zone", ("z",), "zone", "hours of UTC, or of the zone of the row's schedule", views=CALENDAR_VIEWS, rank=2),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
+    Command("measure", ("M",), "CPU/memory", "show CPU or memory", views=frozenset({"capacity"}), rank=5),
+    Command("groups.drives", ("M",), "drives", "map servers on hosts, or drives on storage hosts",
+            views=frozenset({"groups"}), rank=5),
+    Command("fold", ("F",), "fold", "fold hosts into cells, and back", views=frozenset({"groups"}), rank=22),
+    Command("what_if", ("W",), "what if", "where servers of a size would go, who shrinks and who stops; makes nothing",
+            views=frozenset({"backfill", "capacity"}), rank=2),
     Command("refresh", ("r",), "refresh", "ask again now; tries at once when the cloud does not answer", rank=41),
     # Mark.
     Command("mark", ("space",), "mark", "mark or unmark the row", views=LISTS, rank=5),
@@ -300,6 +193,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("actions", ("x",), "actions", "what can be done to the row or the marked rows",
             views=LISTS | {"detail", "why"}, rank=3),
     Command("create", ("plus",), "create", "make one more, as a dialog asks", views=frozenset(_KINDS_LISTED), rank=8),
+    Command("undo", ("u",), "undo", "take back the verb that waits to be sent", views=LISTS | PAGES),
     Command("delete", (), "ask to delete", "open the confirmation that deletes, without the menu",
             views=LISTS | {"detail"}, disabled_reason=_needs_deletable),
     Command("copy", ("Y",), "copy", "copy id, name, row, or the request as curl", views=LISTS | PAGES, rank=50),
@@ -309,78 +203,123 @@ COMMANDS: tuple[Command, ...] = (
             rank=60),
     # Verbs: letters of the menu behind x.
     Command("server.start", ("s",), "start", "start it where it fits best", 2, SERVER_VIEWS, "server",
-            "may stop others", disabled_reason=_off_unless({"stopped"})),
+            "may stop others", disabled_reason=off_unless({"stopped"}), can_undo=True),
     Command("server.start_apart", ("a",), "start, avoid its group", "start it away from the members of its group", 2,
-            SERVER_VIEWS, "server", "may stop others", disabled_reason=_off_unless({"stopped"})),
+            SERVER_VIEWS, "server", "may stop others", disabled_reason=off_unless({"stopped"}), can_undo=True),
+    Command("server.start_away", ("A",), "start, away from …", "start it away from what you name, in that order", 2,
+            SERVER_VIEWS, "server", "may stop others", disabled_reason=off_unless({"stopped"}), can_undo=True),
     Command("server.shutdown", ("h",), "shut down (ACPI)", "ask the server to shut itself down", 2, SERVER_VIEWS,
-            "server", "about 12 s", disabled_reason=_off_unless({"running"})),
+            "server", "about 12 s", disabled_reason=off_unless({"running"}), can_undo=True),
     Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
-            disabled_reason=_off_unless({"running", "paused"})),
+            disabled_reason=off_unless({"running", "paused"}), can_undo=True),
     Command("server.restarts", ("r",), "start again when room", "start it again each time it was stopped for room", 1,
-            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=True)),
+            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=restarts(wanted=True), can_undo=True),
     Command("server.stays", ("R",), "do not start again", "leave it stopped once it was stopped for room", 1,
-            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=_restarts(wanted=False)),
+            SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=restarts(wanted=False), can_undo=True),
     Command("server.clone", ("c",), "clone, avoid itself …", "copy it with its drives, away from theirs", 2,
-            SERVER_VIEWS, "server", "takes room and time", disabled_reason=_alone(_off_unless(_CLONED))),
+            SERVER_VIEWS, "server", "takes room and time", disabled_reason=alone(off_unless(CLONED))),
     Command("server.separate", ("C",), "clone, start apart …", "clone it away from itself, then start the clone apart",
-            2, SERVER_VIEWS, "server", "may stop others", disabled_reason=_alone(_off_unless(_CLONED))),
+            2, SERVER_VIEWS, "server", "may stop others", disabled_reason=alone(off_unless(CLONED))),
     Command("server.edit", ("e",), "edit …", "change its name, tags and meta", 1, SERVER_VIEWS, "server",
-            "disturbs nobody", disabled_reason=_alone(_off_where_silent)),
+            "disturbs nobody", disabled_reason=alone(off_where_silent)),
     Command("server.resize", ("z",), "resize …", "give it other CPU and memory, while it is stopped", 2, SERVER_VIEWS,
-            "server", "shows where it fits", disabled_reason=_alone(_off_unless({"stopped"}))),
+            "server", "shows where it fits", disabled_reason=alone(off_unless({"stopped"}))),
+    Command("server.attach_drive", ("v",), "attach drive …", "give it a drive that no server has, while it is stopped",
+            2, SERVER_VIEWS, "server", "choose the drive", disabled_reason=alone(off_unless({"stopped"}))),
+    Command("server.detach_drive", ("V",), "detach drive …", "take a drive away, while it is stopped", 2, SERVER_VIEWS,
+            "server", "its data stay", disabled_reason=alone(off_unless({"stopped"}))),
     Command("server.attach_nic", ("n",), "attach NIC …", "add a network interface, while it is stopped", 1,
-            SERVER_VIEWS, "server", "choose its network", disabled_reason=_alone(_off_unless({"stopped"}))),
+            SERVER_VIEWS, "server", "choose its network", disabled_reason=alone(off_unless({"stopped"}))),
     Command("server.detach_nic", ("d",), "detach NIC …", "take a network interface away, while it is stopped", 2,
-            SERVER_VIEWS, "server", "its address is free", disabled_reason=_alone(_off_unless({"stopped"}))),
-    Command("server.delete", ("D",), "delete", "delete it for good", 3, SERVER_VIEWS, "server", "type its name",
-            disabled_reason=_off_unless({"stopped"})),
+            SERVER_VIEWS, "server", "its address is free", disabled_reason=alone(off_unless({"stopped"}))),
+    Command("server.delete", ("D",), "delete", "delete it for good; its drives stay", 3, SERVER_VIEWS, "server",
+            "type its name", disabled_reason=off_unless({"stopped"})),
+    Command("server.delete_all", ("X",), "delete with its drives", "delete it, its drives and their data for good", 3,
+            SERVER_VIEWS, "server", "type its name", disabled_reason=off_unless({"stopped"})),
+    Command("server.backup", ("b",), "back up now …", "copy its drives, outside the cells", 1, SERVER_VIEWS, "server",
+            "counts as storage", disabled_reason=off_unless({"running", "stopped"})),
+    Command("server.schedule", ("B",), "schedule backups …", "back it up by the clock", 1, SERVER_VIEWS, "server",
+            "shows when, and its cost"),
     Command("server.create", ("N",), "create server …", "make a server, normal or backfilling; + in the list", 1,
             frozenset({"servers"}), "server", "asks what it is to be", needs_row=False),
     Command("drive.attach", ("a",), "attach …", "attach it to a stopped server", 2, DRIVE_VIEWS, "drive",
-            "choose the server", disabled_reason=_alone(_off_unless({"unmounted"}))),
+            "choose the server", disabled_reason=alone(off_unless({"unmounted"}))),
     Command("drive.detach", ("d",), "detach", "take it from its server", 2, DRIVE_VIEWS, "drive",
-            "its data stay", disabled_reason=_detaches),
+            "its data stay", disabled_reason=detaches, can_undo=True),
     Command("drive.clone", ("c",), "clone …", "copy it, away from what you name", 2, DRIVE_VIEWS, "drive",
-            "takes room and time", disabled_reason=_alone(_off_unless({"mounted", "unmounted"}))),
+            "takes room and time", disabled_reason=alone(off_unless({"mounted", "unmounted"}))),
     Command("drive.rename", ("n",), "rename …", "give it another name", 1, DRIVE_VIEWS, "drive",
-            "type the name", disabled_reason=_alone(_off_where_silent)),
+            "type the name", disabled_reason=alone(off_where_silent)),
     Command("drive.edit", ("e",), "edit …", "change its name, tags and meta", 1, DRIVE_VIEWS, "drive",
-            "disturbs nobody", disabled_reason=_alone(_off_where_silent)),
+            "disturbs nobody", disabled_reason=alone(off_where_silent)),
     Command("drive.resize", ("z",), "resize …", "make it larger; never smaller", 1, DRIVE_VIEWS, "drive",
-            "takes room", disabled_reason=_alone(_resizes)),
+            "takes room", disabled_reason=alone(resizes)),
     Command("drive.snapshot", ("s",), "take snapshot …", "keep it as it is now", 1, DRIVE_VIEWS, "drive",
-            "counts as storage", disabled_reason=_alone(_off_unless(_SNAPSHOT))),
+            "counts as storage", disabled_reason=alone(off_unless(SNAPSHOT))),
     Command("drive.clone_snapshot", ("p",), "clone a snapshot …", "make a drive of one of its snapshots", 1,
-            DRIVE_VIEWS, "drive", "takes room and time", disabled_reason=_alone(_off_unless(_SNAPSHOT))),
+            DRIVE_VIEWS, "drive", "takes room and time", disabled_reason=alone(off_unless(SNAPSHOT))),
     Command("drive.delete_snapshot", ("P",), "delete a snapshot …", "delete one of its snapshots for good", 3,
-            DRIVE_VIEWS, "drive", "type its name", disabled_reason=_alone(_never_off)),
+            DRIVE_VIEWS, "drive", "type its name", disabled_reason=alone(never_off)),
     Command("drive.delete", ("D",), "delete", "delete it and its data for good", 3, DRIVE_VIEWS, "drive",
-            "type its name", disabled_reason=_off_unless({"mounted", "unmounted"})),
+            "type its name", disabled_reason=off_unless({"mounted", "unmounted"})),
     Command("drive.create", ("N",), "create drive …", "make a drive; + in the list", 1, frozenset({"drives"}), "drive",
             "asks what it is to be", needs_row=False),
+    Command("schedule.run", ("r",), "run now", "take a backup now, besides those that are due", 2, SCHEDULE_VIEWS,
+            "schedule", "counts as storage"),
+    Command("schedule.edit", ("e",), "edit …", "change when it runs, and what it keeps", 1, SCHEDULE_VIEWS, "schedule",
+            "shows what would go", disabled_reason=alone(never_off)),
+    Command("schedule.activate", ("a",), "activate", "let it run again; never at once", 1, SCHEDULE_VIEWS, "schedule",
+            "runs when it is due", disabled_reason=switches("active")),
+    Command("schedule.deactivate", ("o",), "switch off", "let it not run until it is activated", 1, SCHEDULE_VIEWS,
+            "schedule", "its backups stay", disabled_reason=switches("inactive")),
+    Command("schedule.drill", ("v",), "try a restore", "restore its newest backup, see it run, and remove it", 2,
+            SCHEDULE_VIEWS, "schedule", "takes room for a while", disabled_reason=alone(never_off)),
+    Command("schedule.delete", ("D",), "delete", "delete it; its backups stay", 3, SCHEDULE_VIEWS, "schedule",
+            "type its name", disabled_reason=alone(never_off)),
+    Command("schedule.create", ("N",), "new schedule …", "back something up by the clock; + in the list", 1,
+            frozenset({"schedules"}), "schedule", "asks of what, and when", needs_row=False),
+    Command("backup.restore", ("r",), "restore …", "make a server of it: asks for a flavor and a name", 2, BACKUP_VIEWS,
+            "backup", "makes a new server", disabled_reason=alone(restores_backup)),
+    Command("backup.delete", ("D",), "delete", "delete it for good", 3, BACKUP_VIEWS, "backup", "type its name",
+            disabled_reason=deletes_backup),
+    Command("backup.create", ("N",), "back up now …", "take a backup; + in the list", 1, frozenset({"backups"}),
+            "backup", "asks of what", needs_row=False),
     Command("host.drain", ("d",), "drain", "place nothing more there; moves nothing", 2, HOST_VIEWS, "host",
-            "moves nothing yet", disabled_reason=_alone(_off_unless({"up"}))),
+            "moves nothing yet", disabled_reason=alone(off_unless({"up"})), can_undo=True),
     Command("host.evacuate", ("e",), "evacuate", "shut its servers down and start them elsewhere, one by one", 2,
-            HOST_VIEWS, "host", "restarts its servers", disabled_reason=_alone(_evacuates)),
+            HOST_VIEWS, "host", "restarts its servers", disabled_reason=alone(evacuates), can_undo=True),
     Command("host.recover", ("r",), "recover", "up again, from a fault or from maintenance", 2, HOST_VIEWS, "host",
-            "takes placements again", disabled_reason=_alone(_off_unless({"down", "maintenance"}))),
+            "takes placements again", disabled_reason=alone(off_unless({"down", "maintenance"})),
+            can_undo=True),
     Command("host.fail", ("f",), "fail", "inject a fault: the host is lost with all that is on it", 2, HOST_VIEWS,
-            "host", "loses what is on it", disabled_reason=_alone(_fault_of_host({"up", "maintenance"}))),
+            "host", "loses what is on it", disabled_reason=alone(fault_of_host({"up", "maintenance"}))),
     Command("group.restore", ("r",), "restore", "start members again, one by one, until none share a host", 2,
-            GROUP_VIEWS, "group", "restarts members", disabled_reason=_alone(_restores)),
+            GROUP_VIEWS, "group", "restarts members", disabled_reason=alone(restores), can_undo=True),
     Command("group.end", ("e",), "end restoring", "move no other member; the one on its way starts", 1,
-            GROUP_VIEWS, "group", "the rest stays", disabled_reason=_alone(_ends_restoring)),
+            GROUP_VIEWS, "group", "the rest stays", disabled_reason=alone(ends_restoring)),
     Command("cell.ask", ("a",), "ask now", "ask the cell once, now", 1, CELL_VIEWS, "cell", "one deadline, once"),
     Command("cell.up", ("u",), "let it answer", "take an injected fault back", 1, CELL_VIEWS, "cell",
-            "its tasks resume", disabled_reason=_cell_not_in("up")),
+            "its tasks resume", disabled_reason=cell_not_in("up")),
     Command("cell.down", ("d",), "take it down", "inject a fault: connections are refused", 2, CELL_VIEWS, "cell",
-            "its servers turn UNKNOWN", disabled_reason=_cell_not_in("down")),
+            "its servers turn UNKNOWN", disabled_reason=cell_not_in("down")),
     Command("cell.hung", ("h",), "hang it", "inject a fault: it takes requests and never answers", 2, CELL_VIEWS,
-            "cell", "its servers turn UNKNOWN", disabled_reason=_cell_not_in("hung")),
+            "cell", "its servers turn UNKNOWN", disabled_reason=cell_not_in("hung")),
     Command("clock.advance", ("t",), "advance the clock 60 s", "run all that falls due in the next minute", 1, LISTS,
-            "cloud", "does not go back", disabled_reason=_clock_not_wall),
-    Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 1, LISTS,
-            "cloud", "tasks wait", disabled_reason=_clock_not_manual),
+            "cloud", "does not go back", disabled_reason=clock_not_wall),
+    Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 2, LISTS,
+            "cloud", "tasks wait", disabled_reason=clock_not_manual),
+    Command("clock.go", ("l",), "let the clock go", "simulated time passes by itself again, as fast as real time", 1,
+            LISTS, "cloud", "tasks go on", disabled_reason=clock_goes),
+    Command("clock.hour", ("T",), "advance the clock 1 h", "run all that falls due in the next hour", 1, CLOCK_VIEWS,
+            "cloud", "does not go back", disabled_reason=clock_not_wall),
+    Command("clock.due", ("g",), "go to what is due next", "advance the clock to the next task or backup", 1,
+            CLOCK_VIEWS, "cloud", "does not go back", disabled_reason=clock_not_wall),
+    Command("clock.rate", ("i",), "run at a rate …", "let simulated time run faster or slower", 1, CLOCK_VIEWS,
+            "cloud", "asks for the rate", disabled_reason=simulated_only),
+    Command("clock.wall", ("w",), "follow the wall", "simulated time is the wall's again", 1, CLOCK_VIEWS, "cloud",
+            "may be refused", disabled_reason=clock_on_wall),
+    Command("faults.end", ("E",), "take all faults back", "let every cell answer and every lost host return", 2,
+            frozenset({"faults"}), "cloud", "tasks resume", disabled_reason=simulated_only),
 )  # fmt: skip
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
@@ -427,14 +366,19 @@ def keys_of(view: str, registry: Sequence[Command] = COMMANDS) -> dict[str, Comm
 def verbs_for(selection: Selection) -> tuple[Command, ...]:
     """The verbs of the menu behind `x`, off ones included: those of the selected kind, then those of the cloud.
 
-    The menus of servers, drives, hosts and groups leave the cloud's out: where all of their own verbs are off, enter
-    would be a verb of another thing.
+    The menus of what one has a verb for leave the cloud's out: where all of their own verbs are off, enter would be a
+    verb of another thing.
     """
     # In an empty list there is still something to make.
     kind = selection.kind if selection.items else _KINDS_LISTED.get(selection.view)
-    has_own = kind in {"server", "drive", "host", "group"}
+    has_own = kind in {"server", "drive", "host", "group", "schedule", "backup"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
-    return tuple(command for kind in kinds for command in COMMANDS if command.verb_of == kind)
+    found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
+    # A view of the cloud's own has verbs of the cloud that no other view has, whatever its rows are about.
+    of_view = [command for command in COMMANDS if command.verb_of == "cloud" and selection.view in command.views]
+    of_view = [command for command in of_view if not command.views >= LISTS]
+    others = [command for command in found if command.verb_of != "cloud" or command.views >= LISTS]
+    return (*others, *of_view)
 
 
 def reason_off(command: Command, selection: Selection) -> str | None:
@@ -499,13 +443,16 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
     sections = []
     for title, prefixes in _HELP_SECTIONS:
         rows = [
-            (" ".join(shown_key(key) for key in command.keys), command.help)
+            (" ".join(shown_key(key) for key in command.keys) or f":{command.title}", command.help)
             for command in registry
-            if command.verb_of is None and command.keys and view in command.views and command.id.startswith(prefixes)
+            if command.verb_of is None
+            and view in command.views
+            and command.id.startswith(prefixes)
+            and (command.keys or command.id.startswith("view."))
         ]
         if rows:
             sections.append((title, rows))
-    for kind in ("server", "drive", "host", "group", "cell", "cloud"):
+    for kind in ("server", "drive", "schedule", "backup", "host", "group", "cell", "cloud"):
         rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
                 for command in registry if command.verb_of == kind and view in command.views]  # fmt: skip
         if rows:
@@ -519,11 +466,12 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
     ("go", ("open", "target", "back", "history.", "line", "filter", "find", "bookmark", "palette", "view.", "quit")),
-    ("look", ("describe", "why", "raw", "events", "preview", "sort", "columns", "freeze", "refresh", "help")),
+    ("look", ("describe", "why", "raw", "events", "preview", "sort", "columns", "measure", "groups.", "fold", "what_if",
+              "zone", "freeze", "refresh", "help")),
     ("travel in time", ("time",)),
     ("mark", ("mark",)),
-    ("act and take away", ("actions", "create", "delete", "copy", "export")),
-)
+    ("act and take away", ("actions", "create", "delete", "undo", "copy", "export")),
+)  # fmt: skip
 
 FILTER_HELP: list[tuple[str, str]] = [
     ("web", "holds web, or its letters in this order; several words: all of them"),

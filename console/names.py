@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events",
-                          "services")  # fmt: skip
-"""Views in the order of their digits: overview is 0."""
+                          "services", "schedules", "backups", "coverage", "calendar", "storage", "capacity", "audit",
+                          "clock", "faults")  # fmt: skip
+"""Views in the order of their digits: overview is 0. Those beyond 9 have a name, and some a letter."""
 
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")
 

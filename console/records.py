@@ -3,8 +3,7 @@
 CPU in MHz, memory and sizes in bytes, instants aware UTC. Every text in a record has been through
 `sanitising`: it holds no control, bidirectional or invisible character. Records decide nothing.
 
-Most are named tuples: to define thirty frozen dataclasses takes 20 ms before anything is painted, and as many named
-tuples an eighth of that.
+Most are named tuples: to define thirty frozen dataclasses would take 20 ms before anything is painted.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from console.records_audit import Audit
+from console.records_backups import BackupAnswer, ScheduleRecord
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_services import Services
 
@@ -300,30 +301,7 @@ class CapacityRecord(NamedTuple):
     others_stop: SizeRecord | None = None
     cells: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
-
-
-class ScheduleRecord(NamedTuple):
-    id: str
-    server_id: str | None
-    """None of a schedule for more than a server."""
-    server_name: str | None = None
-    """What its source is called, whatever it is."""
-    description: str = ""
-    cron: str = ""
-    time_zone: str = "UTC"
-    is_active: bool = True
-    next_trigger_at: datetime | None = None
-    last_run_at: datetime | None = None
-    reason: str | None = None
-    missed_since: datetime | None = None
-    retention_days: int | None = None
-    backups_max: int | None = None
-    history: tuple[str, ...] = ()
-    """`ok`, `failed` or `missed`, oldest first."""
-
-    @property
-    def title(self) -> str:
-        return self.description or self.server_name or self.id[:8]
+    by_cell: Mapping[str, CapacityRecord] = MappingProxyType({})
 
 
 class ClockRecord(NamedTuple):
@@ -351,6 +329,7 @@ class Hello(NamedTuple):
     version: str
     clock: ClockRecord | None = None
     account: AccountRecord | None = None
+    is_production: bool = False
 
 
 class Status(NamedTuple):
@@ -446,7 +425,10 @@ class HostDetail(NamedTuple):
     events: tuple[EventRecord, ...] = ()
 
 
-Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services
+Answer = (
+    Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
+    | Audit
+)  # fmt: skip
 Detail = ServerDetail | DriveDetail | HostDetail
 
 

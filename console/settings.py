@@ -51,6 +51,7 @@ class Kind(StrEnum):
     SWITCH = "switch"
     WHOLE = "whole"
     NUMBER = "number"
+    TEXTS = "texts"
     KEYS = "keys"
 
 
@@ -88,6 +89,8 @@ class Setting(NamedTuple):
                 return f"{', '.join(others)} or {last}"
             case Kind.SWITCH:
                 return "true or false"
+            case Kind.TEXTS:
+                return "a list of texts; in the environment, commas between them"
             case Kind.WHOLE if self.most == 2**63 - 1:
                 return "a whole number of 64 bits"
             case Kind.WHOLE:
@@ -114,6 +117,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("read_only", Kind.SWITCH, False, "Refuse to change anything from the console.",
             "--read-only/--read-write"),
     Setting("confirm_all", Kind.SWITCH, False, "Ask also before a verb that its opposite undoes (tier 1)."),
+    Setting("undo_seconds", Kind.NUMBER, 10.0, "How long `u` takes back a verb that can be taken back, before it is "
+            "sent; 0 sends at once.", least=0, most=300),
+    Setting("production", Kind.TEXTS, (), "Clouds where a mistake hurts: their ids, addresses or data folders. They "
+            "have a red frame, and verbs that disturb anybody ask for a name.", example=("https://cloud.example.org",)),
     Setting("export_folder", Kind.FOLDER, None, "Where E writes files; without one, where the console was started.",
             example="~/exports"),
     Setting("keymap", Kind.WORD, "default", "Which keys ask for what; k9s has that program's.", "--keymap",
@@ -139,6 +146,8 @@ class Settings(NamedTuple):
     landing_view: str
     read_only: bool
     confirm_all: bool
+    undo_seconds: float
+    production: tuple[str, ...]
     export_folder: Path | None
     keymap: str
     keys: Mapping[str, object] | None
@@ -244,6 +253,8 @@ def _typed(setting: Setting, text: str) -> object:
                 return int(text)
             case Kind.NUMBER:
                 return float(text)
+            case Kind.TEXTS:
+                return [part.strip() for part in text.split(",") if part.strip()]
     except ValueError:
         pass
     return text
@@ -262,6 +273,8 @@ def _checked(setting: Setting, value: object, place: str, base: Path | None = No
                 return path if setting.kind is Kind.FOLDER else str(path)
         case Kind.SWITCH, bool():
             return value
+        case Kind.TEXTS, list() if all(isinstance(each, str) and each.strip() for each in value):
+            return tuple(value)
         case Kind.KEYS, dict():
             # Which commands and keys there are is known where they are.
             return value
@@ -303,6 +316,8 @@ def shown(value: object) -> str:
         case str() | Path():
             text = sanitise(str(value)).replace("\\", "\\\\").replace('"', '\\"')
             return f'"{text if len(text) <= 120 else text[:119] + "…"}"'
+        case tuple():
+            return f"[{', '.join(map(shown, value))}]"
         case list():
             return "a list"
         case dict():
@@ -346,6 +361,6 @@ def example(path: Path) -> list[str]:
         f"# An option of the command line counts before the environment ({PREFIX}<NAME>), and that before this file.",
     ]
     for setting in SETTINGS:
-        value = setting.example if setting.default is None else setting.default
+        value = setting.example if setting.default in (None, ()) else setting.default
         lines += ["", f"# {setting.meaning}", f"# Takes {setting.expected}.", f"# {setting.name} = {_listed(value)}"]
     return lines

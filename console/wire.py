@@ -41,7 +41,6 @@ from console.records import (
     OutcomeRecord,
     PlanRecord,
     ResizedRecord,
-    ScheduleRecord,
     ServerDetail,
     ServerRecord,
     ServersPage,
@@ -51,6 +50,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_backups import ScheduleRecord
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -59,13 +59,13 @@ _NO_META: Mapping[str, str] = MappingProxyType({})
 
 
 @lru_cache(maxsize=32_768)
-def _instant(text: str) -> datetime:
+def required_instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def instant(text: str | None) -> datetime | None:
-    return None if text is None else _instant(text)
+    return None if text is None else required_instant(text)
 
 
 @lru_cache(maxsize=8192)
@@ -87,7 +87,7 @@ def _shared(text: str | None) -> str | None:
     return None if text is None else intern(text)
 
 
-def _texts(values: Any) -> tuple[str, ...]:
+def texts(values: Any) -> tuple[str, ...]:
     return tuple(map(str, values)) if values else ()
 
 
@@ -120,7 +120,7 @@ def server(row: Body) -> ServerRecord:
         perf_factor=factors(get("perf_factor")),
         floor=factors(get("floor")),
         group=_shared(get("group")),
-        tags=_texts(get("tags")),
+        tags=texts(get("tags")),
         meta=dict(meta) if meta else _NO_META,
         project_id=_shared(get("project_id")),
         owner=_shared(get("owner")),
@@ -136,7 +136,7 @@ def server(row: Body) -> ServerRecord:
         displaced_count=get("displaced_count") or 0,
         reason=_shared(get("reason")),
         restarts=bool(get("restarts")),
-        avoid=_texts(get("avoid")),
+        avoid=texts(get("avoid")),
         version=get("version"),
         is_reachable=get("reachable", True) is not False,
         known_at=instant(get("known_at")),
@@ -161,7 +161,7 @@ def drive(row: Body) -> DriveRecord:
         device=_shared(get("device")),
         channel=_shared(get("channel")),
         boot_order=get("boot_order"),
-        tags=_texts(get("tags")),
+        tags=texts(get("tags")),
         project_id=_shared(get("project_id")),
         owner=_shared(get("owner")),
         created_at=instant(get("created_at")),
@@ -207,7 +207,7 @@ def cell(row: Body) -> CellRecord:
         answer_ms=get("answer_ms"),
         answered_at=instant(get("answered_at")),
         next_try_seconds=get("next_try_seconds"),
-        history=_texts(get("history")),
+        history=texts(get("history")),
         hosts=get("hosts"),
         servers=get("servers"),
         unknown=get("unknown"),
@@ -249,7 +249,7 @@ def event(row: Body) -> EventRecord:
     return EventRecord(
         file=row["file"],
         number=int(row["number"]),
-        at=_instant(row["at"]),
+        at=required_instant(row["at"]),
         kind=row["kind"],
         object_kind=get("object_kind") or "",
         object_id=get("object_id") or "",
@@ -272,7 +272,7 @@ def group(row: Body) -> GroupRecord:
         collisions=get("collisions"),
         tolerates=get("tolerates"),
         is_bound=bool(get("is_bound")),
-        worst_case=_texts(get("worst_case")),
+        worst_case=texts(get("worst_case")),
         fix=_maybe(_fix, get("fix")),
     )
 
@@ -282,7 +282,7 @@ def _fix(row: Body) -> FixRecord:
         int(row["moves"]),
         int(row.get("collisions") or 0),
         row.get("is_fewest", True) is not False,
-        _texts(row.get("notes")),
+        texts(row.get("notes")),
     )
 
 
@@ -302,8 +302,8 @@ def schedule(row: Body) -> ScheduleRecord:
     get = row.get
     return ScheduleRecord(
         id=row["id"],
-        server_id=row["server_id"],
-        server_name=get("source_name") or get("server_name"),
+        server_id=get("server_id"),
+        source_name=get("source_name") or get("server_name"),
         description=get("description") or "",
         cron=get("cron") or "",
         time_zone=get("time_zone") or "UTC",
@@ -314,7 +314,21 @@ def schedule(row: Body) -> ScheduleRecord:
         missed_since=instant(get("missed_since")),
         retention_days=get("retention_days"),
         backups_max=get("backups_max"),
-        history=_texts(get("history")),
+        history=texts(get("history")),
+        source_kind=get("source_kind") or "server",
+        source_id=get("source_id") or get("server_id") or "",
+        project_id=get("project_id") or None,
+        created_at=instant(get("created_at")),
+        jitter_seconds=get("jitter_seconds") or 0,
+        keeps={name: int(number) for name, number in (get("keeps") or {}).items()},
+        target_seconds=get("target_seconds"),
+        drill_days=get("drill_days") or 0,
+        drilled_at=instant(get("drilled_at")),
+        drill_seconds=get("drill_seconds"),
+        drill_problem=get("drill_problem"),
+        version=get("version"),
+        backups=get("backups"),
+        last_good_at=instant(get("last_good_at")),
     )
 
 
@@ -327,15 +341,16 @@ def capacity(body: Body) -> CapacityRecord:
         none_shrunk=size(prices.get("none_shrunk")),
         others_shrink=size(prices.get("others_shrink")),
         others_stop=size(prices.get("others_stop")),
-        cells=_texts(body.get("cells")),
-        unreachable=_texts(body.get("unreachable")),
+        cells=texts(body.get("cells")),
+        unreachable=texts(body.get("unreachable")),
+        by_cell={str(row["cell"]): capacity(row) for row in body.get("by_cell") or ()},
     )
 
 
 def clock(body: Body) -> ClockRecord:
     rate = body.get("rate")
     return ClockRecord(
-        now=_instant(body["now"]),
+        now=required_instant(body["now"]),
         mode=body.get("mode") or "wall",
         rate=1.0 if rate is None else float(rate),
         wall_now=instant(body.get("wall_now")),
@@ -391,7 +406,7 @@ def servers_page(body: Body, *, cell_name: str | None = None) -> ServersPage:
         next=body.get("next"),
         cursor=body.get("cursor"),
         total=body.get("total"),
-        unreachable=_texts(body.get("unreachable")),
+        unreachable=texts(body.get("unreachable")),
         cell=cell_name,
     )
 
@@ -413,14 +428,14 @@ def changes(body: Body) -> Changes:
         cursor=body["cursor"],
         servers=many(server, body.get("servers")),
         drives=many(drive, body.get("drives")),
-        removed=_texts(body.get("removed")),
+        removed=texts(body.get("removed")),
         events=many(event, body.get("events")),
         cells=many(cell, body.get("cells")),
     )
 
 
 def tasks(body: Body) -> Tasks:
-    return Tasks(many(task, body["tasks"]), body.get("open"), body.get("ended"), _texts(body.get("unreachable")))
+    return Tasks(many(task, body["tasks"]), body.get("open"), body.get("ended"), texts(body.get("unreachable")))
 
 
 def events(body: Body) -> Events:
@@ -442,7 +457,7 @@ def stopped(row: Body) -> StoppedRecord:
     )
 
 
-def _resized(row: Body) -> ResizedRecord:
+def resized(row: Body) -> ResizedRecord:
     get = row.get
     return ResizedRecord(
         id=row["id"],
@@ -462,7 +477,7 @@ def decision(body: Body) -> DecisionRecord:
         stops=many(stopped, get("stops")),
         shrinks=get("shrinks"),
         waits=bool(get("waits")),
-        avoided=_texts(get("avoided")),
+        avoided=texts(get("avoided")),
         runner_up=get("runner_up"),
     )
 
@@ -494,12 +509,12 @@ def plan(body: Body) -> PlanRecord:
         code=get("code"),
         decision=_maybe(decision, get("decision")),
         stops=many(stopped, get("stops")),
-        shrinks=many(_resized, get("shrinks")),
-        grows=many(_resized, get("grows")),
+        shrinks=many(resized, get("shrinks")),
+        grows=many(resized, get("grows")),
         refused=tuple((reason, int(number)) for reason, number in (get("refused") or {}).items()),
         downtime_seconds=get("downtime_seconds"),
         version=get("version"),
-        sentences=_texts(get("sentences")),
+        sentences=texts(get("sentences")),
         copies=many(_copy_plan, get("copies")),
         avoided=many(_avoided, get("separation")),
         avoided_at_start=many(_avoided, get("start_separation")),
@@ -534,7 +549,7 @@ def host_plan(body: Body) -> HostPlanRecord:
         problem=get("problem"),
         code=get("code"),
         version=get("version"),
-        sentences=_texts(get("sentences")),
+        sentences=texts(get("sentences")),
         moves=many(_move, get("moves")),
         seconds=get("seconds"),
         token=get("token"),

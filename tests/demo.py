@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from backend.clock import Clock
 from backend.folder import Credentials, Secrets
 from backend.tokens import keyring
 from console.app import ConsoleApp
+from console.audit import AuditLog
 from console.client import CloudClient
 from console.screens import views
 from tests.builders import NOON
@@ -72,8 +73,9 @@ class DemoConsole(ConsoleApp):
     CSS_PATH = str(Path(console.__file__).with_name("console.tcss"))
     """Textual looks for it beside the module of the subclass."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, *, is_production: bool = False, **options: Any) -> None:
         super().__init__(self._connect, now=lambda: NOW, **options)
+        self._is_production = is_production
         self._folder = folder
         self._open = AsyncExitStack()
         self._client: CloudClient | None = None
@@ -86,7 +88,10 @@ class DemoConsole(ConsoleApp):
             self.wire = Steady(await self._open.enter_async_context(context))
             headers = {"Authorization": f"Bearer {TOKEN}"}
             http = httpx.AsyncClient(transport=self.wire, base_url="http://stratodeck", headers=headers)
-            self._client = CloudClient(http)
+            audit = self._folder.with_name("audit")
+            self._client = CloudClient(
+                http, lambda cloud_id: AuditLog(audit, cloud_id, lambda: NOW), lambda _: self._is_production
+            )
         return self._client
 
     async def on_unmount(self, event: events.Unmount) -> None:
@@ -121,9 +126,19 @@ STORIES = {
         Story("drain", (":host c2-h07", "<enter>", "xd"), "[ drain ]"),
         Story("groups", (":groups", "<enter>"), "members"),
         Story("group", (":groups", "<enter>", "<enter>"), "needs"),
+        Story("group-drives", (":groups", "<enter>", "M"), "drives   "),
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
+        Story("capacity", (":capacity", "<enter>"), "SPLIT"),
+        Story("what-if", (":capacity", "<enter>", "<W>", "<backspace>", "<3>"), "All 3 servers"),
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("services", (":services", "<enter>"), "nova-scheduler"),
+        Story("schedules", (":schedules", "<enter>", "j", "j", "j"), "web nightly:"),
+        Story("backups", (":schedules", "<enter>", "j", "j", "j", "<enter>"), "daily: the newest"),
+        Story("calendar", (":calendar", "<enter>"), "at once"),
+        Story("storage", (":storage", "<enter>"), "FULL IN"),
+        Story("clock", (":clock", "<enter>"), "DUE NEXT"),
+        Story("faults", (":faults", "<enter>"), "INJECTED NOW"),
+        Story("audit", (":clock manual", "<enter>", ":audit", "<enter>"), "set the clock manual"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),
         Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),
@@ -177,7 +192,10 @@ def _is_asking(app: DemoConsole) -> bool:
     known = sum(cell.servers or 0 for cell in mirror.cells or ())
     if mirror.hosts is None or mirror.tasks is None or len(mirror.servers) < known or not mirror.events:
         return True
-    if "drives" in views.wanted(app.main.place, mirror) and not mirror.are_drives_complete:
+    wanted = views.wanted(replace(app.main.place, cursor=app.main.cursor_key), mirror)
+    if "drives" in wanted and not mirror.are_drives_complete:
+        return True
+    if not all(map(mirror.protection.has, wanted)):
         return True
     return not app.main.is_settled
 

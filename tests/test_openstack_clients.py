@@ -11,7 +11,7 @@ import pytest
 
 from backend.cloud.catalogue import IMAGES
 from backend.seed import MANAGER, OPERATOR, OWNER, PROJECTS, TENANT
-from tests.openstack_clients import CommandLine, command_line, command_line_process, sdk
+from tests.openstack_clients import CommandLine, command_line, sdk
 from tests.served import Served, served
 
 # openstacksdk warns of what it does itself: of its own arguments, and of statistics that nobody has asked for.
@@ -29,19 +29,13 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[subprocess.Popen[str]]:
-    with command_line_process() as found:
-        yield found
-
-
 # The command line
 
 
 def test_the_command_line_logs_in_and_sees_projects_images_and_services(
-    on: Served, process: subprocess.Popen[str]
+    on: Served, openstack_process: subprocess.Popen[str]
 ) -> None:
-    cli = command_line(process, on, OPERATOR)
+    cli = command_line(openstack_process, on, OPERATOR)
 
     token = cli("token", "issue")
     projects = {row["Name"]: row["ID"] for row in cli("project", "list")}
@@ -63,9 +57,9 @@ def test_the_command_line_logs_in_and_sees_projects_images_and_services(
 
 @pytest.mark.parametrize("account", [TENANT, OWNER, MANAGER])
 def test_whoever_is_not_staff_sees_the_same_images_and_its_own_projects(
-    on: Served, process: subprocess.Popen[str], account: str
+    on: Served, openstack_process: subprocess.Popen[str], account: str
 ) -> None:
-    cli = command_line(process, on, account)
+    cli = command_line(openstack_process, on, account)
 
     assert "shop" in [row["Name"] for row in cli("project", "list")]
     assert "ledger" not in [row["Name"] for row in cli("project", "list")]
@@ -73,29 +67,30 @@ def test_whoever_is_not_staff_sees_the_same_images_and_its_own_projects(
     assert "only staff may" in cli.refused("user", "list")
 
 
-def test_the_command_line_says_why_it_is_refused(on: Served, process: subprocess.Popen[str]) -> None:
-    cli = command_line(process, on, TENANT)
-    wrong = CommandLine(process, {**cli.environment, "OS_PASSWORD": "wrong"})
-    elsewhere = CommandLine(process, {**cli.environment, "OS_PROJECT_NAME": "operations"})
+def test_the_command_line_says_why_it_is_refused(on: Served, openstack_process: subprocess.Popen[str]) -> None:
+    cli = command_line(openstack_process, on, TENANT)
+    wrong = CommandLine(openstack_process, {**cli.environment, "OS_PASSWORD": "wrong"})
+    elsewhere = CommandLine(openstack_process, {**cli.environment, "OS_PROJECT_NAME": "operations"})
     for_domain = {name: value for name, value in cli.environment.items() if not name.startswith("OS_PROJECT")}
 
     assert "requires authentication. (HTTP 401)" in wrong.refused("token", "issue")
     assert "has no role in the project" in elsewhere.refused("token", "issue")
-    assert "gives no token for a domain" in CommandLine(process, for_domain | {"OS_DOMAIN_NAME": "Default"}).refused(
-        "token", "issue"
-    )
+    assert "gives no token for a domain" in CommandLine(
+        openstack_process, for_domain | {"OS_DOMAIN_NAME": "Default"}
+    ).refused("token", "issue")
     assert "protected" in cli.refused("image", "delete", "debian-12")
     assert "No Image found for nothing" in cli.refused("image", "show", "nothing")
 
 
 def test_a_token_can_be_used_in_place_of_the_password_until_it_is_revoked(
-    on: Served, process: subprocess.Popen[str]
+    on: Served, openstack_process: subprocess.Popen[str]
 ) -> None:
-    cli = command_line(process, on, TENANT)
+    cli = command_line(openstack_process, on, TENANT)
     token = cli("token", "issue")["id"]
     names = ("OS_AUTH_URL", "OS_PROJECT_NAME", "OS_PROJECT_DOMAIN_NAME", "OS_IDENTITY_API_VERSION", "OS_REGION_NAME")
     by_token = CommandLine(
-        process, {name: cli.environment[name] for name in names} | {"OS_AUTH_TYPE": "token", "OS_TOKEN": token}
+        openstack_process,
+        {name: cli.environment[name] for name in names} | {"OS_AUTH_TYPE": "token", "OS_TOKEN": token},
     )
 
     assert sorted(row["Name"] for row in by_token("image", "list")) == NAMES

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backend.seed import OPERATOR, TENANT
-from tests.openstack_clients import CommandLine, command_line, command_line_process, sdk
+from tests.openstack_clients import CommandLine, command_line, sdk
 from tests.served import Served, served
 
 # openstacksdk warns of what it does itself: of its own arguments, and of statistics that nobody has asked for.
@@ -48,12 +48,6 @@ capacity_bytes = 10995116277760
 """
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[subprocess.Popen[str]]:
-    with command_line_process() as found:
-        yield found
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A served cloud of two cells, its operator's command line, and its clock and faults."""
@@ -80,10 +74,10 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, process: subprocess.Popen[str]) -> Iterator[Place]:
+def place(tmp_path: Path, openstack_process: subprocess.Popen[str]) -> Iterator[Place]:
     (tmp_path / "fleet.toml").write_text(FLEET)
     with served(tmp_path / "data", "--cloud", str(tmp_path / "fleet.toml"), "--clock", "manual") as on:
-        yield Place(on, command_line(process, on, OPERATOR))
+        yield Place(on, command_line(openstack_process, on, OPERATOR))
 
 
 def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -188,9 +182,9 @@ def test_hosts_of_a_cell_that_does_not_answer_are_unknown_services_and_no_hyperv
 
 
 def test_a_tenant_sees_its_own_servers_and_learns_nothing_of_others(
-    place: Place, process: subprocess.Popen[str]
+    place: Place, openstack_process: subprocess.Popen[str]
 ) -> None:
-    tenant = Place(place.on, command_line(process, place.on, TENANT))
+    tenant = Place(place.on, command_line(openstack_process, place.on, TENANT))
     theirs, own = place.make("theirs-01", "cell-2"), tenant.make("own-01", "cell-2")
 
     for state in ("up", "down"):

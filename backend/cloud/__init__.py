@@ -27,5 +27,5 @@ Invariants (`backend.check` verifies them on a folder)
     Events of a file are numbered without gaps, and every change of state has one.
 
 Reading order: model, lifecycle, backfill, stops, placement, index, avoiding, certificates, explain, groups, backups,
-retention, previews, cells, networks, errors.
+retention, previews, agenda, cells, networks, errors.
 """

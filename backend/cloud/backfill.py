@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from backend.cloud.model import (
@@ -36,6 +37,8 @@ from backend.cloud.model import (
 from backend.cloud.stops import Victim, cheapest_stops, fewest_at_least, sums_of_largest, work_lost
 
 T = TypeVar("T")
+
+_id: Callable[[Server], str] = attrgetter("id")
 
 FACTOR_STEPS = 10_000
 """A factor is shown with four decimals, rounded down."""
@@ -88,7 +91,7 @@ class HostLoad:
     @_once
     def waiting(self) -> tuple[Server, ...]:
         """Normal servers whose room is not yet free, in the order of decision."""
-        waiting = [server for server in self.servers if _waits(server)]
+        waiting = [server for server in self.servers if server.waits is not None and not server.is_backfilling]
         return tuple(waiting if len(waiting) < 2 else sorted(waiting, key=lambda server: (server.waits, server.id)))
 
     @_once
@@ -168,20 +171,19 @@ class HostLoad:
     def changed(self, gone: Server | None, came: Server | None) -> HostLoad:
         """With one server less, one more, or one in place of another. What is known of the others is kept."""
         servers = self.servers
-        if gone is not None:
-            servers = tuple([server for server in servers if server.id != gone.id])
-        if came is not None:
-            at = bisect_left(servers, came.id, key=_id)
-            servers = (*servers[:at], came, *servers[at:])
+        if gone is not None and came is not None and gone.id == came.id:
+            id = came.id
+            servers = tuple([came if server.id == id else server for server in servers])
+        else:
+            if gone is not None:
+                servers = tuple([server for server in servers if server.id != gone.id])
+            if came is not None:
+                at = bisect_left(servers, came.id, key=_id)
+                servers = (*servers[:at], came, *servers[at:])
         load = HostLoad(self.host, servers)
         sums = self.__dict__.get("_sums")
         if sums is not None:
-            new = list(sums)
-            for server, sign in ((gone, -1), (came, 1)):
-                if server is not None:
-                    kind = _kind(server)
-                    new[kind] = _added(new[kind], server, sign)
-            load.__dict__["_sums"] = tuple(new)
+            load.__dict__["_sums"] = sums if _counts_alike(gone, came) else _changed_sums(sums, gone, came)
         return load
 
 
@@ -200,18 +202,37 @@ def _kind(server: Server) -> int:
     return NORMAL if server.waits is None else WAITING
 
 
+def _counts_alike(gone: Server | None, came: Server | None) -> bool:
+    """Whether one in place of the other surely changes none of the host's sums."""
+    return (
+        gone is not None
+        and came is not None
+        and gone.size is came.size
+        and gone.floor is came.floor
+        and gone.notice_until is came.notice_until
+        and gone.waits is came.waits
+        and gone.is_backfilling is came.is_backfilling
+    )
+
+
+def _changed_sums(sums: tuple[Sums, ...], gone: Server | None, came: Server | None) -> tuple[Sums, ...]:
+    changed = list(sums)
+    for server, sign in ((gone, -1), (came, 1)):
+        if server is not None:
+            kind = _kind(server)
+            changed[kind] = _added(changed[kind], server, sign)
+    return tuple(changed)
+
+
 def _added(sums: Sums, server: Server, sign: int) -> Sums:
-    size, floor = server.size, floor_held(server)
+    size = server.size
+    floor = size if server.floor is None else server.floor
     return (
         sums[0] + sign * size.cpu_mhz,
         sums[1] + sign * size.memory_bytes,
         sums[2] + sign * floor.cpu_mhz,
         sums[3] + sign * floor.memory_bytes,
     )
-
-
-def _id(server: Server) -> str:
-    return server.id
 
 
 def _waits(server: Server) -> bool:
@@ -345,7 +366,8 @@ def fits_empty(load: HostLoad, size: Size) -> bool:
 
 def fits_by_shrinking(load: HostLoad, size: Size) -> bool:
     """Whether `size` fits with the servers that stay at their floors, so that nobody stops. Committed."""
-    return (size + load.floors).fits_in(load.left)
+    short_cpu, short_memory = _short(load, size)
+    return short_cpu <= 0 and short_memory <= 0
 
 
 def fits_without_shrinking(load: HostLoad, size: Size) -> bool:
@@ -366,31 +388,40 @@ def stop_set(load: HostLoad, size: Size, *, now: datetime, nodes_max: int = 20_0
     """
     if not fits_empty(load, size):
         return None
-    short = size + load.floors - load.left
-    if short.cpu_mhz <= 0 and short.memory_bytes <= 0:
+    short_cpu, short_memory = _short(load, size)
+    if short_cpu <= 0 and short_memory <= 0:
         return NO_STOPS
-    candidates = sorted(load.backfilling, key=lambda server: server.id)
+    candidates = sorted(load.backfilling, key=_id)
     victims = [
         Victim(floor.cpu_mhz, floor.memory_bytes, work_lost(server, now), server.size.cpu_mhz)
         for server in candidates
         for floor in (floor_held(server),)
     ]
-    chosen, is_proved = cheapest_stops(victims, max(0, short.cpu_mhz), max(0, short.memory_bytes), nodes_max=nodes_max)
+    chosen, is_proved = cheapest_stops(victims, max(0, short_cpu), max(0, short_memory), nodes_max=nodes_max)
     return StopPlan(
-        stops=tuple(candidates[index].id for index in chosen),
+        stops=tuple([candidates[index].id for index in chosen]),
         count=len(chosen),
-        work=sum(victims[index].work for index in chosen),
-        cpu_mhz=sum(victims[index].cpu_mhz for index in chosen),
+        work=sum([victims[index].work for index in chosen]),
+        cpu_mhz=sum([victims[index].cpu_mhz for index in chosen]),
         is_proved=is_proved,
+    )
+
+
+def _short(load: HostLoad, size: Size) -> tuple[int, int]:
+    """How much CPU and memory is short for `size`, with the servers that stay at their floors. Committed."""
+    floors, left = load.floors, load.left
+    return (
+        size.cpu_mhz + floors.cpu_mhz - left.cpu_mhz,
+        size.memory_bytes + floors.memory_bytes - left.memory_bytes,
     )
 
 
 def least_cost(load: HostLoad, size: Size, *, now: datetime) -> tuple[int, int]:
     """A cheap lower bound on the (count, work) of the host's stop set. The size must fit on the empty host."""
-    short = size + load.floors - load.left
+    short_cpu, short_memory = _short(load, size)
     cpu_sums, memory_sums = load.largest_floors
-    count = max(fewest_at_least(cpu_sums, short.cpu_mhz), fewest_at_least(memory_sums, short.memory_bytes))
-    return count, sum(sorted(work_lost(server, now) for server in load.backfilling)[:count])
+    count = max(fewest_at_least(cpu_sums, short_cpu), fewest_at_least(memory_sums, short_memory))
+    return count, sum(sorted([work_lost(server, now) for server in load.backfilling])[:count])
 
 
 def count_shrunk(load: HostLoad, size: Size, stops: Iterable[str] = ()) -> int:
@@ -400,10 +431,12 @@ def count_shrunk(load: HostLoad, size: Size, stops: Iterable[str] = ()) -> int:
     """
     gone = frozenset(stops)
     cpu, memory = _shares([server for server in load.backfilling if server.id not in gone])
-    left = load.left - size
-    return _count_shrunk(
-        load, (cpu, memory), (common_level(left.cpu_mhz, cpu), common_level(left.memory_bytes, memory))
+    left = load.left
+    after = (
+        common_level(left.cpu_mhz - size.cpu_mhz, cpu),
+        common_level(left.memory_bytes - size.memory_bytes, memory),
     )
+    return _count_shrunk(load, (cpu, memory), after)
 
 
 def count_shrunk_beside(load: HostLoad, size: Size, floor: Size) -> int:
@@ -437,7 +470,8 @@ def _shares(servers: Iterable[Server]) -> tuple[_Shares, _Shares]:
     """For CPU and for memory: nominal size and floor of each."""
     cpu, memory = [], []
     for server in servers:
-        size, floor = server.size, floor_held(server)
+        size = server.size
+        floor = size if server.floor is None else server.floor
         cpu.append((size.cpu_mhz, floor.cpu_mhz))
         memory.append((size.memory_bytes, floor.memory_bytes))
     return cpu, memory
@@ -455,10 +489,12 @@ def admissions(load: HostLoad) -> list[Server]:
     if not load.waiting:
         return []
     admitted = []
-    normal = load.normal
+    capacity, normal, floors = load.host.capacity, load.normal, load.floors_physical
+    cpu, memory = capacity.cpu_mhz - normal.cpu_mhz, capacity.memory_bytes - normal.memory_bytes
     for server in load.waiting:
-        normal += server.size
-        if not (normal + load.floors_physical).fits_in(load.host.capacity):
+        cpu -= server.size.cpu_mhz
+        memory -= server.size.memory_bytes
+        if floors.cpu_mhz > cpu or floors.memory_bytes > memory:
             break
         admitted.append(server)
     return admitted
@@ -492,10 +528,10 @@ def room_for_backfilling(load: HostLoad, *, start_level_permille: int = 1000) ->
     Counts everybody at full size: waiting normal servers, and servers under notice too. At a start level below 1 000,
     everybody could still have that part of its size, and everybody's floors still fit beside the new server.
     """
-    by_floors = load.left - load.floors_physical
-    cpu = load.left.cpu_mhz * 1000 // start_level_permille - load.nominal_backfill.cpu_mhz
-    memory = load.left.memory_bytes * 1000 // start_level_permille - load.nominal_backfill.memory_bytes
-    return Size(min(cpu, by_floors.cpu_mhz), min(memory, by_floors.memory_bytes))
+    left, floors, nominal = load.left, load.floors_physical, load.nominal_backfill
+    cpu = left.cpu_mhz * 1000 // start_level_permille - nominal.cpu_mhz
+    memory = left.memory_bytes * 1000 // start_level_permille - nominal.memory_bytes
+    return Size(min(cpu, left.cpu_mhz - floors.cpu_mhz), min(memory, left.memory_bytes - floors.memory_bytes))
 
 
 def free_for_backfilling(load: HostLoad, *, start_level_permille: int = 1000) -> Size:

@@ -100,6 +100,10 @@ class Cron:
             instants.append(after)
         return instants
 
+    def fires_on(self, day: date) -> bool:
+        """Whether it fires on a day of the calendar; then at each of its minutes of each of its hours."""
+        return day.month in self.months and self._matches_day(day)
+
     def _next_elapsed(self, after: datetime, zone: ZoneInfo) -> datetime:
         at = after.replace(second=0, microsecond=0) + MINUTE
         while True:
@@ -125,6 +129,8 @@ class Cron:
                 continue
             if self._matches_day(day):
                 for hour in self.hours:
+                    if day == start.date() and hour < start.hour:
+                        continue
                     for minute in self.minutes:
                         wanted = datetime.combine(day, time(hour, minute))
                         if wanted >= start:
@@ -155,7 +161,7 @@ def parse(expression: str, time_zone: str) -> Cron:
     texts = ALIASES.get(text, text).split()
     if len(texts) != len(_FIELDS):
         raise CronError("schedule", f"A schedule has five fields, not {len(texts)}: minute hour day month weekday.")
-    texts = [_checked(name, names, written) for (name, names), written in zip(_FIELDS, texts, strict=True)]
+    texts = [_checked(field, written) for field, written in zip(_FIELDS, texts, strict=True)]
     try:
         expanded, _ = croniter.expand(" ".join(texts))
     except ValueError as wrong:
@@ -181,19 +187,21 @@ def parse(expression: str, time_zone: str) -> Cron:
     return cron
 
 
-_FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("minute", ()),
-    ("hour", ()),
-    ("day", ()),
-    ("month", _MONTHS),
-    ("weekday", _WEEKDAYS),
+_FIELDS: tuple[tuple[str, tuple[str, ...], int, int], ...] = (
+    ("minute", (), 0, 59),
+    ("hour", (), 0, 23),
+    ("day", (), 1, 31),
+    ("month", _MONTHS, 1, 12),
+    ("weekday", _WEEKDAYS, 0, 7),
 )
+"""Their names, the names of their values, and from where to where these go; both 0 and 7 are Sunday."""
 _EVERYTHING = (range(60), range(24), range(1, 32), range(1, 13), range(7))
 _TERM = re.compile(r"(?P<low>\*|[a-z]+|\d{1,3})(-(?P<high>[a-z]+|\d{1,3}))?(/(?P<step>\d{1,3}))?")
 
 
-def _checked(name: str, names: tuple[str, ...], text: str) -> str:
+def _checked(field: tuple[str, tuple[str, ...], int, int], text: str) -> str:
     """The field with ranges of equal ends written as the value they are; croniter takes those for everything."""
+    name, names, least, most = field
     terms = []
     for term in text.split(","):
         match = _TERM.fullmatch(term)
@@ -202,6 +210,8 @@ def _checked(name: str, names: tuple[str, ...], text: str) -> str:
         for word in (match["low"], match["high"]):
             if word is not None and word.isalpha() and word not in names:
                 raise CronError("schedule", f"{term!r} is not a {name}.")
+            if word is not None and word.isdigit() and not least <= int(word) <= most:
+                raise CronError("schedule", f"{term!r} is not a {name}, which is {least} to {most}.")
         if match["step"] is not None and int(match["step"]) == 0:
             raise CronError("schedule", f"{term!r} is not a {name}: a step is at least 1.")
         is_single = match["high"] is not None and _number(match["low"], names) == _number(match["high"], names)

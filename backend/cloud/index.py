@@ -100,13 +100,20 @@ class _Chunk:
         self.free_cpu_most = max([room.free_cpu for room in self.rooms])
         self.free_memory_most = max([room.free_memory for room in self.rooms])
 
-    def has_most(self, room: _Room) -> bool:
-        """Whether without it the most may be less. What is free is never less than nothing."""
-        return (
-            room.memory == self.memory_most
-            or room.free_cpu == self.free_cpu_most > 0
-            or room.free_memory == self.free_memory_most > 0
-        )
+    def lose(self, room: _Room) -> None:
+        """It has left: without it the most may be less. What is free is never less than nothing."""
+        if (
+            room.memory < self.memory_most
+            and (room.free_cpu < self.free_cpu_most or not room.free_cpu)
+            and (room.free_memory < self.free_memory_most or not room.free_memory)
+        ):
+            return
+        _, _, _, _, memory, free_cpu, free_memory = room
+        for other in self.rooms:
+            if other.memory >= memory and other.free_cpu >= free_cpu and other.free_memory >= free_memory:
+                # Among hosts of one size this is nearly always the first.
+                return
+        self.sum_up()
 
 
 class _Rooms:
@@ -147,8 +154,7 @@ class _Rooms:
         chunk = self._chunks[at]
         del chunk.rooms[bisect_left(chunk.rooms, room)]
         if chunk.rooms:
-            if chunk.has_most(room):
-                chunk.sum_up()
+            chunk.lose(room)
             self._lasts[at] = chunk.rooms[-1]
         else:
             del self._chunks[at], self._lasts[at]
@@ -196,7 +202,7 @@ _Rest = tuple[int, int, int, int, str] | tuple[()]
 """What follows the work lost in an exact key: CPU, shrunk, room, host. In a bound nothing, which comes first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Bound:
     """What making room on a host costs at least, or exactly, where there is a plan."""
 
@@ -248,10 +254,9 @@ class _Demand:
             heappush(self._shrinking, entry)
             return
         count, work = least_cost(load, size, now=now)
-        self._hold(load, version, _Bound(count, work), now)
+        self._hold(load, version, _Bound(count, work), now, _seconds(now))
 
-    def _hold(self, load: HostLoad, version: int, bound: _Bound, now: datetime) -> None:
-        at = _seconds(now)
+    def _hold(self, load: HostLoad, version: int, bound: _Bound, now: datetime, at: int) -> None:
         # Until the newest has been started, what is lost does not grow yet by all of them.
         grows = load.last_start is None or load.last_start <= now
         slope = load.least_cpus[bound.count] if grows else 0
@@ -276,28 +281,28 @@ class _Demand:
     def stopping(self, index: HostIndex, skip: Collection[str], now: datetime) -> Iterator[Candidate]:
         """Best first, each exact at `now`."""
         taken: list[tuple[list[_Stopping], _Stopping]] = []
+        at = _seconds(now)
         try:
             # A bound that turns out too low moves its host to a higher count, never to a lower one.
-            while (head := self._least(index, now)) is not None:
+            while (head := self._least(index, at)) is not None:
                 slope, heap = head
                 entry = heappop(heap)
                 load = index.load(entry.host)
                 if entry.host in skip:
                     taken.append((heap, entry))
-                elif entry.plan is not None and (entry.planned_at == _seconds(now) or entry.plan.cpu_mhz == slope):
+                elif entry.plan is not None and (entry.planned_at == at or entry.plan.cpu_mhz == slope):
                     taken.append((heap, entry))
-                    work = entry.intercept + slope * _seconds(now)
+                    work = entry.intercept + slope * at
                     plan = entry.plan if entry.plan.work == work else replace(entry.plan, work=work)
                     yield candidate_of(load, plan, entry.rest[1] if entry.rest else 0, (), index.policy)
                 else:
-                    self._refine(index, load, entry.version, now)
+                    self._refine(index, load, entry.version, now, at)
         finally:
             for heap, entry in taken:
                 heappush(heap, entry)
 
-    def _least(self, index: HostIndex, now: datetime) -> tuple[int, list[_Stopping]] | None:
-        """The slope and the heap whose head may be the best."""
-        at = _seconds(now)
+    def _least(self, index: HostIndex, at: int) -> tuple[int, list[_Stopping]] | None:
+        """The slope and the heap whose head may be the best at this second."""
         for count in sorted(self._stopping):
             best: tuple[tuple[int, tuple[object, ...]], int, list[_Stopping]] | None = None
             by_slope = self._stopping[count]
@@ -312,14 +317,14 @@ class _Demand:
                 return best[1], best[2]
         return None
 
-    def _refine(self, index: HostIndex, load: HostLoad, version: int, now: datetime) -> None:
+    def _refine(self, index: HostIndex, load: HostLoad, version: int, now: datetime, at: int) -> None:
         plan = stop_set(load, self.size, now=now)
         assert plan is not None, "hosts without room are not held"
         shrunk = count_shrunk(load, self.size, plan.stops)
         rest = (plan.cpu_mhz, shrunk, *room_key(load, index.policy), load.host.name)
         if may_need_hint(load, plan.count):
             self.doubtful[load.host.name] = version
-        self._hold(load, version, _Bound(plan.count, plan.work, rest, plan), now)
+        self._hold(load, version, _Bound(plan.count, plan.work, rest, plan), now, at)
 
 
 def _cpu_mhz_free(load: HostLoad) -> int:
@@ -406,15 +411,16 @@ class HostIndex:
             del self._demands[next(iter(self._demands))]
         self._demands[size] = demand
         end = self._log_start + len(self._log)
+        at = _seconds(now)
         changed: Iterable[str] = dict.fromkeys(self._log[max(0, demand.cursor - self._log_start) :])
         is_behind = len(self._log) - demand.cursor + self._log_start > len(self._loads)
-        if is_behind or demand.cursor < self._log_start or _seconds(now) < demand.looked_at:
+        if is_behind or demand.cursor < self._log_start or at < demand.looked_at:
             demand.clear()
             changed = self._loads
         for name in changed:
             load = self._loads[name]
             demand.look_at(load, self._versions[name], self.policy, now)
-        demand.cursor, demand.looked_at = end, _seconds(now)
+        demand.cursor, demand.looked_at = end, at
         return demand
 
     # Asking it

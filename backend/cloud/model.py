@@ -155,7 +155,7 @@ class Server:
     restarts: bool = False
     """Whether its owner asked that it be started again, each time that it was stopped for room and fits again."""
     avoid: tuple[str, ...] = ()
-    """The avoid list of its last start."""
+    """What it was to avoid when it was last started, or, before that, when it was made."""
     meta: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)

@@ -171,6 +171,8 @@ def avoided_ranks(avoid: Sequence[str], hosts_of: Mapping[str, str | Collection[
     An id that is listed twice counts at its first place. One without a host has no effect, but what follows it keeps
     its place. An id may stand for things on several hosts, as a server's does for its drives.
     """
+    if not avoid:
+        return {}
     ranks: dict[str, list[int]] = {}
     seen: set[str] = set()
     for rank, id in enumerate(avoid):
@@ -189,7 +191,7 @@ def avoid_key(ranks: Ranks) -> Ranks:
     Where three hosts hold one avoided server each, the last of the list is joined.
     **Source**: CloudSigma API 2.0, "General Notes on Avoid Functionality".
     """
-    return tuple(-rank for rank in ranks)
+    return tuple([-rank for rank in ranks]) if ranks else ()
 
 
 # --- Servers ------------------------------------------------------------------------------------
@@ -205,7 +207,7 @@ def placement_of(request: Request, best: Sequence[Candidate]) -> Placement | NoV
         chosen=chosen,
         runner_up=runner_up,
         decided_by=_decided_by(chosen.key, None if runner_up is None else runner_up.key),
-        avoided=tuple(request.avoid[rank] for rank in chosen.ranks),
+        avoided=tuple([request.avoid[rank] for rank in chosen.ranks]),
     )
 
 
@@ -241,8 +243,8 @@ def candidate_of(load: HostLoad, plan: StopPlan, shrunk: int, ranks: Ranks, poli
 
 def room_key(load: HostLoad, policy: Policy) -> tuple[int, int]:
     """Orders hosts by their room as the policy likes it best."""
-    sign = -1 if policy == "spread" else 1
-    return sign * load.room.cpu_mhz, sign * load.room.memory_bytes
+    room = load.room
+    return (-room.cpu_mhz, -room.memory_bytes) if policy == "spread" else (room.cpu_mhz, room.memory_bytes)
 
 
 def best_two(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from backend.cloud.backups import Cron, jitter, parse
@@ -118,6 +119,49 @@ def preview(
     late = timedelta() if schedule is None else jitter(schedule)
     fires = tuple((fire + late).astimezone(zone) for fire in cron.fires(now - late, FIRES_SHOWN))
     return Preview(words(cron), fires, late, tuple(plan(backups, policy, now)))
+
+
+_CYCLE_DAYS = 1461
+"""Four years: after these the months and leap days come round again."""
+
+
+def most_copies(cron: Cron, policy: Policy, now: datetime) -> int | None:
+    """How many backups there are at once, at most, when the rules are followed for long; None: ever more of them.
+
+    The one in the making counts: what it takes the place of stays until it is whole. What periods keep may be among
+    what age and number keep, so this is what is never exceeded, and not always reached.
+    """
+    bounds = []
+    if policy.backups_max:
+        bounds.append(policy.backups_max + 1)
+    if policy.retention_days:
+        bounds.append(_runs_within(cron, policy.retention_days, now))
+    by_period = sum(policy.keeps.values())
+    if not bounds:
+        return by_period + 1 if by_period else None
+    return min(bounds) + by_period
+
+
+def _runs_within(cron: Cron, days: int, now: datetime) -> int:
+    """How often it fires within so many days, both ends included, at most.
+
+    Simplified: days on which clocks change are as long as others, and longer times than four years begin like the next
+    four.
+    """
+    cycles, rest = divmod(days, _CYCLE_DAYS)
+    first = now.astimezone(ZoneInfo(cron.time_zone)).date()
+    fires = [cron.fires_on(first + timedelta(days=day)) for day in range(_CYCLE_DAYS + rest + 1)]
+    per_day = len(cron.minutes) * len(cron.hours)
+    before = [0, *accumulate(fires)]
+
+    def within(start: int) -> int:
+        # Of the days at both ends only what lies between the two times of day counts: together one day, and one more.
+        ends = fires[start] + fires[start + rest] if rest else fires[start]
+        at_ends = per_day * ends if ends < 2 else per_day + 1
+        return (before[start + rest] - before[start + 1]) * per_day + at_ends if rest else ends
+
+    most = max(within(start) for start in range(_CYCLE_DAYS))
+    return cycles * before[_CYCLE_DAYS] * per_day + most
 
 
 # --- Who is covered ---------------------------------------------------------------------------------------------------

@@ -93,15 +93,15 @@ class CoverProblem:
 
     def least_count(self) -> int:
         """Fewer than this give back too little of one dimension, whichever they are."""
-        cpu_sums = sums_of_largest(victim.floor_cpu_mhz for victim in self.victims)
-        memory_sums = sums_of_largest(victim.floor_memory_bytes for victim in self.victims)
+        cpu_sums = sums_of_largest([victim.floor_cpu_mhz for victim in self.victims])
+        memory_sums = sums_of_largest([victim.floor_memory_bytes for victim in self.victims])
         return max(fewest_at_least(cpu_sums, self.short_cpu), fewest_at_least(memory_sums, self.short_memory))
 
     def cheapest_alone(self) -> tuple[int, ...] | None:
         """The best set, where the cheapest of the least count give back enough: then nothing is left to search."""
         places = sorted(range(len(self.victims)), key=self.weights.__getitem__)[: self.least_count()]
-        cpu = sum(self.victims[place].floor_cpu_mhz for place in places)
-        memory = sum(self.victims[place].floor_memory_bytes for place in places)
+        cpu = sum([self.victims[place].floor_cpu_mhz for place in places])
+        memory = sum([self.victims[place].floor_memory_bytes for place in places])
         return tuple(sorted(places)) if cpu >= self.short_cpu and memory >= self.short_memory else None
 
     def cheapest_few(self) -> tuple[int, ...] | None:
@@ -319,7 +319,7 @@ def _weights(victims: Sequence[Victim]) -> list[int]:
     place is worth a power of two, the first the most, and is taken off.
     """
     count = len(victims)
-    cpu_scale = 1 + sum(victim.cpu_mhz for victim in victims)
+    cpu_scale = 1 + sum([victim.cpu_mhz for victim in victims])
     return [
         ((victim.work * cpu_scale + victim.cpu_mhz + 1) << count) - (1 << (count - 1 - place))
         for place, victim in enumerate(victims)

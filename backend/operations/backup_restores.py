@@ -13,7 +13,7 @@ Simplified: cdroms come back empty handed, as they are not copied: a restored se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +36,7 @@ from backend.cloud.model import (
     TaskState,
 )
 from backend.cloud.placement import NoValidHost
-from backend.operations import Cloud, backups, boots, cells, drives, quotas, server_clones, servers
+from backend.operations import Cloud, backups, boots, cells, check_version, drives, quotas, server_clones, servers
 from backend.store import CellTransaction, CloudTransaction
 
 RESTORE = "restore_backup"
@@ -65,8 +65,8 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
-    """The server as it will be, without ids and hosts."""
+class Draft:
+    """The server as it will be, without ids and hosts; its cell once one was chosen."""
 
     server: Server
     drives: tuple[Drive, ...]
@@ -77,10 +77,14 @@ class _Draft:
 
     @property
     def seconds(self) -> int:
-        return max((_copy_seconds(drive) for drive in self.drives), default=0)
+        return max((copy_seconds(drive) for drive in self.drives), default=0)
 
 
-def _copy_seconds(drive: Drive) -> int:
+AgreedRestore = Callable[[CellTransaction, Draft], None]
+"""Asked in the transaction of the work, before it. Raises Conflict where it is not what was agreed to."""
+
+
+def copy_seconds(drive: Drive) -> int:
     least = lifecycle.TRANSITIONS["drive"]["clone"].duration_seconds
     return max(least, rules.duration_seconds(drive.size_bytes))
 
@@ -92,14 +96,18 @@ def _disks(backup: Backup) -> list[Mapping[str, Any]]:
     return [each for each in backup.contents.get("drives", ()) if each.get("media", "disk") == "disk"]
 
 
-def check_flavor(backup: Backup, flavor: Flavor) -> None:
-    """Raises Invalid where its disk would not hold the drive that the server boots from.
+def disk_bytes_needed(backup: Backup) -> int:
+    """What the disk of a flavor has to hold: the drive that the server boots from.
 
     Simplified: of a drive that no flavor's disk would hold, those with the largest disk are large enough.
     """
     disks = _disks(backup)
-    most_bytes = max(each.disk_bytes for each in FLAVORS)
-    needed = min(int(disks[0]["size_bytes"]) if disks else 0, most_bytes)
+    return min(int(disks[0]["size_bytes"]) if disks else 0, max(each.disk_bytes for each in FLAVORS))
+
+
+def check_flavor(backup: Backup, flavor: Flavor) -> None:
+    """Raises Invalid where its disk would not hold what it has to."""
+    needed = disk_bytes_needed(backup)
     if flavor.disk_bytes < needed:
         fitting = ", ".join(each.name for each in FLAVORS if each.disk_bytes >= needed)
         raise Invalid(
@@ -111,7 +119,7 @@ def check_flavor(backup: Backup, flavor: Flavor) -> None:
 
 def _draft(
     backup: Backup, *, size: Size, smp: int, name: str | None, owner: str, now: datetime, is_drill: bool
-) -> _Draft:
+) -> Draft:
     told = backup.contents.get("server", {})
     server = Server(
         id="",
@@ -144,10 +152,10 @@ def _draft(
         )
         for place, each in enumerate(_disks(backup))
     )
-    return _Draft(server, made)
+    return Draft(server, made)
 
 
-async def _choose_cell(cloud: Cloud, actor: Account, draft: _Draft) -> str:
+async def choose_cell(cloud: Cloud, actor: Account, draft: Draft) -> str:
     """Where all drives have room, and the server would be placed best now. Raises NoCapacity, Unreachable."""
     sizes: list[tuple[int, str | None]] = [(drive.size_bytes, None) for drive in draft.drives]
     now = cloud.clock.now()
@@ -181,13 +189,22 @@ async def _choose_cell(cloud: Cloud, actor: Account, draft: _Draft) -> str:
 
 
 def _reserve(
-    tx: CloudTransaction, cloud: Cloud, backup_id: str, draft: _Draft, *, cell: str, actor: str, drill: Task | None
-) -> tuple[Backup, _Draft]:
+    tx: CloudTransaction,
+    cloud: Cloud,
+    backup_id: str,
+    draft: Draft,
+    *,
+    cell: str,
+    actor: str,
+    drill: Task | None,
+    if_version: int | None,
+) -> tuple[Backup, Draft]:
     """Ids, quota, entries, the state of the backup, and its task; of a drill, instead of the one that began it."""
     backup = tx.backup(backup_id)
     check_state(backup)
+    check_version(backup.version, if_version)
+    check_quota(tx, draft)
     model = draft.server
-    quotas.check(tx, model.project_id, servers=1, size=model.size, storage_bytes=draft.storage_bytes)
     server = replace(model, id=tx.next_id(cell), cell=cell)
     made = tuple(replace(drive, id=tx.next_id(cell), cell=cell, server_id=server.id) for drive in draft.drives)
     # Before anybody can read the entries: until this operation has ended nobody else finishes or undoes them.
@@ -207,14 +224,31 @@ def _reserve(
     restoring = replace(backup, state=BackupState.RESTORING)
     details = {"server": server.id, "server_name": server.name, "is_drill": drill is not None}
     restoring = tx.save_backup(backup, restoring, kind="backup.restoring", at=now, actor=actor, details=details)
-    return restoring, _Draft(server, made)
+    return restoring, Draft(server, made)
+
+
+def check_quota(tx: CloudTransaction, draft: Draft) -> None:
+    """Raises OverQuota."""
+    server = draft.server
+    quotas.check(tx, server.project_id, servers=1, size=server.size, storage_bytes=draft.storage_bytes)
 
 
 def restore_in_cell(
-    tx: CellTransaction, draft: _Draft, backup: Backup, *, now: datetime, policy: placement.Policy, actor: str
+    tx: CellTransaction,
+    draft: Draft,
+    backup: Backup,
+    *,
+    now: datetime,
+    policy: placement.Policy,
+    actor: str,
+    agreed: AgreedRestore | None = None,
 ) -> Server:
-    """The server and its drives, which are being copied, and the task that starts it. Raises NoCapacity."""
+    """The server and its drives, which are being copied, and the task that starts it. Raises NoCapacity, and what
+    `agreed` does.
+    """
     server = draft.server
+    if agreed is not None and tx.find_server(server.id) is None:
+        agreed(tx, draft)
     if not tx.add_server(server, at=now, actor=actor, details={"backup": backup.id}):
         return tx.server(server.id)
     for drive in draft.drives:
@@ -228,7 +262,7 @@ def restore_in_cell(
             "bytes_total": drive.size_bytes,
             "rate_bytes_per_second": rules.BACKUP_BYTES_PER_SECOND,
         }
-        due_at = now + timedelta(seconds=_copy_seconds(drive))
+        due_at = now + timedelta(seconds=copy_seconds(drive))
         tx.schedule("clone", "drive", drive.id, begun_at=now, due_at=due_at, actor=actor, payload=payload)
     starts: dict[str, Any] = {"avoid": [], "source": backup.source_id, "source_name": backup.source_name, "sees": None}
     due_at = now + timedelta(seconds=draft.seconds)
@@ -236,13 +270,13 @@ def restore_in_cell(
     return tx.server(server.id)
 
 
-def _activate(tx: CloudTransaction, draft: _Draft) -> None:
+def _activate(tx: CloudTransaction, draft: Draft) -> None:
     servers.set_server_entry_state(tx, draft.server.id, "active")
     for drive in draft.drives:
         drives.set_drive_entry(tx, drive.id, state="active")
 
 
-def _give_back(tx: CloudTransaction, backup_id: str, draft: _Draft, *, reason: str, at: datetime) -> None:
+def _give_back(tx: CloudTransaction, backup_id: str, draft: Draft, *, reason: str, at: datetime) -> None:
     for drive in draft.drives:
         tx.remove_drive_entry(drive.id)
     tx.remove_server_entry(draft.server.id)
@@ -257,18 +291,32 @@ def check_state(backup: Backup) -> None:
         raise WrongState("backup", backup.id, "restore", backup.state, (BackupState.READY,))
 
 
-async def restore(cloud: Cloud, actor: Account, backup_id: str, spec: RestoreSpec) -> Restored:
+async def restore(
+    cloud: Cloud,
+    actor: Account,
+    backup_id: str,
+    spec: RestoreSpec,
+    *,
+    if_version: int | None = None,
+    agreed: AgreedRestore | None = None,
+) -> Restored:
     """Make a server of the backup, in whichever cell it fits best; it starts when its drives are whole.
 
     Raises:
         NotFound, Forbidden, WrongState, Invalid, OverQuota, NoCapacity, Unreachable, OutcomeUnknown. Conflict: it is of
-        more than a server.
+        more than a server, has changed since `if_version`, or `agreed` finds that it would not be what was agreed to.
     """
     backup = await check_may_restore(cloud, actor, backup_id)
+    draft = draft_of(cloud, actor, backup, spec)
+    return await _carry_out(cloud, actor, backup, draft, if_version=if_version, agreed=agreed)
+
+
+def draft_of(cloud: Cloud, actor: Account, backup: Backup, spec: RestoreSpec) -> Draft:
+    """What is asked for, in no cell yet. Raises Invalid."""
     check_flavor(backup, spec.flavor)
     if spec.name is not None:
         servers.check_name(spec.name)
-    draft = _draft(
+    return _draft(
         backup,
         size=spec.flavor.size,
         smp=spec.flavor.vcpus,
@@ -277,7 +325,6 @@ async def restore(cloud: Cloud, actor: Account, backup_id: str, spec: RestoreSpe
         now=cloud.clock.now(),
         is_drill=False,
     )
-    return await _carry_out(cloud, actor, backup, draft)
 
 
 async def check_may_restore(cloud: Cloud, actor: Account, backup_id: str) -> Backup:
@@ -290,21 +337,34 @@ async def check_may_restore(cloud: Cloud, actor: Account, backup_id: str) -> Bac
 
 
 async def _carry_out(
-    cloud: Cloud, actor: Account, backup: Backup, draft: _Draft, *, drill: Task | None = None
+    cloud: Cloud,
+    actor: Account,
+    backup: Backup,
+    draft: Draft,
+    *,
+    drill: Task | None = None,
+    if_version: int | None = None,
+    agreed: AgreedRestore | None = None,
 ) -> Restored:
-    cell = await _choose_cell(cloud, actor, draft)
+    cell = await choose_cell(cloud, actor, draft)
     now = draft.server.created_at
+    if agreed is not None:
+        # Asked again where it is made; here, so that what is refused leaves the backup as it was.
+        chosen = replace(draft, server=replace(draft.server, cell=cell))
+        await cloud.store.cell_read(cell, lambda tx: agreed(tx, chosen))
     ids: set[str] = set()
     try:
         restoring, made = await cloud.store.cloud_write(
-            lambda tx: _reserve(tx, cloud, backup.id, draft, cell=cell, actor=actor.name, drill=drill)
+            lambda tx: _reserve(
+                tx, cloud, backup.id, draft, cell=cell, actor=actor.name, drill=drill, if_version=if_version
+            )
         )
         ids = {made.server.id, *(drive.id for drive in made.drives)}
         try:
             server = await cloud.store.cell_write(
                 cell,
                 lambda tx: restore_in_cell(
-                    tx, made, restoring, now=now, policy=cloud.settings.placement, actor=actor.name
+                    tx, made, restoring, now=now, policy=cloud.settings.placement, actor=actor.name, agreed=agreed
                 ),
             )
         except OutcomeUnknown:

@@ -210,6 +210,14 @@ class Reading:
         """The parts that nothing is wrong with."""
         return tuple(part for part in self.parts if part.problem is None)
 
+    def bytes_by_project(self) -> dict[str, int]:
+        """What a copy of it takes, of whose quota."""
+        sizes: dict[str, int] = {}
+        for part in self.copied:
+            project_id = part.server.project_id
+            sizes[project_id] = sizes.get(project_id, 0) + part.size_bytes
+        return dict(sorted(sizes.items()))
+
     @property
     def left_out(self) -> str | None:
         """What is wrong with the others; None where there are none."""

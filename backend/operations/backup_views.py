@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from backend.cloud import retention
 from backend.cloud.errors import Conflict
 from backend.cloud.model import SERVER, Account, Backup, PartialServer, Schedule, Server
-from backend.operations import Cloud, backup_sources, servers
-from backend.store import CloudTransaction, Project, Wanted
+from backend.cloud.retention import Verdict
+from backend.operations import Cloud, backup_sources, backups, servers
+from backend.operations.backups import BackupView
+from backend.store import CloudTransaction, Place, Project, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,44 @@ def shown_in(tx: CloudTransaction, found: Iterable[Backup]) -> list[BackupShown]
 
 async def show_backup(cloud: Cloud, backup: Backup) -> BackupShown:
     return (await cloud.store.cloud_read(lambda tx: shown_in(tx, [backup])))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupDescribed:
+    shown: BackupView
+    parts: tuple[BackupView, ...]
+    """The oldest first."""
+    verdict: Verdict | None
+    """What the rules of its schedule say of it now; None without one."""
+
+
+async def newest_backups(
+    cloud: Cloud, actor: Account, wanted: Wanted, before: Place | None, *, limit: int
+) -> tuple[list[BackupView], int]:
+    """The newest first, those older than a place; and how many there are in all."""
+
+    def find(tx: CloudTransaction) -> tuple[list[BackupView], int]:
+        seen = _seen_by(tx, actor, wanted)
+        return backups.views_in(tx, tx.backups_before(seen, before, limit=limit)), tx.count_backups(seen)
+
+    return await cloud.store.cloud_read(find)
+
+
+async def describe_backup(cloud: Cloud, actor: Account, backup_id: str) -> BackupDescribed:
+    """Raises NotFound, also for what the account may not see."""
+    now = cloud.clock.now()
+
+    def find(tx: CloudTransaction) -> BackupDescribed:
+        backup = backups.backup_in(tx, actor, backup_id)
+        parts = backups.views_in(tx, tx.backups(parent_id=backup.id)[::-1])
+        schedule = tx.find_schedule(backup.schedule_id) if backup.schedule_id else None
+        verdict = None
+        if schedule is not None:
+            verdicts = retention.plan(tx.backups(schedule_id=schedule.id), retention.Policy.of(schedule), now)
+            verdict = next(each for each in verdicts if each.backup.id == backup.id)
+        return BackupDescribed(backups.views_in(tx, [backup])[0], tuple(parts), verdict)
+
+    return await cloud.store.cloud_read(find)
 
 
 async def page_of_schedules(

@@ -20,9 +20,9 @@ from typing import Any
 
 from backend.cloud import backups as rules
 from backend.cloud import retention
-from backend.cloud.errors import Conflict, NotFound, WrongState
+from backend.cloud.errors import Conflict, Invalid, NotFound, WrongState
 from backend.cloud.model import SERVER, Account, Backup, BackupState, DriveState, Schedule, Task, TaskState
-from backend.operations import Cloud, backup_sources, quotas
+from backend.operations import Cloud, backup_sources, check_version, quotas
 from backend.operations.backup_sources import Reading, Source
 from backend.store import CellTransaction, CloudTransaction, Wanted
 
@@ -50,15 +50,12 @@ def take(
     now: datetime,
     description: str,
     schedule: Schedule | None = None,
+    kept_until: datetime | None = None,
     actor: str = "cloud",
 ) -> Backup:
     """Begin a backup of a source that has no `problem`. Raises OverQuota, with the figures, and has begun nothing."""
     scope = reading.scope
-    sizes: dict[str, int] = {}
-    for part in reading.copied:
-        sizes[part.server.project_id] = sizes.get(part.server.project_id, 0) + part.size_bytes
-    for project_id, size_bytes in sorted(sizes.items()):
-        quotas.check(tx, project_id, storage_bytes=size_bytes)
+    check_quotas(tx, reading)
     backup = Backup(
         id=tx.next_id("cloud"),
         source_id=scope.id,
@@ -68,7 +65,7 @@ def take(
         state=BackupState.BACKING_UP,
         created_at=now,
         size_bytes=0,
-        kept_until=rules.kept_until(now, schedule.retention_days) if schedule else None,
+        kept_until=rules.kept_until(now, schedule.retention_days) if schedule else kept_until,
         contents={scope.kind: {"name": scope.name}},
         source_kind=scope.kind,
     )
@@ -91,6 +88,12 @@ def take(
         )
         _begin(tx, own, part, now=now, actor=actor)
     return backup
+
+
+def check_quotas(tx: CloudTransaction, reading: Reading) -> None:
+    """Raises OverQuota where a copy of it would not fit, in whichever project a part of it lies."""
+    for project_id, size_bytes in reading.bytes_by_project().items():
+        quotas.check(tx, project_id, storage_bytes=size_bytes)
 
 
 def _begin(tx: CloudTransaction, model: Backup, source: Source, *, now: datetime, actor: str) -> Backup:
@@ -210,13 +213,31 @@ def _settle(tx: CloudTransaction, backup_id: str, *, at: datetime) -> None:
     # Only now: an old copy goes when the new one is safe, never before.
     retain(tx, schedule, at=at)
     if schedule.drill_days and is_drill_due(schedule, at):
-        name = str(backup.source_name or "")
-        payload = {"name": name, "schedule": schedule.id}
-        tx.schedule(DRILL, "backup", backup.id, begun_at=at, due_at=at, payload=payload)
+        begin_drill(tx, schedule, backup, at=at)
 
 
 DRILL = "drill"
 """The task that begins a drill; see `backup_restores`."""
+
+
+def begin_drill(
+    tx: CloudTransaction, schedule: Schedule, backup: Backup, *, at: datetime, actor: str = "cloud"
+) -> None:
+    payload = {"name": str(backup.source_name or ""), "schedule": schedule.id}
+    tx.schedule(DRILL, "backup", backup.id, begun_at=at, due_at=at, actor=actor, payload=payload)
+
+
+def drilled(tx: CloudTransaction, schedule: Schedule) -> Backup:
+    """The newest good backup of a schedule, for a drill. Raises Conflict: there is none, or it is in use."""
+    found = tx.backups(schedule_id=schedule.id)
+    newest = next((each for each in found if each.state is BackupState.READY), None)
+    if any(each.state is BackupState.RESTORING for each in found):
+        raise Conflict("One of its backups is being restored from: wait for that, and drill then.")
+    if newest is None:
+        raise Conflict("It has no good backup yet that could be restored: run it first.")
+    if any(task.kind == DRILL for task in tx.open_tasks_of(newest.id)):
+        raise Conflict("A drill of it has begun already.")
+    return newest
 
 
 def is_drill_due(schedule: Schedule, at: datetime) -> bool:
@@ -327,11 +348,34 @@ def _end_deletion(tx: CloudTransaction, task: Task) -> None:
 # --- operations ------------------------------------------------------------------------------------------------------
 
 
-async def create_backup(cloud: Cloud, actor: Account, kind: str, id: str, *, description: str = "") -> Backup:
-    """Back it up now.
+async def create_backup(
+    cloud: Cloud, actor: Account, kind: str, id: str, *, description: str = "", kept_until: datetime | None = None
+) -> Backup:
+    """Back it up now; kept for ever without `kept_until`.
 
     Raises:
-        NotFound, Forbidden. Conflict: it cannot be reached, or should not be copied now. OverQuota.
+        NotFound, Forbidden. Invalid: it would be gone already. Conflict: it cannot be reached, or should not be copied
+        now. OverQuota.
+    """
+    reading = await read_source(cloud, actor, kind, id)
+    now = cloud.clock.now()
+    check_kept_until(kept_until, now)
+    return await cloud.store.cloud_write(
+        lambda tx: take(tx, reading, now=now, description=description, kept_until=kept_until, actor=actor.name)
+    )
+
+
+def check_kept_until(kept_until: datetime | None, now: datetime) -> None:
+    """Raises Invalid."""
+    if kept_until is not None and kept_until <= now:
+        raise Invalid("kept_until", f"must be after now, which is {now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+async def read_source(cloud: Cloud, actor: Account, kind: str, id: str) -> Reading:
+    """What would be copied now.
+
+    Raises:
+        NotFound, Forbidden. Conflict: it cannot be reached, or should not be copied now.
     """
     await cloud.store.cloud_read(lambda tx: backup_sources.get(tx, actor, kind, id, to_change=True))
     reading = await backup_sources.read(cloud, kind, id)
@@ -341,10 +385,7 @@ async def create_backup(cloud: Cloud, actor: Account, kind: str, id: str, *, des
         raise Conflict(f"Backup source cannot be reached: {reading.problem}. Try again when it is back.")
     if reading.problem is not None:
         raise Conflict(f"Backup source should be in stable state: {reading.problem}.")
-    now = cloud.clock.now()
-    return await cloud.store.cloud_write(
-        lambda tx: take(tx, reading, now=now, description=description, actor=actor.name)
-    )
+    return reading
 
 
 async def get_backup(cloud: Cloud, actor: Account, backup_id: str) -> Backup:
@@ -360,22 +401,18 @@ def backup_in(tx: CloudTransaction, actor: Account, backup_id: str, *, to_change
     return backup
 
 
-async def delete_backup(cloud: Cloud, actor: Account, backup_id: str) -> Backup:
+async def delete_backup(cloud: Cloud, actor: Account, backup_id: str, *, if_version: int | None = None) -> Backup:
     """Begin to delete it, with its parts.
 
     Raises:
-        NotFound, Forbidden, WrongState. Conflict: it is a part of another backup.
+        NotFound, Forbidden, WrongState. Conflict: it is a part of another backup, or has changed since `if_version`.
     """
     now = cloud.clock.now()
 
     def begin(tx: CloudTransaction) -> Backup:
         backup = backup_in(tx, actor, backup_id, to_change=True)
-        if backup.parent_id is not None:
-            raise Conflict(f"This backup is a part of backup {backup.parent_id}: delete that.")
-        parts = tx.backups(parent_id=backup.id)
-        for each in (backup, *parts):
-            if each.state not in (BackupState.READY, BackupState.ERRED):
-                raise WrongState("backup", each.id, "delete", each.state, (BackupState.READY, BackupState.ERRED))
+        check_version(backup.version, if_version)
+        parts = deletable(tx, backup)
         for part in parts:
             going = replace(part, state=BackupState.DELETING)
             tx.save_backup(part, going, kind="backup.deleting", at=now, actor=actor.name)
@@ -389,6 +426,17 @@ async def delete_backup(cloud: Cloud, actor: Account, backup_id: str) -> Backup:
     return await cloud.store.cloud_write(begin)
 
 
+def deletable(tx: CloudTransaction, backup: Backup) -> list[Backup]:
+    """The parts that go with it. Raises WrongState. Conflict: it is a part of another backup."""
+    if backup.parent_id is not None:
+        raise Conflict(f"This backup is a part of backup {backup.parent_id}: delete that.")
+    parts = tx.backups(parent_id=backup.id)
+    for each in (backup, *parts):
+        if each.state not in (BackupState.READY, BackupState.ERRED):
+            raise WrongState("backup", each.id, "delete", each.state, (BackupState.READY, BackupState.ERRED))
+    return parts
+
+
 async def list_backups(cloud: Cloud, actor: Account, *, limit: int | None = None) -> list[BackupView]:
     """The newest first."""
 
@@ -399,6 +447,10 @@ async def list_backups(cloud: Cloud, actor: Account, *, limit: int | None = None
         return views_in(tx, tx.page_of_backups(Wanted(projects, customers))[::-1][:limit])
 
     return await cloud.store.cloud_read(find)
+
+
+async def show_backup(cloud: Cloud, backup: Backup) -> BackupView:
+    return (await cloud.store.cloud_read(lambda tx: views_in(tx, [backup])))[0]
 
 
 def views_in(tx: CloudTransaction, found: Iterable[Backup]) -> list[BackupView]:

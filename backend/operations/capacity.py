@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from backend.cloud import backfill
-from backend.cloud.backfill import FreeResources
-from backend.cloud.model import Size
+from backend.cloud.backfill import FreeResources, HostLoad, Price
 from backend.operations import Cloud
 from backend.operations.cells import Picture, Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """The largest single servers that would start now on some hosts. Creating and starting exactly one succeeds."""
+
+    free: FreeResources
+    none_shrunk: Price
+    """The largest normal server that fits with nobody shrunk, and its host."""
+    others_shrink: Price
+    others_stop: Price
+
+    @classmethod
+    def of(cls, loads: Iterable[HostLoad], start_level_permille: int) -> Fits:
+        loads = tuple(loads)
+        free = backfill.free_resources(loads, start_level_permille=start_level_permille)
+        return cls(free, *backfill.normal_prices(loads))
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """What fits now on the hosts that answer."""
 
-    free: FreeResources
-    none_shrunk: tuple[Size, str | None]
-    """The largest normal server that fits with nobody shrunk, and its host."""
-    others_shrink: tuple[Size, str | None]
-    others_stop: tuple[Size, str | None]
-    cells: tuple[str, ...]
-    """The cells that were counted."""
+    overall: Fits
+    by_cell: Mapping[str, Fits]
+    """Of the cells that were counted."""
     unreachable: tuple[str, ...]
 
 
@@ -33,13 +46,10 @@ async def what_fits(cloud: Cloud, pictures: Pictures) -> Capacity:
 
 async def _what_fits(cloud: Cloud, pictures: Pictures) -> Capacity:
     answers = await pictures.fresh()
-    loads = [load for answer in answers.values() if isinstance(answer, Picture) for load in answer.loads]
-    none_shrunk, others_shrink, others_stop = backfill.normal_prices(loads)
+    level = cloud.settings.start_level_permille
+    loads = {cell: answer.loads for cell, answer in answers.items() if isinstance(answer, Picture)}
     return Capacity(
-        free=backfill.free_resources(loads, start_level_permille=cloud.settings.start_level_permille),
-        none_shrunk=none_shrunk,
-        others_shrink=others_shrink,
-        others_stop=others_stop,
-        cells=tuple(cell for cell, answer in answers.items() if isinstance(answer, Picture)),
-        unreachable=tuple(cell for cell, answer in answers.items() if not isinstance(answer, Picture)),
+        overall=Fits.of((load for each in loads.values() for load in each), level),
+        by_cell={cell: Fits.of(each, level) for cell, each in loads.items()},
+        unreachable=tuple(cell for cell in answers if cell not in loads),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -12,6 +13,8 @@ T = TypeVar("T")
 
 class Kept(Generic[T]):
     """Values by key, up to a cost; when that is reached all go, and what is still asked for comes back.
+
+    Who asks for what is being made already waits for that: however many ask, it is made once.
 
     A file that vanishes is found out by reading it. Where nothing else reads, `seconds_max` says how long that may
     take at most.
@@ -30,6 +33,7 @@ class Kept(Generic[T]):
         self._cost = cost
         self._cost_max = cost_max
         self._kept: dict[Hashable, T] = {}
+        self._making: dict[tuple[Hashable, int], asyncio.Task[T]] = {}
         self._kept_at = -1
         self._begun = 0.0
         self._spent = 0
@@ -41,6 +45,15 @@ class Kept(Generic[T]):
             self._forget(revision)
         if key in self._kept:
             return self._kept[key]
+        # One that began at another revision may have read what has changed since.
+        making = self._making.get((key, revision))
+        if making is None:
+            making = self._making[key, revision] = asyncio.create_task(self._make(key, revision, make))
+            making.add_done_callback(lambda _: self._making.pop((key, revision)))
+        # Who asked first may go away; whoever else waits must not be left without an answer.
+        return await asyncio.shield(making)
+
+    async def _make(self, key: Hashable, revision: int, make: Callable[[], Awaitable[T]]) -> T:
         value = await make()
         cost = self._cost(value)
         # What was read while something changed may be of either side of it.

@@ -87,6 +87,8 @@ def _difference(name: str | None, then: Parts, now: Parts) -> str:
             return f"It would now start on {after} instead of {before}."
         case "waits":
             return "It would now wait for its room." if after else "It would no longer wait for its room."
+        case "with_drives":
+            return "It would now delete its drives too." if after else "It would now leave its drives behind."
     what = _LISTS.get(name)
     if what is None:
         return f"Its {name.replace('_', ' ')} would now be {after} instead of {before}."
@@ -104,7 +106,7 @@ _LISTS: Mapping[str, str] = {
     "restarts": "start {} again in its room",
     "moves": "move or touch {}",
     "elsewhere": "touch {} of other cells",
-    "drives": "leave {} behind",
+    "drives": "part with {}",
     "servers": "take {} away",
     "groups": "change {}",
     "avoided": "share a host with {} of the avoid list",

@@ -31,7 +31,7 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.cloud.placement import NoValidHost, Placement, Request
+from backend.cloud.placement import NoValidHost, Placement, Ranks, Request
 from backend.operations import Settings
 from backend.store import CellTransaction
 
@@ -223,7 +223,9 @@ def move_in(
         _give_notice(tx, tx.server_on(host, victim_id), server.id, now=now, grace_seconds=settings.grace_seconds)
     if server.is_backfilling:
         begin_start(tx, placed, now=now, actor=actor)
-    settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
+    if not waits:
+        # Who waits has nothing yet, and who makes room has what it had: nobody's size is another.
+        settle(tx, host, now=now, settings=settings, cause=server.id, actor=actor)
     return decision
 
 
@@ -239,12 +241,14 @@ def _certificate(
     visible_to: Account | None,
 ) -> Certificate:
     index, instead = index_of(tx, settings), _instead(tx, server)
-    ranks = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=visible_to))
-    of_all = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=None))
-    all_hidden = {rank for held in of_all.values() for rank in held} - {
-        rank for held in ranks.values() for rank in held
-    }
-    hidden, after = tuple(sorted(all_hidden)), tx.last_event_number()
+    ranks: Mapping[str, Ranks] = {}
+    hidden: Ranks = ()
+    if avoid:
+        ranks = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=visible_to))
+        of_all = placement.avoided_ranks(avoid, hosts_of(index, avoid, server_id=server.id, visible_to=None))
+        of_others = {rank for held in of_all.values() for rank in held}
+        hidden = tuple(sorted(of_others - {rank for held in ranks.values() for rank in held}))
+    after = tx.last_event_number()
     if server.is_backfilling:
         level, key = settings.start_level_permille, (0, 0, 0, shrinks)
         return Certificate(after, settings.placement, key, found.chosen.ranks, hidden, level)
@@ -426,7 +430,7 @@ def settle(
     sizes = backfill.effective_sizes(load)
     for server in load.servers:
         size = sizes[server.id]
-        if server.effective is None or server.effective == size:
+        if server.effective is size or server.effective is None or server.effective == size:
             continue
         shrinks = size.cpu_mhz < server.effective.cpu_mhz or size.memory_bytes < server.effective.memory_bytes
         is_whole = size == server.size

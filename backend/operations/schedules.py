@@ -11,7 +11,7 @@ wrong with one schedule never touches another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,9 +21,9 @@ from backend.cloud import backups as rules
 from backend.cloud.errors import CloudError, Conflict, Invalid
 from backend.cloud.model import SERVER, Account, Backup, Schedule, Task, TaskState
 from backend.cloud.retention import RULES
-from backend.operations import Cloud, backup_sources, backups
+from backend.operations import Cloud, backup_sources, backups, check_version, servers
 from backend.operations.backup_sources import Reading, Scope
-from backend.store import CloudTransaction, Wanted
+from backend.store import CloudTransaction, Place, Wanted
 
 LATE_SECONDS = 60
 """A run that is later than this was missed: the backend was not running, or the clock was moved past it."""
@@ -36,6 +36,9 @@ PAGE = 64
 
 HISTORY_LENGTH = 10
 
+NOTABLE_MAX = 50
+"""How many schedules of a kind are told to whoever looks at everything."""
+
 CATCH_UP = "catch_up"
 """The task of a schedule that owes a run."""
 
@@ -43,7 +46,7 @@ _HISTORY_WORDS: Mapping[str, str] = {
     "schedule.ran": "ok",
     "schedule.failed": "failed",
     "schedule.missed": "missed",
-    "schedule.overlapped": "missed",
+    "schedule.overlapped": "overlapped",
 }
 """How a run ended, by the event that tells of it."""
 
@@ -81,7 +84,11 @@ class ScheduleView:
     schedule: Schedule
     source_name: str | None
     history: tuple[str, ...]
-    """The last runs, oldest first: `ok`, `failed`, `missed`."""
+    """The last runs, oldest first: `ok`, `failed`, `missed`, or `overlapped`: refused, the one before was not over."""
+    backups: int = 0
+    """How many of its backups can be restored from."""
+    last_good_at: datetime | None = None
+    """When the newest of them was taken."""
 
 
 def check_spec(spec: ScheduleSpec) -> None:
@@ -115,8 +122,17 @@ def _check_number(name: str, value: int, least: int, most: int) -> None:
 def new_schedule(tx: CloudTransaction, scope: Scope, spec: ScheduleSpec, *, now: datetime, actor: str) -> Schedule:
     """Raises Invalid."""
     check_spec(spec)
-    schedule = Schedule(
-        id=tx.next_id("cloud"),
+    schedule = replace(drafted(scope, spec, now=now), id=tx.next_id("cloud"))
+    if spec.is_active:
+        schedule = replace(schedule, next_trigger_at=rules.next_trigger(schedule, now))
+    tx.add_schedule(schedule, at=now, actor=actor)
+    return schedule
+
+
+def drafted(scope: Scope, spec: ScheduleSpec, *, now: datetime) -> Schedule:
+    """A schedule as it would be made, without an id and the instant of its first run."""
+    return Schedule(
+        id="",
         source_id=scope.id,
         project_id=scope.project_id,
         description=spec.description,
@@ -133,10 +149,12 @@ def new_schedule(tx: CloudTransaction, scope: Scope, spec: ScheduleSpec, *, now:
         target_seconds=spec.target_seconds,
         drill_days=spec.drill_days,
     )
-    if spec.is_active:
-        schedule = replace(schedule, next_trigger_at=rules.next_trigger(schedule, now))
-    tx.add_schedule(schedule, at=now, actor=actor)
-    return schedule
+
+
+def with_spec(schedule: Schedule, spec: ScheduleSpec) -> Schedule:
+    """Its next run is left as it was."""
+    values = {name: getattr(spec, name) for name in ScheduleSpec.__dataclass_fields__}
+    return replace(schedule, **{**values, "keeps": _kept(spec.keeps)})
 
 
 def _kept(keeps: Mapping[str, int]) -> dict[str, int]:
@@ -323,21 +341,29 @@ def schedule_in(tx: CloudTransaction, actor: Account, schedule_id: str, *, to_ch
     return schedule
 
 
-async def change_schedule(cloud: Cloud, actor: Account, schedule_id: str, **fields: Any) -> Schedule:
+def changed_spec(schedule: Schedule, fields: Mapping[str, Any]) -> ScheduleSpec:
+    """What the schedule would be with other values for some fields of `ScheduleSpec`. Raises Invalid."""
+    known = {name: getattr(schedule, name) for name in ScheduleSpec.__dataclass_fields__}
+    spec = ScheduleSpec(**{**known, **fields})
+    check_spec(spec)
+    return spec
+
+
+async def change_schedule(
+    cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None, **fields: Any
+) -> Schedule:
     """Other values for some fields of `ScheduleSpec`. A changed retention counts for its backups too.
 
     Raises:
-        NotFound, Forbidden, Invalid.
+        NotFound, Forbidden, Invalid. Conflict: it has changed since `if_version`.
     """
     now = cloud.clock.now()
 
     def change(tx: CloudTransaction) -> Schedule:
         before = schedule_in(tx, actor, schedule_id, to_change=True)
-        known = {name: getattr(before, name) for name in ScheduleSpec.__dataclass_fields__}
-        spec = ScheduleSpec(**{**known, **fields})
-        check_spec(spec)
-        values = {name: getattr(spec, name) for name in ScheduleSpec.__dataclass_fields__}
-        after = replace(before, **{**values, "keeps": _kept(spec.keeps)})
+        check_version(before.version, if_version)
+        spec = changed_spec(before, fields)
+        after = with_spec(before, spec)
         timing = ("cron", "time_zone", "jitter_seconds", "is_active")
         if any(getattr(before, name) != getattr(after, name) for name in timing):
             after = _timed(after, now)
@@ -357,26 +383,89 @@ def _timed(schedule: Schedule, now: datetime) -> Schedule:
     return replace(schedule, next_trigger_at=rules.next_trigger(schedule, now), reason=None)
 
 
-async def set_active(cloud: Cloud, actor: Account, schedule_id: str, *, is_active: bool) -> Schedule:
-    """Raises NotFound, Forbidden. Conflict: it is so already."""
-    now, word = cloud.clock.now(), "activated" if is_active else "deactivated"
+async def set_active(
+    cloud: Cloud, actor: Account, schedule_id: str, *, is_active: bool, if_version: int | None = None
+) -> Schedule:
+    """Raises NotFound, Forbidden. Conflict: it is so already, or has changed since `if_version`."""
+    now = cloud.clock.now()
 
     def change(tx: CloudTransaction) -> Schedule:
         before = schedule_in(tx, actor, schedule_id, to_change=True)
-        if before.is_active == is_active:
-            raise Conflict(f"BackupSchedule is already {word}")
+        check_version(before.version, if_version)
+        word = check_may_switch(before, is_active=is_active)
         after = _timed(replace(before, is_active=is_active), now)
         return tx.save_schedule(before, after, kind=f"schedule.{word}", at=now, actor=actor.name)
 
     return await cloud.store.cloud_write(change)
 
 
-async def delete_schedule(cloud: Cloud, actor: Account, schedule_id: str) -> None:
-    """Its backups stay. Raises NotFound, Forbidden."""
+def check_may_switch(schedule: Schedule, *, is_active: bool) -> str:
+    """What it would be after that. Raises Conflict: it is so already."""
+    word = "activated" if is_active else "deactivated"
+    if schedule.is_active == is_active:
+        raise Conflict(f"BackupSchedule is already {word}")
+    return word
+
+
+async def run_now(
+    cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None
+) -> tuple[Schedule, Backup]:
+    """One run besides those that are due, by the same rules, whether it is active or not. It counts for what is owed.
+
+    Raises:
+        NotFound, Forbidden, OverQuota. Conflict: its source cannot be copied now, its last copy is not finished, or it
+        has changed since `if_version`. A refusal changes nothing: what was asked for by hand switches nothing off.
+    """
+    known = await cloud.store.cloud_read(lambda tx: schedule_in(tx, actor, schedule_id, to_change=True))
+    reading = await backups.read_source(cloud, actor, known.source_kind, known.source_id)
+    now = cloud.clock.now()
+
+    def run(tx: CloudTransaction) -> tuple[Schedule, Backup]:
+        before = schedule_in(tx, actor, schedule_id, to_change=True)
+        check_version(before.version, if_version)
+        check_may_run(tx, before)
+        backup = backups.take(tx, reading, now=now, description=before.description, schedule=before, actor=actor.name)
+        ran = replace(before, last_run_at=now, missed_since=None)
+        details = {"asked_by": actor.name, "backup": backup.id}
+        return tx.save_schedule(before, ran, kind="schedule.ran", at=now, actor=actor.name, details=details), backup
+
+    return await cloud.store.cloud_write(run)
+
+
+def check_may_run(tx: CloudTransaction, schedule: Schedule) -> None:
+    """Raises Conflict while its last copy is not finished."""
+    if tx.unfinished_backup_of(schedule.id) is not None:
+        raise Conflict("Its last backup is not finished: wait for that, and run it then.")
+
+
+async def drill_now(
+    cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None
+) -> tuple[Schedule, Backup]:
+    """See now whether its newest good backup can be restored; with what came of it, as of any other drill.
+
+    Raises:
+        NotFound, Forbidden. Conflict: there is no good backup, one is being restored from, or the schedule has changed
+        since `if_version`.
+    """
+    now = cloud.clock.now()
+
+    def begin(tx: CloudTransaction) -> tuple[Schedule, Backup]:
+        schedule = schedule_in(tx, actor, schedule_id, to_change=True)
+        check_version(schedule.version, if_version)
+        backup = backups.drilled(tx, schedule)
+        backups.begin_drill(tx, schedule, backup, at=now, actor=actor.name)
+        return schedule, backup
+
+    return await cloud.store.cloud_write(begin)
+
+
+async def delete_schedule(cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None) -> None:
+    """Its backups stay. Raises NotFound, Forbidden. Conflict: it has changed since `if_version`."""
     now = cloud.clock.now()
 
     def delete(tx: CloudTransaction) -> None:
         schedule = schedule_in(tx, actor, schedule_id, to_change=True)
+        check_version(schedule.version, if_version)
         for task in tx.open_tasks_of(schedule.id):
             tx.end_task(task, TaskState.CANCELLED, at=now, result="the schedule was deleted")
         tx.remove_schedule(schedule, at=now, actor=actor.name)
@@ -394,19 +483,80 @@ async def list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
 
 
 async def _list_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
-    def find(tx: CloudTransaction) -> list[tuple[Schedule, tuple[str, ...]]]:
-        wanted = Wanted(*backup_sources.visible_projects(tx, actor))
-        return [(schedule, _history(tx, schedule.id)) for schedule in tx.page_of_schedules(wanted)]
+    return _soonest_first(await _views(cloud, lambda tx: tx.page_of_schedules(_seen(tx, actor))))
 
-    found = await cloud.store.cloud_read(find)
-    names = await backup_sources.names_of(cloud, {(each.source_kind, each.source_id) for each, _ in found})
-    views = [ScheduleView(each, names.get((each.source_kind, each.source_id)), history) for each, history in found]
+
+async def notable_schedules(cloud: Cloud, actor: Account) -> list[ScheduleView]:
+    """What somebody who looks at everything wants to know: those in trouble, and those that run next."""
+
+    def find(tx: CloudTransaction) -> list[Schedule]:
+        wanted = _seen(tx, actor)
+        troubled = tx.schedules_in_trouble(wanted, limit=NOTABLE_MAX)
+        following = tx.next_schedules(wanted, limit=NOTABLE_MAX)
+        return list({each.id: each for each in (*troubled, *following)}.values())
+
+    async def work_out() -> list[ScheduleView]:
+        return _soonest_first(await _views(cloud, find))
+
+    found: list[ScheduleView] = await cloud.kept.of((notable_schedules, actor), work_out)
+    return found
+
+
+async def schedules_after(
+    cloud: Cloud, actor: Account, place: Place | None, *, limit: int, covering: str | None = None
+) -> tuple[list[ScheduleView], int]:
+    """A page in the order of creation, and how many there are in all; `covering`: of those that copy a server.
+
+    Raises:
+        NotFound: the server.
+    """
+    wanted = Wanted()
+    if covering is not None:
+        entry = await servers.entry_for(cloud, actor, covering)
+        wanted = await cloud.store.cloud_read(lambda tx: Wanted(source_ids=_sources_of(tx, covering, entry.project_id)))
+
+    found = await _views(cloud, lambda tx: tx.schedules_after(_seen(tx, actor, wanted), place, limit=limit))
+    return found, await cloud.store.cloud_read(lambda tx: tx.count_schedules(_seen(tx, actor, wanted)))
+
+
+def _seen(tx: CloudTransaction, actor: Account, wanted: Wanted = Wanted()) -> Wanted:  # noqa: B008 - it is frozen
+    projects, customers = backup_sources.visible_projects(tx, actor)
+    return replace(wanted, projects=projects, customers=customers)
+
+
+def _sources_of(tx: CloudTransaction, server_id: str, project_id: str) -> frozenset[str]:
+    """What is copied with a server: itself, its project and its customer."""
+    customers = {each.customer_id for each in tx.projects() if each.id == project_id}
+    return frozenset({server_id, project_id, *customers})
+
+
+async def view_of(cloud: Cloud, actor: Account, schedule_id: str) -> ScheduleView:
+    """Raises NotFound."""
+    return (await _views(cloud, lambda tx: [schedule_in(tx, actor, schedule_id)]))[0]
+
+
+async def _views(cloud: Cloud, find: Callable[[CloudTransaction], list[Schedule]]) -> list[ScheduleView]:
+    def read(tx: CloudTransaction) -> list[ScheduleView]:
+        found = find(tx)
+        ids = [each.id for each in found]
+        good, told = tx.good_backups_of(ids), tx.last_events_of(ids, _HISTORY_WORDS, limit=HISTORY_LENGTH)
+        return [
+            ScheduleView(each, None, _history(told.get(each.id, ())), *good.get(each.id, (0, None))) for each in found
+        ]
+
+    views = await cloud.store.cloud_read(read)
+    sources = {(view.schedule.source_kind, view.schedule.source_id) for view in views}
+    names = await backup_sources.names_of(cloud, sources)
+    return [
+        replace(view, source_name=names.get((view.schedule.source_kind, view.schedule.source_id))) for view in views
+    ]
+
+
+def _soonest_first(views: list[ScheduleView]) -> list[ScheduleView]:
     return sorted(
         views, key=lambda view: (not view.schedule.is_active, view.schedule.next_trigger_at or LAST, view.schedule.id)
     )
 
 
-def _history(tx: CloudTransaction, schedule_id: str) -> tuple[str, ...]:
-    events = tx.events_of(schedule_id, limit=3 * HISTORY_LENGTH)
-    newest_first = [_HISTORY_WORDS[event.kind] for event in events if event.kind in _HISTORY_WORDS]
-    return tuple(reversed(newest_first[:HISTORY_LENGTH]))
+def _history(kinds: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_HISTORY_WORDS[kind] for kind in kinds)

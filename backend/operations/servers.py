@@ -58,7 +58,7 @@ class ServerSpec:
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     avoid: tuple[str, ...] = ()
-    """Weighs in the choice of the cell; the host is chosen at the start."""
+    """Weighs in the choice of the cell, and in that of the host at a start which names nothing else."""
     cell: str | None = None
     project_id: str | None = None
     """None: the account's own."""
@@ -94,7 +94,7 @@ def start_in_cell(
     *,
     now: datetime,
     settings: Settings,
-    avoid: tuple[str, ...] = (),
+    avoid: tuple[str, ...] | None = (),
     visible_to: Account | None = None,
     actor: str = "cloud",
     if_version: int | None = None,
@@ -104,7 +104,7 @@ def start_in_cell(
 
     Args:
         avoid: Ids in order of preference. Unknown ones, those that `visible_to` may not see, and the server itself
-            have no effect but keep their rank.
+            have no effect but keep their rank. None: what it was last asked to avoid.
 
     Raises:
         WrongState, Conflict, NoCapacity.
@@ -115,6 +115,7 @@ def start_in_cell(
     server = tx.server(server_id)
     check_version(server.version, if_version)
     lifecycle.begin("server", server.id, "start", server.state)
+    avoid = server.avoid if avoid is None else avoid
     rooms.check_drives(tx.drives_of(server.id))
     found = rooms.choose(tx, server, now=now, settings=settings, avoid=avoid, visible_to=visible_to)
     if isinstance(found, placement.NoValidHost):
@@ -219,6 +220,7 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
         state_since=now,
         is_backfilling=spec.is_backfilling,
         floor_permille=spec.floor_permille,
+        avoid=spec.avoid,
         smp=spec.smp,
         meta=spec.meta,
         tags=spec.tags,
@@ -287,13 +289,17 @@ async def start_server(
     actor: Account,
     server_id: str,
     *,
-    avoid: tuple[str, ...] = (),
+    avoid: tuple[str, ...] | None = (),
     if_version: int | None = None,
     request: RequestKey | None = None,
     only_backfilling: bool = False,
     agreed: Agreed | None = None,
 ) -> Started:
-    """Raises NotFound, Forbidden, WrongState, Conflict, NoCapacity, Unreachable, OutcomeUnknown."""
+    """With `avoid` None it is what the server was last asked to avoid.
+
+    Raises:
+        NotFound, Forbidden, WrongState, Conflict, NoCapacity, Unreachable, OutcomeUnknown.
+    """
 
     def find(tx: CloudTransaction) -> tuple[ServerEntry, list[DriveEntry]]:
         entry = _entry_in(tx, actor, server_id, to_change=True, only_backfilling=only_backfilling)

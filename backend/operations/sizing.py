@@ -106,7 +106,7 @@ async def preview_resize(
         max(0, size.cpu_mhz - stored.size.cpu_mhz),
         max(0, size.memory_bytes - stored.size.memory_bytes),
     )
-    plan = await _started(cloud, actor, replace(stored, size=size), avoid=())
+    plan = await _started(cloud, actor, replace(stored, size=size), avoid=stored.avoid)
     return replace(
         plan, action="resize", downtime_seconds=0, problem=await _over_quota(cloud, entry.project_id, size=larger)
     )

@@ -61,6 +61,11 @@ class TagNames:
             found = self._ids[project_id, word] = next(id for id in made if id not in self._taken)
         return found
 
+    def take(self, tag: Tag) -> None:
+        """It has a row now, and no other gets its id."""
+        self._ids[tag.project_id, tag.name] = tag.id
+        self._taken.add(tag.id)
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -179,12 +184,18 @@ async def create_tags(cloud: Cloud, actor: Account, specs: Sequence[TagSpec]) ->
     now = cloud.clock.now()
 
     def create(tx: CloudTransaction) -> list[Tag]:
-        made = []
+        rows, made = tx.owned(TAG), []
+        tag_names = TagNames(cloud.store.cloud_id, rows)
+        taken = {tag.name for tag in rows if tag.project_id == actor.project_id}
         for spec in specs:
-            _check_is_new(tx, actor.project_id, spec.name or "")
-            tag_names = TagNames(cloud.store.cloud_id, tx.owned(TAG))
-            id = tag_names.id_of(actor.project_id, spec.name or "")
-            made.append(Tag(id, actor.project_id, actor.name, now, spec.name or "", spec.meta or {}))
+            name = spec.name or ""
+            if name in taken:
+                raise _taken()
+            made.append(
+                Tag(tag_names.id_of(actor.project_id, name), actor.project_id, actor.name, now, name, spec.meta or {})
+            )
+            taken.add(name)
+            tag_names.take(made[-1])
             owned.add(tx, actor, TAG, made[-1])
         return made
 
@@ -196,7 +207,11 @@ async def create_tags(cloud: Cloud, actor: Account, specs: Sequence[TagSpec]) ->
 
 def _check_is_new(tx: CloudTransaction, project_id: str, name: str) -> None:
     if any(tag.name == name for tag in tx.owned(TAG, projects=frozenset({project_id}))):
-        raise Invalid("name", "another tag has this name")
+        raise _taken()
+
+
+def _taken() -> Invalid:
+    return Invalid("name", "another tag has this name")
 
 
 async def edit_tag(cloud: Cloud, actor: Account, tag_id: str, spec: TagSpec) -> Tag:

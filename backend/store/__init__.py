@@ -23,7 +23,7 @@ Map, from the disk upwards
     fleet            `Store`, which puts these together
 """
 
-from backend.store.backups import Wanted
+from backend.store.backups import Place, Wanted
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import FolderWriter, create_folder, is_made
@@ -70,6 +70,7 @@ __all__ = [
     "LastKnown",
     "Page",
     "PageRow",
+    "Place",
     "Project",
     "Rewinding",
     "ServerEntry",

@@ -26,6 +26,21 @@ _LAST_GOOD = (
     "SELECT source_kind, source_id, max(created_at) FROM backup WHERE state IN ('ready', 'restoring')"
     " GROUP BY source_kind, source_id"
 )
+_GOOD_OF_SCHEDULES = (
+    "SELECT schedule_id, count(*), max(created_at) FROM backup"
+    " WHERE schedule_id IN (SELECT value FROM json_each(?)) AND state IN ('ready', 'restoring') GROUP BY schedule_id"
+)
+_BYTES_OF_RUNS = """
+SELECT whole.schedule_id, part.project_id, sum(part.size_bytes) / count(DISTINCT whole.id)
+FROM backup AS part JOIN backup AS whole ON whole.id = coalesce(part.parent_id, part.id)
+WHERE part.source_kind = 'server' AND part.state != 'erred'
+    AND whole.schedule_id IN (SELECT value FROM json_each(?))
+GROUP BY whole.schedule_id, part.project_id
+"""
+_CELLS_OF_PROJECTS = (
+    "SELECT DISTINCT cell FROM server_directory"
+    " WHERE state = 'active' AND project_id IN (SELECT value FROM json_each(?)) ORDER BY cell"
+)
 _COPIED_SERVERS = """
 SELECT server.id, server.cell, of.schedule_id,
     (SELECT max(created_at) FROM backup WHERE source_id = server.id AND state NOT IN ('erred', 'deleting'))
@@ -40,6 +55,16 @@ FROM (
         JOIN server_directory ON server_directory.project_id = project.id
     WHERE source_kind = 'customer'
 ) AS of JOIN server_directory AS server ON server.id = of.server_id AND server.state = 'active'
+"""
+
+_LAST_KINDS = """
+SELECT wanted.value, event.kind
+FROM json_each(:ids) AS wanted JOIN event ON event.number IN (
+    SELECT number FROM event
+    WHERE object_id = wanted.value AND kind IN (SELECT value FROM json_each(:kinds))
+    ORDER BY at DESC, number DESC LIMIT :limit
+)
+ORDER BY wanted.value, event.at, event.number
 """
 
 
@@ -68,6 +93,16 @@ class Wanted:
     state: str | None = None
     description: str | None = None
     """A part of it, in whatever case."""
+    parent_id: str | None = None
+    """Of backups: the parts of this one."""
+    source_id: str | None = None
+    """Whatever its kind."""
+    source_ids: Collection[str] | None = None
+    """Any of these, whatever their kinds."""
+
+
+Place = tuple[datetime, str]
+"""Where a list goes on: `created_at` and id of the last row before."""
 
 
 def conditions(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
@@ -98,15 +133,26 @@ def _clauses(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
     if wanted.source is not None:
         clauses.append("source_kind = ? AND source_id = ?")
         values += wanted.source
-    for column in ("schedule_id", "project_id", "state"):
+    for column in ("schedule_id", "project_id", "state", "parent_id", "source_id"):
         value = getattr(wanted, column)
         if value is not None:
             clauses.append(f"{column} = ?")
             values.append(value)
+    if wanted.source_ids is not None:
+        clauses.append("source_id IN (SELECT value FROM json_each(?))")
+        values.append(json_of(sorted(wanted.source_ids)))
     if wanted.description is not None:
         clauses.append("instr(lower(description), lower(?)) > 0")
         values.append(wanted.description)
     return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
+
+
+def _with(wanted: Wanted, condition: str, place: Place | None) -> tuple[str, tuple[Any, ...]]:
+    """What is wanted, and on one side of a place."""
+    where, values = _clauses(wanted)
+    if place is None:
+        return where, values
+    return f"{where + ' AND' if where else 'WHERE'} {condition}", (*values, text_of(place[0]), place[1])
 
 
 class BackupsTransaction(CentralRowsTransaction):
@@ -122,6 +168,45 @@ class BackupsTransaction(CentralRowsTransaction):
     def page_of_schedules(self, wanted: Wanted, *, offset: int = 0, limit: int | None = None) -> list[Schedule]:
         """By (created_at, id)."""
         return self._page(SCHEDULE, wanted, offset, limit)
+
+    def schedules_after(self, wanted: Wanted, after: Place | None, *, limit: int) -> list[Schedule]:
+        """By (created_at, id), those behind a place."""
+        where, values = _with(wanted, "(created_at, id) > (?, ?)", after)
+        return self._list(SCHEDULE, f"{where} ORDER BY created_at, id LIMIT ?", (*values, limit))
+
+    def schedules_in_trouble(self, wanted: Wanted, *, limit: int) -> list[Schedule]:
+        """Those that owe a run, and those that something switched off; by (created_at, id)."""
+        where, values = _clauses(wanted)
+        trouble = "(missed_since IS NOT NULL OR (is_active = 0 AND reason IS NOT NULL))"
+        tail = f"{where + ' AND' if where else 'WHERE'} {trouble} ORDER BY created_at, id LIMIT ?"
+        return self._list(SCHEDULE, tail, (*values, limit))
+
+    def next_schedules(self, wanted: Wanted, *, until: datetime | None = None, limit: int) -> list[Schedule]:
+        """Active ones, by (next_trigger_at, id); `until`: that run by then."""
+        where, values = _clauses(wanted)
+        tail = (
+            f"{where + ' AND' if where else 'WHERE'} is_active = 1 AND next_trigger_at <= ?"
+            " ORDER BY next_trigger_at, id LIMIT ?"
+        )
+        return self._list(SCHEDULE, tail, (*values, text_of(until) if until else "Z", limit))
+
+    def count_due_schedules(self, wanted: Wanted, until: datetime) -> int:
+        """How many active ones run by then."""
+        where, values = _clauses(wanted)
+        tail = f"{where + ' AND' if where else 'WHERE'} is_active = 1 AND next_trigger_at <= ?"
+        return int(self._run(f"SELECT count(*) FROM schedule {tail}", (*values, text_of(until))).fetchone()[0])  # noqa: S608
+
+    def bytes_of_runs(self, schedule_ids: Iterable[str]) -> dict[tuple[str, str], int]:
+        """By schedule and project, what one of its runs has copied there; the mean of what there is."""
+        rows = self._run(_BYTES_OF_RUNS, (json_of(sorted(schedule_ids)),))
+        return {(schedule_id, project_id): int(size_bytes) for schedule_id, project_id, size_bytes in rows}
+
+    def backup_bytes_by_project(self) -> dict[str, int]:
+        return dict(self._run("SELECT project_id, sum(size_bytes) FROM backup GROUP BY project_id").fetchall())
+
+    def cells_of_projects(self, projects: Iterable[str]) -> list[str]:
+        """Where their servers live, by name."""
+        return [cell for (cell,) in self._run(_CELLS_OF_PROJECTS, (json_of(sorted(projects)),))]
 
     def count_schedules(self, wanted: Wanted) -> int:
         return self._count_of(SCHEDULE, wanted)
@@ -147,6 +232,14 @@ class BackupsTransaction(CentralRowsTransaction):
     def owed_schedules(self) -> list[Schedule]:
         """Those that have missed a run since their last one, by id."""
         return self._list(SCHEDULE, "WHERE missed_since IS NOT NULL ORDER BY id")
+
+    def last_events_of(self, ids: Iterable[str], kinds: Iterable[str], *, limit: int) -> dict[str, list[str]]:
+        """By object, the kinds of the newest of these events, the oldest of them first. Cost follows what is found."""
+        wanted = {"ids": json_of(sorted(ids)), "kinds": json_of(sorted(kinds)), "limit": limit}
+        found: dict[str, list[str]] = {}
+        for id, kind in self._run(_LAST_KINDS, wanted):
+            found.setdefault(id, []).append(kind)
+        return found
 
     def add_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
         self._add(SCHEDULE, schedule, at=at, actor=actor, details=None)
@@ -187,6 +280,17 @@ class BackupsTransaction(CentralRowsTransaction):
     def page_of_backups(self, wanted: Wanted, *, offset: int = 0, limit: int | None = None) -> list[Backup]:
         """By (created_at, id)."""
         return self._page(BACKUP, wanted, offset, limit)
+
+    def backups_before(self, wanted: Wanted, before: Place | None, *, limit: int) -> list[Backup]:
+        """The newest first, those older than a place."""
+        where, values = _with(wanted, "(created_at, id) < (?, ?)", before)
+        return self._list(BACKUP, f"{where} ORDER BY created_at DESC, id DESC LIMIT ?", (*values, limit))
+
+    def good_backups_of(self, schedule_ids: Iterable[str]) -> dict[str, tuple[int, datetime]]:
+        """By schedule with any: how many can be restored from, and when the newest of them was taken."""
+        rows = self._run(_GOOD_OF_SCHEDULES, (json_of(sorted(schedule_ids)),))
+        found = ((id, count, instant_or_none(at)) for id, count, at in rows)
+        return {id: (count, at) for id, count, at in found if at is not None}
 
     def count_backups(self, wanted: Wanted) -> int:
         return self._count_of(BACKUP, wanted)

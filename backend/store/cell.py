@@ -25,11 +25,16 @@ _SERVERS_ON_HOSTS = "WHERE host IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
 _ROWS_AT_ONCE = 2_000
 """Up to so many hosts are loaded by one query each, more by one query for all."""
 
+_DRIVES_OF_SERVER = f"{DRIVE.select} WHERE server_id = ? ORDER BY channel, id"
 _OF_SERVERS = "WHERE server_id IN (SELECT value FROM json_each(?)) ORDER BY channel, id"
 _DRIVES_OF_HOST = "SELECT id, size_bytes FROM drive WHERE host = ?"
 _TO_RESTART = (
     "WHERE restarts = 1 AND reason = 'displaced' AND cpu_mhz <= ? AND memory_bytes <= ?"
     " ORDER BY displaced_at, id LIMIT ?"
+)
+# Left to choose, SQLite looks through all whose owner wants them back, most of which run.
+_ANY_TO_RESTART = (
+    "SELECT 1 FROM server INDEXED BY server_to_restart WHERE restarts = 1 AND reason = 'displaced' LIMIT 1"
 )
 _STOPPED_SIZE = (
     "SELECT coalesce(sum(cpu_mhz), 0), coalesce(sum(memory_bytes), 0) FROM server"
@@ -88,7 +93,7 @@ class CellTransaction(Transaction):
         """Insert it, and emit `server.created`, unless its id is there already: then nothing, and False."""
         if server.state_since is None:
             server = replace(server, state_since=server.created_at)
-        if self._run(SERVER.insert, SERVER.stored(server)).rowcount == 0:
+        if self._do(SERVER.insert, SERVER.stored(server)).rowcount == 0:
             return False
         self._loads.change_server(None, server)
         self._created(SERVER, server, at=at, actor=actor, request_id=request_id, details=details)
@@ -164,7 +169,7 @@ class CellTransaction(Transaction):
 
     def remove_server(self, server: Server, *, at: datetime, actor: str, request_id: str | None = None) -> None:
         """Delete it and emit `server.deleted`; nothing if it has gone already."""
-        if self._run(SERVER.delete, (server.id,)).rowcount == 0:
+        if self._do(SERVER.delete, (server.id,)).rowcount == 0:
             return
         self._loads.change_server(server, None)
         self._deleted(SERVER, server, at=at, actor=actor, request_id=request_id)
@@ -190,8 +195,7 @@ class CellTransaction(Transaction):
 
     def has_servers_to_restart(self) -> bool:
         """Whether there is any that was stopped for room and whose owner wants it back."""
-        text = "SELECT 1 FROM server WHERE restarts = 1 AND reason = 'displaced' LIMIT 1"
-        return self._run(text).fetchone() is not None
+        return self._do(_ANY_TO_RESTART).fetchone() is not None
 
     def servers_restarting(self, owner: str) -> list[Server]:
         """Those of the owner's that are to be started again whenever they were stopped for room, by id."""
@@ -231,8 +235,7 @@ class CellTransaction(Transaction):
 
     def drives_of(self, server_id: str) -> list[Drive]:
         """Those attached to the server, in the order of their channels."""
-        rows = self._run(f"{DRIVE.select} WHERE server_id = ? ORDER BY channel, id", (server_id,))
-        return [DRIVE.of(row, self.cell) for row in rows]
+        return [DRIVE.of(row, self.cell) for row in self._do(_DRIVES_OF_SERVER, (server_id,))]
 
     def drives_of_servers(self, server_ids: Collection[str]) -> list[Drive]:
         """Those attached to any of the servers, in the order of their channels. Costs what there is of them."""
@@ -327,7 +330,7 @@ class CellTransaction(Transaction):
     def has_host_of(self, size: Size) -> bool:
         """Whether a compute host has so much in all."""
         text = "SELECT 1 FROM host WHERE kind = 'compute' AND cpu_mhz >= ? AND memory_bytes >= ? LIMIT 1"
-        return self._run(text, (size.cpu_mhz, size.memory_bytes)).fetchone() is not None
+        return self._do(text, (size.cpu_mhz, size.memory_bytes)).fetchone() is not None
 
     def hosts_named(self, names: Iterable[str]) -> dict[str, Host]:
         """Those that exist, by name."""
@@ -390,7 +393,7 @@ class CellTransaction(Transaction):
 
     def epoch(self) -> int:
         """How many commits the file has had."""
-        return int(self._run("SELECT epoch FROM identity").fetchone()[0])
+        return int(self._do("SELECT epoch FROM identity").fetchone()[0])
 
     # How full the hosts are
 
@@ -491,7 +494,7 @@ class CellTransaction(Transaction):
 
     def changed_elsewhere(self) -> None:
         Transaction.forget(self)
-        self._loads.catch_up(self._run("SELECT epoch FROM identity").fetchone()[0])
+        self._loads.catch_up(self._do("SELECT epoch FROM identity").fetchone()[0])
 
     def forget(self) -> None:
         super().forget()

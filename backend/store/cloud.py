@@ -37,6 +37,10 @@ from backend.store.rows import (
 from backend.store.server_groups import ServerGroupsTransaction
 from backend.store.snapshots import SnapshotsTransaction
 
+_SERVER_ENTRY = f"SELECT {SERVER_ENTRY_COLUMNS} FROM server_directory WHERE id = ?"  # noqa: S608
+_DRIVE_ENTRY = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE id = ?"  # noqa: S608
+_DRIVE_ENTRIES_OF = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE server_id = ? ORDER BY created_at, id"  # noqa: S608
+
 Role = Literal["customer_owner", "project_manager", "project_admin"]
 
 _CELL_COLUMNS = "name, position, injected, next_sequence, epoch, mirrored_event, silent_since"
@@ -257,7 +261,7 @@ class CloudTransaction(
     # Which server lives where
 
     def find_server_entry(self, id: str) -> ServerEntry | None:
-        row = self._run(f"SELECT {SERVER_ENTRY_COLUMNS} FROM server_directory WHERE id = ?", (id,)).fetchone()  # noqa: S608
+        row = self._do(_SERVER_ENTRY, (id,)).fetchone()
         return None if row is None else server_entry_of(row)
 
     def server_entries(
@@ -330,7 +334,7 @@ class CloudTransaction(
     # Which drive lives where
 
     def find_drive_entry(self, id: str) -> DriveEntry | None:
-        row = self._run(f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE id = ?", (id,)).fetchone()  # noqa: S608
+        row = self._do(_DRIVE_ENTRY, (id,)).fetchone()
         return None if row is None else drive_entry_of(row)
 
     def drive_entries(
@@ -362,8 +366,7 @@ class CloudTransaction(
 
     def drive_entries_of(self, server_id: str) -> list[DriveEntry]:
         """Those attached to the server, by (created_at, id)."""
-        text = f"SELECT {DRIVE_ENTRY_COLUMNS} FROM drive_directory WHERE server_id = ? ORDER BY created_at, id"  # noqa: S608
-        return [drive_entry_of(row) for row in self._run(text, (server_id,))]
+        return [drive_entry_of(row) for row in self._do(_DRIVE_ENTRIES_OF, (server_id,))]
 
     def foreign_mounts(self, cell: str) -> set[tuple[str, str]]:
         """Of this cell's servers, (id, cell) for each other cell that a drive of theirs lies in."""

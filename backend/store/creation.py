@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +134,25 @@ def _make_files(
 def _make_file(place: Path, kind: FileKind) -> sqlite3.Connection:
     """A migrated file with an open transaction. It is flushed once, when it is whole."""
     place.touch(mode=0o600, exist_ok=False)
+    place.write_bytes(_empty_file(kind))
     connection = connect(place)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA journal_mode = MEMORY")
     connection.execute("PRAGMA foreign_keys = ON")
-    migrate(connection, kind)
     connection.execute("BEGIN IMMEDIATE")
     return connection
+
+
+@cache
+def _empty_file(kind: FileKind) -> bytes:
+    """A migrated file with nothing in it yet. All cells begin alike, so what takes longest is done once for them."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection, kind)
+        return connection.serialize()
+    finally:
+        connection.close()
 
 
 def _move(path: Path, seeding: Path) -> None:

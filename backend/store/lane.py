@@ -244,10 +244,9 @@ class FileLane(Lane):
             self._opened = None
 
     def _ready(self) -> Opened:
-        """The open file, still the same. Raises FileFault."""
+        """The open file. Raises FileFault."""
         if self._opened is None:
             self._opened = self._patiently(self._open)
-        self._opened.identity.check()
         return self._opened
 
     def _patiently(self, begin: Callable[[], Any]) -> Any:
@@ -299,6 +298,7 @@ class ReadLane(FileLane):
 
     def _read(self, job: Job) -> Any:
         opened = self._ready()
+        opened.identity.check()
         run = opened.connection.execute
         try:
             run("BEGIN")
@@ -378,6 +378,12 @@ class WriteLane(FileLane):
         """Commit, and make sure that it went into the file that has the name. Raises when it surely did not."""
         self._step()
         run = opened.connection.execute
+        try:
+            opened.identity.check()
+        except FileFault:
+            # What was done, or refused, was of another file.
+            answers.jobs = []
+            raise
         if not is_changed or all(job.is_given_up for job, _, _ in answers.jobs):
             run("ROLLBACK")
             opened.transaction.drop_batch()
@@ -388,7 +394,6 @@ class WriteLane(FileLane):
             run("UPDATE identity SET epoch = ?", (epoch,))
         commit = Commit(self.name, opened.transaction.last_event_number(), opened.transaction.next_due())
         open_tasks = opened.transaction.open_tasks_after_batch()
-        opened.identity.check()
         opened.transaction.before_commit(epoch)
         try:
             run("COMMIT")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 8, "cell": 4}
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 8, "cell": 5}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -94,6 +94,11 @@ def migrations(kind: FileKind) -> Migrations:
         @found(name="0004_restarts")
         def restarts(database: Database) -> None:
             for statement in _statements("schema_cell_0004.sql"):
+                database.execute(statement)
+
+        @found(name="0005_cheaper_writes")
+        def cheaper_writes(database: Database) -> None:
+            for statement in _statements("schema_cell_0005.sql"):
                 database.execute(statement)
 
     return found

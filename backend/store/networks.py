@@ -87,8 +87,8 @@ def _policy_of(row: Row, _file: str) -> FirewallPolicy:
 _RULES = Field(
     "rules",
     ("rules",),
-    lambda value: (json_of(list(value)),),
-    lambda value: (list(value),),
+    lambda value: json_of(list(value)),
+    list,
     shown_of=orjson.loads,
 )
 

@@ -84,32 +84,37 @@ def words_of(text: str) -> tuple[str, ...]:
 class Field:
     name: str
     columns: tuple[str, ...]
-    to_stored: Callable[[Any], tuple[Any, ...]]
-    to_shown: Callable[[Any], tuple[Any, ...]]
+    """One, or two: then what is stored of it, and what is shown, is a pair."""
+    to_stored: Callable[[Any], Any]
+    to_shown: Callable[[Any], Any]
     is_plain: bool = False
     """Whether it is stored, and shown, as it is."""
     shown_of: Callable[[Any], Any] | None = None
     """What is shown of a stored column, if it is not the same. Raises where nothing can be stored so."""
 
+    def of_columns(self, found: Any) -> tuple[Any, ...]:
+        """What is stored or shown, by column."""
+        pair: tuple[Any, ...] = found if len(self.columns) > 1 else (found,)
+        return pair
 
-def _alone(value: Any) -> tuple[Any, ...]:
-    return (value,)
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _plain(name: str) -> Field:
-    return Field(name, (name,), _alone, _alone, is_plain=True)
+    return Field(name, (name,), _itself, _itself, is_plain=True)
 
 
 def _state(name: str, kind: type[StrEnum]) -> Field:
-    def word(value: StrEnum) -> tuple[str]:
-        return (value.value,)
-
+    # The same as `value`, which is looked up at every turn.
+    word = attrgetter("_value_")
     known = {state.value: state.value for state in kind}
     return Field(name, (name,), word, word, shown_of=known.__getitem__)
 
 
 def _flag(name: str) -> Field:
-    return Field(name, (name,), lambda value: (int(value),), lambda value: (bool(value),), shown_of=bool)
+    return Field(name, (name,), int, bool, shown_of=bool)
 
 
 @lru_cache(maxsize=256)
@@ -118,30 +123,21 @@ def _shown_instant(text: str) -> str:
 
 
 def _instant(name: str) -> Field:
-    def text(value: datetime | None) -> tuple[str | None]:
-        return (text_or_none(value),)
-
-    return Field(name, (name,), text, text, shown_of=_shown_instant)
+    return Field(name, (name,), text_or_none, text_or_none, shown_of=_shown_instant)
 
 
 def _words(name: str) -> Field:
-    return Field(
-        name,
-        (name,),
-        lambda value: (json_of(list(value)) if value else "[]",),
-        lambda value: (list(value),),
-        shown_of=lambda text: list(words_of(text)),
-    )
+    def text(value: Sequence[str]) -> str:
+        return json_of(list(value)) if value else "[]"
+
+    return Field(name, (name,), text, list, shown_of=lambda text: list(words_of(text)))
 
 
 def _object(name: str) -> Field:
-    return Field(
-        name,
-        (name,),
-        lambda value: (json_of(dict(value)) if value else "{}",),
-        lambda value: (dict(value),),
-        shown_of=object_of,
-    )
+    def text(value: Mapping[str, Any]) -> str:
+        return json_of(dict(value)) if value else "{}"
+
+    return Field(name, (name,), text, dict, shown_of=object_of)
 
 
 def _size(name: str, ending: str = "") -> Field:
@@ -155,7 +151,7 @@ def _pair(name: str, columns: tuple[str, str]) -> Field:
     return Field(name, columns, tuple, tuple)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Difference:
     """What a save writes: the statement, its values, and what the event says."""
 
@@ -202,7 +198,9 @@ class Table(Generic[T]):
 
     def stored(self, thing: T) -> list[Any]:
         values = self._values(thing)
-        row = [stored for field, value in zip(self._fields, values, strict=True) for stored in field.to_stored(value)]
+        row: list[Any] = []
+        for field, value in zip(self._fields, values, strict=True):
+            row += field.of_columns(field.to_stored(value))
         row.append(thing.version)  # type: ignore[attr-defined]
         return row
 
@@ -219,7 +217,7 @@ class Table(Generic[T]):
             if field.is_plain:
                 picture[field.name] = value
                 continue
-            for column, shown in zip(field.columns, field.to_shown(value), strict=True):
+            for column, shown in zip(field.columns, field.of_columns(field.to_shown(value)), strict=True):
                 if shown or not isinstance(shown, dict | list):
                     picture[column] = shown
         picture["version"] = thing.version  # type: ignore[attr-defined]
@@ -282,11 +280,17 @@ class Table(Generic[T]):
                 values.append(new)
                 changes[field.name] = (old, new)
                 continue
-            shown = field.to_shown(new)
-            values += shown if field.to_stored is field.to_shown else field.to_stored(new)
-            for column, was, will in zip(field.columns, field.to_shown(old), shown, strict=True):
+            was, will = field.to_shown(old), field.to_shown(new)
+            stored = will if field.to_stored is field.to_shown else field.to_stored(new)
+            if len(field.columns) == 1:
+                values.append(stored)
                 if was != will:
-                    changes[column] = (was, will)
+                    changes[field.name] = (was, will)
+                continue
+            values += stored
+            for column, one, other in zip(field.columns, was, will, strict=True):
+                if one != other:
+                    changes[column] = (one, other)
         numbers = tuple([index for index, _, _ in changed])
         update = self._updates.get(numbers)
         if update is None:

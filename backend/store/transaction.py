@@ -17,6 +17,7 @@ import orjson
 
 from backend.cloud.errors import NotFound
 from backend.cloud.model import Event, Task, TaskState
+from backend.store.frozen import maker
 from backend.store.rows import (
     Difference,
     Row,
@@ -67,12 +68,13 @@ _TASK_RESCHEDULE = "UPDATE task SET due_at = ?, payload = ? WHERE id = ? AND sta
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
 
 
+_make_task, _make_event = maker(Task), maker(Event)
 _TASK_STATES = {state.value: state for state in TaskState}
 
 
 def task_of(row: Row, file: str) -> Task:
     id_, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload = row
-    return Task(
+    return _make_task(
         id_,
         file,
         kind,
@@ -90,7 +92,7 @@ def task_of(row: Row, file: str) -> Task:
 
 def event_of(row: Row, file: str) -> Event:
     number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details = row
-    return Event(
+    return _make_event(
         file,
         number,
         instant_of(at),
@@ -113,12 +115,16 @@ class Transaction:
         """`cloud`, or the cell's name."""
         self._connection = connection
         self._run = connection.execute
+        self._do = connection.cursor().execute
+        """The same for what gives no row, or is asked for one that has a number or key: it makes no new cursor."""
         self._event_number: int | None = None
         self._data_version: int | None = None
         self._ahead: set[int] = set()
         """The tasks that `each_due_task` has read and that are still open."""
         self._soonest: datetime | None = None
         """When the soonest of the tasks falls due that were opened since then."""
+        self._next_due: tuple[datetime | None] | None = None
+        """When the next open task falls due; None before it was looked for."""
         self._open_tasks: int | None = None
         """As the last commit left them; None before they were counted."""
         self._opened_by_job = 0
@@ -144,7 +150,7 @@ class Transaction:
         again.
         """
         number = self.last_event_number() + 1
-        self._run(
+        self._do(
             _EVENT_INSERT,
             (
                 number,
@@ -231,28 +237,39 @@ class Transaction:
     ) -> Task:
         """Open a task that falls due at `due_at`."""
         payload = payload or {}
-        made = self._run(
-            _TASK_INSERT,
-            (kind, object_kind, object_id, text_of(begun_at), text_of(due_at), actor, json_of(payload)),
-        )
+        stored = json_of(payload) if payload else "{}"
+        made = self._do(_TASK_INSERT, (kind, object_kind, object_id, text_of(begun_at), text_of(due_at), actor, stored))
         assert made.lastrowid is not None
         self._opened_by_job += 1
         if self._soonest is None or due_at < self._soonest:
             self._soonest = due_at
-        return Task(
-            made.lastrowid, self.file, kind, object_kind, object_id, begun_at, due_at, actor=actor, payload=payload
+        if self._next_due is not None and (self._next_due[0] is None or due_at < self._next_due[0]):
+            self._next_due = (due_at,)
+        return _make_task(
+            made.lastrowid,
+            self.file,
+            kind,
+            object_kind,
+            object_id,
+            begun_at,
+            due_at,
+            TaskState.OPEN,
+            None,
+            None,
+            actor,
+            payload,
         )
 
     def find_task(self, id: int) -> Task | None:
-        row = self._run(_TASK_FIND, (id,)).fetchone()
+        row = self._do(_TASK_FIND, (id,)).fetchone()
         return None if row is None else task_of(row, self.file)
 
     def open_tasks_of(self, object_id: str) -> list[Task]:
-        return [task_of(row, self.file) for row in self._run(_TASKS_OPEN_OF, (object_id,))]
+        return [task_of(row, self.file) for row in self._do(_TASKS_OPEN_OF, (object_id,))]
 
     def last_task_of(self, object_id: str) -> Task | None:
         """The newest, open or ended."""
-        row = self._run(_TASK_LAST_OF, (object_id,)).fetchone()
+        row = self._do(_TASK_LAST_OF, (object_id,)).fetchone()
         return None if row is None else task_of(row, self.file)
 
     def tasks_since(self, kind: str, object_kind: str, since: datetime) -> list[Task]:
@@ -280,20 +297,23 @@ class Transaction:
 
     def next_due(self) -> datetime | None:
         """When the next thing of this file falls due; None when nothing waits."""
-        text = self._run(_TASK_NEXT_DUE).fetchone()[0]
-        return None if text is None else instant_of(text)
+        if self._next_due is None:
+            self._next_due = (instant_or_none(self._do(_TASK_NEXT_DUE).fetchone()[0]),)
+        return self._next_due[0]
 
     def end_task(self, task: Task, state: TaskState, *, at: datetime, result: str | None = None) -> None:
         assert state is not TaskState.OPEN, "a task is not ended by opening it"
-        done = self._run(_TASK_END, (state.value, text_of(at), result, task.id))
+        done = self._do(_TASK_END, (state.value, text_of(at), result, task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
         self._opened_by_job -= 1
+        self._next_due = None
         self._ahead.discard(task.id)
 
     def reschedule(self, task: Task, *, due_at: datetime, payload: Mapping[str, Any]) -> Task:
         """The same open task, for a later step of its work."""
-        done = self._run(_TASK_RESCHEDULE, (text_of(due_at), json_of(payload), task.id))
+        done = self._do(_TASK_RESCHEDULE, (text_of(due_at), json_of(payload), task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
+        self._next_due = None
         return replace(task, due_at=due_at, payload=payload)
 
     def tasks(self, *, is_open: bool, limit: int) -> list[Task]:
@@ -315,7 +335,7 @@ class Transaction:
 
     def remembered(self, key: str) -> tuple[str, Any] | None:
         """The digest of the request that used this key, and its answer."""
-        row = self._run("SELECT digest, answer FROM request WHERE key = ?", (key,)).fetchone()
+        row = self._do("SELECT digest, answer FROM request WHERE key = ?", (key,)).fetchone()
         return None if row is None else (row[0], orjson.loads(row[1]))
 
     def remember(self, key: str, digest: str, answer: Any, *, at: datetime) -> None:
@@ -331,11 +351,11 @@ class Transaction:
     # What the tables have in common
 
     def _find(self, table: Table[T], key: str) -> T | None:
-        row = self._run(table.find, (key,)).fetchone()
+        row = self._do(table.find, (key,)).fetchone()
         return None if row is None else table.of(row, self.file)
 
     def _get(self, table: Table[T], key: str) -> T:
-        row = self._run(table.find, (key,)).fetchone()
+        row = self._do(table.find, (key,)).fetchone()
         if row is None:
             raise NotFound(table.name, key)
         return table.of(row, self.file)
@@ -349,14 +369,14 @@ class Transaction:
         return rows
 
     def _write(self, difference: Difference, key: str, version: int) -> None:
-        done = self._run(difference.update, (*difference.values, version + 1, key, version))
+        done = self._do(difference.update, (*difference.values, version + 1, key, version))
         assert done.rowcount == 1, f"{key} was saved over something newer than version {version}"
 
     # What the lane tells it
 
     def start_batch(self) -> None:
         """Inside the transaction: has another connection written to the file?"""
-        version = self._run("PRAGMA data_version").fetchone()[0]
+        version = self._do("PRAGMA data_version").fetchone()[0]
         if version != self._data_version:
             self._data_version = version
             self.changed_elsewhere()
@@ -368,6 +388,7 @@ class Transaction:
     def forget(self) -> None:
         """Drop every cache."""
         self._event_number = None
+        self._next_due = None
         self._open_tasks = None
 
     def keep_job(self) -> None:
@@ -378,6 +399,7 @@ class Transaction:
     def drop_job(self) -> None:
         """The job's savepoint was rolled back."""
         self._event_number = None
+        self._next_due = None
         self._opened_by_job = 0
 
     def before_commit(self, epoch: int) -> None:
@@ -393,6 +415,7 @@ class Transaction:
     def drop_batch(self) -> None:
         """The batch was rolled back, or what became of it is not known."""
         self._event_number = None
+        self._next_due = None
         self._open_tasks = None
         self._opened_by_job = self._opened_by_batch = 0
 

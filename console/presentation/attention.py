@@ -11,7 +11,8 @@ from console.presentation import figures, redundancy
 from console.presentation.columns import Column, Kind
 from console.presentation.lines import Frame, Glyphs, Tone
 from console.presentation.mirror import Mirror
-from console.records import CellRecord, Factors, GroupRecord, ScheduleRecord
+from console.records import CellRecord, Factors, GroupRecord
+from console.records_backups import ScheduleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:
         *_stranded(mirror, glyphs),
         *_groups(mirror, glyphs),
         *_schedules(mirror, glyphs),
+        *_uncovered(mirror, glyphs),
         *_backfill(mirror, glyphs),
     ]
 
@@ -144,6 +146,19 @@ def _schedule_trouble(schedule: ScheduleRecord) -> str | None:
     if not schedule.is_active and schedule.reason:
         return f"deactivated: {schedule.reason}"
     return "missed: its source could not be reached" if schedule.missed_since is not None else None
+
+
+def _uncovered(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    """Servers without a backup as new as was promised, and those that nobody backs up at all."""
+    found = mirror.protection.counts
+    if found is None:
+        return
+    parts = [f"{found.late:,} server{'s' if found.late != 1 else ''} late"] if found.late else []
+    if found.uncovered:
+        parts.append(f"{found.uncovered:,} of {found.total:,} servers in no active schedule")
+    if parts:
+        remedy = "enter lists them, the worst first; a schedule of their project covers them all"
+        yield Alarm("view:coverage", glyphs.attention, Tone.WARN, "backups", "; ".join(parts), remedy)
 
 
 def _backfill(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from console.presentation import cells as cells_view
-from console.presentation import figures, filtering, sorting
+from console.presentation import figures, filtering, shrinking, sorting
 from console.presentation.columns import Column, Kind, Table
 from console.presentation.fleet import stopped_at
 from console.presentation.lines import (
@@ -25,6 +25,7 @@ from console.presentation.lines import (
     Tone,
     View,
     at,
+    blank,
     blank_region,
     compose,
     fit_name,
@@ -41,12 +42,14 @@ from console.records import CellRecord, HostRecord, ServerRecord, SizeRecord
 
 PANE_FROM_WIDTH = 160
 PANE_WIDTH = 58
+HISTORY_FROM_HEIGHT = 30
 ORDERS = ("factor", "lost", "floor", "name")
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
     rows = taken_from(mirror, frame)
     note = _note(mirror, frame)
+    below: tuple[Line, ...] = ()
     if frame.width >= PANE_FROM_WIDTH and frame.has_pane:
         width = frame.width - PANE_WIDTH
         regions: tuple[Region, ...] = (
@@ -63,18 +66,33 @@ def view(mirror: Mirror, frame: Frame) -> View:
         if frame.width >= 120:
             regions += (blank_region(frame.width), *_hosts_region(mirror, frame, frame.width))
         aside, pane_width = (), 0
+        has_room = frame.height >= HISTORY_FROM_HEIGHT and frame.width >= 60
+        if has_room:
+            below = (blank(frame.width), *shrinking.last_hour(mirror, frame, min(frame.width, 100)))
     return View(
         "backfill",
         ("backfill",),
         note,
         regions,
         status=lambda key: status(mirror, frame, key),
+        preview=(lambda key: _preview(mirror, frame, key)) if below and frame.has_pane else None,
+        below=tuple(_as_wide(frame.width, line) for line in below),
         pane_width=pane_width,
         aside=aside,
         orders=ORDERS,
         table=Table(columns(mirror), rows, lambda row: row.id),
         problem=filtering.parse(frame.filter, columns(mirror)).problem,
     )
+
+
+def _as_wide(width: int, line: Line) -> Line:
+    return compose(width, at(0, line))
+
+
+def _preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
+    """The last hour of the server under the cursor."""
+    server = mirror.servers.get(key)
+    return () if server is None else shrinking.preview(mirror, frame, server)
 
 
 def _note(mirror: Mirror, frame: Frame) -> str:
@@ -380,10 +398,12 @@ def _aside(mirror: Mirror, frame: Frame, rows: Sequence[ServerRecord]) -> tuple[
     def shown(row: ServerRecord, part: int) -> Line:
         return _as_known(mirror, draw(row, part))
 
-    filler = pane_filler(frame.body_height - 1 - 2 * len(rows), width, glyphs)
+    last = tuple(ruled(width, glyphs, at(1, line)) for line in shrinking.last_hour(mirror, frame, width - 2))
+    gap = pane_filler(frame.body_height - 2 - 2 * max(1, len(rows)) - len(last), width, glyphs)
+    filler = Lines((*(gap.lines or (ruled(width, glyphs),)), *last))
     if not rows:
         text = ruled(width, glyphs, left(4, _instead(mirror, frame), muted))
-        return Lines([text], head=head), pane_filler(frame.body_height - 2, width, glyphs)
+        return Lines([text], head=head), filler
     return TallRows(head, rows, 2, shown, lambda row: row.id), filler
 
 

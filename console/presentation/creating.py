@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from console.presentation import figures
 from console.presentation.lines import Frame, Line, Placed, Span, Tone, at, cells, compose, left, take, wrap
 from console.records_parts import ImageRecord, Limits
 
@@ -161,11 +162,6 @@ def amount_of_cpu(cpu_mhz: int) -> str:
     return f"{cpu_mhz // 1000} GHz" if cpu_mhz % 1000 == 0 else f"{cpu_mhz} MHz"
 
 
-def amount_of_bytes(size_bytes: int) -> str:
-    """As it may be typed: `8 GiB`, `512 MiB`; what is no whole MiB is rounded down to one."""
-    return f"{size_bytes // 2**30} GiB" if size_bytes % 2**30 == 0 else f"{size_bytes // 2**20} MiB"
-
-
 def _as_media(text: str) -> str:
     return text
 
@@ -178,9 +174,9 @@ def _is_backfilling(text: str) -> bool:
     return text == "backfilling"
 
 
-def _cell_field(cells: Sequence[str]) -> Field:
+def cell_field(cells: Sequence[str], *, begins: str = ANYWHERE) -> Field:
     note = "left and right choose; any: the cloud chooses where it fits best"
-    return Field("cell", "cell", _as_cell, note, (ANYWHERE, *cells))
+    return Field("cell", "cell", _as_cell, note, (ANYWHERE, *cells), begins)
 
 
 EMPTY = "nothing: it is empty"
@@ -199,16 +195,17 @@ def drive_fields(
     note = "such as 20G, 120 GiB or 1.5T"
     if limits is not None:
         least, most = limits.drive_bytes
-        size = within(read_size, least, most, amount_of_bytes)
-        note = f"{amount_of_bytes(least)} to {amount_of_bytes(most)}{_left(limits.storage_bytes_left, amount_of_bytes)}"
-    ids = {f"{image.name}, {amount_of_bytes(image.size_bytes)}": image.id for image in images}
+        size = within(read_size, least, most, figures.amount_of_bytes)
+        left = _left(limits.storage_bytes_left, figures.amount_of_bytes)
+        note = f"{figures.amount_of_bytes(least)} to {figures.amount_of_bytes(most)}{left}"
+    ids = {f"{image.name}, {figures.amount_of_bytes(image.size_bytes)}": image.id for image in images}
     begins_as = Field("image", "begins as", ids.get, "left and right choose; a copy of an image is at least as large",
                       (EMPTY, *ids))  # fmt: skip
     return (
         Field("name", "name", read_name, "what to call it"),
         Field("size_bytes", "size", size, note),
         Field("media", "media", _as_media, "left and right choose", ("disk", "cdrom")),
-        _cell_field(cells),
+        cell_field(cells),
         *((begins_as,) if ids else ()),
         Field(
             "avoid",
@@ -236,11 +233,11 @@ def size_fields(
         left = _left(limits.cpu_mhz_left, amount_of_cpu)
         cpu_note = f"{amount_of_cpu(least)} to {amount_of_cpu(most)}{left}"
         least, most = limits.memory_bytes
-        memory = within(read_size, least, most, amount_of_bytes)
-        left = _left(limits.memory_bytes_left, amount_of_bytes)
-        memory_note = f"{amount_of_bytes(least)} to {amount_of_bytes(most)}{left}"
+        memory = within(read_size, least, most, figures.amount_of_bytes)
+        left = _left(limits.memory_bytes_left, figures.amount_of_bytes)
+        memory_note = f"{figures.amount_of_bytes(least)} to {figures.amount_of_bytes(most)}{left}"
     begins = "" if cpu_mhz is None else amount_of_cpu(cpu_mhz)
-    begins_memory = "" if memory_bytes is None else amount_of_bytes(memory_bytes)
+    begins_memory = "" if memory_bytes is None else figures.amount_of_bytes(memory_bytes)
     end = f"; {room}" if room else ""
     return (
         Field("cpu_mhz", "CPU", cpu, cpu_note + end, text=begins),
@@ -266,13 +263,13 @@ def server_fields(
         Field("name", "name", read_name, "what to call it"),
         *size_fields(limits, room=room),
         Field("is_backfilling", "kind", _is_backfilling, words, kinds),
-        _cell_field(cells),
+        cell_field(cells),
         *(_FLOORS if may_backfill else ()),
         Field(
             "avoid",
             "avoid",
             avoid_reader(ids_by_name),
-            "servers to stay away from: names, commas between; may be empty",
+            "servers whose hosts to stay away from whenever it starts: names, commas between; may be empty",
         ),
     )
 

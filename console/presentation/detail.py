@@ -6,11 +6,10 @@ A fact is a label and a line. What nobody said is `—`; what is last known keep
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
+from console.presentation import backup_detail, event_words, figures, parts, redundancy, services, tasks
 from console.presentation import cells as cells_view
-from console.presentation import event_words, figures, parts, redundancy, services, tasks
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, pane_lines, region_of
 from console.presentation.lines import (
     Frame,
@@ -41,7 +40,7 @@ from console.records import DriveRecord, GroupRecord, ServerDetail, ServerRecord
 
 def describe(mirror: Mirror, key: str, frame: Frame, detail: ServerDetail | None = None) -> View:
     """All that is known of the object with this key: a server's id, or `cell:NAME`, `group:NAME`, `task:ID`,
-    `event:FILE/NUMBER`, `schedule:ID`. Hosts and drives have modules of their own.
+    `event:FILE/NUMBER`. Hosts, drives, schedules and backups have modules of their own.
     """
     kind, _, name = key.partition(":")
     server = mirror.servers.get(key)
@@ -63,8 +62,7 @@ def describe(mirror: Mirror, key: str, frame: Frame, detail: ServerDetail | None
     )
 
 
-_PLACES = {"cell": "cells", "group": "groups", "task": "tasks", "event": "events", "schedule": "overview",
-           "service": "services"}  # fmt: skip
+_PLACES = {"cell": "cells", "group": "groups", "task": "tasks", "event": "events", "service": "services"}  # fmt: skip
 
 
 def _summary(mirror: Mirror, frame: Frame, key: str) -> str:
@@ -185,6 +183,7 @@ def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: Serv
             for place, drive in enumerate(detail.drives)
         ] or [fact("drives", "none", glyphs, Tone.MUTED)]
         facts += parts.nic_facts(detail.nics, glyphs)
+        facts += backup_detail.server_facts(mirror, frame, server.id)
     facts += event_facts(mirror, frame, (server.id,))
     return facts
 
@@ -281,45 +280,11 @@ def _event_detail(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     return facts
 
 
-def _schedule_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
-    schedule, glyphs = next((each for each in mirror.schedules or () if each.id == name), None), frame.glyphs
-    if schedule is None:
-        return []
-    signs = {"ok": (glyphs.done, Tone.OK), "failed": (glyphs.lost, Tone.CRIT), "missed": (glyphs.nothing, Tone.WARN)}
-    ribbon = tuple(Span(*signs.get(word, (glyphs.unknown, Tone.UNKNOWN))) for word in schedule.history)
-    kept = "for ever" if schedule.retention_days == 0 else f"{schedule.retention_days} days"
-    most = "" if not schedule.backups_max else f", at most {schedule.backups_max}"
-    return [
-        fact("schedule", schedule.title, glyphs),
-        fact(
-            "source",
-            schedule.server_name or (schedule.server_id or "")[:8],
-            glyphs,
-            Tone.TEXT,
-            schedule.server_id or "",
-        ),
-        fact("cron", f"{schedule.cron}   {schedule.time_zone}", glyphs),
-        fact("state", "active" if schedule.is_active else "off", glyphs, Tone.OK if schedule.is_active else Tone.CRIT),
-        fact("reason", schedule.reason or glyphs.nothing, glyphs),
-        fact("next", _instant_ahead(schedule.next_trigger_at, frame.now), glyphs),
-        fact("last run", instant_and_age(schedule.last_run_at, frame.now), glyphs),
-        Fact("last runs", ribbon or (Span(glyphs.nothing, Tone.MUTED),)),
-        fact("kept", None if schedule.retention_days is None else kept + most, glyphs),
-    ]
-
-
-def _instant_ahead(at_instant: datetime | None, now: datetime) -> str | None:
-    if at_instant is None:
-        return None
-    return f"{figures.instant(at_instant, now)} UTC in {figures.countdown((at_instant - now).total_seconds())}"
-
-
 _OTHERS: Mapping[str, Callable[[Mirror, Frame, str], list[Fact]]] = {
     "cell": _cell_facts,
     "group": _group_facts,
     "task": _task_facts,
     "event": _event_detail,
-    "schedule": _schedule_facts,
     "service": services.facts,
 }
 

@@ -6,6 +6,7 @@ A bar never stands without its number, a number that nobody said is `—`, and o
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,6 +48,30 @@ def gib(size_bytes: float) -> str:
     """Whole from 10 up; below, one decimal unless it is whole."""
     amount = size_bytes / GIB
     return f"{amount:,.0f}" if amount >= 10 or amount == int(amount) else f"{amount:,.1f}"
+
+
+_MHZ = re.compile(r"\b(\d{4,}) MHz\b")
+_BYTES = re.compile(r"\b(\d{7,})(?: bytes\b)?")
+_FIELDS = re.compile(r"\b(size_bytes|memory_bytes|cpu_mhz|cpu_floor|memory_floor)\b")
+_FIELD_WORDS = {"size_bytes": "size", "memory_bytes": "memory", "cpu_mhz": "CPU", "cpu_floor": "CPU floor",
+                "memory_floor": "memory floor"}  # fmt: skip
+
+
+def in_units(sentence: str) -> str:
+    """What the API said of sizes, and by its names of fields, as the screen writes both."""
+    if "bytes" in sentence:
+        sentence = _BYTES.sub(lambda found: amount_of_bytes(int(found[1])), sentence)
+    sentence = _MHZ.sub(lambda found: f"{ghz(int(found[1]))} GHz", sentence)
+    return _FIELDS.sub(lambda found: _FIELD_WORDS[found[1]], sentence)
+
+
+def amount_of_bytes(size_bytes: int) -> str:
+    """As it may be typed: `8 GiB`, `2.5 GiB`, `512 MiB`; what is no such amount is rounded down to one."""
+    if size_bytes % GIB == 0 or size_bytes >= 10_240 * GIB:
+        return f"{size_bytes // GIB} GiB"
+    if size_bytes > GIB and size_bytes * 10 % GIB == 0:
+        return f"{size_bytes / GIB:.1f} GiB"
+    return f"{size_bytes // 2**20} MiB"
 
 
 def factor(share: float) -> str:

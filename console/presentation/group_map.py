@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.presentation import figures
+from console.presentation.group_drives import DRIVES
 from console.presentation.lines import (
     Frame,
     Glyphs,
@@ -32,7 +33,14 @@ from console.presentation.lines import (
     right,
 )
 from console.presentation.mirror import Mirror
-from console.presentation.redundancy import collisions_span, is_known, key_of, right_span, tolerates_span
+from console.presentation.redundancy import (
+    collisions_span,
+    is_known,
+    key_of,
+    member_count,
+    right_span,
+    tolerates_span,
+)
 from console.records import CellRecord, GroupRecord, HostRecord, MemberRecord
 
 MAP_FROM_WIDTH = 150
@@ -65,7 +73,9 @@ class _Block:
 
 def map_regions(mirror: Mirror, frame: Frame, shown: Sequence[GroupRecord]) -> tuple[Region, ...]:
     """The map as it fits: all hosts, those with members, or cells."""
-    blocks = None if frame.is_folded or frame.width < MAP_FROM_WIDTH else _blocks(mirror, frame, shown)
+    # Storage hosts are few: where their columns fit, they are drawn.
+    is_narrow = frame.width < MAP_FROM_WIDTH and DRIVES not in frame.modes
+    blocks = None if frame.is_folded or is_narrow else _blocks(mirror, frame, shown)
     if blocks is None:
         return _folded_regions(mirror, frame, shown)
     width = frame.width
@@ -87,7 +97,7 @@ def _blocks(mirror: Mirror, frame: Frame, shown: Sequence[GroupRecord]) -> list[
     holding = {member.host for group in shown for member in group.members if member.host is not None}
     hosts: dict[str, list[HostRecord]] = defaultdict(list)
     for host in mirror.hosts or ():
-        if host.kind == "compute":
+        if host.kind == ("storage" if DRIVES in frame.modes else "compute"):
             hosts[host.cell].append(host)
     for only_holding, narrowest in ((False, 6), (True, 12), (True, 6)):
         start, blocks = MAP_COLUMN, []
@@ -156,7 +166,7 @@ def _number_heads(end: int) -> list[Placed]:
 def _numbers(group: GroupRecord, end: int, glyphs: Glyphs) -> list[Placed]:
     hosts = figures.or_dash(None if group.hosts is None else str(group.hosts), glyphs)
     return [
-        right(end + 7, str(len(group.members))),
+        right(end + 7, str(member_count(group))),
         right(end + 14, str(group.needs)),
         right(end + 21, hosts),
         right_span(end + 28, collisions_span(group, glyphs)),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from console.presentation import figures, filtering, group_plan, sorting
+from console.presentation import figures, filtering, group_drives, group_plan, sorting
 from console.presentation.columns import Column, Kind, Table
+from console.presentation.group_drives import DRIVES
 from console.presentation.group_map import map_regions
 from console.presentation.lines import (
     Frame,
@@ -43,6 +44,7 @@ from console.presentation.redundancy import (
     find,
     is_known,
     key_of,
+    member_count,
     right_span,
     risk,
     title_spans,
@@ -50,7 +52,7 @@ from console.presentation.redundancy import (
     worst_first,
     worst_host,
 )
-from console.records import GroupRecord, HostRecord, MemberRecord
+from console.records import CellRecord, GroupRecord, HostRecord, MemberRecord
 from console.records_plans import GroupPlanRecord
 
 MAP_FROM_WIDTH = 100
@@ -59,7 +61,14 @@ HOSTS_WIDTH_MAX = 100
 
 
 def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> View:
-    """All groups, or the one that `frame.scope` names, with what would restore it where that was told."""
+    """All groups, or the one that `frame.scope` names, with what would restore it where that was told.
+
+    By their drives, the groups are of storage hosts; folded, one group is of cells.
+    """
+    if DRIVES in frame.modes:
+        mirror, plan = replace(mirror, groups=group_drives.of_drives(mirror)), None
+    if frame.is_folded and frame.scope is not None:
+        mirror, plan = replace(mirror, groups=group_drives.of_cells(mirror.groups or (), mirror)), None
     if frame.scope is not None:
         return _one(mirror, frame, frame.scope, plan)
     known = columns(mirror)
@@ -81,7 +90,8 @@ def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> V
     return View(
         "groups",
         ("groups",),
-        filtering.note(filtering.number_of(len(shown), len(everything), frame.filter), f"sort {order}", frame.filter),
+        _note(mirror, frame)
+        + filtering.note(filtering.number_of(len(shown), len(everything), frame.filter), f"sort {order}", frame.filter),
         regions,
         status=lambda key: status(mirror, key),
         preview=lambda key: preview(mirror, frame, key),
@@ -89,6 +99,17 @@ def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> V
         table=Table(known, shown, key_of, lambda group: not group.is_bound),
         problem=query.problem,
     )
+
+
+def _note(mirror: Mirror, frame: Frame) -> str:
+    """What the map is of, where that was chosen."""
+    if DRIVES not in frame.modes:
+        return ""
+    return "drives   " if mirror.are_drives_complete else f"drives {frame.glyphs.ellipsis}   "
+
+
+def _place(frame: Frame) -> str:
+    return "cell" if frame.is_folded else "storage host" if DRIVES in frame.modes else "host"
 
 
 def columns(mirror: Mirror) -> tuple[Column[GroupRecord], ...]:
@@ -143,7 +164,7 @@ def list_row(mirror: Mirror, frame: Frame, group: GroupRecord) -> Line:
         return compose(width, *placed, right_span(width - 2, tolerates_span(group, glyphs)))
     hosts = figures.or_dash(None if group.hosts is None else str(group.hosts), glyphs)
     placed += [
-        right(23, str(len(group.members))),
+        right(23, str(member_count(group))),
         right(30, hosts),
         right_span(36, collisions_span(group, glyphs)),
         right_span(47, tolerates_span(group, glyphs)),
@@ -167,12 +188,13 @@ def _one(mirror: Mirror, frame: Frame, name: str, plan: GroupPlanRecord | None) 
         empty = Lines([compose(frame.width, left(2, text or frame.glyphs.ellipsis, Tone.MUTED))])
         return View("groups", ("groups", name), "", (empty,))
     place = order.index(name) + 1
-    title = compose(frame.width, at(1, title_spans(group, frame.glyphs)))
-    rows = host_rows(mirror, group)
+    title = compose(frame.width, at(1, title_spans(group, frame.glyphs, place=_place(frame))))
+    rows = host_rows(mirror, group, kind="cell" if frame.is_folded else "host")
     regions: list[Region] = [
         Lines((title, blank(frame.width))),
         Rows(_host_head(frame), rows, lambda each: host_row(mirror, frame, group, each), lambda each: each.key),
         Lines((blank(frame.width), *_worst_case(mirror, frame, group))),
+        *_colliding(frame, rows),
     ]
     fix = group_plan.fix_lines(group, plan, frame)
     if fix:
@@ -182,7 +204,7 @@ def _one(mirror: Mirror, frame: Frame, name: str, plan: GroupPlanRecord | None) 
     return View(
         "groups",
         ("groups", name),
-        f"{place} of {len(order)}   sort {frame.sort or 'tolerates'}",
+        f"{_note(mirror, frame)}{place} of {len(order)}   sort {frame.sort or 'tolerates'}",
         tuple(regions),
         status=lambda key: _host_status(group, rows, key),
     )
@@ -197,14 +219,18 @@ class HostOfGroup:
     members: tuple[MemberRecord, ...]
     stay: int
     """Members that run elsewhere and are known to: what is left when this host is lost."""
+    kind: str = "host"
 
     @property
     def key(self) -> str:
-        return f"host:{self.name}" if self.name is not None else self.members[0].id
+        return f"{self.kind}:{self.name}" if self.name is not None else self.members[0].id
 
 
-def host_rows(mirror: Mirror, group: GroupRecord) -> list[HostOfGroup]:
-    """The hosts that hold members, the most members first; then one row for each member that holds none."""
+def host_rows(mirror: Mirror, group: GroupRecord, kind: str = "host") -> list[HostOfGroup]:
+    """The hosts that hold members, the most members first; then one row for each member that holds none.
+
+    A member that is on several of them is lost with any.
+    """
     on_host: dict[tuple[str, str], list[MemberRecord]] = defaultdict(list)
     homeless = []
     for member in group.members:
@@ -213,12 +239,38 @@ def host_rows(mirror: Mirror, group: GroupRecord) -> list[HostOfGroup]:
         else:
             on_host[member.cell, member.host].append(member)
     up = [member for member in group.members if member.state == "running" and is_known(mirror, member)]
+    all_up = {member.id for member in up}
     rows = [
-        HostOfGroup(host, cell, tuple(members), sum(member.host != host for member in up))
+        HostOfGroup(host, cell, tuple(members), len(all_up - {m.id for m in up if m.host == host}), kind)
         for (cell, host), members in on_host.items()
     ]
     rows.sort(key=lambda row: (-len(row.members), row.cell, row.name))
     return rows + sorted(homeless, key=lambda row: row.members[0].name or row.members[0].id)
+
+
+COLLIDING_SHOWN = 12
+
+
+def _colliding(frame: Frame, rows: Sequence[HostOfGroup]) -> list[Region]:
+    """Members that share a host, each a row of its own: there the cursor is on a server, which can be moved apart."""
+    shown = [(row, member) for row in rows if row.name is not None and len(row.members) > 1 for member in row.members]
+    if not shown or frame.width < 60 or frame.is_folded:
+        return []
+    lines, keys = [], []
+    for row, member in shown[:COLLIDING_SHOWN]:
+        others = " ".join(each.name or each.id[:8] for each in row.members if each.id != member.id)
+        words = fit_sentence(f"with {others}", frame.width - 31, frame.glyphs)
+        lines.append(compose(
+            frame.width,
+            left(2, fit_name(member.name or member.id[:8], 16, frame.glyphs), Tone.CRIT),
+            left(20, fit_name(row.name or "", 8, frame.glyphs)),
+            left(30, words, Tone.MUTED),
+        ))  # fmt: skip
+        keys.append(member.id)
+    hint = "SHARES" if DRIVES in frame.modes else "SHARES   x C clones it away and starts the clone apart"
+    head = compose(frame.width, left(2, "COLLIDING", Tone.MUTED), left(20, "HOST", Tone.MUTED),
+                   left(30, hint, Tone.MUTED))  # fmt: skip
+    return [blank_region(frame.width), Lines(lines, keys, head)]
 
 
 def _host_head(frame: Frame) -> Line:
@@ -231,7 +283,12 @@ def _host_head(frame: Frame) -> Line:
               left(30, "MEMBERS", muted)]  # fmt: skip
     if width < 80:
         return compose(frame.width, *placed, right(58, "LEFT", muted))
-    return compose(frame.width, *placed, right(width - 18, "LEFT IF LOST", muted), right(width - 2, "CPU", muted))
+    return compose(
+        frame.width,
+        *placed,
+        right(width - 18, "LEFT IF LOST", muted),
+        right(width - 2, "USED" if DRIVES in frame.modes else "CPU", muted),
+    )
 
 
 def host_row(mirror: Mirror, frame: Frame, group: GroupRecord, row: HostOfGroup) -> Line:
@@ -250,27 +307,32 @@ def host_row(mirror: Mirror, frame: Frame, group: GroupRecord, row: HostOfGroup)
     placed: list[Placed] = [left(2, name, tone)]
     if width < 60:
         return compose(frame.width, *placed, at(17, (count,)), right(width - 2, stay, stay_tone))
-    placed += [left(10, fit_name(row.cell, 7, glyphs), tone), at(18, _host_state(host, row, known, glyphs))]
+    placed += [
+        left(10, fit_name(row.cell, 7, glyphs), tone),
+        at(18, _host_state(mirror.cell(row.cell) if row.kind == "cell" else host, row, known, glyphs)),
+    ]
     if row.name is not None:
         placed.append(at(26, (count,)))
     last = 58 if width < 80 else width - 18
     room = last - 30 - 5
     names = " ".join(member.name or member.id[:8] for member in row.members)
     placed += [left(30, fit_sentence(names, room, glyphs), tone), right(last, stay, stay_tone)]
-    if width >= 80 and host is not None and host.capacity is not None:
-        bar = _cpu_bar(host, 12, frame, known)
-        placed.append(at(width - 13, bar))
+    if width >= 80 and host is not None:
+        placed.append(at(width - 13, _bar(host, 12, frame, known)))
     return compose(frame.width, *placed)
 
 
-def _cpu_bar(host: HostRecord, width: int, frame: Frame, known: bool) -> Line:
+def _bar(host: HostRecord, width: int, frame: Frame, known: bool) -> Line:
+    """What is used of a host: CPU by layers; of a storage host, its room for drives."""
+    if host.kind == "storage":
+        return figures.use_bar(host.used_bytes or 0, 0, host.storage_bytes or 0, width, frame.glyphs, is_known=known)
     capacity = host.capacity.cpu_mhz if host.capacity else 0
     normal = host.normal.cpu_mhz if host.normal else 0
     backfill = host.backfilling.cpu_mhz if host.backfilling else 0
     return figures.use_bar(normal, backfill, capacity, width, frame.glyphs, is_known=known)
 
 
-def _host_state(host: HostRecord | None, row: HostOfGroup, known: bool, glyphs: Glyphs) -> Line:
+def _host_state(host: HostRecord | CellRecord | None, row: HostOfGroup, known: bool, glyphs: Glyphs) -> Line:
     if not known:
         return (
             Span(glyphs.unknown, Tone.UNKNOWN),
@@ -281,7 +343,7 @@ def _host_state(host: HostRecord | None, row: HostOfGroup, known: bool, glyphs: 
         return (Span(row.members[0].state[:7], Tone.MUTED),)
     if host is None:
         return (Span(glyphs.nobody_said, Tone.UNKNOWN),)
-    look = figures.host_state(host, glyphs)
+    look = figures.cell_state(host, glyphs) if isinstance(host, CellRecord) else figures.host_state(host, glyphs)
     return (Span(look.glyph, look.tone), Span(" "), Span(look.word, look.tone))
 
 
@@ -291,10 +353,8 @@ def _worst_case(mirror: Mirror, frame: Frame, group: GroupRecord) -> list[Line]:
     if group.worst_case:
         first, *others = group.worst_case
         lost = set(group.worst_case)
-        stay = sum(
-            member.state == "running" and is_known(mirror, member) and member.host not in lost
-            for member in group.members
-        )
+        up = [member for member in group.members if member.state == "running" and is_known(mirror, member)]
+        stay = len({member.id for member in up} - {member.id for member in up if member.host in lost})
         then = f", then {', '.join(others)}" if others else ""
         lines.append(f"lose {first}{then}: {stay} stay, needs {group.needs}")
     silent = sum(not is_known(mirror, member) for member in group.members)
@@ -320,7 +380,7 @@ def _host_status(group: GroupRecord, rows: Sequence[HostOfGroup], key: str | Non
     number = len(row.members)
     goes = f"{number} member{'s go' if number != 1 else ' goes'}"
     return (
-        Span(f"{row.name} lost: {goes}, {row.stay} of {len(group.members)} stay, {group.needs} needed", Tone.MUTED),
+        Span(f"{row.name} lost: {goes}, {row.stay} of {member_count(group)} stay, {group.needs} needed", Tone.MUTED),
     )
 
 
@@ -341,7 +401,7 @@ def preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
     rows = host_rows(mirror, group)
     return (
         blank(frame.width),
-        compose(frame.width, at(1, title_spans(group, frame.glyphs))),
+        compose(frame.width, at(1, title_spans(group, frame.glyphs, place=_place(frame)))),
         _host_head(frame),
         *(host_row(mirror, frame, group, row) for row in rows),
         *_worst_case(mirror, frame, group),

@@ -75,8 +75,13 @@ def header(mirror: Mirror, frame: Frame) -> Line:
     words = fact.short if width < NARROW else fact.words
     end = _past(mirror, frame) or (*_clock(mirror, frame), *_age(mirror, frame))
     room = width - 2 - span_width(end)
-    placed: list[Placed] = [left(1, name, Tone.ACCENT, bold=True), at(width - 1 - span_width(end), end)]
     column = 1 + cells(name) + gap
+    shown: Line = (Span(name, Tone.ACCENT, is_bold=True),)
+    if mirror.is_production:
+        # Never dropped either: here a mistake hurts.
+        shown = (Span(f"{name} PROD", Tone.CRIT, is_reversed=True, is_bold=True),)
+        column += len(" PROD")
+    placed: list[Placed] = [at(1, shown), at(width - 1 - span_width(end), end)]
     if frame.is_read_only:
         # Who presses a verb wants to know before, so it is never dropped.
         mark = "RO" if width < MEDIUM else "READ-ONLY"

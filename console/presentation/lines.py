@@ -82,6 +82,8 @@ class Frame(NamedTuple):
     """True after `F`: hosts folded into cells."""
     is_read_only: bool = False
     """Whether the console refuses to change anything."""
+    modes: frozenset[str] = frozenset()
+    """What was toggled in this place, in the view's own words."""
     columns: tuple[str, ...] = ()
     """The columns that were chosen for this list, by their names; none for the list's own."""
 

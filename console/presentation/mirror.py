@@ -14,6 +14,7 @@ from typing import TypeVar, assert_never
 
 from console.presentation.drive_fleet import DriveFleet
 from console.presentation.fleet import Fleet
+from console.presentation.protection import Protection
 from console.records import (
     UNKNOWN,
     AccountRecord,
@@ -31,12 +32,22 @@ from console.records import (
     HostRecord,
     Hosts,
     PastEvents,
-    ScheduleRecord,
     ServerRecord,
     ServersPage,
     Status,
     TaskRecord,
     Tasks,
+)
+from console.records_audit import Audit, AuditRecord
+from console.records_backups import (
+    BackupDetail,
+    Backups,
+    Calendar,
+    Coverage,
+    ScheduleDetail,
+    ScheduleRecord,
+    Schedules,
+    Storage,
 )
 from console.records_services import ServiceRecord, Services
 
@@ -55,6 +66,8 @@ class Mirror:
     kind: str = ""
     """What an embedded cloud was filled with: `demo`, `empty`."""
     account: AccountRecord | None = None
+    is_production: bool = False
+    """Whether a mistake hurts here, as the operator's settings say."""
     clock: ClockRecord | None = None
     clock_at: datetime | None = None
     """The wall's instant at which the clock was read."""
@@ -67,9 +80,13 @@ class Mirror:
     capacity: CapacityRecord | None = None
     groups: tuple[GroupRecord, ...] | None = None
     schedules: tuple[ScheduleRecord, ...] | None = None
+    """Those in trouble, and those that run next; all of them are in `protection`."""
+    protection: Protection = field(default_factory=Protection)
     tasks: tuple[TaskRecord, ...] | None = None
     services: tuple[ServiceRecord, ...] | None = None
     """None until a view has asked for them."""
+    audit: tuple[AuditRecord, ...] | None = None
+    """What was done to this cloud from here, oldest first; None until a view has asked for it."""
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -135,12 +152,15 @@ class Mirror:
             case Tasks():
                 tasks = (*answer.tasks, *_kept_tasks(self.tasks, answer))
                 return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
+            case Audit():
+                # It is this machine's own: that it was read says nothing of the cloud.
+                return replace(self, audit=answer.records)
             case Services():
                 return self._answered("services", at, services=answer.services)
-            case Events():
-                return self._answered("events", at, events=_merged_events(self.events, answer.events))
-            case PastEvents():
-                return self._after_past(answer)
+            case Events() | PastEvents():
+                return self._after_events(answer, at)
+            case Schedules() | Backups() | Coverage() | Calendar() | Storage() | ScheduleDetail() | BackupDetail():
+                return self._answered(type(answer).__name__.lower(), at, protection=self.protection.apply(answer))
             case _:
                 assert_never(answer)
 
@@ -207,12 +227,22 @@ class Mirror:
         return host.is_reachable and self.is_cell_up(host.cell)
 
     def name_of(self, object_id: str | None) -> str | None:
-        """The name of a server or drive, or what a schedule is called, if it is one that the mirror knows."""
+        """The name of a server or drive, or what a schedule or backup is called, if it is one that the mirror knows."""
         if object_id is not None and object_id in self.fleet.by_id:
             return self.fleet.by_id[object_id].name
         if object_id is not None and object_id in self.drives.by_id:
             return self.drives.by_id[object_id].name
-        return next((each.description for each in self.schedules or () if each.id == object_id), None)
+        if object_id is None:
+            return None
+        if (backup := self.protection.find_backup(object_id)) is not None:
+            return backup.title
+        schedule = self.find_schedule(object_id)
+        return None if schedule is None else schedule.title
+
+    def find_schedule(self, schedule_id: str) -> ScheduleRecord | None:
+        """As it was told last: with the status, or in the list."""
+        told = next((each for each in self.schedules or () if each.id == schedule_id), None)
+        return self.protection.find_schedule(schedule_id) if told is None else told
 
     def find_event(self, key: str) -> EventRecord | None:
         """The event with this key, among the latest and in what was read of the past."""
@@ -227,7 +257,15 @@ class Mirror:
 
     def _after_hello(self, answer: Hello, at: datetime) -> Mirror:
         clock = {"clock": answer.clock, "clock_at": at} if answer.clock is not None else {}
-        return self._answered("hello", at, cloud=answer.cloud_id, kind=answer.kind, account=answer.account, **clock)
+        return self._answered(
+            "hello",
+            at,
+            cloud=answer.cloud_id,
+            kind=answer.kind,
+            account=answer.account,
+            is_production=answer.is_production,
+            **clock,
+        )
 
     def _after_status(self, answer: Status, at: datetime) -> Mirror:
         cells = tuple(_with_kept_figures(self.cell(cell.name), cell) for cell in answer.cells)
@@ -350,8 +388,10 @@ class Mirror:
             **drive_changes,
         )
 
-    def _after_past(self, answer: PastEvents) -> Mirror:
-        """It says nothing of now, not even that the cloud answers: it may be made of what was known already."""
+    def _after_events(self, answer: Events | PastEvents, at: datetime) -> Mirror:
+        if isinstance(answer, Events):
+            return self._answered("events", at, events=_merged_events(self.events, answer.events))
+        # Those of the past say nothing of now, not even that the cloud answers: they may have been known already.
         others = [past for past in self.pasts.values() if past.object_id != answer.object_id]
         return replace(self, pasts={past.object_id: past for past in (*others, answer)[-PASTS_KEPT:]})
 

@@ -45,22 +45,22 @@ def drive_size_field(drive: DriveRecord, limits: Limits, host: HostRecord | None
     """What is asked in order to resize a drive: it only grows. `host` is its storage host, where that is known."""
     now = drive.size_bytes or 0
     most = limits.drive_bytes.most
-    parts = [f"it has {creating.amount_of_bytes(now)} and only grows, to {creating.amount_of_bytes(most)} at most"]
+    parts = [f"it has {figures.amount_of_bytes(now)} and only grows, to {figures.amount_of_bytes(most)} at most"]
     if limits.storage_bytes_left is not None:
         parts.append(f"the project has {figures.gib(limits.storage_bytes_left)} GiB left")
     if host is not None and host.storage_bytes is not None:
         free = max(0, host.storage_bytes - (host.used_bytes or 0))
         parts.append(f"{host.name} has room for {figures.gib(free)} GiB more")
-    within = creating.within(creating.read_size, 0, most, creating.amount_of_bytes)
+    within = creating.within(creating.read_size, 0, most, figures.amount_of_bytes)
 
     def read(text: str) -> Any:
         value = within(text)
         if isinstance(value, int) and value <= now:
-            shown = creating.amount_of_bytes(now)
+            shown = figures.amount_of_bytes(now)
             return Wrong(f"{text.strip()} is not more than the {shown} that it has; a drive only grows")
         return value
 
-    return Field("size_bytes", "size", read, "; ".join(parts), text=creating.amount_of_bytes(now))
+    return Field("size_bytes", "size", read, "; ".join(parts), text=figures.amount_of_bytes(now))
 
 
 # Network interfaces --------------------------------------------------------------------------------------------------
@@ -194,9 +194,9 @@ def snapshot_fields(drive: str, frame: Frame) -> tuple[Field, ...]:
 def copy_fields(snapshot: SnapshotRecord, name: str, limits: Limits) -> tuple[Field, ...]:
     """What is asked about a drive that begins as a snapshot."""
     least, most = snapshot.size_bytes or limits.drive_bytes.least, limits.drive_bytes.most
-    read = creating.within(creating.read_size, least, most, creating.amount_of_bytes)
-    note = f"{creating.amount_of_bytes(least)}, which is the snapshot's, or more"
+    read = creating.within(creating.read_size, least, most, figures.amount_of_bytes)
+    note = f"{figures.amount_of_bytes(least)}, which is the snapshot's, or more"
     return (
         Field("name", "name", creating.read_name, "what to call the new drive", text=name),
-        Field("size_bytes", "size", read, note, text=creating.amount_of_bytes(least)),
+        Field("size_bytes", "size", read, note, text=figures.amount_of_bytes(least)),
     )

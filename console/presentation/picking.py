@@ -36,6 +36,24 @@ class Option:
     words: str
 
 
+def free_drives(drives: Iterable[DriveRecord], cell: str) -> Sequence[DriveRecord]:
+    """Those that no server has, by name, those of the cell first."""
+    free = (drive for drive in drives if drive.server_id is None and drive.state == "unmounted")
+    return sorted(free, key=lambda drive: (drive.cell != cell, drive.sort_name, drive.id))
+
+
+def drive_options(drives: Iterable[DriveRecord], text: str) -> Sequence[Option]:
+    """Those whose name holds the text."""
+    wanted = text.casefold().strip()
+    found = (drive for drive in drives if wanted in drive.title.casefold())
+    return [Option(drive.id, drive.title, _drive_words(drive)) for drive in islice(found, OPTIONS_MAX)]
+
+
+def _drive_words(drive: DriveRecord) -> str:
+    size = "" if drive.size_bytes is None else f"{figures.gib(drive.size_bytes)} GiB"
+    return "   ".join(part for part in (drive.cell, size, drive.host) if part)
+
+
 def stopped_servers(mirror: Mirror, cell: str, text: str) -> Sequence[Option]:
     """Stopped servers whose name holds the text, those of the cell first."""
     wanted = text.casefold().strip()
@@ -90,11 +108,20 @@ def to_avoid_of_servers(mirror: Mirror, near: Sequence[Option], text: str) -> Se
     return list(islice((option for option in options if wanted in option.name.casefold()), OPTIONS_MAX))
 
 
-def anything_to_avoid(mirror: Mirror, text: str, *, has_drives: bool) -> Sequence[Option]:
-    """Servers, and drives where those can be avoided, whose name holds the text."""
+def drives_to_avoid(mirror: Mirror, text: str) -> Sequence[Option]:
+    """Servers, for all their drives, and drives whose name holds the text."""
+    return list(islice(_by_name(mirror, text.casefold().strip(), frozenset()), OPTIONS_MAX))
+
+
+def servers_to_avoid(mirror: Mirror, text: str) -> Sequence[Option]:
+    """Servers whose name holds the text, with the host that each is on."""
     wanted = text.casefold().strip()
-    found = _by_name(mirror, wanted, frozenset())
-    return list(islice((option for option in found if has_drives or option.key in mirror.servers), OPTIONS_MAX))
+    found = (server for server in mirror.fleet.by_name() if wanted in server.title.casefold())
+    return [Option(each.id, each.title, _place_words(each)) for each in islice(found, OPTIONS_MAX)]
+
+
+def _place_words(server: ServerRecord) -> str:
+    return f"{server.state}, {server.cell}" if server.host is None else f"on {server.host}, {server.cell}"
 
 
 def _by_name(mirror: Mirror, wanted: str, known: Collection[str]) -> Iterable[Option]:

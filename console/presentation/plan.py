@@ -119,15 +119,17 @@ def plan_lines(plan: PlanRecord, server: ServerRecord | None, frame: Frame) -> t
     if plan.decision is not None or plan.stops:
         lines += _stops(plan, frame)
     if plan.decision is not None or plan.shrinks:
-        lines += _resized(frame, "SHRINKS", plan.shrinks, Tone.WARN)
+        lines += resized_lines(frame, "SHRINKS", plan.shrinks, Tone.WARN)
     if plan.grows:
-        lines += _resized(frame, "GROWS", plan.grows, Tone.OK)
+        lines += resized_lines(frame, "GROWS", plan.grows, Tone.OK)
     if plan.downtime_seconds:
         name = server.title if server is not None else "it"
         wait = figures.duration(plan.downtime_seconds)
         if plan.action in {"start", "separate"}:
             runs = name if plan.action == "start" else "the clone"
             lines += labelled(frame, "READY", f"{runs} runs in about {wait}")
+        elif plan.action in {"stop", "shutdown"}:
+            lines += labelled(frame, "DOWNTIME", f"{name} is off in about {wait}, and stays off")
         else:
             lines += labelled(frame, "DOWNTIME", f"{name} off for about {wait}")
     # A refusal has just been told; its sentence is the same.
@@ -244,7 +246,8 @@ def stopped_row(each: StoppedRecord, frame: Frame) -> Line:
     return compose(frame.width, *placed)
 
 
-def _resized(frame: Frame, label: str, rows: Sequence[ResizedRecord], tone: Tone) -> list[Line]:
+def resized_lines(frame: Frame, label: str, rows: Sequence[ResizedRecord], tone: Tone) -> list[Line]:
+    """Who gets smaller or larger, from what to what."""
     if not rows:
         return labelled(frame, label, "nobody", Tone.MUTED)
     texts = [_change(row) for row in rows[:NAMES_SHOWN]]

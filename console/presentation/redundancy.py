@@ -38,6 +38,11 @@ def worst_first(mirror: Mirror, frame: Frame | None = None) -> list[GroupRecord]
     return sorted(mirror.groups or (), key=key, reverse=frame is not None and frame.is_descending)
 
 
+def member_count(group: GroupRecord) -> int:
+    """How many servers are in it: on storage hosts, each may be more than once."""
+    return len({member.id for member in group.members})
+
+
 def find(mirror: Mirror, name: str) -> GroupRecord | None:
     return next((group for group in mirror.groups or () if group.name == name), None)
 
@@ -78,19 +83,20 @@ def worst_host(group: GroupRecord) -> tuple[str, int] | None:
 def risk(group: GroupRecord) -> str:
     """`3 of 4 members on c2-h08; tolerates 0`."""
     worst = worst_host(group)
-    where = f"{worst[1]} of {len(group.members)} members on {worst[0]}" if worst else f"{len(group.members)} members"
+    number = member_count(group)
+    where = f"{worst[1]} of {number} members on {worst[0]}" if worst else f"{number} members"
     if group.tolerates is None:
         return f"{where}; tolerates: nobody knows"
     return f"{where}; tolerates {'at least ' if group.is_bound else ''}{group.tolerates}"
 
 
-def title_spans(group: GroupRecord, glyphs: Glyphs) -> Line:
-    """The sentence with the two numbers that matter."""
-    number = len(group.members)
+def title_spans(group: GroupRecord, glyphs: Glyphs, *, place: str = "host") -> Line:
+    """The sentence with the two numbers that matter. `place` is what members are on."""
+    number = member_count(group)
     hosts = figures.or_dash(None if group.hosts is None else str(group.hosts), glyphs)
     spans = [
         Span(group.name, is_bold=True),
-        Span(f"  {number} member{'s' if number != 1 else ''}  {hosts} host{'s' if group.hosts != 1 else ''}"),
+        Span(f"  {number} member{'s' if number != 1 else ''}  {hosts} {place}{'s' if group.hosts != 1 else ''}"),
         Span(f"  needs {group.needs}   "),
     ]
     if group.collisions:
@@ -98,4 +104,4 @@ def title_spans(group: GroupRecord, glyphs: Glyphs) -> Line:
         spans += [Span(text, Tone.CRIT), Span("   ")]
     tolerates = tolerates_span(group, glyphs)
     plural = "" if group.tolerates == 1 else "s"
-    return (*spans, Span("tolerates "), tolerates, Span(f" lost host{plural}"))
+    return (*spans, Span("tolerates "), tolerates, Span(f" lost {place}{plural}"))

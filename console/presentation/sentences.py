@@ -13,7 +13,7 @@ from console.records import ServerRecord
 
 def up_since(server: ServerRecord) -> datetime | None:
     """The instant that the age of a row is counted from: of its start while it runs, else of its state."""
-    if server.state in {"running", "starting", "stopping"} and server.started_at is not None:
+    if server.state in {"running", "starting"} and server.started_at is not None:
         return server.started_at
     return server.state_since
 
@@ -23,7 +23,7 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 def named(mirror: Mirror, sentence: str) -> str:
     """What the cloud said, with names for the ids that the mirror knows: nobody knows their servers by UUID."""
-    return _ID.sub(lambda found: mirror.name_of(found[0]) or found[0], sentence)
+    return figures.in_units(_ID.sub(lambda found: mirror.name_of(found[0]) or found[0], sentence))
 
 
 def offline_sentence(mirror: Mirror, frame: Frame) -> str:

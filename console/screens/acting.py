@@ -7,7 +7,7 @@ its plan as well (`agreeing`).
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,13 +15,16 @@ from typing import Any, Protocol
 from textual.screen import Screen
 
 from console.client import ClientError, CloudClient
-from console.commands import Command, Item, Selection, reason_off, verbs_for
+from console.commands import Command, reason_off, verbs_for
 from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
+from console.reasons import Item, Selection
 from console.records import OutcomeRecord, PlanRecord
 from console.screens import (
+    backup_verbs,
     cell_verbs,
+    clock_verbs,
     clone_verbs,
     create_verbs,
     drive_verbs,
@@ -35,6 +38,7 @@ from console.screens import (
 )
 from console.screens.agreeing import STALE, confirmed
 from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
+from console.screens.grace import Grace, Holding
 
 PREVIEWS_MAX = 20
 """Plans shown in one confirmation; more servers than that are counted, not previewed."""
@@ -42,15 +46,19 @@ PREVIEWS_MAX = 20
 _ACTIONS = {
     "server.start": "start",
     "server.start_apart": "start",
+    "server.start_away": "start",
     "server.shutdown": "shutdown",
     "server.stop": "stop",
     "server.delete": "delete",
+    "server.delete_all": "delete",
 }
+_FIELDS: Mapping[str, Mapping[str, Any]] = {"server.delete_all": {"with_drives": True}}
+"""What a verb sends with its action."""
 _VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
 _VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act, "group": group_verbs.act}
 """What carries out the verbs of each kind that are not done here."""
 _VERBS_WITH_FORMS = {
-    id: module.act for module in (shaping_verbs, nic_verbs, snapshot_verbs) for id in sorted(module.IDS)
+    id: module.act for module in (shaping_verbs, nic_verbs, snapshot_verbs, backup_verbs) for id in sorted(module.IDS)
 }
 MENU_NOTES = ("tier 1 acts at once   2 asks   3 asks for the name",)
 
@@ -74,18 +82,21 @@ class Host(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Target:
     item: Item
-    avoid: tuple[str, ...]
+    avoid: tuple[str, ...] | None
+    """None: what it was last asked to avoid."""
 
 
 class Acting:
     """Runs one verb at a time, in a worker of the screen.
 
     `confirms_all` asks also before a verb of tier 1 that would act at once; one that asks for something has been asked.
+    What can be taken back is sent `undo_seconds` after it was confirmed.
     """
 
-    def __init__(self, host: Host, *, confirms_all: bool = False) -> None:
+    def __init__(self, host: Host, *, confirms_all: bool = False, undo_seconds: float = 0) -> None:
         self._host = host
         self._confirms_all = confirms_all
+        self.grace = Grace(host.say, host.wall_now, undo_seconds)
 
     async def run_menu(self) -> None:
         """Show the verbs for the selection; do, or copy, what is chosen."""
@@ -95,7 +106,10 @@ class Acting:
         if not items:
             self._host.say("nothing here can be acted on")
             return
-        dialog = Menu(_menu_title(selection, verbs), items, self._host.frame(), notes=MENU_NOTES, can_copy=True)
+        notes = [*MENU_NOTES]
+        if self.grace.seconds > 0 and any(command.can_undo for command in verbs):
+            notes.append(f"u takes back for {self.grace.seconds:g} s what can be taken back")
+        dialog = Menu(_menu_title(selection, verbs), items, self._host.frame(), notes=notes, can_copy=True)
         choice: Choice | None = await self._host.ask_dialog(dialog)
         if choice is None:
             return
@@ -117,13 +131,21 @@ class Acting:
         if not await self._is_wanted(command, selection):
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
             return
+        title = command.title.removesuffix(" …")
+        words = f"{title} {_subject(selection)}".rstrip()
+        if command.id in server_verbs.RESTARTS and not await self.grace.hold(words):
+            return
+        grace = self.grace if command.can_undo else None
+        name = _name_to_type(command, selection) if self._host.mirror.is_production else None
         try:
-            await self._do(client, command, selection)
+            await Acting(Holding(self._host, grace, words, name_to_type=name))._do(client, command, selection)
         except ClientError as error:
-            self._host.say(f"{command.title.removesuffix(' …')}: {error.sentence}", Tone.CRIT)
+            self._host.say(f"{title}: {error.sentence}", Tone.CRIT)
 
     async def _do(self, client: CloudClient, command: Command, selection: Selection) -> None:
         match command.id:
+            case id if id in backup_verbs.CREATING:
+                await backup_verbs.create(self._host, client, command)
             case id if not command.needs_row:
                 await create_verbs.act(self._host, client, id.partition(".")[0])
             case id if id in _ACTIONS:
@@ -136,16 +158,19 @@ class Acting:
                 await cell_verbs.act(self._host, client, command, selection)
             case "cell.ask":
                 await self._ask(client, selection)
-            case "clock.advance":
-                await self.advance(60)
-            case "clock.manual":
-                await self.set_clock("manual", None)
+            case id if id in drive_verbs.OF_SERVERS:
+                await drive_verbs.act_for_server(self._host, client, command, selection)
+            case id if id in clock_verbs.IDS:
+                await clock_verbs.act(self._host, self, command)
+            case "faults.end":
+                await clock_verbs.end_faults(self._host, client, command)
             case _ if command.verb_of in _VERBS_OF:
                 await _VERBS_OF[command.verb_of](self._host, client, command, selection)
 
     async def _is_wanted(self, command: Command, selection: Selection) -> bool:
-        """Whether a verb of tier 1 is meant, where the operator wants to be asked of those too."""
-        if not self._confirms_all or command.impact != 1 or command.title.endswith("…"):
+        """Whether a verb without a plan of its own is meant; of tier 1 only where the operator wants to be asked."""
+        asks = command.id == "clock.manual" or (self._confirms_all and command.impact == 1)
+        if not asks or command.title.endswith("…"):
             return True
         names = ", ".join(item.name for item in selection.items)
         title = f"{command.title.capitalize()}: {names}" if names else command.title.capitalize()
@@ -191,20 +216,28 @@ class Acting:
     # ------------------------------------------------------------------------------------------------------ servers
 
     async def _act_on_servers(self, client: CloudClient, command: Command, selection: Selection) -> None:
-        action = _ACTIONS[command.id]
-        targets = [
-            _Target(item, objects.siblings(self._host.mirror, item.key) if command.id == "server.start_apart" else ())
+        action, fields = _ACTIONS[command.id], _FIELDS.get(command.id, {})
+        items = [
+            item
             for item in selection.items
             if item.kind == "server" and reason_off(command, _only(selection, item)) is None
         ]
-        left_out = len(selection.items) - len(targets)
+        left_out = len(selection.items) - len(items)
+        away: tuple[str, ...] | None = None
+        if command.id == "server.start_away":
+            away = await clone_verbs.start_away(self._host, items)
+            if away is None:
+                self._host.say("cancelled; nothing was sent", Tone.MUTED)
+                return
+        is_apart = command.id == "server.start_apart"
+        targets = [_Target(item, objects.siblings(self._host.mirror, item.key) if is_apart else away) for item in items]
         plans: dict[str, PlanRecord] = {}
 
         async def ask() -> Briefing:
             plans.clear()
             for target in targets[:PREVIEWS_MAX]:
                 item = target.item
-                found = await client.preview("server", item.key, action, avoid=target.avoid)
+                found = await client.preview("server", item.key, action, avoid=target.avoid, **fields)
                 plans[item.key] = plan.with_names(found, self._host.mirror)
             return self._briefing(command, action, targets, left_out, plans)
 
@@ -216,7 +249,7 @@ class Acting:
             )
 
         async def send() -> bool:
-            await self._send(client, action, targets, plans)
+            await self._send(client, action, targets, plans, fields)
             return True
 
         title = f"{_VERBS[action]} {_names(targets)}"
@@ -224,7 +257,12 @@ class Acting:
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
 
     async def _send(
-        self, client: CloudClient, action: str, targets: Sequence[_Target], plans: dict[str, PlanRecord]
+        self,
+        client: CloudClient,
+        action: str,
+        targets: Sequence[_Target],
+        plans: Mapping[str, PlanRecord],
+        fields: Mapping[str, Any],
     ) -> None:
         problems: list[str] = []
         outcome: OutcomeRecord | None = None
@@ -244,6 +282,7 @@ class Acting:
                     plan=token,
                     avoid=target.avoid,
                     key=uuid.uuid4().hex,
+                    **fields,
                 )
             except ClientError as error:
                 if token is not None and error.code == STALE:
@@ -313,7 +352,8 @@ class Acting:
             self._host.copy(objects.curl_of_creation(command.id.partition(".")[0]))
         elif command.id in _ACTIONS and item is not None:
             avoid = objects.siblings(self._host.mirror, item.key) if command.id == "server.start_apart" else ()
-            self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid))
+            fields = _FIELDS.get(command.id, {})
+            self._host.copy(objects.curl_of_action(item.key, _ACTIONS[command.id], avoid, **fields))
         elif command.id in server_verbs.RESTARTS and item is not None:
             wanted = server_verbs.RESTARTS[command.id]
             self._host.copy(objects.curl_of_action(item.key, "edit", restarts=wanted))
@@ -329,6 +369,8 @@ class Acting:
             self._host.copy(objects.curl_of_verb(self._host.mirror, item.key, action))
         elif command.id in cell_verbs.STATES and item is not None:
             self._host.copy(objects.curl_of_cell(item.name, cell_verbs.STATES[command.id]))
+        elif (curl := objects.curl_of_clock(command.id)) is not None:
+            self._host.copy(curl)
         else:
             self._host.say("there is no request to copy for this")
 
@@ -361,6 +403,20 @@ def _only(selection: Selection, item: Item) -> Selection:
 
 def _names(targets: Sequence[_Target]) -> str:
     return targets[0].item.name if len(targets) == 1 else f"{len(targets)} servers"
+
+
+def _subject(selection: Selection) -> str:
+    """What a verb is about, in a word or two."""
+    if len(selection.items) == 1:
+        return selection.items[0].name
+    return f"{len(selection.items)} {selection.kind or 'object'}s" if selection.items else ""
+
+
+def _name_to_type(command: Command, selection: Selection) -> str | None:
+    """What is typed on production before a verb that disturbs anybody: the name, or how many they are."""
+    if command.impact < 2 or not selection.items:
+        return None
+    return selection.items[0].name if len(selection.items) == 1 else str(len(selection.items))
 
 
 def _menu_item(command: Command, selection: Selection, frame: Frame) -> plan.MenuItem:

@@ -14,7 +14,7 @@ from console.presentation import header, picking
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
 from console.presentation.picking import Option
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 
 WIDTH_MAX = 76
 TEXT_LENGTH_MAX = 200
@@ -37,6 +37,7 @@ class Ask(ModalScreen[Given | None]):
     Without `options` the text is the answer and may not be empty. `chosen` are there from the start.
     """
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(
@@ -62,6 +63,7 @@ class Ask(ModalScreen[Given | None]):
         self._options: Sequence[Option] = ()
         self._chosen: list[Option] = list(chosen)
         self._at = 0
+        self._starts_anew = False
         self._said = ""
         self._is_answered = False
 
@@ -101,9 +103,9 @@ class Ask(ModalScreen[Given | None]):
         box.show(self._title, lines, (((Span(""),), *foot) if foot else ()))
         keys = [("enter", "go on"), ("esc", "cancel")]
         if self._is_many:
-            keys = [("tab", "add or take back"), ("up/down", "move"), *keys]
+            keys = [("type", "search"), ("tab", "add or take back"), ("up/down", "move"), *keys]
         elif self._search is not None:
-            keys = [("up/down", "move"), ("enter", "choose"), ("esc", "cancel")]
+            keys = [("type", "search"), ("up/down", "move"), ("enter", "choose"), ("esc", "cancel")]
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
@@ -128,10 +130,10 @@ class Ask(ModalScreen[Given | None]):
                 self._type("")
             case _:
                 if event.character is not None and event.is_printable and len(self._text) < TEXT_LENGTH_MAX:
-                    self._type(self._text + event.character)
+                    self._type(event.character if self._starts_anew else self._text + event.character)
 
     def _type(self, text: str) -> None:
-        self._text = text
+        self._text, self._starts_anew = text, False
         self._look()
 
     def _toggle(self) -> None:
@@ -143,17 +145,20 @@ class Ask(ModalScreen[Given | None]):
             self._chosen.remove(option)
         else:
             self._chosen.append(option)
-        self._text = ""
-        self._look()
+        if len(self._options) == 1:
+            self._type("")
+            return
+        # What was typed has found others too: it stays for them, and goes when something else is typed.
+        self._at, self._starts_anew = (self._at + 1) % len(self._options), True
+        self._draw()
 
     def _enter(self) -> None:
         if self._is_many:
             if self._text and not self._chosen and self._options:
                 # A name was typed and enter pressed: it is meant.
                 self._chosen.append(self._options[self._at])
-            elif self._text:
-                self._say("tab adds what is highlighted; ctrl+u takes the text back" if self._options
-                          else "nothing matches what is typed")  # fmt: skip
+            elif self._text and not self._options:
+                self._say("nothing matches what is typed")
                 return
             self._answer(_given(self._text, self._chosen))
         elif self._search is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.client import ClientError, CloudClient
-from console.commands import Command, Selection
+from console.commands import Command
 from console.presentation import cell_plan
 from console.presentation.lines import Tone
+from console.reasons import Selection
 from console.records_plans import CellPlanRecord
 from console.screens.agreeing import STALE, confirmed
 from console.screens.dialogs import Briefing

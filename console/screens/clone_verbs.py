@@ -1,17 +1,20 @@
 """Clones of servers: a name is asked for, and what to stay away from; the plan says where each copy goes, and only then
-is it begun.
+is it begun. And what a start is to stay away from.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console.client import CloudClient
-from console.commands import Command, Selection
+from console.commands import Command
 from console.presentation import creating, picking, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.mirror import Mirror
+from console.presentation.picking import Option
+from console.reasons import Item, Selection
 from console.records import OutcomeRecord, PlanRecord
 from console.screens.asking import Ask, Given
 from console.screens.dialogs import Briefing, Confirmation
@@ -92,6 +95,28 @@ async def _away(host: Host, title: str, key: str, action: str) -> Given | None:
     )
     given: Given | None = await host.ask_dialog(ask)
     return given
+
+
+async def start_away(host: Host, items: Sequence[Item]) -> tuple[str, ...] | None:
+    """What servers are to be started away from, in order of preference; None where nobody wants to any more.
+
+    It begins with what a single one was last asked to avoid.
+    """
+    server = host.mirror.servers.get(items[0].key) if len(items) == 1 else None
+    last = () if server is None else server.avoid
+    title = f"Start {items[0].name if len(items) == 1 else f'{len(items)} servers'}"
+    given: Given | None = await host.ask_dialog(
+        Ask(
+            title,
+            "away from",
+            host.frame(),
+            options=lambda text: picking.servers_to_avoid(host.mirror, text),
+            is_many=True,
+            chosen=[Option(id, host.mirror.name_of(id) or id[:8], "") for id in last],
+            note="the first is kept away from first; with none it goes where it fits best; it never fails for this",
+        )
+    )
+    return None if given is None else given.keys
 
 
 def avoided(mirror: Mirror, key: str, action: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from console.presentation.columns import Column
 from console.presentation.lines import Frame, Span, Tone
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
@@ -37,6 +37,7 @@ class ColumnDialog(ModalScreen[Chosen | None]):
     """Columns to show and to sort by."""
 
     AUTO_FOCUS = ""
+    COMPONENT_CLASSES = TONE_CLASSES
 
     def __init__(self, title: str, columns: Sequence[Column[Any]], chosen: Sequence[str], frame: Frame) -> None:
         super().__init__(classes=MENU_CLASS)

@@ -12,6 +12,7 @@ from console.client import CloudClient
 from console.presentation import creating, figures, picking, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.picking import Option
+from console.records_parts import Limits
 from console.screens.dialogs import Briefing, Confirmation
 from console.screens.forms import Form
 
@@ -28,7 +29,13 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
             cells, limits=limits, images=await client.images(), ids_by_name=_ids_by_name(host, is_for_drive=True)
         )
         form = Form(
-            "Create a drive", fields, host.frame(), _drive_maker(client), options=_options(host, has_drives=True)
+            "Create a drive",
+            fields,
+            host.frame(),
+            _drive_maker(client),
+            verb="preview",
+            confirm=lambda body: _drive_plan(host, body, limits),
+            options=_options(host, has_drives=True),
         )
     else:
         account = host.mirror.account
@@ -56,7 +63,8 @@ async def act(host: Host, client: CloudClient, kind: str) -> None:
 
 
 def _options(host: Host, *, has_drives: bool) -> Mapping[str, Callable[[str], Sequence[Option]]]:
-    return {"avoid": lambda text: picking.anything_to_avoid(host.mirror, text, has_drives=has_drives)}
+    search = picking.drives_to_avoid if has_drives else picking.servers_to_avoid
+    return {"avoid": lambda text: search(host.mirror, text)}
 
 
 def room_words(host: Host) -> str:
@@ -66,6 +74,33 @@ def room_words(host: Host) -> str:
     if room is None:
         return ""
     return f"the best host has {figures.ghz(room.cpu_mhz)} GHz and {figures.gib(room.memory_bytes)} GiB"
+
+
+def agreed_to(host: Host, title: str, verb: str, tier: int, lines: Callable[[Frame], Sequence[Line]]) -> Confirmation:
+    """Asks about what needs no plan of the cloud's."""
+
+    async def ask() -> Briefing:
+        return Briefing(title, verb, tier, lines)
+
+    return Confirmation(title, ask, host.frame(), wall_now=host.wall_now, is_changed=lambda: False)
+
+
+def _drive_plan(host: Host, body: Mapping[str, Any], limits: Limits) -> Confirmation:
+    def lines(frame: Frame) -> Sequence[Line]:
+        size = figures.amount_of_bytes(body["size_bytes"])
+        left = limits.storage_bytes_left
+        if left is not None:
+            size += f"; the project has {figures.amount_of_bytes(max(0, left - body['size_bytes']))} left then"
+        away = ", then ".join(host.mirror.name_of(id) or id for id in body.get("avoid", ()))
+        where = body.get("cell") or "the cloud chooses the cell"
+        return [
+            *plan.labelled(frame, "SIZE", size),
+            *plan.labelled(frame, "CELL", where),
+            *(plan.labelled(frame, "AWAY FROM", away) if away else ()),
+            *plan.labelled(frame, "", "a drive only grows, and is deleted with its data", Tone.MUTED),
+        ]
+
+    return agreed_to(host, f"Create {body['name']}", "create", 1, lines)
 
 
 def _creation_plan(host: Host, client: CloudClient, body: Mapping[str, Any]) -> Confirmation:

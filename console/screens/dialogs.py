@@ -5,7 +5,7 @@ begins on `[ cancel ]`, and the other button is off while its plan is old or the
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from textual import events
@@ -18,7 +18,7 @@ from console.presentation import header, plan
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 
 PLAN_SECONDS_MAX = 30
 MENU_WIDTH_MAX = 66
@@ -43,6 +43,7 @@ class Choice:
 class Menu(ModalScreen[Choice | None]):
     """Verbs by letter. Items that are off keep their place and say why when they are chosen."""
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(
@@ -108,7 +109,10 @@ class Menu(ModalScreen[Choice | None]):
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
     def on_key(self, event: events.Key) -> None:
-        """Letters choose, enter chooses what is highlighted, Y copies it."""
+        """Letters choose, enter chooses what is highlighted, Y copies it.
+
+        Tab does nothing: it is for the dialog that a verb opens, and a verb that is off opens none.
+        """
         event.stop()
         event.prevent_default()
         letters = [item.letter for item in self._items]
@@ -121,9 +125,9 @@ class Menu(ModalScreen[Choice | None]):
                 self._answer(Choice(self._at, is_copy=True))
             case key if (event.character or key) in letters:
                 self._choose(letters.index(event.character or key))
-            case "down" | "j" | "tab":
+            case "down" | "j":
                 self._move(1)
-            case "up" | "k" | "shift+tab":
+            case "up" | "k":
                 self._move(-1)
 
     def on_click(self, event: events.Click) -> None:
@@ -184,6 +188,7 @@ class Confirmation(ModalScreen[bool]):
     moved on since.
     """
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(
@@ -205,6 +210,9 @@ class Confirmation(ModalScreen[bool]):
         self._asked_at: datetime | None = None
         self._problem: str | None = None
         self._is_on_button = False
+        self._goes_to_button = False
+        """Whether tab was pressed before there was a button."""
+        self._name_demanded: str | None = None
         self._typed = ""
         self._said = ""
         self._is_answered = False
@@ -224,6 +232,10 @@ class Confirmation(ModalScreen[bool]):
         """Draw for the new size."""
         self._draw()
 
+    def demand_name(self, name: str) -> None:
+        """Ask for a name also where the briefing would only have a button."""
+        self._name_demanded = name
+
     @property
     def off_because(self) -> str | None:
         """Why the button is off; None when enter would press it."""
@@ -241,7 +253,7 @@ class Confirmation(ModalScreen[bool]):
         return 0.0 if self._asked_at is None else (self._wall_now() - self._asked_at).total_seconds()
 
     def _ask_again(self) -> None:
-        self._briefing, self._problem, self._is_on_button = None, None, False
+        self._briefing, self._problem, self._is_on_button, self._goes_to_button = None, None, False, False
         self.run_worker(self._make_briefing(), group="plan", exclusive=True, exit_on_error=False)
         self._draw()
 
@@ -251,7 +263,10 @@ class Confirmation(ModalScreen[bool]):
         except ClientError as error:
             self._problem = error.sentence
         else:
+            if briefing.name_to_type is None and self._name_demanded is not None:
+                briefing = replace(briefing, name_to_type=self._name_demanded)
             self._briefing, self._asked_at = briefing, self._wall_now()
+            self._is_on_button = self._goes_to_button and self.off_because is None
         self._draw()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -277,6 +292,7 @@ class Confirmation(ModalScreen[bool]):
         box = self.query_one(Box)
         box.styles.width = width
         tone = _TIER_TONES[briefing.tier] if briefing else Tone.TEXT
+        tone = tone if self._name_demanded is None else Tone.CRIT
         box.show(briefing.title if briefing else self._title, lines, self._foot(inner), tone)
         keys = [("tab", "other button"), ("enter", "press"), ("r", "preview again"), ("esc", "cancel")]
         if briefing is not None and briefing.name_to_type is not None:
@@ -323,6 +339,7 @@ class Confirmation(ModalScreen[bool]):
             case _ if asks_name:
                 self._type(event)
             case "tab" | "shift+tab" | "left" | "right":
+                self._goes_to_button = not self._goes_to_button
                 self._is_on_button = not self._is_on_button and self.off_because is None
                 self._draw()
             case "enter":
@@ -367,6 +384,8 @@ class Confirmation(ModalScreen[bool]):
         self._draw()
 
     def _press(self) -> None:
+        if self._goes_to_button and self._briefing is None and self._problem is None:
+            return  # Nobody agrees to a plan that is not there yet; nor was cancelling meant.
         if not self._is_on_button:
             self._answer(False)
         elif self.off_because is None:

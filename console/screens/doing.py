@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from console import command_line, commands
 from console.presentation import filtering, past
 from console.presentation.lines import Tone
-from console.screens import bookmarks, finding, objects, travelling
+from console.screens import bookmarks, finding, objects, travelling, views
 from console.screens.places import Place
 
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
 
-_OF_CELLS = frozenset({"servers", "drives", "hosts", "services"})
+_OF_CELLS = frozenset({"servers", "drives", "hosts", "services", "capacity", "schedules", "coverage"})
 """Views that a cell's name narrows."""
 _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to now"
 
@@ -56,7 +56,7 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
         case command_line.Run(command_id):
             do(screen, command_id)
         case command_line.Leave():
-            screen.app.exit()
+            _quit(screen)
         case command_line.SetPalette(name):
             screen.set_palette(name)
         case command_line.Advance(seconds):
@@ -288,6 +288,16 @@ def _reverse(screen: MainScreen) -> None:
         screen.change(sort=screen.place.sort or screen.view.orders[0], is_descending=not screen.place.is_descending)
 
 
+def _toggle(mode: str) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.change(modes=screen.place.modes ^ {mode})
+
+
+def _what_if(screen: MainScreen) -> None:
+    from console.screens import what_if
+
+    screen.act(lambda: what_if.ask(screen), opens_menu=True)
+
+
 def _refresh(screen: MainScreen) -> None:
     screen.refresh_now()
     if screen.place.view == "groups":
@@ -295,6 +305,17 @@ def _refresh(screen: MainScreen) -> None:
         screen.go(screen.kept_trail())
     if screen.place.view == "cells" and screen.cursor_key is not None and screen.client is not None:
         screen.act(lambda: screen.acting.run(commands.BY_ID["cell.ask"], screen.selection()))
+
+
+def _zone(screen: MainScreen) -> None:
+    calendar = screen.mirror.protection.calendar
+    rows = calendar.schedules if calendar is not None else ()
+    zone = next((each.time_zone for each in rows if each.key == screen.cursor_key), None)
+    if screen.place.scope is None and zone in (None, "UTC"):
+        screen.say("the schedule under the cursor goes by UTC; :calendar Europe/Berlin shows another zone", Tone.MUTED)
+    else:
+        screen.change(scope=zone if screen.place.scope is None else None)
+        screen.feed.wake()
 
 
 def _freeze(screen: MainScreen) -> None:
@@ -385,8 +406,14 @@ def copy(screen: MainScreen, text: str) -> None:
         screen.say(f"{size:,} bytes are too many for the clipboard of a terminal", Tone.WARN)
 
 
+def _undo(screen: MainScreen) -> None:
+    screen.acting.grace.undo()
+
+
 def _quit(screen: MainScreen) -> None:
-    screen.app.exit()
+    """Leave, unless something waits to be sent and nobody was told so far."""
+    if screen.acting.grace.may_leave():
+        screen.app.exit()
 
 
 _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
@@ -405,6 +432,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "open": _open,
     "open.right": _open,
     "target": _target,
+    "target.cause": _target,
     "back": _back,
     "back.left": _back,
     "history.back": _earlier,
@@ -436,6 +464,11 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "time.minute_on": lambda screen: travelling.step(screen, 1),
     "time.alarm_before": lambda screen: travelling.to_alarm(screen, -1),
     "time.alarm_after": lambda screen: travelling.to_alarm(screen, 1),
+    "zone": _zone,
+    "measure": _toggle("memory"),
+    "groups.drives": _toggle(views.DRIVES),
+    "fold": _toggle(views.FOLDED),
+    "what_if": _what_if,
     "freeze": _freeze,
     "refresh": _refresh,
     "mark": _mark,
@@ -444,6 +477,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "mark.invert": _invert,
     "actions": _actions,
     "create": _create,
+    "undo": _undo,
     "copy": _copy,
     "help": _help,
     "quit": _quit,

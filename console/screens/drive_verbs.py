@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from console.client import ClientError, CloudClient
-from console.commands import Command, Item, Selection, reason_off
+from console.commands import BY_ID, Command, reason_off
 from console.presentation import creating, drive_detail, picking, plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
+from console.reasons import Item, Selection
 from console.records import DriveRecord, OutcomeRecord, PlanRecord
 from console.screens import objects
 from console.screens.agreeing import STALE, confirmed
 from console.screens.asking import Ask, Given
 from console.screens.dialogs import Briefing
+from console.screens.feed import PAGE_LIMIT
 
 if TYPE_CHECKING:
     from console.screens.acting import Host
@@ -32,7 +34,7 @@ class _Job:
     item: Item
     id: str
     fields: Mapping[str, Any] = field(default_factory=dict)
-    avoid: tuple[str, ...] = ()
+    avoid: tuple[str, ...] | None = None
     says: tuple[tuple[str, str], ...] = ()
     """What was asked for, as labels and texts."""
 
@@ -57,6 +59,54 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         host.say("cancelled; nothing was sent", Tone.MUTED)
     else:
         await _confirm(host, client, command, [job], 0)
+
+
+OF_SERVERS = {"server.attach_drive": "drive.attach", "server.detach_drive": "drive.detach"}
+"""Verbs of a server that do one of a drive's, after the drive was chosen."""
+
+
+async def act_for_server(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+    """Choose the drive that the one server of the selection is given, or that is taken from it; then as for the drive.
+
+    May raise ClientError.
+    """
+    item = selection.items[0]
+    found = await client.server(item.key)
+    gives = command.id == "server.attach_drive"
+    drives = picking.free_drives(await _all_drives(host, client), found.server.cell) if gives else found.drives
+    if not drives:
+        host.say("there is no drive without a server" if gives else f"{item.name} has no drives", Tone.WARN)
+        return
+    ask = Ask(
+        f"{'Attach a drive to' if gives else 'Detach a drive from'} {item.name}",
+        "which one",
+        host.frame(),
+        options=lambda text: picking.drive_options(drives, text),
+        note="those of its own cell come first" if gives else "its data stay",
+    )
+    given: Given | None = await host.ask_dialog(ask)
+    if given is None:
+        host.say("cancelled; nothing was sent", Tone.MUTED)
+        return
+    drive = next(each for each in drives if each.id == given.keys[0])
+    chosen = Item("drive", f"drive:{drive.id}", drive.title, drive.state, drive.is_reachable, drive.version)
+    job = _Job(chosen, drive.id, {"server_id": item.key} if gives else {}, None, (("SERVER", item.name),))
+    await _confirm(host, client, BY_ID[OF_SERVERS[command.id]], [job], 0)
+    host.reload()
+
+
+async def _all_drives(host: Host, client: CloudClient) -> Iterable[DriveRecord]:
+    """The mirror has them only where a view has shown them."""
+    if host.mirror.are_drives_complete:
+        return host.mirror.drives.by_id.values()
+    found: list[DriveRecord] = []
+    after: str | None = None
+    while True:
+        page = await client.drives_page(after=after, limit=PAGE_LIMIT)
+        found += page.drives
+        after = page.next
+        if after is None:
+            return found
 
 
 def _is_on(command: Command, selection: Selection, item: Item) -> bool:
@@ -95,7 +145,7 @@ async def _with_server(host: Host, job: _Job) -> _Job | None:
     given: Given | None = await host.ask_dialog(ask)
     if given is None:
         return None
-    return _Job(job.item, job.id, {"server_id": given.keys[0]}, (), (("SERVER", given.names[0]),))
+    return _Job(job.item, job.id, {"server_id": given.keys[0]}, None, (("SERVER", given.names[0]),))
 
 
 async def _with_clone(host: Host, job: _Job) -> _Job | None:
@@ -144,7 +194,8 @@ async def _confirm(host: Host, client: CloudClient, command: Command, jobs: Sequ
 
     def is_changed() -> bool:
         drives = host.mirror.drives.by_id
-        return any(
+        # One that the mirror has not been told of is looked at by the plan's token alone.
+        return host.mirror.are_drives_complete and any(
             each.version is not None and (id not in drives or drives[id].version not in (None, each.version))
             for id, each in plans.items()
         )

@@ -19,6 +19,7 @@ from textual.message import Message
 from console.client import ClientError, CloudClient
 from console.presentation.mirror import Mirror
 from console.records import Answer, ServersPage
+from console.screens.backup_sources import BackupSources
 
 POLL_SECONDS = 1.0
 LONG_POLL_SECONDS = 20.0
@@ -89,6 +90,7 @@ class Feed:
         self._is_greeted = False
         self._refused: set[str] = set()
         self._cursor: str | None = None
+        self._backups = BackupSources(wall_now)
         self._drives_wanted = asyncio.Event()
         self.client: CloudClient | None = None
 
@@ -108,6 +110,9 @@ class Feed:
                 wait = back_off_seconds(tries)
                 at = self._wall_now()
                 self._post(Failed(error.sentence, at, at + timedelta(seconds=wait)))
+                if self.client is not None and "audit" in self._wanted():
+                    # It is this machine's own, and most wanted when something went wrong.
+                    await self._deliver(await self.client.audit())
                 await self._pause(wait)
                 self._is_greeted = False
                 continue
@@ -167,11 +172,16 @@ class Feed:
             self.client = await self._factory()
             await self._deliver(await self.client.hello())
             self._is_greeted, self._refused = True, set()
+            self._backups.forget()
         client = self.client
         assert client is not None, "greeted without a client"
         await self._deliver(await client.status())
-        sources: dict[str, Callable[[], Awaitable[Answer]]] = {"hosts": client.hosts, "tasks": client.tasks,
-                                                              "services": client.services}  # fmt: skip
+        sources: dict[str, Callable[[], Awaitable[Answer]]] = {
+            "hosts": client.hosts,
+            "tasks": client.tasks,
+            "services": client.services,
+            "audit": client.audit,
+        }
         # The header counts hosts on every view. They are read once; then the feed's events say what becomes of them.
         mirror = self._mirror()
         counted = {"hosts"} if mirror.cursor is not None and not mirror.are_hosts_followed else set()
@@ -183,6 +193,13 @@ class Feed:
                     raise
                 # Not for this account: the rest of the cloud still answers, so this is no outage.
                 self._refused.add(name)
+        for source in self._backups.due(self._wanted() - self._refused, self._mirror().protection):
+            try:
+                await self._backups.read(client, source, self._deliver)
+            except ClientError as error:
+                if error.is_retryable:
+                    raise
+                self._refused.add(source)
         # Before the change feed has a cursor, what happened while the list was read would be missed.
         is_time = self._cursor is not None and "drives" not in self._refused
         if is_time and "drives" in self._wanted() and not self._mirror().are_drives_complete:
@@ -223,6 +240,7 @@ class Feed:
             assert client is not None, "the heartbeat had an answer, so there is a client"
             changes = await client.changes(self._cursor, wait_seconds=LONG_POLL_SECONDS, limit=CHANGES_LIMIT)
             await self._deliver(changes)
+            self._backups.heard(changes.events)
             self._cursor = changes.cursor
 
     async def _deliver(self, answer: Answer) -> None:

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from console.client import ClientError
 from console.presentation import creating, header
 from console.presentation.creating import Field
-from console.presentation.lines import Frame
+from console.presentation.lines import Frame, Line, Span, Tone, wrap
 from console.presentation.picking import Option
 from console.screens.asking import Ask
+from console.screens.dialogs import Confirmation
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 
 T = TypeVar("T")
 
+Lines = Callable[[Frame], Sequence[Line]]
+"""Lines for the width of a frame."""
+
 WIDTH_MAX = 66
+LIVE_WIDTH_MAX = 92
+LIVE_SECONDS = 0.2
+"""How long one has stopped typing when it is asked what that would come to."""
 PICK_KEY = "ctrl+o"
 TEXT_LENGTH_MAX = 8_000
 
@@ -37,9 +45,14 @@ class Form(ModalScreen[str | None]):
     and asks; cancelled, it leads back to the form as it was. `verb` is what enter does.
 
     `options` are what some fields, by name, can be filled in with, in an order: names, or ids where a name says too
-    little. With `is_edit` the fields begin as the object is, and only what was changed is sent.
+    little; of the fields `picks_one` it is a single one. With `is_edit` the fields begin as the object is, and only
+    what was changed is sent.
+
+    `live` is asked, whenever one has stopped typing for a moment, what the body would come to, and says it in lines
+    that stand below the fields. What it refuses, by ClientError, stands there as a sentence.
     """
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(
@@ -53,6 +66,8 @@ class Form(ModalScreen[str | None]):
         is_edit: bool = False,
         confirm: Callable[[Mapping[str, Any]], Screen[bool]] | None = None,
         options: Mapping[str, Callable[[str], Sequence[Option]]] = MappingProxyType({}),
+        picks_one: Collection[str] = (),
+        live: Callable[[Mapping[str, Any]], Awaitable[Lines]] | None = None,
     ) -> None:
         super().__init__(classes=MENU_CLASS)
         self._title = title
@@ -63,6 +78,11 @@ class Form(ModalScreen[str | None]):
         self._is_edit = is_edit
         self._confirm = confirm
         self._options = options
+        self._picks_one = picks_one
+        self._live = live
+        self._pause: Timer | None = None
+        self._told: Lines | None = None
+        self._told_wrong = ""
         self._texts = [_first_text(field) for field in self._fields]
         self._carets = [len(text) for text in self._texts]
         self._at = 0
@@ -71,6 +91,11 @@ class Form(ModalScreen[str | None]):
         self._is_answered = False
         self._sent: dict[str, Any] = {}
         self._key = ""
+        self._name_demanded: str | None = None
+
+    def demand_name(self, name: str) -> None:
+        """Have its confirmation ask for a name."""
+        self._name_demanded = name
 
     def compose(self) -> ComposeResult:
         """The box, and the keys in the last row."""
@@ -80,6 +105,7 @@ class Form(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """Draw for the first time."""
         self._draw()
+        self._look_ahead()
 
     def on_resize(self) -> None:
         """Draw for the new size."""
@@ -89,20 +115,64 @@ class Form(ModalScreen[str | None]):
         if not self.is_mounted:
             return
         size = self.app.size
-        width = min(WIDTH_MAX, size.width)
+        width = min(WIDTH_MAX if self._live is None else LIVE_WIDTH_MAX, size.width)
         inner = self._frame._replace(width=max(1, width - BORDER_CELLS), height=size.height)
         said = f"asking the cloud {self._frame.glyphs.ellipsis}" if self._is_sending else self._said
         foot = creating.foot(self._fields[self._at], said, inner)
         box = self.query_one(Box)
         box.styles.width = width
         caret = self._carets[self._at]
-        box.show(self._title, creating.lines(self._fields, self._texts, self._at, inner, caret=caret), foot)
+        lines = creating.lines(self._fields, self._texts, self._at, inner, caret=caret)
+        box.show(self._title, (*lines, *self._told_lines(inner)), foot)
         box.reveal(self._at)
         moves = "choose" if self._fields[self._at].choices else "move"
         keys = [("enter", self._verb), ("tab", "next"), ("left/right", moves), ("esc", "cancel")]
         if self._fields[self._at].name in self._options:
             keys.insert(1, (PICK_KEY, "pick"))
+        if box.lines_below:
+            keys.insert(-1, ("pgdn", "more"))
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
+
+    def _told_lines(self, inner: Frame) -> Sequence[Line]:
+        if self._live is None:
+            return ()
+        if self._told_wrong:
+            return ((), *((Span(f" {row}", Tone.WARN),) for row in wrap(self._told_wrong, inner.width - 2)))
+        if self._told is None:
+            return ((), (Span(f" {self._frame.glyphs.ellipsis}", Tone.MUTED),))
+        return ((), *self._told(inner))
+
+    def _look_ahead(self) -> None:
+        """Ask what has been typed so far would come to, as soon as one has stopped typing for a moment."""
+        if self._live is None:
+            return
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(LIVE_SECONDS, self._ask_ahead)
+
+    def _ask_ahead(self) -> None:
+        self.run_worker(self._ask_live(), group="live", exclusive=True, exit_on_error=False)
+
+    async def _ask_live(self) -> None:
+        assert self._live is not None, "asked only where there is something to ask"
+        wrong = creating.first_wrong(self._fields, self._texts)
+        self._told_wrong = ""
+        if wrong is not None:
+            self._told_wrong = wrong[1]
+        else:
+            made = creating.changes if self._is_edit else creating.body
+            try:
+                self._told = await self._live(made(self._fields, self._texts))
+            except ClientError as error:
+                self._told_wrong = self._refused(error)
+        self._draw()
+
+    def _refused(self, error: ClientError) -> str:
+        """Its sentence, with a field called as it is here."""
+        for field in self._fields:
+            if error.sentence.startswith(f"{field.name}: "):
+                return field.label + error.sentence[len(field.name) :]
+        return error.sentence
 
     def on_key(self, event: events.Key) -> None:
         """Letters are typed, tab goes on, enter creates."""
@@ -119,10 +189,10 @@ class Form(ModalScreen[str | None]):
                 self._enter()
             case key if key == PICK_KEY and self._fields[self._at].name in self._options:
                 self.run_worker(self._pick(), group="pick", exclusive=True, exit_on_error=False)
-            case "tab" | "down":
-                self._go(1)
-            case "shift+tab" | "up":
-                self._go(-1)
+            case "pagedown" | "pageup":
+                self.query_one(Box).page(1 if event.key == "pagedown" else -1)
+            case "tab" | "down" | "shift+tab" | "up":
+                self._go(1 if event.key in {"tab", "down"} else -1)
             case "right" | "space" if choices:
                 self._choose(1)
             case "left" if choices:
@@ -163,6 +233,7 @@ class Form(ModalScreen[str | None]):
         self._texts[self._at], self._said = text, ""
         self._carets[self._at] = len(text) if caret is None else caret
         self._draw()
+        self._look_ahead()
 
     def _enter(self) -> None:
         wrong = creating.first_wrong(self._fields, self._texts)
@@ -184,13 +255,17 @@ class Form(ModalScreen[str | None]):
 
     async def _make(self, body: Mapping[str, Any]) -> None:
         try:
-            if self._confirm is not None and not await self._shown_instead(self._confirm(body)):
-                self._is_sending = False
-                self._draw()
-                return
+            if self._confirm is not None:
+                dialog = self._confirm(body)
+                if self._name_demanded is not None and isinstance(dialog, Confirmation):
+                    dialog.demand_name(self._name_demanded)
+                if not await self._shown_instead(dialog):
+                    self._is_sending = False
+                    self._draw()
+                    return
             sentence = await self._send(body, self._key)
         except ClientError as error:
-            self._is_sending, self._said = False, error.sentence
+            self._is_sending, self._said = False, self._refused(error)
             self._draw()
         else:
             self._answer(sentence)
@@ -205,10 +280,20 @@ class Form(ModalScreen[str | None]):
             box.display = True
 
     async def _pick(self) -> None:
-        """Choose what the field is filled in with, in place of what it holds."""
+        """Choose what the field is filled in with; what makes sense of what it holds is chosen already."""
         field = self._fields[self._at]
         search = self._options[field.name]
-        ask = Ask(self._title, field.label, self._frame, options=search, is_many=True, note=field.note)
+        chosen = [option for text in self._texts[self._at].split(",") for option in _meant(field, text.strip(), search)]
+        is_many = field.name not in self._picks_one
+        ask = Ask(
+            self._title,
+            field.label,
+            self._frame,
+            options=search,
+            is_many=is_many,
+            chosen=chosen if is_many else (),
+            note=field.note,
+        )
         given = await self._shown_instead(ask)
         if given is None:
             return
@@ -220,7 +305,10 @@ class Form(ModalScreen[str | None]):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in sending is said, and the dialog can be left."""
-        if event.state is WorkerState.ERROR:
+        if event.state is WorkerState.ERROR and event.worker.group == "live":
+            self._told_wrong = f"error in the console: {type(event.worker.error).__name__}"
+            self._draw()
+        elif event.state is WorkerState.ERROR:
             self._is_sending = False
             self._said = f"error in the console: {type(event.worker.error).__name__}"
             self._draw()
@@ -230,6 +318,14 @@ class Form(ModalScreen[str | None]):
         if not self._is_answered:
             self._is_answered = True
             self.dismiss(sentence)
+
+
+def _meant(field: Field, text: str, search: Callable[[str], Sequence[Option]]) -> list[Option]:
+    """The option that a name, or an id, stands for; none where that is not clear."""
+    found = field.read(text) if text else None
+    if not isinstance(found, list) or len(found) != 1:
+        return []
+    return [next((option for option in search(text) if option.key == found[0]), Option(found[0], text, ""))]
 
 
 def _first_text(field: Field) -> str:

@@ -6,9 +6,10 @@ import uuid
 from typing import TYPE_CHECKING
 
 from console.client import CloudClient
-from console.commands import Command, Selection
+from console.commands import Command
 from console.presentation import group_plan
 from console.presentation.lines import Tone
+from console.reasons import Selection
 from console.records_plans import GroupOutcomeRecord, GroupPlanRecord
 from console.screens.agreeing import confirmed
 from console.screens.dialogs import Briefing

@@ -23,11 +23,12 @@ from textual.worker import Worker, WorkerState
 
 from console import commands
 from console.client import CloudClient
-from console.commands import VIEWS, Command, Selection
+from console.commands import VIEWS, Command
 from console.presentation import header, sentences
 from console.presentation.columns import Column
 from console.presentation.lines import Frame, Tone, View
 from console.presentation.mirror import Mirror
+from console.reasons import Selection
 from console.records import Changes
 from console.screens import doing, foot, objects, views
 from console.screens.details import Details
@@ -37,7 +38,7 @@ from console.screens.places import Place, Trail
 from console.screens.typed_ahead import TypedAhead
 from console.screens.typed_line import TypedLine
 from console.widgets.middle import Middle
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 from console.widgets.prompt import Prompt
 from console.widgets.table import RegionList
 
@@ -55,6 +56,7 @@ _ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", 
 class MainScreen(Screen[None]):
     """The frame and everything in it."""
 
+    COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
     def __init__(self, options: Options) -> None:
@@ -94,7 +96,7 @@ class MainScreen(Screen[None]):
         """What carries verbs out. It is loaded with the first of them: nothing of it is painted before."""
         from console.screens.acting import Acting
 
-        return Acting(self, confirms_all=self._options.confirms_all)
+        return Acting(self, confirms_all=self._options.confirms_all, undo_seconds=self._options.undo_seconds)
 
     def compose(self) -> ComposeResult:
         """Four rows and the body. The prompt takes the place of the status row while one types."""
@@ -121,9 +123,8 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self._start_workers)
 
     def _start_workers(self) -> None:
-        self.run_worker(self.feed.beat(), group="status", exit_on_error=False)
-        self.run_worker(self.feed.follow(), group="feed", exit_on_error=False)
-        self.run_worker(self.feed.read_drives(), group="drives", exit_on_error=False)
+        for group, loop in (("status", self.feed.beat), ("feed", self.feed.follow), ("drives", self.feed.read_drives)):
+            self.run_worker(loop(), group=group, exit_on_error=False)
         if self._options.progress is not None:
             self.run_worker(self._follow_progress(self._options.progress()), group="progress", exit_on_error=False)
 
@@ -141,6 +142,7 @@ class MainScreen(Screen[None]):
         """Take an answer into the mirror."""
         had_failed = self._mirror.problem is not None
         self._mirror = self._mirror.apply(message.answer, message.at)
+        self.set_class(self._mirror.is_production, "-production")
         message.taken.set()
         self._progress = ""
         if self._held is not None and isinstance(message.answer, Changes):
@@ -333,7 +335,7 @@ class MainScreen(Screen[None]):
 
     @property
     def _wanted(self) -> frozenset[str]:
-        return views.wanted(self.trail.here, self._mirror)
+        return views.wanted(replace(self.trail.here, cursor=self.cursor_key), self._mirror)
 
     @property
     def _room(self) -> int:

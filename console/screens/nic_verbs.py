@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.client import CloudClient
-from console.commands import Command, Item, Selection
+from console.commands import Command
 from console.presentation import parts, plan
 from console.presentation.lines import Frame, Line, Tone
+from console.reasons import Item, Selection
 from console.screens.asking import Ask, Given
 from console.screens.dialogs import Briefing, Confirmation
 from console.screens.forms import Form

@@ -9,15 +9,18 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from console.commands import VIEWS, Item
+from console.commands import VIEWS
 from console.names import PALETTES
 from console.presentation import tasks
 from console.presentation.mirror import Mirror
+from console.reasons import Item
 from console.records import DriveRecord
 from console.screens.places import Place
 
 _SCOPED_VIEWS = {"cell": "servers", "group": "groups"}
 _VIEW_KINDS = frozenset(VIEWS)
+_SCHEDULE_VIEWS = frozenset({"schedules", "calendar"})
+"""Lists of schedules, where enter shows a schedule's backups; elsewhere it describes the schedule."""
 
 
 def split_key(mirror: Mirror, key: str) -> tuple[str, str]:
@@ -59,8 +62,24 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             )
             state = "being restored" if is_open else "" if group is None or group.collisions else "apart"
             return Item(kind, key, name, state)
+        case "schedule" | "backup":
+            return _item_of_backing(mirror, kind, key, name)
         case _:
             return Item(kind, key, name)
+
+
+def _item_of_backing(mirror: Mirror, kind: str, key: str, id: str) -> Item | None:
+    if kind == "schedule":
+        schedule = mirror.find_schedule(id)
+        if schedule is None:
+            return None
+        state = "active" if schedule.is_active else "inactive"
+        return Item(kind, key, schedule.title, state, version=schedule.version)
+    backup = mirror.protection.find_backup(id)
+    if backup is None:
+        return None
+    part_of = "whole" if backup.parent_id else "" if backup.source_kind == "server" else "parts"
+    return Item(kind, key, backup.title, backup.state, version=backup.version, part_of=part_of)
 
 
 def _held_by(mirror: Mirror, drive: DriveRecord) -> str:
@@ -84,10 +103,16 @@ def siblings(mirror: Mirror, key: str) -> tuple[str, ...]:
 def place_of(mirror: Mirror, key: str, view: str) -> Place:
     """Where enter on a row leads."""
     kind, name = split_key(mirror, key)
+    if kind == "audit":
+        return Place("raw", key)
     if kind == "view" and name in _VIEW_KINDS:
         return Place(name)
     if kind in _VIEW_KINDS:
-        return Place(kind)
+        return Place(kind, name if kind == "backups" else None)
+    if kind == "project" or (kind == "schedule" and view in _SCHEDULE_VIEWS):
+        return Place("backups", key)
+    if kind == "backup" and view == "backups" and mirror.protection.has_parts(name):
+        return Place("backups", key)
     if kind == "event":
         event = mirror.find_event(name)
         if event is not None and (about := tasks.object_key(mirror, event.object_kind, event.object_id)) is not None:
@@ -98,7 +123,11 @@ def place_of(mirror: Mirror, key: str, view: str) -> Place:
 
 
 def target_of(mirror: Mirror, key: str) -> Place | None:
-    """Where what a task is about is described; None where that is gone."""
+    """Where what a task is about is described, or who took a server's room; None where that is gone."""
+    server = mirror.servers.get(key)
+    if server is not None:
+        cause = server.notice_for or server.squeezed_by or server.displaced_for
+        return Place("detail", cause) if cause is not None and cause in mirror.servers else None
     task = next((each for each in mirror.tasks or () if f"task:{each.id}" == key), None)
     about = None if task is None else tasks.target_key(mirror, task)
     if about is None:
@@ -110,7 +139,7 @@ def events_about(mirror: Mirror, key: str) -> str | None:
     """The scope of the events of what a row is about: an id, or a name of a host or a cell."""
     kind, name = split_key(mirror, key)
     match kind:
-        case "server" | "drive" | "host" | "cell":
+        case "server" | "drive" | "host" | "cell" | "schedule" | "backup":
             return name if item_of(mirror, key) is not None else None
         case "task":
             task = next((each for each in mirror.tasks or () if each.id == name), None)
@@ -133,7 +162,9 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
         "group": tuple(each for each in mirror.groups or () if each.name == name),
         "task": tuple(each for each in mirror.tasks or () if each.id == name),
         "event": tuple(event for event in (mirror.find_event(name),) if event is not None),
-        "schedule": tuple(each for each in mirror.schedules or () if each.id == name),
+        "schedule": tuple(each for each in (mirror.find_schedule(name),) if each is not None),
+        "backup": tuple(each for each in (mirror.protection.find_backup(name),) if each is not None),
+        "audit": tuple(each for each in mirror.audit or () if each.id == name),
     }
     found = sources.get(kind, ())
     plain = _plain(found[0]) if found else {}
@@ -156,11 +187,14 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
     """What may follow a word of the line after `:`."""
     cells = sorted(cell.name for cell in mirror.cells or ())
     return {
-        **dict.fromkeys(("cell", "servers", "drives", "hosts", "tasks", "services"), cells),
+        **dict.fromkeys(
+            ("cell", "servers", "drives", "hosts", "tasks", "services", "capacity", "schedules", "coverage"), cells
+        ),
         "host": (host.name for host in mirror.hosts or ()),
         # However many there are, they are looked at only while it is a drive's name that is typed.
         "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
         "group": sorted(group.name for group in mirror.groups or ()),
+        "calendar": sorted({each.time_zone for each in mirror.schedules or ()}),
         "clock": ("manual", "wall", "x60"),
         "palette": PALETTES,
     }
@@ -169,8 +203,12 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
 def curl(mirror: Mirror, key: str) -> str:
     """The request that reads the object, for the shell; the variables are those of `stratodeck env curl`."""
     kind, name = split_key(mirror, key)
+    record = next((each for each in mirror.audit or () if each.key == key), None)
+    if record is not None:
+        return _curl(record.method, record.path.removeprefix("/"), record.body)
     lists = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
-    paths = {"server": f"servers/{name}", "drive": f"drives/{name}", **lists}
+    single = {each: f"{each}s/{name}" for each in ("server", "drive", "schedule", "backup")}
+    paths = {**single, **lists}
     return _curl("GET", paths.get(kind, "status"))
 
 
@@ -193,7 +231,17 @@ def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
     return _curl("POST", f"{kind}s/{name}/actions", {"action": action, **asked.get(action, {})})
 
 
+_SCHEDULE = {"cron": "30 2 * * *", "time_zone": "UTC", "retention_days": 14}
 _FORMS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "server.backup": ("POST", "backups", {"source_kind": "server", "source_id": "{}", "description": "NOTE"}),
+    "server.schedule": ("POST", "schedules", {"source_kind": "server", "source_id": "{}", **_SCHEDULE}),
+    "schedule.edit": ("PATCH", "schedules/{}", _SCHEDULE),
+    "backup.restore": ("POST", "backups/{}/actions", {"action": "restore", "flavor": "m1.small", "name": "NAME"}),
+    **{
+        f"{kind}.{action}": ("POST", f"{kind}s/{{}}/actions", {"action": action})
+        for kind, actions in (("schedule", "run activate deactivate drill delete"), ("backup", "delete"))
+        for action in actions.split()
+    },
     "server.edit": ("POST", "servers/{}/actions", {"action": "edit", "name": "NAME", "tags": [], "meta": {}}),
     "server.resize": ("POST", "servers/{}/actions", {"action": "resize", "cpu_mhz": 4_000, "memory_bytes": 8 * 2**30}),
     "server.attach_nic": ("POST", "servers/{}/nics", {"configuration": "dhcp"}),
@@ -209,7 +257,9 @@ _FORMS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
 def curl_of_form(mirror: Mirror, key: str, command_id: str) -> str:
     """The request of a verb that asks in a form, for the shell; what it asks is to be filled in."""
     method, path, body = _FORMS[command_id]
-    return _curl(method, path.format(split_key(mirror, key)[1]), body)
+    id = split_key(mirror, key)[1]
+    filled = {name: id if value == "{}" else value for name, value in body.items()}
+    return _curl(method, path.format(id), filled)
 
 
 def curl_of_creation(kind: str) -> str:
@@ -217,6 +267,8 @@ def curl_of_creation(kind: str) -> str:
     bodies: dict[str, dict[str, Any]] = {
         "drive": {"name": "NAME", "size_bytes": 20 * 2**30},
         "server": {"name": "NAME", "cpu_mhz": 4_000, "memory_bytes": 8 * 2**30},
+        "schedule": {"source_kind": "server", "source_id": "ID", **_SCHEDULE},
+        "backup": {"source_kind": "server", "source_id": "ID", "description": "NOTE"},
     }
     return _curl("POST", f"{kind}s", bodies[kind])
 
@@ -224,6 +276,21 @@ def curl_of_creation(kind: str) -> str:
 def curl_of_cell(name: str, state: str) -> str:
     """The request that injects a fault, for the shell."""
     return _curl("POST", f"cells/{name}/actions", {"action": state})
+
+
+_CLOCK: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "clock.advance": ("POST", "clock/advance", {"seconds": 60}),
+    "clock.hour": ("POST", "clock/advance", {"seconds": 3600}),
+    "clock.manual": ("PATCH", "clock", {"mode": "manual"}),
+    "clock.wall": ("PATCH", "clock", {"mode": "wall"}),
+    "clock.rate": ("PATCH", "clock", {"mode": "rate", "rate": 60}),
+}
+
+
+def curl_of_clock(command_id: str) -> str | None:
+    """The request of a verb of the clock, for the shell; None of one that must look first."""
+    found = _CLOCK.get(command_id)
+    return None if found is None else _curl(*found)
 
 
 def _curl(method: str, path: str, body: Mapping[str, Any] | None = None) -> str:

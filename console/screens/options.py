@@ -52,6 +52,8 @@ class Options:
     landing_view: str = VIEWS[0]
     confirms_all: bool = False
     """Ask also before what its opposite undoes."""
+    undo_seconds: float = 0
+    """How long after it was confirmed what can be taken back is sent."""
     set_palette: Callable[[str], None] = lambda _name: None
     keymap: Keymap = DEFAULT_KEYMAP
     keeper: Keeper = field(default_factory=lambda: Keeper(None))

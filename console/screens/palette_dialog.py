@@ -17,7 +17,7 @@ from console.presentation.palette import Entry
 from console.screens import bookmarks, doing
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
@@ -61,6 +61,7 @@ class PaletteDialog(ModalScreen[Entry | None]):
     """A line to type in, and what it finds."""
 
     AUTO_FOCUS = ""
+    COMPONENT_CLASSES = TONE_CLASSES
 
     def __init__(self, every: Sequence[Entry], frame: Frame) -> None:
         super().__init__(classes=MENU_CLASS)

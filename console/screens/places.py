@@ -24,6 +24,8 @@ class Place:
     marks: frozenset[str] = frozenset()
     past_at: datetime | None = None
     """The instant in the past that is looked at; None at the present."""
+    modes: frozenset[str] = frozenset()
+    """What was toggled here: the view's own words, such as `memory`."""
     decision: int | None = None
     """The decision that is explained; None for the one that a page begins with."""
 

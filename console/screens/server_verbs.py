@@ -6,8 +6,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 from console.client import ClientError, CloudClient
-from console.commands import Command, Selection
+from console.commands import Command
 from console.presentation.lines import Tone
+from console.reasons import Selection
 
 if TYPE_CHECKING:
     from console.screens.acting import Host

@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from console.client import ClientError, CloudClient
-from console.commands import Command, Selection
+from console.commands import Command
 from console.presentation import creating, figures, parts, plan
 from console.presentation.lines import Frame, Line, Tone
+from console.reasons import Selection
 from console.records import HostRecord, ServerRecord
 from console.screens import objects
-from console.screens.create_verbs import room_words
+from console.screens.create_verbs import agreed_to, room_words
 from console.screens.dialogs import Briefing, Confirmation
 from console.screens.forms import Form
 
@@ -111,9 +112,19 @@ async def _drive_size_form(host: Host, client: CloudClient, id: str) -> Form:
 
     async def send(fields: Mapping[str, Any], key: str) -> str:
         await client.act("drive", id, "resize", if_version=drive.version, key=key, **fields)
-        return f"{drive.title} is growing to {creating.amount_of_bytes(fields['size_bytes'])}; :tasks follows it"
+        return f"{drive.title} is growing to {figures.amount_of_bytes(fields['size_bytes'])}; :tasks follows it"
 
-    return Form(f"Resize {drive.title}", (field,), host.frame(), send, verb="resize", is_edit=True)
+    title = f"Resize {drive.title}"
+
+    def lines(frame: Frame, size_bytes: int) -> Sequence[Line]:
+        size = f"{figures.amount_of_bytes(drive.size_bytes or 0)} -> {figures.amount_of_bytes(size_bytes)}"
+        told = "a drive only grows: this cannot be taken back"
+        return [*plan.labelled(frame, "SIZE", size), *plan.labelled(frame, "", told, Tone.WARN)]
+
+    def confirm(body: Mapping[str, Any]) -> Confirmation:
+        return agreed_to(host, title, "resize", 2, lambda frame: lines(frame, body["size_bytes"]))
+
+    return Form(title, (field,), host.frame(), send, verb="preview", is_edit=True, confirm=confirm)
 
 
 async def _storage_host(client: CloudClient, name: str | None) -> HostRecord | None:

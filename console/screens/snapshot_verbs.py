@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.client import CloudClient
-from console.commands import Command, Item, Selection
+from console.commands import Command
 from console.presentation import creating, figures, parts, picking, plan
 from console.presentation.lines import Frame, Line, Tone
+from console.reasons import Item, Selection
 from console.records_parts import SnapshotRecord
 from console.screens import objects
 from console.screens.asking import Ask, Given

@@ -15,27 +15,52 @@ from console.records import Detail, DriveDetail, HostDetail, ServerDetail
 from console.records_explain import WhyDetail
 from console.records_plans import GroupPlanRecord
 from console.screens import objects
+from console.screens.backup_sources import COUNTS
 from console.screens.places import Place
 
 _WANTED: Mapping[str, frozenset[str]] = {
-    "overview": frozenset({"hosts", "tasks"}),
+    "overview": frozenset({"hosts", "tasks", COUNTS}),
     "drives": frozenset({"drives"}),
     "hosts": frozenset({"hosts"}),
     "groups": frozenset({"hosts", "tasks"}),
     "backfill": frozenset({"hosts"}),
+    "capacity": frozenset({"hosts"}),
+    "audit": frozenset({"audit"}),
+    "clock": frozenset({"tasks"}),
+    "faults": frozenset({"hosts"}),
     "cells": frozenset({"hosts", "tasks"}),
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),
     "services": frozenset({"services"}),
+    "schedules": frozenset({"schedules"}),
+    "backups": frozenset({"tasks", "storage", COUNTS}),
+    "coverage": frozenset({"coverage", "schedules"}),
+    "storage": frozenset({"storage"}),
 }
+
+DRIVES = "drives"
+"""The mode in which groups are of drives."""
+FOLDED = "folded"
+"""The mode in which hosts are folded into cells."""
 
 Held = Detail | WhyDetail | GroupPlanRecord
 """What a page was told of its object."""
 
 
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
-    """The sources (`hosts`, `tasks`, `drives`) that a place needs while it is in sight."""
+    """The sources (`hosts`, `drives`, `backups schedule:ID`, ...) that a place needs while it is in sight."""
     sources = _WANTED.get(place.view, frozenset())
+    if place.view in ("backups", "calendar"):
+        sources |= {f"{place.view} {place.scope or ''}".strip()}
+    if place.view == "backups" and (place.scope or "").startswith("schedule:"):
+        sources |= {(place.scope or "").replace(":", " ", 1)}
+    about = place.cursor if place.view == "schedules" else place.scope if place.view in ("detail", "raw") else None
+    if (about or "").startswith(("schedule:", "backup:")):
+        sources |= {(about or "").replace(":", " ", 1)}
+    if place.view == "detail" and place.scope in mirror.servers:
+        sources |= {f"schedules server:{place.scope}", f"backups server:{place.scope}"}
+    if place.view == "groups" and DRIVES in place.modes:
+        sources |= {"drives"}
     if place.view in ("detail", "why") and place.scope is not None and _shows_drives(place.scope, mirror):
         sources |= {"drives"}
     return sources
@@ -89,15 +114,17 @@ def make(
     """
     key = place.scope or ""
     held = details.get(key)
+    if place.modes:
+        frame = frame._replace(modes=place.modes, is_folded=FOLDED in place.modes)
     match place.view:
         case "overview":
             return overview.view(mirror, frame)
-        case "detail":
+        case "detail" if not key.startswith("audit:"):
             return _detail(key, mirror, frame, held)
-        case "raw":
+        case "raw" | "detail":
             from console.presentation import detail
 
-            known = held.raw if isinstance(held, ServerDetail | DriveDetail) else {}
+            known = held.raw if isinstance(held, ServerDetail | DriveDetail) else mirror.protection.raw(key)
             return detail.raw(key, known or objects.record_of(mirror, key), frame)
         case "why":
             from console.presentation import explain
@@ -122,6 +149,14 @@ def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
             from console.presentation import drive_detail
 
             return drive_detail.view(mirror, key, frame, held if isinstance(held, DriveDetail) else None)
+        case "schedule":
+            from console.presentation import backup_detail
+
+            return backup_detail.schedule_view(mirror, key, frame)
+        case "backup":
+            from console.presentation import backup_detail
+
+            return backup_detail.backup_view(mirror, key, frame)
         case "host":
             from console.presentation import host_detail
 

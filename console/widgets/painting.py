@@ -1,11 +1,12 @@
 """Spans to Strips: the only place where a tone meets a style of the terminal.
 
-A tone is resolved through a component class (`tone--crit` and so on), so every colour is in console.tcss. A `Line`
-has been laid out for its width already; painting only cuts what the terminal has no room for.
+A tone is resolved through a component class (`tone--crit` and so on), so every colour is in console.tcss. The classes
+are the screen's, not each widget's: Textual matches all of them against all rules again for whoever has them, whenever
+a dialog comes or goes. A `Line` has been laid out for its width already; painting only cuts what the terminal has no
+room for.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -25,15 +26,13 @@ _UNDERLINED = Style(underline=True)
 _QUIET_ON_CURSOR = frozenset({Tone.CRIT, Tone.UNKNOWN, Tone.BACKFILL})
 """Tones below 4.5:1 on the cursor row's background: their words turn to text there, their glyphs are reversed."""
 
+TONE_CLASSES = {*(f"tone--{tone.name.lower()}" for tone in Tone), "line--cursor"}
+"""The component classes of each screen that has LineWidgets."""
+
 
 class LineWidget(Widget):
-    """A widget that draws Lines. It never takes the focus, wraps, or reads markup."""
+    """A widget that draws Lines in the tones of its screen. It never takes the focus, wraps, or reads markup."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(f"tone--{tone.name.lower()}" for tone in Tone),
-        "line--cursor",
-        "line--marked",
-    }
     ALLOW_SELECT = False
     can_focus = False
 
@@ -45,19 +44,20 @@ class LineWidget(Widget):
         self._background = Style()
 
     def notify_style_update(self) -> None:
-        """The palette changed: nothing painted so far is right any more."""
+        """The palette may have changed, and then nothing painted so far is right any more."""
         super().notify_style_update()
         self._tones.clear()
         self._strips.clear()
+        self.refresh()
 
     def tone_style(self, tone: Tone) -> Style:
         """Colour and attributes of a tone, without a background."""
         if not self._tones:
-            self._tones = {each: self.get_component_rich_style(f"tone--{each.name.lower()}", partial=True)
-                           for each in Tone}  # fmt: skip
+            resolve = self.screen.get_component_rich_style
+            self._tones = {each: resolve(f"tone--{each.name.lower()}", partial=True) for each in Tone}
             # A strip of the Line API brings its own background; Textual adds none.
             self._background = Style.from_color(bgcolor=self.background_colors[1].rich_color)
-            self._cursor_style = self.get_component_rich_style("line--cursor", partial=True)
+            self._cursor_style = resolve("line--cursor", partial=True)
         return self._tones[tone]
 
     def paint(self, line: Line, width: int, *, is_cursor: bool = False, is_marked: bool = False) -> Strip:

@@ -94,3 +94,17 @@ def note(transaction: CellTransaction, text: str) -> int:
 
 def noted(transaction: CellTransaction) -> list[str]:
     return [event.object_id for event in transaction.events(after=0, limit=10_000) if event.kind == "noted"]
+
+
+def in_cell(folder: Path, job: Any, *more: Any) -> Any:
+    """The jobs' values, each in a transaction of its own; the last one's alone if there is only one."""
+
+    async def story(store: Store) -> Any:
+        values = [await store.cell_write("cell-1", each) for each in (job, *more)]
+        return values if more else values[0]
+
+    return with_store(folder, story)
+
+
+def in_cloud(folder: Path, job: Any) -> Any:
+    return with_store(folder, lambda store: store.cloud_write(job))

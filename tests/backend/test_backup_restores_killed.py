@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from backend.cloud.errors import CloudError
 from backend.cloud.model import GIB, BackupState, Server, ServerState
 from backend.operations import backup_restores, backups, drives, schedules, servers
 from tests.backend.backing import all_backups, scheduled, with_disk
+from tests.backend.killed import lived
 from tests.backend.support import Harness, make_folder, opened
 from tests.builders import NOON
 from tests.test_simulation import check, check_storage
@@ -105,11 +104,9 @@ def test_no_half_made_server_stays_and_the_backup_can_be_restored_again(tmp_path
             await check_storage(on)
 
     asyncio.run(before())
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, str(folder), str(writes)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == (0 if writes == KILLS else -signal.SIGKILL), done.stderr
-    asyncio.run(after(done.stdout.split()))
+    done = lived(lambda: live_until_killed(folder, writes))
+    assert done.status == (0 if writes == KILLS else -signal.SIGKILL), done.errors
+    asyncio.run(after(done.output.split()))
     assert check_folder(folder).breach is None
 
 
@@ -139,18 +136,7 @@ def test_a_drill_that_is_killed_leaves_nothing_and_is_told_of(tmp_path: Path, wr
             await check(on)
 
     asyncio.run(before())
-    program = _PROGRAM.replace("int(sys.argv[2])", "int(sys.argv[2]), is_drill=True")
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(folder), str(writes)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    done = lived(lambda: live_until_killed(folder, writes, is_drill=True))
+    assert done.status in (0, -signal.SIGKILL), done.errors
     asyncio.run(after())
     assert check_folder(folder).breach is None
-
-
-_PROGRAM = """
-import asyncio, sys
-from pathlib import Path
-from tests.backend.test_backup_restores_killed import live_until_killed
-asyncio.run(live_until_killed(Path(sys.argv[1]), int(sys.argv[2])))
-"""

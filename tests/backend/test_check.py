@@ -12,14 +12,9 @@ import pytest
 
 from backend import check as checking
 from backend.store import FolderError
-from tests.demo import copied, make_demo
+from tests.demo import copied
 
 CELL = "cells/cell-1.db"
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_demo(tmp_path_factory.mktemp("demo") / "data")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from backend.cloud.errors import Conflict, WrongState
 from backend.cloud.model import GIB, HostState, ServerState, Size
-from backend.operations import RequestKey, drains, drives, losses, plans, servers
+from backend.operations import RequestKey, drains, drives, host_plans, losses, servers
 from backend.operations.drives import DriveSpec
 from backend.operations.losses import HostBegun
 from tests.backend.support import Harness, in_a_cloud
@@ -86,7 +86,7 @@ def test_a_server_that_no_other_host_can_have_is_not_stopped(tmp_path: Path) -> 
         small = await on.running("small", vcpus=4)
         assert large.host != small.host
         await drain(on, large.host)
-        plan = await plans.preview_host(on.cloud, on.operator, large.host or "", "evacuate")
+        plan = await host_plans.preview_host(on.cloud, on.operator, large.host or "", "evacuate")
         assert [(move.server.name, move.outcome) for move in plan.moves] == [("large", "stays")]
         assert plan.moves[0].problem == "No host has room for server large (1 in maintenance, 1 short of CPU)."
         assert (await evacuate(on, large.host)).task is None
@@ -101,7 +101,7 @@ def test_the_plan_of_a_drain_is_what_the_evacuation_does(tmp_path: Path) -> None
         names = [await on.running(f"s{number}", vcpus=1 + number % 2) for number in range(6)]
         host = names[0].host or ""
         log = await on.events()
-        plan = await plans.preview_host(on.cloud, on.operator, host, "drain")
+        plan = await host_plans.preview_host(on.cloud, on.operator, host, "drain")
         assert await on.events() == log
         assert await state_of(on, host) is HostState.UP
         await drain(on, host)

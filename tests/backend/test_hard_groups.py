@@ -13,7 +13,7 @@ import pytest
 from backend.check import check
 from backend.cloud.catalogue import FLAVORS, IMAGES
 from backend.cloud.model import GIB, Server, ServerState
-from backend.operations import boots, drains, losses, plans, server_groups
+from backend.operations import boots, drains, host_plans, losses, server_groups
 from backend.operations.boots import BootSpec
 from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, opened
 
@@ -88,7 +88,7 @@ def test_a_plan_says_that_a_member_stays_and_why(tmp_path: Path) -> None:
     async def story(on: Harness) -> str:
         _, (first, _) = await members(on, 2)
         await drains.drain_host(on.cloud, OPERATOR, host_of(first))
-        return str(await plans.preview_host(on.cloud, on.operator, host_of(first), "evacuate"))
+        return str(await host_plans.preview_host(on.cloud, on.operator, host_of(first), "evacuate"))
 
     assert WHY in in_a_cloud(tmp_path / "data", story, cells=("cell-1",), hosts=2)
 

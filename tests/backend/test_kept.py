@@ -57,3 +57,46 @@ def test_a_kept_answer_ends_by_itself_and_a_large_one_is_never_kept() -> None:
     assert asyncio.run(story(Kept(lambda: 0, seconds_max=-1.0), "x")) == 3
     assert asyncio.run(story(Kept(lambda: 0, cost=len, cost_max=64), "x" * 64)) == 3
     assert asyncio.run(story(Kept(lambda: 0, cost=len, cost_max=64), "x")) == 1
+
+
+async def _asked_at_once(*, changes: bool = False, first_goes: bool = False) -> tuple[list[object], int]:
+    """What five that ask while it is being made are told, and how often it was made."""
+    revision, made = 0, 0
+    kept: Kept[int] = Kept(lambda: revision)
+    may_end = asyncio.Event()
+
+    async def make() -> int:
+        nonlocal made
+        made += 1
+        number = made
+        await may_end.wait()
+        if number == 3:
+            raise ValueError(number)
+        return number
+
+    async def settle() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    asking = [asyncio.create_task(kept.of("ada", make)) for _ in range(3)]
+    await settle()
+    revision += changes
+    if first_goes:
+        asking[0].cancel()
+    asking += [asyncio.create_task(kept.of("ada", make)), asyncio.create_task(kept.of("bea", make))]
+    await settle()
+    may_end.set()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    return [answer if isinstance(answer, int) else type(answer) for answer in answers], made
+
+
+def test_what_many_ask_for_at_once_is_made_once() -> None:
+    assert asyncio.run(_asked_at_once()) == ([1, 1, 1, 1, 2], 2)
+
+
+def test_what_began_before_a_change_is_not_for_those_who_ask_after_it_and_a_failure_is_of_its_askers_alone() -> None:
+    assert asyncio.run(_asked_at_once(changes=True)) == ([1, 1, 1, 2, ValueError], 3)
+
+
+def test_who_asked_first_may_go_away() -> None:
+    assert asyncio.run(_asked_at_once(first_goes=True)) == ([asyncio.CancelledError, 1, 1, 1, 2], 2)

@@ -10,7 +10,7 @@ import pytest
 
 from backend.cloud.errors import Conflict, NotFound, Unreachable, WrongState
 from backend.cloud.model import GIB, Drive, DriveState, HostState, Server, ServerState, Size, TaskState
-from backend.operations import RequestKey, availability, cells, drives, losses, plans, servers
+from backend.operations import RequestKey, availability, cells, drives, host_plans, losses, servers
 from backend.operations.drives import DriveSpec
 from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
@@ -529,7 +529,7 @@ def test_the_preview_of_a_loss_says_what_becomes_of_each_and_changes_nothing(tmp
         young = await running_away_from(on, "young", one, vcpus=1)
         assert young.host == two.host
         log = await on.events()
-        plan = await plans.preview_host(on.cloud, on.operator, two.host or "", "fail")
+        plan = await host_plans.preview_host(on.cloud, on.operator, two.host or "", "fail")
 
         assert [(move.server.name, move.outcome, move.to) for move in plan.moves] == [
             ("two", "stays", None),
@@ -564,12 +564,12 @@ def test_the_preview_of_a_storage_hosts_loss_names_the_servers_of_other_cells_to
         for server in (near, far):
             await servers.start_server(on.cloud, on.operator, server.id)
         await on.engine.advance(10)
-        plan = await plans.preview_host(on.cloud, on.operator, host, "fail")
+        plan = await host_plans.preview_host(on.cloud, on.operator, host, "fail")
         assert {(move.server.name, move.outcome) for move in plan.moves} == {("near", "pauses"), ("far", "pauses")}
         await fail(on, host)
-        plan = await plans.preview_host(on.cloud, on.operator, host, "recover")
+        plan = await host_plans.preview_host(on.cloud, on.operator, host, "recover")
         assert {(move.server.name, move.outcome) for move in plan.moves} == {("near", "returns"), ("far", "returns")}
-        plan = await plans.preview_host(on.cloud, on.operator, host, "fail")
+        plan = await host_plans.preview_host(on.cloud, on.operator, host, "fail")
         assert isinstance(plan.problem, WrongState)
 
     in_a_cloud(tmp_path / "data", story)

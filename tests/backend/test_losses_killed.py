@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from backend.cloud.model import GIB, Drive, HostState, Server, ServerState
 from backend.operations import drains, drives, losses, servers
 from backend.operations.drives import DriveSpec
 from backend.store import Commit
+from tests.backend.killed import lived
 from tests.backend.support import Harness, make_folder, opened
 from tests.builders import NOON
 from tests.test_simulation import check, check_storage
@@ -118,17 +117,7 @@ def test_nothing_is_half_lost(tmp_path: Path, commits: int) -> None:
             assert states["render"] in (ServerState.RUNNING, ServerState.STOPPED)
 
     asyncio.run(before())
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, str(folder), str(commits)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == (0 if commits == KILLS else -signal.SIGKILL), done.stderr
-    acknowledged = [line.split() for line in done.stdout.splitlines()]
+    done = lived(lambda: live_until_killed(folder, commits))
+    assert done.status == (0 if commits == KILLS else -signal.SIGKILL), done.errors
+    acknowledged = [line.split() for line in done.output.splitlines()]
     asyncio.run(after(acknowledged))
-
-
-_PROGRAM = """
-import asyncio, sys
-from pathlib import Path
-from tests.backend.test_losses_killed import live_until_killed
-asyncio.run(live_until_killed(Path(sys.argv[1]), int(sys.argv[2])))
-"""

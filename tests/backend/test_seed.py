@@ -14,6 +14,7 @@ from backend.engine import Engine
 from backend.operations import Cloud, cells, groups, schedules
 from backend.store import Store
 from tests.builders import NOON
+from tests.demo import copied
 
 MANUAL = {"mode": "manual", "rate": 0, "simulated_at": NOON.isoformat()}
 
@@ -32,21 +33,19 @@ def log_of(folder: Path) -> list[tuple[str, list[Event]]]:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "data"
-    seed.make(folder, "demo", seed=1, now=NOON, clock_state=MANUAL)
-    return folder
+def opened(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(demo, tmp_path_factory.mktemp("demo") / "data")
 
 
-def test_the_same_seed_gives_the_same_event_log(demo: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_event_log(opened: Path, tmp_path: Path) -> None:
     seed.make(tmp_path / "again", "demo", seed=1, now=NOON, clock_state=MANUAL)
 
-    assert log_of(tmp_path / "again") == log_of(demo)
+    assert log_of(tmp_path / "again") == log_of(opened)
 
 
-def test_the_demo_shows_what_the_product_is_for(demo: Path) -> None:
+def test_the_demo_shows_what_the_product_is_for(opened: Path) -> None:
     async def look() -> None:
-        store = await Store.open(demo, wall=lambda: NOON)
+        store = await Store.open(opened, wall=lambda: NOON)
         try:
             cloud = Cloud(store, Clock.manual(NOON))
             await Engine(cloud).start()
@@ -76,11 +75,11 @@ def test_the_demo_shows_what_the_product_is_for(demo: Path) -> None:
     asyncio.run(look())
 
 
-def test_no_host_of_the_demo_holds_more_than_its_capacity(demo: Path) -> None:
+def test_no_host_of_the_demo_holds_more_than_its_capacity(opened: Path) -> None:
     from backend.cloud.model import NOTHING, Size
 
     async def look() -> None:
-        store = await Store.open(demo, wall=lambda: NOON)
+        store = await Store.open(opened, wall=lambda: NOON)
         try:
             found = await store.each_cell(lambda tx: tx.loads())
         finally:

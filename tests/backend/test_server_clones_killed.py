@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +17,7 @@ from backend.cloud.model import GIB, Drive, DriveState, Server, ServerState
 from backend.operations import RequestKey, drives, server_clones, servers
 from backend.operations.clone_plans import CloneSpec
 from backend.operations.drives import DriveSpec
+from tests.backend.killed import lived
 from tests.backend.support import Harness, make_folder, opened
 from tests.builders import NOON
 from tests.test_simulation import check, check_storage
@@ -110,11 +109,9 @@ def test_no_half_made_clone_stays(tmp_path: Path, writes: int) -> None:
             await check_storage(on)
 
     asyncio.run(before())
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, str(folder), str(writes)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == (0 if writes == KILLS else -signal.SIGKILL), done.stderr
-    asyncio.run(after(done.stdout.split()))
+    done = lived(lambda: live_until_killed(folder, writes))
+    assert done.status == (0 if writes == KILLS else -signal.SIGKILL), done.errors
+    asyncio.run(after(done.output.split()))
     assert check_folder(folder).breach is None
 
 
@@ -138,11 +135,3 @@ async def whole_clone(on: Harness) -> Server | None:
         assert [copy.server_id for copy in copies] == [found.id] * 2
         assert {copy.cell for copy in copies} == {found.cell}
     return found
-
-
-_PROGRAM = """
-import asyncio, sys
-from pathlib import Path
-from tests.backend.test_server_clones_killed import live_until_killed
-asyncio.run(live_until_killed(Path(sys.argv[1]), int(sys.argv[2])))
-"""

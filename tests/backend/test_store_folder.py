@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlite_utils import Database
 
-from backend.cloud.model import ReachabilityState
-from backend.store import FolderError, FolderWriter, Store, create_folder, is_made, migrations
+from backend.cloud.model import HostKind, ReachabilityState, TaskState
+from backend.operations import Settings, servers
+from backend.store import CellTransaction, FolderError, FolderWriter, Store, create_folder, is_made, migrations
 from backend.store.files import Place, open_file
+from backend.store.rows import DRIVE, HOST, SERVER
+from backend.store.transaction import EVENT_COLUMNS, TASK_COLUMNS
 from tests.backend.store_support import CLOUD_ID, cell_file, fill, make_folder, note, with_store
-from tests.builders import NOON
+from tests.builders import NOON, a_drive, a_server
 
 
 def names(folder: Path) -> list[str]:
@@ -203,7 +209,13 @@ def test_migrations_that_have_landed_stay_as_they_are(kind: migrations.FileKind)
             "0007_networks",
             "0008_backup_sources",
         ],
-        "cell": ["0001_first_schema", "0002_lost_hosts", "0003_events_by_instant", "0004_restarts"],
+        "cell": [
+            "0001_first_schema",
+            "0002_lost_hosts",
+            "0003_events_by_instant",
+            "0004_restarts",
+            "0005_cheaper_writes",
+        ],
     }[kind]
 
     assert [migration.name for migration in migrations.migrations(kind)._migrations] == landed
@@ -228,6 +240,64 @@ def test_an_older_file_is_migrated_by_its_writer_before_anybody_reads_it(
     opens(folder)
 
     assert sorted(seen) == ["cell", "cell", "cloud"]
+
+
+def test_a_cell_of_before_its_tables_were_rebuilt_keeps_every_row_and_rule(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "data")
+    path = cell_file(folder, "cell-1")
+
+    def rows() -> dict[str, list[Any]]:
+        with closing(sqlite3.connect(path)) as connection:
+            listed = {table: ", ".join(columns) for table, columns in columns_of.items()}
+            return {table: connection.execute(f"SELECT {names} FROM {table} ORDER BY 1").fetchall()
+                    for table, names in listed.items()}  # fmt: skip
+
+    def schema() -> list[Any]:
+        with closing(sqlite3.connect(path)) as connection:
+            found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
+            return [row for row in found if not row[1].startswith("_sqlite")]
+
+    async def use(store: Store) -> None:
+        def fill_all(tx: CellTransaction) -> None:
+            for number in range(3):
+                tx.add_server(a_server(f"s{number}", cell="cell-1"), at=NOON, actor="cloud")
+            servers.start_in_cell(tx, "s0", now=NOON, settings=Settings())
+            servers.start_in_cell(tx, "s1", now=NOON, settings=Settings())
+            tx.end_task(tx.open_tasks_of("s1")[0], TaskState.CANCELLED, at=NOON, result="no more")
+            storage = next(host for host in tx.hosts() if host.kind is HostKind.STORAGE)
+            tx.add_drive(a_drive("d0", cell="cell-1", host=storage.name, server_id="s0"), at=NOON, actor="cloud")
+
+        await store.cell_write("cell-1", fill_all)
+
+    with_store(folder, use)
+    columns_of = {"server": SERVER.columns, "drive": DRIVE.columns, "host": HOST.columns}
+    columns_of |= {"task": tuple(TASK_COLUMNS.split(", ")), "event": tuple(EVENT_COLUMNS.split(", "))}
+    columns_of |= {"identity": ("only_row", "cloud_id", "cell", "epoch")}
+    before, fresh = rows(), schema()
+    assert [len(before[table]) > 1 for table in ("server", "task", "host", "event")] == [True] * 4
+
+    older = path.with_suffix(".older")
+    with closing(sqlite3.connect(older)) as connection:
+        migrations.migrations("cell").apply(Database(connection), stop_before="0005_cheaper_writes")
+        connection.execute("ATTACH ? AS now", (str(path),))
+        for table, columns in columns_of.items():
+            listed = ", ".join(columns)
+            connection.execute(f"INSERT INTO main.{table} ({listed}) SELECT {listed} FROM now.{table}")
+        connection.execute("PRAGMA user_version = 4")
+        connection.commit()
+        assert "server_waiting_for" in {row[0] for row in connection.execute("SELECT name FROM main.sqlite_master")}
+    os.rename(older, path)
+
+    opens(folder)
+
+    assert rows() == before
+    assert schema() == fresh
+    with closing(sqlite3.connect(path)) as connection:
+        for table, state in (("server", "asleep"), ("server", "paused"), ("drive", "lost"), ("task", "begun")):
+            with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed"):
+                connection.execute(f"UPDATE {table} SET state = ? WHERE rowid = 3 OR ? <> 'paused'", (state, state))
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed"):
+            connection.execute("UPDATE drive SET lost_from = 'asleep'")
 
 
 def test_sqlite_utils_is_not_imported_to_open_a_folder_of_today(tmp_path: Path) -> None:

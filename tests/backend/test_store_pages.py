@@ -163,7 +163,7 @@ def test_rows_that_are_gathered_are_the_rows_as_they_lie(folder: Path, name: str
         tx.remove_server(server, at=NOON, actor="me")
         return found
 
-    alone, gathered = with_store(folder, lambda store: store.cell_write("cell-1", both))
+    alone, gathered = with_store(folder, lambda store: store.cell_write("cell-1", both), deadline_seconds=1.0)
 
     assert gathered == alone
     assert alone.name == name

@@ -14,7 +14,7 @@ import pytest
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import ReachabilityState
-from backend.store import Store
+from backend.store import CellTransaction, Store
 from tests.backend.store_support import cell_file, make_folder, note, noted, opened, with_store
 
 UP, DOWN = ReachabilityState.UP, ReachabilityState.DOWN
@@ -103,6 +103,25 @@ def test_what_is_in_place_of_a_file_is_told_at_once(folder: Path) -> None:
         return (await store.ask("cell-1")).reason
 
     assert with_store(folder, story) == "cell file is older than what was acknowledged"
+
+
+def test_a_writer_refuses_nothing_by_what_a_file_that_has_lost_its_name_says(folder: Path) -> None:
+    def refused(_tx: CellTransaction) -> None:
+        raise LookupError("by what the file says")
+
+    async def story(store: Store) -> None:
+        await store.cell_write("cell-1", lambda tx: note(tx, "kept"))
+        path = cell_file(folder, "cell-1")
+        for work in (refused, noted):
+            os.rename(path, path.with_suffix(".away"))
+            with pytest.raises(Unreachable, match="cell file is missing"):
+                await store.cell_write("cell-1", work)
+            os.rename(path.with_suffix(".away"), path)
+            assert (await store.ask("cell-1")).state is UP
+            with pytest.raises(LookupError):
+                await store.cell_write("cell-1", refused)
+
+    with_store(folder, story)
 
 
 def test_a_commit_into_a_file_that_loses_its_name_meanwhile_is_unknown_and_kept(folder: Path) -> None:

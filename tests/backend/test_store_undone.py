@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from backend.cloud.model import ServerState, TaskState
+from backend.cloud.model import ServerState, Task, TaskState
 from backend.operations import Settings, servers
 from backend.store import CellTransaction, CloudTransaction, Store
 from tests.backend.store_support import make_folder, with_store
 from tests.builders import NOON, a_server
 
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -86,5 +90,40 @@ def test_a_task_that_is_put_off_falls_due_later_and_one_that_waits_for_a_cell_no
 
     async def story(store: Store) -> None:
         await store.cloud_write(work)
+
+    with_store(folder, story)
+
+
+def test_what_falls_due_next_is_known_whatever_was_opened_ended_put_off_or_refused(folder: Path) -> None:
+    def schedule(minutes: int) -> Callable[[CellTransaction], Task]:
+        return lambda tx: tx.schedule("stop", "server", "s", begun_at=NOON, due_at=NOON + minutes * MINUTE)
+
+    def opened_and_refused(tx: CellTransaction) -> None:
+        schedule(1)(tx)
+        assert tx.next_due() == NOON + MINUTE
+        raise LookupError
+
+    async def story(store: Store) -> None:
+        def write(work: Callable[[CellTransaction], T]) -> Awaitable[T]:
+            return store.cell_write("cell-1", work)
+
+        async def due() -> tuple[datetime | None, datetime | None]:
+            """As the writer keeps it, and as a reader finds it, who is told of every commit."""
+            return await write(lambda tx: tx.next_due()), await store.cell_read("cell-1", lambda tx: tx.next_due())
+
+        assert await due() == (None, None)
+        last = await write(schedule(9))
+        assert await due() == (last.due_at, last.due_at)
+        first = await write(schedule(5))
+        await write(schedule(7))
+        assert await due() == (first.due_at, first.due_at)
+        with pytest.raises(LookupError):
+            await write(opened_and_refused)
+        assert await due() == (first.due_at, first.due_at)
+        await write(lambda tx: tx.reschedule(first, due_at=NOON + 8 * MINUTE, payload={}))
+        assert await due() == (NOON + 7 * MINUTE,) * 2
+        for minutes in (8, 9):
+            await write(lambda tx: tx.end_task(tx.due_tasks(NOON + HOUR)[0], TaskState.DONE, at=NOON))
+            assert await due() == (NOON + minutes * MINUTE,) * 2
 
     with_store(folder, story)

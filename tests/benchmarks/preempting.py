@@ -7,7 +7,6 @@ FOLDER` reads such a list, starts them, and prints what it found as one line of 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import resource
 import sys
@@ -17,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backend import folder
-from backend.__main__ import _loop_factory
+from backend.__main__ import _loop_factory, collect_seldom
 from backend.clock import Clock
 from backend.cloud.backfill import floor_of
 from backend.cloud.model import GIB, Account, Host, HostKind, HostState, Server, ServerState, Size
@@ -115,7 +114,7 @@ async def start_all(path: Path, normal: list[str]) -> dict[str, float]:
         await engine.start()
         operator = await cloud.account(folder.OPERATOR)
         # As the backend does once it is open.
-        gc.freeze()
+        collect_seldom()
         began = time.perf_counter()
         stops = shrinks = 0
         for server_id in normal:

@@ -29,7 +29,7 @@ from tests.strategies import QUICK, THOROUGH, clouds, sizes
 
 T = TypeVar("T")
 
-SOME = settings(QUICK, max_examples=500)
+SOME = settings(QUICK, max_examples=150)
 MANY = settings(THOROUGH, max_examples=50_000)
 
 

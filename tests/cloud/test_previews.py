@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backend.cloud.backups import jitter, parse
-from backend.cloud.previews import Covered, Standing, preview, protection, words
-from backend.cloud.retention import Policy
+from backend.cloud.model import Backup
+from backend.cloud.previews import Covered, Standing, most_copies, preview, protection, words
+from backend.cloud.retention import RULES, Policy, plan
 from tests.builders import HOUR, NOON, a_backup, a_schedule
+from tests.strategies import QUICK, THOROUGH
 
 
 @pytest.mark.parametrize(
@@ -95,3 +99,71 @@ def test_everything_of_a_customer_is_covered_by_its_schedule() -> None:
     (found,) = protection([Covered("server", "project", "customer")], [schedule], {}, NOON)
 
     assert (found.schedule_ids, found.standing) == (("all",), Standing.NEVER)
+
+
+# --- How much there comes to be ---------------------------------------------------------------------------------------
+
+
+def reached(expression: str, policy: Policy, runs: int) -> int:
+    """The most there are at once, the one in the making included, when every run is taken and nothing else happens."""
+    there: list[Backup] = []
+    most = 0
+    for number, at in enumerate(parse(expression, policy.time_zone).fires(NOON, runs)):
+        # What is due begins before what has come to its end goes.
+        there = [each.backup for each in plan(there, policy, at - timedelta(microseconds=1)) if each.is_kept]
+        there.append(a_backup(f"b{number:04}", created_at=at))
+        most = max(most, len(there))
+        there = [each.backup for each in plan(there, policy, at) if each.is_kept]
+    return most
+
+
+@pytest.mark.parametrize(
+    ("expression", "policy", "most"),
+    [
+        ("30 2 * * *", Policy(), None),
+        ("30 2 * * *", Policy(backups_max=7), 8),
+        ("30 2 * * *", Policy(retention_days=14), 15),
+        ("30 2 * * *", Policy(retention_days=14, backups_max=5), 6),
+        ("0 */6 * * *", Policy(retention_days=2), 9),
+        ("5,35 9-17 * * *", Policy(retention_days=1), 19),
+        ("0 3 * * 6", Policy(retention_days=10), 2),
+        ("0 4 1 * *", Policy(retention_days=60), 3),
+        ("0 0 29 2 *", Policy(retention_days=3_000), 3),
+        ("30 2 * * *", Policy(keeps={"daily": 7, "weekly": 4}), 12),
+    ],
+)
+def test_the_most_copies_that_there_come_to_be(expression: str, policy: Policy, most: int | None) -> None:
+    assert most_copies(parse(expression, "UTC"), policy, NOON) == most
+    if most is not None and not policy.keeps:
+        assert reached(expression, policy, 40) == most
+
+
+CRONS = ("30 2 * * *", "0 */6 * * *", "0 3 * * 6", "15 4 1,15 * *", "0 9,17 * * mon-fri", "*/30 12 * * *")
+policies = st.builds(
+    Policy,
+    retention_days=st.sampled_from((0, 1, 2, 5, 10)),
+    backups_max=st.sampled_from((0, 1, 3, 8)),
+    keeps=st.dictionaries(st.sampled_from(RULES), st.integers(1, 3), max_size=3),
+    time_zone=st.sampled_from(("UTC", "Asia/Kolkata", "America/New_York")),
+)
+
+
+def check_never_exceeded(expression: str, policy: Policy, runs: int) -> None:
+    most = most_copies(parse(expression, policy.time_zone), policy, NOON)
+    if most is None:
+        assert reached(expression, policy, runs) == runs, "nothing ever goes"
+        return
+    assert reached(expression, policy, runs) <= most
+
+
+@given(st.sampled_from(CRONS), policies)
+@QUICK
+def test_there_are_never_more_copies_than_is_said(expression: str, policy: Policy) -> None:
+    check_never_exceeded(expression, policy, 40)
+
+
+@pytest.mark.thorough
+@given(st.sampled_from(CRONS), policies)
+@THOROUGH
+def test_there_are_never_more_copies_than_is_said_in_many_cases(expression: str, policy: Policy) -> None:
+    check_never_exceeded(expression, policy, 150)

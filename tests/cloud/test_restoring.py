@@ -168,7 +168,7 @@ def test_the_bound_is_the_cheapest_matching_of_each_size(
     assert apart_bounds(list(homes), reach) == bounds
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.data())
 def test_no_assignment_of_members_to_hosts_is_below_the_bound(data: st.DataObject) -> None:
     hosts = "abcd"
@@ -284,7 +284,7 @@ def cases(draw: st.DrawFn, *, hosts_max: int = 5, members_max: int = 4) -> Case:
     return Case(tuple(loads), ids, ids - held, draw(st.sampled_from(("spread", "pack"))))
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(cases())
 def test_no_order_of_moves_is_better_than_the_plan(case: Case) -> None:
     check_plan(case)

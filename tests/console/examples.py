@@ -27,7 +27,6 @@ from console.records import (
     HostRecord,
     Hosts,
     MemberRecord,
-    ScheduleRecord,
     ServerRecord,
     ServersPage,
     SizeRecord,
@@ -35,6 +34,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_backups import ScheduleRecord
 from console.records_services import ServiceRecord, Services
 
 GIB = 2**30
@@ -405,6 +405,25 @@ def the_capacity() -> CapacityRecord:
         none_shrunk=size(28, 232, "c6-h13"),
         others_shrink=size(47, 268, "c6-h13"),
         others_stop=size(56, 280, "c6-h13"),
+        by_cell={
+            f"cell-{number}": CapacityRecord(
+                total=size(6, 148),
+                most_free_by_cpu=size(6, 100, f"c{number}-h16"),
+                most_free_by_memory=size(4, 148, f"c{number}-h15"),
+                none_shrunk=size(6, 100, f"c{number}-h16"),
+                others_shrink=size(17, 120, f"c{number}-h16"),
+                others_stop=size(24, 128, f"c{number}-h16"),
+            )
+            for number in (1, 2, 4)
+        }
+        | {
+            "cell-6": CapacityRecord(
+                most_free_by_cpu=size(28, 232, "c6-h13"),
+                most_free_by_memory=size(22, 260, "c6-h05"),
+                others_shrink=size(47, 268, "c6-h13"),
+                others_stop=size(56, 280, "c6-h13"),
+            )
+        },
     )
 
 

@@ -16,6 +16,7 @@ from console.records_parts import (
     RangeRecord,
     SnapshotRecord,
 )
+from console.records_room import TrialRecord, WhatIfRecord
 
 GIB = 2**30
 NICS = (
@@ -49,6 +50,15 @@ class FakeParts:
     image_records = (ImageRecord("img-1", "debian-12", 10 * GIB),)
     creation: PlanRecord | None = None
     refusal: ClientError | None = None
+
+    async def what_if(self, fields: Mapping[str, Any]) -> WhatIfRecord:
+        await self._request("what_if", dict(fields))
+        if self.refusal is not None:
+            raise self.refusal
+        asked = int(fields["count"])
+        trials = tuple(TrialRecord(n, "cell-1", DecisionRecord("c1-h02", "room")) for n in range(1, asked + 1))
+        words = "It finds a host." if asked == 1 else f"All {asked} servers find a host."
+        return WhatIfRecord(asked, asked, trials, sentences=(words,))
 
     async def _request(self, *request: Any) -> None:
         raise NotImplementedError

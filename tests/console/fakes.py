@@ -39,6 +39,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_audit import Audit, AuditRecord
 from console.records_explain import ExplanationRecord, MarkRecord, WhyDetail
 from console.records_plans import (
     CellOutcomeRecord,
@@ -51,6 +52,7 @@ from console.records_plans import (
 )
 from console.records_services import ServiceRecord, Services
 from tests.console.fake_parts import FakeParts
+from tests.console.fake_protection import FakeProtection
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 GIB = 2**30
@@ -154,7 +156,7 @@ def some_drives() -> list[DriveRecord]:
 
 
 @dataclass
-class FakeCloud(FakeParts, CloudClient):
+class FakeCloud(FakeParts, FakeProtection, CloudClient):
     """Answers like a small cloud. `outage` is raised by every request while it is set."""
 
     servers: list[ServerRecord] = field(default_factory=some_servers)
@@ -178,6 +180,7 @@ class FakeCloud(FakeParts, CloudClient):
     clock_now: datetime = NOON
     log: list[EventRecord] = field(default_factory=list)
     """All that has happened, oldest first; one event where nothing is given."""
+    audited: tuple[AuditRecord, ...] = ()
     requests: list[tuple[Any, ...]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -215,6 +218,9 @@ class FakeCloud(FakeParts, CloudClient):
         await self.gate.wait()
         if self.outage is not None:
             raise self.outage
+
+    async def audit(self) -> Audit:
+        return Audit(self.audited)
 
     async def close(self) -> None:
         self.requests.append(("close",))
@@ -312,7 +318,8 @@ class FakeCloud(FakeParts, CloudClient):
         if found is None:
             raise ClientError("there is no such server", "not_found", False)
         raw = {"id": found.id, "name": found.name, "state": found.state, "meta": dict(found.meta)}
-        return ServerDetail(found, (), raw, self.nics)
+        drives = tuple(drive for drive in self.drives if drive.server_id == server_id)
+        return ServerDetail(found, drives, raw, self.nics)
 
     async def drives_page(self, *, after: str | None = None, limit: int = 1000) -> DrivesPage:
         await self._request("drives_page", after)
@@ -390,9 +397,9 @@ class FakeCloud(FakeParts, CloudClient):
         return Events(tuple(event for event in log if until is None or _place(event) <= _place_of(until))[-limit:], "0")
 
     async def preview(
-        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] = (), **fields: Any
+        self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] | None = None, **fields: Any
     ) -> PlanRecord:
-        await self._request("preview", kind, object_id, action, tuple(avoid))
+        await self._request("preview", kind, object_id, action, tuple(avoid or ()))
         if self.plan is not None:
             return self.plan._replace(action=action, object_id=object_id)
         if kind == "drive":
@@ -433,11 +440,11 @@ class FakeCloud(FakeParts, CloudClient):
         *,
         if_version: int | None = None,
         plan: str | None = None,
-        avoid: Sequence[str] = (),
+        avoid: Sequence[str] | None = None,
         key: str | None = None,
         **fields: Any,
     ) -> OutcomeRecord:
-        await self._request("act", kind, object_id, action, if_version, tuple(avoid), *fields.items())
+        await self._request("act", kind, object_id, action, if_version, tuple(avoid or ()), *fields.items())
         self.plans_sent.append(plan)
         if self.refusals:
             raise self.refusals.pop(0)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.clock import system_wall
+from console.audit import AuditLog
+from console.records_audit import REFUSED
 from tests.backend.processes import Process, child
 from tests.console.test_cli import refusal, stratodeck
 
@@ -98,3 +101,28 @@ def test_a_host_of_a_real_cloud_is_drained_emptied_lost_and_brought_back(path: P
         assert said("evacuate") == (0, "Nothing is on h-1.")
         assert said("fail") == (0, "h-1 is lost")
         assert said("recover") == (0, "h-1 is up and takes placements again.")
+
+
+def test_what_is_asked_from_a_shell_is_written_down_and_a_preview_is_not(
+    stub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    stratodeck("host", "fail", "h1", "--preview", "--data", stub)
+    assert not (tmp_path / "state").exists()
+    stratodeck("host", "fail", "h1", "--data", stub)
+
+    [file] = (tmp_path / "state" / "stratodeck" / "audit").iterdir()
+    [record] = AuditLog(file.parent, file.stem, system_wall).records()
+    assert (record.method, record.path, record.body["action"]) == ("POST", "/hosts/h1/actions", "fail")
+    assert (record.outcome, record.sentence) == (REFUSED, "Cannot fail host h1.·[2J")
+
+
+def test_where_it_cannot_be_written_down_nothing_is_sent(
+    stub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state").write_text("in the way")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    said = refusal("host", "fail", "h1", "--data", stub)
+    assert said.startswith("stratodeck: Nothing was sent: what is done is written down first, and ")

@@ -21,8 +21,9 @@ from console.command_line import (
     SetPalette,
     Sort,
 )
-from console.commands import COMMANDS, LISTS, VIEWS, Command, Item, Selection
+from console.commands import COMMANDS, LISTS, VIEWS, Command
 from console.presentation.columns import Column, Kind
+from console.reasons import Item, Selection
 
 KEYMAP = keymaps.Keymap()
 
@@ -63,8 +64,10 @@ def test_verbs_do_not_use_the_keys_that_move_in_their_menu() -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_view_has_a_digit_and_can_be_left_and_filtered(view: str) -> None:
-    assert KEYMAP.for_key("servers", str(VIEWS.index(view))) is commands.BY_ID[f"view.{view}"]
+def test_every_view_has_its_key_and_can_be_left_and_filtered(view: str) -> None:
+    going = commands.BY_ID[f"view.{view}"]
+    assert not going.keys or KEYMAP.for_key("servers", *going.keys) is going
+    assert VIEWS.index(view) > 9 or going.keys == (str(VIEWS.index(view)),)
     assert KEYMAP.for_key(view, "escape") is commands.BY_ID["back"]
     assert KEYMAP.for_key(view, "slash") is commands.BY_ID["filter"]
 
@@ -223,6 +226,7 @@ def test_help_names_every_command_of_a_view() -> None:
         ("advance 60", Advance(60)),
         ("advance 5m", Advance(300)),
         ("advance", Advance(60)),
+        ("clock", GoTo("clock")),
         ("clock manual", SetClock("manual")),
         ("clock x60", SetClock("rate", 60.0)),
         ("clock 2.5", SetClock("rate", 2.5)),
@@ -234,7 +238,7 @@ def test_a_line_is_understood(line: str, request_: Request) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "   ", "nonsense", "advance soon", "advance -5", "clock", "clock nan", "palette x"]
+    "line", ["", "   ", "nonsense", "advance soon", "advance -5", "clock soon", "clock nan", "palette x"]
 )
 def test_a_line_that_makes_no_sense_is_a_sentence(line: str) -> None:
     assert isinstance(command_line.parse_line(line), Problem)

@@ -214,3 +214,30 @@ def test_a_loss_of_work_is_never_written_as_nothing(ghz_hours: float, shown: str
 def test_the_sum_of_what_was_not_said_is_not_zero() -> None:
     assert figures.added(None, None) is None
     assert figures.added(size(1, 2), None, size(2, 3)) == size(3, 5)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("size_bytes: at least 2147483648, at most 3221225472", "size: at least 2 GiB, at most 3 GiB"),
+        ("the largest has 64000 MHz and 206158430208 bytes", "the largest has 64.0 GHz and 192 GiB"),
+        ("cpu_floor: belongs to a backfilling server", "CPU floor: belongs to a backfilling server"),
+        ("server 1234567890 is unknown; 250 MHz is the least", "server 1234567890 is unknown; 250 MHz is the least"),
+    ],
+)
+def test_what_the_api_says_of_sizes_is_written_as_on_the_screen(said: str, shown: str) -> None:
+    assert figures.in_units(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "shown"),
+    [
+        (2**30, "1 GiB"),
+        (2**29, "512 MiB"),
+        (5 * 2**29, "2.5 GiB"),
+        (2**30 + 2**20, "1025 MiB"),
+        (15 * 2**40 + 5, "15360 GiB"),
+    ],
+)
+def test_an_amount_is_written_as_it_may_be_typed(size_bytes: int, shown: str) -> None:
+    assert figures.amount_of_bytes(size_bytes) == shown

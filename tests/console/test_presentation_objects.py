@@ -113,7 +113,6 @@ def test_events_of_one_object_are_asked_for_by_its_id() -> None:
         ("group:cache", ["tolerates    0 lost hosts", "cache-04   c4-h01   running"]),
         ("task:cell-1/7", ["result       quota: needs 148 GiB, 96 were left"]),
         ("event:cell-2/3", ["changes      cpu_mhz_effective: 12000 to 7400"]),
-        ("schedule:sch-2", ["cron         0 2 * * *   UTC", "✓✓✓✓✓✓✓✓✓✗"]),
         ("id-gone", ["id-gone is not known any more   esc goes back"]),
     ],
 )

@@ -10,11 +10,15 @@ from itertools import product
 import pytest
 
 from console.presentation import (
+    audit,
     backfill,
+    capacity,
     cells,
+    clock,
     drive_detail,
     drives,
     events,
+    faults,
     groups,
     header,
     host_detail,
@@ -54,6 +58,11 @@ VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "tasks": tasks.view,
     "events": events.view,
     "services": services.view,
+    "capacity": capacity.view,
+    "audit": audit.view,
+    "clock": clock.view,
+    "faults": faults.view,
+    "capacity of memory": lambda mirror, frame: capacity.view(mirror, frame._replace(modes=frozenset({"memory"}))),
 }
 PREVIEWED = {
     "servers": "id-render-12",
@@ -143,6 +152,17 @@ def test_the_header_never_drops_the_cloud_its_worst_fact_and_the_age(width: int,
 )
 def test_the_header_says_where_nothing_can_be_changed(width: int, shown: str) -> None:
     assert text_of(header.header(the_cloud(), a_frame(width, is_read_only=True))) == shown
+
+
+@pytest.mark.parametrize("is_read_only", [False, True])
+@pytest.mark.parametrize(("width", "height"), WIDTHS)
+def test_the_header_says_on_every_terminal_where_a_mistake_hurts(width: int, height: int, is_read_only: bool) -> None:
+    line = header.header(replace(the_cloud(), is_production=True), a_frame(width, height, is_read_only=is_read_only))
+
+    assert text_of(line).startswith(" demo PROD ")
+    assert plate(line)[1:10] == "cccc.cccc"
+    assert span_width(line) == width
+    assert ("RO " in text_of(line) or "READ-ONLY" in text_of(line)) is is_read_only
 
 
 def test_a_wide_header_breaks_the_hosts_down() -> None:
@@ -491,7 +511,7 @@ def test_one_group_is_a_list_of_the_hosts_that_hold_it(key: str, shown: str) -> 
 
     assert text_of(the_row(view, key)) == shown
     assert body(view)[0].rstrip() == " web  8 members  7 hosts  needs 4   ■ 1 collision   tolerates 3 lost hosts"
-    assert " WORST CASE  lose c2-h07, then c1-h03, c1-h11: 4 stay, needs 4" in body(view)[-1]
+    assert " WORST CASE  lose c2-h07, then c1-h03, c1-h11: 4 stay, needs 4" in "\n".join(body(view))
     assert text_of(view.status("host:c2-h07")) == "c2-h07 lost: 2 members go, 6 of 8 stay, 4 needed"
 
 
@@ -499,7 +519,7 @@ def test_members_that_do_not_answer_count_as_lost() -> None:
     view = groups.view(the_cloud(), a_frame(scope="auth"))
 
     assert plate(the_row(view, "host:c3-h02")).startswith("..uuuuuu..uuuuuu..u")
-    assert "2 of 2 members do not answer and count as lost" in body(view)[-1]
+    assert "2 of 2 members do not answer and count as lost" in "\n".join(body(view))
 
 
 def test_a_group_that_is_gone_says_so() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from console.client import ClientError
+from console.presentation.lines import Tone
 from console.records import EventRecord
 from console.screens.feed import back_off_seconds
 from console.screens.places import Place, Trail
@@ -498,7 +499,7 @@ async def test_the_palette_can_be_changed_while_running() -> None:
         await type_line(pilot, "palette light")
         await pilot.press("enter")
         await pilot.pause()
-        text_style = app.main.query_one("#header", Bar).get_component_rich_style("tone--text", partial=True)
+        text_style = app.main.query_one("#header", Bar).tone_style(Tone.TEXT)
 
         assert str(text_style.color and text_style.color.name) == "#1c1c1c"
 

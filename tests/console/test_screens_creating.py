@@ -34,6 +34,12 @@ def form_of(pilot: Pilot[Any]) -> str:
     return form.query_one(Box).text
 
 
+async def agree(pilot: Pilot[Any], *words: str) -> None:
+    """Press the button of the dialog that says what it comes to."""
+    await until(pilot, "[ cancel ]", "preview 0s old", *words)
+    await pilot.press("tab", "enter")
+
+
 async def test_an_empty_fleet_says_which_key_makes_a_drive_and_it_does() -> None:
     cloud = FakeCloud(drives=[])
     app = an_app(cloud)
@@ -47,6 +53,7 @@ async def test_an_empty_fleet_says_which_key_makes_a_drive_and_it_does() -> None
         await pilot.press("tab")
         await type_line(pilot, "20G")
         await pilot.press("tab", "right", "tab", "right", "enter")
+        await agree(pilot, "SIZE        20 GiB; the project has")
         await until(pilot, "data-01 is being made on c1-s01")
 
         (_, body, key), = requests(cloud, "create_drive")  # fmt: skip
@@ -101,6 +108,7 @@ async def test_what_is_wrong_is_said_and_stays_to_be_mended() -> None:
 
         await type_line(pilot, "G")
         await pilot.press("enter")
+        await agree(pilot)
         await until(pilot, "data is being made")
 
 
@@ -117,13 +125,16 @@ async def test_a_refusal_keeps_what_was_typed_and_the_same_request_keeps_its_key
         await pilot.press("tab")
         await type_line(pilot, "20G")
         await pilot.press("enter")
+        await agree(pilot)
         await until(pilot, "Over quota: storage needs 20.0 GiB, 3.0 GiB left.")
         await pilot.press("enter")
+        await agree(pilot)
         await until(pilot, "Over quota")
         cloud.refusal = None
         await pilot.press("backspace", "backspace")
         await type_line(pilot, "G")
         await pilot.press("enter")
+        await agree(pilot)
         await until(pilot, "data is being made")
 
         keys = [request[2] for request in requests(cloud, "create_drive")]
@@ -258,12 +269,13 @@ async def test_a_drive_begins_as_an_image_and_avoids_the_hosts_of_others() -> No
         type_at_once(app, *"boot", "tab", *"12G", "tab", "tab", "tab", "right", "tab", *"spare-92,nobody", "enter")
         await until(pilot, "debian-12, 10 GiB", "no drive or server is called nobody")
         await pilot.press("ctrl+o")
-        await until(pilot, "avoid:", "tab add or take back")
-        type_at_once(app, *"spare-92", "tab", *"web-01", "tab")
+        await until(pilot, "avoid:", "tab add or take back", "1.  spare-92")
+        type_at_once(app, *"web-01", "tab")
         await until(pilot, "1.  spare-92", "2.  web-01")
         await pilot.press("enter")
         await until(pilot, "spare-92, web-01", "ctrl+o pick")
         await pilot.press("enter")
+        await agree(pilot, "AWAY FROM   spare-92, then web-01")
         await until(pilot, "boot is being made")
 
         ((_, body, _),) = requests(cloud, "create_drive")

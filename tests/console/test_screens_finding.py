@@ -260,9 +260,9 @@ async def test_the_palette_finds_verbs_views_and_colours_and_says_why_one_is_off
         await pilot.press("enter", "ctrl+p")
         await until(pilot, "what to do")
 
-        await type_line(pilot, "start web")
+        await type_line(pilot, "avoid its group")
         await pilot.press("enter")
-        await until(pilot, "start web-01 is off: it is running")
+        await until(pilot, "start, avoid its group web-01 is off: it is running")
         await pilot.press("ctrl+u")
         await type_line(pilot, "hosts")
         await pilot.press("enter")

@@ -165,6 +165,8 @@ async def test_a_drive_grows_and_the_form_shows_what_there_is_left() -> None:
         await pilot.press("ctrl+u")
         await type_line(pilot, "40G")
         await pilot.press("enter")
+        await until(pilot, "20 GiB -> 40 GiB", "cannot be taken back", "[ cancel ]")
+        await pilot.press("tab", "enter")
         await until(pilot, "spare-91 is growing to 40 GiB")
 
         fields = ("size_bytes", 40 * GIB)

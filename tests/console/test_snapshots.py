@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo import STORIES, DemoConsole, copied, make_demo, play
+from tests.demo import STORIES, DemoConsole, copied, play
 
 WIDE, CARD, LARGE = (120, 40), (80, 24), (200, 60)
 CARDS = ("servers", "drives", "hosts", "groups", "backfill", "cells")
@@ -16,13 +16,9 @@ CARDS = ("servers", "drives", "hosts", "groups", "backfill", "cells")
 
 CASES = [
     *((name, WIDE) for name in STORIES),
+    ("schedules", CARD),
     *((name, size) for name in CARDS for size in (CARD, LARGE)),
 ]
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_demo(tmp_path_factory.mktemp("demo") / "data")
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +50,9 @@ def test_the_same_screen_without_colour(
     app = DemoConsole(copied(demo, tmp_path / "data"))
 
     assert snap_compare(app, terminal_size=CARD, run_before=partial(play, story=STORIES["servers"]))
+
+
+def test_the_same_screen_where_a_mistake_hurts(demo: Path, tmp_path: Path, snap_compare: Callable[..., bool]) -> None:
+    app = DemoConsole(copied(demo, tmp_path / "data"), is_production=True)
+
+    assert snap_compare(app, terminal_size=CARD, run_before=partial(play, story=STORIES["confirmation"]))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import pytest
 from textual import events
 from textual.app import App, ComposeResult
+from textual.screen import Screen
 from textual.strip import Strip
 
 from console.presentation.lines import ASCII, UNICODE, Glyphs, Grid, Line, Lines, Region, Rows, Span, Tone, blank_region
 from console.widgets.box import Box
-from console.widgets.painting import Bar
+from console.widgets.painting import TONE_CLASSES, Bar
 from console.widgets.table import RegionList
 
 pytestmark = pytest.mark.anyio
@@ -26,10 +27,21 @@ def rows_of(names: Sequence[str], head: Line | None = HEAD) -> Rows[str]:
     return Rows(head, list(names), lambda name: (Span("  "), Span(name)), lambda name: name)
 
 
-class ListApp(App[None]):
-    """One list that fills the terminal."""
+class TonedScreen(Screen[None]):
+    COMPONENT_CLASSES = TONE_CLASSES
+
+
+class LineApp(App[None]):
+    """Whatever is in it is drawn in the console's tones."""
 
     CSS_PATH = "../../console/console.tcss"
+
+    def get_default_screen(self) -> Screen[None]:
+        return TonedScreen()
+
+
+class ListApp(LineApp):
+    """One list that fills the terminal."""
 
     def __init__(self, regions: Sequence[Region], glyphs: Glyphs = UNICODE) -> None:
         super().__init__()
@@ -238,10 +250,8 @@ async def test_a_key_at_a_hundred_thousand_rows_costs_no_more_than_at_a_thousand
     assert await cost(100_000) <= 3 * await cost(1_000)
 
 
-class RowApp(App[None]):
+class RowApp(LineApp):
     """One row of the frame."""
-
-    CSS_PATH = "../../console/console.tcss"
 
     def compose(self) -> ComposeResult:
         yield Bar(id="bar")
@@ -260,9 +270,7 @@ async def test_a_bar_draws_one_line_and_cuts_what_has_no_room() -> None:
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 async def test_a_box_draws_its_border_from_the_glyphs_and_keeps_its_foot_in_sight(glyphs: Glyphs) -> None:
-    class BoxApp(App[None]):
-        CSS_PATH = "../../console/console.tcss"
-
+    class BoxApp(LineApp):
         def compose(self) -> ComposeResult:
             yield Box(glyphs, id="box")
 

@@ -252,6 +252,42 @@ def test_a_server_that_is_made_says_that_its_list_counts_when_it_is_started(tell
     tell(story)
 
 
+def test_what_a_server_was_made_to_avoid_holds_until_a_start_says_otherwise(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        first = await on.running("first")
+        draft = {"name": "late", "cpu_mhz": 2000, "memory_bytes": 2**30, "avoid": [first["id"]]}
+        plan = good(await on.ops.post("/servers", json={**draft, "preview": True}))["plan"]
+        assert [(each["name"], each["separated"]) for each in plan["separation"]] == [("first", True)]
+        late = good(await on.ops.post("/servers", json=draft), 201)
+        path = f"/servers/{late['id']}/actions"
+
+        def start(**more: Any) -> dict[str, Any]:
+            return {"action": "start", **more}
+
+        shown = good(await on.ops.post(path, json=start(preview=True)))["plan"]
+        begun = good(await on.ops.post(path, json=start(plan=shown["token"])), 202)
+        assert shown["decision"]["host"] == begun["decision"]["host"] == plan["decision"]["host"] != first["host"]
+        assert fates(begun["separation"]) == [(1, "first", True, "apart")]
+
+        async def stopped() -> None:
+            await on.advance(60)
+            good(await on.ops.post(path, json={"action": "stop"}), 202)
+            await on.advance(60)
+
+        await stopped()
+        assert good(await on.ops.post(path, json=start(avoid=[])), 202)["separation"] == []
+        await stopped()
+        assert good(await on.ops.post(path, json=start()), 202)["separation"] == []
+        await stopped()
+        # CloudSigma's start is told what to avoid each time.
+        good(await on.ops.post(path, json=start(avoid=[first["id"]])), 202)
+        await stopped()
+        await act(on, late["id"], "start")
+        assert good(await on.ops.get(f"/servers/{late['id']}"))["avoid"] == []
+
+    tell(story, **ONE_CELL)
+
+
 def test_each_entry_of_a_drives_list_is_told_when_it_is_made_and_copied(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         first, server, empty = await on.drive("first"), await on.server("db"), await on.server("empty")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.backend.support import OPERATOR, TENANT
+from tests.backend.support import OPERATOR
 from tests.dialects.conftest import Tell
 from tests.dialects.support import PASSWORDS, Wired, good, refused
-from tests.dialects.waldur import TENANT_TOKEN, client, flavor_url, source, url_path, with_disk
+from tests.dialects.waldur import TENANT_TOKEN, become, client, flavor_url, source, url_path, with_disk
 
 
 def test_a_backup_from_the_token_to_the_restored_server(tell: Tell) -> None:
@@ -145,19 +144,6 @@ def test_who_sees_and_who_may_write(tell: Tell) -> None:
                 assert answer.status_code == (status if may_write else 403 if may_read else hidden), (role, path)
 
     tell(story)
-
-
-async def become(on: Wired, role: str) -> None:
-    """The tenant has this role in its project, and no other."""
-    roles = {"project_manager": "outside", "project_admin": "outside", "customer_owner": "customer"}
-    account = await on.app.cloud.account(TENANT)
-    projects = {"outside"} if role.startswith("project") else {"inside", "outside"} if role in roles else set[str]()
-    seen = replace(
-        account,
-        projects_read=frozenset(projects),
-        projects_write=frozenset(projects if role == "project_admin" else ()),
-    )
-    (await on.app.cloud.accounts())[TENANT] = seen
 
 
 def test_a_schedule_is_changed_activated_once_and_deleted_without_its_backups(tell: Tell) -> None:

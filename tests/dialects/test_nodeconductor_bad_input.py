@@ -24,7 +24,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"schedule": "*/5 * * *"}, "schedule", "five fields, not 4"),
     ({"schedule": ",".join(["1"] * 135_000) + " * * * *"}, "schedule", "at most 128 characters"),
     ({"schedule": "0 0 31 2 *"}, "schedule", "never fires"),
-    ({"schedule": "60 * * * *"}, "schedule", "out of range"),
+    ({"schedule": "60 * * * *"}, "schedule", "is not a minute, which is 0 to 59"),
     ({"schedule": "*/0 * * * *"}, "schedule", "a step is at least 1"),
     ({"schedule": "٣ * * * *"}, "schedule", "ASCII"),
     ({"schedule": ""}, "schedule", "may not be blank"),

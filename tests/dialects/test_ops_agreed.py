@@ -141,9 +141,35 @@ def test_a_deletion_that_would_leave_other_drives_behind_is_refused(tell: Tell) 
         said = await stale(
             on, of("server", server), {"action": "delete"}, lambda: on.ops.post(of("drive", drive), json=attach)
         )
-        assert said.startswith("It would now leave 1 drive behind instead of 0.")
+        assert said.startswith("It would now part with 1 drive instead of 0.")
         assert good(await on.ops.get(f"/servers/{server['id']}"))["state"] == "stopped"
         await agreed(on, of("server", server), {"action": "delete"})
+
+    tell(story)
+
+
+def test_a_server_goes_with_its_drives_only_where_that_was_agreed_to(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server, drive, kept = await on.server("web-01"), await on.drive("disk-01"), await on.drive("disk-02")
+        attach = {"action": "attach", "server_id": server["id"]}
+        good(await on.ops.post(of("drive", drive), json=attach), 202)
+        delete = {"action": "delete"}
+        shown = await previewed(on, of("server", server), {**delete, "with_drives": True})
+        assert shown["sentences"][1] == f"Its 1 drive and the data there go with it: {drive['id']}."
+
+        body = {**delete, "plan": (await previewed(on, of("server", server), delete))["token"], "with_drives": True}
+        said = refused(await on.ops.post(of("server", server), json=body), 409)["error"]["message"]
+        assert said.startswith("It would now delete its drives too."), said
+        refused(await on.ops.post(of("server", server), json={"action": "stop", "with_drives": True}), 400)
+        good(await on.ops.post(of("drive", drive), json={"action": "clone"}), 202)
+        busy = await previewed(on, of("server", server), {**delete, "with_drives": True})
+        assert (busy["allowed"], busy["code"]) == (False, "wrong_state")
+        await on.advance(600)
+
+        await agreed(on, of("server", server), {**delete, "with_drives": True})
+        refused(await on.ops.get(f"/servers/{server['id']}"), 404)
+        refused(await on.ops.get(f"/drives/{drive['id']}"), 404)
+        assert good(await on.ops.get(f"/drives/{kept['id']}"))["state"] == "unmounted"
 
     tell(story)
 

@@ -74,3 +74,103 @@ def test_coverage_counts_who_was_never_backed_up_who_is_late_and_whom_no_schedul
         assert good(await on.tenant_ops.get("/backups/coverage"))["total"] == 0
 
     tell(story)
+
+
+def test_schedules_and_backups_come_in_pages_and_one_by_one(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await with_disk(on, gib=1)
+        rule = {"retention_time": 1, "maximal_number_of_backups": 2, "is_active": True}
+        made = [
+            good(await client(on).post("/backup-schedules/", json={"backup_source": of, "schedule": cron, **rule}), 201)
+            for of, cron in ((source(server), "0 * * * *"), (project(server), "30 13 * * *"))
+        ]
+        hourly, daily = map(id_of, made)
+        await on.advance(2 * 3600 + 60)
+
+        first = good(await on.ops.get("/schedules", params={"limit": 1}))
+        rest = good(await on.ops.get("/schedules", params={"limit": 1, "after": first["next"]}))
+        last = good(await on.ops.get("/schedules", params={"limit": 1, "after": rest["next"]}))
+        assert [page["total"] for page in (first, rest, last)] == [2, 2, 2]
+        assert [row["id"] for page in (first, rest, last) for row in page["schedules"]] == [hourly, daily]
+        assert last["next"] is None
+        one = good(await on.ops.get(f"/schedules/{hourly}"))
+        assert (one["history"], one["backups"], one["last_good_at"]) == (["ok"] * 2, 2, "2026-11-20T14:00:00Z")
+        covering = good(await on.ops.get("/schedules", params={"covering": server["id"]}))
+        assert [row["id"] for row in covering["schedules"]] == [hourly, daily]
+
+        everything = good(await on.ops.get("/backups"))
+        newest = good(await on.ops.get("/backups", params={"limit": 2}))
+        older = good(await on.ops.get("/backups", params={"limit": 2, "after": newest["next"]}))
+        assert newest["backups"] + older["backups"] == everything["backups"]
+        parent = next(row for row in everything["backups"] if row["source_kind"] == "project")
+        for asked, found in (
+            ({"schedule": hourly}, 2),
+            ({"source": server["id"]}, 3),
+            ({"project": server["project_id"]}, 4),
+            ({"parent": parent["id"]}, 1),
+        ):
+            assert good(await on.ops.get("/backups", params=asked))["total"] == found
+        detail = good(await on.ops.get(f"/backups/{parent['id']}"))
+        assert [part["source_name"] for part in detail["parts"]] == ["db-01"]
+        assert detail["verdict"]["rule"] == "number 1 of 2 that are kept"
+
+        refused(await on.ops.get("/backups", params={"after": "yesterday"}), 400)
+        for path in (f"/schedules/{hourly}", f"/backups/{parent['id']}"):
+            refused(await on.tenant_ops.get(path), 404)
+        assert good(await on.tenant_ops.get("/schedules"))["total"] == 0
+
+    tell(story)
+
+
+def project(server: dict[str, Any]) -> str:
+    return f"/api/projects/{server['project_id'].replace('-', '')}/"
+
+
+def test_the_calendar_has_what_runs_in_its_hours_and_nothing_else(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await with_disk(on, gib=1)
+        rule = {"retention_time": 0, "maximal_number_of_backups": 3, "is_active": True}
+        for cron in ("*/30 * * * *", "0 14 * * *", "0 0 1 1 *"):
+            body = {"backup_source": source(server), "schedule": cron, **rule}
+            good(await client(on).post("/backup-schedules/", json=body), 201)
+
+        found = good(await on.ops.get("/schedules/calendar", params={"hours": 4, "time_zone": "Asia/Kolkata"}))
+
+        # At noon it is 17:30 there: the hour that has begun began half an hour before.
+        assert (found["hours"][0]["at"], found["hours"][0]["local"]) == (
+            "2026-11-20T11:30:00Z",
+            "2026-11-20T17:00:00+05:30",
+        )
+        assert [row["runs"] for row in found["schedules"]] == [[0, 2, 2, 2], [0, 0, 1, 0]]
+        assert [(hour["runs"], hour["runs_at_once"]) for hour in found["hours"]] == [(0, 0), (2, 1), (3, 2), (2, 1)]
+        assert [cell["name"] for cell in found["cells"]] == [server["cell"]]
+        assert (found["total"], found["is_cut"]) == (2, False)
+        assert refused(await on.ops.get("/schedules/calendar?time_zone=Nowhere"), 400)["error"]["field"] == "time_zone"
+        assert good(await on.tenant_ops.get("/schedules/calendar"))["schedules"] == []
+
+    tell(story)
+
+
+def test_storage_says_what_a_project_comes_to(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await with_disk(on, gib=2)
+        gib = 2**30
+        rule = {"retention_time": 0, "maximal_number_of_backups": 3, "schedule": "0 * * * *", "is_active": True}
+        good(await client(on).post("/backup-schedules/", json={"backup_source": source(server), **rule}), 201)
+        before = await of_project(on, server)
+        await on.advance(3600 + 60)
+        after = await of_project(on, server)
+
+        assert (before["backup_bytes"], before["steady_bytes"] - before["used_bytes"]) == (0, 3 * 2 * gib)
+        assert (after["backup_bytes"], after["steady_bytes"]) == (2 * gib, before["steady_bytes"])
+        assert (after["bytes_per_day"], after["schedules"], after["unmeasured"]) == (24 * 2 * gib, 1, 0)
+        tenant = good(await on.tenant_ops.get("/backups/storage"))["projects"]
+        assert after["project_id"] not in {row["project_id"] for row in tenant}
+
+    tell(story)
+
+
+async def of_project(on: Wired, server: dict[str, Any]) -> dict[str, Any]:
+    rows = good(await on.ops.get("/backups/storage"))["projects"]
+    found: dict[str, Any] = next(row for row in rows if row["project_id"] == server["project_id"])
+    return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
+from tests.backend.support import TENANT
 from tests.dialects.support import Wired, good
 
 OPERATOR_TOKEN, TENANT_TOKEN = "operator-token", "tenant-token"
@@ -46,3 +48,16 @@ def url_path(address: str) -> str:
 async def flavor_url(api: httpx.AsyncClient, name: str = "m1.small") -> str:
     found = (await api.get("/flavors/")).json()
     return str(next(each["url"] for each in found if each["name"] == name))
+
+
+async def become(on: Wired, role: str) -> None:
+    """The tenant has this role in its project, and no other."""
+    roles = {"project_manager": "outside", "project_admin": "outside", "customer_owner": "customer"}
+    account = await on.app.cloud.account(TENANT)
+    projects = {"outside"} if role.startswith("project") else {"inside", "outside"} if role in roles else set[str]()
+    seen = replace(
+        account,
+        projects_read=frozenset(projects),
+        projects_write=frozenset(projects if role == "project_admin" else ()),
+    )
+    (await on.app.cloud.accounts())[TENANT] = seen

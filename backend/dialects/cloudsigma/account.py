@@ -51,7 +51,7 @@ async def capabilities(call: Call) -> Response:
         },
     }
     if call.account.may_backfill:
-        free = (await what_fits(call.cloud, call.context.pictures)).free
+        free = (await what_fits(call.cloud, call.context.pictures)).overall.free
         content["free_resources"] = {
             "total": _amount(free.total),
             "most_free_by_cpu": _amount(free.most_free_by_cpu),

@@ -16,7 +16,7 @@ Text = Annotated[str, Field(max_length=4096)]
 
 
 class _Sent(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(strict=True, extra="ignore", defer_build=True)
 
 
 class _Named(_Sent):

@@ -7,11 +7,13 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     bodies      what it takes                     reads, writes   the handlers
     schema, schema_*   what it answers            plans           decisions and previews
                                               restoring       groups to take apart, cells to lose
-    backing     schedules before they run, and who is covered
+    backing     schedules before they run, and who is covered; agenda: what is to come of them
+    backing_*   what changes backups and schedules, and what that comes to
     render      from the cloud's values to that   explaining      why something is where it is
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
     setting     settings of the whole cloud   services        the Compute API's services
+    room        what fits, and what-ifs
     sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
 """
 
@@ -23,17 +25,23 @@ from starlette.routing import Route
 
 from backend.dialects import wire
 from backend.dialects.ops import (
+    agenda,
     backing,
+    backing_verbs,
     bodies,
+    bodies_backups,
     explaining,
     networks,
     reads,
     restoring,
+    room,
     schema,
+    schema_backing,
     schema_backups,
     schema_explain,
     schema_networks,
     schema_plans,
+    schema_room,
     schema_services,
     schema_sizing,
     schema_snapshots,
@@ -193,7 +201,16 @@ TABLE = (
         staff_action="act on a host",
     ),
     get(
-        "/capacity", reads.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
+        "/capacity", room.capacity, "What fits now", schema.CapacityRow, query=NoQuery, staff_action="see the capacity"
+    ),
+    write(
+        "POST",
+        "/preview/placement",
+        room.try_placement,
+        "Where servers would go that nobody has made yet; changes nothing",
+        {200: schema_room.WhatIfAnswer},
+        body=bodies.PlacementToTry,
+        staff_action="see the capacity",
     ),
     get(
         "/services",
@@ -236,8 +253,20 @@ TABLE = (
         query=bodies.EventsQuery,
     ),
     get("/tasks", reads.list_tasks, "Work under way, or done", schema.TaskPage, query=bodies.TasksQuery),
-    get("/schedules", backing.list_schedules, "Rules that take backups", schema_backups.ScheduleList, query=NoQuery),
-    get("/backups", backing.list_backups, "Backups, the newest first", schema_backups.BackupList, query=NoQuery),
+    get(
+        "/schedules",
+        backing.list_schedules,
+        "Rules that take backups",
+        schema_backups.ScheduleList,
+        query=bodies.SchedulesQuery,
+    ),
+    get(
+        "/backups",
+        backing.list_backups,
+        "Backups, the newest first",
+        schema_backups.BackupList,
+        query=bodies.BackupsQuery,
+    ),
     get(
         "/schedules/preview",
         backing.preview_schedule,
@@ -251,6 +280,75 @@ TABLE = (
         "How old the last good backup of each server is, and may be; the worst first",
         schema_backups.CoverageAnswer,
         query=bodies.CoverageQuery,
+    ),
+    get(
+        "/schedules/calendar",
+        agenda.get_calendar,
+        "Which schedules run in the next hours, and how many at once",
+        schema_backups.CalendarAnswer,
+        query=bodies.CalendarQuery,
+    ),
+    get(
+        "/backups/storage",
+        agenda.get_storage,
+        "What each project's storage comes to when its schedules just run",
+        schema_backups.StorageAnswer,
+        query=NoQuery,
+    ),
+    write(
+        "POST",
+        "/backups",
+        backing_verbs.create_backup,
+        "Back something up now, or see what that would come to",
+        {200: schema_backing.BackupPlanAnswer, 201: schema_backups.BackupRow},
+        body=bodies_backups.BackupToMake,
+    ),
+    write(
+        "POST",
+        "/backups/{id}/actions",
+        backing_verbs.act_on_backup,
+        "Restore or delete a backup, or see what that would come to",
+        {200: schema_backing.BackupPlanAnswer, 202: schema_backing.BackupOutcome},
+        body=bodies_backups.BackupAction,
+    ),
+    write(
+        "POST",
+        "/schedules",
+        backing_verbs.create_schedule,
+        "Make a schedule, or see what it would do",
+        {200: schema_backing.SchedulePlanAnswer, 201: schema_backups.ScheduleRow},
+        body=bodies_backups.ScheduleToMake,
+    ),
+    write(
+        "PATCH",
+        "/schedules/{id}",
+        backing_verbs.change_schedule,
+        "Change a schedule, or see what it would do then",
+        {200: schema_backing.SchedulePlanAnswer, 202: schema_backups.ScheduleRow},
+        body=bodies_backups.ScheduleChange,
+    ),
+    write(
+        "POST",
+        "/schedules/{id}/actions",
+        backing_verbs.act_on_schedule,
+        "Switch a schedule on or off, run it, try its newest backup, or delete it; or see what that would come to",
+        {200: schema_backing.BackupPlanAnswer, 202: schema_backing.ScheduleOutcome},
+        body=bodies_backups.ScheduleAction,
+    ),
+    get(
+        "/flavors",
+        backing_verbs.list_flavors,
+        "The sizes that a backup can be restored with",
+        schema_backing.FlavorList,
+        query=bodies_backups.FlavorsQuery,
+    ),
+    get("/schedules/{id}", backing.get_schedule, "One schedule", schema_backups.ScheduleRow, query=NoQuery),
+    get(
+        "/backups/{id}",
+        backing.get_backup,
+        "One backup with its parts, and what its schedule's rules say of it",
+        schema_backups.BackupDetail,
+        query=NoQuery,
     ),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
     write(

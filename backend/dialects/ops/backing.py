@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import datetime
 
+from backend.cloud.errors import Invalid
+from backend.cloud.model import Backup, Schedule
 from backend.cloud.previews import Protection, Standing
 from backend.cloud.retention import RULES
-from backend.dialects.ops import render
-from backend.dialects.ops.bodies import CoverageQuery, NoBody, NoQuery, SchedulePreviewQuery
-from backend.dialects.ops.render import backup_word
-from backend.dialects.ops.schema_backups import CoverageAnswer, CoverageRow, SchedulePreview, ScheduleRow
+from backend.dialects.ops import backing_plans, render
+from backend.dialects.ops.bodies import (
+    BackupsQuery,
+    CoverageQuery,
+    NoBody,
+    NoQuery,
+    SchedulePreviewQuery,
+    SchedulesQuery,
+)
+from backend.dialects.ops.schema_backups import (
+    BackupDetail,
+    BackupList,
+    BackupRow,
+    CoverageAnswer,
+    CoverageRow,
+    ScheduleList,
+    SchedulePreview,
+    ScheduleRow,
+)
 from backend.dialects.ops.table import Answer, Call
-from backend.dialects.wire import instant_text, instant_text_or_none
-from backend.operations import backup_previews, backups, schedules
+from backend.dialects.wire import instant_text_or_none
+from backend.operations import backup_previews, backup_views, schedules
+from backend.operations.backups import BackupView
 from backend.operations.schedules import ScheduleSpec, ScheduleView
+from backend.store import Place, Wanted
 
 
 async def preview_schedule(call: Call[SchedulePreviewQuery, NoBody]) -> Answer:
@@ -28,18 +47,9 @@ async def preview_schedule(call: Call[SchedulePreviewQuery, NoBody]) -> Answer:
     found = await backup_previews.preview(call.cloud, call.account, spec, schedule_id=query.schedule_id)
     content: SchedulePreview = {
         "words": found.words,
-        "fires": [{"at": instant_text(fire.astimezone(UTC)), "local": fire.isoformat()} for fire in found.fires],
+        "fires": backing_plans.fire_rows(found),
         "jitter_seconds": int(found.late.total_seconds()),
-        "verdicts": [
-            {
-                "backup_id": each.backup.id,
-                "created_at": instant_text(each.backup.created_at),
-                "state": backup_word(each.backup.state),
-                "is_kept": each.is_kept,
-                "rule": each.rule,
-            }
-            for each in found.verdicts
-        ],
+        "verdicts": backing_plans.verdict_rows(found),
     }
     return Answer(content)
 
@@ -71,15 +81,71 @@ def _row(each: Protection, name: str | None, project_id: str) -> CoverageRow:
     }
 
 
-async def list_schedules(call: Call[NoQuery, NoBody]) -> Answer:
-    found = await schedules.list_schedules(call.cloud, call.account)
-    return Answer({"schedules": [schedule_row(view) for view in found]})
+# --- Lists, and one of each -------------------------------------------------------------------------------------------
+
+
+async def list_schedules(call: Call[SchedulesQuery, NoBody]) -> Answer:
+    query = call.query
+    found, total = await schedules.schedules_after(
+        call.cloud, call.account, _place(query.after), limit=query.limit, covering=query.covering
+    )
+    rows = [schedule_row(view) for view in found]
+    last = found[-1].schedule if len(found) == query.limit else None
+    content: ScheduleList = {"schedules": rows, "next": _next(last), "total": total}
+    return Answer(content)
+
+
+async def get_schedule(call: Call[NoQuery, NoBody]) -> Answer:
+    return Answer(schedule_row(await schedules.view_of(call.cloud, call.account, call.path["id"])))
 
 
 def schedule_row(view: ScheduleView) -> ScheduleRow:
-    return render.schedule_row(view.schedule, source_name=view.source_name, history=list(view.history))
+    row = render.schedule_row(view.schedule, source_name=view.source_name, history=list(view.history))
+    row["backups"], row["last_good_at"] = view.backups, instant_text_or_none(view.last_good_at)
+    return row
 
 
-async def list_backups(call: Call[NoQuery, NoBody]) -> Answer:
-    found = await backups.list_backups(call.cloud, call.account)
-    return Answer({"backups": [render.backup_row(view.backup, view.source_name, view.size_bytes) for view in found]})
+async def list_backups(call: Call[BackupsQuery, NoBody]) -> Answer:
+    query = call.query
+    wanted = Wanted(
+        schedule_id=query.schedule, source_id=query.source, parent_id=query.parent, project_id=query.project
+    )
+    found, total = await backup_views.newest_backups(
+        call.cloud, call.account, wanted, _place(query.after), limit=query.limit
+    )
+    last = found[-1].backup if len(found) == query.limit else None
+    content: BackupList = {"backups": [_backup_row(each) for each in found], "next": _next(last), "total": total}
+    return Answer(content)
+
+
+async def get_backup(call: Call[NoQuery, NoBody]) -> Answer:
+    found = await backup_views.describe_backup(call.cloud, call.account, call.path["id"])
+    content: BackupDetail = {
+        **_backup_row(found.shown),
+        "parts": [_backup_row(part) for part in found.parts],
+        "verdict": None if found.verdict is None else backing_plans.verdict_row(found.verdict),
+        "contents": dict(found.shown.backup.contents),
+    }
+    return Answer(content)
+
+
+def _backup_row(view: BackupView) -> BackupRow:
+    return render.backup_row(view.backup, view.source_name, view.size_bytes)
+
+
+def _next(last: Schedule | Backup | None) -> str | None:
+    return None if last is None else f"{last.created_at.isoformat()},{last.id}"
+
+
+def _place(cursor: str | None) -> Place | None:
+    """Raises Invalid."""
+    if cursor is None:
+        return None
+    text, _, id = cursor.partition(",")
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Invalid("after", "is not where a list of this cloud ended; begin again without it")
+    return at, id

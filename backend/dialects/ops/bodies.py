@@ -70,25 +70,30 @@ class ServerToMake(Body):
 class ServerAction(Body):
     """`preview` answers what it would do and changes nothing. `name`, `meta`, `tags` and `restarts` belong to `edit`.
 
+    A `start` without `avoid` avoids what the server was last asked to, when it was started or made; with an empty list
+    it avoids nothing.
+
     A backfilling server that `restarts` is started again, when there is room, each time that it was stopped for room.
 
     `clone` copies the server with its drives, whose hosts `avoid` is about; it stays stopped. `separate` is a clone
     that avoids its source and is then started, avoiding it too; it takes further ids to avoid. Both take a `name`.
 
-    `resize` gives a stopped server another `cpu_mhz`, `memory_bytes` or both.
+    `resize` gives a stopped server another `cpu_mhz`, `memory_bytes` or both. `delete` leaves its drives, unless it is
+    `with_drives`.
     """
 
     action: Literal["start", "stop", "shutdown", "delete", "edit", "clone", "separate", "resize"]
     preview: bool = False
     plan: PlanToken | None = None
     if_version: Version | None = None
-    avoid: Avoid = []
+    avoid: Avoid | None = None
     name: Name | None = None
     meta: Meta | None = None
     tags: Tags | None = None
     restarts: bool | None = None
     cpu_mhz: CpuMhz | None = None
     memory_bytes: Bytes | None = None
+    with_drives: bool = False
 
 
 class NicToAttach(Body):
@@ -180,6 +185,25 @@ class CellAction(Body):
     action: Literal["down", "hung", "up"]
     preview: bool = False
     plan: PlanToken | None = None
+
+
+PLACEMENTS_MAX = 50
+"""Servers in one what-if: each is placed in every cell."""
+
+
+class PlacementToTry(Body):
+    """`count` servers of one size, made and started now one after the other. With `apart` each avoids those before it;
+    `avoid_group` is the name of an availability group whose members they avoid.
+    """
+
+    count: Annotated[int, Field(ge=1, le=PLACEMENTS_MAX)] = 1
+    cpu_mhz: CpuMhz
+    memory_bytes: Bytes
+    is_backfilling: bool = False
+    cell: Name | None = None
+    avoid: Avoid = []
+    avoid_group: Name | None = None
+    apart: bool = False
 
 
 class ReachabilityToSet(Body):
@@ -319,3 +343,30 @@ class SchedulePreviewQuery(Query):
 
 class CoverageQuery(Query):
     limit: Limit = 100
+
+
+class SchedulesQuery(Query):
+    """`covering` is the id of a server: those that copy it, itself or with its project or customer."""
+
+    limit: Limit = LIMIT_MAX
+    after: Cursor | None = None
+    covering: Id | None = None
+
+
+class BackupsQuery(Query):
+    """`source` is the id of a server, project or customer; `parent` gives the parts of a backup."""
+
+    limit: Limit = LIMIT_MAX
+    after: Cursor | None = None
+    schedule: Id | None = None
+    source: Id | None = None
+    project: Id | None = None
+    parent: Id | None = None
+
+
+class CalendarQuery(Query):
+    """`time_zone` is where the hours begin."""
+
+    hours: Annotated[int, Field(ge=1, le=168)] = 24
+    time_zone: Annotated[str, Field(max_length=64)] = "UTC"
+    limit: Limit = 500

@@ -23,7 +23,7 @@ from backend.operations.plans import Plan as StartPlan
 async def clone_server(call: Call[NoQuery, ServerAction]) -> Answer:
     """202 with the clone and its copies; with `preview` 200 with where they would go, and nothing happens."""
     body = call.body
-    spec = CloneSpec(body.name, tuple(body.avoid), is_started=body.action == "separate")
+    spec = CloneSpec(body.name, tuple(body.avoid or ()), is_started=body.action == "separate")
     if body.preview:
         plan = await preview_server_clone(call.cloud, call.account, call.path["id"], spec, if_version=body.if_version)
         return Answer({"plan": await _plan_row(call, plan)})

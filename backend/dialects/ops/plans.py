@@ -13,8 +13,9 @@ from backend.cloud.model import GIB, HostKind, Server, Size
 from backend.dialects.ops.render import SERVER_WORDS
 from backend.dialects.ops.schema import DecisionRow, HostMove, HostPlanRow, PlannedFactor, PlannedStop, PlanRow
 from backend.dialects.wire import instant_text_or_none
+from backend.operations.host_plans import HostPlan, Move, Outcome
 from backend.operations.plan_tokens import token_of
-from backend.operations.plans import Change, DrivePlan, HostPlan, Move, Outcome, Plan
+from backend.operations.plans import Change, DrivePlan, Plan
 from backend.operations.rooms import Decision
 
 BECAUSE = {
@@ -55,14 +56,14 @@ def plan_row(plan: Plan, *, if_version: int | None) -> PlanRow:
         "code": None if problem is None else problem.code,
         "decision": None if plan.decision is None else decision_row(plan.decision, names),
         "stops": [stop_row(stop, plan.at) for stop in plan.stops],
-        "shrinks": [_factor(change) for change in plan.shrinks],
-        "grows": [_factor(change) for change in plan.grows],
+        "shrinks": [factor_row(change) for change in plan.shrinks],
+        "grows": [factor_row(change) for change in plan.grows],
         "restarts": [{"id": each.id, "name": each.name, "host": each.host} for each in plan.restarts],
         "refused": plan.refused,
         "downtime_seconds": plan.downtime_seconds,
         "version": server.version,
         "token": token_of(plan.parts) if is_allowed and plan.action not in ("create", "resize") else None,
-        "sentences": [str(problem)] if problem else _sentences(plan, drives_left=len(plan.drives)),
+        "sentences": [str(problem)] if problem else _sentences(plan),
     }
 
 
@@ -78,7 +79,7 @@ def stop_row(server: Server, at: datetime) -> PlannedStop:
     }
 
 
-def _factor(change: Change) -> PlannedFactor:
+def factor_row(change: Change) -> PlannedFactor:
     before, after, size = change.before, change.after, change.server.size
 
     def factors(part: Size) -> tuple[float, float]:
@@ -96,7 +97,7 @@ def _factor(change: Change) -> PlannedFactor:
     }
 
 
-def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
+def _sentences(plan: Plan) -> list[str]:
     """What will happen, one thing a sentence, the most important first."""
     name = plan.server.name or plan.server.id
     match plan.action:
@@ -106,8 +107,11 @@ def _sentences(plan: Plan, *, drives_left: int) -> list[str]:
             found = [f"{name} is asked to shut down, which takes {plan.downtime_seconds} s."]
         case "delete":
             found = [f"{name} is deleted and cannot be brought back."]
-            if drives_left:
-                found.append(f"Its {counted(drives_left, 'drive')} will stay.")
+            if plan.drives and plan.with_drives:
+                number = counted(len(plan.drives), "drive")
+                found.append(f"Its {number} and the data there go with it: {_some(plan.drives)}.")
+            elif plan.drives:
+                found.append(f"Its {counted(len(plan.drives), 'drive')} will stay.")
         case "create" | "resize":
             found = _stopped_sentences(plan, name)
         case _:
@@ -126,10 +130,13 @@ NAMES_SHOWN = 3
 
 def _restarts_sentence(restarts: Sequence[Server]) -> str:
     """Who was stopped for room before and comes back."""
-    names = [f"{each.name or each.id} on {each.host}" for each in restarts[:NAMES_SHOWN]]
-    if len(restarts) > NAMES_SHOWN:
-        names.append(f"{len(restarts) - NAMES_SHOWN} more")
-    return f"{does(len(restarts), 'displaced server', 'start')} again in the room that it leaves: {', '.join(names)}."
+    names = _some([f"{each.name or each.id} on {each.host}" for each in restarts])
+    return f"{does(len(restarts), 'displaced server', 'start')} again in the room that it leaves: {names}."
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [f"{len(names) - NAMES_SHOWN} more"] if len(names) > NAMES_SHOWN else []
+    return ", ".join([*names[:NAMES_SHOWN], *more])
 
 
 def _start_sentences(plan: Plan, name: str) -> list[str]:
@@ -185,7 +192,11 @@ def _drive_sentences(plan: DrivePlan, asked_by: str) -> list[str]:
     server = "" if plan.server is None else plan.server.name or plan.server.id
     match plan.action:
         case "attach":
-            return [f"{name} is attached to {server}."]
+            found = [f"{name} is attached to {server}."]
+            if plan.server is not None and plan.server.cell != plan.drive.cell:
+                cell, far = plan.drive.cell, plan.server.cell
+                found.append(f"It is in {cell}, the server in {far}: while {cell} is silent, the server cannot start.")
+            return found
         case "detach":
             return [f"{name} is detached from {server} and keeps its data."]
         case "delete":

@@ -37,7 +37,8 @@ from backend.dialects.ops.bodies import (
     ServersQuery,
     TasksQuery,
 )
-from backend.dialects.ops.schema import CapacityRow, CellRow, EventRow, GroupRow, HostRow
+from backend.dialects.ops.room import capacity_row
+from backend.dialects.ops.schema import CellRow, EventRow, GroupRow, HostRow
 from backend.dialects.ops.table import Answer, Call, TQuery
 from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
 from backend.operations import (
@@ -53,7 +54,7 @@ from backend.operations import (
     servers,
     tasks,
 )
-from backend.operations.capacity import Capacity, what_fits
+from backend.operations.capacity import what_fits
 from backend.operations.cells import CellView
 from backend.operations.hosts import HostView
 from backend.store import PageRow
@@ -103,7 +104,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
         cells.list_cells(cloud, pictures),
         groups.list_groups(cloud, account, pictures),
         tasks.list_tasks(cloud, account, is_open=True, limit=1),
-        schedules.list_schedules(cloud, account),
+        schedules.notable_schedules(cloud, account),
     )
     capacity = await what_fits(cloud, pictures) if account.is_staff else None
     rows = [await _cell_row(call, view) for view in views]
@@ -111,7 +112,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
         {
             "clock": render.clock_row(cloud.clock),
             "cells": rows,
-            "capacity": _capacity_row(capacity) if capacity else None,
+            "capacity": capacity_row(capacity) if capacity else None,
             "groups": [group_row(group) for group in found_groups],
             "tasks": {
                 "open": listing.open,
@@ -224,37 +225,6 @@ def _host_row(view: HostView, start_level_permille: int) -> HostRow:
         row["drives"] = len(load.drives)
         row["used_bytes"] = load.used_bytes
     return row
-
-
-async def capacity(call: Call[NoQuery, NoBody]) -> Answer:
-    return Answer(_capacity_row(await what_fits(call.cloud, call.context.pictures)))
-
-
-def _capacity_row(found: Capacity) -> CapacityRow:
-    def amount(size: Size) -> schema.FreeAmount:
-        return {"cpu": size.cpu_mhz, "mem": size.memory_bytes}
-
-    def price(largest: tuple[Size, str | None]) -> schema.PriceRow:
-        size, host = largest
-        return {"cpu_mhz": size.cpu_mhz, "memory_bytes": size.memory_bytes, "host": host}
-
-    free = found.free
-    return {
-        "free_resources": {
-            "total": amount(free.total),
-            "most_free_by_cpu": amount(free.most_free_by_cpu),
-            "most_free_by_memory": amount(free.most_free_by_memory),
-        },
-        "host_by_cpu": free.host_by_cpu,
-        "host_by_memory": free.host_by_memory,
-        "normal_prices": {
-            "none_shrunk": price(found.none_shrunk),
-            "others_shrink": price(found.others_shrink),
-            "others_stop": price(found.others_stop),
-        },
-        "cells": list(found.cells),
-        "unreachable": list(found.unreachable),
-    }
 
 
 async def list_groups(call: Call[NoQuery, NoBody]) -> Answer:

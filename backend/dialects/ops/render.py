@@ -410,6 +410,8 @@ def schedule_row(schedule: Schedule, *, source_name: str | None, history: list[s
         "drill_problem": schedule.drill_problem,
         "version": schedule.version,
         "history": history,
+        "backups": 0,
+        "last_good_at": None,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NotRequired
 # pydantic makes schemas of typed dicts only from these, before Python 3.12.
 from typing_extensions import TypedDict
 
-from backend.dialects.ops.schema_backups import ScheduleRow
+from backend.dialects.ops.schema_backups import OutlookRow, ScheduleRow
 from backend.dialects.ops.schema_networks import NicRow
 from backend.dialects.ops.schema_separation import AvoidedRow, CopyPlanRow
 
@@ -261,13 +261,23 @@ class NormalPrices(TypedDict):
     others_stop: PriceRow
 
 
-class CapacityRow(TypedDict):
+class FitsRow(TypedDict):
+    """The largest single servers that would start now: creating and starting exactly one of them succeeds."""
+
     free_resources: FreeResources
     host_by_cpu: str | None
     host_by_memory: str | None
     normal_prices: NormalPrices
+
+
+class CellFitsRow(FitsRow):
+    cell: str
+
+
+class CapacityRow(FitsRow):
     cells: list[str]
     unreachable: list[str]
+    by_cell: list[CellFitsRow]
 
 
 class ClockRow(TypedDict):
@@ -352,6 +362,9 @@ class PlanRow(TypedDict):
 
     The action with this `token` as its `plan` is refused where it would not be this any more; a plan that is not
     allowed has none, and neither has that of a clone of a server.
+
+    Of backups, `storage` is what it takes of each project's; of a restore, `decision` and what follows from it are
+    those of the start, if that were now, and `start_problem` is why there would be none.
     """
 
     action: str
@@ -372,6 +385,8 @@ class PlanRow(TypedDict):
     copies: NotRequired[list[CopyPlanRow]]
     separation: NotRequired[list[AvoidedRow]]
     start_separation: NotRequired[list[AvoidedRow]]
+    storage: NotRequired[list[OutlookRow]]
+    start_problem: NotRequired[str | None]
 
 
 class HostMove(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -59,7 +59,10 @@ class CoverageAnswer(TypedDict):
 
 
 class ScheduleRow(TypedDict):
-    """`server_id` and `server_name` are those of its source where that is a server."""
+    """`server_id` and `server_name` are those of its source where that is a server. `history` are its last runs, the
+    oldest first: `ok`, `failed`, `missed`, `overlapped`. `backups` counts those that can be restored from, and
+    `last_good_at` is when the newest of them was taken.
+    """
 
     id: str
     source_kind: Literal["server", "project", "customer"]
@@ -88,6 +91,8 @@ class ScheduleRow(TypedDict):
     drill_problem: str | None
     version: int
     history: list[str]
+    backups: int
+    last_good_at: str | None
 
 
 class BackupRow(TypedDict):
@@ -112,8 +117,115 @@ class BackupRow(TypedDict):
 
 
 class ScheduleList(TypedDict):
+    """In the order of creation."""
+
     schedules: list[ScheduleRow]
+    next: str | None
+    total: int
 
 
 class BackupList(TypedDict):
+    """The newest first."""
+
     backups: list[BackupRow]
+    next: str | None
+    total: int
+
+
+class BackupDetail(BackupRow):
+    """With its parts, the oldest first; with what its schedule's rules say of it now, where there is one; and with what
+    was copied.
+    """
+
+    parts: list[BackupRow]
+    verdict: VerdictRow | None
+    contents: dict[str, Any]
+
+
+class OutlookRow(TypedDict):
+    """A project's storage, and what copies of its servers come to. `limit_bytes` is null without a quota.
+
+    Of a schedule there are `copies_kept` now, and at most `copies_most` at once when its rules have been followed for
+    long, which takes `growth_bytes` more; both are null where nothing ever goes. `copies_left` is how many more fit;
+    `refused_at` is the run that would not, where that is soon.
+    """
+
+    project_id: str
+    project_name: str
+    used_bytes: int
+    limit_bytes: int | None
+    left_bytes: int | None
+    copy_bytes: int
+    copies_kept: int
+    copies_most: int | None
+    copies_left: int | None
+    growth_bytes: int | None
+    refused_at: str | None
+
+
+class HourRow(TypedDict):
+    """What begins in one hour, and the most that copies at one instant of it."""
+
+    at: str
+    local: str
+    runs: int
+    size_bytes: int
+    runs_at_once: int
+    bytes_at_once: int
+
+
+class CalendarCell(TypedDict):
+    """A run over several cells is counted in each."""
+
+    name: str
+    hours: list[HourRow]
+
+
+class CalendarSchedule(TypedDict):
+    """`runs` has one number for each hour. `size_bytes` is what one run copies, and null where nobody can tell."""
+
+    id: str
+    description: str
+    source_kind: Literal["server", "project", "customer"]
+    source_name: str | None
+    time_zone: str
+    cells: list[str]
+    size_bytes: int | None
+    seconds: int
+    first_at: str
+    runs: list[int]
+
+
+class CalendarAnswer(TypedDict):
+    """`total` schedules run in these hours, those that run first first. With `is_cut` there are more runs than were
+    counted."""
+
+    time_zone: str
+    hours: list[HourRow]
+    cells: list[CalendarCell]
+    schedules: list[CalendarSchedule]
+    total: int
+    is_cut: bool
+
+
+class ProjectStorageRow(TypedDict):
+    """What a project holds and what that comes to when its schedules just run.
+
+    `steady_bytes` is what is used when as many backups go as come, at most; null when they are kept for ever. `full_at`
+    is when the limit is passed. `unmeasured` schedules have not run yet, and are not in it.
+    """
+
+    project_id: str
+    name: str
+    used_bytes: int
+    backup_bytes: int
+    limit_bytes: int | None
+    steady_bytes: int | None
+    bytes_per_day: int
+    full_at: str | None
+    schedules: int
+    unmeasured: int
+
+
+class StorageAnswer(TypedDict):
+    projects: list[ProjectStorageRow]

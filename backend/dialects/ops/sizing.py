@@ -7,7 +7,7 @@ from typing import Any
 from backend.cloud.catalogue import IMAGES, find_image
 from backend.cloud.errors import Invalid, NotFound
 from backend.cloud.model import LARGEST_SERVER, SMALLEST_SERVER, Size
-from backend.dialects.ops import plans, reads, render, separation
+from backend.dialects.ops import cloning, plans, reads, render, separation
 from backend.dialects.ops.bodies import DriveAction, DriveToMake, LimitsQuery, NoBody, NoQuery, ServerAction
 from backend.dialects.ops.schema import DriveOutcome, ServerOutcome
 from backend.dialects.ops.schema_sizing import ImageList, Limits
@@ -40,7 +40,9 @@ async def limits(call: Call[LimitsQuery, NoBody]) -> Answer:
 
 async def preview_creation(call: Call[NoQuery, Any], spec: ServerSpec) -> Answer:
     plan = await sizing.preview_creation(call.cloud, call.account, spec)
-    return Answer({"plan": plans.plan_row(plan, if_version=None)})
+    row = plans.plan_row(plan, if_version=None)
+    row["separation"] = separation.rows(call, await cloning.report_of_plan(call, plan))
+    return Answer({"plan": row})
 
 
 async def resize_server(call: Call[NoQuery, ServerAction]) -> Answer:

@@ -53,6 +53,22 @@ _FIELD_NAMES = {"cpu": "cpu_mhz", "mem": "memory_bytes", "size": "size_bytes"}
 """What operations call a value by another published name."""
 
 
+_BACKUP_ADVICE: Mapping[str, str] = {
+    "backing_up": "Wait until it is whole.",
+    "restoring": "Wait until that is over.",
+    "deleting": "Choose another one.",
+    "erred": "It holds nothing to restore: choose another one.",
+}
+"""What to do about a backup that is in the wrong state."""
+
+
+def said(error: CloudError) -> str:
+    """The sentence of a refusal, and what to do where that is not plain from it."""
+    if isinstance(error, WrongState) and error.kind == "backup":
+        return f"{error} {_BACKUP_ADVICE.get(error.state, '')}".rstrip()
+    return str(error)
+
+
 def refuse(error: wire.Refusal) -> Response:
     """Every refusal in this dialect's one shape."""
     if isinstance(error, wire.WireError):
@@ -64,7 +80,7 @@ def refuse(error: wire.Refusal) -> Response:
     if isinstance(error, NoCapacity):
         details["reasons"] = dict(error.reasons)
     return wire.JsonAnswer(
-        {"error": {"code": error.code, "message": str(error), **details}}, wire.mapped(ERRORS, error)
+        {"error": {"code": error.code, "message": said(error), **details}}, wire.mapped(ERRORS, error)
     )
 
 

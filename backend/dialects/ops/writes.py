@@ -40,16 +40,9 @@ from backend.operations import (
     servers,
 )
 from backend.operations.avoiding import Entry, Placed
+from backend.operations.host_plans import agreeing_host, preview_host
 from backend.operations.plan_tokens import Agreed
-from backend.operations.plans import (
-    agreeing,
-    agreeing_clone,
-    agreeing_drive,
-    agreeing_host,
-    preview,
-    preview_drive,
-    preview_host,
-)
+from backend.operations.plans import agreeing, agreeing_clone, agreeing_drive, preview, preview_drive
 from backend.operations.rooms import Decision
 
 
@@ -85,9 +78,8 @@ async def create_server(call: Call[NoQuery, ServerToMake]) -> Answer:
     return Answer({**render.server_row(server), "separation": separation.rows(call, entries)}, 201)
 
 
-async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
-    """202 with what has begun; with `preview` 200 with what would happen, and nothing does."""
-    body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
+def _check_belongs(body: ServerAction) -> None:
+    """Raises Invalid for what belongs to another action."""
     is_clone = body.action in ("clone", "separate")
     if body.action != "edit" and not _all_none(None if is_clone else body.name, body.meta, body.tags, body.restarts):
         raise Invalid("action", "name, meta, tags and restarts are changed by edit")
@@ -95,26 +87,36 @@ async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
         raise Invalid("avoid", "belongs to start, clone and separate")
     if body.action != "resize" and not _all_none(body.cpu_mhz, body.memory_bytes):
         raise Invalid("action", "cpu_mhz and memory_bytes are changed by resize")
+    if body.action != "delete" and body.with_drives:
+        raise Invalid("with_drives", "belongs to delete")
     check_plan_belongs(body)
+
+
+async def act_on_server(call: Call[NoQuery, ServerAction]) -> Answer:
+    """202 with what has begun; with `preview` 200 with what would happen, and nothing does."""
+    body, cloud, account, id = call.body, call.cloud, call.account, call.path["id"]
+    _check_belongs(body)
     if body.action == "resize":
         return await sizing.resize_server(call)
-    if is_clone:
+    if body.action in ("clone", "separate"):
         return await cloning.clone_server(call)
-    avoid = tuple(body.avoid)
+    avoid = None if body.avoid is None else tuple(body.avoid)
     if body.preview:
         if body.action == "edit":
             raise Invalid("preview", "there is nothing to show before an edit")
-        plan = await preview(cloud, account, id, body.action, avoid=avoid)
+        plan = await preview(cloud, account, id, body.action, avoid=avoid, with_drives=body.with_drives)
         row = plans.plan_row(plan, if_version=body.if_version)
         row["separation"] = separation.rows(call, await cloning.report_of_plan(call, plan))
         return Answer({"plan": row})
-    agreed = None if body.plan is None else await agreeing(cloud, account, id, body.action, body.plan, avoid=avoid)
+    agreed = None
+    if body.plan is not None:
+        agreed = await agreeing(cloud, account, id, body.action, body.plan, avoid=avoid, with_drives=body.with_drives)
     match body.action:
         case "start":
             started = await servers.start_server(
                 cloud, account, id, avoid=avoid, if_version=body.if_version, request=call.request, agreed=agreed
             )
-            entries = await avoiding.of_start(cloud, account, started.server, tuple(body.avoid), started.decision)
+            entries = await avoiding.of_start(cloud, account, started.server, started.server.avoid, started.decision)
             decision = await _decision_row(call, started.decision)
             return _outcome(call, started.server, started.task, decision, entries)
         case "stop" | "shutdown":
@@ -159,9 +161,15 @@ async def _edit_server(call: Call[NoQuery, ServerAction]) -> Answer:
 
 
 async def _delete_server(call: Call[NoQuery, ServerAction], agreed: Agreed | None) -> Answer:
-    """Its drives stay."""
-    version = call.body.if_version
-    await servers.delete_server(call.cloud, call.account, call.path["id"], if_version=version, agreed=agreed)
+    """Its drives stay, unless they are to go too."""
+    await servers.delete_server(
+        call.cloud,
+        call.account,
+        call.path["id"],
+        recurse="all_drives" if call.body.with_drives else "none",
+        if_version=call.body.if_version,
+        agreed=agreed,
+    )
     return _outcome(call, None, None, None)
 
 

@@ -1,0 +1,141 @@
+"""What was done from here, the newest first: when, what was asked in words, and what became of it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from console.presentation import figures
+from console.presentation.lines import (
+    Frame,
+    Line,
+    Lines,
+    Region,
+    Rows,
+    Span,
+    Tone,
+    View,
+    at,
+    cells,
+    compose,
+    fit_sentence,
+    left,
+    matched,
+    right,
+)
+from console.presentation.mirror import Mirror
+from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, AuditRecord
+
+_OBJECT = re.compile(r"/(servers|drives|hosts|cells|groups|snapshots)/([^/?]+)(?:/(\w+))?.*")
+
+
+def view(mirror: Mirror, frame: Frame) -> View:
+    known = mirror.audit
+    wanted = frame.filter.casefold()
+    shown = [each for each in reversed(known or ()) if wanted in _searched(mirror, each)]
+    region: Region
+    if shown:
+        region = Rows(_head(frame), shown, lambda each: row(mirror, frame, each), lambda each: each.key)
+    else:
+        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
+    total = frame.glyphs.nobody_said if known is None else f"{len(shown):,} of {len(known):,}"
+    return View("audit", ("audit",), total, (region,), status=lambda key: status(mirror, frame, key))
+
+
+def _searched(mirror: Mirror, each: AuditRecord) -> str:
+    return f"{words(mirror, each)} {each.outcome} {each.sentence} {each.method} {each.path}".casefold()
+
+
+def _instead(mirror: Mirror, frame: Frame) -> str:
+    if mirror.audit is None:
+        return frame.glyphs.ellipsis
+    if frame.filter:
+        return f"nothing matches /{frame.filter}   esc clears the filter"
+    return "nothing was done to this cloud from here yet"
+
+
+def words(mirror: Mirror, each: AuditRecord) -> str:
+    """What was asked, as one would say it: `stop web-31`."""
+    found = _OBJECT.fullmatch(each.path)
+    action = each.body.get("action") or (each.body.get("state") if each.path.endswith("/reachability") else None)
+    if found is None:
+        place = each.path.strip("/")
+        made = {"servers": "create server", "drives": "create drive", "clock": "set the clock",
+                "clock/advance": "advance the clock"}.get(place)  # fmt: skip
+        if made is None:
+            return f"{each.method} {each.path}"
+        told = [str(each.body[name]) for name in ("name", "mode", "rate", "seconds") if name in each.body]
+        return " ".join((made, *told[:2]))
+    kind, key, part = found[1], unquote(found[2]), found[3]
+    name = mirror.name_of(key) or (key[:8] if len(key) == 36 else key)
+    what = kind.removesuffix("s")
+    if part == "ask":
+        return f"ask {name}"
+    if part in ("nics", "snapshots"):
+        verb = {"POST": "attach a NIC to" if part == "nics" else "snapshot", "DELETE": "detach a NIC from"}
+        return f"{verb.get(each.method, each.method)} {name}"
+    if action is None:
+        return f"{each.method} {what} {name}"
+    is_place = what in ("host", "cell", "group")
+    return f"{action} {what} {name}" if is_place else f"{action} {name}"
+
+
+def look(each: AuditRecord, frame: Frame) -> tuple[str, Tone]:
+    """Its outcome as a sign. That nobody knows one is not that it went well."""
+    glyphs = frame.glyphs
+    looks = {
+        ACCEPTED: (glyphs.done, Tone.OK),
+        REFUSED: (glyphs.lost, Tone.CRIT),
+        NOT_SENT: (glyphs.stopped, Tone.WARN),
+    }
+    return looks.get(each.outcome, (glyphs.unknown, Tone.UNKNOWN))
+
+
+def _head(frame: Frame) -> Line:
+    muted, width = Tone.MUTED, frame.width
+    if width < 60:
+        return compose(width, left(2, "AT", muted), left(13, "WHAT", muted))
+    heads = [left(2, "AT", muted), left(16, "WHAT", muted), left(16 + what_width(width) + 2, "OUTCOME", muted)]
+    return compose(width, *heads)
+
+
+def what_width(width: int) -> int:
+    return max(16, min(48, (width - 22) // 2))
+
+
+def row(mirror: Mirror, frame: Frame, each: AuditRecord) -> Line:
+    width, glyphs = frame.width, frame.glyphs
+    sign, tone = look(each, frame)
+    when = figures.instant(each.at, frame.wall_now)
+    said = words(mirror, each)
+    if width < 60:
+        return compose(width, left(2, when[-8:], Tone.MUTED), left(11, sign, tone),
+                       left(13, fit_sentence(said, max(1, width - 15), glyphs)))  # fmt: skip
+    room = what_width(width)
+    outcome = f"{each.outcome}: {each.sentence}" if each.sentence else each.outcome
+    took = ""
+    if each.ended_at is not None and width >= 100:
+        took = f"{max(0.0, (each.ended_at - each.at).total_seconds()) * 1000:,.0f} ms"
+    last = width - 2 - (cells(took) + 2 if took else 0)
+    start = 16 + room + 2
+    return compose(
+        width,
+        left(2, when, Tone.MUTED),
+        at(16, matched(Span(fit_sentence(said, room, glyphs)), frame.filter)),
+        left(start, sign, tone),
+        left(start + 2, fit_sentence(outcome, max(1, last - start - 2), glyphs), tone),
+        right(width - 2, took, Tone.MUTED),
+    )
+
+
+def find(mirror: Mirror, key: str | None) -> AuditRecord | None:
+    return next((each for each in mirror.audit or () if each.key == key), None)
+
+
+def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
+    """The request itself: method and path."""
+    each = find(mirror, key)
+    if each is None:
+        return (Span("written down before it is sent, and kept when the console is closed", Tone.MUTED),)
+    text = f"{each.method} {each.path}   enter shows it whole, Y copies it as curl"
+    return (Span(fit_sentence(text, frame.width - 2, frame.glyphs), Tone.MUTED),)

@@ -1,0 +1,133 @@
+"""The cloud's clock: how it runs, how far it is from the wall's, and what falls due next. Simulated clouds only."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import NamedTuple
+
+from console.presentation import figures, tasks
+from console.presentation.lines import (
+    Frame,
+    Line,
+    Lines,
+    Region,
+    Rows,
+    Span,
+    Tone,
+    View,
+    blank_region,
+    compose,
+    fit_name,
+    fit_sentence,
+    left,
+    right,
+)
+from console.presentation.mirror import Mirror
+
+
+class Due(NamedTuple):
+    """Something that falls due by itself."""
+
+    key: str
+    what: str
+    about: str
+    cell: str
+    at: datetime
+
+
+def view(mirror: Mirror, frame: Frame) -> View:
+    found = dues(mirror, frame.now)
+    wanted = frame.filter.casefold()
+    shown = [due for due in found if wanted in f"{due.what} {due.about} {due.cell}".casefold()]
+    regions: list[Region] = [Lines(_facts(mirror, frame)), blank_region(frame.width)]
+    if mirror.clock is not None:
+        if shown:
+            regions.append(Rows(_head(frame), shown, lambda due: _row(frame, due), lambda due: due.key))
+        else:
+            words = f"nothing matches /{frame.filter}   esc clears the filter" if frame.filter else "nothing falls due"
+            line = compose(frame.width, left(2, words, Tone.MUTED))
+            regions.append(Lines([line], head=_head(frame)))
+    return View("clock", ("clock",), f"{len(shown):,}", tuple(regions), status=lambda key: status(mirror, frame, key))
+
+
+def dues(mirror: Mirror, now: datetime) -> list[Due]:
+    """What is told to fall due after `now`, the next first. Tasks of cells that do not answer wait, and are not."""
+    found = [
+        Due(f"task:{task.id}", tasks.kind(task), tasks.target(mirror, task), task.cell, task.due_at)
+        for task in mirror.tasks or ()
+        if task.state == "open" and task.due_at is not None and task.due_at > now and mirror.is_cell_up(task.cell)
+    ]
+    found += [
+        Due(f"schedule:{each.id}", "backup run", each.title, "", each.next_trigger_at)
+        for each in mirror.schedules or ()
+        if each.is_active and each.next_trigger_at is not None and each.next_trigger_at > now
+    ]
+    return sorted(found, key=lambda due: (due.at, due.key))
+
+
+def seconds_to_next(mirror: Mirror, now: datetime) -> int | None:
+    """Whole seconds to what falls due next; None where nothing is told to."""
+    found = dues(mirror, now)
+    return max(1, math.ceil((found[0].at - now).total_seconds())) if found else None
+
+
+def _facts(mirror: Mirror, frame: Frame) -> list[Line]:
+    width, muted = frame.width, Tone.MUTED
+    clock = mirror.clock
+    if clock is None:
+        known = "asking the cloud" if not mirror.answered_at else "this cloud has no clock of its own"
+        return [compose(width, left(1, known, muted))]
+    modes = {
+        "wall": ("follows the wall", Tone.OK),
+        "manual": ("stands still until it is moved", Tone.WARN),
+        "rate": (f"x{clock.rate:g}: {clock.rate:g} simulated seconds in each second", Tone.ACCENT),
+    }
+    words, tone = modes.get(clock.mode, (clock.mode, Tone.TEXT))
+    skew = (frame.now - frame.wall_now).total_seconds()
+    apart = "the same" if abs(skew) < 1 else f"{figures.duration(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
+    verbs = "x, then t a minute, T an hour, g the next due, m stop, v rate, w wall"
+    rows = [
+        ("cloud", f"{frame.now:%a %d %b %Y  %H:%M:%S} UTC", Tone.TEXT),
+        ("wall", f"{frame.wall_now:%a %d %b %Y  %H:%M:%S} UTC", muted),
+        ("apart", apart, Tone.TEXT),
+        ("runs", words, tone),
+        ("verbs", verbs, muted),
+    ]
+    room = max(1, width - 11)
+    return [
+        compose(width, left(1, label, muted), left(9, fit_sentence(text, room, frame.glyphs), own))
+        for label, text, own in rows
+    ]
+
+
+def _head(frame: Frame) -> Line:
+    width, muted = frame.width, Tone.MUTED
+    if width < 60:
+        return compose(width, left(2, "DUE NEXT", muted), right(width - 2, "IN", muted))
+    return compose(width, left(2, "DUE NEXT", muted), left(18, "ABOUT", muted), left(44, "CELL", muted),
+                   right(width - 14, "AT", muted), right(width - 2, "IN", muted))  # fmt: skip
+
+
+def _row(frame: Frame, due: Due) -> Line:
+    width, glyphs = frame.width, frame.glyphs
+    wait = figures.countdown((due.at - frame.now).total_seconds())
+    if width < 60:
+        words = fit_sentence(f"{due.what} {due.about}", max(1, width - 14), glyphs)
+        return compose(width, left(2, words), right(width - 2, wait, Tone.ACCENT))
+    return compose(
+        width,
+        left(2, fit_name(due.what, 14, glyphs)),
+        left(18, fit_name(due.about, 24, glyphs)),
+        left(44, fit_name(due.cell, 8, glyphs), Tone.MUTED),
+        right(width - 14, figures.instant(due.at, frame.now), Tone.MUTED),
+        right(width - 2, wait, Tone.ACCENT),
+    )
+
+
+def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
+    found = next((due for due in dues(mirror, frame.now) if due.key == key), None)
+    if found is None:
+        return (Span("x moves the clock; all that falls due on the way is run, in order", Tone.MUTED),)
+    wait = figures.countdown((found.at - frame.now).total_seconds())
+    return (Span(f"{found.what} {found.about}: due in {wait}; x g goes to what is due next", Tone.MUTED),)
