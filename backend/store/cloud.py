@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from backend.cloud.errors import NotFound
 from backend.cloud.model import Account, ReachabilityState
 from backend.store.backups import BackupsTransaction, conditions
+from backend.store.billing import BillingTransaction
 from backend.store.entries import (
     DRIVE_ENTRY_COLUMNS,
     SERVER_ENTRY_COLUMNS,
@@ -71,7 +72,12 @@ ORDER BY server_directory.cell
 
 
 class CloudTransaction(
-    BackupsTransaction, NetworksTransaction, ServerGroupsTransaction, SnapshotsTransaction, LastKnownTransaction
+    BackupsTransaction,
+    BillingTransaction,
+    NetworksTransaction,
+    ServerGroupsTransaction,
+    SnapshotsTransaction,
+    LastKnownTransaction,
 ):
     """A job's view of cloud.db."""
 

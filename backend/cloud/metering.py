@@ -1,0 +1,165 @@
+"""What was in use from when to when, as a pure function of the event log.
+
+Every change of a server, a drive or a host is an event in its cell's file, with the changed columns before and after.
+The intervals of an object follow from its events alone: one begins where the one before it ends, the last is open. So
+nothing is written when something starts, shrinks or stops besides the event that is written anyway, nothing at all by
+the mere passing of time, and no interval can be counted twice or not at all as long as each event is taken once.
+
+A server's interval says what it is, nominally, and what it really has: the effective size while it holds a host that is
+up. One that waits for room has nothing yet, one whose host is lost nothing any more.
+
+Simplified: snapshots hold nothing of their own here, and backups lie outside the cells and have no published price, so
+neither is billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Kind = Literal["server", "drive", "host"]
+KINDS: tuple[Kind, ...] = ("server", "drive", "host")
+CLOUD = ""
+"""The account of what is nobody's: how much of the cloud there is, and how much of it normal servers use."""
+
+CAPACITY_CPU, CAPACITY_MEMORY, LOAD_CPU, LOAD_MEMORY = "capacity_cpu", "capacity_mem", "load_cpu", "load_mem"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What one object was from `begun_at` on, until `ended_at`; None while it still is. Instants in microseconds."""
+
+    object_id: str
+    kind: Kind
+    account: str
+    begun_at: int
+    ended_at: int | None
+    state: str
+    """The object's; of a stopped server the reason, where it was not asked to stop: `displaced`, `host_lost`."""
+    cpu_mhz: int = 0
+    """Nominal, of a server; of a host its capacity."""
+    memory_bytes: int = 0
+    cpu_mhz_had: int = 0
+    """What it really had."""
+    memory_bytes_had: int = 0
+    size_bytes: int = 0
+    """Of a drive."""
+    is_backfilling: bool = False
+    cpu_type: str = "amd"
+    cpu_mhz_effective: int = 0
+    """As its row says, whatever its state: what it has again when its host is back."""
+    memory_bytes_effective: int = 0
+
+
+_RUNS = frozenset({"starting", "running", "stopping", "paused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event, as far as it matters here: what changed to what."""
+
+    at: int
+    kind: str
+    object_kind: Kind
+    object_id: str
+    after: Mapping[str, Any]
+
+
+def followed(before: Interval | None, event: Happened) -> Interval | None:
+    """The interval that the event begins; the one before it where nothing that matters has changed; None at its end."""
+    if event.kind.endswith(".deleted"):
+        return None
+    at = event.at if before is None else max(event.at, before.begun_at)
+    blank = before or Interval(event.object_id, event.object_kind, CLOUD, at, None, "")
+    match event.object_kind:
+        case "server":
+            after = _server(blank, event.after)
+        case "drive":
+            after = _drive(blank, event.after)
+        case "host":
+            after = _host(blank, event.after)
+    return before if after == before else replace(after, begun_at=at)
+
+
+def _server(before: Interval, after: Mapping[str, Any]) -> Interval:
+    state = after.get("state") or before.state
+    if state == "stopped" and "state" in after:
+        state = after.get("reason") or state
+    cpu = _value(after, "cpu_mhz_effective", before.cpu_mhz_effective)
+    memory = _value(after, "memory_bytes_effective", before.memory_bytes_effective)
+    cpu_type = before.cpu_type
+    if "attributes" in after:
+        cpu_type = (after["attributes"] or {}).get("cpu_type", "amd")
+    has = state in _RUNS
+    return replace(
+        before,
+        account=after.get("owner") or before.account,
+        state=state,
+        cpu_mhz=_value(after, "cpu_mhz", before.cpu_mhz),
+        memory_bytes=_value(after, "memory_bytes", before.memory_bytes),
+        cpu_mhz_had=cpu if has else 0,
+        memory_bytes_had=memory if has else 0,
+        is_backfilling=bool(after.get("is_backfilling", before.is_backfilling)),
+        cpu_type=cpu_type,
+        cpu_mhz_effective=cpu,
+        memory_bytes_effective=memory,
+    )
+
+
+def _value(after: Mapping[str, Any], name: str, before: int) -> int:
+    return (after[name] or 0) if name in after else before
+
+
+def _drive(before: Interval, after: Mapping[str, Any]) -> Interval:
+    """A drive that is lost with its storage host is still kept for its owner: it is billed in every state."""
+    size = _value(after, "size_bytes", before.size_bytes)
+    return replace(before, account=after.get("owner") or before.account, size_bytes=size, state="kept")
+
+
+def _host(before: Interval, after: Mapping[str, Any]) -> Interval:
+    state = after.get("state") or before.state
+    kind_is_storage = after.get("kind") == "storage" or before.state == "storage"
+    if kind_is_storage:
+        return replace(before, state="storage")
+    cpu, memory = _value(after, "cpu_mhz", before.cpu_mhz), _value(after, "memory_bytes", before.memory_bytes)
+    is_up = state != "down"
+    return replace(
+        before,
+        state=state,
+        cpu_mhz=cpu,
+        memory_bytes=memory,
+        cpu_mhz_had=cpu if is_up else 0,
+        memory_bytes_had=memory if is_up else 0,
+    )
+
+
+def in_use(interval: Interval | None) -> dict[tuple[str, str], int]:
+    """What it adds to the usage of which account, by account and resource, and to the load of the cloud."""
+    if interval is None:
+        return {}
+    account = interval.account
+    match interval.kind:
+        case "drive":
+            return {(account, "dssd"): interval.size_bytes}
+        case "host":
+            return {(CLOUD, CAPACITY_CPU): interval.cpu_mhz_had, (CLOUD, CAPACITY_MEMORY): interval.memory_bytes_had}
+        case "server":
+            cpu, memory = interval.cpu_mhz_had, interval.memory_bytes_had
+            if interval.is_backfilling:
+                return {(account, "bcpu"): cpu, (account, "bmem"): memory}
+            prefix = "intel_" if interval.cpu_type == "intel" else ""
+            return {
+                (account, f"{prefix}cpu"): cpu,
+                (account, f"{prefix}mem"): memory,
+                (CLOUD, LOAD_CPU): cpu,
+                (CLOUD, LOAD_MEMORY): memory,
+            }
+
+
+def changed(before: Interval | None, after: Interval | None) -> dict[tuple[str, str], int]:
+    """How much more, or less, is in use by whom."""
+    found = dict(in_use(after))
+    for key, amount in in_use(before).items():
+        found[key] = found.get(key, 0) - amount
+    return {key: amount for key, amount in found.items() if amount}
