@@ -85,7 +85,7 @@ def beyond(using: Series, subscribed: Series) -> list[tuple[int, int]]:
     instants = sorted({at for at, _ in using} | {at for at, _ in subscribed})
     found: list[tuple[int, int]] = []
     before = 0
-    for at, used, covered in zip(instants, _at(using, instants), _at(subscribed, instants), strict=True):
+    for at, used, covered in zip(instants, amounts_at(using, instants), amounts_at(subscribed, instants), strict=True):
         burst = max(0, used - covered)
         if burst != before:
             found.append((at, burst))
@@ -93,7 +93,8 @@ def beyond(using: Series, subscribed: Series) -> list[tuple[int, int]]:
     return found
 
 
-def _at(series: Series, instants: Sequence[int]) -> Iterator[int]:
+def amounts_at(series: Series, instants: Sequence[int]) -> Iterator[int]:
+    """At each of the instants, which ascend."""
     index, amount = 0, 0
     for at in instants:
         while index < len(series) and series[index][0] <= at:
@@ -103,7 +104,7 @@ def _at(series: Series, instants: Sequence[int]) -> Iterator[int]:
 
 
 def amount_at(series: Series, at: int) -> int:
-    return next(_at(series, [at]))
+    return next(amounts_at(series, [at]))
 
 
 def level_at(levels: Levels, tick: int) -> int:
@@ -115,7 +116,7 @@ def levels_of(load: Series, capacity: Series, end: int) -> list[tuple[int, int]]
     instants = sorted({at for at, _ in load} | {at for at, _ in capacity})
     found: list[tuple[int, int]] = []
     before = 1
-    counts = zip(instants, _at(load, instants), _at(capacity, instants), strict=True)
+    counts = zip(instants, amounts_at(load, instants), amounts_at(capacity, instants), strict=True)
     latest: tuple[int, int] | None = None
     for at, used, there in counts:
         tick = -(-at // TICK) + 1  # The first whose beginning is a tick or more behind it.
@@ -252,6 +253,20 @@ def marked(start: Mark, found: Iterable[Run], end: int) -> list[Mark]:
     if not marks or marks[-1].tick < end:
         marks.append(Mark(end, rows, charged))
     return marks
+
+
+DAY = 288
+"""Ticks."""
+
+
+def by_day(run: Run) -> Iterator[tuple[int, int]]:
+    """The instants at which the days of its ticks begin, and how many of them are in each."""
+    tick, left = run.tick, run.count
+    while left:
+        day = tick // DAY
+        part = min(left, (day + 1) * DAY - tick)
+        yield day * DAY * TICK, part
+        tick, left = tick + part, left - part
 
 
 def tick_rows(found: Iterable[Run]) -> list[Row]:

@@ -36,7 +36,7 @@ from backend.cloud.model import (
     TaskState,
 )
 from backend.cloud.placement import NoValidHost
-from backend.operations import Cloud, backups, boots, cells, drives, quotas, server_clones, servers
+from backend.operations import Cloud, backups, boots, cells, drives, funds, quotas, server_clones, servers
 from backend.store import CellTransaction, CloudTransaction
 
 RESTORE = "restore_backup"
@@ -261,13 +261,14 @@ async def restore(cloud: Cloud, actor: Account, backup_id: str, spec: RestoreSpe
     """Make a server of the backup, in whichever cell it fits best; it starts when its drives are whole.
 
     Raises:
-        NotFound, Forbidden, WrongState, Invalid, OverQuota, NoCapacity, Unreachable, OutcomeUnknown. Conflict: it is of
-        more than a server.
+        NotFound, Forbidden, WrongState, Invalid, NoFunds, OverQuota, NoCapacity, Unreachable, OutcomeUnknown.
+        Conflict: it is of more than a server.
     """
     backup = await check_may_restore(cloud, actor, backup_id)
     check_flavor(backup, spec.flavor)
     if spec.name is not None:
         servers.check_name(spec.name)
+    await funds.check_new(cloud, actor.name, "the server", size=spec.flavor.size)
     draft = _draft(
         backup,
         size=spec.flavor.size,

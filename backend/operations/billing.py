@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from backend.cloud import billing
 from backend.cloud.billing import FIVE_DAYS_SECONDS, Levels, Lump, Mark, Row, Series, tick_of
@@ -260,6 +261,41 @@ async def _index_of(cloud: Cloud, book: Book, at: int) -> int:
     begin = max(0, bisect_right(book.marks, at, key=lambda mark: mark.tick * TICK) - 2)
     rows, index = await _between(cloud, book, begin, min(len(book.marks) - 1, begin + 2))
     return index + sum(row.at < at for row in rows)
+
+
+async def burst_by_day(
+    cloud: Cloud, account: str, begin: datetime, end: datetime
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """By day and resource, what it cost and how much of it there was, summed over the ticks between the two."""
+    async with caught_up(cloud):
+        book = await _book(cloud, account)
+        first = max(book.marks[0].tick, -(-microseconds_of(begin) // TICK))
+        last = min(book.marks[-1].tick, tick_of(microseconds_of(end)))
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        while first < last:
+            until = min(last, first + _CHUNK_TICKS)
+            for run in await _runs(cloud, book.basis, first, until):
+                for day, count in billing.by_day(run):
+                    key = (f"{instant_of(day):%Y-%m-%d}", run.resource)
+                    cost, used = found.get(key, (0, 0))
+                    found[key] = (cost + count * run.charge, used + count * billing.average(run))
+            first = until
+        return found
+
+
+async def use_at_ticks(cloud: Cloud, account: str, begin: int, end: int) -> list[tuple[int, str, int]]:
+    """Instant, resource and amount of what was in use at the beginning of each tick between the two, in order."""
+    async with caught_up(cloud):
+        found = await cloud.store.cloud_read(lambda tx: (tx.in_use(account, begin, end), tx.owned_from(account)))
+    steps, owned = found
+    instants = range(-(-begin // TICK) * TICK, end, TICK)
+    rows = []
+    for place, name in enumerate(RESOURCES):
+        series = owned.get(name) or _summed(steps, name)
+        for at, amount in zip(instants, billing.amounts_at(series, instants), strict=True):
+            if amount:
+                rows.append((at, place, amount))
+    return [(at, list(RESOURCES)[place], amount) for at, place, amount in sorted(rows)]
 
 
 # --- now --------------------------------------------------------------------------------------------------------------
