@@ -177,12 +177,18 @@ def money_text(units: int) -> str:
 
 def money_of(value: Decimal) -> int:
     """The reverse. Raises ValueError for more than 20 places, or for what is no number."""
-    if not value.is_finite():
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or exponent > PLACES or len(digits) > 4 * PLACES:
         raise ValueError("it is no amount of money")
-    whole = value.scaleb(PLACES)
-    if whole != whole.to_integral_value():
-        raise ValueError(f"it has more than {PLACES} decimal places")
-    return int(whole)
+    # By its digits: what is reckoned with decimals is rounded to 28 of them.
+    whole = int("".join(map(str, digits)))
+    if exponent < -PLACES:
+        whole, rest = divmod(whole, 10 ** min(-PLACES - exponent, 4 * PLACES))
+        if rest:
+            raise ValueError(f"it has more than {PLACES} decimal places")
+    else:
+        whole *= int(10 ** (exponent + PLACES))
+    return -whole if sign else whole
 
 
 DISCOUNTS: tuple[tuple[str, int, int], ...] = (

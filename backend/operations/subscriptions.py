@@ -100,11 +100,16 @@ async def extend(cloud: Cloud, actor: Account, number: int, *, period: str | Non
     asked = Asked(last.resource, last.amount, period=period or last.period or None)
     if period is None and not last.period:
         asked = replace(asked, end=begins + length)
-    return await _buy(cloud, actor, [offer(asked, now, earliest=begins)], parent=last_number)
+    bought = await _buy(cloud, actor, [offer(asked, now, earliest=begins)], parent=last_number)
+    if last.renews:
+        # From here on the last of the chain is what renews itself.
+        await set_renewal(cloud, actor, last_number, False)
+        bought = [await set_renewal(cloud, actor, bought[0].number, True)]
+    return bought
 
 
 async def set_renewal(cloud: Cloud, actor: Account, number: int, renews: bool | None) -> Subscription:
-    """Whether it renews itself at its end; None: the other way round. Raises NotFound."""
+    """Whether it renews itself at its end; None: the other way round. Raises NotFound, Invalid."""
     now = microseconds_of(cloud.clock.now())
 
     def write(tx: CloudTransaction) -> Subscription:
