@@ -36,7 +36,8 @@ class Interval:
     begun_at: int
     ended_at: int | None
     state: str
-    """The object's; of a stopped server the reason, where it was not asked to stop: `displaced`, `host_lost`."""
+    """Of a server `running`, `waiting` (for room), `unavailable` or `stopped`, or in its place the reason, where it was
+    not asked to stop: `displaced`, `host_lost`. Of a host its own. Of a drive `kept`."""
     cpu_mhz: int = 0
     """Nominal, of a server; of a host its capacity."""
     memory_bytes: int = 0
@@ -52,7 +53,9 @@ class Interval:
     memory_bytes_effective: int = 0
 
 
-_RUNS = frozenset({"starting", "running", "stopping", "paused"})
+RUNNING, WAITING = "running", "waiting"
+_HOLDING = frozenset({"starting", "running", "stopping", "paused"})
+"""States in which a server has what its row says. It is all one whether it has just begun, or will soon end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +82,34 @@ def followed(before: Interval | None, event: Happened) -> Interval | None:
             after = _drive(blank, event.after)
         case "host":
             after = _host(blank, event.after)
-    return before if after == before else replace(after, begun_at=at)
+    if before is not None and (after.state, in_use(after)) == (before.state, in_use(before)):
+        # Another name, or another size of what is stopped: nothing that is billed begins or ends.
+        return after
+    return replace(after, begun_at=at)
 
 
 def _server(before: Interval, after: Mapping[str, Any]) -> Interval:
-    state = after.get("state") or before.state
-    if state == "stopped" and "state" in after:
-        state = after.get("reason") or state
     cpu = _value(after, "cpu_mhz_effective", before.cpu_mhz_effective)
     memory = _value(after, "memory_bytes_effective", before.memory_bytes_effective)
+    holds = before.state in (RUNNING, WAITING)
+    state = before.state
+    if "state" in after:
+        holds = after["state"] in _HOLDING
+        # A server that was stopped for room, or for want of its host, says so.
+        state = after["state"] if after["state"] != "stopped" else after.get("reason") or "stopped"
+    if holds:
+        state = RUNNING if cpu else WAITING
     cpu_type = before.cpu_type
     if "attributes" in after:
         cpu_type = (after["attributes"] or {}).get("cpu_type", "amd")
-    has = state in _RUNS
     return replace(
         before,
         account=after.get("owner") or before.account,
         state=state,
         cpu_mhz=_value(after, "cpu_mhz", before.cpu_mhz),
         memory_bytes=_value(after, "memory_bytes", before.memory_bytes),
-        cpu_mhz_had=cpu if has else 0,
-        memory_bytes_had=memory if has else 0,
+        cpu_mhz_had=cpu if holds else 0,
+        memory_bytes_had=memory if holds else 0,
         is_backfilling=bool(after.get("is_backfilling", before.is_backfilling)),
         cpu_type=cpu_type,
         cpu_mhz_effective=cpu,
@@ -138,23 +148,20 @@ def in_use(interval: Interval | None) -> dict[tuple[str, str], int]:
     """What it adds to the usage of which account, by account and resource, and to the load of the cloud."""
     if interval is None:
         return {}
-    account = interval.account
+    account, found = interval.account, {}
+    cpu, memory = interval.cpu_mhz_had, interval.memory_bytes_had
     match interval.kind:
         case "drive":
-            return {(account, "dssd"): interval.size_bytes}
+            found = {(account, "dssd"): interval.size_bytes}
         case "host":
-            return {(CLOUD, CAPACITY_CPU): interval.cpu_mhz_had, (CLOUD, CAPACITY_MEMORY): interval.memory_bytes_had}
+            found = {(CLOUD, CAPACITY_CPU): cpu, (CLOUD, CAPACITY_MEMORY): memory}
+        case "server" if interval.is_backfilling:
+            found = {(account, "bcpu"): cpu, (account, "bmem"): memory}
         case "server":
-            cpu, memory = interval.cpu_mhz_had, interval.memory_bytes_had
-            if interval.is_backfilling:
-                return {(account, "bcpu"): cpu, (account, "bmem"): memory}
             prefix = "intel_" if interval.cpu_type == "intel" else ""
-            return {
-                (account, f"{prefix}cpu"): cpu,
-                (account, f"{prefix}mem"): memory,
-                (CLOUD, LOAD_CPU): cpu,
-                (CLOUD, LOAD_MEMORY): memory,
-            }
+            found = {(account, f"{prefix}cpu"): cpu, (account, f"{prefix}mem"): memory}
+            found |= {(CLOUD, LOAD_CPU): cpu, (CLOUD, LOAD_MEMORY): memory}
+    return {key: amount for key, amount in found.items() if amount}
 
 
 def changed(before: Interval | None, after: Interval | None) -> dict[tuple[str, str], int]:
