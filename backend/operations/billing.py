@@ -138,7 +138,7 @@ def _summed(found: Mapping[tuple[str, str], Series], resource: str) -> list[tupl
     return billing.summed([steps for (name, _), steps in found.items() if name == resource])
 
 
-async def _levels_now(cloud: Cloud) -> tuple[dict[str, int], dict[str, int]]:
+async def levels_of_now(cloud: Cloud) -> tuple[dict[str, int], dict[str, int]]:
     tick = tick_of(microseconds_of(cloud.clock.now()))
     known = await _levels(cloud, tick + 2)
     at = (tick, tick + 1)
@@ -149,7 +149,7 @@ async def _levels_now(cloud: Cloud) -> tuple[dict[str, int], dict[str, int]]:
 async def levels_now(cloud: Cloud) -> tuple[dict[str, int], dict[str, int]]:
     """Of every resource that is billed: the burst level now, and the one that is next."""
     async with caught_up(cloud):
-        return await _levels_now(cloud)
+        return await levels_of_now(cloud)
 
 
 # --- an account's book ------------------------------------------------------------------------------------------------
@@ -318,15 +318,56 @@ class Standing:
 
 async def standing(cloud: Cloud, account: str) -> Standing:
     async with caught_up(cloud):
-        book = await _book(cloud, account)
-        now = microseconds_of(cloud.clock.now())
-        found = await cloud.store.cloud_read(lambda tx: tx.in_use(account, now, now + 1))
-        uses = {}
-        for name in RESOURCES:
-            using = book.basis.owned.get(name) or _summed(found, name)
-            subscribed = book.basis.subscribed.get(name, ())
-            uses[name] = Use(billing.amount_at(using, now), billing.amount_at(subscribed, now))
-        return Standing(book.balance, uses, (await _levels_now(cloud))[0])
+        return await standing_of(cloud, account)
+
+
+# For who has caught up already, and asks for several things that are to be of one instant.
+
+
+async def standing_of(cloud: Cloud, account: str) -> Standing:
+    book = await _book(cloud, account)
+    now = microseconds_of(cloud.clock.now())
+    found = await cloud.store.cloud_read(lambda tx: tx.in_use(account, now, now + 1))
+    uses = {}
+    for name in RESOURCES:
+        using = book.basis.owned.get(name) or _summed(found, name)
+        subscribed = book.basis.subscribed.get(name, ())
+        uses[name] = Use(billing.amount_at(using, now), billing.amount_at(subscribed, now))
+    return Standing(book.balance, uses, (await levels_of_now(cloud))[0])
+
+
+async def charged_since(cloud: Cloud, account: str, at: datetime) -> int:
+    """What the rows of the ticks that have begun since then add up to, and the subscriptions bought since."""
+    book = await _book(cloud, account)
+    first = -(-microseconds_of(at) // TICK)
+    place = max(0, bisect_right(book.marks, first, key=lambda mark: mark.tick) - 1)
+    mark = book.marks[place]
+    charged = book.marks[-1].charged - mark.charged
+    if mark.tick < first < book.marks[-1].tick:
+        runs = await _runs(cloud, book.basis, mark.tick, first)
+        charged -= sum(run.charge * run.count for run in runs)
+    bought = (each for each in book.lumps if each.at >= microseconds_of(at) and each.number >= SUBSCRIPTION_NUMBERS)
+    return charged + sum(each.amount for each in bought)
+
+
+async def newest_rows(cloud: Cloud, account: str) -> list[Row]:
+    """Of the last tick that is over."""
+    book = await _book(cloud, account)
+    end = book.marks[-1].tick
+    return billing.tick_rows(await _runs(cloud, book.basis, end - 1, end))
+
+
+async def known_levels(cloud: Cloud) -> Mapping[str, Levels]:
+    """The burst levels of all ticks until now, by what they follow."""
+    return await _levels(cloud, tick_of(microseconds_of(cloud.clock.now())) + 1)
+
+
+def instant_of_tick(tick: int) -> datetime:
+    """When it begins."""
+    return instant_of(tick * TICK)
+
+
+# --- whether it can be paid -------------------------------------------------------------------------------------------
 
 
 async def check_funds(cloud: Cloud, account: str, what: str, more: Mapping[str, int]) -> None:
