@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -20,16 +20,18 @@ from hypothesis import strategies as st
 
 from backend.cloud.errors import CloudError
 from backend.cloud.instants import microseconds_of
+from backend.cloud.metering import Happened
 from backend.cloud.model import GIB, Event, ReachabilityState, Server, Size
 from backend.cloud.prices import LOAD_OF, TICK, charge, level_of
 from backend.cloud.subscriptions import Asked, covered
-from backend.operations import billing, drives, losses, servers, subscriptions
+from backend.operations import billing, drives, losses, metering, servers, subscriptions
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction
-from tests.backend.support import OPERATOR, Harness, make_folder, opened
+from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
 
 CELLS = ("cell-1", "cell-2")
+DAY = 288 * TICK
 
 
 # --- the reckoning by brute force -------------------------------------------------------------------------------------
@@ -262,3 +264,77 @@ def test_every_interval_is_billed_once_whatever_was_restarted_silent_or_late(see
 @given(st.integers(0, 10**9))
 def test_every_interval_is_billed_once_in_many_histories(seed: int) -> None:
     tell(seed, steps=40)
+
+
+# --- what a page costs ------------------------------------------------------------------------------------------------
+
+
+def a_history(servers_count: int, days: int) -> Iterator[list[Happened]]:
+    """Each server is started and stopped again each day, at its own time of the day; portion by portion."""
+    made_at = microseconds_of(NOON)
+    told = []
+    for number in range(servers_count):
+        after = {"owner": OPERATOR, "state": "stopped", "cpu_mhz": 2000, "memory_bytes": GIB, "is_backfilling": False}
+        told.append(Happened(made_at, "server.created", "server", f"s{number}", after))
+    yield told
+    for day in range(days):
+        told = []
+        for number in range(servers_count):
+            at = made_at + day * DAY + number * DAY // servers_count
+            on = {"state": "running", "cpu_mhz_effective": 2000, "memory_bytes_effective": GIB}
+            off = {"state": "stopped", "cpu_mhz_effective": None, "memory_bytes_effective": None}
+            told.append(Happened(at, "server.running", "server", f"s{number}", on))
+            told.append(Happened(at + DAY // 3, "server.stopped", "server", f"s{number}", off))
+        yield sorted(told, key=lambda each: each.at)
+
+
+async def costs_of_pages(on: Harness, *, servers_count: int, days: int, portion: int) -> list[int]:
+    """How many steps SQLite takes for pages of 20 rows, from the newest to the oldest."""
+    store = on.cloud.store
+    for told in a_history(servers_count, days):
+        for start in range(0, len(told), portion):
+            part = told[start : start + portion]
+            await store.cloud_write(lambda tx, part=part: metering.take_in(tx, "cell-1", part, 10**9))  # type: ignore[misc]
+    on.clock.move_to(NOON + timedelta(days=days))
+    whole = await billing.ledger(on.cloud, OPERATOR, limit=1)
+    assert whole.total > days * 288 * 2
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    await store.cloud_read(lambda tx: tx._connection.set_progress_handler(count, 10))
+    costs = []
+    for offset in (0, whole.total // 4, whole.total // 2, 3 * whole.total // 4, whole.total - 21):
+        steps = 0
+        page = await billing.ledger(on.cloud, OPERATOR, limit=20, offset=offset)
+        assert len(page.rows) == 20
+        costs.append(steps)
+    await store.cloud_read(lambda tx: tx._connection.set_progress_handler(None, 10))
+    return costs
+
+
+def costs_in(folder: Path, **shape: int) -> list[int]:
+    async def story(on: Harness) -> list[int]:
+        return await costs_of_pages(on, **shape)
+
+    return in_a_cloud(folder, story, cells=CELLS, hosts=1)
+
+
+def test_a_page_of_the_ledger_costs_the_page_and_not_what_came_before(tmp_path: Path) -> None:
+    short = costs_in(tmp_path / "short", servers_count=24, days=4, portion=500)
+    long = costs_in(tmp_path / "long", servers_count=24, days=24, portion=500)
+
+    assert max(long) <= 1.2 * max(short)
+    assert max(long) <= 2 * min(long)
+
+
+@pytest.mark.thorough
+def test_a_page_of_the_ledger_of_a_year_of_a_thousand_servers_costs_the_page(tmp_path: Path) -> None:
+    month = costs_in(tmp_path / "month", servers_count=1000, days=30, portion=2000)
+    year = costs_in(tmp_path / "year", servers_count=1000, days=365, portion=2000)
+
+    assert max(year) <= 1.2 * max(month)
+    assert max(year) <= 2 * min(year)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from backend.operations import billing
 from tests.backend.support import OPERATOR, TENANT
 from tests.dialects.sigma import DISK, MINIMAL, a_drive, a_running_server, a_server, act, error_of
 from tests.dialects.support import Wired, good, refused, wired
@@ -239,32 +238,6 @@ def test_an_extended_subscription_renews_at_the_end_of_its_chain(tmp_path: Path)
         assert good(await on.sigma.get("/currentusage/"))["usage"]["cpu"]["subscribed"] == 1000
 
     wired(tmp_path / "data", story, cells=("cell-1",), hosts=1)
-
-
-def test_a_page_of_the_ledger_reads_what_the_page_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever it is in four months of many changes: the work is counted, not timed."""
-
-    async def story(on: Wired) -> None:
-        for day in range(12):
-            server = await a_running_server(on, name=f"s{day}")
-            await on.advance(5 * 86_400)
-            await act(on, server["uuid"], "stop")
-            await on.advance(5 * 86_400)
-        total = good(await on.sigma.get("/ledger/", params={"limit": 1}))["meta"]["total_count"]
-        ticks: list[int] = []
-        asked = billing._runs
-
-        async def counting(cloud: Any, basis: Any, first: int, end: int) -> Any:
-            ticks.append(end - first)
-            return await asked(cloud, basis, first, end)
-
-        monkeypatch.setattr(billing, "_runs", counting)
-        for offset in (0, total // 3, total // 2, total - 30):
-            ticks.clear()
-            assert len(await ledger(on, limit=20, offset=offset)) == 20
-            assert sum(ticks) <= 3 * 12
-
-    wired(tmp_path / "data", story)
 
 
 def test_the_summary_tells_what_backfilling_saves_and_what_shrinking_and_stops_came_to(tmp_path: Path) -> None:
