@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import astuple, replace
+from dataclasses import fields, replace
+from operator import attrgetter
 
 from backend.cloud.billing import Lump
 from backend.cloud.instants import microseconds_of
@@ -41,6 +42,9 @@ Changes = Mapping[tuple[str, str], Mapping[int, int]]
 """By account and resource: by instant, how much more is in use from it on."""
 
 
+_FIELDS = attrgetter(*(field.name for field in fields(Interval)))
+
+
 def _interval_of(row: Row) -> Interval:
     found = Interval(*row)
     return found if not found.is_backfilling else replace(found, is_backfilling=True)
@@ -72,7 +76,7 @@ class BillingTransaction(Transaction):
         """Write these instead of the open ones of the objects."""
         for kind, ids in objects.items():
             self._run(_CLOSE, (file, kind, json_of(sorted(ids))))
-        self._connection.executemany(_ADD_INTERVAL, [(file, *astuple(each)) for each in intervals])
+        self._connection.executemany(_ADD_INTERVAL, [(file, *_FIELDS(each)) for each in intervals])
 
     def add_usage(self, file: str, changes: Changes) -> None:
         """More, or less, in use from some instants on. What is known of later ones moves with it."""

@@ -333,8 +333,8 @@ def test_a_page_of_the_ledger_costs_the_page_and_not_what_came_before(tmp_path: 
 
 @pytest.mark.thorough
 def test_a_page_of_the_ledger_of_a_year_of_a_thousand_servers_costs_the_page(tmp_path: Path) -> None:
-    month = costs_in(tmp_path / "month", servers_count=1000, days=30, portion=2000)
-    year = costs_in(tmp_path / "year", servers_count=1000, days=365, portion=2000)
+    month = costs_in(tmp_path / "month", servers_count=1000, days=30, portion=20_000)
+    year = costs_in(tmp_path / "year", servers_count=1000, days=365, portion=20_000)
 
     assert max(year) <= 1.2 * max(month)
     assert max(year) <= 2 * min(year)
