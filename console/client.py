@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from console import wire, wire_explain, wire_parts, wire_plans, wire_services
+from console import wire, wire_billing, wire_explain, wire_parts, wire_plans, wire_services
 from console.records import (
     CellRecord,
     Changes,
@@ -35,6 +35,7 @@ from console.records import (
     Status,
     Tasks,
 )
+from console.records_billing import Billing
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
@@ -118,6 +119,10 @@ class CloudClient:
     async def services(self) -> Services:
         """What `os-services` says, and what was last known."""
         return await self._read("/services", wire_services.services)
+
+    async def billing(self) -> Billing:
+        """What is burnt now, and what this month comes to, of all accounts that one may see."""
+        return await self._read("/billing", wire_billing.billing)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None

@@ -219,7 +219,8 @@ def _clock_not_manual(selection: Selection) -> str | None:
 
 def _view_commands() -> tuple[Command, ...]:
     return tuple(
-        Command(f"view.{name}", (str(digit),), name, f"go to {name}, also :{name}") for digit, name in enumerate(VIEWS)
+        Command(f"view.{name}", (str(digit),) if digit < 10 else (), name, f"go to {name}, also :{name}")
+        for digit, name in enumerate(VIEWS)
     )
 
 

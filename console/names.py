@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events",
-                          "services")  # fmt: skip
-"""Views in the order of their digits: overview is 0."""
+                          "services", "billing")  # fmt: skip
+"""Views in the order of their digits: overview is 0. Those behind the tenth have none, and are gone to by name."""
 
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")

@@ -15,6 +15,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from console.records_billing import Billing
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_services import Services
 
@@ -446,7 +447,7 @@ class HostDetail(NamedTuple):
     events: tuple[EventRecord, ...] = ()
 
 
-Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services
+Answer = Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | Billing
 Detail = ServerDetail | DriveDetail | HostDetail
 
 

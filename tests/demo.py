@@ -124,6 +124,7 @@ STORIES = {
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("services", (":services", "<enter>"), "nova-scheduler"),
+        Story("billing", (":billing", "<enter>"), "burst, now"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),
         Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),

@@ -38,6 +38,7 @@ from console.records import (
     TaskRecord,
     Tasks,
 )
+from console.records_billing import Billing
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -70,6 +71,7 @@ class Mirror:
     tasks: tuple[TaskRecord, ...] | None = None
     services: tuple[ServiceRecord, ...] | None = None
     """None until a view has asked for them."""
+    billing: Billing | None = None
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -137,6 +139,8 @@ class Mirror:
                 return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
             case Services():
                 return self._answered("services", at, services=answer.services)
+            case Billing():
+                return self._answered("billing", at, billing=answer)
             case Events():
                 return self._answered("events", at, events=_merged_events(self.events, answer.events))
             case PastEvents():

@@ -171,7 +171,8 @@ class Feed:
         assert client is not None, "greeted without a client"
         await self._deliver(await client.status())
         sources: dict[str, Callable[[], Awaitable[Answer]]] = {"hosts": client.hosts, "tasks": client.tasks,
-                                                              "services": client.services}  # fmt: skip
+                                                              "services": client.services,
+                                                              "billing": client.billing}  # fmt: skip
         # The header counts hosts on every view. They are read once; then the feed's events say what becomes of them.
         mirror = self._mirror()
         counted = {"hosts"} if mirror.cursor is not None and not mirror.are_hosts_followed else set()

@@ -27,6 +27,7 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "tasks": frozenset({"tasks"}),
     "detail": frozenset({"hosts", "tasks"}),
     "services": frozenset({"services"}),
+    "billing": frozenset({"billing"}),
 }
 
 Held = Detail | WhyDetail | GroupPlanRecord

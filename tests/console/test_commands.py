@@ -45,8 +45,10 @@ def test_verbs_do_not_use_the_keys_that_move_in_their_menu() -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_view_has_a_digit_and_can_be_left_and_filtered(view: str) -> None:
-    assert commands.for_key("servers", str(VIEWS.index(view))) is commands.BY_ID[f"view.{view}"]
+def test_every_view_has_a_digit_while_there_are_some_and_can_be_left_and_filtered(view: str) -> None:
+    digit = str(VIEWS.index(view))
+    if len(digit) == 1:
+        assert commands.for_key("servers", digit) is commands.BY_ID[f"view.{view}"]
     assert commands.for_key(view, "escape") is commands.BY_ID["back"]
     assert commands.for_key(view, "slash") is commands.BY_ID["filter"]
 

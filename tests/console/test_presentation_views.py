@@ -11,6 +11,7 @@ import pytest
 
 from console.presentation import (
     backfill,
+    billing,
     cells,
     drive_detail,
     drives,
@@ -54,6 +55,7 @@ VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "tasks": tasks.view,
     "events": events.view,
     "services": services.view,
+    "billing": billing.view,
 }
 PREVIEWED = {
     "servers": "id-render-12",
