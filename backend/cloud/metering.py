@@ -14,7 +14,7 @@ neither is billed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -51,6 +51,8 @@ class Interval:
     cpu_mhz_effective: int = 0
     """As its row says, whatever its state: what it has again when its host is back."""
     memory_bytes_effective: int = 0
+    sent_rate: int = 0
+    """Of a running server, to the outside, in 256ths of a byte a second."""
 
 
 RUNNING, WAITING = "running", "waiting"
@@ -69,7 +71,15 @@ class Happened:
     after: Mapping[str, Any]
 
 
-def followed(before: Interval | None, event: Happened) -> Interval | None:
+SentRate = Callable[[str, int], int]
+"""What a server's interfaces send once it runs, by its id and the instant; they change only while it does not."""
+
+
+def sends_nothing(_server_id: str, _at: int) -> int:
+    return 0
+
+
+def followed(before: Interval | None, event: Happened, sent_rate: SentRate = sends_nothing) -> Interval | None:
     """The interval that the event begins; the one before it where nothing that matters has changed; None at its end."""
     if event.kind.endswith(".deleted"):
         return None
@@ -78,6 +88,9 @@ def followed(before: Interval | None, event: Happened) -> Interval | None:
     match event.object_kind:
         case "server":
             after = _server(blank, event.after)
+            is_new = blank.state != RUNNING and after.state == RUNNING
+            rate = sent_rate(event.object_id, at) if is_new else blank.sent_rate if after.state == RUNNING else 0
+            after = replace(after, sent_rate=rate)
         case "drive":
             after = _drive(blank, event.after)
         case "host":
@@ -156,11 +169,11 @@ def in_use(interval: Interval | None) -> dict[tuple[str, str], int]:
         case "host":
             found = {(CLOUD, CAPACITY_CPU): cpu, (CLOUD, CAPACITY_MEMORY): memory}
         case "server" if interval.is_backfilling:
-            found = {(account, "bcpu"): cpu, (account, "bmem"): memory}
+            found = {(account, "bcpu"): cpu, (account, "bmem"): memory, (account, "tx"): interval.sent_rate}
         case "server":
             prefix = "intel_" if interval.cpu_type == "intel" else ""
             found = {(account, f"{prefix}cpu"): cpu, (account, f"{prefix}mem"): memory}
-            found |= {(CLOUD, LOAD_CPU): cpu, (CLOUD, LOAD_MEMORY): memory}
+            found |= {(CLOUD, LOAD_CPU): cpu, (CLOUD, LOAD_MEMORY): memory, (account, "tx"): interval.sent_rate}
     return {key: amount for key, amount in found.items() if amount}
 
 

@@ -73,13 +73,18 @@ def take_in(tx: CloudTransaction, file: str, events: Sequence[Happened], last: i
     objects: dict[str, set[str]] = {}
     for event in events:
         objects.setdefault(event.object_kind, set()).add(event.object_id)
+    rates = tx.sent_rates(objects.get("server", ()))
+
+    def sent_rate(server_id: str, at: int) -> int:
+        return next((rate for since, rate in reversed(rates.get(server_id, ())) if since <= at), 0)
+
     current: dict[tuple[str, str], Interval | None] = dict(tx.open_intervals(file, objects))
     ended: list[Interval] = []
     more: dict[tuple[str, str], dict[int, int]] = {}
     for event in events:
         key = (event.object_kind, event.object_id)
         before = current.get(key)
-        after = followed(before, event)
+        after = followed(before, event, sent_rate)
         if after == before:
             continue
         at = after.begun_at if after is not None else max(event.at, before.begun_at if before else event.at)

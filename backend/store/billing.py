@@ -9,14 +9,15 @@ from operator import attrgetter
 from backend.cloud.billing import Lump
 from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import Interval
+from backend.cloud.networks import sent_rate
 from backend.cloud.prices import RESOURCES
 from backend.cloud.subscriptions import Subscription, Term
+from backend.store.networks import NetworksTransaction
 from backend.store.rows import Row, instant_of, json_of
-from backend.store.transaction import Transaction
 
 _INTERVAL = (
     "object_id, object_kind, account, begun_at, ended_at, state, cpu_mhz, memory_bytes, cpu_mhz_had, memory_bytes_had,"
-    " size_bytes, is_backfilling, cpu_type, cpu_mhz_effective, memory_bytes_effective"  # in the order of its fields
+    " size_bytes, is_backfilling, cpu_type, cpu_mhz_effective, memory_bytes_effective, sent_rate"  # as its fields
 )
 _OPEN = (
     f"SELECT {_INTERVAL} FROM usage_interval WHERE file = ? AND ended_at IS NULL"  # noqa: S608
@@ -27,7 +28,7 @@ _CLOSE = (
     " AND object_kind = ? AND object_id IN (SELECT value FROM json_each(?))"
 )
 _ADD_INTERVAL = (
-    f"INSERT INTO usage_interval (file, {_INTERVAL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    f"INSERT INTO usage_interval (file, {_INTERVAL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 )
 _STEP_OF = "FROM usage_step WHERE account = ? AND resource = ? AND file = ?"
 _BEFORE = f"SELECT amount {_STEP_OF} AND at < ? ORDER BY at DESC LIMIT 1"
@@ -50,7 +51,7 @@ def _interval_of(row: Row) -> Interval:
     return found if not found.is_backfilling else replace(found, is_backfilling=True)
 
 
-class BillingTransaction(Transaction):
+class BillingTransaction(NetworksTransaction):
     """What a job may ask of money."""
 
     # What was in use
@@ -77,6 +78,22 @@ class BillingTransaction(Transaction):
         for kind, ids in objects.items():
             self._run(_CLOSE, (file, kind, json_of(sorted(ids))))
         self._connection.executemany(_ADD_INTERVAL, [(file, *_FIELDS(each)) for each in intervals])
+
+    def sent_rates(self, server_ids: Collection[str]) -> dict[str, list[tuple[int, int]]]:
+        """What each of the servers sends while it runs, from when on.
+
+        Of one whose interfaces have not been changed since this is written down: what they are.
+        """
+        text = (
+            "SELECT server_id, at, rate FROM traffic_rate WHERE server_id IN (SELECT value FROM json_each(?))"
+            " ORDER BY server_id, at"
+        )
+        found: dict[str, list[tuple[int, int]]] = {}
+        for server_id, at, rate in self._run(text, (json_of(sorted(server_ids)),)):
+            found.setdefault(server_id, []).append((at, rate))
+        for server_id, wiring in self.wiring([id_ for id_ in server_ids if id_ not in found]).items():
+            found[server_id] = [(0, sent_rate(wiring.interfaces))]
+        return found
 
     def add_usage(self, file: str, changes: Changes) -> None:
         """More, or less, in use from some instants on. What is known of later ones moves with it."""

@@ -27,7 +27,6 @@ from backend.store.entries import (
     server_entry_row,
 )
 from backend.store.last_known import LastKnownTransaction
-from backend.store.networks import NetworksTransaction
 from backend.store.rows import (
     instant_of,
     instant_or_none,
@@ -74,7 +73,6 @@ ORDER BY server_directory.cell
 class CloudTransaction(
     BackupsTransaction,
     BillingTransaction,
-    NetworksTransaction,
     ServerGroupsTransaction,
     SnapshotsTransaction,
     LastKnownTransaction,

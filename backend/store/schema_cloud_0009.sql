@@ -23,7 +23,8 @@ CREATE TABLE usage_interval (
     is_backfilling INTEGER NOT NULL CHECK (is_backfilling IN (0, 1)),
     cpu_type TEXT NOT NULL,
     cpu_mhz_effective INTEGER NOT NULL,
-    memory_bytes_effective INTEGER NOT NULL
+    memory_bytes_effective INTEGER NOT NULL,
+    sent_rate INTEGER NOT NULL
 ) STRICT;
 
 CREATE UNIQUE INDEX usage_interval_open ON usage_interval (file, object_kind, object_id) WHERE ended_at IS NULL;
@@ -42,6 +43,14 @@ CREATE TABLE usage_step (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX usage_step_by_instant ON usage_step (account, at);
+
+-- What the public interfaces of a server send while it runs, from when on. It outlives them: events may be taken later.
+CREATE TABLE traffic_rate (
+    server_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    rate INTEGER NOT NULL,                      -- in 256ths of a byte a second
+    PRIMARY KEY (server_id, at)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE purse (
     account TEXT PRIMARY KEY REFERENCES account (name),

@@ -52,7 +52,8 @@ _NAMES: Mapping[str, str] = {
 _GIB = 2**30
 _UNITS: Mapping[str, tuple[str, int]] = {
     **dict.fromkeys(("cpu", "intel_cpu", "bcpu"), ("GHz", 1000)),
-    **dict.fromkeys(("mem", "intel_mem", "bmem", "dssd", "tx"), ("GiB", _GIB)),
+    **dict.fromkeys(("mem", "intel_mem", "bmem", "dssd"), ("GiB", _GIB)),
+    "tx": ("MB/s", 10**6),
 }
 """How an amount is shown, and how many base units make one of it; pieces are what is left."""
 
@@ -216,7 +217,7 @@ def _levels(frame: Frame, found: LevelHistory) -> tuple[Line, ...]:
         left(41, f"then {found.next_level}{from_}", following),
     ]
     if frame.width >= 80:
-        placed.append(right(frame.width - 2, by_hour(frame, found), Tone.MUTED))
+        placed.append(right(78, by_hour(frame, found), Tone.MUTED))
     return (compose(frame.width, *placed),)
 
 

@@ -271,3 +271,29 @@ def test_the_summary_tells_what_backfilling_saves_and_what_shrinking_and_stops_c
         assert [each["account"] for each in own["owners"]] == [TENANT]
 
     wired(tmp_path / "data", story, cells=("cell-1",), hosts=1)
+
+
+def test_traffic_is_billed_at_the_rate_that_its_interfaces_had_whatever_became_of_them(tmp_path: Path) -> None:
+    async def story(on: Wired) -> None:
+        server = await a_server(on, nics=[{"ip_v4_conf": {"conf": "dhcp"}}])
+        await act(on, server["uuid"], "start")
+        await on.advance(3600)
+        found = good(await on.sigma.get(f"/servers/{server['uuid']}/"))
+        sent = found["runtime"]["nics"][0]["io"]["bytes_sent"]
+        using = good(await on.sigma.get("/currentusage/"))["usage"]["tx"]["using"]
+        await act(on, server["uuid"], "stop")
+        await on.advance(60)
+        plain = {"name": "web-01", "cpu": 1000, "mem": GIB, "vnc_password": "secret", "nics": []}
+        good(await on.sigma.put(f"/servers/{server['uuid']}/", json=plain))
+        await on.advance(600)
+
+        rows = [row for row in await ledger(on) if " of tx " in row["reason"]]
+
+        billed = sum(int(row["resource_amount"]) for row in rows)
+        assert abs(billed - sent) < 70 * using
+        assert abs(using * 3600 - sent) < 70 * using
+        price = Decimal("0.05") / 2**30
+        assert abs(sum(Decimal(row["amount"]) for row in rows) - billed * price) < Decimal("1e-6")
+        assert good(await on.sigma.get("/currentusage/"))["usage"]["tx"]["using"] == 0
+
+    wired(tmp_path / "data", story)

@@ -1,7 +1,8 @@
 """Money: balance, current usage, prices and burst levels, the ledger, burst usage, subscriptions, discounts, licenses.
 
-Source: CloudSigma API 2.0, "Billing", "Subscriptions", "Burst Usage". Amounts of money are strings of 20
-decimal places. Backfilling has the prices `bcpu` and `bmem`, which are ours: nothing of it was published.
+Source: CloudSigma API 2.0, "Billing", "Subscriptions", "Burst Usage". Amounts of money are strings of 20 decimal
+places. Of traffic, what is in use is bytes a second. Backfilling has the prices `bcpu` and `bmem`, which are ours:
+nothing of it was published.
 
 An account sees its own. The ledger is worked out as far as it is asked for: without a limit it ends after the newest
 20,000 rows. `time__gt`, `time__gte`, `time__lt` and `time__lte` go to any place in it at once. Simplified: no image of
@@ -53,7 +54,12 @@ async def current_usage(call: Call) -> Response:
     """Bare object."""
     found = await billing.standing(call.cloud, call.account.name)
     usage = {
-        name: {"burst": use.burst, "subscribed": use.subscribed, "using": use.using} for name, use in found.uses.items()
+        name: {
+            "burst": use.burst // RESOURCES[name].scale,
+            "subscribed": use.subscribed,
+            "using": use.using // RESOURCES[name].scale,
+        }
+        for name, use in found.uses.items()
     }
     return wire.JsonAnswer({"balance": _balance(found.balance), "usage": usage})
 
@@ -297,7 +303,7 @@ async def usage(call: Call) -> Response:
     found = await billing.use_at_ticks(call.cloud, call.account.name, begin, end)
     rows = [
         {
-            "amount": amount,
+            "amount": amount // RESOURCES[name].scale,
             "poll_time": _instant_text(at),
             "resource": name,
             "uuid": _uuid(call, f"usage/{name}/{at}"),

@@ -63,9 +63,9 @@ def _line(line: Line) -> BillingLine:
     return {
         "resource": line.resource,
         "unit": RESOURCES[line.resource].unit,
-        "using": line.use.using,
+        "using": line.use.using // RESOURCES[line.resource].scale,
         "subscribed": None if is_backfill else line.use.subscribed,
-        "burst": line.burst,
+        "burst": line.burst // RESOURCES[line.resource].scale,
         "level": line.level,
         "next_level": line.next_level,
         "price": f"{price_of(line.resource, line.level):f}",
