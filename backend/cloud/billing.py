@@ -272,18 +272,16 @@ def by_day(run: Run) -> Iterator[tuple[int, int]]:
 def tick_rows(found: Iterable[Run]) -> list[Row]:
     """One row for each tick of each run, in the order of the ledger: by the tick's end, then by resource."""
     order = {name: place for place, name in enumerate(RESOURCES)}
-    rows = [(tick, order[run.resource], run) for run in found for tick in range(run.tick, run.tick + run.count)]
+    rows = []
+    for run in found:
+        place, charged = order[run.resource], run.charge
+        # As published: `Burst: 12.00 GHz of cpu for 2 minutes at 2014-06-05 08:31`.
+        reason = f"Burst: {shown(run.resource, average(run))} for {human_interval(run)} at "
+        for tick in range(run.tick, run.tick + run.count):
+            said = f"{reason}{instant_of(tick * TICK):%Y-%m-%d %H:%M}"
+            rows.append((tick, place, Row((tick + 1) * TICK, str(tick * 100 + place), charged, run, said)))
     rows.sort(key=lambda row: row[:2])
-    return [
-        Row((tick + 1) * TICK, str(tick * 100 + place), run.charge, run, _reason(run, tick))
-        for tick, place, run in rows
-    ]
-
-
-def _reason(run: Run, tick: int) -> str:
-    """As published: `Burst: 12.00 GHz of cpu for 2 minutes at 2014-06-05 08:31`."""
-    used = shown(run.resource, average(run))
-    return f"Burst: {used} for {human_interval(run)} at {instant_of(tick * TICK):%Y-%m-%d %H:%M}"
+    return [row for _, _, row in rows]
 
 
 def average(run: Run) -> int:
