@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from operator import attrgetter
 
@@ -38,6 +38,16 @@ _BACKFILLING = (
     f"SELECT {_INTERVAL} FROM usage_interval WHERE is_backfilling = 1 AND object_kind = 'server'"  # noqa: S608
     " AND (ended_at IS NULL OR ended_at > ?) AND begun_at < ? ORDER BY object_id, begun_at"
 )
+
+_BROKEN = """
+SELECT DISTINCT object_id FROM (
+    SELECT object_id, ended_at,
+           lead(begun_at) OVER (PARTITION BY file, object_kind, object_id ORDER BY begun_at) AS next_begun_at
+    FROM usage_interval
+)
+WHERE next_begun_at IS NOT NULL AND (ended_at IS NULL OR ended_at <> next_begun_at)
+ORDER BY object_id
+"""
 
 Changes = Mapping[tuple[str, str], Mapping[int, int]]
 """By account and resource: by instant, how much more is in use from it on."""
@@ -152,6 +162,20 @@ class BillingTransaction(NetworksTransaction):
         """All that are known, in order."""
         text = f"SELECT {_INTERVAL} FROM usage_interval WHERE object_id = ? ORDER BY begun_at"  # noqa: S608
         return [_interval_of(row) for row in self._run(text, (object_id,))]
+
+    def broken_intervals(self) -> list[str]:
+        """The ids of the objects whose intervals overlap, or leave a gap; there are none."""
+        return [id_ for (id_,) in self._run(_BROKEN)]
+
+    def every_interval(self) -> Iterator[tuple[str, Interval]]:
+        """With the file that it is of."""
+        for file, *row in self._run(f"SELECT file, {_INTERVAL} FROM usage_interval"):  # noqa: S608
+            yield file, _interval_of(row)
+
+    def every_step(self) -> Iterator[tuple[tuple[str, str, str], int, int]]:
+        """Account, resource and file; instant; amount. In this order."""
+        for account, resource, file, at, amount in self._run("SELECT * FROM usage_step ORDER BY 1, 2, 3, 4"):
+            yield (account, resource, file), at, amount
 
     # What was paid
 

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from backend.check import check
 from backend.cloud.errors import CloudError
 from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import Happened
@@ -27,6 +28,7 @@ from backend.cloud.subscriptions import Asked, covered
 from backend.operations import billing, drives, losses, metering, servers, subscriptions
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction
+from backend.usage_checker import check_usage
 from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
 
@@ -150,6 +152,7 @@ async def check_ledger(on: Harness) -> None:
                 level = level_of(load.get(f"+load_{follows}", 0), load.get(f"+capacity_{follows}", 0))
                 assert billed[tick, name].level == level
     assert all(row.amount == charge(row.run.resource, row.run.level, row.run.used) for row in rows if row.run)
+    await cloud.store.cloud_read(lambda tx: check_usage(tx.broken_intervals(), tx.every_interval(), tx.every_step()))
 
 
 def on_disk(folder: Path, cell: str) -> list[Event]:
@@ -338,3 +341,36 @@ def test_a_page_of_the_ledger_of_a_year_of_a_thousand_servers_costs_the_page(tmp
 
     assert max(year) <= 1.2 * max(month)
     assert max(year) <= 2 * min(year)
+
+
+# --- what a check finds -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("UPDATE usage_step SET amount = amount + 1 WHERE resource = 'cpu'", "the usage of cpu of"),
+        ("DELETE FROM usage_step WHERE resource = 'mem'", "the usage of mem of"),
+        ("UPDATE usage_interval SET begun_at = begun_at - 1 WHERE state = 'running'", "is counted twice"),
+    ],
+)
+def test_what_is_not_billed_as_it_was_used_is_found(tmp_path: Path, damage: str, sentence: str) -> None:
+    folder = tmp_path / "data"
+
+    async def story(on: Harness) -> None:
+        made = await on.server("web")
+        await on.engine.advance(60)
+        await servers.start_server(on.cloud, on.operator, made.id)
+        await billing.balance(on.cloud, OPERATOR)
+
+    in_a_cloud(folder, story, cells=CELLS, hosts=1)
+    whole = check(folder)
+    with contextlib.closing(sqlite3.connect(folder / "cloud.db")) as connection:
+        assert connection.execute(damage).rowcount == 1
+        connection.commit()
+
+    broken = check(folder)
+
+    assert whole.breach is None
+    assert whole.usage_intervals > 0
+    assert sentence in (broken.breach or "")
