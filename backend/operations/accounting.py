@@ -27,6 +27,14 @@ class Accounting:
     finite: frozenset[str] | None = None
     """The names of the accounts that have a balance to live on; None before they were looked up."""
 
+    def forget(self) -> None:
+        """All that was looked up of what is stored: it may be of before."""
+        self.metered = None
+        self.complete_at = -1
+        self.marks.clear()
+        self.levels.clear()
+        self.levels_end = 0
+
     def changed(self, account: str, at: int) -> None:
         """Something about the account, or about the whole cloud, is different from an instant on."""
         tick = tick_of(at)

@@ -418,6 +418,8 @@ async def give_balance(cloud: Cloud, actor: Account, name: str, amount: int) -> 
         if missing:
             tx.add_payment(account.name, now, missing, f"Balance given by {actor.name}")
 
-    await cloud.store.cloud_write(write)
-    cloud.accounting.finite = None
+    try:
+        await cloud.store.cloud_write(write)
+    finally:
+        cloud.accounting.finite = None
     return await balance(cloud, account.name)

@@ -17,6 +17,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from backend.cloud.errors import CloudError, Unreachable
 from backend.cloud.metering import Happened, Interval, changed, followed
@@ -35,41 +36,58 @@ async def caught_up(cloud: Cloud) -> AsyncIterator[None]:
     """With all taken that the cells that answer have to tell; nothing else is taken until the block ends."""
     accounting = cloud.accounting
     async with accounting.lock:
-        if accounting.metered is None:
-            accounting.metered = await cloud.store.cloud_read(lambda tx: tx.metered())
         while accounting.complete_at != (revision := cloud.store.revision):
-            if not await _take(cloud, accounting, accounting.metered):
+            most = await _take(cloud, accounting)
+            if most == 0:
                 accounting.complete_at = revision
+            elif most < EVENTS_AT_ONCE:
+                # What has come since then is later than what was asked for: who never rests would never be caught up.
+                break
         yield
 
 
-async def _take(cloud: Cloud, accounting: Accounting, metered: dict[str, int]) -> bool:
-    """One portion of each cell; whether there was anything."""
+async def _take(cloud: Cloud, accounting: Accounting) -> int:
+    """One portion of each cell; how many events the largest of them had."""
+    if accounting.metered is None:
+        accounting.metered = await cloud.store.cloud_read(lambda tx: tx.metered())
+    metered = accounting.metered
 
     def read(tx: CellTransaction) -> tuple[list[Happened], int]:
         return tx.happened_after(metered.get(tx.cell, 0), count=EVENTS_AT_ONCE)
 
-    is_more = False
+    most = 0
     for cell, answer in (await cloud.store.each_cell(read)).items():
         if isinstance(answer, Unreachable):
             continue
         events, last = answer
-        if last <= metered.get(cell, 0):
+        after = metered.get(cell, 0)
+        if last <= after:
             continue
-        is_more = True
-        changes = await cloud.store.cloud_write(
-            lambda tx, cell=cell, events=events, last=last: take_in(  # type: ignore[misc]
-                tx, cell, events, last
-            )
-        )
+        try:
+            changes = await cloud.store.cloud_write(partial(take_in, file=cell, events=events, after=after, last=last))
+        except BaseException:
+            # Whoever asked has gone, perhaps: whether it was written is not known.
+            accounting.forget()
+            raise
+        if changes is None:
+            accounting.forget()
+            return EVENTS_AT_ONCE
+        most = max(most, last - after)
         metered[cell] = last
         for account, at in changes.items():
             accounting.changed(account, at)
-    return is_more
+    return most
 
 
-def take_in(tx: CloudTransaction, file: str, events: Sequence[Happened], last: int) -> dict[str, int]:
-    """Write what the events say, and that they were taken. Returns, by account, from when on something is different."""
+def take_in(
+    tx: CloudTransaction, *, file: str, events: Sequence[Happened], after: int, last: int
+) -> dict[str, int] | None:
+    """Write what the events after number `after` say, and that they were taken up to number `last`.
+
+    Returns, by account, from when on something is different. None, and nothing is written, where they are not the next.
+    """
+    if tx.metered().get(file, 0) != after:
+        return None
     objects: dict[str, set[str]] = {}
     for event in events:
         objects.setdefault(event.object_kind, set()).add(event.object_id)
@@ -84,16 +102,16 @@ def take_in(tx: CloudTransaction, file: str, events: Sequence[Happened], last: i
     for event in events:
         key = (event.object_kind, event.object_id)
         before = current.get(key)
-        after = followed(before, event, sent_rate)
-        if after == before:
+        following = followed(before, event, sent_rate)
+        if following == before:
             continue
-        at = after.begun_at if after is not None else max(event.at, before.begun_at if before else event.at)
+        at = following.begun_at if following is not None else max(event.at, before.begun_at if before else event.at)
         if before is not None and before.begun_at < at:
             ended.append(replace(before, ended_at=at))
-        for which, amount in changed(before, after).items():
+        for which, amount in changed(before, following).items():
             instants = more.setdefault(which, {})
             instants[at] = instants.get(at, 0) + amount
-        current[key] = after
+        current[key] = following
     tx.replace_intervals(file, objects, [*ended, *(each for each in current.values() if each is not None)])
     tx.add_usage(file, more)
     tx.save_metered(file, last)

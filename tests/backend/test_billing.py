@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -27,7 +28,7 @@ from backend.cloud.prices import LOAD_OF, TICK, charge, level_of
 from backend.cloud.subscriptions import Asked, covered
 from backend.operations import billing, drives, losses, metering, servers, subscriptions
 from backend.operations.drives import DriveSpec
-from backend.store import CellTransaction
+from backend.store import CellTransaction, CloudTransaction
 from backend.usage_checker import check_usage
 from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
@@ -269,6 +270,28 @@ def test_every_interval_is_billed_once_in_many_histories(seed: int) -> None:
     tell(seed, steps=40)
 
 
+def test_events_that_were_taken_are_not_taken_again_whoever_still_has_them(tmp_path: Path) -> None:
+    """As when who asked gives up while they are being written: what was written counts, and only once."""
+
+    async def story(on: Harness) -> None:
+        await on.running("web")
+        store, cell = on.cloud.store, (await on.cloud.store.cloud_read(lambda tx: tx.server_entries()))[0].cell
+        events, last = await store.cell_read(cell, lambda tx: tx.happened_after(0, count=1000))
+        again = partial(metering.take_in, file=cell, events=events, after=0, last=last)
+        asked = asyncio.ensure_future(billing.balance(on.cloud, OPERATOR))
+        await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+
+        await billing.balance(on.cloud, OPERATOR)
+
+        assert await store.cloud_write(again) is None
+        await on.engine.advance(900)
+        await check_ledger(on)
+
+    in_a_cloud(tmp_path / "data", story, cells=CELLS, hosts=1)
+
+
 # --- what a page costs ------------------------------------------------------------------------------------------------
 
 
@@ -291,13 +314,19 @@ def a_history(servers_count: int, days: int) -> Iterator[list[Happened]]:
         yield sorted(told, key=lambda each: each.at)
 
 
+def take_next(tx: CloudTransaction, part: list[Happened]) -> None:
+    """As if the cell had told so much more; its own events are behind what was taken by far."""
+    after = tx.metered().get("cell-1", 0)
+    assert metering.take_in(tx, file="cell-1", events=part, after=after, last=10**9 + after) is not None
+
+
 async def costs_of_pages(on: Harness, *, servers_count: int, days: int, portion: int) -> list[int]:
     """How many steps SQLite takes for pages of 20 rows, from the newest to the oldest."""
     store = on.cloud.store
     for told in a_history(servers_count, days):
         for start in range(0, len(told), portion):
             part = told[start : start + portion]
-            await store.cloud_write(lambda tx, part=part: metering.take_in(tx, "cell-1", part, 10**9))  # type: ignore[misc]
+            await store.cloud_write(partial(take_next, part=part))
     on.clock.move_to(NOON + timedelta(days=days))
     whole = await billing.ledger(on.cloud, OPERATOR, limit=1)
     assert whole.total > days * 288 * 2
