@@ -297,3 +297,37 @@ def test_traffic_is_billed_at_the_rate_that_its_interfaces_had_whatever_became_o
         assert good(await on.sigma.get("/currentusage/"))["usage"]["tx"]["using"] == 0
 
     wired(tmp_path / "data", story)
+
+
+def test_burst_usage_is_what_the_rows_of_its_days_add_up_to(tmp_path: Path) -> None:
+    async def story(on: Wired) -> None:
+        await a_drive(on)
+        await a_running_server(on)
+        await on.advance(2 * 86_400)
+
+        rows = await ledger(on)
+        daily = good(await on.sigma.get("/dailyburstusage/", params={"limit": 0}))["objects"]
+        whole = good(await on.sigma.get("/burstusage/", params={"limit": 0}))["objects"]
+        usage = good(await on.sigma.get("/usage/", params={"limit": 0}))["objects"]
+
+        for resource in ("cpu", "mem", "dssd", "ip", "vlan"):
+            of_it = [row for row in rows if f" of {resource} for " in row["reason"]]
+            by_day: dict[str, tuple[Decimal, int]] = {}
+            for row in of_it:
+                amount, used = by_day.get(row["poll_time"][:10], (Decimal(0), 0))
+                by_day[row["poll_time"][:10]] = (
+                    amount + Decimal(row["amount"]),
+                    used + int(row["resource_amount"]),
+                )
+            told = [each for each in daily if each["resource_type"] == resource]
+            assert {each["date"]: (Decimal(each["amount"]), each["usage"]) for each in told} == by_day
+            (total,) = [each for each in whole if each["resource_type"] == resource]
+            assert Decimal(total["amount"]) == sum(Decimal(row["amount"]) for row in of_it)
+            of_last_day = [each for each in usage if each["resource"] == resource]
+            assert len(of_last_day) == 288
+        one_day = good(await on.sigma.get("/dailyburstusage/", params={"date": "2026-11-21"}))["objects"]
+        assert {each["date"] for each in one_day} == {"2026-11-21"}
+        none = good(await on.sigma.get("/burstusage/", params={"date__gt": "2027-01-01"}))["objects"]
+        assert none == []
+
+    wired(tmp_path / "data", story, cells=("cell-1",), hosts=1)
