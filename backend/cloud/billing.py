@@ -24,6 +24,7 @@ from backend.cloud.prices import (
     TICK,
     charge,
     divided,
+    has_levels,
     level_of,
     price,
     shown,
@@ -331,7 +332,7 @@ class Meterage:
         self._ticks = [0]
         self._prices = [price(resource, 1)]
         self._until = [0]
-        for tick, level in levels_for_one(resource, levels):
+        for tick, level in levels if has_levels(resource) else ():
             self._until.append(self._until[-1] + (tick - self._ticks[-1]) * TICK * self._prices[-1])
             self._ticks.append(tick)
             self._prices.append(price(resource, level))
@@ -348,7 +349,3 @@ class Meterage:
         """In 10**-20 dollars."""
         what = RESOURCES[self.resource]
         return divided(weighted * 10 ** (PLACES - PRICE_PLACES), what.multiplier * what.scale * MICROSECONDS)
-
-
-def levels_for_one(resource: str, levels: Levels) -> Levels:
-    return levels if resource in LOAD_OF else ()
