@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 8, "cell": 5}
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 9, "cell": 5}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -87,6 +87,11 @@ def migrations(kind: FileKind) -> Migrations:
         @found(name="0008_backup_sources")
         def backup_sources(database: Database) -> None:
             for statement in _statements("schema_cloud_0008.sql"):
+                database.execute(statement)
+
+        @found(name="0009_money")
+        def money(database: Database) -> None:
+            for statement in _statements("schema_cloud_0009.sql"):
                 database.execute(statement)
 
     else:
