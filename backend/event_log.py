@@ -48,8 +48,8 @@ class Event(NamedTuple):
     @classmethod
     def of(cls, row: Sequence[Any]) -> Event:
         """As it is stored: with the changes and the details as JSON."""
-        *known, changes, details = row
-        return cls._make((*known, orjson.loads(changes), orjson.loads(details)))
+        changes, details = row[6:]
+        return cls._make((*row[:6], orjson.loads(changes), {} if details == "{}" else orjson.loads(details)))
 
 
 class CellLog:
@@ -66,6 +66,9 @@ class CellLog:
 
     def servers_on(self, host: str) -> list[dict[str, Any]]:
         return list(self._held.get(host, {}).values())
+
+    def is_on(self, host: str, id: str | None) -> bool:
+        return id in self._held.get(host, ())
 
     def take(self, event: Event) -> None:
         """Raises Breach where the event cannot follow those before it."""
@@ -93,7 +96,7 @@ class CellLog:
             if (picture.get(column) or None) != (before or None):
                 what = _described(event)
                 raise Breach(f"{what} says that {column} was {before!r}, and it was {picture.get(column)!r}")
-            if after is None or after in ([], {}):
+            if after is None or (not after and after in ([], {})):
                 picture.pop(column, None)
             else:
                 picture[column] = after
