@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from urllib.parse import unquote
 
-from console.presentation import figures
+from console.presentation import figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
     Line,
@@ -31,19 +33,39 @@ _OBJECT = re.compile(r"/(servers|drives|hosts|cells|groups|snapshots)/([^/?]+)(?
 
 def view(mirror: Mirror, frame: Frame) -> View:
     known = mirror.audit
-    wanted = frame.filter.casefold()
-    shown = [each for each in reversed(known or ()) if wanted in _searched(mirror, each)]
+    values = columns(mirror, frame)
+    query = filtering.parse(frame.filter, values)
+    newest = list(reversed(known or ()))
+    shown = sorting.as_asked(filtering.matching(newest, query, values), frame, values)
     region: Region
     if shown:
         region = Rows(_head(frame), shown, lambda each: row(mirror, frame, each), lambda each: each.key)
     else:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
     total = frame.glyphs.nobody_said if known is None else f"{len(shown):,} of {len(known):,}"
-    return View("audit", ("audit",), total, (region,), status=lambda key: status(mirror, frame, key))
+    return View(
+        "audit",
+        ("audit",),
+        total,
+        (region,),
+        status=lambda key: status(mirror, frame, key),
+        table=Table(values, shown, attrgetter("key")),
+        problem=query.problem,
+    )
 
 
-def _searched(mirror: Mirror, each: AuditRecord) -> str:
-    return f"{words(mirror, each)} {each.outcome} {each.sentence} {each.method} {each.path}".casefold()
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[AuditRecord], ...]:
+    """What the row of a request is as values."""
+    return (
+        Column("at", lambda each: figures.iso(each.at)),
+        Column("what", lambda each: words(mirror, each), is_searched=True),
+        Column("outcome", attrgetter("outcome"), is_searched=True),
+        Column("sentence", attrgetter("sentence"), is_searched=True),
+        Column("method", attrgetter("method"), is_searched=True),
+        Column("path", attrgetter("path"), is_searched=True),
+        Column("ago", lambda each: figures.seconds_since(each.at, frame.wall_now), Kind.SECONDS),
+        Column("id", attrgetter("id"), Kind.ID),
+    )
 
 
 def _instead(mirror: Mirror, frame: Frame) -> str:

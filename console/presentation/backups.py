@@ -6,9 +6,12 @@ Of a schedule's, each row also says which of its rules keeps it, and which rows 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
-from console.presentation import figures, storage
+from console.presentation import figures, filtering, sorting, storage
 from console.presentation import schedules as schedules_view
+from console.presentation.columns import Column as ValueColumn
+from console.presentation.columns import Kind, Table
 from console.presentation.figures import StateLook
 from console.presentation.layout import Column, Layout, layout
 from console.presentation.lines import (
@@ -57,7 +60,28 @@ def view(mirror: Mirror, frame: Frame) -> View:
         status=lambda key: status(mirror, frame, key, verdicts),
         below=_foot(mirror, frame) if frame.body_height > 8 and frame.width >= 60 else (),
         orders=ORDERS,
+        table=Table(columns(mirror, frame), shown, attrgetter("key")),
+        problem=filtering.parse(frame.filter, columns(mirror, frame)).problem,
     )
+
+
+def columns(mirror: Mirror, frame: Frame) -> tuple[ValueColumn[BackupRecord], ...]:
+    """What a backup's row is as values."""
+    now = frame.now
+    return (
+        ValueColumn("state", _word, Kind.WORD, is_searched=True, words=("copying", "ready", "restoring", "erred")),
+        ValueColumn("source", attrgetter("title"), is_searched=True),
+        ValueColumn("age", lambda each: figures.seconds_since(each.created_at, now), Kind.SECONDS),
+        ValueColumn("size", attrgetter("size_bytes"), Kind.BYTES),
+        ValueColumn("left", lambda each: None if each.kept_until is None else (each.kept_until - now).total_seconds(),
+                    Kind.SECONDS),
+        ValueColumn("schedule", lambda each: _schedule_name(mirror, each), is_searched=True),
+        ValueColumn("description", attrgetter("description"), is_searched=True),
+        ValueColumn("reason", attrgetter("reason"), is_searched=True),
+        ValueColumn("kind", attrgetter("source_kind"), Kind.WORD, words=("server", "project", "customer")),
+        ValueColumn("created", lambda each: figures.iso(each.created_at)),
+        ValueColumn("id", attrgetter("id"), Kind.ID, is_searched=True),
+    )  # fmt: skip
 
 
 def _verdicts(mirror: Mirror, frame: Frame) -> Mapping[str, VerdictRecord]:
@@ -91,12 +115,15 @@ def crumbs(mirror: Mirror, frame: Frame) -> tuple[str, ...]:
 
 def visible(mirror: Mirror, frame: Frame, listed: Backups | None) -> list[BackupRecord]:
     """Those to show, in order. In the list of all of them a part is behind its parent."""
-    words = frame.filter.casefold().split()
-    found = [
+    known = columns(mirror, frame)
+    in_scope = [
         each
         for each in (listed.rows if listed is not None else ())
-        if (frame.scope is not None or each.parent_id is None) and (not words or _matches(mirror, each, words))
+        if frame.scope is not None or each.parent_id is None
     ]
+    found = list(filtering.matching(in_scope, filtering.parse(frame.filter, known), known))
+    if frame.sort not in ORDERS and frame.sort:
+        return list(sorting.as_asked(found, frame, known))
     key = {
         "state": lambda each: (look(each).rank,),
         "source": lambda each: (each.title.casefold(),),
@@ -106,15 +133,6 @@ def visible(mirror: Mirror, frame: Frame, listed: Backups | None) -> list[Backup
     if key is not None:
         found.sort(key=key)
     return found[::-1] if frame.is_descending else found
-
-
-def _matches(mirror: Mirror, backup: BackupRecord, words: Sequence[str]) -> bool:
-    texts = (backup.title, _word(backup), backup.reason or "", backup.description, _schedule_name(mirror, backup) or "")
-    text = " ".join(texts).casefold()
-    return all(word in text for word in words)
-
-
-# What is said of one -----------------------------------------------------------------------------------------------
 
 
 def _word(backup: BackupRecord) -> str:
@@ -157,7 +175,7 @@ def _left(frame: Frame, backup: BackupRecord) -> str:
 
 def _table(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord]) -> Layout[BackupRecord]:
     glyphs = frame.glyphs
-    wanted = next(iter(frame.filter.split()), "")
+    wanted = frame.filter
 
     def tone(backup: BackupRecord, own: Tone = Tone.TEXT) -> Tone:
         verdict = verdicts.get(backup.id)
@@ -309,7 +327,7 @@ def _instead(listed: Backups | None, frame: Frame) -> str:
 
 
 def _note(listed: Backups | None, frame: Frame, shown: Sequence[BackupRecord]) -> str:
-    order = frame.sort if frame.sort in ORDERS else ORDERS[0]
+    order = frame.sort or ORDERS[0]
     if listed is None:
         return frame.glyphs.nobody_said
     whole = sum(frame.scope is not None or each.parent_id is None for each in listed.rows)

@@ -7,8 +7,11 @@ cannot be copied now is marked: its backups grow old until it is back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
-from console.presentation import figures
+from console.presentation import figures, filtering, sorting
+from console.presentation.columns import Column as ValueColumn
+from console.presentation.columns import Kind, Table
 from console.presentation.figures import StateLook
 from console.presentation.layout import Column, Layout, layout
 from console.presentation.lines import (
@@ -53,7 +56,24 @@ def view(mirror: Mirror, frame: Frame) -> View:
         status=lambda key: status(mirror, frame, key),
         below=(_counts(found, frame),) if found is not None and frame.body_height > 8 else (),
         orders=ORDERS,
+        table=Table(columns(mirror, frame), shown, attrgetter("server_id")),
+        problem=filtering.parse(frame.filter, columns(mirror, frame)).problem,
     )
+
+
+def columns(mirror: Mirror, frame: Frame) -> tuple[ValueColumn[CoverageRecord], ...]:
+    """What the row of a server is as values."""
+    return (
+        ValueColumn("server", lambda row: name_of(mirror, row), is_searched=True),
+        ValueColumn("standing", lambda row: look(row).word, Kind.WORD, is_searched=True),
+        ValueColumn("covered", lambda row: "covered" if row.schedule_ids else UNCOVERED, Kind.WORD, is_searched=True,
+                    words=("covered", UNCOVERED)),
+        ValueColumn("age", lambda row: figures.seconds_since(row.last_good_at, frame.now), Kind.SECONDS),
+        ValueColumn("target", attrgetter("target_seconds"), Kind.SECONDS),
+        ValueColumn("cell", lambda row: cell_of(mirror, row), is_searched=True),
+        ValueColumn("schedules", lambda row: _schedules(mirror, row), is_searched=True),
+        ValueColumn("id", attrgetter("server_id"), Kind.ID, is_searched=True),
+    )  # fmt: skip
 
 
 # Which, and in what order ------------------------------------------------------------------------------------------
@@ -62,12 +82,11 @@ def view(mirror: Mirror, frame: Frame) -> View:
 def visible(mirror: Mirror, frame: Frame) -> list[CoverageRecord]:
     """Those to show, in order. Of many servers only the worst are told, so a filter finds only among them."""
     found = mirror.protection.coverage
-    words = frame.filter.casefold().split()
-    rows = [
-        row
-        for row in (found.rows if found is not None else ())
-        if frame.scope in (None, cell_of(mirror, row)) and all(word in _searched(mirror, row) for word in words)
-    ]
+    known = columns(mirror, frame)
+    in_scope = [row for row in (found.rows if found is not None else ()) if frame.scope in (None, cell_of(mirror, row))]
+    rows = list(filtering.matching(in_scope, filtering.parse(frame.filter, known), known))
+    if frame.sort not in ORDERS and frame.sort:
+        return list(sorting.as_asked(rows, frame, known))
     match frame.sort:
         case "server":
             rows.sort(key=lambda row: (name_of(mirror, row).casefold(), row.server_id))
@@ -76,12 +95,6 @@ def visible(mirror: Mirror, frame: Frame) -> list[CoverageRecord]:
         case "cell":
             rows.sort(key=lambda row: cell_of(mirror, row) or "")
     return rows[::-1] if frame.is_descending else rows
-
-
-def _searched(mirror: Mirror, row: CoverageRecord) -> str:
-    covered = "" if row.schedule_ids else UNCOVERED
-    texts = (name_of(mirror, row), cell_of(mirror, row) or "", look(row).word, covered, _schedules(mirror, row))
-    return " ".join(texts).casefold()
 
 
 # What is said of one -----------------------------------------------------------------------------------------------
@@ -126,7 +139,7 @@ def _schedules(mirror: Mirror, row: CoverageRecord) -> str:
 
 def _table(mirror: Mirror, frame: Frame) -> Layout[CoverageRecord]:
     glyphs = frame.glyphs
-    wanted = next(iter(frame.filter.split()), "")
+    wanted = frame.filter
 
     def tone(row: CoverageRecord) -> Tone:
         return Tone.UNKNOWN if mirror.is_offline or is_silent(mirror, row) else Tone.TEXT
@@ -214,7 +227,7 @@ def _instead(found: Coverage | None, frame: Frame) -> str:
 
 
 def _note(found: Coverage | None, frame: Frame, shown: Sequence[CoverageRecord]) -> str:
-    order = frame.sort if frame.sort in ORDERS else ORDERS[0]
+    order = frame.sort or ORDERS[0]
     if found is None:
         return frame.glyphs.nobody_said
     number = f"{len(shown):,} of {found.total:,}" if len(shown) != found.total else f"{found.total:,}"

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
-from console.presentation import figures
+from console.presentation import figures, filtering, sorting
+from console.presentation.columns import Column as ValueColumn
+from console.presentation.columns import Kind, Table
 from console.presentation.facts import Fact, fact, instant_and_age, pane_lines
 from console.presentation.figures import StateLook
 from console.presentation.layout import Column, Layout, layout
@@ -67,6 +70,30 @@ def view(mirror: Mirror, frame: Frame) -> View:
         preview=(lambda key: preview(mirror, frame, key, pane)) if pane or _has_room_below(frame) else None,
         pane_width=pane,
         orders=ORDERS,
+        table=Table(columns(mirror, frame), shown, attrgetter("key")),
+        problem=filtering.parse(frame.filter, columns(mirror, frame)).problem,
+    )
+
+
+def columns(mirror: Mirror, frame: Frame) -> tuple[ValueColumn[ScheduleRecord], ...]:
+    """What a schedule's row is as values."""
+
+    def until(at: datetime | None) -> float | None:
+        return None if at is None else (at - frame.now).total_seconds()
+
+    return (
+        ValueColumn("schedule", attrgetter("title"), is_searched=True),
+        ValueColumn("state", lambda each: look(mirror, frame, each).word, Kind.WORD, is_searched=True),
+        ValueColumn("source", lambda each: source(mirror, each), is_searched=True),
+        ValueColumn("next", lambda each: until(each.next_trigger_at) if each.is_active else None, Kind.SECONDS),
+        ValueColumn("cron", attrgetter("cron"), is_searched=True),
+        ValueColumn("zone", attrgetter("time_zone"), is_searched=True),
+        ValueColumn("ran", lambda each: figures.seconds_since(each.last_run_at, frame.now), Kind.SECONDS),
+        ValueColumn("age", lambda each: figures.seconds_since(each.last_good_at, frame.now), Kind.SECONDS),
+        ValueColumn("backups", attrgetter("backups"), Kind.COUNT),
+        ValueColumn("reason", attrgetter("reason"), is_searched=True),
+        ValueColumn("cell", lambda each: _cell(mirror, each)),
+        ValueColumn("id", attrgetter("id"), Kind.ID, is_searched=True),
     )
 
 
@@ -89,26 +116,12 @@ def visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
 
 
 def _visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
-    words = frame.filter.casefold().split()
-    found = [
-        each
-        for each in known(mirror)
-        if frame.scope in (None, _cell(mirror, each)) and (not words or _matches(mirror, frame, each, words))
-    ]
+    in_scope = [each for each in known(mirror) if frame.scope in (None, _cell(mirror, each))]
+    values = columns(mirror, frame)
+    found = list(filtering.matching(in_scope, filtering.parse(frame.filter, values), values))
+    if frame.sort not in ORDERS and frame.sort:
+        return list(sorting.as_asked(found, frame, values))
     return _ordered(mirror, frame, found)
-
-
-def _matches(mirror: Mirror, frame: Frame, schedule: ScheduleRecord, words: Sequence[str]) -> bool:
-    texts = (
-        schedule.description,
-        source(mirror, schedule),
-        schedule.cron,
-        schedule.time_zone,
-        look(mirror, frame, schedule).word,
-        schedule.reason or "",
-    )
-    text = " ".join(texts).casefold()
-    return all(word in text for word in words)
 
 
 def _ordered(mirror: Mirror, frame: Frame, found: list[ScheduleRecord]) -> list[ScheduleRecord]:
@@ -252,7 +265,7 @@ def endless(glyphs: Glyphs) -> str:
 
 def _table(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Layout[ScheduleRecord]:
     glyphs = frame.glyphs
-    wanted = next(iter(frame.filter.split()), "")
+    wanted = frame.filter
 
     def tone(schedule: ScheduleRecord) -> Tone:
         if mirror.is_offline:
@@ -514,7 +527,7 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
 
 
 def _note(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> str:
-    order = frame.sort if frame.sort in ORDERS else ORDERS[0]
+    order = frame.sort or ORDERS[0]
     listed = mirror.protection.schedules
     if listed is None:
         return frame.glyphs.nobody_said

@@ -10,7 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.presentation import backfill, cells, drives, events, filtering, fuzzy, groups, hosts, overview, servers
+from console.presentation import (
+    audit,
+    backfill,
+    backups,
+    cells,
+    coverage,
+    drives,
+    events,
+    filtering,
+    fuzzy,
+    groups,
+    hosts,
+    overview,
+    schedules,
+    servers,
+)
 from console.presentation import services as services_view
 from console.presentation import tasks as tasks_view
 from console.presentation.columns import Column, Kind, parse_number
@@ -20,6 +35,7 @@ from console.presentation.mirror import Mirror
 from console.records import Factors, ServerRecord
 from tests.console.drawn import body
 from tests.console.examples import GIB, NOW, a_frame, a_server, an_unknown, the_cloud
+from tests.console.protecting import the_protected_cloud
 
 COLUMNS: tuple[Column[dict[str, Any]], ...] = (
     Column("state", lambda row: row["state"], Kind.WORD, is_searched=True),
@@ -279,8 +295,28 @@ def test_every_list_takes_the_same_filters(view: Any, filter: str, number: str |
 
 
 @pytest.mark.parametrize(
+    ("view", "filter"),
+    [
+        (backups.view, "size>1b state:ready"),
+        (backups.view, "age>1d"),
+        (schedules.view, "next<1d"),
+        (schedules.view, "!state:ok cron:0"),
+        (coverage.view, "age>1h"),
+    ],
+)
+def test_the_lists_of_backups_take_the_same_filters(view: Any, filter: str) -> None:
+    whole, filtered = (view(the_protected_cloud(), a_frame(filter=text)) for text in ("", filter))
+
+    assert filtered.problem == ""
+    assert len(filtered.table.rows) < len(whole.table.rows)
+    for column in whole.table.columns:
+        ordered = view(the_protected_cloud(), a_frame(sort=column.name))
+        assert len(ordered.table.rows) == len(whole.table.rows)
+
+
+@pytest.mark.parametrize(
     "view", [servers.view, drives.view, hosts.view, cells.view, groups.view, services_view.view, tasks_view.view,
-             backfill.view, events.view]
+             backfill.view, events.view, overview.view, backups.view, schedules.view, coverage.view, audit.view]
 )  # fmt: skip
 def test_every_list_says_which_columns_it_has(view: Any) -> None:
     made: View = view(the_cloud(), a_frame(filter="colour:red"))
