@@ -33,7 +33,8 @@ OPENING_CREDIT = 1_000_000 * UNIT
 OPENING_NUMBER = 0
 SUBSCRIPTION_NUMBERS = 10_000
 """Of the terms of one subscription; payments have the numbers below."""
-_CHUNK_TICKS = 2016
+_CHUNK_TICKS = 576
+"""Two days: what is worked out at once, so that nobody else waits long meanwhile."""
 _LOADS = {"cpu": (LOAD_CPU, CAPACITY_CPU), "mem": (LOAD_MEMORY, CAPACITY_MEMORY)}
 _BOTH = (LOAD_CPU, CAPACITY_CPU, LOAD_MEMORY, CAPACITY_MEMORY)
 
