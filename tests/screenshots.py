@@ -15,7 +15,10 @@ from pathlib import Path
 from tests.demo import STORIES, DemoConsole, copied, make_demo, play
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
-PICTURES = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "past", "confirmation")
+PICTURES = (
+    "overview", "cells", "servers", "drives", "hosts", "groups", "capacity", "what-if", "backfill", "why", "actions",
+    "confirmation", "audit", "schedules", "calendar", "billing", "past",
+)  # fmt: skip
 SIZE = (120, 40)
 README_PICTURE = "overview"
 
