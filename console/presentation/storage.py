@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.presentation import figures
-from console.presentation.layout import Column, Layout, layout
+from console.presentation.layout import DrawnColumn, Layout, layout
 from console.presentation.lines import (
     Frame,
     Glyphs,
@@ -150,21 +150,21 @@ def _table(mirror: Mirror, frame: Frame) -> Layout[StorageRecord]:
 
     return layout(
         [
-            Column(
+            DrawnColumn(
                 "PROJECT",
                 12,
                 lambda project, width: matched(Span(fit_name(project.name, width, glyphs), tone), wanted),
                 width_most=16,
             ),
-            Column("USE", 10, lambda project, width: gauge(project, width, glyphs), 3, width_most=50),
-            Column("USED", 4, share, 2, is_right=True),
-            Column("GiB", 7, lambda project, _: amount(project.used_bytes), 4, is_right=True),
-            Column("of", 7, limit, 4, is_right=True, gap=1),
-            Column("BACKUPS", 7, lambda project, _: amount(project.backup_bytes), 6, is_right=True),
-            Column("GROWS TO", 8, steady, 5, is_right=True),
-            Column("A DAY", 6, lambda project, _: amount(project.bytes_per_day), 7, is_right=True),
-            Column("FULL IN", 7, lambda project, _: (Span(*full_in(frame, project)),), is_right=True),
-            Column("SCHEDULES", 9, lambda project, _: (Span(str(project.schedules), tone),), 8, is_right=True),
+            DrawnColumn("USE", 10, lambda project, width: gauge(project, width, glyphs), 3, width_most=50),
+            DrawnColumn("USED", 4, share, 2, is_right=True),
+            DrawnColumn("GiB", 7, lambda project, _: amount(project.used_bytes), 4, is_right=True),
+            DrawnColumn("of", 7, limit, 4, is_right=True, gap=1),
+            DrawnColumn("BACKUPS", 7, lambda project, _: amount(project.backup_bytes), 6, is_right=True),
+            DrawnColumn("GROWS TO", 8, steady, 5, is_right=True),
+            DrawnColumn("A DAY", 6, lambda project, _: amount(project.bytes_per_day), 7, is_right=True),
+            DrawnColumn("FULL IN", 7, lambda project, _: (Span(*full_in(frame, project)),), is_right=True),
+            DrawnColumn("SCHEDULES", 9, lambda project, _: (Span(str(project.schedules), tone),), 8, is_right=True),
         ],
         frame.width,
     )
