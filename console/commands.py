@@ -54,7 +54,7 @@ HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity", "fa
 MAP_VIEWS = frozenset({"hosts", "capacity"})
 """Views with a map, where h and l move over it."""
 COLUMN_VIEWS = frozenset(
-    {"servers", "drives", "hosts", "cells", "services", "schedules", "backups", "coverage", "storage"}
+    {"servers", "drives", "hosts", "cells", "services", "schedules", "backups", "coverage", "storage", "audit", "clock"}
 )
 """Lists whose columns can be chosen."""
 SCHEDULE_VIEWS = frozenset({"overview", "schedules", "calendar", "detail"})

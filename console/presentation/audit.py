@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from urllib.parse import unquote
 
-from console.presentation import figures
+from console.presentation import chosen, figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
     Line,
@@ -26,24 +28,58 @@ from console.presentation.lines import (
 from console.presentation.mirror import Mirror
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, AuditRecord
 
+ORDERS = ("newest",)
 _OBJECT = re.compile(r"/(servers|drives|hosts|cells|groups|snapshots)/([^/?]+)(?:/(\w+))?.*")
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
-    known = mirror.audit
-    wanted = frame.filter.casefold()
-    shown = [each for each in reversed(known or ()) if wanted in _searched(mirror, each)]
+    known = columns(mirror, frame)
+    query = filtering.parse(frame.filter, known)
+    newest_first = (mirror.audit or ())[::-1]
+    shown = sorting.as_asked(filtering.matching(newest_first, query, known), frame, known)
+    table = Table(known, shown, attrgetter("key"))
     region: Region
-    if shown:
-        region = Rows(_head(frame), shown, lambda each: row(mirror, frame, each), lambda each: each.key)
+    if shown and chosen.is_asked(table, frame, frame.width):
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
+        region = Rows(_head(frame), shown, lambda each: row(mirror, frame, each), table.key_of)
     else:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
-    total = frame.glyphs.nobody_said if known is None else f"{len(shown):,} of {len(known):,}"
-    return View("audit", ("audit",), total, (region,), status=lambda key: status(mirror, frame, key))
+    number = filtering.number_of(len(shown), len(newest_first), frame.filter)
+    order = sorting.note_of(frame, ORDERS, known)
+    return View(
+        "audit",
+        ("audit",),
+        frame.glyphs.nobody_said if mirror.audit is None else f"{order}   {number}",
+        (region,),
+        status=lambda key: status(mirror, frame, key),
+        orders=ORDERS,
+        table=table,
+        heads={"AT": "newest"},
+        problem=query.problem,
+    )
 
 
-def _searched(mirror: Mirror, each: AuditRecord) -> str:
-    return f"{words(mirror, each)} {each.outcome} {each.sentence} {each.method} {each.path}".casefold()
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[AuditRecord], ...]:
+    """What a record's row is as values."""
+    return (
+        Column("age", lambda each: figures.seconds_since(each.at, frame.wall_now), Kind.SECONDS, width=7),
+        Column("what", lambda each: words(mirror, each), width=30, is_searched=True),
+        Column("outcome", attrgetter("outcome"), width=16, is_searched=True,
+               words=("accepted", "refused", "sent", "unknown"),
+               draw=lambda each: _outcome(each, frame)),
+        Column("answer", attrgetter("sentence"), width=40, is_searched=True),
+        Column("took", lambda each: figures.seconds_since(each.at, each.ended_at) if each.ended_at else None,
+               Kind.SECONDS, width=7),
+        Column("method", attrgetter("method"), Kind.WORD, width=7, is_searched=True,
+               words=("POST", "PATCH", "DELETE", "PUT")),
+        Column("path", attrgetter("path"), width=40, is_searched=True),
+    )  # fmt: skip
+
+
+def _outcome(each: AuditRecord, frame: Frame) -> Line:
+    sign, tone = look(each, frame)
+    return (Span(f"{sign} {each.outcome}", tone),)
 
 
 def _instead(mirror: Mirror, frame: Frame) -> str:
