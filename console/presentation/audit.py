@@ -65,7 +65,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[AuditRecord], ...]:
     return (
         Column("age", lambda each: figures.seconds_since(each.at, frame.wall_now), Kind.SECONDS, width=7),
         Column("what", lambda each: words(mirror, each), width=30, is_searched=True),
-        Column("outcome", attrgetter("outcome"), width=16, is_searched=True,
+        Column("outcome", attrgetter("outcome"), width=17, is_searched=True,
                words=("accepted", "refused", "sent", "unknown"),
                draw=lambda each: _outcome(each, frame)),
         Column("answer", attrgetter("sentence"), width=40, is_searched=True),

@@ -46,7 +46,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     verdicts = _verdicts(mirror, frame)
     known = columns(mirror, frame, verdicts)
     shown = visible(mirror, frame, listed)
-    table = Table(known, shown, attrgetter("key"))
+    table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
     drawn = _layout(mirror, frame, verdicts)
     region: Region
     if shown and chosen.is_asked(table, frame, frame.width):

@@ -100,15 +100,15 @@ def columns(frame: Frame) -> tuple[Column[DueRecord], ...]:
         return None if due.first_at is None else max(0.0, (due.first_at - frame.now).total_seconds())
 
     return (
-        Column("schedule", attrgetter("title"), width=20, is_searched=True, is_lasting=True),
-        Column("source", attrgetter("source_name"), width=16, is_searched=True, is_lasting=True),
-        Column("cell", lambda due: " ".join(due.cells), width=12, is_searched=True, is_lasting=True),
-        Column("zone", attrgetter("time_zone"), width=16, is_lasting=True),
-        Column("first", first, Kind.SECONDS, "FIRST IN", 8, is_lasting=True),
-        Column("runs", lambda due: sum(due.runs), Kind.COUNT, width=6, is_lasting=True),
-        Column("size", attrgetter("size_bytes"), Kind.BYTES, "GiB", 8, is_lasting=True),
-        Column("takes", attrgetter("seconds"), Kind.SECONDS, width=7, is_lasting=True),
-        Column("id", attrgetter("schedule_id"), Kind.ID, width=36, is_searched=True, is_lasting=True),
+        Column("schedule", attrgetter("title"), width=20, is_searched=True),
+        Column("source", attrgetter("source_name"), width=16, is_searched=True),
+        Column("cell", lambda due: " ".join(due.cells), width=12, is_searched=True),
+        Column("zone", attrgetter("time_zone"), width=16),
+        Column("first", first, Kind.SECONDS, "FIRST IN", 8),
+        Column("runs", lambda due: sum(due.runs), Kind.COUNT, width=6),
+        Column("size", attrgetter("size_bytes"), Kind.BYTES, "GiB", 8),
+        Column("takes", attrgetter("seconds"), Kind.SECONDS, width=7),
+        Column("id", attrgetter("schedule_id"), Kind.ID, width=36, is_searched=True),
     )
 
 

@@ -47,7 +47,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     known = columns(frame)
     query = filtering.parse(frame.filter, known)
     shown = sorting.as_asked(filtering.matching(found, query, known), frame, known)
-    table = Table(known, shown, attrgetter("key"))
+    table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
     regions: list[Region] = [Lines(_facts(mirror, frame)), blank_region(frame.width)]
     if mirror.clock is not None:
         if shown and chosen.is_asked(table, frame, frame.width):

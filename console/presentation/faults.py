@@ -61,7 +61,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         note,
         regions,
         status=lambda key: status(mirror, key),
-        table=Table(known, [*shown, *others], key_of, lambda each: _is_known(mirror, each)),
+        table=Table(known, [*shown, *others], key_of, lambda each: _is_known(mirror, each) and not mirror.is_offline),
         heads={"INJECTED NOW": "name", "CAN BE INJECTED": "name", "WHAT": "kind"},
         problem=query.problem,
     )

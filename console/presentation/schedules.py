@@ -59,7 +59,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     """All schedules, or those of servers of the cell that `frame.scope` names."""
     known = columns(mirror, frame)
     shown = visible(mirror, frame)
-    table = Table(known, shown, attrgetter("key"))
+    table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
     pane = PANE_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
     width = frame.width - pane
     drawn = _layout(mirror, frame._replace(width=width), shown)

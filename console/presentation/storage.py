@@ -37,7 +37,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     found = mirror.protection.storage
     known = columns(frame)
     shown = visible(mirror, frame)
-    table = Table(known, shown, attrgetter("key"))
+    table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
     drawn = _layout(mirror, frame)
     region: Region
     if shown and chosen.is_asked(table, frame, frame.width):
