@@ -18,7 +18,7 @@ from console.screens import views
 from console.screens.places import Place
 from tests.console.drawn import body
 from tests.console.examples import POLLED, a_frame, ago
-from tests.console.protecting import the_protected_cloud
+from tests.console.protecting import the_calendar, the_protected_cloud
 
 IN_PARTS = frozenset({"overview", "tasks", "faults"})
 """Lists of several tables, each sorted by itself; that of the overview stays the worst first."""
@@ -75,6 +75,23 @@ def test_every_list_takes_the_same_filters(name: str, filter: str, number: str |
     assert filtered.table is not None
     assert 0 < len(filtered.table.rows) < len(whole.table.rows)
     assert number is None or number in filtered.note
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "note"),
+    [
+        ("coverage", {}, "sort worst   the 4 worst of 1,204"),
+        ("coverage", {"filter": "web"}, "sort worst   of 1,204   2 of the 4 worst"),
+        ("calendar", {}, "24 h   sort first run   4 of 90"),
+        ("calendar", {"filter": "nightly"}, "24 h   sort first run   of 90   1 of the first 4"),
+    ],
+)
+def test_where_the_cloud_tells_only_the_first_rows_it_is_said_that_one_looks_among_those(
+    name: str, choices: dict[str, str], note: str
+) -> None:
+    mirror = the_logged_cloud().apply(the_calendar()._replace(total=90), POLLED)
+
+    assert draw(name, mirror, a_frame(**choices)).note == note
 
 
 @pytest.mark.parametrize("name", VIEWS)
