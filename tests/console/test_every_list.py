@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_every_list_takes_the_same_filters(name: str, filter: str, number: str |
     ],
 )
 def test_where_the_cloud_tells_only_the_first_rows_it_is_said_that_one_looks_among_those(
-    name: str, choices: dict[str, str], note: str
+    name: str, choices: dict[str, Any], note: str
 ) -> None:
     mirror = the_logged_cloud().apply(the_calendar()._replace(total=90), POLLED)
 
