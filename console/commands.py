@@ -52,9 +52,11 @@ DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
 GROUP_VIEWS = frozenset({"overview", "groups"})
 HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity", "faults"})
 MAP_VIEWS = frozenset({"hosts", "capacity"})
-COLUMN_VIEWS = frozenset({"servers", "drives", "hosts", "cells", "services"})
-"""Lists whose columns can be chosen."""
 """Views with a map, where h and l move over it."""
+COLUMN_VIEWS = frozenset(
+    {"servers", "drives", "hosts", "cells", "services", "schedules", "backups", "coverage", "storage", "audit", "clock"}
+)
+"""Lists whose columns can be chosen."""
 SCHEDULE_VIEWS = frozenset({"overview", "schedules", "calendar", "detail"})
 BACKUP_VIEWS = frozenset({"backups", "detail"})
 _KINDS_LISTED = {"servers": "server", "drives": "drive", "schedules": "schedule", "backups": "backup"}

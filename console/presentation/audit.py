@@ -6,7 +6,7 @@ import re
 from operator import attrgetter
 from urllib.parse import unquote
 
-from console.presentation import figures, filtering, sorting
+from console.presentation import chosen, figures, filtering, sorting
 from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
@@ -28,44 +28,58 @@ from console.presentation.lines import (
 from console.presentation.mirror import Mirror
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, AuditRecord
 
+ORDERS = ("newest",)
 _OBJECT = re.compile(r"/(servers|drives|hosts|cells|groups|snapshots)/([^/?]+)(?:/(\w+))?.*")
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
-    known = mirror.audit
-    values = columns(mirror, frame)
-    query = filtering.parse(frame.filter, values)
-    newest = list(reversed(known or ()))
-    shown = sorting.as_asked(filtering.matching(newest, query, values), frame, values)
+    known = columns(mirror, frame)
+    query = filtering.parse(frame.filter, known)
+    newest_first = (mirror.audit or ())[::-1]
+    shown = sorting.as_asked(filtering.matching(newest_first, query, known), frame, known)
+    table = Table(known, shown, attrgetter("key"))
     region: Region
-    if shown:
-        region = Rows(_head(frame), shown, lambda each: row(mirror, frame, each), lambda each: each.key)
+    if shown and chosen.is_asked(table, frame, frame.width):
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
+        region = Rows(_head(frame), shown, lambda each: row(mirror, frame, each), table.key_of)
     else:
         region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
-    total = frame.glyphs.nobody_said if known is None else f"{len(shown):,} of {len(known):,}"
+    number = filtering.number_of(len(shown), len(newest_first), frame.filter)
+    order = sorting.note_of(frame, ORDERS, known)
     return View(
         "audit",
         ("audit",),
-        total,
+        frame.glyphs.nobody_said if mirror.audit is None else f"{order}   {number}",
         (region,),
         status=lambda key: status(mirror, frame, key),
-        table=Table(values, shown, attrgetter("key")),
+        orders=ORDERS,
+        table=table,
+        heads={"AT": "newest"},
         problem=query.problem,
     )
 
 
 def columns(mirror: Mirror, frame: Frame) -> tuple[Column[AuditRecord], ...]:
-    """What the row of a request is as values."""
+    """What a record's row is as values."""
     return (
-        Column("at", lambda each: figures.iso(each.at)),
-        Column("what", lambda each: words(mirror, each), is_searched=True),
-        Column("outcome", attrgetter("outcome"), is_searched=True),
-        Column("sentence", attrgetter("sentence"), is_searched=True),
-        Column("method", attrgetter("method"), is_searched=True),
-        Column("path", attrgetter("path"), is_searched=True),
-        Column("ago", lambda each: figures.seconds_since(each.at, frame.wall_now), Kind.SECONDS),
-        Column("id", attrgetter("id"), Kind.ID),
-    )
+        Column("age", lambda each: figures.seconds_since(each.at, frame.wall_now), Kind.SECONDS, width=7),
+        Column("what", lambda each: words(mirror, each), width=30, is_searched=True),
+        Column("outcome", attrgetter("outcome"), width=17, is_searched=True,
+               words=("accepted", "refused", "sent", "unknown"),
+               draw=lambda each: _outcome(each, frame)),
+        Column("answer", attrgetter("sentence"), width=40, is_searched=True),
+        Column("took", lambda each: figures.seconds_since(each.at, each.ended_at) if each.ended_at else None,
+               Kind.SECONDS, width=7),
+        Column("method", attrgetter("method"), Kind.WORD, width=7, is_searched=True,
+               words=("POST", "PATCH", "DELETE", "PUT")),
+        Column("path", attrgetter("path"), width=40, is_searched=True),
+    )  # fmt: skip
+
+
+def _outcome(each: AuditRecord, frame: Frame) -> Line:
+    sign, tone = look(each, frame)
+    return (Span(f"{sign} {each.outcome}", tone),)
 
 
 def _instead(mirror: Mirror, frame: Frame) -> str:

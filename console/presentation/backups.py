@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
-from console.presentation import figures, filtering, sorting, storage
+from console.presentation import chosen, figures, filtering, sorting, storage
 from console.presentation import schedules as schedules_view
-from console.presentation.columns import Column as ValueColumn
-from console.presentation.columns import Kind, Table
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.figures import StateLook
-from console.presentation.layout import Column, Layout, layout
+from console.presentation.layout import DrawnColumn, Layout, layout
 from console.presentation.lines import (
     UNICODE,
     Frame,
@@ -45,42 +44,53 @@ def view(mirror: Mirror, frame: Frame) -> View:
     """`frame.scope` narrows them: see `Backups.scope`."""
     listed = mirror.protection.lists.get(frame.scope)
     verdicts = _verdicts(mirror, frame)
+    known = columns(mirror, frame, verdicts)
     shown = visible(mirror, frame, listed)
-    table = _table(mirror, frame, verdicts)
+    table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
+    drawn = _layout(mirror, frame, verdicts)
     region: Region
-    if shown:
-        region = Rows(table.head, shown, table.line, lambda backup: backup.key)
+    if shown and chosen.is_asked(table, frame, frame.width):
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
+        region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(listed, frame), Tone.MUTED))], head=table.head)
+        region = Lines([compose(frame.width, left(2, _instead(listed, frame), Tone.MUTED))], head=drawn.head)
     return View(
         "backups",
         crumbs(mirror, frame),
-        _note(listed, frame, shown),
+        _note(listed, frame, shown, known),
         (region, *([_sum(frame, shown, verdicts)] if shown and frame.scope else [])),
         status=lambda key: status(mirror, frame, key, verdicts),
         below=_foot(mirror, frame) if frame.body_height > 8 and frame.width >= 60 else (),
         orders=ORDERS,
-        table=Table(columns(mirror, frame), shown, attrgetter("key")),
-        problem=filtering.parse(frame.filter, columns(mirror, frame)).problem,
+        table=table,
+        heads={"CREATED UTC": "newest", "KEPT UNTIL": "left"},
+        problem=filtering.parse(frame.filter, known).problem,
     )
 
 
-def columns(mirror: Mirror, frame: Frame) -> tuple[ValueColumn[BackupRecord], ...]:
-    """What a backup's row is as values."""
-    now = frame.now
+def columns(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord]) -> tuple[Column[BackupRecord], ...]:
+    """What a backup's row is as values. One that is kept for ever, or as rules say, has no time left."""
+
+    def still(backup: BackupRecord) -> float | None:
+        at = backup.kept_until
+        return None if at is None else max(0.0, (at - frame.now).total_seconds())
+
     return (
-        ValueColumn("state", _word, Kind.WORD, is_searched=True, words=("copying", "ready", "restoring", "erred")),
-        ValueColumn("source", attrgetter("title"), is_searched=True),
-        ValueColumn("age", lambda each: figures.seconds_since(each.created_at, now), Kind.SECONDS),
-        ValueColumn("size", attrgetter("size_bytes"), Kind.BYTES),
-        ValueColumn("left", lambda each: None if each.kept_until is None else (each.kept_until - now).total_seconds(),
-                    Kind.SECONDS),
-        ValueColumn("schedule", lambda each: _schedule_name(mirror, each), is_searched=True),
-        ValueColumn("description", attrgetter("description"), is_searched=True),
-        ValueColumn("reason", attrgetter("reason"), is_searched=True),
-        ValueColumn("kind", attrgetter("source_kind"), Kind.WORD, words=("server", "project", "customer")),
-        ValueColumn("created", lambda each: figures.iso(each.created_at)),
-        ValueColumn("id", attrgetter("id"), Kind.ID, is_searched=True),
+        Column("state", lambda each: look(each).word, Kind.WORD, width=11, is_searched=True,
+               words=("erred", "copying", "restoring", "deleting", "ready"),
+               draw=lambda each: chosen.state(look(each, frame.glyphs))),
+        Column("source", attrgetter("title"), width=16, is_searched=True),
+        Column("kind", attrgetter("source_kind"), Kind.WORD, width=8, words=("server", "project", "customer"),
+               is_searched=True),
+        Column("age", lambda each: figures.seconds_since(each.created_at, frame.now), Kind.SECONDS, width=7),
+        Column("size", attrgetter("size_bytes"), Kind.BYTES, "GiB", 8),
+        Column("progress", lambda each: _progress(mirror, each), Kind.SHARE, "DONE", 6),
+        Column("left", still, Kind.SECONDS, width=7),
+        Column("schedule", lambda each: _schedule_name(mirror, each), width=20, is_searched=True),
+        Column("description", attrgetter("description"), width=24, is_searched=True),
+        Column("why", lambda each: _why(each, verdicts), width=40, is_searched=True),
+        Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True),
     )  # fmt: skip
 
 
@@ -115,24 +125,27 @@ def crumbs(mirror: Mirror, frame: Frame) -> tuple[str, ...]:
 
 def visible(mirror: Mirror, frame: Frame, listed: Backups | None) -> list[BackupRecord]:
     """Those to show, in order. In the list of all of them a part is behind its parent."""
-    known = columns(mirror, frame)
-    in_scope = [
-        each
-        for each in (listed.rows if listed is not None else ())
-        if frame.scope is not None or each.parent_id is None
-    ]
-    found = list(filtering.matching(in_scope, filtering.parse(frame.filter, known), known))
-    if frame.sort not in ORDERS and frame.sort:
-        return list(sorting.as_asked(found, frame, known))
+    known = columns(mirror, frame, _verdicts(mirror, frame))
+    found = filtering.matching(_of(listed, frame), filtering.parse(frame.filter, known), known)
+    column = sorting.column_of(frame, ORDERS, known)
+    if column is not None:
+        return sorting.ordered(found, column, is_descending=frame.is_descending)
     key = {
         "state": lambda each: (look(each).rank,),
         "source": lambda each: (each.title.casefold(),),
         "size": lambda each: (-(each.size_bytes or 0),),
         "left": lambda each: (each.kept_until is None, str(each.kept_until)),
     }.get(frame.sort)
-    if key is not None:
-        found.sort(key=key)
-    return found[::-1] if frame.is_descending else found
+    rows = list(found) if key is None else sorted(found, key=key)
+    return rows[::-1] if frame.is_descending else rows
+
+
+def _of(listed: Backups | None, frame: Frame) -> Sequence[BackupRecord]:
+    rows = () if listed is None else listed.rows
+    return rows if frame.scope is not None else [each for each in rows if each.parent_id is None]
+
+
+# What is said of one -----------------------------------------------------------------------------------------------
 
 
 def _word(backup: BackupRecord) -> str:
@@ -173,9 +186,8 @@ def _left(frame: Frame, backup: BackupRecord) -> str:
 # The table -----------------------------------------------------------------------------------------------------------
 
 
-def _table(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord]) -> Layout[BackupRecord]:
+def _layout(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord]) -> Layout[BackupRecord]:
     glyphs = frame.glyphs
-    wanted = frame.filter
 
     def tone(backup: BackupRecord, own: Tone = Tone.TEXT) -> Tone:
         verdict = verdicts.get(backup.id)
@@ -190,7 +202,7 @@ def _table(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord]) 
 
     def of_source(backup: BackupRecord, width: int) -> Line:
         title = backup.title if backup.source_kind == "server" else f"{backup.source_kind} {backup.title}"
-        return matched(Span(fit_name(title, width, glyphs), tone(backup)), wanted)
+        return matched(Span(fit_name(title, width, glyphs), tone(backup)), frame.filter)
 
     def created(backup: BackupRecord, _width: int) -> Line:
         at = backup.created_at
@@ -224,15 +236,15 @@ def _table(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord]) 
 
     is_of_schedule = (frame.scope or "").startswith("schedule:")
     columns = [
-        Column("STATE", 11, state),
-        Column("SOURCE", 9, of_source, 9 if is_of_schedule else 2, width_most=12 if is_of_schedule else 24),
-        Column("CREATED UTC", 12, created),
-        Column("AGE", 6, age, 6, is_right=True),
-        Column("GiB", 7, size, 4, is_right=True),
-        Column("KEPT UNTIL", 12, until, 5),
-        Column("LEFT", 7, still, 3, is_right=True),
-        *([] if is_of_schedule else [Column("SCHEDULE", 10, schedule, 7, width_most=24)]),
-        Column("WHY", 16, why, 2 if is_of_schedule and verdicts else 8, width_most=90),
+        DrawnColumn("STATE", 11, state),
+        DrawnColumn("SOURCE", 9, of_source, 9 if is_of_schedule else 2, width_most=12 if is_of_schedule else 24),
+        DrawnColumn("CREATED UTC", 12, created),
+        DrawnColumn("AGE", 6, age, 6, is_right=True),
+        DrawnColumn("GiB", 7, size, 4, is_right=True),
+        DrawnColumn("KEPT UNTIL", 12, until, 5),
+        DrawnColumn("LEFT", 7, still, 3, is_right=True),
+        *([] if is_of_schedule else [DrawnColumn("SCHEDULE", 10, schedule, 7, width_most=24)]),
+        DrawnColumn("WHY", 16, why, 2 if is_of_schedule and verdicts else 8, width_most=90),
     ]
     return layout(columns, frame.width)
 
@@ -326,11 +338,12 @@ def _instead(listed: Backups | None, frame: Frame) -> str:
     return "there is no backup" + (" of it" if frame.scope else "")
 
 
-def _note(listed: Backups | None, frame: Frame, shown: Sequence[BackupRecord]) -> str:
-    order = frame.sort or ORDERS[0]
+def _note(
+    listed: Backups | None, frame: Frame, shown: Sequence[BackupRecord], known: Sequence[Column[BackupRecord]]
+) -> str:
     if listed is None:
         return frame.glyphs.nobody_said
-    whole = sum(frame.scope is not None or each.parent_id is None for each in listed.rows)
+    whole = len(_of(listed, frame))
     total = whole if listed.next is None or listed.total is None else listed.total
-    number = f"{len(shown):,} of {total:,}" if len(shown) != total else f"{total:,}"
-    return f"sort {order}{' down' if frame.is_descending else ''}   {number}"
+    number = filtering.number_of(len(shown), total, frame.filter or ("being read" if total != whole else ""))
+    return f"{sorting.note_of(frame, ORDERS, known)}   {number}"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
-from console.presentation import figures
+from console.presentation import figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
     Glyphs,
@@ -64,11 +66,14 @@ class _Grid:
 def view(mirror: Mirror, frame: Frame) -> View:
     """`frame.scope` names the zone; what is drawn names the one that it was made for."""
     calendar = mirror.protection.calendar
+    known = columns(frame)
+    shown = visible(mirror, frame)
+    table = Table(known, shown, attrgetter("key"), lambda due: _is_known(mirror, due))
+    problem = filtering.parse(frame.filter, known).problem
     if calendar is None or not calendar.hours:
         region = Lines([compose(frame.width, left(2, frame.glyphs.ellipsis, Tone.MUTED))])
-        return View("calendar", ("calendar",), frame.glyphs.nobody_said, (region,))
+        return View("calendar", ("calendar",), frame.glyphs.nobody_said, (region,), table=table, problem=problem)
     grid = _grid(frame, len(calendar.hours))
-    shown = visible(mirror, frame)
     regions: list[Region] = [_all_region(frame, calendar, grid)]
     if calendar.cells and frame.height >= CELLS_FROM_HEIGHT:
         regions.append(_cells_region(mirror, frame, calendar, grid))
@@ -78,11 +83,38 @@ def view(mirror: Mirror, frame: Frame) -> View:
     return View(
         "calendar",
         ("calendar", calendar.time_zone),
-        _note(calendar, frame, shown),
+        _note(calendar, frame, shown, known),
         tuple(regions),
         status=lambda key: status(mirror, frame, key),
         orders=ORDERS,
+        table=table,
+        heads={"GiB": "size"},
+        problem=problem,
     )
+
+
+def columns(frame: Frame) -> tuple[Column[DueRecord], ...]:
+    """What a schedule's row is as values."""
+
+    def first(due: DueRecord) -> float | None:
+        return None if due.first_at is None else max(0.0, (due.first_at - frame.now).total_seconds())
+
+    return (
+        Column("schedule", attrgetter("title"), width=20, is_searched=True),
+        Column("source", attrgetter("source_name"), width=16, is_searched=True),
+        Column("cell", lambda due: " ".join(due.cells), width=12, is_searched=True),
+        Column("zone", attrgetter("time_zone"), width=16),
+        Column("first", first, Kind.SECONDS, "FIRST IN", 8),
+        Column("runs", lambda due: sum(due.runs), Kind.COUNT, width=6),
+        Column("size", attrgetter("size_bytes"), Kind.BYTES, "GiB", 8),
+        Column("takes", attrgetter("seconds"), Kind.SECONDS, width=7),
+        Column("id", attrgetter("schedule_id"), Kind.ID, width=36, is_searched=True),
+    )
+
+
+def _is_known(mirror: Mirror, due: DueRecord) -> bool:
+    """Whether any cell answers in which it copies."""
+    return not mirror.is_offline and any(map(mirror.is_cell_up, due.cells or ("",)))
 
 
 def _grid(frame: Frame, count: int) -> _Grid:
@@ -95,12 +127,12 @@ def _grid(frame: Frame, count: int) -> _Grid:
 def visible(mirror: Mirror, frame: Frame) -> list[DueRecord]:
     """Those to show, in order."""
     calendar = mirror.protection.calendar
-    words = frame.filter.casefold().split()
-    found = [
-        each
-        for each in (calendar.schedules if calendar is not None else ())
-        if all(word in f"{each.title} {each.source_name or ''} {' '.join(each.cells)}".casefold() for word in words)
-    ]
+    known = columns(frame)
+    listed = calendar.schedules if calendar is not None else ()
+    found = list(filtering.matching(listed, filtering.parse(frame.filter, known), known))
+    column = sorting.column_of(frame, ORDERS, known)
+    if column is not None:
+        return sorting.ordered(found, column, is_descending=frame.is_descending)
     match frame.sort:
         case "schedule":
             found.sort(key=lambda each: (each.title.casefold(), each.schedule_id))
@@ -210,10 +242,10 @@ def _schedules_region(
 
     def draw(due: DueRecord) -> Line:
         glyphs = frame.glyphs
-        is_known = not mirror.is_offline and any(map(mirror.is_cell_up, due.cells or ("",)))
+        is_known = _is_known(mirror, due)
         own = Tone.TEXT if is_known else Tone.UNKNOWN
         name = Span(fit_name(due.title, grid.label, glyphs), own)
-        placed: list[Placed] = [at(2, matched(name, next(iter(frame.filter.split()), "")))]
+        placed: list[Placed] = [at(2, matched(name, frame.filter))]
         for number, runs in enumerate(due.runs):
             tone = (
                 Tone.MUTED if not runs else Tone.UNKNOWN if not is_known else Tone.WARN if crowded[number] else Tone.OK
@@ -275,8 +307,13 @@ def crowding(calendar: Calendar) -> str:
     return f"most at once: {peak.runs_at_once} runs, {size} GiB, in the hour of {local_hour(peak)}:00 {zone}"
 
 
-def _note(calendar: Calendar, frame: Frame, shown: Sequence[DueRecord]) -> str:
-    order = frame.sort if frame.sort in ORDERS else ORDERS[0]
-    more = frame.glyphs.at_least if calendar.is_cut else ""
-    number = f"{len(shown):,} of {more}{calendar.total:,}" if len(shown) != calendar.total else f"{calendar.total:,}"
-    return f"24 h   sort {order}{' down' if frame.is_descending else ''}   {number}"
+def _note(calendar: Calendar, frame: Frame, shown: Sequence[DueRecord], known: Sequence[Column[DueRecord]]) -> str:
+    """Of very many schedules only the first to run are told, and only among those is looked for."""
+    total = f"{frame.glyphs.at_least if calendar.is_cut else ''}{calendar.total:,}"
+    listed = len(calendar.schedules)
+    order = f"24 h   {sorting.note_of(frame, ORDERS, known)}"
+    if listed == calendar.total and not calendar.is_cut:
+        return f"{order}   {filtering.number_of(len(shown), listed, frame.filter)}"
+    if not frame.filter:
+        return f"{order}   {listed:,} of {total}"
+    return f"{order}   of {total}   {len(shown):,} of the first {listed:,}"

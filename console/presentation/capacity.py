@@ -8,10 +8,13 @@ one. `split` is fragmentation: the part of what is free in a cell that its best 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 
-from console.presentation import figures
+from console.presentation import figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table, Value
 from console.presentation.lines import (
     Frame,
     Grid,
@@ -49,7 +52,12 @@ DOUBLE_FROM_WIDTH = 100
 
 def view(mirror: Mirror, frame: Frame) -> View:
     measure = "memory" if BY_MEMORY in frame.modes else "CPU"
-    cells = sorted((cell for cell in mirror.cells or () if _is_wanted(cell, frame)), key=lambda cell: cell.name)
+    known = columns(mirror)
+    query = filtering.parse(frame.filter, known)
+    in_scope = sorted((cell for cell in mirror.cells or () if frame.scope in (None, cell.name)), key=attrgetter("name"))
+    cells = sorting.as_asked(filtering.matching(in_scope, query, known), frame, known)
+    order = sorting.said(frame, "", known)
+    number = filtering.number_of(len(cells), len(in_scope), frame.filter)
     regions: tuple[Region, ...] = (
         _fits_region(mirror, frame, cells),
         blank_region(frame.width),
@@ -58,14 +66,74 @@ def view(mirror: Mirror, frame: Frame) -> View:
     return View(
         "capacity",
         ("cells", frame.scope, "capacity") if frame.scope else ("capacity",),
-        f"{measure}   {len(cells)}" if mirror.cells is not None else frame.glyphs.nobody_said,
+        frame.glyphs.nobody_said
+        if mirror.cells is None
+        else "   ".join(each for each in (measure, order, number) if each),
         regions,
         status=lambda key: status(mirror, frame, key),
+        table=Table(known, cells, lambda cell: f"cell:{cell.name}", lambda cell: _is_known(mirror, cell)),
+        problem=query.problem,
     )
 
 
-def _is_wanted(cell: CellRecord, frame: Frame) -> bool:
-    return frame.scope in (None, cell.name) and frame.filter.casefold() in cell.name.casefold()
+def _is_known(mirror: Mirror, cell: CellRecord) -> bool:
+    return cell.is_up and not mirror.is_offline
+
+
+def columns(mirror: Mirror) -> tuple[Column[CellRecord], ...]:
+    """What the room of a cell is as values. What fits is asked of a cell that answers; of another, nobody knows."""
+    hosts_by_cell = cache(lambda: _hosts_by_cell(mirror))
+
+    def fits(field: str, part: str) -> Callable[[CellRecord], Value]:
+        def value(cell: CellRecord) -> Value:
+            found = _fitting(mirror, cell)
+            size: SizeRecord | None = None if found is None else getattr(found, field)
+            told: Value = None if size is None else getattr(size, part)
+            return told
+
+        return value
+
+    def of_hosts(name: str, kind: Kind, head: str, last: Callable[[Sequence[HostRecord]], Value]) -> Column[CellRecord]:
+        def known_last(cell: CellRecord) -> Value:
+            hosts = hosts_by_cell().get(cell.name)
+            return last(hosts) if hosts else None
+
+        return Column(name, lambda cell: known_last(cell) if cell.is_up else None, kind, head, 9, last=known_last)
+
+    def free(hosts: Sequence[HostRecord], *, is_memory: bool) -> int:
+        return sum(layer_amount(host, "free", is_memory=is_memory) for host in hosts)
+
+    cpu, memory = "cpu_mhz", "memory_bytes"
+    return (
+        Column("name", attrgetter("name"), head="CELL", width=12, is_searched=True, is_lasting=True),
+        Column("state", attrgetter("state"), Kind.WORD, width=8, is_searched=True, words=("up", "down", "hung"),
+               is_lasting=True),
+        Column("normal", fits("others_stop", cpu), Kind.CPU, "NORMAL GHz"),
+        Column("normal-memory", fits("others_stop", memory), Kind.BYTES, "NORMAL GiB"),
+        Column("no-stop", fits("others_shrink", cpu), Kind.CPU, "NO STOP GHz"),
+        Column("no-stop-memory", fits("others_shrink", memory), Kind.BYTES, "NO STOP GiB"),
+        Column("backfill", fits("most_free_by_cpu", cpu), Kind.CPU, "BACKF. GHz"),
+        Column("backfill-memory", fits("most_free_by_cpu", memory), Kind.BYTES, "BACKF. GiB"),
+        Column("most-memory", fits("most_free_by_memory", memory), Kind.BYTES, "BY MEM. GiB"),
+        of_hosts("hosts", Kind.COUNT, "HOSTS", len),
+        of_hosts("free", Kind.CPU, "FREE GHz", lambda hosts: free(hosts, is_memory=False)),
+        of_hosts("free-memory", Kind.BYTES, "FREE GiB", lambda hosts: free(hosts, is_memory=True)),
+        of_hosts("split", Kind.SHARE, "SPLIT", lambda hosts: fragmentation(hosts, is_memory=False)),
+        of_hosts("split-memory", Kind.SHARE, "SPLIT MEM", lambda hosts: fragmentation(hosts, is_memory=True)),
+    )  # fmt: skip
+
+
+def _fitting(mirror: Mirror, cell: CellRecord) -> CapacityRecord | None:
+    """What was told to fit now in a cell that answers."""
+    return None if mirror.capacity is None or not cell.is_up else mirror.capacity.by_cell.get(cell.name)
+
+
+def _hosts_by_cell(mirror: Mirror) -> Mapping[str, Sequence[HostRecord]]:
+    """The compute hosts of each cell that has any, the fullest first."""
+    found: dict[str, list[HostRecord]] = defaultdict(list)
+    for host in figures.by_fill(mirror.hosts or ()):
+        found[host.cell].append(host)
+    return found
 
 
 # What fits ----------------------------------------------------------------------------------------------------------
@@ -98,13 +166,12 @@ def _fits_region(mirror: Mirror, frame: Frame, cells: Sequence[CellRecord]) -> L
             head.append(right(column + 11, words, tone))
     lines: list[Line] = []
     keys: list[str | None] = []
-    capacity = mirror.capacity
     if frame.scope is None:
-        lines.append(_fits_line(mirror, frame, "overall" if width >= NARROW else "all", capacity, (start, step)))
+        words = "overall" if width >= NARROW else "all"
+        lines.append(_fits_line(mirror, frame, words, mirror.capacity, (start, step)))
         keys.append(None)
     for cell in cells:
-        found = None if capacity is None or not cell.is_up else capacity.by_cell.get(cell.name)
-        lines.append(_fits_line(mirror, frame, cell.name, found, (start, step)))
+        lines.append(_fits_line(mirror, frame, cell.name, _fitting(mirror, cell), (start, step)))
         keys.append(f"cell:{cell.name}")
     return Lines(lines, keys, compose(width, *head))
 
@@ -219,14 +286,12 @@ def _map(mirror: Mirror, frame: Frame, cells: Sequence[CellRecord]) -> Region:
     width = frame.width
     start = MAP_COLUMN if width >= NARROW else 10
     room = max(1, width - start - (NUMBERS_WIDTH if width >= NARROW else 2))
-    by_cell: dict[str, list[HostRecord]] = defaultdict(list)
-    for host in mirror.hosts or ():
-        by_cell[host.cell].append(host)
-    widest = max((sum(host.kind == "compute" for host in by_cell[cell.name]) for cell in cells), default=0)
+    by_cell = _hosts_by_cell(mirror)
+    widest = max((len(by_cell.get(cell.name, ())) for cell in cells), default=0)
     scale = 2 if width >= DOUBLE_FROM_WIDTH and widest * 2 <= room else 1
     lines: list[_MapLine] = []
     for cell in cells:
-        hosts = figures.by_fill(by_cell[cell.name], "compute")
+        hosts = by_cell.get(cell.name, ())
         shown = tuple(blocks(hosts, room))
         layers = LAYERS if width >= NARROW else LAYERS[:2]
         lines += [_MapLine(cell, layer, shown, tuple(hosts), scale) for layer in layers]
@@ -270,7 +335,7 @@ def _map_line(mirror: Mirror, frame: Frame, line: _MapLine, columns: tuple[int, 
     width, glyphs, cell = frame.width, frame.glyphs, line.cell
     is_memory = BY_MEMORY in frame.modes
     is_first = line.layer == LAYERS[0]
-    is_known = cell.is_up and not mirror.is_offline
+    is_known = _is_known(mirror, cell)
     tone = _TONES[line.layer] if is_known else Tone.UNKNOWN
     placed: list[Placed] = []
     if is_first:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
-from console.presentation import figures, tasks
+from console.presentation import chosen, figures, filtering, sorting, tasks
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
     Line,
@@ -16,14 +18,18 @@ from console.presentation.lines import (
     Span,
     Tone,
     View,
+    at,
     blank_region,
     compose,
     fit_name,
     fit_sentence,
     left,
+    matched,
     right,
 )
 from console.presentation.mirror import Mirror
+
+ORDERS = ("next",)
 
 
 class Due(NamedTuple):
@@ -38,17 +44,42 @@ class Due(NamedTuple):
 
 def view(mirror: Mirror, frame: Frame) -> View:
     found = dues(mirror, frame.now)
-    wanted = frame.filter.casefold()
-    shown = [due for due in found if wanted in f"{due.what} {due.about} {due.cell}".casefold()]
+    known = columns(frame)
+    query = filtering.parse(frame.filter, known)
+    shown = sorting.as_asked(filtering.matching(found, query, known), frame, known)
+    table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
     regions: list[Region] = [Lines(_facts(mirror, frame)), blank_region(frame.width)]
     if mirror.clock is not None:
-        if shown:
-            regions.append(Rows(_head(frame), shown, lambda due: _row(frame, due), lambda due: due.key))
+        if shown and chosen.is_asked(table, frame, frame.width):
+            regions.append(chosen.region(table, frame, frame.width))
+        elif shown:
+            regions.append(Rows(_head(frame), shown, lambda due: _row(frame, due), table.key_of))
         else:
             words = f"nothing matches /{frame.filter}   esc clears the filter" if frame.filter else "nothing falls due"
             line = compose(frame.width, left(2, words, Tone.MUTED))
             regions.append(Lines([line], head=_head(frame)))
-    return View("clock", ("clock",), f"{len(shown):,}", tuple(regions), status=lambda key: status(mirror, frame, key))
+    number = filtering.number_of(len(shown), len(found), frame.filter)
+    return View(
+        "clock",
+        ("clock",),
+        f"{sorting.note_of(frame, ORDERS, known)}   {number}",
+        tuple(regions),
+        status=lambda key: status(mirror, frame, key),
+        orders=ORDERS,
+        table=table,
+        heads={"DUE NEXT": "what", "AT": "next"},
+        problem=query.problem,
+    )
+
+
+def columns(frame: Frame) -> tuple[Column[Due], ...]:
+    """What the row of something that falls due is as values."""
+    return (
+        Column("what", attrgetter("what"), width=16, is_searched=True),
+        Column("about", attrgetter("about"), width=24, is_searched=True),
+        Column("cell", attrgetter("cell"), width=8, is_searched=True),
+        Column("due", lambda due: (due.at - frame.now).total_seconds(), Kind.SECONDS, "IN", 8),
+    )
 
 
 def dues(mirror: Mirror, now: datetime) -> list[Due]:
@@ -118,7 +149,7 @@ def _row(frame: Frame, due: Due) -> Line:
     return compose(
         width,
         left(2, fit_name(due.what, 14, glyphs)),
-        left(18, fit_name(due.about, 24, glyphs)),
+        at(18, matched(Span(fit_name(due.about, 24, glyphs)), frame.filter)),
         left(44, fit_name(due.cell, 8, glyphs), Tone.MUTED),
         right(width - 14, figures.instant(due.at, frame.now), Tone.MUTED),
         right(width - 2, wait, Tone.ACCENT),

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
-from console.presentation import figures, filtering, sorting
-from console.presentation.columns import Column as ValueColumn
-from console.presentation.columns import Kind, Table
+from console.presentation import chosen, figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.figures import StateLook
-from console.presentation.layout import Column, Layout, layout
+from console.presentation.layout import DrawnColumn, Layout, layout
 from console.presentation.lines import (
     UNICODE,
     Frame,
@@ -35,44 +34,50 @@ from console.presentation.mirror import Mirror
 from console.records_backups import Coverage, CoverageRecord
 
 ORDERS = ("worst", "server", "age", "cell")
-UNCOVERED = "uncovered"
+COVERED, UNCOVERED = "covered", "uncovered"
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
     """The servers that need looking after most, or those of the cell that `frame.scope` names."""
     found = mirror.protection.coverage
+    known = columns(mirror, frame)
     shown = visible(mirror, frame)
-    table = _table(mirror, frame)
+    table = Table(known, shown, attrgetter("server_id"), lambda _row: not mirror.is_offline)
+    drawn = _layout(mirror, frame)
     region: Region
-    if shown:
-        region = Rows(table.head, shown, table.line, lambda row: row.server_id)
+    if shown and chosen.is_asked(table, frame, frame.width):
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
+        region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(found, frame), Tone.MUTED))], head=table.head)
+        region = Lines([compose(frame.width, left(2, _instead(found, frame), Tone.MUTED))], head=drawn.head)
     return View(
         "coverage",
         ("cells", frame.scope, "coverage") if frame.scope else ("coverage",),
-        _note(found, frame, shown),
+        _note(found, frame, shown, known),
         (region,),
         status=lambda key: status(mirror, frame, key),
         below=(_counts(found, frame),) if found is not None and frame.body_height > 8 else (),
         orders=ORDERS,
-        table=Table(columns(mirror, frame), shown, attrgetter("server_id")),
-        problem=filtering.parse(frame.filter, columns(mirror, frame)).problem,
+        table=table,
+        heads={"STANDING": "worst", "LAST GOOD": "age"},
+        problem=filtering.parse(frame.filter, known).problem,
     )
 
 
-def columns(mirror: Mirror, frame: Frame) -> tuple[ValueColumn[CoverageRecord], ...]:
-    """What the row of a server is as values."""
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[CoverageRecord], ...]:
+    """What a server's row is as values. They are told by the cloud itself, whether its cell answers or not."""
     return (
-        ValueColumn("server", lambda row: name_of(mirror, row), is_searched=True),
-        ValueColumn("standing", lambda row: look(row).word, Kind.WORD, is_searched=True),
-        ValueColumn("covered", lambda row: "covered" if row.schedule_ids else UNCOVERED, Kind.WORD, is_searched=True,
-                    words=("covered", UNCOVERED)),
-        ValueColumn("age", lambda row: figures.seconds_since(row.last_good_at, frame.now), Kind.SECONDS),
-        ValueColumn("target", attrgetter("target_seconds"), Kind.SECONDS),
-        ValueColumn("cell", lambda row: cell_of(mirror, row), is_searched=True),
-        ValueColumn("schedules", lambda row: _schedules(mirror, row), is_searched=True),
-        ValueColumn("id", attrgetter("server_id"), Kind.ID, is_searched=True),
+        Column("state", lambda row: look(row).word, Kind.WORD, "STANDING", 11, is_searched=True,
+               words=("never", "late", "good"), draw=lambda row: chosen.state(look(row, frame.glyphs))),
+        Column("server", lambda row: name_of(mirror, row), width=20, is_searched=True),
+        Column("age", lambda row: figures.seconds_since(row.last_good_at, frame.now), Kind.SECONDS, "LAST GOOD", 9),
+        Column("target", attrgetter("target_seconds"), Kind.SECONDS, width=7),
+        Column("cell", lambda row: cell_of(mirror, row), width=8, is_searched=True),
+        Column("cover", lambda row: COVERED if row.schedule_ids else UNCOVERED, Kind.WORD, width=10, is_searched=True,
+               words=(COVERED, UNCOVERED)),
+        Column("schedules", lambda row: _schedules(mirror, row), width=30, is_searched=True),
+        Column("id", attrgetter("server_id"), Kind.ID, width=36, is_searched=True),
     )  # fmt: skip
 
 
@@ -85,8 +90,9 @@ def visible(mirror: Mirror, frame: Frame) -> list[CoverageRecord]:
     known = columns(mirror, frame)
     in_scope = [row for row in (found.rows if found is not None else ()) if frame.scope in (None, cell_of(mirror, row))]
     rows = list(filtering.matching(in_scope, filtering.parse(frame.filter, known), known))
-    if frame.sort not in ORDERS and frame.sort:
-        return list(sorting.as_asked(rows, frame, known))
+    column = sorting.column_of(frame, ORDERS, known)
+    if column is not None:
+        return sorting.ordered(rows, column, is_descending=frame.is_descending)
     match frame.sort:
         case "server":
             rows.sort(key=lambda row: (name_of(mirror, row).casefold(), row.server_id))
@@ -137,9 +143,8 @@ def _schedules(mirror: Mirror, row: CoverageRecord) -> str:
     )
 
 
-def _table(mirror: Mirror, frame: Frame) -> Layout[CoverageRecord]:
+def _layout(mirror: Mirror, frame: Frame) -> Layout[CoverageRecord]:
     glyphs = frame.glyphs
-    wanted = frame.filter
 
     def tone(row: CoverageRecord) -> Tone:
         return Tone.UNKNOWN if mirror.is_offline or is_silent(mirror, row) else Tone.TEXT
@@ -150,7 +155,7 @@ def _table(mirror: Mirror, frame: Frame) -> Layout[CoverageRecord]:
         return (Span(shape.glyph, own), Span(f" {shape.word}" if width > 1 else "", own))
 
     def name(row: CoverageRecord, width: int) -> Line:
-        return matched(Span(fit_name(name_of(mirror, row), width, glyphs), tone(row)), wanted)
+        return matched(Span(fit_name(name_of(mirror, row), width, glyphs), tone(row)), frame.filter)
 
     def age(row: CoverageRecord, _width: int) -> Line:
         text = figures.age_since(row.last_good_at, frame.now)
@@ -172,12 +177,12 @@ def _table(mirror: Mirror, frame: Frame) -> Layout[CoverageRecord]:
 
     return layout(
         [
-            Column("STANDING", 11, standing),
-            Column("SERVER", 14, name, width_most=30, gap=1),
-            Column("LAST GOOD", 9, age, 1, is_right=True),
-            Column("of", 6, target, 3, is_right=True, gap=1),
-            Column("CELL", 9, cell, 4, width_most=14),
-            Column("SCHEDULES", 12, schedules, 2, width_most=60),
+            DrawnColumn("STANDING", 11, standing),
+            DrawnColumn("SERVER", 14, name, width_most=30, gap=1),
+            DrawnColumn("LAST GOOD", 9, age, 1, is_right=True),
+            DrawnColumn("of", 6, target, 3, is_right=True, gap=1),
+            DrawnColumn("CELL", 9, cell, 4, width_most=14),
+            DrawnColumn("SCHEDULES", 12, schedules, 2, width_most=60),
         ],
         frame.width,
     )
@@ -218,17 +223,29 @@ def _counts(found: Coverage, frame: Frame) -> Line:
     return compose(frame.width, (2, tuple(spans)))
 
 
+def _among(found: Coverage) -> str:
+    """Among whom one looks where not all servers were told; nothing where they were."""
+    return f" among the {len(found.rows):,} worst of {found.total:,}" if len(found.rows) < found.total else ""
+
+
 def _instead(found: Coverage | None, frame: Frame) -> str:
     if found is None:
         return frame.glyphs.ellipsis
     if frame.filter:
-        return f"no servers match /{frame.filter}   esc clears the filter"
-    return "there are no servers" + (f" of {frame.scope} among the worst" if frame.scope else "")
+        return f"no servers match /{frame.filter}{_among(found)}   esc clears the filter"
+    return "there are no servers" + (f" of {frame.scope}{_among(found)}" if frame.scope else "")
 
 
-def _note(found: Coverage | None, frame: Frame, shown: Sequence[CoverageRecord]) -> str:
-    order = frame.sort or ORDERS[0]
+def _note(
+    found: Coverage | None, frame: Frame, shown: Sequence[CoverageRecord], known: Sequence[Column[CoverageRecord]]
+) -> str:
+    """Of many servers only the worst are told; what is looked for and sorted is only among those."""
     if found is None:
         return frame.glyphs.nobody_said
-    number = f"{len(shown):,} of {found.total:,}" if len(shown) != found.total else f"{found.total:,}"
-    return f"sort {order}{' down' if frame.is_descending else ''}   {number}"
+    order = sorting.note_of(frame, ORDERS, known)
+    is_narrowed = frame.filter or frame.scope or ""
+    if not _among(found):
+        return f"{order}   {filtering.number_of(len(shown), found.total, is_narrowed)}"
+    if not is_narrowed:
+        return f"{order}   the {len(shown):,} worst of {found.total:,}"
+    return f"{order}   of {found.total:,}   {len(shown):,} of the {len(found.rows):,} worst"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
-from console.presentation import figures
+from console.presentation import figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
     Line,
@@ -24,38 +26,89 @@ from console.presentation.lines import (
     right,
 )
 from console.presentation.mirror import Mirror
-from console.records import CellRecord, HostRecord
+from console.records import UNKNOWN, CellRecord, HostRecord
 
 Subject = CellRecord | HostRecord
 """What a fault is injected into."""
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
+    known = columns(mirror, frame)
+    query = filtering.parse(frame.filter, known)
     if mirror.clock is None:
         words = "asking the cloud" if not mirror.answered_at else "only a simulated cloud takes faults"
         line = compose(frame.width, left(1, words, Tone.MUTED))
-        return View("faults", ("faults",), frame.glyphs.nobody_said, (Lines([line]),))
+        none: Table[Subject] = Table(known, (), key_of)
+        return View(
+            "faults", ("faults",), frame.glyphs.nobody_said, (Lines([line]),), table=none, problem=query.problem
+        )
     now, could = injected(mirror), _could_be(mirror)
-    shown, others = _matching(now, frame), _matching(could, frame)
+    # What is injected stays above what could be, whatever they are sorted by.
+    shown, others = (sorting.as_asked(filtering.matching(found, query, known), frame, known) for found in (now, could))
     regions: tuple[Region, ...] = (
         _region(frame, "INJECTED NOW", shown, "nothing is injected"),
         blank_region(frame.width),
         _region(frame, "CAN BE INJECTED", others, frame.glyphs.nothing),
     )
     note = f"{len(now)} injected" if now else "none injected"
-    return View("faults", ("faults",), note, regions, status=lambda key: status(mirror, key))
+    if frame.sort in sorting.names((), known):
+        note = f"{note}   {sorting.said(frame, '', known)}"
+    if frame.filter:
+        note = f"{note}   {filtering.number_of(len(shown) + len(others), len(now) + len(could), frame.filter)}"
+    return View(
+        "faults",
+        ("faults",),
+        note,
+        regions,
+        status=lambda key: status(mirror, key),
+        table=Table(known, [*shown, *others], key_of, lambda each: _is_known(mirror, each) and not mirror.is_offline),
+        heads={"INJECTED NOW": "name", "CAN BE INJECTED": "name", "WHAT": "kind"},
+        problem=query.problem,
+    )
+
+
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[Subject], ...]:
+    """What the row of a cell or of a host is as values."""
+
+    def state(subject: Subject) -> str:
+        return subject.state if _is_known(mirror, subject) else UNKNOWN
+
+    def drives(subject: Subject) -> int | None:
+        return None if isinstance(subject, CellRecord) else subject.drives
+
+    return (
+        Column("state", state, Kind.WORD, width=12, is_searched=True, last=attrgetter("state"),
+               words=("up", "down", "hung", "maintenance", UNKNOWN)),
+        Column("name", attrgetter("name"), width=14, is_searched=True),
+        Column("kind", _kind, width=12, is_searched=True, words=("cell", "compute", "storage")),
+        Column("cell", _cell, width=8, is_searched=True),
+        Column("injected", lambda each: "yes" if is_injected(each) else "no", Kind.WORD, width=8, words=("yes", "no")),
+        Column("servers", attrgetter("servers"), Kind.COUNT, width=8),
+        Column("drives", drives, Kind.COUNT, width=8),
+        Column("means", lambda each: means(frame, each), width=40),
+    )  # fmt: skip
+
+
+def _is_known(mirror: Mirror, subject: Subject) -> bool:
+    """Whether it is told how it is now: a cell always is, by the cloud itself."""
+    return isinstance(subject, CellRecord) or mirror.is_host_known(subject)
+
+
+def is_injected(subject: Subject) -> bool:
+    """Whether it is broken because somebody asked for it."""
+    return subject.is_injected if isinstance(subject, CellRecord) else subject.state == "down"
 
 
 def injected(mirror: Mirror) -> list[Subject]:
     """Cells first, then hosts: what is broken because somebody asked for it."""
-    cells = [cell for cell in mirror.cells or () if cell.is_injected]
-    hosts = [host for host in mirror.hosts or () if host.state == "down"]
+    cells = [cell for cell in mirror.cells or () if is_injected(cell)]
+    hosts = [host for host in mirror.hosts or () if is_injected(host)]
     return [*sorted(cells, key=lambda cell: cell.name), *sorted(hosts, key=_by_kind)]
 
 
 def _could_be(mirror: Mirror) -> list[Subject]:
-    cells = [cell for cell in mirror.cells or () if not cell.is_injected]
-    hosts = [host for host in mirror.hosts or () if host.state != "down" and mirror.is_host_known(host)]
+    cells = [cell for cell in mirror.cells or () if not is_injected(cell)]
+    hosts = [host for host in mirror.hosts or () if not is_injected(host) and mirror.is_host_known(host)]
     return [*sorted(cells, key=lambda cell: cell.name), *sorted(hosts, key=_by_kind)]
 
 
@@ -65,11 +118,6 @@ def _by_kind(host: HostRecord) -> tuple[bool, str, str]:
 
 def key_of(subject: Subject) -> str:
     return f"{'cell' if isinstance(subject, CellRecord) else 'host'}:{subject.name}"
-
-
-def _matching(found: Sequence[Subject], frame: Frame) -> list[Subject]:
-    wanted = frame.filter.casefold()
-    return [each for each in found if wanted in f"{each.name} {_kind(each)} {each.state} {_cell(each)}".casefold()]
 
 
 def _kind(subject: Subject) -> str:
@@ -96,11 +144,9 @@ def row(frame: Frame, subject: Subject) -> Line:
     width, glyphs = frame.width, frame.glyphs
     if isinstance(subject, CellRecord):
         look = figures.cell_state(subject, glyphs)
-        is_broken = subject.is_injected
     else:
         look = figures.host_state(subject, glyphs)
-        is_broken = subject.state == "down"
-    name = Span(fit_name(subject.name, 13, glyphs), Tone.CRIT if is_broken else Tone.TEXT)
+    name = Span(fit_name(subject.name, 13, glyphs), Tone.CRIT if is_injected(subject) else Tone.TEXT)
     placed = [left(2, look.glyph, look.tone), at(4, matched(name, frame.filter))]
     if width < 60:
         return compose(width, *placed, right(width - 2, look.word, look.tone))

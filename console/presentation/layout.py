@@ -19,7 +19,7 @@ GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Column(Generic[T]):
+class DrawnColumn(Generic[T]):
     """`rank` 0 always stays; of the others the highest goes first. `draw` is given the width that there is."""
 
     title: str
@@ -38,14 +38,14 @@ class Layout(Generic[T]):
     """Columns with where each begins and how wide it is, for one width of a line."""
 
     width: int
-    placed: tuple[tuple[Column[T], int, int], ...]
+    placed: tuple[tuple[DrawnColumn[T], int, int], ...]
 
     @property
     def head(self) -> Line:
         return compose(self.width, *(self._title(column, start, width) for column, start, width in self.placed))
 
     @staticmethod
-    def _title(column: Column[T], start: int, width: int) -> Placed:
+    def _title(column: DrawnColumn[T], start: int, width: int) -> Placed:
         if column.is_right:
             return right(start + width - 1, column.title, Tone.MUTED)
         return left(start, column.title if cells(column.title) <= width else "", Tone.MUTED)
@@ -61,7 +61,7 @@ class Layout(Generic[T]):
         return any(column.title == title for column, _, _ in self.placed)
 
 
-def layout(columns: Sequence[Column[T]], width: int) -> Layout[T]:
+def layout(columns: Sequence[DrawnColumn[T]], width: int) -> Layout[T]:
     """The columns that fit, in their order; what room is left goes to those that grow, from left to right."""
     kept = list(columns)
     while (over := _needed(kept) - (width - 1)) > 0:
@@ -81,5 +81,5 @@ def layout(columns: Sequence[Column[T]], width: int) -> Layout[T]:
     return Layout(width, tuple(placed))
 
 
-def _needed(columns: Sequence[Column[T]]) -> int:
+def _needed(columns: Sequence[DrawnColumn[T]]) -> int:
     return START + sum(column.width + (column.gap if number else 0) for number, column in enumerate(columns))

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 
-from console.presentation import figures, filtering, sorting
-from console.presentation.columns import Column as ValueColumn
-from console.presentation.columns import Kind, Table
+from console.presentation import chosen, figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.facts import Fact, fact, instant_and_age, pane_lines
 from console.presentation.figures import StateLook
-from console.presentation.layout import Column, Layout, layout
+from console.presentation.layout import DrawnColumn, Layout, layout
 from console.presentation.lines import (
     UNICODE,
     Frame,
@@ -42,6 +41,11 @@ from console.presentation.mirror import Mirror
 from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleRecord
 
 ORDERS = ("next run", "worst", "schedule", "source", "cron", "zone", "last run", "kept", "age", "drill")
+_OWN_ORDERS = ("next run", "worst", "last run", "age", "drill")
+"""Those that are not the orders of the columns with their names."""
+_STATES = ("on", "off", "late", "owes", "waits", "drill", "silent", "paused")
+_CHANGING = frozenset({"worst", "state", "why"})
+"""Orders that change with the time."""
 RIBBON = 10
 CRON_WIDTH_MOST = 24
 ROWS_MEASURED = 1_000
@@ -53,14 +57,19 @@ FIRES_IN_COLUMN = 5
 
 def view(mirror: Mirror, frame: Frame) -> View:
     """All schedules, or those of servers of the cell that `frame.scope` names."""
+    known = columns(mirror, frame)
     shown = visible(mirror, frame)
+    table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
     pane = PANE_WIDTH if frame.width >= PANE_FROM_WIDTH and frame.has_pane else 0
-    table = _table(mirror, frame._replace(width=frame.width - pane), shown)
+    width = frame.width - pane
+    drawn = _layout(mirror, frame._replace(width=width), shown)
     region: Region
-    if shown:
-        region = Rows(table.head, shown, table.line, lambda schedule: schedule.key)
+    if shown and chosen.is_asked(table, frame, width):
+        region = chosen.region(table, frame, width)
+    elif shown:
+        region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(frame.width - pane, left(2, _instead(mirror, frame), Tone.MUTED))], head=table.head)
+        region = Lines([compose(width, left(2, _instead(mirror, frame), Tone.MUTED))], head=drawn.head)
     return View(
         "schedules",
         ("cells", frame.scope, "schedules") if frame.scope else ("schedules",),
@@ -70,31 +79,39 @@ def view(mirror: Mirror, frame: Frame) -> View:
         preview=(lambda key: preview(mirror, frame, key, pane)) if pane or _has_room_below(frame) else None,
         pane_width=pane,
         orders=ORDERS,
-        table=Table(columns(mirror, frame), shown, attrgetter("key")),
-        problem=filtering.parse(frame.filter, columns(mirror, frame)).problem,
+        table=table,
+        heads={"NEXT IN": "next run", f"LAST {RIBBON}": "last run"},
+        problem=filtering.parse(frame.filter, known).problem,
     )
 
 
-def columns(mirror: Mirror, frame: Frame) -> tuple[ValueColumn[ScheduleRecord], ...]:
-    """What a schedule's row is as values."""
+def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ScheduleRecord], ...]:
+    """What a schedule's row is as values. A limit that is 0 is none."""
 
-    def until(at: datetime | None) -> float | None:
-        return None if at is None else (at - frame.now).total_seconds()
+    def until(schedule: ScheduleRecord) -> float | None:
+        at = schedule.next_trigger_at if schedule.is_active else None
+        return None if at is None else max(0.0, (at - frame.now).total_seconds())
 
     return (
-        ValueColumn("schedule", attrgetter("title"), is_searched=True),
-        ValueColumn("state", lambda each: look(mirror, frame, each).word, Kind.WORD, is_searched=True),
-        ValueColumn("source", lambda each: source(mirror, each), is_searched=True),
-        ValueColumn("next", lambda each: until(each.next_trigger_at) if each.is_active else None, Kind.SECONDS),
-        ValueColumn("cron", attrgetter("cron"), is_searched=True),
-        ValueColumn("zone", attrgetter("time_zone"), is_searched=True),
-        ValueColumn("ran", lambda each: figures.seconds_since(each.last_run_at, frame.now), Kind.SECONDS),
-        ValueColumn("age", lambda each: figures.seconds_since(each.last_good_at, frame.now), Kind.SECONDS),
-        ValueColumn("backups", attrgetter("backups"), Kind.COUNT),
-        ValueColumn("reason", attrgetter("reason"), is_searched=True),
-        ValueColumn("cell", lambda each: _cell(mirror, each)),
-        ValueColumn("id", attrgetter("id"), Kind.ID, is_searched=True),
-    )
+        Column("state", lambda each: look(mirror, frame, each).word, Kind.WORD, width=8, is_searched=True,
+               words=_STATES, draw=lambda each: chosen.state(look(mirror, frame, each, frame.glyphs))),
+        Column("schedule", attrgetter("title"), width=20, is_searched=True),
+        Column("source", lambda each: source(mirror, each), width=16, is_searched=True),
+        Column("cell", lambda each: _cell(mirror, each), width=8, is_searched=True),
+        Column("cron", attrgetter("cron"), width=14, is_searched=True),
+        Column("zone", attrgetter("time_zone"), width=16, is_searched=True),
+        Column("next", until, Kind.SECONDS, "NEXT IN", 7),
+        Column("last", lambda each: figures.seconds_since(each.last_run_at, frame.now), Kind.SECONDS, "LAST RUN", 8),
+        Column("age", lambda each: figures.seconds_since(each.last_good_at, frame.now), Kind.SECONDS, width=7),
+        Column("target", attrgetter("target_seconds"), Kind.SECONDS, width=7),
+        Column("kept", attrgetter("backups"), Kind.COUNT, width=6),
+        Column("most", lambda each: each.backups_max or None, Kind.COUNT, width=6),
+        Column("days", lambda each: each.retention_days or None, Kind.COUNT, width=6),
+        Column("drill", lambda each: figures.seconds_since(each.drilled_at, frame.now), Kind.SECONDS, width=7,
+               draw=lambda each: drill(each, frame.glyphs)),
+        Column("why", lambda each: trouble(mirror, frame, each), width=40, is_searched=True),
+        Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True),
+    )  # fmt: skip
 
 
 # Which, and in what order ------------------------------------------------------------------------------------------
@@ -110,23 +127,24 @@ def known(mirror: Mirror) -> Sequence[ScheduleRecord]:
 def visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     """Those to show, in order."""
     # Each second asks again; most orders change only with the schedules, and there may be very many of those.
-    now = frame.now if frame.filter or frame.sort == "worst" else None
+    now = frame.now if frame.filter or frame.sort in _CHANGING else None
     question = (mirror.schedules, frame.scope, frame.filter, frame.sort, frame.is_descending, now)
     return mirror.protection.remembered(question, lambda: _visible(mirror, frame))
 
 
 def _visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
+    columns_known = columns(mirror, frame)
     in_scope = [each for each in known(mirror) if frame.scope in (None, _cell(mirror, each))]
-    values = columns(mirror, frame)
-    found = list(filtering.matching(in_scope, filtering.parse(frame.filter, values), values))
-    if frame.sort not in ORDERS and frame.sort:
-        return list(sorting.as_asked(found, frame, values))
-    return _ordered(mirror, frame, found)
-
-
-def _ordered(mirror: Mirror, frame: Frame, found: list[ScheduleRecord]) -> list[ScheduleRecord]:
-    """What nobody said comes last, whichever way the order goes."""
+    found = filtering.matching(in_scope, filtering.parse(frame.filter, columns_known), columns_known)
     by_name = sorted(found, key=lambda each: (each.title.casefold(), each.id))
+    column = sorting.column_of(frame, _OWN_ORDERS, columns_known)
+    if column is not None:
+        return sorting.ordered(by_name, column, is_descending=frame.is_descending)
+    return _ordered(mirror, frame, by_name)
+
+
+def _ordered(mirror: Mirror, frame: Frame, by_name: list[ScheduleRecord]) -> list[ScheduleRecord]:
+    """What nobody said comes last, whichever way the order goes."""
     keys = [(_sort_key(mirror, frame, each), each) for each in by_name]
     said = sorted(((key, each) for key, each in keys if key is not None), key=lambda pair: pair[0])
     if frame.is_descending:
@@ -134,22 +152,12 @@ def _ordered(mirror: Mirror, frame: Frame, found: list[ScheduleRecord]) -> list[
     return [each for _, each in said] + [each for key, each in keys if key is None]
 
 
-def _sort_key(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> tuple[float, str] | None:
+def _sort_key(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> float | None:
     match frame.sort:
         case "worst":
-            return look(mirror, frame, schedule).rank, ""
-        case "schedule":
-            return 0, schedule.title.casefold()
-        case "source":
-            return 0, source(mirror, schedule).casefold()
-        case "cron":
-            return 0, schedule.cron
-        case "zone":
-            return 0, schedule.time_zone
+            return look(mirror, frame, schedule).rank
         case "last run":
             return _instant_key(schedule.last_run_at)
-        case "kept":
-            return None if schedule.backups is None else (schedule.backups, "")
         case "age":
             return _instant_key(schedule.last_good_at)
         case "drill":
@@ -158,8 +166,8 @@ def _sort_key(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> tuple[f
             return _instant_key(schedule.next_trigger_at)
 
 
-def _instant_key(at: datetime | None) -> tuple[float, str] | None:
-    return None if at is None else (at.timestamp(), "")
+def _instant_key(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
 
 
 # What is said of one -----------------------------------------------------------------------------------------------
@@ -263,9 +271,8 @@ def endless(glyphs: Glyphs) -> str:
 # The table -----------------------------------------------------------------------------------------------------------
 
 
-def _table(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Layout[ScheduleRecord]:
+def _layout(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Layout[ScheduleRecord]:
     glyphs = frame.glyphs
-    wanted = frame.filter
 
     def tone(schedule: ScheduleRecord) -> Tone:
         if mirror.is_offline:
@@ -277,12 +284,12 @@ def _table(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Lay
         return (Span(shape.glyph, Tone.UNKNOWN if mirror.is_offline else shape.tone),)
 
     def name(schedule: ScheduleRecord, width: int) -> Line:
-        return matched(Span(fit_name(schedule.title, width, glyphs), tone(schedule)), wanted)
+        return matched(Span(fit_name(schedule.title, width, glyphs), tone(schedule)), frame.filter)
 
     def of_source(schedule: ScheduleRecord, width: int) -> Line:
         is_silent = silent_cell(mirror, schedule) is not None
         text = fit_name(source(mirror, schedule), width, glyphs)
-        return matched(Span(text, Tone.UNKNOWN if is_silent else tone(schedule)), wanted)
+        return matched(Span(text, Tone.UNKNOWN if is_silent else tone(schedule)), frame.filter)
 
     def cron(schedule: ScheduleRecord, width: int) -> Line:
         return (Span(fit_sentence(schedule.cron, width, glyphs), tone(schedule)),)
@@ -315,19 +322,19 @@ def _table(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> Lay
     wide = max((cells(each.cron) for each in shown[:ROWS_MEASURED]), default=0)
     return layout(
         [
-            Column("", 1, sign),
-            Column("SCHEDULE", 12, name, width_most=22, gap=1),
-            Column("SOURCE", 8, of_source, 7, width_most=14),
-            Column("CRON", min(CRON_WIDTH_MOST, max(10, wide)), cron, 2),
-            Column("ZONE", 6, zone, 6, width_most=10),
-            Column(f"LAST {RIBBON}", RIBBON, lambda each, width: ribbon(mirror, each, width, glyphs), 3),
-            Column("NEXT IN", 7, following, is_right=True),
-            Column("AGE", 6, age, 4, is_right=True),
-            Column("of", 6, target, 5, is_right=True, gap=1),
-            Column("KEPT", 5, kept, 8, is_right=True),
-            Column("of", 4, most, 8, is_right=True, gap=1),
-            Column("DRILL", 8, lambda schedule, _: drill(schedule, glyphs), 9),
-            Column("WHY", 20, why, 10, width_most=80),
+            DrawnColumn("", 1, sign),
+            DrawnColumn("SCHEDULE", 12, name, width_most=22, gap=1),
+            DrawnColumn("SOURCE", 8, of_source, 7, width_most=14),
+            DrawnColumn("CRON", min(CRON_WIDTH_MOST, max(10, wide)), cron, 2),
+            DrawnColumn("ZONE", 6, zone, 6, width_most=10),
+            DrawnColumn(f"LAST {RIBBON}", RIBBON, lambda each, width: ribbon(mirror, each, width, glyphs), 3),
+            DrawnColumn("NEXT IN", 7, following, is_right=True),
+            DrawnColumn("AGE", 6, age, 4, is_right=True),
+            DrawnColumn("of", 6, target, 5, is_right=True, gap=1),
+            DrawnColumn("KEPT", 5, kept, 8, is_right=True),
+            DrawnColumn("of", 4, most, 8, is_right=True, gap=1),
+            DrawnColumn("DRILL", 8, lambda schedule, _: drill(schedule, glyphs), 9),
+            DrawnColumn("WHY", 20, why, 10, width_most=80),
         ],
         frame.width,
     )
@@ -527,11 +534,10 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
 
 
 def _note(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> str:
-    order = frame.sort or ORDERS[0]
     listed = mirror.protection.schedules
     if listed is None:
         return frame.glyphs.nobody_said
     total = len(listed.rows) if listed.next is None else listed.total or len(listed.rows)
-    is_part = frame.filter or frame.scope or listed.next is not None
-    number = f"{len(shown):,} of {total:,}" if is_part else f"{total:,}"
-    return f"sort {order}{' down' if frame.is_descending else ''}   {number}"
+    is_part = frame.filter or frame.scope or ("being read" if listed.next is not None else "")
+    number = filtering.number_of(len(shown), total, is_part)
+    return f"{sorting.note_of(frame, ORDERS, columns(mirror, frame))}   {number}"

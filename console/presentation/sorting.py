@@ -22,6 +22,17 @@ def order_of(frame: Frame, orders: Mapping[str, SortKey], columns: Sequence[Colu
     return frame.sort if frame.sort in names(orders, columns) else next(iter(orders))
 
 
+def column_of(frame: Frame, orders: Sequence[str], columns: Sequence[Column[Any]]) -> Column[Any] | None:
+    """The column that the frame sorts by; None where it asks for one of the list's own orders, or for nothing."""
+    return next((each for each in columns if each.name == frame.sort and each.name not in orders), None)
+
+
+def note_of(frame: Frame, orders: Sequence[str], columns: Sequence[Column[Any]]) -> str:
+    """What a note says of the order of a list whose own orders have names: `sort size down`."""
+    order = frame.sort if frame.sort in names(orders, columns) else orders[0]
+    return f"sort {order}{' down' if frame.is_descending else ''}"
+
+
 def key_of(order: str, orders: Mapping[str, SortKey], columns: Sequence[Column[Any]]) -> SortKey:
     """What rows of this order are compared by."""
     return orders[order] if order in orders else by_column(next(each for each in columns if each.name == order))

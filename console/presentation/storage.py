@@ -6,9 +6,11 @@ The bar is drives, backups, and what its schedules add until as many backups go 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
-from console.presentation import figures
-from console.presentation.layout import Column, Layout, layout
+from console.presentation import chosen, figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
+from console.presentation.layout import DrawnColumn, Layout, layout
 from console.presentation.lines import (
     Frame,
     Glyphs,
@@ -32,31 +34,73 @@ SOON_SECONDS = 30 * figures.DAY
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
+    found = mirror.protection.storage
+    known = columns(frame)
     shown = visible(mirror, frame)
-    table = _table(mirror, frame)
+    table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
+    drawn = _layout(mirror, frame)
     region: Region
-    if shown:
-        region = Rows(table.head, shown, table.line, lambda project: project.key)
+    if shown and chosen.is_asked(table, frame, frame.width):
+        region = chosen.region(table, frame, frame.width)
+    elif shown:
+        region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=table.head)
-    order = frame.sort if frame.sort in ORDERS else ORDERS[0]
+        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=drawn.head)
+    number = filtering.number_of(len(shown), 0 if found is None else len(found.projects), frame.filter)
     return View(
         "storage",
         ("storage",),
-        f"sort {order}{' down' if frame.is_descending else ''}   {len(shown)}",
+        f"{sorting.note_of(frame, ORDERS, known)}   {number}",
         (region,),
         status=lambda key: status(mirror, frame, key),
         below=(_legend(frame),) if frame.body_height > 8 and frame.width >= 60 else (),
         orders=ORDERS,
+        table=table,
+        heads={"USE": "used", "USED": "share", "GiB": "used", "FULL IN": "full"},
+        problem=filtering.parse(frame.filter, known).problem,
     )
+
+
+def columns(frame: Frame) -> tuple[Column[StorageRecord], ...]:
+    """What a project's row is as values. What grows without end has no size that it grows to, and a trend."""
+
+    def full(project: StorageRecord) -> float | None:
+        if is_full(project):
+            return 0.0
+        return None if project.full_at is None else max(0.0, (project.full_at - frame.now).total_seconds())
+
+    return (
+        Column("project", attrgetter("name"), width=16, is_searched=True),
+        Column("share", lambda each: _share(each) if each.limit_bytes else None, Kind.SHARE, "USED", 6),
+        Column("used", attrgetter("used_bytes"), Kind.BYTES, "USED GiB", 8),
+        Column("quota", attrgetter("limit_bytes"), Kind.BYTES, "QUOTA GiB", 9),
+        Column("backups", attrgetter("backup_bytes"), Kind.BYTES, width=8),
+        Column("to", attrgetter("steady_bytes"), Kind.BYTES, "GROWS TO", 8),
+        Column("trend", trend, Kind.WORD, width=8, is_searched=True, words=("endless", "grows", "steady")),
+        Column("day", attrgetter("bytes_per_day"), Kind.BYTES, "A DAY", 6),
+        Column("full", full, Kind.SECONDS, "FULL IN", 7),
+        Column("schedules", attrgetter("schedules"), Kind.COUNT, width=9),
+        Column("unmeasured", attrgetter("unmeasured"), Kind.COUNT, width=10),
+        Column("id", attrgetter("project_id"), Kind.ID, width=36, is_searched=True),
+    )
+
+
+def trend(project: StorageRecord) -> str:
+    """Whether it grows when its schedules just run."""
+    if project.steady_bytes is None:
+        return "endless"
+    return "grows" if project.steady_bytes > project.used_bytes else "steady"
 
 
 def visible(mirror: Mirror, frame: Frame) -> list[StorageRecord]:
     """Those to show, in order: first what is full first, then what uses most of its quota."""
     found = mirror.protection.storage
-    words = frame.filter.casefold().split()
-    rows = [each for each in (found.projects if found else ()) if all(word in each.name.casefold() for word in words)]
+    known = columns(frame)
+    rows = list(filtering.matching(found.projects if found else (), filtering.parse(frame.filter, known), known))
     rows.sort(key=lambda each: (each.name.casefold(), each.project_id))
+    column = sorting.column_of(frame, ORDERS, known)
+    if column is not None:
+        return sorting.ordered(rows, column, is_descending=frame.is_descending)
     match frame.sort:
         case "project":
             pass
@@ -126,9 +170,8 @@ def _marked(spans: Sequence[Span], mark: int, glyphs: Glyphs) -> Line:
     return tuple(span for span in marked if span.text)
 
 
-def _table(mirror: Mirror, frame: Frame) -> Layout[StorageRecord]:
+def _layout(mirror: Mirror, frame: Frame) -> Layout[StorageRecord]:
     glyphs = frame.glyphs
-    wanted = next(iter(frame.filter.split()), "")
     tone = Tone.UNKNOWN if mirror.is_offline else Tone.TEXT
 
     def amount(size_bytes: int | None) -> Line:
@@ -150,21 +193,21 @@ def _table(mirror: Mirror, frame: Frame) -> Layout[StorageRecord]:
 
     return layout(
         [
-            Column(
+            DrawnColumn(
                 "PROJECT",
                 12,
-                lambda project, width: matched(Span(fit_name(project.name, width, glyphs), tone), wanted),
+                lambda project, width: matched(Span(fit_name(project.name, width, glyphs), tone), frame.filter),
                 width_most=16,
             ),
-            Column("USE", 10, lambda project, width: gauge(project, width, glyphs), 3, width_most=50),
-            Column("USED", 4, share, 2, is_right=True),
-            Column("GiB", 7, lambda project, _: amount(project.used_bytes), 4, is_right=True),
-            Column("of", 7, limit, 4, is_right=True, gap=1),
-            Column("BACKUPS", 7, lambda project, _: amount(project.backup_bytes), 6, is_right=True),
-            Column("GROWS TO", 8, steady, 5, is_right=True),
-            Column("A DAY", 6, lambda project, _: amount(project.bytes_per_day), 7, is_right=True),
-            Column("FULL IN", 7, lambda project, _: (Span(*full_in(frame, project)),), is_right=True),
-            Column("SCHEDULES", 9, lambda project, _: (Span(str(project.schedules), tone),), 8, is_right=True),
+            DrawnColumn("USE", 10, lambda project, width: gauge(project, width, glyphs), 3, width_most=50),
+            DrawnColumn("USED", 4, share, 2, is_right=True),
+            DrawnColumn("GiB", 7, lambda project, _: amount(project.used_bytes), 4, is_right=True),
+            DrawnColumn("of", 7, limit, 4, is_right=True, gap=1),
+            DrawnColumn("BACKUPS", 7, lambda project, _: amount(project.backup_bytes), 6, is_right=True),
+            DrawnColumn("GROWS TO", 8, steady, 5, is_right=True),
+            DrawnColumn("A DAY", 6, lambda project, _: amount(project.bytes_per_day), 7, is_right=True),
+            DrawnColumn("FULL IN", 7, lambda project, _: (Span(*full_in(frame, project)),), is_right=True),
+            DrawnColumn("SCHEDULES", 9, lambda project, _: (Span(str(project.schedules), tone),), 8, is_right=True),
         ],
         frame.width,
     )

@@ -10,32 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.presentation import (
-    audit,
-    backfill,
-    backups,
-    cells,
-    coverage,
-    drives,
-    events,
-    filtering,
-    fuzzy,
-    groups,
-    hosts,
-    overview,
-    schedules,
-    servers,
-)
-from console.presentation import services as services_view
-from console.presentation import tasks as tasks_view
+from console.presentation import filtering, fuzzy, servers
 from console.presentation.columns import Column, Kind, parse_number
 from console.presentation.filtering import Comparison, Query, Word
-from console.presentation.lines import Frame, View
+from console.presentation.lines import Frame
 from console.presentation.mirror import Mirror
 from console.records import Factors, ServerRecord
 from tests.console.drawn import body
 from tests.console.examples import GIB, NOW, a_frame, a_server, an_unknown, the_cloud
-from tests.console.protecting import the_protected_cloud
 
 COLUMNS: tuple[Column[dict[str, Any]], ...] = (
     Column("state", lambda row: row["state"], Kind.WORD, is_searched=True),
@@ -265,80 +247,7 @@ def test_what_was_found_is_kept_right_while_rows_change(
     assert list(servers.visible(mirror, frame)[0]) == list(servers.visible(anew, frame)[0])
 
 
-# In every list ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("view", "filter", "number"),
-    [
-        (servers.view, "state:running cpu>=16", "2 of"),
-        (drives.view, "size>=20g state:mounted", None),
-        (hosts.view, "state=down", "1 of"),
-        (hosts.view, "kind:storage cell-2", None),
-        (cells.view, "state!=up", "2 of 6"),
-        (cells.view, "unknown>100", None),
-        (groups.view, "collisions>0", None),
-        (services_view.view, "state:unknown", "2 of"),
-        (tasks_view.view, "progress>0.5", None),
-        (backfill.view, "factor<0.5", None),
-        (events.view, "kind:server", None),
-        (overview.view, "tone:crit", None),
-    ],
-)
-def test_every_list_takes_the_same_filters(view: Any, filter: str, number: str | None) -> None:
-    mirror = the_cloud()
-    whole, filtered = view(mirror, a_frame()), view(mirror, a_frame(filter=filter))
-
-    assert filtered.problem == ""
-    assert 0 < len(filtered.table.rows) < len(whole.table.rows)
-    assert number is None or number in filtered.note
-
-
-@pytest.mark.parametrize(
-    ("view", "filter"),
-    [
-        (backups.view, "size>1b state:ready"),
-        (backups.view, "age>1d"),
-        (schedules.view, "next<1d"),
-        (schedules.view, "!state:ok cron:0"),
-        (coverage.view, "age>1h"),
-    ],
-)
-def test_the_lists_of_backups_take_the_same_filters(view: Any, filter: str) -> None:
-    whole, filtered = (view(the_protected_cloud(), a_frame(filter=text)) for text in ("", filter))
-
-    assert filtered.problem == ""
-    assert len(filtered.table.rows) < len(whole.table.rows)
-    for column in whole.table.columns:
-        ordered = view(the_protected_cloud(), a_frame(sort=column.name))
-        assert len(ordered.table.rows) == len(whole.table.rows)
-
-
-@pytest.mark.parametrize(
-    "view", [servers.view, drives.view, hosts.view, cells.view, groups.view, services_view.view, tasks_view.view,
-             backfill.view, events.view, overview.view, backups.view, schedules.view, coverage.view, audit.view]
-)  # fmt: skip
-def test_every_list_says_which_columns_it_has(view: Any) -> None:
-    made: View = view(the_cloud(), a_frame(filter="colour:red"))
-
-    assert made.table is not None
-    assert made.problem == f"no column is called colour: there are {filtering.names_of(made.table.columns)}"
-
-
-@pytest.mark.parametrize(
-    "view", [servers.view, drives.view, hosts.view, cells.view, groups.view, services_view.view, tasks_view.view,
-             backfill.view]
-)  # fmt: skip
-def test_every_list_sorts_by_each_of_its_columns_with_the_unknown_last(view: Any) -> None:
-    mirror = the_cloud()
-    columns = view(mirror, a_frame()).table.columns
-    assert len({column.name for column in columns}) == len(columns)
-    for column in columns:
-        for is_descending in (False, True):
-            made = view(mirror, a_frame(sort=column.name, is_descending=is_descending))
-            assert {made.table.key_of(row) for row in made.table.rows} == {
-                made.table.key_of(row) for row in view(mirror, a_frame()).table.rows
-            }
+# In views ------------------------------------------------------------------------------------------------------
 
 
 def test_a_column_that_is_no_order_of_its_own_sorts_the_unknown_last() -> None:

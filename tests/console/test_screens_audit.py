@@ -41,7 +41,7 @@ async def test_what_was_done_is_looked_at_whole_and_copied_as_curl() -> None:
         await pilot.press("enter")
         await until(pilot, '"action": "stop"', "raw JSON")
         await pilot.press("escape")
-        await until(pilot, "1 of 1")
+        await until(pilot, "sort newest   1")
 
 
 async def test_it_is_there_when_the_cloud_is_not() -> None:
