@@ -155,9 +155,17 @@ async def show_schedules(cloud: Cloud, found: Iterable[Schedule]) -> list[Schedu
 
 
 async def page_of_instances(
-    cloud: Cloud, actor: Account, *, offset: int, limit: int
+    cloud: Cloud, actor: Account, *, offset: int, limit: int, name: str = ""
 ) -> tuple[list[InstanceShown], int]:
-    """Servers in the order of creation, those of cells that do not answer included, and how many there are."""
+    """Servers in the order of creation, those of cells that do not answer included, and how many there are.
+
+    With `name` only those whose name holds it: names are known to the cells alone, so all that answer are asked.
+    """
+    if name:
+        everything = await servers.list_servers(cloud, actor)
+        wanted = name.casefold()
+        found = [each for each in everything.items if isinstance(each, Server) and wanted in each.name.casefold()]
+        return await show_instances(cloud, found[offset : offset + limit]), len(found)
     listing = await servers.list_servers(cloud, actor, offset=offset, limit=limit)
     return await show_instances(cloud, listing.items), listing.total
 

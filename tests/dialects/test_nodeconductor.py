@@ -103,6 +103,23 @@ def test_lists_are_bare_arrays_with_the_count_and_the_other_pages_in_headers(tel
     tell(story)
 
 
+def test_an_instance_is_found_by_a_part_of_its_name(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        for number in range(12):
+            await on.server(f"Web-{number:02}")
+        await on.server("db-01")
+        api = client(on)
+
+        found = await api.get("/instances/", params={"hostname": "web-0", "page_size": "3", "page": "4"})
+        assert [each["hostname"] for each in found.json()] == ["Web-09"]
+        assert found.headers["x-result-count"] == "10"
+        assert "hostname=web-0&page_size=3&page=1" in found.headers["link"]
+        assert [each["hostname"] for each in (await api.get("/instances/", params={"name": "db"})).json()] == ["db-01"]
+        assert (await api.get("/instances/", params={"name": "nope"})).json() == []
+
+    tell(story)
+
+
 def test_who_sees_and_who_may_write(tell: Tell) -> None:
     """**Source**: the reference's matrix: staff and project admins write; owners and managers read; others see
     nothing.

@@ -16,8 +16,16 @@ from backend.operations import backup_views, servers
 
 
 async def list_instances(call: Call) -> Response:
+    """**Source**: NodeConductor 0.97: `hostname`, later `name`, is a part of the name in either case."""
     page = pages.page_of(call)
-    found, total = await backup_views.page_of_instances(call.cloud, call.account, offset=page.offset, limit=page.size)
+    query = call.request.query_params
+    found, total = await backup_views.page_of_instances(
+        call.cloud,
+        call.account,
+        offset=page.offset,
+        limit=page.size,
+        name=query.get("hostname") or query.get("name") or "",
+    )
     known = {each.id: each for each in (await backup_views.directory(call.cloud, call.account)).projects}
     return pages.answer(
         call, page, [render.instance(call, each, known.get(each.server.project_id)) for each in found], total
