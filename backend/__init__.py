@@ -11,6 +11,7 @@
     cloud       the pure core: values in, decisions out        quoting  what others wrote, in our sentences
     check       every invariant of a folder; certificate_checker proves its decisions anew, and decision_checker what
                 else they say, by host_account's arithmetic on what event_log replays; they share no code with cloud
+                usage_checker proves that each interval of usage is billed once
     tokens      what is issued for an hour, on top of the folder's lasting secrets
     clock       the only file that asks the time
 

@@ -252,7 +252,7 @@ def collect_seldom() -> None:
     gc.enable()
 
 
-_GC_THRESHOLDS = 20_000, 20, 20
+_GC_THRESHOLDS = 50_000, 20, 20
 """So many objects more than before, each of some hundred bytes, are looked through; every 20th time those that were
 there the time before; and every 400th time all, if there are a quarter more of them."""
 

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from backend.clock import Clock, ClockError, system_wall
 from backend.dialects import cloudsigma, identity, image, nodeconductor, nova, ops, wire
 from backend.engine import Engine
-from backend.operations import Cloud
+from backend.operations import Cloud, metering
 from backend.store import LIST_DEADLINE_SECONDS, Store
 
 
@@ -101,7 +101,7 @@ async def running(
         cloud = Cloud(store, clock or Clock.restored(stored))
         engine = Engine(cloud)
         await engine.start()
-        async with _together(store.watch(), engine.run(), engine.keep_clock()):
+        async with _together(store.watch(), engine.run(), engine.keep_clock(), metering.follow(cloud)):
             yield App(cloud, engine, credentials, hosts=hosts)
         await engine.noted()
         await engine.save_clock()

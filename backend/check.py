@@ -6,7 +6,7 @@ what is under way has a task that ends it, and no task is of something else; wha
 exists; the log has no gaps, contradicts itself nowhere, and proves every decision in it (`certificate_checker`); and
 what is stored is what the log adds up to. In cloud.db: every network interface is of a server that there is, and no
 hardware address and no IP is on two of them; backups hold what they are charged for, are parts of what exists, and are
-looked after.
+looked after; what is billed is what was in use, once (`usage_checker`).
 
 What is checked and what is stored are compared by code of its own (`event_log`, `host_account`), never by the code that
 decided. A folder that is being served may change between two files: what does not fit together is looked at again.
@@ -26,6 +26,7 @@ from backend.decision_checker import Rules
 from backend.event_log import Breach, CellLog, Event, Picture
 from backend.host_account import DIMENSIONS, effective
 from backend.store import CellEntry, CellTransaction, CloudTransaction, FolderError, FolderLook, look
+from backend.usage_checker import check_usage
 
 LENT_MAX = 4_128_768
 """So many addresses there are to be lent: /24s of 100.64.0.0/10 with 252 each, by the number of the interface."""
@@ -51,6 +52,7 @@ class Report:
     open_tasks: int = 0
     interfaces: int = 0
     backups: int = 0
+    usage_intervals: int = 0
     events: int = 0
     placements: int = 0
     certificates: int = 0
@@ -180,6 +182,8 @@ def _check(
             _check_log(cell, rules, report)
     with _named("cloud.db"):
         _check_backups(seen.cloud, report)
+        cloud = seen.cloud
+        report.usage_intervals = check_usage(cloud.broken_intervals(), cloud.every_interval(), cloud.every_step())
     numbers = CellLog()
     with _named("cloud.db"):
         _check_networks(seen, report)

@@ -38,8 +38,10 @@ class Rules(NamedTuple):
 
 def check_floors(event: Event, before: Picture, rules: Rules) -> None:
     """Of a server, whatever happens to it; `before` is empty where it is new."""
-    is_placed = event.kind == "server.placed"
-    if not is_placed and all(event.changes.get(floor, (None, None))[1] is None for floor in FLOORS):
+    is_placed, changes = event.kind == "server.placed", event.changes
+    if not is_placed and changes.keys().isdisjoint(FLOORS):
+        return
+    if not is_placed and all(changes.get(floor, (None, None))[1] is None for floor in FLOORS):
         return
     if not is_placed and before:
         raise Breach(f"event {event.number} changes a floor of {event.object_id}, which is fixed while it runs")

@@ -48,8 +48,8 @@ class Event(NamedTuple):
     @classmethod
     def of(cls, row: Sequence[Any]) -> Event:
         """As it is stored: with the changes and the details as JSON."""
-        *known, changes, details = row
-        return cls._make((*known, orjson.loads(changes), orjson.loads(details)))
+        changes, details = row[6:]
+        return cls._make((*row[:6], orjson.loads(changes), {} if details == "{}" else orjson.loads(details)))
 
 
 class CellLog:
@@ -67,6 +67,9 @@ class CellLog:
     def servers_on(self, host: str) -> list[dict[str, Any]]:
         return list(self._held.get(host, {}).values())
 
+    def is_on(self, host: str, id: str | None) -> bool:
+        return id in self._held.get(host, ())
+
     def take(self, event: Event) -> None:
         """Raises Breach where the event cannot follow those before it."""
         if event.number != self.number + 1:
@@ -76,35 +79,37 @@ class CellLog:
             self._change(event)
 
     def _change(self, event: Event) -> None:
-        objects = self.objects.setdefault(event.object_kind, {})
-        picture = objects.get(event.object_id)
-        if event.kind == f"{event.object_kind}.created":
+        _, _, kind, object_kind, id, version, changes, _ = event
+        objects = self.objects.setdefault(object_kind, {})
+        picture = objects.get(id)
+        if kind == f"{object_kind}.created":
             if picture is not None:
                 raise Breach(f"{_described(event)} makes what is there already")
-            picture = objects[event.object_id] = {}
+            picture = objects[id] = {}
         elif picture is None:
             raise Breach(f"{_described(event)} changes what is not there")
-        elif event.version != picture["version"] + 1:
+        elif version != picture["version"] + 1:
             was = picture["version"]
-            raise Breach(f"{_described(event)} gives version {event.version} to what was at version {was}")
+            raise Breach(f"{_described(event)} gives version {version} to what was at version {was}")
         old = picture.get("host")
-        for column, (before, after) in event.changes.items():
+        for column, (before, after) in changes.items():
             # What is empty is not in a picture.
-            if (picture.get(column) or None) != (before or None):
+            found = picture.get(column)
+            if found != before and (found or before):
                 what = _described(event)
-                raise Breach(f"{what} says that {column} was {before!r}, and it was {picture.get(column)!r}")
-            if after is None or after in ([], {}):
+                raise Breach(f"{what} says that {column} was {before!r}, and it was {found!r}")
+            if after is None or (not after and after in ([], {})):
                 picture.pop(column, None)
             else:
                 picture[column] = after
-        picture["version"] = event.version
-        is_gone = event.kind == f"{event.object_kind}.deleted"
+        picture["version"] = version
+        is_gone = kind == f"{object_kind}.deleted"
         if is_gone:
-            del objects[event.object_id]
-        if event.object_kind == "host":
-            self.changed.append(event.object_id)
-        elif event.object_kind == "server" and not WEIGHED.isdisjoint(event.changes):
-            self._move(event.object_id, picture, old, None if is_gone else picture.get("host"))
+            del objects[id]
+        if object_kind == "host":
+            self.changed.append(id)
+        elif object_kind == "server" and not WEIGHED.isdisjoint(changes):
+            self._move(id, picture, old, None if is_gone else picture.get("host"))
 
     def _move(self, id: str, server: dict[str, Any], old: str | None, new: str | None) -> None:
         if old is not None:

@@ -49,7 +49,7 @@ class Host:
 
     def __init__(self, picture: Picture, servers: Iterable[Picture]) -> None:
         self.name, self.is_up = str(picture["name"]), picture["state"] == "up"
-        self.left = [picture[d] for d in DIMENSIONS]
+        self.left: list[int] = [picture[d] for d in DIMENSIONS]
         self.ids: list[str] = []
         self.sizes: list[tuple[int, int]] = []
         self.floors: list[tuple[int, int]] = []
@@ -81,14 +81,14 @@ class Host:
         # Who was told to go still has a size and a floor until it has gone.
         self._told = told
         self._floors_of_all = [self.reach[d][-1] + their_floors[d] for d in (0, 1)]
-        self._free_now = [picture[d] - running[i] - self._floors_of_all[i] for i, d in enumerate(DIMENSIONS)]
+        self._free_now: list[int] = [picture[d] - running[i] - self._floors_of_all[i] for i, d in enumerate(DIMENSIONS)]
 
     def has_room(self, size: Sequence[int]) -> bool:
-        return self.is_up and all(self.left[d] >= size[d] for d in (0, 1))
+        return self.is_up and self.left[0] >= size[0] and self.left[1] >= size[1]
 
     def has_room_now(self, size: Sequence[int]) -> bool:
         """Whether a normal server need not wait for its room."""
-        return all(self._free_now[d] >= size[d] for d in (0, 1))
+        return self._free_now[0] >= size[0] and self._free_now[1] >= size[1]
 
     def free(self, level_permille: int) -> tuple[int, int]:
         """What a backfilling server may start with where everybody can still have this part of its size."""
@@ -101,7 +101,8 @@ class Host:
 
     def fewest(self, size: Sequence[int]) -> int:
         """So many have to stop at least: fewer do not make the room, whichever they are."""
-        return max(bisect_left(self.reach[d], short) for d, short in enumerate(self.short(size)))
+        cpu, memory = self.short(size)
+        return max(bisect_left(self.reach[0], cpu), bisect_left(self.reach[1], memory))
 
     def works(self, at: int) -> list[int]:
         return [size[0] * max(0, at - started) for size, started in zip(self.sizes, self.started, strict=True)]
@@ -111,7 +112,7 @@ class Host:
         return [size[d] + self.reach[d][-1] - self.left[d] for d in (0, 1)]
 
     def covers(self, chosen: Collection[int], short: Sequence[int]) -> bool:
-        return all(sum(self.floors[i][d] for i in chosen) >= short[d] for d in (0, 1))
+        return all(sum([self.floors[i][d] for i in chosen]) >= short[d] for d in (0, 1))
 
     def shrunk(self, size: Sequence[int], gone: Collection[int]) -> int:
         """How many of those that stay have less when `gone` have gone and a normal server of this size has come."""
@@ -137,8 +138,8 @@ class Host:
         return len(found)
 
     def key(self, size: Sequence[int], stops: Collection[int], works: Sequence[int], policy: str) -> Key:
-        cpu, room = sum(self.sizes[i][0] for i in stops), [-r if policy == "spread" else r for r in self.room]
-        return (len(stops), sum(works[i] for i in stops), (cpu, self.shrunk(size, stops), *room, self.name))
+        cpu, room = sum([self.sizes[i][0] for i in stops]), [-r if policy == "spread" else r for r in self.room]
+        return (len(stops), sum([works[i] for i in stops]), (cpu, self.shrunk(size, stops), *room, self.name))
 
 
 class Hosts:
@@ -168,11 +169,11 @@ class Hosts:
     def of(self, name: str, *, without: str | None = None) -> Host:
         """The host; with `without`, as it would be if that server were not on it."""
         self._catch_up()
-        servers = self._log.servers_on(name)
-        if any(each["id"] == without for each in servers):
-            return Host(self._log.objects["host"][name], [each for each in servers if each["id"] != without])
+        if self._log.is_on(name, without):
+            others = [each for each in self._log.servers_on(name) if each["id"] != without]
+            return Host(self._log.objects["host"][name], others)
         if name not in self._hosts:
-            self._hosts[name] = Host(self._log.objects["host"][name], servers)
+            self._hosts[name] = Host(self._log.objects["host"][name], self._log.servers_on(name))
         return self._hosts[name]
 
     def names(self) -> list[str]:

@@ -43,9 +43,12 @@ def folder_of_user() -> Path:
 class AuditLog:
     """The log of one cloud. Methods block for as long as a disk takes."""
 
-    def __init__(self, folder: Path, cloud_id: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, folder: Path, cloud_id: str, now: Callable[[], datetime], *, data: Path | None = None) -> None:
+        """`data` is the folder of an embedded cloud: of one seed they have one id, and are several all the same."""
         # What a cloud calls itself is its own affair; what a file is called is not.
         name = cloud_id if _PLAIN.fullmatch(cloud_id) else hashlib.sha256(cloud_id.encode()).hexdigest()
+        if data is not None:
+            name += "-" + hashlib.sha256(str(data.absolute()).encode()).hexdigest()[:16]
         self._path = folder / f"{name}.jsonl"
         self._old = folder / f"{name}.old.jsonl"
         self._now = now

@@ -182,7 +182,7 @@ def _open_console_on(listen: int | None, chosen: Settings) -> None:
     backend.begin()
     try:
         app = console_app(
-            client_factory(backend, _production(chosen, str(folder))),
+            client_factory(backend, _production(chosen, str(folder)), folder),
             backend=backend,
             progress=lambda: _progress(backend, app),
             **_looks(chosen),
@@ -229,7 +229,9 @@ def _production(chosen: Settings, place: str) -> Callable[[str], bool]:
     return lambda cloud_id: is_marked or cloud_id in marks
 
 
-def client_factory(backend: Backend, is_production: Callable[[str], bool]) -> Callable[[], Awaitable[CloudClient]]:
+def client_factory(
+    backend: Backend, is_production: Callable[[str], bool], data: Path
+) -> Callable[[], Awaitable[CloudClient]]:
     """What the console asks for a connection: waits until a backend answers, and connects anew when it has moved."""
     import asyncio
 
@@ -248,18 +250,23 @@ def client_factory(backend: Backend, is_production: Callable[[str], bool]) -> Ca
             if client is not None:
                 await client.close()
             place = found
-            client = connect(socket=found.socket, token=found.token, logs=_audit_log, is_production=is_production)
+            client = connect(
+                socket=found.socket,
+                token=found.token,
+                logs=lambda cloud_id: _audit_log(cloud_id, data),
+                is_production=is_production,
+            )
         return client
 
     return factory
 
 
-def _audit_log(cloud_id: str) -> AuditLog:
+def _audit_log(cloud_id: str, data: Path | None = None) -> AuditLog:
     """Where it is written down what is done to a cloud from here."""
     from console.app import wall_clock
     from console.audit import AuditLog, folder_of_user
 
-    return AuditLog(folder_of_user(), cloud_id, wall_clock)
+    return AuditLog(folder_of_user(), cloud_id, wall_clock, data=data)
 
 
 async def _progress(backend: Backend, app: ConsoleApp) -> AsyncIterator[str]:

@@ -297,14 +297,14 @@ def _ask(
         raise Refusal(str(problem)) from problem
     try:
         seconds = unix_http.REQUEST_SECONDS if seconds is None else seconds
-        with _written_down(running.cloud_id, method, address, body or {}):
+        with _written_down(running.cloud_id, path, method, address, body or {}):
             return unix_http.ask(running.socket, method, address, body, token or "", seconds=seconds)
     except OSError as error:
         raise Silence(f"The backend of {path} did not answer ({error}).") from error
 
 
 @contextmanager
-def _written_down(cloud_id: str, method: str, address: str, body: Mapping[str, object]) -> Iterator[None]:
+def _written_down(cloud_id: str, data: Path, method: str, address: str, body: Mapping[str, object]) -> Iterator[None]:
     """What is done from a shell is in the same log as what is done from the console. Raises Refusal."""
     if method == "GET" or body.get("preview"):
         yield
@@ -314,7 +314,7 @@ def _written_down(cloud_id: str, method: str, address: str, body: Mapping[str, o
     from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN
     from console.unix_http import Refused
 
-    log = AuditLog(folder_of_user(), cloud_id, system_wall)
+    log = AuditLog(folder_of_user(), cloud_id, system_wall, data=data)
     try:
         id = log.begin(method, address.removeprefix("/ops/v1"), body)
     except AuditProblem as problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "backfill", "cells", "tasks", "events",
                           "services", "schedules", "backups", "coverage", "calendar", "storage", "capacity", "audit",
-                          "clock", "faults")  # fmt: skip
+                          "clock", "faults", "billing")  # fmt: skip
 """Views in the order of their digits: overview is 0. Those beyond 9 have a name, and some a letter."""
 
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")

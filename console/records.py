@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from console.records_audit import Audit
 from console.records_backups import BackupAnswer, ScheduleRecord
+from console.records_billing import Billing
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_services import Services
 
@@ -427,7 +428,7 @@ class HostDetail(NamedTuple):
 
 Answer = (
     Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
-    | Audit
+    | Audit | Billing
 )  # fmt: skip
 Detail = ServerDetail | DriveDetail | HostDetail
 

@@ -139,6 +139,7 @@ STORIES = {
         Story("clock", (":clock", "<enter>"), "DUE NEXT"),
         Story("faults", (":faults", "<enter>"), "INJECTED NOW"),
         Story("audit", (":clock manual", "<enter>", ":audit", "<enter>"), "set the clock manual"),
+        Story("billing", (":billing", "<enter>"), "burst, now"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),
         Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),

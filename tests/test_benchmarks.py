@@ -30,7 +30,7 @@ KEYS = {
     "is_met",
     "why_no_budget",
     "facts",
-    "is_in_readme",
+    "is_in_table",
 }
 
 
@@ -76,8 +76,8 @@ def test_what_is_bounded_against_a_rival_names_one() -> None:
             assert figure.rivals, f"{name} {key}"
 
 
-def test_the_readme_shows_something_of_every_benchmark() -> None:
-    assert {name for name, _, figure in figures() if figure.is_in_readme} == set(NAMES)
+def test_the_table_shows_something_of_every_benchmark() -> None:
+    assert {name for name, _, figure in figures() if figure.is_in_table} == set(NAMES)
 
 
 # They run
@@ -166,7 +166,7 @@ def test_a_budget_is_met_when_every_bound_holds(budget: Budget, ours: float, rat
 
 
 def a_row(**changes: Any) -> dict[str, Any]:
-    figure = Figure("a key", "ms", Budget(at_most=12, ratio_at_most=0.5), ("a rival",), is_in_readme=True)
+    figure = Figure("a key", "ms", Budget(at_most=12, ratio_at_most=0.5), ("a rival",), is_in_table=True)
     row = as_json(
         "cursor_key", figure, of_rounds("key", [5.0, 6.0, 7.0], {"a rival": [20.0, 24.0, 28.0]}, fsync_ms=0.2)
     )
@@ -191,13 +191,13 @@ def test_a_rival_that_was_not_there_leaves_no_ratio() -> None:
     assert row["why_no_budget"] == "nobody has asked for one"
 
 
-# The README
+# The tables
 
 
 def test_only_what_is_between_the_markers_is_written() -> None:
     text = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
 
-    found = report.with_table(text, report.table([a_row(), a_row(is_in_readme=False, what="another")]))
+    found = report.with_table(text, report.table([a_row(), a_row(is_in_table=False, what="another")]))
 
     assert found.startswith(f"before\n{report.BEGIN}\nMeasured on 2026-11-21: 2 cores of a CPU, ")
     assert found.endswith(f"{report.END}\nafter\n")
@@ -206,7 +206,7 @@ def test_only_what_is_between_the_markers_is_written() -> None:
     assert "old" not in found
 
 
-def test_the_readme_has_the_markers() -> None:
-    text = (Path(__file__).parent.parent / "README.md").read_text()
+def test_what_was_measured_has_the_markers() -> None:
+    text = (Path(__file__).parent / "benchmarks" / "MEASURED.md").read_text()
 
     assert report.with_table(text, "x") == report.with_table(report.with_table(text, "x"), "x")

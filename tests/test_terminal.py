@@ -18,6 +18,9 @@ from tests.terminal import terminal
 DOWN = "1 of 4 cells degraded"
 WORSE = "2 of 4 cells degraded"
 
+AT_ONCE = {"STRATODECK_UNDO_SECONDS": "0"}
+"""What is confirmed is sent without a grace in which it could be taken back."""
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -57,7 +60,7 @@ def test_the_first_start_makes_a_demo_and_shows_it(tmp_path: Path) -> None:
 
 
 def test_a_stopped_server_is_started_by_keyboard_and_seen_running(data: Path) -> None:
-    with terminal("--data", str(data)) as on:
+    with terminal("--data", str(data), environment=AT_ONCE) as on:
         on.wait("NEEDS ATTENTION", DOWN)
         on.type(":servers /app- stopped\r")
         text = on.wait("/app- stopped", "○ stopped", without=("● run",))
@@ -115,7 +118,7 @@ def test_a_hostile_name_is_shown_and_does_nothing(data: Path) -> None:
 
 def test_what_was_done_and_how_it_was_typed_do_not_get_lost(data: Path) -> None:
     """Both lines, and what follows them, are typed before there is anything to see."""
-    with terminal("--data", str(data)) as on:
+    with terminal("--data", str(data), environment=AT_ONCE) as on:
         on.type(":cells\r:servers /web-31\r")
         on.wait("servers /web-31", "● run", " 1 of ")
         on.type("xo")

@@ -16,6 +16,9 @@ Glossary
     schedule, backup     a cron rule, and the copies that it takes; a missed run is not a failed one
     source, part         what a backup is of: a server, a project, a customer; one server's copy in that of more
     retention            which backups of a schedule stay, by age, number and periods; drill: a restore to see it works
+    interval             what one object had from when to when, as its events say; what is billed follows from these
+    tick                 five simulated minutes: a row of the ledger for each resource, and how long a burst level lasts
+    burst                what is used beyond the subscriptions; its level, and so its price, follows the cloud's load
     operation            something one can ask of the cloud; task: work with a due instant; event: a fact
 
 Invariants (`backend.check` verifies them on a folder)
@@ -24,8 +27,9 @@ Invariants (`backend.check` verifies them on a folder)
     The factors of a host are a pure function of what is on it.
     An IP, and a hardware address, is on one network interface at most, in the whole cloud.
     What a backup is charged for is what it holds; a part has its whole.
+    What is billed is what the intervals add up to: none counted twice, none left out, none of backfilling subscribed.
     Events of a file are numbered without gaps, and every change of state has one.
 
 Reading order: model, lifecycle, backfill, stops, placement, index, avoiding, certificates, explain, groups, backups,
-retention, previews, agenda, cells, networks, errors.
+retention, previews, agenda, cells, networks, metering, prices, subscriptions, billing, errors.
 """

@@ -39,6 +39,7 @@ from backend.cloud.stops import Victim, cheapest_stops, fewest_at_least, sums_of
 T = TypeVar("T")
 
 _id: Callable[[Server], str] = attrgetter("id")
+_counted: Callable[[Server], tuple[Any, ...]] = attrgetter("size", "floor", "notice_until", "waits", "is_backfilling")
 
 FACTOR_STEPS = 10_000
 """A factor is shown with four decimals, rounded down."""
@@ -183,7 +184,8 @@ class HostLoad:
         load = HostLoad(self.host, servers)
         sums = self.__dict__.get("_sums")
         if sums is not None:
-            load.__dict__["_sums"] = sums if _counts_alike(gone, came) else _changed_sums(sums, gone, came)
+            is_alike = gone is not None and came is not None and _counted(gone) == _counted(came)
+            load.__dict__["_sums"] = sums if is_alike else _changed_sums(sums, gone, came)
         return load
 
 
@@ -200,19 +202,6 @@ def _kind(server: Server) -> int:
     if server.is_backfilling:
         return STAYING if server.notice_until is None else VICTIM
     return NORMAL if server.waits is None else WAITING
-
-
-def _counts_alike(gone: Server | None, came: Server | None) -> bool:
-    """Whether one in place of the other surely changes none of the host's sums."""
-    return (
-        gone is not None
-        and came is not None
-        and gone.size is came.size
-        and gone.floor is came.floor
-        and gone.notice_until is came.notice_until
-        and gone.waits is came.waits
-        and gone.is_backfilling is came.is_backfilling
-    )
 
 
 def _changed_sums(sums: tuple[Sums, ...], gone: Server | None, came: Server | None) -> tuple[Sums, ...]:

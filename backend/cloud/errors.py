@@ -7,6 +7,7 @@ CloudError
     Invalid               a value is wrong, or out of range
     Conflict              the object has changed since the version that was named; a key used for another request
     OverQuota             the project would exceed its quota
+    NoFunds               the account cannot pay for it
     NoCapacity            no host has room
     Unreachable           the object's cell does not answer: nothing was changed
     OutcomeUnknown        the cell stopped answering in the middle: it may have been done
@@ -90,6 +91,22 @@ class OverQuota(CloudError):
 
     def _said(self, amount: int) -> str:
         return f"{amount / 2**30:.1f} GiB" if self.resource in ("mem", "storage") else f"{amount}"
+
+
+@dataclass
+class NoFunds(CloudError):
+    """`needed` and `balance` are amounts of money as texts."""
+
+    what: str
+    needed: str
+    balance: str
+    currency: str
+
+    def __str__(self) -> str:
+        return (
+            f"Not enough funds to {self.what}: {self.needed} {self.currency} are needed, "
+            f"and the balance is {self.balance} {self.currency}."
+        )
 
 
 @dataclass

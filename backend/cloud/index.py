@@ -84,6 +84,8 @@ class _Room(NamedTuple):
     free_cpu: int
     """For a backfilling server."""
     free_memory: int
+    cpu_free: int
+    """With everybody at full size, and those under notice counted."""
 
 
 class _Chunk:
@@ -108,7 +110,7 @@ class _Chunk:
             and (room.free_memory < self.free_memory_most or not room.free_memory)
         ):
             return
-        _, _, _, _, memory, free_cpu, free_memory = room
+        memory, free_cpu, free_memory = room.memory, room.free_cpu, room.free_memory
         for other in self.rooms:
             if other.memory >= memory and other.free_cpu >= free_cpu and other.free_memory >= free_memory:
                 # Among hosts of one size this is nearly always the first.
@@ -327,10 +329,6 @@ class _Demand:
         self._hold(load, version, _Bound(plan.count, plan.work, rest, plan), now, at)
 
 
-def _cpu_mhz_free(load: HostLoad) -> int:
-    return load.left.cpu_mhz - load.nominal_backfill.cpu_mhz
-
-
 # --- All of them --------------------------------------------------------------------------------
 
 
@@ -374,7 +372,7 @@ class HostIndex:
         up = [load for load in self._loads.values() if load.host.state is HostState.UP]
         self._room_of = {load.host.name: self._room(load) for load in up}
         self._rooms.fill(self._room_of.values())
-        self._cpu_mhz_free = sum(_cpu_mhz_free(load) for load in up)
+        self._cpu_mhz_free = sum(room.cpu_free for room in self._room_of.values())
 
     def put(self, load: HostLoad) -> None:
         """Take in a host that has changed, or is new."""
@@ -387,11 +385,11 @@ class HostIndex:
         old = self._room_of.pop(name, None)
         if old is not None:
             self._rooms.remove(old)
-            self._cpu_mhz_free -= _cpu_mhz_free(before) if before is not None else 0
+            self._cpu_mhz_free -= old.cpu_free
         if load.host.state is HostState.UP:
             self._room_of[name] = room = self._room(load)
             self._rooms.add(room)
-            self._cpu_mhz_free += _cpu_mhz_free(load)
+            self._cpu_mhz_free += room.cpu_free
         self._log.append(name)
         self._versions[name] = self._log_start + len(self._log)
         if len(self._log) > LOG_HOSTS_MAX:
@@ -401,8 +399,18 @@ class HostIndex:
 
     def _room(self, load: HostLoad) -> _Room:
         free = free_for_backfilling(load, start_level_permille=self.start_level_permille)
-        key, room = room_key(load, self.policy), load.room
-        return _Room(*key, load.host.name, room.cpu_mhz, room.memory_bytes, free.cpu_mhz, free.memory_bytes)
+        (cpu_key, memory_key), room = room_key(load, self.policy), load.room
+        cpu_free = load.left.cpu_mhz - load.nominal_backfill.cpu_mhz
+        return _Room(
+            cpu_key,
+            memory_key,
+            load.host.name,
+            room.cpu_mhz,
+            room.memory_bytes,
+            free.cpu_mhz,
+            free.memory_bytes,
+            cpu_free,
+        )
 
     def _demand(self, size: Size, now: datetime) -> _Demand:
         """What this size costs on each host, brought up to date."""

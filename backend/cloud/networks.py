@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -228,10 +228,26 @@ def traffic(interface: Interface, seconds: int) -> Traffic:
     """
     if seconds <= 0 or (interface.configuration is None and interface.vlan_id is None):
         return NO_TRAFFIC
-    digest = hashlib.sha256(f"traffic/{interface.number}".encode()).digest()
-    received = (1 + digest[0]) * 1000 * seconds
-    sent = received * (128 + digest[1]) // 256 + seconds
+    received_rate, share = _rates(interface)
+    received = received_rate * seconds
+    sent = received * share // 256 + seconds
     return Traffic(received, sent, -(-received // PACKET_BYTES), -(-sent // PACKET_BYTES))
+
+
+def _rates(interface: Interface) -> tuple[int, int]:
+    """Bytes that it receives in a second, and how many 256ths of them it sends, and one byte more."""
+    digest = hashlib.sha256(f"traffic/{interface.number}".encode()).digest()
+    return (1 + digest[0]) * 1000, 128 + digest[1]
+
+
+def sent_rate(interfaces: Iterable[Interface]) -> int:
+    """What they send to the outside in a second, in 256ths of a byte: what is billed as traffic."""
+    found = 0
+    for interface in interfaces:
+        if interface.is_public:
+            received_rate, share = _rates(interface)
+            found += received_rate * share + 256
+    return found
 
 
 # Firewall rules

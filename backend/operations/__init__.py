@@ -20,6 +20,7 @@ from backend.clock import Clock
 from backend.cloud.errors import Conflict, NotFound
 from backend.cloud.lifecycle import GRACE_SECONDS_DEFAULT
 from backend.cloud.model import Account
+from backend.operations.accounting import Accounting
 from backend.operations.kept import Kept
 from backend.store import Commit, Store, Transaction
 
@@ -80,6 +81,7 @@ class Cloud:
         self.settings = Settings.of(store.settings)
         self.kept: Kept[Any] = Kept(lambda: store.revision)
         """By the function that works it out, and what that is given."""
+        self.accounting = Accounting()
         self.live: set[str] = set()
         """Ids with an operation under way in this process: recovery leaves them alone."""
         self.resumed_at: dict[str, datetime] = {}

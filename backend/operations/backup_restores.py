@@ -36,7 +36,18 @@ from backend.cloud.model import (
     TaskState,
 )
 from backend.cloud.placement import NoValidHost
-from backend.operations import Cloud, backups, boots, cells, check_version, drives, quotas, server_clones, servers
+from backend.operations import (
+    Cloud,
+    backups,
+    boots,
+    cells,
+    check_version,
+    drives,
+    funds,
+    quotas,
+    server_clones,
+    servers,
+)
 from backend.store import CellTransaction, CloudTransaction
 
 RESTORE = "restore_backup"
@@ -303,11 +314,13 @@ async def restore(
     """Make a server of the backup, in whichever cell it fits best; it starts when its drives are whole.
 
     Raises:
-        NotFound, Forbidden, WrongState, Invalid, OverQuota, NoCapacity, Unreachable, OutcomeUnknown. Conflict: it is of
-        more than a server, has changed since `if_version`, or `agreed` finds that it would not be what was agreed to.
+        NotFound, Forbidden, WrongState, Invalid, NoFunds, OverQuota, NoCapacity, Unreachable, OutcomeUnknown. Conflict:
+        it is of more than a server, has changed since `if_version`, or `agreed` finds that it would not be what was
+        agreed to.
     """
     backup = await check_may_restore(cloud, actor, backup_id)
     draft = draft_of(cloud, actor, backup, spec)
+    await funds.check_new(cloud, actor.name, "the server", size=spec.flavor.size)
     return await _carry_out(cloud, actor, backup, draft, if_version=if_version, agreed=agreed)
 
 

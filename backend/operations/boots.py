@@ -40,6 +40,7 @@ from backend.operations import (
     cells,
     check_version,
     drives,
+    funds,
     library,
     losses,
     quotas,
@@ -193,12 +194,13 @@ async def boot_server(cloud: Cloud, actor: Account, spec: BootSpec) -> Server:
     """Make and start a server in the account's project. Without room it is made stopped: see `found_no_host`.
 
     Raises:
-        Invalid, Forbidden, NotFound, WrongState, Conflict, OverQuota, Unreachable, OutcomeUnknown.
+        Invalid, Forbidden, NotFound, NoFunds, WrongState, Conflict, OverQuota, Unreachable, OutcomeUnknown.
     """
     if not actor.may_change(actor.project_id):
         raise Forbidden("create a server", "this account may not change the project")
     servers.check_size(spec.size)
     servers.check_name(spec.name)
+    await funds.check_new(cloud, actor.name, "the server", size=spec.size)
     named = await _cell_of_volumes(cloud, actor, spec)
     group, members = (None, []) if spec.group_id is None else await _group(cloud, actor, spec.group_id)
     # A cell that falls silent between the choice and the work is not chosen again.

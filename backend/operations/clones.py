@@ -19,7 +19,7 @@ from backend.cloud.avoiding import Sharing, sharing_of
 from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, OutcomeUnknown, Unreachable
 from backend.cloud.model import Account, Drive, DriveState, Snapshot, Task, TaskState
 from backend.cloud.placement import DrivePlacement, NoValidHost, Policy, Ranks
-from backend.operations import Cloud, RequestKey, cells, check_version, drives
+from backend.operations import Cloud, RequestKey, cells, check_version, drives, funds
 from backend.store import CellTransaction
 
 
@@ -219,6 +219,7 @@ async def clone_drive(
     if snapshot is not None:
         source = replace(source, size_bytes=snapshot.size_bytes, media=snapshot.media)
     size_bytes = checked_size(size_bytes, source.size_bytes)
+    await funds.check_new(cloud, actor.name, "the drive", storage=size_bytes)
     avoid_hosts = await drives.hosts_to_avoid(cloud, actor, avoid)
     where = await cells.choose_for_drive(
         cloud, size_bytes, actor, avoid_hosts=avoid_hosts, avoid=avoid, cell=cell, source=source

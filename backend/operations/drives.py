@@ -30,7 +30,7 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.operations import Cloud, RequestKey, cells, check_version, quotas, servers
+from backend.operations import Cloud, RequestKey, cells, check_version, funds, quotas, servers
 from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
 
@@ -194,7 +194,7 @@ def _remove(
 
 
 async def create_drive(cloud: Cloud, actor: Account, spec: DriveSpec, *, request: RequestKey | None = None) -> Drive:
-    """Raises Invalid, Forbidden, OverQuota, NoCapacity, Unreachable, OutcomeUnknown. `avoid` never fails."""
+    """Raises Invalid, Forbidden, NoFunds, OverQuota, NoCapacity, Unreachable, OutcomeUnknown. `avoid` never fails."""
     project_id = spec.project_id or actor.project_id
     if not actor.may_change(project_id):
         raise Forbidden("create a drive", "this account may not change the project")
@@ -202,6 +202,7 @@ async def create_drive(cloud: Cloud, actor: Account, spec: DriveSpec, *, request
         raise Invalid("size", f"must be between {SIZE_BYTES_MIN} and {SIZE_BYTES_MAX}, not {spec.size_bytes}")
     if spec.media not in ("disk", "cdrom"):
         raise Invalid("media", "must be disk or cdrom")
+    await funds.check_new(cloud, actor.name, "the drive", storage=spec.size_bytes)
     avoid_hosts = await hosts_to_avoid(cloud, actor, spec.avoid)
     cell = await cells.choose_for_drive(
         cloud, spec.size_bytes, actor, avoid_hosts=avoid_hosts, avoid=spec.avoid, cell=spec.cell

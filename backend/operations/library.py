@@ -15,7 +15,7 @@ from backend.cloud import lifecycle, placement
 from backend.cloud.catalogue import Image
 from backend.cloud.errors import CloudError, Forbidden, NoCapacity, OutcomeUnknown
 from backend.cloud.model import Account, Drive, DriveState
-from backend.operations import Cloud, cells, clones, drives
+from backend.operations import Cloud, cells, clones, drives, funds
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction
 
@@ -58,11 +58,12 @@ async def clone_image(cloud: Cloud, actor: Account, image: Image, spec: DriveSpe
     """A drive of the account's own project that begins as the image. `avoid` never fails.
 
     Raises:
-        Forbidden, Invalid, OverQuota, NoCapacity, Unreachable, OutcomeUnknown.
+        Forbidden, Invalid, NoFunds, OverQuota, NoCapacity, Unreachable, OutcomeUnknown.
     """
     if not actor.may_change(actor.project_id):
         raise Forbidden("clone the drive", "this account may not change its project")
     size_bytes = clones.checked_size(spec.size_bytes, image.size_bytes)
+    await funds.check_new(cloud, actor.name, "the drive", storage=size_bytes)
     avoid_hosts = await drives.hosts_to_avoid(cloud, actor, spec.avoid)
     cell = await cells.choose_for_drive(
         cloud, size_bytes, actor, avoid_hosts=avoid_hosts, avoid=spec.avoid, cell=spec.cell

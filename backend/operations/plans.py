@@ -25,6 +25,7 @@ from backend.operations import (
     clone_plans,
     clones,
     drives,
+    funds,
     plan_tokens,
     rooms,
     servers,
@@ -142,6 +143,8 @@ async def preview(
     if entry.is_backfilling and action == "start" and not actor.may_backfill:
         return replace(plan, problem=Forbidden(action, "backfilling is not enabled for this account"))
     try:
+        if action == "start":
+            await funds.check_start(cloud, entry)
         if with_drives:
             await servers.check_deletable(cloud, actor, server_id, recurse="all_drives")
     except CloudError as problem:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from backend.cloud import lifecycle
 from backend.cloud.errors import CloudError, Conflict, Invalid, NoCapacity, NotFound, OutcomeUnknown, WrongState
 from backend.cloud.model import Account, Drive, DriveState, ServerState, Task, TaskState
-from backend.operations import Cloud, check_version, drives, quotas
+from backend.operations import Cloud, check_version, drives, funds, quotas
 from backend.store import CellTransaction, CloudTransaction
 
 RESIZED_FROM = "resized_from"
@@ -67,6 +67,7 @@ async def resize_drive(
     if not stored.size_bytes < size_bytes <= drives.SIZE_BYTES_MAX:
         limits = f"more than {stored.size_bytes}, which it is, and at most {drives.SIZE_BYTES_MAX}"
         raise Invalid("size", f"must be {limits}, not {size_bytes}")
+    await funds.check_new(cloud, stored.owner, "more storage", storage=size_bytes - stored.size_bytes)
     if stored.server_id is not None:
         await drives.require_server_stopped(cloud, stored.server_id, "resize a drive of")
     lifecycle.begin("drive", stored.id, "resize", stored.state)

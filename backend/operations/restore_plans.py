@@ -15,7 +15,7 @@ from backend.cloud.catalogue import FLAVORS, Flavor
 from backend.cloud.errors import CloudError, Invalid
 from backend.cloud.model import GIB, SERVER, Account, Backup
 from backend.cloud.placement import NoValidHost
-from backend.operations import Cloud, backup_restores, backups, check_version, plan_tokens, plans
+from backend.operations import Cloud, backup_restores, backups, check_version, funds, plan_tokens, plans
 from backend.operations.backup_plans import Outlook, outlook_of
 from backend.operations.backup_restores import AgreedRestore, Draft, RestoreSpec
 from backend.operations.plan_tokens import Parts
@@ -67,6 +67,7 @@ async def preview_restore(
         await backup_restores.check_may_restore(cloud, actor, backup_id)
         check_version(backup.version, if_version)
         draft = backup_restores.draft_of(cloud, actor, backup, spec)
+        await funds.check_new(cloud, actor.name, "the server", size=spec.flavor.size)
 
         def look(tx: CloudTransaction) -> Outlook:
             backup_restores.check_quota(tx, draft)

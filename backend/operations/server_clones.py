@@ -26,7 +26,7 @@ from backend.cloud import lifecycle
 from backend.cloud.errors import CloudError, Conflict, NoCapacity, NotFound, OutcomeUnknown
 from backend.cloud.model import Account, Drive, DriveState, Server, ServerState, Task, TaskState
 from backend.cloud.placement import Ranks
-from backend.operations import Cloud, RequestKey, Settings, avoiding, clones, drives, networks, quotas, servers
+from backend.operations import Cloud, RequestKey, Settings, avoiding, clones, drives, funds, networks, quotas, servers
 from backend.operations.avoiding import Entry, Placed
 from backend.operations.clone_plans import CloneSpec, Draft, copy_name, draft_of
 from backend.operations.clones import CloneBegun
@@ -166,6 +166,11 @@ async def clone_server(
     if request is not None and (made := await _made_before(cloud, request)) is not None:
         return replace(made, avoid=spec.avoid_of(server_id))
     draft = await draft_of(cloud, actor, server_id, spec, if_version=if_version, only_backfilling=only_backfilling)
+    size = draft.model.size if spec.is_started else None
+    is_backfilling = draft.model.is_backfilling
+    await funds.check_new(
+        cloud, actor.name, "the clone", size=size, is_backfilling=is_backfilling, storage=draft.storage_bytes
+    )
     reserved: list[str] = []
     try:
         server, copies = await cloud.store.cloud_write(

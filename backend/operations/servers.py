@@ -34,7 +34,7 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.operations import Cloud, RequestKey, Settings, cells, check_version, quotas, rooms
+from backend.operations import Cloud, RequestKey, Settings, cells, check_version, funds, quotas, rooms
 from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.operations.rooms import Decision
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState, ServerEntry
@@ -195,7 +195,7 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
     """Make a stopped server in the cell where it would be placed best now. The cell is for life.
 
     Raises:
-        Invalid, Forbidden, OverQuota, Unreachable, OutcomeUnknown.
+        Invalid, Forbidden, NoFunds, OverQuota, Unreachable, OutcomeUnknown.
     """
     project_id = spec.project_id or actor.project_id
     if not actor.may_change(project_id):
@@ -204,6 +204,7 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
     check_name(spec.name)
     if spec.is_backfilling and not actor.may_backfill:
         raise Forbidden("create a backfilling server", "backfilling is not enabled for this account")
+    await funds.check_new(cloud, actor.name, "a server")
     cell = await cells.choose(
         cloud, spec.size, actor, is_backfilling=spec.is_backfilling, avoid=spec.avoid, cell=spec.cell
     )
@@ -298,7 +299,7 @@ async def start_server(
     """With `avoid` None it is what the server was last asked to avoid.
 
     Raises:
-        NotFound, Forbidden, WrongState, Conflict, NoCapacity, Unreachable, OutcomeUnknown.
+        NotFound, Forbidden, NoFunds, WrongState, Conflict, NoCapacity, Unreachable, OutcomeUnknown.
     """
 
     def find(tx: CloudTransaction) -> tuple[ServerEntry, list[DriveEntry]]:
@@ -308,6 +309,7 @@ async def start_server(
     entry, drives = await cloud.store.cloud_read(find)
     if entry.is_backfilling and not actor.may_backfill:
         raise Forbidden("start a backfilling server", "backfilling is not enabled for this account")
+    await funds.check_start(cloud, entry)
     from backend.operations import losses
 
     has_foreign_drives = await losses.check_foreign_drives(cloud, entry, drives)

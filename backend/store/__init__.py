@@ -11,7 +11,7 @@ Map, from the disk upwards
     frozen           making many frozen objects at the cost of ordinary ones
     entries          what is known centrally, as frozen values
     transaction      what one job may ask of any file: events, tasks, remembered requests
-    cell, cloud      what it may ask of a cell, and of cloud.db; its parts are backups, last_known,
+    cell, cloud      what it may ask of a cell, and of cloud.db; its parts are backups, billing, last_known,
                      networks, server_groups, snapshots, and central_rows what their objects have in common
     lane             the threads: group commits, snapshots, claims
     link             one cell as it is reached: silence, the probe, back-off, injected faults, return

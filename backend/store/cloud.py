@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from backend.cloud.errors import NotFound
 from backend.cloud.model import Account, ReachabilityState
 from backend.store.backups import BackupsTransaction, conditions
+from backend.store.billing import BillingTransaction
 from backend.store.entries import (
     DRIVE_ENTRY_COLUMNS,
     SERVER_ENTRY_COLUMNS,
@@ -26,7 +27,6 @@ from backend.store.entries import (
     server_entry_row,
 )
 from backend.store.last_known import LastKnownTransaction
-from backend.store.networks import NetworksTransaction
 from backend.store.rows import (
     instant_of,
     instant_or_none,
@@ -75,7 +75,11 @@ ORDER BY server_directory.cell
 
 
 class CloudTransaction(
-    BackupsTransaction, NetworksTransaction, ServerGroupsTransaction, SnapshotsTransaction, LastKnownTransaction
+    BackupsTransaction,
+    BillingTransaction,
+    ServerGroupsTransaction,
+    SnapshotsTransaction,
+    LastKnownTransaction,
 ):
     """A job's view of cloud.db."""
 

@@ -299,7 +299,7 @@ class ReadLane(FileLane):
     def _read(self, job: Job) -> Any:
         opened = self._ready()
         opened.identity.check()
-        run = opened.connection.execute
+        run = opened.run
         try:
             run("BEGIN")
             try:
@@ -324,7 +324,7 @@ class WriteLane(FileLane):
         self._step()
         try:
             opened = self._ready()
-            self._patiently(lambda: opened.connection.execute("BEGIN IMMEDIATE"))
+            self._patiently(lambda: opened.run("BEGIN IMMEDIATE"))
         except (FileFault, sqlite3.Error) as error:
             self._refuse(batch, answers, error)
             return answers
@@ -341,7 +341,7 @@ class WriteLane(FileLane):
 
     def _run_jobs(self, opened: Opened, batch: list[Job], answers: Answers) -> bool:
         """Each in its savepoint, unless it is alone. True if anything was written by one that was kept."""
-        run = opened.connection.execute
+        run = opened.run
         is_alone = len(batch) == 1
         transaction = opened.transaction
         transaction.start_batch()
@@ -377,7 +377,7 @@ class WriteLane(FileLane):
     def _finish(self, opened: Opened, answers: Answers, *, is_changed: bool) -> None:
         """Commit, and make sure that it went into the file that has the name. Raises when it surely did not."""
         self._step()
-        run = opened.connection.execute
+        run = opened.run
         try:
             opened.identity.check()
         except FileFault:

@@ -8,7 +8,7 @@ its number in `SCHEMA_VERSIONS`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files as package_files
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,29 @@ if TYPE_CHECKING:
 
 FileKind = Literal["cloud", "cell"]
 
-SCHEMA_VERSIONS: Mapping[FileKind, int] = {"cloud": 8, "cell": 5}
+_MIGRATIONS: Mapping[FileKind, Sequence[tuple[str, Sequence[str]]]] = {
+    "cloud": (
+        ("0001_first_schema", ("schema_shared.sql", "schema_cloud.sql")),
+        ("0002_events_by_instant", ("schema_shared_0002.sql",)),
+        ("0003_hosts_known_centrally", ("schema_cloud_0003.sql",)),
+        ("0004_server_groups", ("schema_cloud_0004.sql",)),
+        ("0005_open_tasks_known_centrally", ("schema_cloud_0005.sql",)),
+        ("0006_snapshots", ("schema_cloud_0006.sql",)),
+        ("0007_networks", ("schema_cloud_0007.sql",)),
+        ("0008_backup_sources", ("schema_cloud_0008.sql",)),
+        ("0009_money", ("schema_cloud_0009.sql",)),
+    ),
+    "cell": (
+        ("0001_first_schema", ("schema_shared.sql", "schema_cell.sql")),
+        ("0002_lost_hosts", ("schema_cell_0002.sql",)),
+        ("0003_events_by_instant", ("schema_shared_0002.sql",)),
+        ("0004_restarts", ("schema_cell_0004.sql",)),
+        ("0005_cheaper_writes", ("schema_cell_0005.sql",)),
+    ),
+}
+"""By kind of file, in order: what each is called in the files that have had it, and the files of its statements."""
+
+SCHEMA_VERSIONS: Mapping[FileKind, int] = {kind: len(each) for kind, each in _MIGRATIONS.items()}
 """The number of migrations of each set. A file with a higher one was made by a newer version of the program."""
 
 
@@ -38,70 +60,18 @@ def migrations(kind: FileKind) -> Migrations:
     from sqlite_utils import Migrations
 
     found = Migrations(kind)
-
-    @found(name="0001_first_schema")
-    def first_schema(database: Database) -> None:
-        for name in ("schema_shared.sql", f"schema_{kind}.sql"):
-            for statement in _statements(name):
-                database.execute(statement)
-
-    if kind == "cell":
-
-        @found(name="0002_lost_hosts")
-        def lost_hosts(database: Database) -> None:
-            for statement in _statements("schema_cell_0002.sql"):
-                database.execute(statement)
-
-    @found(name="0002_events_by_instant" if kind == "cloud" else "0003_events_by_instant")
-    def events_by_instant(database: Database) -> None:
-        for statement in _statements("schema_shared_0002.sql"):
-            database.execute(statement)
-
-    if kind == "cloud":
-
-        @found(name="0003_hosts_known_centrally")
-        def hosts_known_centrally(database: Database) -> None:
-            for statement in _statements("schema_cloud_0003.sql"):
-                database.execute(statement)
-
-        @found(name="0004_server_groups")
-        def server_groups(database: Database) -> None:
-            for statement in _statements("schema_cloud_0004.sql"):
-                database.execute(statement)
-
-        @found(name="0005_open_tasks_known_centrally")
-        def open_tasks_known_centrally(database: Database) -> None:
-            for statement in _statements("schema_cloud_0005.sql"):
-                database.execute(statement)
-
-        @found(name="0006_snapshots")
-        def snapshots(database: Database) -> None:
-            for statement in _statements("schema_cloud_0006.sql"):
-                database.execute(statement)
-
-        @found(name="0007_networks")
-        def networks(database: Database) -> None:
-            for statement in _statements("schema_cloud_0007.sql"):
-                database.execute(statement)
-
-        @found(name="0008_backup_sources")
-        def backup_sources(database: Database) -> None:
-            for statement in _statements("schema_cloud_0008.sql"):
-                database.execute(statement)
-
-    else:
-
-        @found(name="0004_restarts")
-        def restarts(database: Database) -> None:
-            for statement in _statements("schema_cell_0004.sql"):
-                database.execute(statement)
-
-        @found(name="0005_cheaper_writes")
-        def cheaper_writes(database: Database) -> None:
-            for statement in _statements("schema_cell_0005.sql"):
-                database.execute(statement)
-
+    for name, files in _MIGRATIONS[kind]:
+        found(name=name)(_carrying_out(files))
     return found
+
+
+def _carrying_out(files: Sequence[str]) -> Callable[[Database], None]:
+    def carry_out(database: Database) -> None:
+        for file in files:
+            for statement in _statements(file):
+                database.execute(statement)
+
+    return carry_out
 
 
 def migrate(connection: sqlite3.Connection, kind: FileKind) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from backend.cloud.instants import microseconds_of
 from backend.cloud.model import Account
 from backend.cloud.networks import (
     ADDRESSES_PER_ACCOUNT,
@@ -24,6 +25,7 @@ from backend.cloud.networks import (
     Vlan,
     Wiring,
     owned_address,
+    sent_rate,
 )
 from backend.store.central_rows import CentralRowsTransaction
 from backend.store.rows import (
@@ -296,7 +298,11 @@ class NetworksTransaction(CentralRowsTransaction):
                 (server_id, key_pair_id, position),
             )
         self._tell_of_interfaces(server_id, project_id, at=at, actor=actor)
-        return self.wiring([server_id]).get(server_id, Wiring())
+        stored_wiring = self.wiring([server_id]).get(server_id, Wiring())
+        # What is billed of a run is what it had then, whatever becomes of the interfaces before it is reckoned.
+        values = (server_id, microseconds_of(at), sent_rate(stored_wiring.interfaces))
+        self._run("INSERT OR REPLACE INTO traffic_rate (server_id, at, rate) VALUES (?, ?, ?)", values)
+        return stored_wiring
 
     def _next_interface_number(self) -> int:
         row = self._run("SELECT seq FROM sqlite_sequence WHERE name = 'interface'").fetchone()

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import orjson
 
 from backend.cloud.errors import NotFound
+from backend.cloud.instants import microseconds_of
+from backend.cloud.metering import Happened
 from backend.cloud.model import Event, Task, TaskState
 from backend.store.frozen import maker
 from backend.store.rows import (
@@ -43,6 +45,10 @@ _EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 
 _EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
 _EVENT_ROWS = (
     "SELECT number, at, kind, object_kind, object_id, object_version, changes, details FROM event ORDER BY number"
+)
+_CHANGES = (
+    "SELECT at, kind, object_kind, object_id, changes FROM event WHERE number > ? AND number <= ?"
+    " AND object_kind IN ('server', 'drive', 'host') ORDER BY number"
 )
 _EVENTS_OF = f"SELECT {EVENT_COLUMNS} FROM event WHERE object_id = ? ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608
 _EVENTS_OF_KIND = (
@@ -177,6 +183,17 @@ class Transaction:
         changes and details.
         """
         yield from self._run(_EVENT_ROWS)
+
+    def happened_after(self, number: int, *, count: int) -> tuple[list[Happened], int]:
+        """Of the next `count` events, those of servers, drives and hosts, by number; and the number of the last that
+        was looked at.
+        """
+        last = min(number + count, self.last_event_number())
+        found = []
+        for at, kind, object_kind, object_id, changes in self._run(_CHANGES, (number, last)):
+            after = {column: new for column, (_, new) in object_of(changes).items()}
+            found.append(Happened(microseconds_of(instant_of(at)), kind, object_kind, object_id, after))
+        return found, last
 
     def objects_after(self, number: int) -> dict[str, set[str]]:
         """The ids, by kind, of the objects that the events after `number` are about."""

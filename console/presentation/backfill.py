@@ -11,7 +11,6 @@ from operator import attrgetter
 
 from console.presentation import cells as cells_view
 from console.presentation import figures, filtering, shrinking, sorting
-from console.presentation import hosts as hosts_view
 from console.presentation.columns import Column, Kind, Table
 from console.presentation.fleet import stopped_at
 from console.presentation.lines import (
@@ -415,6 +414,9 @@ def _hosts_region(mirror: Mirror, frame: Frame, width: int) -> tuple[Region, ...
     """Compute hosts that answer, the most free CPU first: what is free is for the start of one backfilling server."""
     hosts = [host for host in mirror.hosts or () if host.kind == "compute" and mirror.is_host_known(host)]
     hosts = [host for host in hosts if host.state == "up"]
+    # The list of hosts is not needed for the first paint, and this is part of it.
+    from console.presentation import hosts as hosts_view
+
     # Only its words are about hosts too: what is said of a column is about those who lost something.
     words = " ".join(word for word in frame.filter.split() if filtering.is_word(word))
     known = hosts_view.columns(mirror, frame)

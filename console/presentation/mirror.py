@@ -49,6 +49,7 @@ from console.records_backups import (
     Schedules,
     Storage,
 )
+from console.records_billing import Billing
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -87,6 +88,7 @@ class Mirror:
     """None until a view has asked for them."""
     audit: tuple[AuditRecord, ...] | None = None
     """What was done to this cloud from here, oldest first; None until a view has asked for it."""
+    billing: Billing | None = None
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -155,8 +157,8 @@ class Mirror:
             case Audit():
                 # It is this machine's own: that it was read says nothing of the cloud.
                 return replace(self, audit=answer.records)
-            case Services():
-                return self._answered("services", at, services=answer.services)
+            case Services() | Billing():
+                return self._after_listing(answer, at)
             case Events() | PastEvents():
                 return self._after_events(answer, at)
             case Schedules() | Backups() | Coverage() | Calendar() | Storage() | ScheduleDetail() | BackupDetail():
@@ -387,6 +389,11 @@ class Mirror:
             unconfirmed=unconfirmed,
             **drive_changes,
         )
+
+    def _after_listing(self, answer: Services | Billing, at: datetime) -> Mirror:
+        if isinstance(answer, Billing):
+            return self._answered("billing", at, billing=answer)
+        return self._answered("services", at, services=answer.services)
 
     def _after_events(self, answer: Events | PastEvents, at: datetime) -> Mirror:
         if isinstance(answer, Events):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console import clipboard, command_line, commands
+from console import command_line, commands
 from console.presentation import filtering, past
 from console.presentation.lines import Tone
 from console.screens import bookmarks, finding, objects, travelling, views
@@ -389,6 +389,9 @@ def _copy(screen: MainScreen) -> None:
 
 def copy(screen: MainScreen, text: str) -> None:
     """Put a text onto the clipboard: by a program of this machine where there is one, and by the terminal (OSC 52)."""
+    # Not before it is needed: it looks for programs and starts them.
+    from console import clipboard
+
     size = len(text.encode())
     program = clipboard.command(os.environ)
     is_given = program is not None and clipboard.give(program, text)

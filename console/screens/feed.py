@@ -181,6 +181,7 @@ class Feed:
             "tasks": client.tasks,
             "services": client.services,
             "audit": client.audit,
+            "billing": client.billing,
         }
         # The header counts hosts on every view. They are read once; then the feed's events say what becomes of them.
         mirror = self._mirror()

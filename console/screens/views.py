@@ -36,6 +36,7 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "backups": frozenset({"tasks", "storage", COUNTS}),
     "coverage": frozenset({"coverage", "schedules"}),
     "storage": frozenset({"storage"}),
+    "billing": frozenset({"billing"}),
 }
 
 DRIVES = "drives"

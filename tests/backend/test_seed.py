@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from backend import seed
 from backend.clock import Clock
 from backend.cloud.model import Event, HostState, ServerState
 from backend.engine import Engine
-from backend.operations import Cloud, cells, groups, schedules
+from backend.operations import Cloud, billing, cells, groups, schedules
 from backend.store import Store
 from tests.builders import NOON
 from tests.demo import copied
@@ -90,3 +91,21 @@ def test_no_host_of_the_demo_holds_more_than_its_capacity(opened: Path) -> None:
                 assert held.fits_in(load.host.capacity), load.host.name
 
     asyncio.run(look())
+
+
+def test_no_account_of_the_demo_runs_dry_in_thirty_days(demo: Path, tmp_path: Path) -> None:
+    """At the rate of today; five times as much would do too."""
+
+    async def story() -> dict[str, tuple[int, int]]:
+        store = await Store.open(shutil.copytree(demo, tmp_path / "data"), wall=lambda: NOON)
+        try:
+            cloud = Cloud(store, Clock.manual(NOON))
+            found = {name: await billing.standing(cloud, name) for name in await cloud.accounts()}
+            return {name: (each.balance, each.burn(30 * 86_400)) for name, each in found.items()}
+        finally:
+            await store.close()
+
+    standings = asyncio.run(story())
+
+    assert all(balance > 5 * burnt for balance, burnt in standings.values())
+    assert sum(burnt for _, burnt in standings.values()) > 0

@@ -8,7 +8,7 @@ median over the rounds and the quartiles; ratios travel between machines, absolu
     figures        what a figure is: its rival, its budget, and whether that is met
     measuring      rounds, spreads, the disk's fsync, another process's memory and CPU
     fleets         folders with as many servers as are wanted
-    report         lines for a terminal, JSON, and the README's table
+    report         lines for a terminal, JSON, and the tables of MEASURED.md
     NAME           one module for each of `NAMES`; its docstring says what is measured, and how
 
 What is written while measuring goes to the temporary folder: TMPDIR chooses the disk. Figures of other processes come

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [NAME ...] [--json] [--readme] [--from FILE] [--date DAY] [--tiny]`."""
+"""`python -m tests.benchmarks [NAME ...] [--json] [--write] [--from FILE] [--date DAY] [--tiny]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any, Protocol, cast
 
 from tests.benchmarks import NAMES, report
 from tests.benchmarks.figures import Figure, Measured, as_json
-from tests.benchmarks.measuring import ROOT, Scale, temporary_folder
+from tests.benchmarks.measuring import Scale, temporary_folder
+
+MEASURED = Path(__file__).with_name("MEASURED.md")
 
 
 class Benchmark(Protocol):
@@ -43,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = json.loads(given.rows.read_text()) if given.rows else _measure(given)
     if given.json:
         print(json.dumps(rows, indent=1))
-    if given.readme:
-        path = ROOT / "README.md"
+    if given.write:
+        path = MEASURED
         text = path.read_text()
-        if any(row["is_in_readme"] for row in rows if row["benchmark"] != "rivals"):
+        if any(row["is_in_table"] for row in rows if row["benchmark"] != "rivals"):
             text = report.with_table(text, report.table(rows))
         if compared := report.rivals_table(rows):
             text = report.with_table(text, compared, (report.RIVALS_BEGIN, report.RIVALS_END))
@@ -59,9 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(NAMES)}; all")
     parser.add_argument("--json", action="store_true", help="print a list of objects, one for each figure")
     parser.add_argument(
-        "--readme",
+        "--write",
         action="store_true",
-        help="write the README's tables; measure all for it, or rivals alone for theirs",
+        help=f"write the tables of {MEASURED.name}; measure all for it, or rivals alone for theirs",
     )
     parser.add_argument(
         "--from", dest="rows", type=Path, metavar="FILE", help="take what --json printed; measure nothing"

@@ -28,7 +28,7 @@ FIGURES = {
             "ms CPU",
             Budget(at_most=12, ratio_at_most=THIRD),
             (STOCK,),
-            is_in_readme=True,
+            is_in_table=True,
         )
         for kind in _KINDS
     },
@@ -38,7 +38,7 @@ FIGURES = {
             "ms CPU",
             Budget(at_most=12),
             (STOCK,),
-            is_in_readme=rows == 100_000,
+            is_in_table=rows == 100_000,
         )
         for rows in (1_000, 100_000)
         for kind in _KINDS

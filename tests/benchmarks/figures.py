@@ -49,7 +49,7 @@ class Figure:
     """A string says why there is none."""
     rivals: tuple[str, ...] = ()
     """The first one is what the ratio is of. A run may leave out one that needs what is not installed."""
-    is_in_readme: bool = False
+    is_in_table: bool = False
     shows_facts: bool = False
     """Whether what is needed to judge it stands beside it in JSON, too: where it is more than one number."""
 
@@ -86,7 +86,7 @@ def as_json(benchmark: str, figure: Figure, measured: Measured) -> dict[str, Any
         "is_met": budget.is_met(measured.ours.median, ratio) if isinstance(budget, Budget) else None,
         "why_no_budget": None if isinstance(budget, Budget) else budget,
         "facts": dict(measured.facts),
-        "is_in_readme": figure.is_in_readme,
+        "is_in_table": figure.is_in_table,
         **(measured.facts if figure.shows_facts else {}),
     }
 

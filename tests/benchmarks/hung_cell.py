@@ -56,7 +56,7 @@ FIGURES = {
             "ms",
             Budget(at_most=250) if key == "p99" else "the budget is of the p99",
             (HEALTHY,),
-            is_in_readme=key == "p99",
+            is_in_table=key == "p99",
         )
         for name in PATHS
         for key, what in (("p50", "p50"), ("p99", "p99"), ("worst", "the slowest"))
@@ -66,7 +66,7 @@ FIGURES = {
             f"a page of 100 made anew, {PATHS[name]}, {servers:,} servers to 1,000",
             "x",
             _FOLLOWS_THE_PAGE,
-            is_in_readme=servers == FLEETS[-1],
+            is_in_table=servers == FLEETS[-1],
         )
         for name in _PAGED
         for servers in FLEETS[1:]
@@ -76,7 +76,7 @@ FIGURES = {
             f"a page of 100 made anew, {PATHS[name]}, {count} cells to 1",
             "x",
             _MORE_FILES,
-            is_in_readme=count == CELL_COUNTS[-1],
+            is_in_table=count == CELL_COUNTS[-1],
         )
         for name in _PAGED
         for count in CELL_COUNTS[1:]

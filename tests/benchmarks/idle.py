@@ -19,8 +19,8 @@ FLOOR = "minimal Textual app"
 WHY_NONE = "nobody has asked for one"
 
 FIGURES = {
-    "console": Figure("idle console, overview", "% CPU", WHY_NONE, (FLOOR,), is_in_readme=True),
-    "backend": Figure("idle backend of it", "% CPU", WHY_NONE, is_in_readme=True),
+    "console": Figure("idle console, overview", "% CPU", WHY_NONE, (FLOOR,), is_in_table=True),
+    "backend": Figure("idle backend of it", "% CPU", WHY_NONE, is_in_table=True),
 }
 
 

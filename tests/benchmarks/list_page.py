@@ -43,7 +43,7 @@ FIGURES = {
             "/s",
             Budget(ratio_at_least=0.6),
             (FLOOR,),
-            is_in_readme=True,
+            is_in_table=True,
         )
         for dialect, path in PATHS.items()
     },
@@ -52,14 +52,14 @@ FIGURES = {
         "/s",
         Budget(ratio_at_least=0.6),
         (FLOOR,),
-        is_in_readme=True,
+        is_in_table=True,
     ),
     **{
         f"fleet_{dialect}_{servers}": Figure(
             f"one page of {path.partition('?')[0]}, {servers:,} servers to 1,000",
             "x",
             _FOLLOWS_THE_PAGE,
-            is_in_readme=servers == FLEETS[-1],
+            is_in_table=servers == FLEETS[-1],
         )
         for dialect, path in PATHS.items()
         for servers in FLEETS[1:]

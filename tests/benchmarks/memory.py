@@ -26,10 +26,10 @@ SERVERS = 100_000
 _BACKEND = Budget(at_most=300)
 
 FIGURES = {
-    "console_100000": Figure("console with 100,000 servers", "MB", Budget(at_most=120), (TEXTUAL,), is_in_readme=True),
+    "console_100000": Figure("console with 100,000 servers", "MB", Budget(at_most=120), (TEXTUAL,), is_in_table=True),
     "console_demo": Figure("console with the demo", "MB", "the budget is of 100,000 servers", (TEXTUAL,)),
     "backend_demo": Figure("backend with the demo", "MB", _BACKEND, (BARE,)),
-    "backend_100000": Figure("backend with 100,000 servers", "MB", _BACKEND, (BARE,), is_in_readme=True),
+    "backend_100000": Figure("backend with 100,000 servers", "MB", _BACKEND, (BARE,), is_in_table=True),
 }
 
 

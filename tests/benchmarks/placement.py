@@ -56,7 +56,7 @@ FIGURES = {
             "us",
             BUDGETS[percentile] if hosts == 10_000 and avoids == 5 else "asked for at 10,000 hosts with 5 avoids",
             (LOOP, NUMPY, PURE),
-            is_in_readme=hosts == 10_000 and avoids == 5,
+            is_in_table=hosts == 10_000 and avoids == 5,
         )
         for hosts in SIZES
         for cloud, avoids in CASES

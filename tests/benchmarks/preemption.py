@@ -36,7 +36,7 @@ STOPS_OF_EACH = {1.0: 3, 0.5: 2, 0.25: 0}
 
 def _figure(floor: float) -> Figure:
     what = f"5,000 servers that need room, one durable decision each, floor {floor:g}"
-    return Figure(what, "s", Budget(at_most=10), is_in_readme=True, shows_facts=True)
+    return Figure(what, "s", Budget(at_most=10), is_in_table=True, shows_facts=True)
 
 
 FIGURES = {f"floor_{floor:g}": _figure(floor) for floor in STOPS_OF_EACH}

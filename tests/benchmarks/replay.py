@@ -24,7 +24,7 @@ FIGURES = {
         "replay of 2 hours of azure-2017, decisions",
         "/s",
         "it is the sum of placement, operations and the disk, which have their own",
-        is_in_readme=True,
+        is_in_table=True,
     ),
     "place_share": Figure("share of the replay in HostIndex.place", "%", "it says where to look, not how fast it is"),
     "choose_share": Figure("share of the replay in rooms.choose", "%", "it says where to look, not how fast it is"),

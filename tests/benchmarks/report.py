@@ -1,4 +1,4 @@
-"""What is printed of figures: lines for a terminal, and the table of the README."""
+"""What is printed of figures: lines for a terminal, and the tables of MEASURED.md."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ def verdict(row: Row) -> str:
     return {True: "met", False: "NOT met", None: "no budget"}[row["is_met"]]
 
 
-# ------------------------------------------------------------------------------------------------------ the README
+# ------------------------------------------------------------------------------------------------------ the tables
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The figures that are for the README, with the day and the machine."""
+    """The figures that are for the table, with the day and the machine."""
     first = rows[0]
     found = [
         f"Measured on {first['date']}: {machine_sentence(first['machine'])}.",
@@ -101,7 +101,7 @@ def table(rows: Sequence[Row]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
-        if row["is_in_readme"]:
+        if row["is_in_table"]:
             found.append(_table_row(row))
     return "\n".join(found)
 
@@ -143,9 +143,9 @@ def rivals_table(rows: Sequence[Row]) -> str:
 
 
 def with_table(text: str, new: str, markers: tuple[str, str] = (BEGIN, END)) -> str:
-    """The README with another table between two markers."""
+    """The text with another table between two markers."""
     before, begin, rest = text.partition(markers[0])
     _, end, after = rest.partition(markers[1])
-    assert begin, f"the README has lost {markers[0]}"
-    assert end, f"the README has lost {markers[1]}"
+    assert begin, f"it has lost {markers[0]}"
+    assert end, f"it has lost {markers[1]}"
     return f"{before}{begin}\n{new}\n{end}{after}"

@@ -26,7 +26,7 @@ DUE = 100
 
 FIGURES = {
     "tick": Figure(
-        "a tick, 100,000 schedules of which 100 are due", "ms", Budget(ratio_at_most=1.5), (ALONE,), is_in_readme=True
+        "a tick, 100,000 schedules of which 100 are due", "ms", Budget(ratio_at_most=1.5), (ALONE,), is_in_table=True
     ),
     "idle": Figure("a tick, 100,000 schedules of which none is due", "ms", Budget(at_most=5), (ALONE,)),
 }

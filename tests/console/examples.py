@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from console.presentation.lines import Frame
@@ -35,6 +36,7 @@ from console.records import (
     Tasks,
 )
 from console.records_backups import ScheduleRecord
+from console.records_billing import BackfilledRecord, Billing, BillingLine, BillingOwner, LevelHistory
 from console.records_services import ServiceRecord, Services
 
 GIB = 2**30
@@ -397,6 +399,48 @@ def the_services() -> tuple[ServiceRecord, ...]:
     )
 
 
+def the_billing() -> Billing:
+    """Two accounts; one of them backfills, and was stopped for room once."""
+    money = Decimal
+    return Billing(
+        currency="USD",
+        lines=(
+            BillingLine("cpu", 3_052_000, 52_000, money("0.0162"), money("0.8424"), "GHz/hour", 3_000_000, 10, 11),
+            BillingLine("mem", 9_148 * GIB, 0, money("0.0221"), money(0), "GB/hour", 9_600 * GIB, 11, 11),
+            BillingLine("bcpu", 994_000, 994_000, money("0.0065"), money("6.461"), "GHz/hour", None, 10, 11),
+            BillingLine("bmem", 2_284 * GIB, 2_284 * GIB, money("0.0088"), money("20.0992"), "GB/hour", None, 11, 11),
+            BillingLine("ip", 4, 4, money(5), money("0.02777"), "IP", 0),
+            BillingLine("tx", 0, 0, money("0.05"), money(0), "GB"),
+        ),
+        burst_per_hour=money("27.43"),
+        backfilling_per_hour=money("26.56"),
+        at_normal_price_per_hour=money("66.58"),
+        charged_this_month=money("8412.06"),
+        projected_this_month=money("14996.21"),
+        month_ends_at=NOW.replace(day=1, month=12, hour=0, minute=0, second=0, microsecond=0),
+        owners=(
+            BillingOwner("operator@stratodeck.local", money("8412.06"), money("0.84"), money("26.56"), money("8400"),
+                         is_finite=True, lasts_seconds=13 * 86_400),
+            BillingOwner("tenant@stratodeck.local", money("999999.94"), money("0.03"), money(0), money("12.06"),
+                         lasts_seconds=10**11),
+        ),
+        history=(
+            LevelHistory("cpu", ((today(13, 0), 8), (today(13, 30), 10)), 11, today(14, 10)),
+            LevelHistory("mem", ((today(13, 0), 11),), 11, today(14, 10)),
+        ),
+        servers=(
+            BackfilledRecord("operator@stratodeck.local", money("76.14"), money("116.1"), money(0), 0, money(0),
+                             "id-render-12", "render-12"),
+            BackfilledRecord("operator@stratodeck.local", money("27.14"), money("41.25"), money("2.35"), 1,
+                             money("0.004"), "id-train-09", "train-09"),
+        ),
+        by_owner=(
+            BackfilledRecord("operator@stratodeck.local", money("103.28"), money("157.35"), money("2.35"), 1,
+                             money("0.004")),
+        ),
+    )  # fmt: skip
+
+
 def the_capacity() -> CapacityRecord:
     return CapacityRecord(
         total=size(28, 260),
@@ -445,7 +489,7 @@ def the_cloud() -> Mirror:
     account = AccountRecord("operator@stratodeck.local", is_staff=True, may_backfill=True)
     mirror = Mirror().apply(Hello("6f1d", "demo", "0.1", None, account), POLLED)
     mirror = mirror.apply(the_status(), POLLED).apply(Hosts((*the_hosts(), *the_storage_hosts())), POLLED)
-    mirror = mirror.apply(Services(the_services()), POLLED)
+    mirror = mirror.apply(Services(the_services()), POLLED).apply(the_billing(), POLLED)
     mirror = mirror.apply(Tasks(the_tasks(), 5, 412), POLLED).apply(Events(the_events()), POLLED)
     mirror = mirror.apply(ServersPage(the_servers(), None, "cursor-1", len(the_servers())), POLLED)
     return mirror.drives_begun().apply(DrivesPage(the_drives(), None, len(the_drives())), POLLED)

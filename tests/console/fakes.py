@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from console.app import ConsoleApp
@@ -40,6 +41,7 @@ from console.records import (
     Tasks,
 )
 from console.records_audit import Audit, AuditRecord
+from console.records_billing import Billing
 from console.records_explain import ExplanationRecord, MarkRecord, WhyDetail
 from console.records_plans import (
     CellOutcomeRecord,
@@ -298,6 +300,11 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
                 for name, state in self.cells.items()
             )
         )
+
+    async def billing(self) -> Billing:
+        await self._request("billing")
+        none = Decimal(0)
+        return Billing("USD", (), none, none, none, none, none)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = 1000, cell: str | None = None

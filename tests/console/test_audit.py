@@ -218,3 +218,10 @@ def test_a_record_that_is_a_day_old_is_there_still(tmp_path: Path) -> None:
 
     assert os.listdir(tmp_path) == [f"{CLOUD}.jsonl"]
     assert AuditLog(tmp_path, CLOUD, lambda: NOON).records()[0].at == NOON - timedelta(days=1)
+
+
+def test_clouds_of_one_seed_in_two_folders_have_a_log_each(tmp_path: Path) -> None:
+    here, there = (AuditLog(tmp_path, CLOUD, lambda: NOON, data=tmp_path / name) for name in ("here", "there"))
+    here.begin("POST", "/servers", {})
+
+    assert [len(log.records()) for log in (here, there, AuditLog(tmp_path, CLOUD, lambda: NOON))] == [1, 0, 0]

@@ -12,6 +12,7 @@ import pytest
 from console.presentation import (
     audit,
     backfill,
+    billing,
     capacity,
     cells,
     clock,
@@ -63,6 +64,7 @@ VIEWS: dict[str, Callable[[Mirror, Frame], View]] = {
     "clock": clock.view,
     "faults": faults.view,
     "capacity of memory": lambda mirror, frame: capacity.view(mirror, frame._replace(modes=frozenset({"memory"}))),
+    "billing": billing.view,
 }
 PREVIEWED = {
     "servers": "id-render-12",

@@ -36,8 +36,8 @@ ClientName = Literal["cloudsigma", "libcloud"]
 CLIENTS: tuple[ClientName, ...] = ("cloudsigma", "libcloud")
 TITLES = {"cloudsigma": "`cloudsigma` 2.0.0", "libcloud": "Apache Libcloud 3.9"}
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=/ips/)[0-9.]+")
-"""Of an IP its uuid is the address."""
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=/ips/)[0-9.]+|(?<=/subscriptions/)[0-9]+")
+"""Of an IP its uuid is the address; a subscription is called by its number."""
 _TOLD_APART = ("avoid", "recurse")
 """Query parameters that make another operation of it."""
 

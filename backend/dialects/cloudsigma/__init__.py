@@ -8,9 +8,9 @@ CPU is MHz over all cores, memory and sizes are bytes; the path's last slash may
     table     envelope, errors, paths    sessions who asks
     servers, server_actions, drives, libdrives, snapshots, jobs, account   the handlers
     nics      network interfaces         tags, central, profiles           what lies centrally
-    announcements, passes                the websocket
+    announcements, passes                the websocket                       billing   money
 
-What the published API has and this does not: uploads and downloads, billing, XML. What was never published and is
+What the published API has and this does not: uploads and downloads, XML. What was never published and is
 ours: the shape of `perf_factor` and of `free_resources` (both `{"cpu", "mem"}`), the body of the 403 for an account
 without backfilling, that `If-Match` with the `ETag` of an object is heeded (412), and that servers and drives of a cell
 that does not answer stay in lists as `unavailable`, with actions on them answered 503.
@@ -26,6 +26,7 @@ from backend.dialects import wire
 from backend.dialects.cloudsigma import (
     account,
     announcements,
+    billing,
     central,
     drives,
     jobs,
@@ -91,6 +92,7 @@ PATHS: tuple[Path | OpenPath, ...] = (
     *tags.PATHS,
     *central.PATHS,
     *profiles.PATHS,
+    *billing.PATHS,
     OpenPath("/accounts/action", {"POST": sessions.act}),
 )
 

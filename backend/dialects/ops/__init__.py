@@ -15,6 +15,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     setting     settings of the whole cloud   services        the Compute API's services
     room        what fits, and what-ifs
     sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
+    billing     money
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from backend.dialects.ops import (
     agenda,
     backing,
     backing_verbs,
+    billing,
     bodies,
     bodies_backups,
     explaining,
@@ -38,6 +40,7 @@ from backend.dialects.ops import (
     schema,
     schema_backing,
     schema_backups,
+    schema_billing,
     schema_explain,
     schema_networks,
     schema_plans,
@@ -394,6 +397,29 @@ TABLE = (
         {200: schema.AccountStateRow},
         body=bodies.AccountStateChange,
         staff_action="change an account",
+    ),
+    get(
+        "/billing",
+        billing.billing_summary,
+        "What is burnt now and by whom, and what backfilling came to this month",
+        schema_billing.BillingSummary,
+        query=bodies.BillingQuery,
+    ),
+    get(
+        "/billing/ledger",
+        billing.ledger,
+        "A page of an account's ledger, the newest rows first",
+        schema_billing.LedgerPage,
+        query=bodies.LedgerQuery,
+    ),
+    write(
+        "PUT",
+        "/accounts/{name}/balance",
+        billing.give_balance,
+        "Give an account a balance that it is held to",
+        {200: schema_billing.AccountBalance},
+        body=bodies.BalanceToGive,
+        staff_action="give an account a balance",
     ),
     get(
         "/settings",

@@ -341,6 +341,26 @@ class SchedulePreviewQuery(Query):
     schedule_id: Annotated[str, Field(max_length=64)] | None = None
 
 
+class BillingQuery(Query):
+    """Of one account; without it, of all that one may see."""
+
+    account: Annotated[str, Field(max_length=255)] | None = None
+
+
+class LedgerQuery(Query):
+    """Of one account, one's own without it; `before` is what the page before said."""
+
+    account: Annotated[str, Field(max_length=255)] | None = None
+    before: Annotated[str, Field(pattern=r"^[0-9]{1,18}\.[0-9]{1,6}$")] | None = None
+    limit: Limit = 100
+
+
+class BalanceToGive(Body):
+    """What the account has from now on, and is held to."""
+
+    balance: Annotated[str, Field(max_length=40, description="an amount of money, such as 100.00")]
+
+
 class CoverageQuery(Query):
     limit: Limit = 100
 

@@ -1,0 +1,173 @@
+"""Money in `/ops/v1`: what is burnt, by whom, what backfilling came to, the ledger, and what an account may spend."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from backend.cloud.billing import Row, average
+from backend.cloud.errors import Forbidden, Invalid
+from backend.cloud.instants import MICROSECONDS, instant_of
+from backend.cloud.prices import (
+    BACKFILL_OF,
+    CURRENCY,
+    LOAD_OF,
+    RESOURCES,
+    money_of,
+    money_text,
+    price_of,
+)
+from backend.dialects.ops.bodies import BalanceToGive, BillingQuery, LedgerQuery, NoBody, NoQuery
+from backend.dialects.ops.schema_billing import (
+    AccountBalance,
+    BackfilledRow,
+    BillingLine,
+    BillingOwner,
+    BillingSummary,
+    LedgerPage,
+    LedgerRow,
+    LevelHistory,
+)
+from backend.dialects.ops.table import Answer, Call
+from backend.dialects.wire import instant_text
+from backend.operations import billing, billing_views, servers
+from backend.operations.billing_views import Backfilled, Line, Owner, Summary
+
+
+async def billing_summary(call: Call[BillingQuery, NoBody]) -> Answer:
+    found = await billing_views.summary(call.cloud, call.account, call.query.account)
+    names = await servers.names_of(call.cloud, [each.id for each in found.servers])
+    burst = sum(line.cost_per_hour for line in found.lines)
+    content: BillingSummary = {
+        "at": instant_text(found.at),
+        "account": found.owners[0].name if len(found.owners) == 1 else None,
+        "currency": CURRENCY,
+        "lines": [_line(line) for line in found.lines],
+        "burst_per_hour": money_text(burst),
+        "backfilling_per_hour": money_text(sum(owner.backfilling_per_hour for owner in found.owners)),
+        "backfilling_at_normal_price_per_hour": money_text(found.backfilling_at_normal_price),
+        "owners": [_owner(owner) for owner in found.owners],
+        "history": _history(found),
+        "newest": [_row(row, has_balance=False) for row in found.newest],
+        "month_began_at": instant_text(found.begun_at),
+        "month_ends_at": instant_text(found.ends_at),
+        "charged_this_month": money_text(found.charged_this_month),
+        "projected_this_month": money_text(found.projected),
+        "servers": [_backfilled(each, each.id, names.get(each.id)) for each in found.servers],
+        "by_owner": [_backfilled(each, None, None) for each in found.by_owner],
+    }
+    return Answer(content)
+
+
+def _line(line: Line) -> BillingLine:
+    is_backfill = line.resource in BACKFILL_OF
+    return {
+        "resource": line.resource,
+        "unit": RESOURCES[line.resource].unit,
+        "using": line.use.using // RESOURCES[line.resource].scale,
+        "subscribed": None if is_backfill else line.use.subscribed,
+        "burst": line.burst // RESOURCES[line.resource].scale,
+        "level": line.level,
+        "next_level": line.next_level,
+        "price": f"{price_of(line.resource, line.level):f}",
+        "cost_per_hour": money_text(line.cost_per_hour),
+    }
+
+
+def _owner(owner: Owner) -> BillingOwner:
+    return {
+        "account": owner.name,
+        "balance": money_text(owner.balance),
+        "is_finite": owner.is_finite,
+        "normal_per_hour": money_text(owner.normal_per_hour),
+        "backfilling_per_hour": money_text(owner.backfilling_per_hour),
+        "charged_this_month": money_text(owner.charged_this_month),
+        "lasts_seconds": billing_views.lasts_seconds(owner),
+    }
+
+
+def _history(found: Summary) -> list[LevelHistory]:
+    """Of CPU and memory; what has no level of its own follows neither."""
+    following = {LOAD_OF[line.resource]: line.next_level for line in found.lines if line.resource in LOAD_OF}
+    return [
+        {
+            "follows": name,
+            "levels": [
+                {"at": instant_text(billing.instant_of_tick(tick)), "level": max(1, level)} for tick, level in steps
+            ],
+            "next_level": following[name],
+            "next_at": instant_text(found.next_level_at),
+        }
+        for name, steps in sorted(found.history.items())
+    ]
+
+
+def _backfilled(each: Backfilled, server_id: str | None, name: str | None) -> BackfilledRow:
+    return {
+        "server_id": server_id,
+        "name": name,
+        "owner": each.owner,
+        "paid": money_text(each.paid),
+        "saved": money_text(each.saved),
+        "not_billed": money_text(each.not_billed),
+        "stops": each.stops,
+        "lost": money_text(each.lost),
+    }
+
+
+def _row(row: Row, *, has_balance: bool = True) -> LedgerRow:
+    run = row.run
+    return {
+        "id": row.id,
+        "at": instant_text(instant_of(row.at)),
+        "resource": None if run is None else run.resource,
+        "used": None if run is None else average(run),
+        "seconds": None if run is None else run.active // MICROSECONDS,
+        "level": None if run is None else run.level,
+        "reason": row.reason,
+        "amount": money_text(row.amount),
+        "balance": money_text(row.end) if has_balance else None,
+    }
+
+
+async def ledger(call: Call[LedgerQuery, NoBody]) -> Answer:
+    """By keyset: what was said as `before` is the instant of the last row and how many of that instant were told."""
+    query, cloud = call.query, call.cloud
+    name = query.account or call.account.name
+    if name != call.account.name and not call.account.is_staff:
+        raise Forbidden("look at the money of others", "only staff may")
+    account = await cloud.account(name)
+    at, told = _place(query.before)
+    found = await billing.ledger(cloud, account.name, offset=told, limit=query.limit, before=at)
+    last = found.rows[-1] if found.rows else None
+    before = None
+    if last is not None and told + len(found.rows) < found.total:
+        of_last = sum(row.at == last.at for row in found.rows)
+        if at is not None and found.rows[0].at == last.at == at - 1:
+            of_last += told
+        before = f"{last.at}.{of_last}"
+    content: LedgerPage = {
+        "account": account.name,
+        "rows": [_row(row) for row in found.rows],
+        "total": found.total,
+        "before": before,
+    }
+    return Answer(content)
+
+
+def _place(text: str | None) -> tuple[int | None, int]:
+    """Raises Invalid."""
+    if text is None:
+        return None, 0
+    at, _, told = text.partition(".")
+    return int(at) + 1, int(told)
+
+
+async def give_balance(call: Call[NoQuery, BalanceToGive]) -> Answer:
+    try:
+        amount = money_of(Decimal(call.body.balance))
+    except (InvalidOperation, ValueError) as problem:
+        raise Invalid("balance", "must be an amount of money, such as 100.00") from problem
+    name = call.path["name"]
+    balance = await billing.give_balance(call.cloud, call.account, name, amount)
+    content: AccountBalance = {"name": name, "balance": money_text(balance), "is_finite": True}
+    return Answer(content)

@@ -1,0 +1,121 @@
+"""The shapes of what `/ops/v1` says of money. Amounts of money are texts with 20 decimal places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# pydantic makes schemas of typed dicts only from these, before Python 3.12.
+from typing_extensions import TypedDict
+
+
+class BillingLine(TypedDict):
+    """One resource. Amounts are in its base units: MHz, bytes, pieces; of traffic bytes a second.
+
+    `subscribed` is null where there can be no subscription. `burst` is what each account uses beyond its own.
+    """
+
+    resource: str
+    unit: str
+    using: int
+    subscribed: int | None
+    burst: int
+    level: int
+    next_level: int
+    price: str
+    cost_per_hour: str
+
+
+class BillingOwner(TypedDict):
+    """`lasts_seconds` is how long the balance lasts at this rate; null where nothing is burnt.
+
+    Only where `is_finite` is the account held to it.
+    """
+
+    account: str
+    balance: str
+    is_finite: bool
+    normal_per_hour: str
+    backfilling_per_hour: str
+    charged_this_month: str
+    lasts_seconds: int | None
+
+
+class BurstLevel(TypedDict):
+    at: str
+    level: int
+
+
+class LevelHistory(TypedDict):
+    """Of what a level follows, `cpu` or `mem`: from when on it was which, the first a day ago."""
+
+    follows: str
+    levels: Sequence[BurstLevel]
+    next_level: int
+    next_at: str
+
+
+class LedgerRow(TypedDict):
+    """`amount` below zero was paid to the account. `resource` is null for what is no burst."""
+
+    id: str
+    at: str
+    resource: str | None
+    used: int | None
+    seconds: int | None
+    level: int | None
+    reason: str
+    amount: str
+    balance: str | None
+
+
+class BackfilledRow(TypedDict):
+    """What backfilling came to this month; of an owner `server_id` and `name` are null.
+
+    `saved` is what the same would have cost more as a normal server, `not_billed` what shrinking took away and
+    was not paid for, `lost` what was paid for runs that ended with a stop for room.
+    """
+
+    server_id: str | None
+    name: str | None
+    owner: str
+    paid: str
+    saved: str
+    not_billed: str
+    stops: int
+    lost: str
+
+
+class BillingSummary(TypedDict):
+    """Of one account, or of all. `newest` are the rows of the last five minutes that are over, of one account only."""
+
+    at: str
+    account: str | None
+    currency: str
+    lines: Sequence[BillingLine]
+    burst_per_hour: str
+    backfilling_per_hour: str
+    backfilling_at_normal_price_per_hour: str
+    owners: Sequence[BillingOwner]
+    history: Sequence[LevelHistory]
+    newest: Sequence[LedgerRow]
+    month_began_at: str
+    month_ends_at: str
+    charged_this_month: str
+    projected_this_month: str
+    servers: Sequence[BackfilledRow]
+    by_owner: Sequence[BackfilledRow]
+
+
+class LedgerPage(TypedDict):
+    """The newest first. `before` is what to ask for next; null on the last page."""
+
+    account: str
+    rows: Sequence[LedgerRow]
+    total: int
+    before: str | None
+
+
+class AccountBalance(TypedDict):
+    name: str
+    balance: str
+    is_finite: bool

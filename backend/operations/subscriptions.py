@@ -1,0 +1,124 @@
+"""Subscriptions: looked at, priced, bought, extended, and set to renew themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from backend.cloud.errors import Invalid, NoFunds, NotFound
+from backend.cloud.instants import instant_of, microseconds_of
+from backend.cloud.model import Account
+from backend.cloud.prices import CURRENCY, money
+from backend.cloud.subscriptions import SUBSCRIPTIONS_AT_ONCE_MAX, Asked, Offer, Subscription, Term, offer
+from backend.operations import Cloud, billing
+from backend.store import CloudTransaction
+
+
+async def list_subscriptions(cloud: Cloud, actor: Account) -> list[Subscription]:
+    """The account's own, in the order in which they were bought."""
+    return await cloud.store.cloud_read(lambda tx: tx.subscriptions(actor.name))
+
+
+async def get_subscription(cloud: Cloud, actor: Account, number: int) -> Subscription:
+    """Raises NotFound."""
+    return await cloud.store.cloud_read(lambda tx: _one(tx, actor, number))
+
+
+def _one(tx: CloudTransaction, actor: Account, number: int) -> Subscription:
+    for each in tx.subscriptions(actor.name):
+        if each.number == number:
+            return each
+    raise NotFound("subscription", str(number))
+
+
+def children(found: Sequence[Subscription]) -> Mapping[int, Sequence[int]]:
+    """By the number of each that was extended, those of what extends it, one behind the other."""
+    by_parent = {each.parent: each.number for each in found if each.parent is not None}
+    chains: dict[int, list[int]] = {}
+    for each in found:
+        chain = chains[each.number] = []
+        number = each.number
+        while (number := by_parent.get(number, 0)) != 0:
+            chain.append(number)
+    return chains
+
+
+def offers(cloud: Cloud, asked: Sequence[Asked]) -> list[Offer]:
+    """What they would be, and cost. Buys nothing. Raises Invalid."""
+    if len(asked) > SUBSCRIPTIONS_AT_ONCE_MAX:
+        raise Invalid("objects", f"may be at most {SUBSCRIPTIONS_AT_ONCE_MAX} at once")
+    now = cloud.clock.now()
+    return [offer(each, now) for each in asked]
+
+
+async def buy(cloud: Cloud, actor: Account, asked: Sequence[Asked]) -> list[Subscription]:
+    """All or none. Raises Invalid, NoFunds."""
+    return await _buy(cloud, actor, offers(cloud, asked), parent=None)
+
+
+async def _buy(cloud: Cloud, actor: Account, found: Sequence[Offer], *, parent: int | None) -> list[Subscription]:
+    price = sum(each.price for each in found)
+    if actor.name in await billing.finite_accounts(cloud):
+        balance = await billing.balance(cloud, actor.name)
+        if balance < price:
+            raise NoFunds("buy it", f"{money(price):.2f}", f"{money(balance):.2f}", CURRENCY)
+    now = microseconds_of(cloud.clock.now())
+
+    def write(tx: CloudTransaction) -> list[Subscription]:
+        bought = []
+        for each in found:
+            begins, ends = microseconds_of(each.begins), microseconds_of(each.ends)
+            terms = (Term(now, begins, ends, each.price),)
+            made = Subscription(
+                0, tx.next_id("cloud"), actor.name, each.resource, each.amount, each.period, each.renews, parent, terms
+            )
+            bought.append(replace(made, number=tx.add_subscription(made)))
+        return bought
+
+    bought = await cloud.store.cloud_write(write)
+    for each in bought:
+        cloud.accounting.changed(actor.name, each.terms[0].begins_at)
+    return bought
+
+
+async def extend(cloud: Cloud, actor: Account, number: int, *, period: str | None = None) -> list[Subscription]:
+    """Buy another one behind the last of the chain: for `period`, or as long as it was bought for.
+
+    Raises:
+        NotFound, Invalid, NoFunds.
+    """
+    found = await list_subscriptions(cloud, actor)
+    chain = children(found).get(number)
+    if chain is None:
+        raise NotFound("subscription", str(number))
+    last_number = chain[-1] if chain else number
+    last = next(each for each in found if each.number == last_number)
+    now = cloud.clock.now()
+    terms = last.terms_until(microseconds_of(now))
+    begins = max(now, instant_of(terms[-1].ends_at))
+    length = instant_of(last.terms[0].ends_at) - instant_of(last.terms[0].begins_at)
+    asked = Asked(last.resource, last.amount, period=period or last.period or None)
+    if period is None and not last.period:
+        asked = replace(asked, end=begins + length)
+    bought = await _buy(cloud, actor, [offer(asked, now, earliest=begins)], parent=last_number)
+    if last.renews:
+        # From here on the last of the chain is what renews itself.
+        await set_renewal(cloud, actor, last_number, False)
+        bought = [await set_renewal(cloud, actor, bought[0].number, True)]
+    return bought
+
+
+async def set_renewal(cloud: Cloud, actor: Account, number: int, renews: bool | None) -> Subscription:
+    """Whether it renews itself at its end; None: the other way round. Raises NotFound, Invalid."""
+    now = microseconds_of(cloud.clock.now())
+
+    def write(tx: CloudTransaction) -> Subscription:
+        before = _one(tx, actor, number)
+        # What has happened of itself is written down, before what it follows from is changed.
+        after = replace(before, terms=before.terms_until(now), renews=not before.renews if renews is None else renews)
+        if not before.renews and after.renews and after.terms[-1].ends_at <= now:
+            raise Invalid("auto_renew", "it has expired")
+        tx.save_subscription(before, after)
+        return after
+
+    return await cloud.store.cloud_write(write)

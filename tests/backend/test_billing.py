@@ -1,0 +1,405 @@
+"""Money over the real store: every history adds up, whatever was restarted, silent or late."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import tempfile
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from backend.check import check
+from backend.cloud.errors import CloudError
+from backend.cloud.instants import microseconds_of
+from backend.cloud.metering import Happened
+from backend.cloud.model import GIB, Event, ReachabilityState, Server, Size
+from backend.cloud.prices import LOAD_OF, TICK, charge, level_of
+from backend.cloud.subscriptions import Asked, covered
+from backend.operations import billing, drives, losses, metering, servers, subscriptions
+from backend.operations.drives import DriveSpec
+from backend.store import CellTransaction, CloudTransaction
+from backend.usage_checker import check_usage
+from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, opened
+from tests.builders import NOON
+
+CELLS = ("cell-1", "cell-2")
+DAY = 288 * TICK
+
+
+# --- the reckoning by brute force -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Told:
+    """What the events of one cell say was in use: all of it anew after each event."""
+
+    objects: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+    since: dict[tuple[str, str], int] = field(default_factory=dict)
+    changes: list[tuple[int, tuple[str, str], dict[str, int]]] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        if event.object_kind not in ("server", "drive", "host"):
+            return
+        key = (event.object_kind, event.object_id)
+        picture = self.objects.setdefault(key, {})
+        before = self.using(key)
+        picture.update({column: after for column, (_, after) in event.changes.items()})
+        if event.kind.endswith(".deleted"):
+            del self.objects[key]
+        if self.using(key) != before or key not in self.since:
+            # An object's own time never goes back.
+            self.since[key] = max(self.since.get(key, 0), microseconds_of(event.at))
+        self.changes.append((self.since[key], key, self.using(key)))
+
+    def using(self, key: tuple[str, str]) -> dict[str, int]:
+        """What is billed, and with a plus what the burst levels follow."""
+        picture = self.objects.get(key)
+        if not picture:
+            return {}
+        if key[0] == "drive":
+            return {"dssd": number(picture, "size_bytes")}
+        if key[0] == "host":
+            is_up = picture["kind"] == "compute" and picture["state"] != "down"
+            cpu, memory = number(picture, "cpu_mhz") * is_up, number(picture, "memory_bytes") * is_up
+            return {"+capacity_cpu": cpu, "+capacity_mem": memory}
+        if picture["state"] in ("stopped", "unavailable"):
+            return {}
+        cpu, memory = number(picture, "cpu_mhz_effective"), number(picture, "memory_bytes_effective")
+        if picture.get("is_backfilling"):
+            return {"bcpu": cpu, "bmem": memory}
+        return {"cpu": cpu, "mem": memory, "+load_cpu": cpu, "+load_mem": memory}
+
+
+def number(picture: Mapping[str, object], column: str) -> int:
+    return int(str(picture.get(column) or 0))
+
+
+def in_use_at(told: list[Told], at: int) -> dict[str, int]:
+    totals: dict[str, int] = defaultdict(int)
+    for each in told:
+        latest: dict[tuple[str, str], dict[str, int]] = {}
+        for begun, key, using in sorted(each.changes, key=lambda change: change[0]):
+            if begun <= at:
+                latest[key] = using
+        for using in latest.values():
+            for name, amount in using.items():
+                totals[name] += amount
+    return totals
+
+
+def integrated(told: list[Told], subscribed: dict[str, list[tuple[int, int]]], end: int) -> dict[tuple[int, str], int]:
+    """Amount x microseconds beyond the subscriptions, by tick and resource."""
+    cuts = {at for each in told for at, _, _ in each.changes} | {at for steps in subscribed.values() for at, _ in steps}
+    first = min(cuts, default=end * TICK)
+    instants = sorted(cuts | {tick * TICK for tick in range(first // TICK, end + 1)})
+    found: dict[tuple[int, str], int] = defaultdict(int)
+    totals: dict[str, int] = {}
+    for begins, ends in pairwise(instants):
+        if begins // TICK >= end:
+            break
+        if begins in cuts:
+            totals = in_use_at(told, begins)
+        for name, amount in totals.items():
+            cover = [covers for at, covers in subscribed.get(name, []) if at <= begins]
+            found[begins // TICK, name] += max(0, amount - (cover[-1] if cover else 0)) * (ends - begins)
+    return {key: used for key, used in found.items() if used and not key[1].startswith("+")}
+
+
+async def check_ledger(on: Harness) -> None:
+    """The balance is the sum of all rows, and the rows are what the events say, each tick once."""
+    cloud = on.cloud
+    found = await billing.ledger(cloud, OPERATOR, limit=10**9)
+    rows = found.rows[::-1]
+    balance = await billing.balance(cloud, OPERATOR)
+    assert len(rows) == found.total
+    assert balance == -sum(row.amount for row in rows)
+    assert (rows[0].initial, rows[-1].end) == (0, balance)
+    assert all(one.end == other.initial for one, other in pairwise(rows))
+    assert len({row.id for row in rows}) == len(rows)
+
+    metered = await cloud.store.cloud_read(lambda tx: tx.metered())
+    told = []
+    for cell in CELLS:
+        each = Told()
+        for event in on_disk(cloud.store.path, cell):
+            if event.number <= metered.get(cell, 0):
+                each.take(event)
+        told.append(each)
+    now = microseconds_of(cloud.clock.now())
+    bought = await cloud.store.cloud_read(lambda tx: tx.subscriptions(OPERATOR))
+    end = billing.over_until(cloud)
+    expected = integrated(told, covered(bought, now), end)
+    billed = {
+        (row.at // TICK - 1, row.run.resource): row.run
+        for row in rows
+        if row.run is not None and row.run.resource not in ("ip", "vlan")
+    }
+    assert {key: run.used for key, run in billed.items()} == expected
+    for tick in {tick for tick, _ in billed}:
+        load = in_use_at(told, (tick - 1) * TICK)
+        for name, follows in LOAD_OF.items():
+            if (tick, name) in billed:
+                level = level_of(load.get(f"+load_{follows}", 0), load.get(f"+capacity_{follows}", 0))
+                assert billed[tick, name].level == level
+    assert all(row.amount == charge(row.run.resource, row.run.level, row.run.used) for row in rows if row.run)
+    await cloud.store.cloud_read(lambda tx: check_usage(tx.broken_intervals(), tx.every_interval(), tx.every_step()))
+
+
+def on_disk(folder: Path, cell: str) -> list[Event]:
+    """What the cell has written, whether or not anybody may ask it now."""
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'cells' / cell}.db?mode=ro", uri=True)) as connection:
+        return CellTransaction(connection, cell).events(after=0, limit=10**9)
+
+
+# --- histories --------------------------------------------------------------------------------------------------------
+
+
+class History:
+    """One thing after the other, as chance has it; what the cloud refuses is part of it."""
+
+    def __init__(self, on: Harness, chance: Random) -> None:
+        self.on = on
+        self.chance = chance
+
+    async def step(self) -> None:
+        steps: list[Callable[[], Awaitable[None]]] = [
+            *[self.make] * 3, *[self.start] * 5, *[self.stop] * 3, self.remove, self.drive, *[self.advance] * 4,
+            self.move_clock, self.lose_host, self.take_host_up, self.silence, self.give_back, self.subscribe, self.look,
+        ]  # fmt: skip
+        with contextlib.suppress(CloudError):
+            await self.chance.choice(steps)()
+
+    async def one(self) -> Server | None:
+        listing = await servers.list_servers(self.on.cloud, self.on.operator)
+        found = [each for each in listing.items if isinstance(each, Server)]
+        return self.chance.choice(found) if found else None
+
+    async def make(self) -> None:
+        size = Size(self.chance.choice((1000, 4000, 7000)), self.chance.choice((1, 4, 30)) * GIB)
+        spec = servers.ServerSpec("one", size, is_backfilling=self.chance.random() < 0.6)
+        made = await servers.create_server(self.on.cloud, self.on.operator, spec)
+        await servers.start_server(self.on.cloud, self.on.operator, made.id)
+
+    async def start(self) -> None:
+        if (found := await self.one()) is not None:
+            await servers.start_server(self.on.cloud, self.on.operator, found.id)
+
+    async def stop(self) -> None:
+        if (found := await self.one()) is not None:
+            await servers.stop_server(self.on.cloud, self.on.operator, found.id)
+
+    async def remove(self) -> None:
+        if (found := await self.one()) is not None:
+            await servers.delete_server(self.on.cloud, self.on.operator, found.id)
+
+    async def drive(self) -> None:
+        await drives.create_drive(self.on.cloud, self.on.operator, DriveSpec("disk", self.chance.choice((1, 9)) * GIB))
+
+    async def advance(self) -> None:
+        await self.on.engine.advance(self.chance.choice((0.5, 8, 31, 299.999, 300, 4000)))
+
+    async def move_clock(self) -> None:
+        """As at a high rate: what falls due meanwhile is done late, but at its own instant."""
+        self.on.clock.move_to(self.on.clock.now() + timedelta(seconds=self.chance.choice((1, 20, 700))))
+
+    async def lose_host(self) -> None:
+        await losses.fail_host(self.on.cloud, OPERATOR, self.chance.choice(("c1-h1", "c2-h1")))
+
+    async def take_host_up(self) -> None:
+        await losses.recover_host(self.on.cloud, OPERATOR, self.chance.choice(("c1-h1", "c2-h1")))
+
+    async def silence(self) -> None:
+        await self.on.cloud.store.inject(self.chance.choice(CELLS), ReachabilityState.DOWN)
+
+    async def give_back(self) -> None:
+        for cell in CELLS:
+            await self.on.cloud.store.inject(cell, ReachabilityState.UP)
+
+    async def subscribe(self) -> None:
+        name, amount = self.chance.choice((("cpu", 5000), ("mem", 6 * GIB), ("dssd", 3 * GIB)))
+        period = self.chance.choice(("1 day", "2 days"))
+        asked = Asked(name, amount, period=period, renews=self.chance.random() < 0.5)
+        await subscriptions.buy(self.on.cloud, self.on.operator, [asked])
+
+    async def look(self) -> None:
+        await billing.standing(self.on.cloud, OPERATOR)
+
+
+def tell(seed: int, steps: int) -> None:
+    chance = Random(seed)
+
+    async def lives(folder: Path) -> None:
+        at: datetime = NOON
+        for _ in range(3):
+            async with opened(folder, at=at) as on:
+                history = History(on, chance)
+                for _ in range(steps):
+                    await history.step()
+                await check_ledger(on)
+                await history.give_back()
+                await on.engine.advance(chance.choice((0, 1000)))
+                await check_ledger(on)
+                at = on.clock.now()
+
+    with tempfile.TemporaryDirectory() as folder:
+        make_folder(Path(folder) / "data", cells=CELLS, hosts=1, capacity=Size(16_000, 64 * GIB))
+        asyncio.run(lives(Path(folder) / "data"))
+
+
+@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(st.integers(0, 10**9))
+def test_every_interval_is_billed_once_whatever_was_restarted_silent_or_late(seed: int) -> None:
+    tell(seed, steps=14)
+
+
+@pytest.mark.thorough
+@settings(max_examples=150, deadline=None, database=None, phases=[Phase.generate])
+@given(st.integers(0, 10**9))
+def test_every_interval_is_billed_once_in_many_histories(seed: int) -> None:
+    tell(seed, steps=40)
+
+
+def test_events_that_were_taken_are_not_taken_again_whoever_still_has_them(tmp_path: Path) -> None:
+    """As when who asked gives up while they are being written: what was written counts, and only once."""
+
+    async def story(on: Harness) -> None:
+        await on.running("web")
+        store, cell = on.cloud.store, (await on.cloud.store.cloud_read(lambda tx: tx.server_entries()))[0].cell
+        events, last = await store.cell_read(cell, lambda tx: tx.happened_after(0, count=1000))
+        again = partial(metering.take_in, file=cell, events=events, after=0, last=last)
+        asked = asyncio.ensure_future(billing.balance(on.cloud, OPERATOR))
+        await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+
+        await billing.balance(on.cloud, OPERATOR)
+
+        assert await store.cloud_write(again) is None
+        await on.engine.advance(900)
+        await check_ledger(on)
+
+    in_a_cloud(tmp_path / "data", story, cells=CELLS, hosts=1)
+
+
+# --- what a page costs ------------------------------------------------------------------------------------------------
+
+
+def a_history(servers_count: int, days: int) -> Iterator[list[Happened]]:
+    """Each server is started and stopped again each day, at its own time of the day; portion by portion."""
+    made_at = microseconds_of(NOON)
+    told = []
+    for number in range(servers_count):
+        after = {"owner": OPERATOR, "state": "stopped", "cpu_mhz": 2000, "memory_bytes": GIB, "is_backfilling": False}
+        told.append(Happened(made_at, "server.created", "server", f"s{number}", after))
+    yield told
+    for day in range(days):
+        told = []
+        for number in range(servers_count):
+            at = made_at + day * DAY + number * DAY // servers_count
+            on = {"state": "running", "cpu_mhz_effective": 2000, "memory_bytes_effective": GIB}
+            off = {"state": "stopped", "cpu_mhz_effective": None, "memory_bytes_effective": None}
+            told.append(Happened(at, "server.running", "server", f"s{number}", on))
+            told.append(Happened(at + DAY // 3, "server.stopped", "server", f"s{number}", off))
+        yield sorted(told, key=lambda each: each.at)
+
+
+def take_next(tx: CloudTransaction, part: list[Happened]) -> None:
+    """As if the cell had told so much more; its own events are behind what was taken by far."""
+    after = tx.metered().get("cell-1", 0)
+    assert metering.take_in(tx, file="cell-1", events=part, after=after, last=10**9 + after) is not None
+
+
+async def costs_of_pages(on: Harness, *, servers_count: int, days: int, portion: int) -> list[int]:
+    """How many steps SQLite takes for pages of 20 rows, from the newest to the oldest."""
+    store = on.cloud.store
+    for told in a_history(servers_count, days):
+        for start in range(0, len(told), portion):
+            part = told[start : start + portion]
+            await store.cloud_write(partial(take_next, part=part))
+    on.clock.move_to(NOON + timedelta(days=days))
+    whole = await billing.ledger(on.cloud, OPERATOR, limit=1)
+    assert whole.total > days * 288 * 2
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    await store.cloud_read(lambda tx: tx._connection.set_progress_handler(count, 10))
+    costs = []
+    for offset in (0, whole.total // 4, whole.total // 2, 3 * whole.total // 4, whole.total - 21):
+        steps = 0
+        page = await billing.ledger(on.cloud, OPERATOR, limit=20, offset=offset)
+        assert len(page.rows) == 20
+        costs.append(steps)
+    await store.cloud_read(lambda tx: tx._connection.set_progress_handler(None, 10))
+    return costs
+
+
+def costs_in(folder: Path, **shape: int) -> list[int]:
+    async def story(on: Harness) -> list[int]:
+        return await costs_of_pages(on, **shape)
+
+    return in_a_cloud(folder, story, cells=CELLS, hosts=1)
+
+
+def test_a_page_of_the_ledger_costs_the_page_and_not_what_came_before(tmp_path: Path) -> None:
+    short = costs_in(tmp_path / "short", servers_count=24, days=4, portion=500)
+    long = costs_in(tmp_path / "long", servers_count=24, days=24, portion=500)
+
+    assert max(long) <= 1.2 * max(short)
+    assert max(long) <= 2 * min(long)
+
+
+@pytest.mark.thorough
+def test_a_page_of_the_ledger_of_a_year_of_a_thousand_servers_costs_the_page(tmp_path: Path) -> None:
+    month = costs_in(tmp_path / "month", servers_count=1000, days=30, portion=20_000)
+    year = costs_in(tmp_path / "year", servers_count=1000, days=365, portion=20_000)
+
+    assert max(year) <= 1.2 * max(month)
+    assert max(year) <= 2 * min(year)
+
+
+# --- what a check finds -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("UPDATE usage_step SET amount = amount + 1 WHERE resource = 'cpu'", "the usage of cpu of"),
+        ("DELETE FROM usage_step WHERE resource = 'mem'", "the usage of mem of"),
+        ("UPDATE usage_interval SET begun_at = begun_at - 1 WHERE state = 'running'", "is counted twice"),
+    ],
+)
+def test_what_is_not_billed_as_it_was_used_is_found(tmp_path: Path, damage: str, sentence: str) -> None:
+    folder = tmp_path / "data"
+
+    async def story(on: Harness) -> None:
+        made = await on.server("web")
+        await on.engine.advance(60)
+        await servers.start_server(on.cloud, on.operator, made.id)
+        await billing.balance(on.cloud, OPERATOR)
+
+    in_a_cloud(folder, story, cells=CELLS, hosts=1)
+    whole = check(folder)
+    with contextlib.closing(sqlite3.connect(folder / "cloud.db")) as connection:
+        assert connection.execute(damage).rowcount == 1
+        connection.commit()
+
+    broken = check(folder)
+
+    assert whole.breach is None
+    assert whole.usage_intervals > 0
+    assert sentence in (broken.breach or "")

@@ -1,0 +1,137 @@
+"""Money of one invented cloud: what is burnt, what is left, what backfilling came to."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from console import wire_billing
+from console.presentation import billing
+from console.presentation.lines import text_of
+from console.presentation.mirror import Mirror
+from tests.console.drawn import a_silent_cloud, body, plate, the_row
+from tests.console.examples import a_frame, the_billing, the_cloud
+from tests.console.fakes import FakeCloud, an_app
+from tests.console.stories import type_line, until
+
+
+def test_what_is_burnt_stands_first_and_backfilling_has_a_dash_where_nothing_can_be_subscribed() -> None:
+    lines = [line.rstrip() for line in body(billing.view(the_cloud(), a_frame()))]
+
+    assert lines == [
+        "  RESOURCE              USING  SUBSCRIBED     BURST UNIT      PRICE       USD/h",
+        "    CPU               3,052.0     3,000.0      52.0  GHz     0.0162        0.84",
+        "    memory            9,148.0     9,600.0       0.0  GiB     0.0221        0.00",
+        "  ▒ backfill CPU        994.0           —     994.0  GHz     0.0065        6.46",
+        "  ▒ backfill memory   2,284.0           —   2,284.0  GiB     0.0088       20.10",
+        "    IPs                     4           0         4          5.0000        0.03",
+        "",
+        "  burst, now                                                              27.43",
+        "  ▒ of it backfilling                                                     26.56",
+        "  ▒ at the normal price                                                   66.58",
+        "  this month so far                                                    8,412.06",
+        "  until 30 Nov at this rate                                           14,996.21",
+        "",
+        "  CPU level     10 ██████████··········  then 11 from 14:10                   ▄",
+        "  memory level  11 ███████████·········  then 11 from 14:10                   ▅",
+        "",
+        "  ACCOUNT                           BALANCE    LASTS       /h     ▒ /h    MONTH",
+        "  operator@stratodeck.local        8,412.06   13d00h     0.84    26.56 8,400.00",
+        "  tenant@stratodeck.local        999,999.94        ∞     0.03     0.00    12.06",
+        "",
+        "  BACKFILLED THIS MONTH                PAID     SAVED    SHRUNK  STOPS     LOST",
+        "  operator@stratodeck.local          103.28    157.35      2.35      1    <0.01",
+        "  render-12                           76.14    116.10         ·      ·        ·",
+        "  train-09                            27.14     41.25      2.35      1    <0.01",
+    ]
+
+
+def test_backfilling_has_its_tone_and_a_level_to_come_warns() -> None:
+    lines = billing.view(the_cloud(), a_frame()).regions
+
+    assert set(plate(lines[0].line(2))) >= {"b"}
+    assert "w" in plate(lines[4].line(0))
+    assert "w" not in plate(lines[4].line(1))
+
+
+@pytest.mark.parametrize(
+    ("choices", "names"),
+    [
+        ({}, ["render-12", "train-09"]),
+        ({"sort": "stops"}, ["train-09", "render-12"]),
+        ({"sort": "shrunk"}, ["train-09", "render-12"]),
+        ({"sort": "paid", "is_descending": True}, ["train-09", "render-12"]),
+        ({"sort": "name"}, ["render-12", "train-09"]),
+        ({"filter": "train"}, ["train-09"]),
+        ({"filter": "nothing like it"}, []),
+    ],
+)
+def test_servers_are_sorted_and_found(choices: dict[str, Any], names: list[str]) -> None:
+    assert [row.name for row in billing.visible(the_billing(), a_frame(**choices))] == names
+
+
+def test_a_server_says_in_a_sentence_what_it_came_to() -> None:
+    told = text_of(billing.status(the_cloud(), a_frame(), "id-train-09"))
+
+    assert told == (
+        "train-09: 27.14 paid, 41.25 less than as a normal server; shrinking took 2.35 worth; 1 stops lost <0.01"
+    )
+
+
+def test_what_was_last_told_of_money_is_grey_once_the_cloud_is_silent() -> None:
+    mirror = the_cloud().failed("no answer", a_frame().wall_now)
+
+    row = the_row(billing.view(mirror, a_frame()), "id-train-09")
+
+    assert set(plate(row)) <= {".", "u"}
+    assert billing.view(a_silent_cloud(), a_frame()).regions
+    assert "…" in body(billing.view(Mirror(), a_frame()))[0]
+
+
+@pytest.mark.parametrize(("amount", "text"), [("0", "0.00"), ("0.004", "<0.01"), ("8412.063", "8,412.06")])
+def test_an_amount_that_is_too_small_to_write_is_not_written_as_nothing(amount: str, text: str) -> None:
+    assert billing.money(Decimal(amount)) == text
+
+
+def test_the_answer_of_the_api_becomes_records() -> None:
+    none = "0.00000000000000000000"
+    found = wire_billing.billing(
+        {
+            "currency": "USD", "burst_per_hour": "27.5", "backfilling_per_hour": none,
+            "backfilling_at_normal_price_per_hour": none, "charged_this_month": none, "projected_this_month": none,
+            "month_ends_at": "2026-12-01T00:00:00Z",
+            "lines": [{"resource": "bcpu", "unit": "GHz/hour", "using": 4, "subscribed": None, "burst": 4, "level": 3,
+                       "next_level": 4, "price": "0.0032", "cost_per_hour": none}],
+            "owners": [{"account": "a", "balance": "-1.5", "is_finite": True, "normal_per_hour": none,
+                        "backfilling_per_hour": none, "charged_this_month": none, "lasts_seconds": 0}],
+            "history": [{"follows": "cpu", "levels": [{"at": "2026-11-20T12:00:00Z", "level": 3}], "next_level": 4,
+                         "next_at": "2026-11-20T12:05:00Z"}],
+            "servers": [{"server_id": "x", "name": None, "owner": "a", "paid": none, "saved": none, "not_billed": none,
+                         "stops": 0, "lost": none}],
+            "by_owner": [],
+        }
+    )  # fmt: skip
+
+    assert found.burst_per_hour == Decimal("27.5")
+    assert (found.lines[0].is_backfilling, found.lines[0].subscribed) == (True, None)
+    assert found.owners[0].balance == Decimal("-1.5")
+    assert found.history[0].levels[0][1] == 3
+    assert found.servers[0].name is None
+
+
+@pytest.mark.anyio
+async def test_money_is_asked_for_when_it_is_looked_at() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "cell-1")
+        assert ("billing",) not in cloud.requests
+        await pilot.press("colon")
+        await type_line(pilot, "billing")
+        await pilot.press("enter")
+        text = await until(pilot, "burst, now")
+
+    assert "of it backfilling" in text
