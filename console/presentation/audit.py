@@ -63,17 +63,19 @@ def view(mirror: Mirror, frame: Frame) -> View:
 def columns(mirror: Mirror, frame: Frame) -> tuple[Column[AuditRecord], ...]:
     """What a record's row is as values."""
     return (
-        Column("age", lambda each: figures.seconds_since(each.at, frame.wall_now), Kind.SECONDS, width=7),
+        Column("at", lambda each: figures.iso(each.at), width=20),
+        Column("ago", lambda each: figures.seconds_since(each.at, frame.wall_now), Kind.SECONDS, width=7),
         Column("what", lambda each: words(mirror, each), width=30, is_searched=True),
         Column("outcome", attrgetter("outcome"), width=17, is_searched=True,
                words=("accepted", "refused", "sent", "unknown"),
                draw=lambda each: _outcome(each, frame)),
-        Column("answer", attrgetter("sentence"), width=40, is_searched=True),
+        Column("sentence", attrgetter("sentence"), width=40, is_searched=True),
         Column("took", lambda each: figures.seconds_since(each.at, each.ended_at) if each.ended_at else None,
                Kind.SECONDS, width=7),
         Column("method", attrgetter("method"), Kind.WORD, width=7, is_searched=True,
                words=("POST", "PATCH", "DELETE", "PUT")),
         Column("path", attrgetter("path"), width=40, is_searched=True),
+        Column("id", attrgetter("id"), Kind.ID, width=36),
     )  # fmt: skip
 
 

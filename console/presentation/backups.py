@@ -83,13 +83,14 @@ def columns(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord])
         Column("source", attrgetter("title"), width=16, is_searched=True),
         Column("kind", attrgetter("source_kind"), Kind.WORD, width=8, words=("server", "project", "customer"),
                is_searched=True),
+        Column("created", lambda each: figures.iso(each.created_at), width=20),
         Column("age", lambda each: figures.seconds_since(each.created_at, frame.now), Kind.SECONDS, width=7),
         Column("size", attrgetter("size_bytes"), Kind.BYTES, "GiB", 8),
         Column("progress", lambda each: _progress(mirror, each), Kind.SHARE, "DONE", 6),
         Column("left", still, Kind.SECONDS, width=7),
         Column("schedule", lambda each: _schedule_name(mirror, each), width=20, is_searched=True),
         Column("description", attrgetter("description"), width=24, is_searched=True),
-        Column("why", lambda each: _why(each, verdicts), width=40, is_searched=True),
+        Column("reason", lambda each: _why(each, verdicts), head="WHY", width=40, is_searched=True),
         Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True),
     )  # fmt: skip
 

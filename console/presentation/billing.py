@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from operator import attrgetter
 
-from console.presentation import figures
+from console.presentation import figures, filtering, sorting
+from console.presentation.columns import Column, Kind, Table
 from console.presentation.lines import (
     Frame,
     Line,
@@ -60,10 +62,20 @@ _UNITS: Mapping[str, tuple[str, int]] = {
 
 def view(mirror: Mirror, frame: Frame) -> View:
     found = mirror.billing
+    problem = filtering.parse(frame.filter, COLUMNS).problem
+    rows = [] if found is None else visible(found, frame)
+    table = Table(COLUMNS, rows, _key, lambda _row: not mirror.is_offline)
     if found is None:
         instead = Lines([compose(frame.width, left(2, frame.glyphs.ellipsis, Tone.MUTED))])
-        return View("billing", ("billing",), frame.glyphs.nobody_said, (instead,), status=lambda _key: _asking())
-    rows = visible(found, frame)
+        return View(
+            "billing",
+            ("billing",),
+            frame.glyphs.nobody_said,
+            (instead,),
+            status=lambda _key: _asking(),
+            table=table,
+            problem=problem,
+        )
     regions: tuple[Region, ...] = (
         Lines([_line(frame, line) for line in found.lines if _is_in_use(line)], head=_lines_head(frame, found)),
         blank_region(frame.width),
@@ -74,7 +86,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
         Lines([_owner(frame, owner) for owner in found.owners], head=_owners_head(frame)),
         blank_region(frame.width),
         Lines([_backfilled(frame, each, None) for each in found.by_owner], head=_backfilled_head(frame)),
-        Rows(None, rows, lambda row: _backfilled(frame, row, row.server_id), lambda row: row.server_id or row.owner),
+        Rows(None, rows, lambda row: _backfilled(frame, row, row.server_id), _key),
     )
     if mirror.is_offline:
         regions = tuple(_dimmed(region) for region in regions)
@@ -85,7 +97,27 @@ def view(mirror: Mirror, frame: Frame) -> View:
         regions,
         status=lambda key: status(mirror, frame, key),
         orders=ORDERS,
+        table=table,
+        heads={"BACKFILLED": "name", "BACKFILLED THIS MONTH": "name"},
+        problem=problem,
     )
+
+
+def _key(row: BackfilledRecord) -> str:
+    return row.server_id or row.owner
+
+
+COLUMNS: tuple[Column[BackfilledRecord], ...] = (
+    Column("name", attrgetter("name"), width=24, is_searched=True),
+    Column("owner", attrgetter("owner"), width=24, is_searched=True),
+    Column("paid", lambda row: float(row.paid), Kind.COUNT),
+    Column("saved", lambda row: float(row.saved), Kind.COUNT),
+    Column("shrunk", lambda row: float(row.not_billed), Kind.COUNT),
+    Column("stops", attrgetter("stops"), Kind.COUNT),
+    Column("lost", lambda row: float(row.lost), Kind.COUNT),
+    Column("id", attrgetter("server_id"), Kind.ID, width=36, is_searched=True),
+)
+"""What the row of a backfilled server is as values; money is in the cloud's currency."""
 
 
 def _dimmed(region: Region) -> Region:
@@ -99,8 +131,10 @@ def _asking() -> Line:
 
 def visible(found: Billing, frame: Frame) -> list[BackfilledRecord]:
     """The servers to show, in order."""
-    words = frame.filter.casefold().split()
-    kept = [row for row in found.servers if all(word in f"{row.name} {row.owner}".casefold() for word in words)]
+    kept = list(filtering.matching(found.servers, filtering.parse(frame.filter, COLUMNS), COLUMNS))
+    column = sorting.column_of(frame, ORDERS, COLUMNS)
+    if column is not None:
+        return sorting.ordered(kept, column, is_descending=frame.is_descending)
     match frame.sort:
         case "shrunk":
             kept.sort(key=lambda row: (-row.not_billed, row.name or "", row.server_id))
@@ -116,9 +150,8 @@ def visible(found: Billing, frame: Frame) -> list[BackfilledRecord]:
 
 
 def _note(frame: Frame, found: Billing, rows: list[BackfilledRecord]) -> str:
-    order = frame.sort if frame.sort in ORDERS else ORDERS[0]
-    number = f"{len(rows):,} of {len(found.servers):,}" if frame.filter else f"{len(found.servers):,}"
-    return f"sort {order}{' down' if frame.is_descending else ''}   {number} backfilled   {found.currency}"
+    number = filtering.number_of(len(rows), len(found.servers), frame.filter)
+    return f"{sorting.note_of(frame, ORDERS, COLUMNS)}   {number} backfilled   {found.currency}"
 
 
 # Figures ----------------------------------------------------------------------------------------------------------
@@ -305,7 +338,7 @@ def _backfilled(frame: Frame, row: BackfilledRecord, server_id: str | None) -> L
     name = row.owner if server_id is None else row.name or server_id
     tone = Tone.BACKFILL if server_id is None else Tone.TEXT
     room = 30 if width >= 80 else max(1, width - 16)
-    title = matched(Span(fit_name(name, room, glyphs), tone), next(iter(frame.filter.split()), ""))
+    title = matched(Span(fit_name(name, room, glyphs), tone), frame.filter)
     saved = Tone.OK if row.saved > 0 else Tone.MUTED
     if width < 80:
         return compose(width, at(2, title), right(width - 2, money(row.saved), saved))

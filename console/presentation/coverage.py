@@ -68,13 +68,13 @@ def view(mirror: Mirror, frame: Frame) -> View:
 def columns(mirror: Mirror, frame: Frame) -> tuple[Column[CoverageRecord], ...]:
     """What a server's row is as values. They are told by the cloud itself, whether its cell answers or not."""
     return (
-        Column("state", lambda row: look(row).word, Kind.WORD, "STANDING", 11, is_searched=True,
+        Column("standing", lambda row: look(row).word, Kind.WORD, width=11, is_searched=True,
                words=("never", "late", "good"), draw=lambda row: chosen.state(look(row, frame.glyphs))),
         Column("server", lambda row: name_of(mirror, row), width=20, is_searched=True),
         Column("age", lambda row: figures.seconds_since(row.last_good_at, frame.now), Kind.SECONDS, "LAST GOOD", 9),
         Column("target", attrgetter("target_seconds"), Kind.SECONDS, width=7),
         Column("cell", lambda row: cell_of(mirror, row), width=8, is_searched=True),
-        Column("cover", lambda row: COVERED if row.schedule_ids else UNCOVERED, Kind.WORD, width=10, is_searched=True,
+        Column("covered", lambda row: COVERED if row.schedule_ids else UNCOVERED, Kind.WORD, width=10, is_searched=True,
                words=(COVERED, UNCOVERED)),
         Column("schedules", lambda row: _schedules(mirror, row), width=30, is_searched=True),
         Column("id", attrgetter("server_id"), Kind.ID, width=36, is_searched=True),

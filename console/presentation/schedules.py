@@ -44,7 +44,7 @@ ORDERS = ("next run", "worst", "schedule", "source", "cron", "zone", "last run",
 _OWN_ORDERS = ("next run", "worst", "last run", "age", "drill")
 """Those that are not the orders of the columns with their names."""
 _STATES = ("on", "off", "late", "owes", "waits", "drill", "silent", "paused")
-_CHANGING = frozenset({"worst", "state", "why"})
+_CHANGING = frozenset({"worst", "state", "reason"})
 """Orders that change with the time."""
 RIBBON = 10
 CRON_WIDTH_MOST = 24
@@ -101,7 +101,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ScheduleRecord], ...]:
         Column("cron", attrgetter("cron"), width=14, is_searched=True),
         Column("zone", attrgetter("time_zone"), width=16, is_searched=True),
         Column("next", until, Kind.SECONDS, "NEXT IN", 7),
-        Column("last", lambda each: figures.seconds_since(each.last_run_at, frame.now), Kind.SECONDS, "LAST RUN", 8),
+        Column("ran", lambda each: figures.seconds_since(each.last_run_at, frame.now), Kind.SECONDS, "LAST RUN", 8),
         Column("age", lambda each: figures.seconds_since(each.last_good_at, frame.now), Kind.SECONDS, width=7),
         Column("target", attrgetter("target_seconds"), Kind.SECONDS, width=7),
         Column("kept", attrgetter("backups"), Kind.COUNT, width=6),
@@ -109,7 +109,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ScheduleRecord], ...]:
         Column("days", lambda each: each.retention_days or None, Kind.COUNT, width=6),
         Column("drill", lambda each: figures.seconds_since(each.drilled_at, frame.now), Kind.SECONDS, width=7,
                draw=lambda each: drill(each, frame.glyphs)),
-        Column("why", lambda each: trouble(mirror, frame, each), width=40, is_searched=True),
+        Column("reason", lambda each: trouble(mirror, frame, each), head="WHY", width=40, is_searched=True),
         Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True),
     )  # fmt: skip
 
