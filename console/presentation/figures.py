@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from console.presentation.lines import UNICODE, Glyphs, Line, Span, Tone, cells
 from console.records import CellRecord, DriveRecord, Factors, HostRecord, ServerRecord, SizeRecord
 
-GIB = 2**30
+GIB, TIB = 2**30, 2**40
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -66,8 +66,10 @@ def in_units(sentence: str) -> str:
 
 
 def amount_of_bytes(size_bytes: int) -> str:
-    """As it may be typed: `8 GiB`, `2.5 GiB`, `512 MiB`; what is no such amount is rounded down to one."""
-    if size_bytes % GIB == 0 or size_bytes >= 10_240 * GIB:
+    """As it may be typed: `12 TiB`, `8 GiB`, `2.5 GiB`, `512 MiB`; what is no such amount is rounded down to one."""
+    if size_bytes % TIB == 0:
+        return f"{size_bytes // TIB} TiB"
+    if size_bytes % GIB == 0 or size_bytes >= 10 * TIB:
         return f"{size_bytes // GIB} GiB"
     if size_bytes > GIB and size_bytes * 10 % GIB == 0:
         return f"{size_bytes / GIB:.1f} GiB"

@@ -232,6 +232,7 @@ def test_what_the_api_says_of_sizes_is_written_as_on_the_screen(said: str, shown
 @pytest.mark.parametrize(
     ("size_bytes", "shown"),
     [
+        (12 * 2**40, "12 TiB"),
         (2**30, "1 GiB"),
         (2**29, "512 MiB"),
         (5 * 2**29, "2.5 GiB"),
