@@ -6,7 +6,7 @@ and stops came to for each owner and server. Backfilling is subscribed by nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from operator import attrgetter
@@ -51,6 +51,8 @@ _NAMES: Mapping[str, str] = {
     "vlan": "VLANs",
     "tx": "traffic",
 }
+LEVELS_HEIGHT_MIN, OWNERS_HEIGHT_MIN = 34, 28
+"""Rows of the terminal below which these parts are left out."""
 _GIB = 2**30
 _UNITS: Mapping[str, tuple[str, int]] = {
     **dict.fromkeys(("cpu", "intel_cpu", "bcpu"), ("GHz", 1000)),
@@ -76,18 +78,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
             table=table,
             problem=problem,
         )
-    regions: tuple[Region, ...] = (
-        Lines([_line(frame, line) for line in found.lines if _is_in_use(line)], head=_lines_head(frame, found)),
-        blank_region(frame.width),
-        Lines(_totals(frame, found)),
-        blank_region(frame.width),
-        Lines([line for each in found.history for line in _levels(frame, each)]),
-        blank_region(frame.width),
-        Lines([_owner(frame, owner) for owner in found.owners], head=_owners_head(frame)),
-        blank_region(frame.width),
-        Lines([_backfilled(frame, each, None) for each in found.by_owner], head=_backfilled_head(frame)),
-        Rows(None, rows, lambda row: _backfilled(frame, row, row.server_id), _key),
-    )
+    regions = tuple(_regions(frame, found, rows))
     if mirror.is_offline:
         regions = tuple(_dimmed(region) for region in regions)
     return View(
@@ -101,6 +92,25 @@ def view(mirror: Mirror, frame: Frame) -> View:
         heads={"BACKFILLED": "name", "BACKFILLED THIS MONTH": "name"},
         problem=problem,
     )
+
+
+def _regions(frame: Frame, found: Billing, rows: Sequence[BackfilledRecord]) -> Iterable[Region]:
+    """What is burnt comes first; of a low terminal the accounts and the levels go, the rows of servers always stay."""
+    yield Lines([_line(frame, line) for line in found.lines if _is_in_use(line)], head=_lines_head(frame, found))
+    if frame.height >= OWNERS_HEIGHT_MIN:
+        yield blank_region(frame.width)
+    yield Lines(_totals(frame, found))
+    yield blank_region(frame.width)
+    if frame.height >= LEVELS_HEIGHT_MIN:
+        yield Lines([line for each in found.history for line in _levels(frame, each)])
+        yield blank_region(frame.width)
+    by_owner: list[Line] = []
+    if frame.height >= OWNERS_HEIGHT_MIN:
+        yield Lines([_owner(frame, owner) for owner in found.owners], head=_owners_head(frame))
+        yield blank_region(frame.width)
+        by_owner = [_backfilled(frame, each, None) for each in found.by_owner]
+    yield Lines(by_owner, head=_backfilled_head(frame))
+    yield Rows(None, rows, lambda row: _backfilled(frame, row, row.server_id), _key)
 
 
 def _key(row: BackfilledRecord) -> str:
@@ -163,6 +173,14 @@ def money(amount: Decimal, places: int = 2) -> str:
     if amount and not Decimal(text.replace(",", "")):
         return f"<{Decimal(1).scaleb(-places)}"
     return text
+
+
+def money_in(room: int, amount: Decimal) -> str:
+    """With as many digits as there is room for, so that no two figures touch: `21,238`, `1.2M`."""
+    for text in (money(amount), f"{amount:,.0f}", f"{amount / 10**6:,.1f}M", f"{amount / 10**9:,.1f}G"):
+        if len(text) <= room:
+            return text
+    return f"{amount:.0e}"
 
 
 def amount_text(line: BillingLine, amount: int) -> str:
@@ -282,7 +300,7 @@ def _owners_head(frame: Frame) -> Line:
         left(2, "ACCOUNT", muted),
         right(42, "BALANCE", muted),
         right(51, "LASTS", muted),
-        right(60, "/h", muted),
+        right(60, "normal/h", muted),
         right(69, f"{frame.glyphs.backfill} /h", muted),
         right(78, "MONTH", muted),
     )
@@ -299,11 +317,11 @@ def _owner(frame: Frame, owner: BillingOwner) -> Line:
     return compose(
         width,
         left(2, fit_name(owner.account, 27, frame.glyphs)),
-        right(42, balance, tone),
+        right(42, money_in(13, owner.balance), tone),
         right(51, lasts, Tone.TEXT if owner.is_finite else Tone.MUTED),
-        right(60, money(owner.normal_per_hour)),
-        right(69, money(owner.backfilling_per_hour), Tone.BACKFILL),
-        right(78, money(owner.charged_this_month)),
+        right(60, money_in(8, owner.normal_per_hour)),
+        right(69, money_in(8, owner.backfilling_per_hour), Tone.BACKFILL),
+        right(78, money_in(8, owner.charged_this_month)),
     )
 
 
@@ -345,11 +363,11 @@ def _backfilled(frame: Frame, row: BackfilledRecord, server_id: str | None) -> L
     return compose(
         width,
         at(2, title),
-        right(42, money(row.paid)),
-        right(52, money(row.saved), saved),
-        right(62, money(row.not_billed) if row.not_billed else glyphs.nothing),
+        right(42, money_in(11, row.paid)),
+        right(52, money_in(9, row.saved), saved),
+        right(62, money_in(9, row.not_billed) if row.not_billed else glyphs.nothing),
         right(69, f"{row.stops:,}" if row.stops else glyphs.nothing, Tone.WARN if row.stops else Tone.MUTED),
-        right(78, money(row.lost) if row.lost else glyphs.nothing, Tone.WARN if row.lost else Tone.MUTED),
+        right(78, money_in(8, row.lost) if row.lost else glyphs.nothing, Tone.WARN if row.lost else Tone.MUTED),
     )
 
 

@@ -18,7 +18,7 @@ from tests.console.stories import type_line, until
 
 
 def test_what_is_burnt_stands_first_and_backfilling_has_a_dash_where_nothing_can_be_subscribed() -> None:
-    lines = [line.rstrip() for line in body(billing.view(the_cloud(), a_frame()))]
+    lines = [line.rstrip() for line in body(billing.view(the_cloud(), a_frame(height=40)))]
 
     assert lines == [
         "  RESOURCE              USING  SUBSCRIBED     BURST UNIT      PRICE       USD/h",
@@ -37,7 +37,7 @@ def test_what_is_burnt_stands_first_and_backfilling_has_a_dash_where_nothing_can
         "  CPU level     10 ██████████··········  then 11 from 14:10                   ▄",
         "  memory level  11 ███████████·········  then 11 from 14:10                   ▅",
         "",
-        "  ACCOUNT                           BALANCE    LASTS       /h     ▒ /h    MONTH",
+        "  ACCOUNT                           BALANCE    LASTS normal/h     ▒ /h    MONTH",
         "  operator@stratodeck.local        8,412.06   13d00h     0.84    26.56 8,400.00",
         "  tenant@stratodeck.local        999,999.94        ∞     0.03     0.00    12.06",
         "",
@@ -48,8 +48,31 @@ def test_what_is_burnt_stands_first_and_backfilling_has_a_dash_where_nothing_can
     ]
 
 
+def test_a_low_terminal_keeps_what_is_burnt_and_the_servers() -> None:
+    lines = [line.rstrip() for line in body(billing.view(the_cloud(), a_frame(height=24)))]
+
+    heads = [line.split()[0] for line in lines if line.strip() and line.split()[0].isupper()]
+    assert heads == ["RESOURCE", "CPU", "BACKFILLED"]
+    assert lines[-1].startswith("  train-09")
+    assert len(lines) <= 19
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("21238.35", "21,238"),
+        ("8412.06", "8,412.06"),
+        ("1234567.8", "1.2M"),
+        ("-237420785629.2", "-237.4G"),
+        ("0", "0.00"),
+    ],
+)
+def test_no_figure_is_wider_than_its_column(amount: str, shown: str) -> None:
+    assert billing.money_in(8, Decimal(amount)) == shown
+
+
 def test_backfilling_has_its_tone_and_a_level_to_come_warns() -> None:
-    lines = billing.view(the_cloud(), a_frame()).regions
+    lines = billing.view(the_cloud(), a_frame(height=40)).regions
 
     assert set(plate(lines[0].line(2))) >= {"b"}
     assert "w" in plate(lines[4].line(0))
