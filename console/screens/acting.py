@@ -172,7 +172,7 @@ class Acting:
         asks = command.id == "clock.manual" or (self._confirms_all and command.impact == 1)
         if not asks or command.title.endswith("…"):
             return True
-        names = ", ".join(item.name for item in selection.items)
+        names = "" if command.verb_of == "cloud" else ", ".join(item.name for item in selection.items)
         title = f"{command.title.capitalize()}: {names}" if names else command.title.capitalize()
 
         async def ask() -> Briefing:

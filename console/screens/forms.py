@@ -34,6 +34,7 @@ LIVE_WIDTH_MAX = 92
 LIVE_SECONDS = 0.2
 """How long one has stopped typing when it is asked what that would come to."""
 PICK_KEY = "ctrl+o"
+LEAVING = "esc again throws away what was typed; any other key stays"
 TEXT_LENGTH_MAX = 8_000
 
 
@@ -87,6 +88,8 @@ class Form(ModalScreen[str | None]):
         self._carets = [len(text) for text in self._texts]
         self._at = 0
         self._said = ""
+        self._is_leaving = False
+        """Whether esc would throw away what was typed, which was said."""
         self._is_sending = False
         self._is_answered = False
         self._sent: dict[str, Any] = {}
@@ -158,7 +161,8 @@ class Form(ModalScreen[str | None]):
         wrong = creating.first_wrong(self._fields, self._texts)
         self._told_wrong = ""
         if wrong is not None:
-            self._told_wrong = wrong[1]
+            # Below all the fields it must say which of them is meant.
+            self._told_wrong = f"{self._fields[wrong[0]].label}: {wrong[1]}"
         else:
             made = creating.changes if self._is_edit else creating.body
             try:
@@ -182,9 +186,10 @@ class Form(ModalScreen[str | None]):
             # What was sent may be done already: it is waited for, which the client does not do for long.
             return
         choices = self._fields[self._at].choices
+        was_leaving, self._is_leaving = self._is_leaving, False
         match event.key:
             case "escape":
-                self._answer(None)
+                self._leave(is_sure=was_leaving)
             case "enter" | "ctrl+j":
                 self._enter()
             case key if key == PICK_KEY and self._fields[self._at].name in self._options:
@@ -205,6 +210,14 @@ class Form(ModalScreen[str | None]):
                 self._type("")
             case _:
                 self._edit(event)
+
+    def _leave(self, *, is_sure: bool) -> None:
+        """Away at once where nothing was typed; what was typed is not lost by one key."""
+        if is_sure or self._texts == [_first_text(field) for field in self._fields]:
+            self._answer(None)
+            return
+        self._is_leaving, self._said = True, LEAVING
+        self._draw()
 
     def _go(self, step: int) -> None:
         self._at, self._said = (self._at + step) % len(self._fields), ""

@@ -168,7 +168,7 @@ def test_a_quota_is_enough_when_all_that_come_to_be_fit(
     [
         ("backup.restore", Item("backup", "backup:1", "db", "ready"), None),
         ("backup.restore", Item("backup", "backup:1", "db", "backing_up"), "it is being made"),
-        ("backup.restore", Item("backup", "backup:1", "db", "restoring"), "it is being restored from"),
+        ("backup.restore", Item("backup", "backup:1", "db", "restoring"), "it is restored from"),
         ("backup.restore", Item("backup", "backup:1", "db", "erred"), "it is a failed one"),
         ("backup.restore", Item("backup", "backup:1", "shop", "ready", part_of="parts"), "restore a part of it"),
         ("backup.delete", Item("backup", "backup:1", "db", "erred"), None),
