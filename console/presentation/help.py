@@ -84,6 +84,10 @@ def _legend(glyphs: Glyphs) -> list[tuple[str, str]]:
         (glyphs.attention, "needs attention"),
         (glyphs.violation, "a collision; stopped by another, for room or with its host"),
         (glyphs.maintenance, "maintenance"),
+        (
+            f"{glyphs.done} {glyphs.missed} {glyphs.overlapped}",
+            "of runs: begun, missed, refused as the last was not over",
+        ),
         (glyphs.last_known, "before a figure: last known, not current"),
         (glyphs.nobody_said, "nobody said"),
         (glyphs.nothing, "nothing to report"),

@@ -147,7 +147,8 @@ def _live(
     async def live(body: Mapping[str, Any]) -> Lines:
         found = await client.plan_schedule({**asked, **body}, schedule_id=None if before is None else before.id)
         told = found._replace(sentences=tuple(named(host.mirror, each) for each in found.sentences))
-        return lambda frame: backup_plans.schedule_lines(told, _zone(body, before), frame)
+        target = body.get("target_seconds", None if before is None else before.target_seconds)
+        return lambda frame: backup_plans.schedule_lines(told, _zone(body, before), frame, target_seconds=target)
 
     return live
 
@@ -163,7 +164,7 @@ async def _schedule(host: Host, client: CloudClient, sources: Sequence[_Source])
         made = await _make_each(sources, key, lambda source, own: client.save_schedule({**source, **fields}, key=own))
         at = min((each.next_trigger_at for each in made if each.next_trigger_at is not None), default=None)
         if at is None:
-            return f"{name}: the schedule is there, and off; x a activates it"
+            return f"{name}: the schedule is there, and off; x a switches it on"
         return f"{name}: backed up by the clock from {at:%d %b %H:%M} UTC on"
 
     form = Form(

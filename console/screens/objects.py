@@ -73,7 +73,7 @@ def _item_of_backing(mirror: Mirror, kind: str, key: str, id: str) -> Item | Non
         schedule = mirror.find_schedule(id)
         if schedule is None:
             return None
-        state = "active" if schedule.is_active else "inactive"
+        state = "on" if schedule.is_active else "off"
         return Item(kind, key, schedule.title, state, version=schedule.version)
     backup = mirror.protection.find_backup(id)
     if backup is None:
