@@ -35,6 +35,8 @@ class Selection(NamedTuple):
     is_stale: bool = False
     is_simulated: bool = True
     clock_mode: str | None = None
+    hidden: int = 0
+    """How many marked rows the filter hides; they are not acted on."""
 
     @property
     def kind(self) -> str | None:

@@ -132,7 +132,7 @@ def _groups(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
 
 
 def _schedules(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
-    for schedule in sorted(mirror.schedules or (), key=lambda schedule: schedule.title):
+    for schedule in sorted(map(mirror.with_name, mirror.schedules or ()), key=lambda schedule: schedule.title):
         what = _schedule_trouble(schedule)
         if what is not None:
             remedy = "remove the cause, then switch it on" if not schedule.is_active else "one catch-up run is owed"

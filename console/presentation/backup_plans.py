@@ -104,6 +104,17 @@ def verdict_lines(verdicts: Sequence[VerdictRecord], frame: Frame, *, is_new: bo
     return [*head, *(_verdict_line(each, frame) for each in going)], [_verdict_line(each, frame) for each in staying]
 
 
+def loss_lines(lost: Sequence[VerdictRecord], frame: Frame) -> list[Line]:
+    """The backups that an edit lets go, the newest first, each with the rule that says so."""
+    said = f"{len(lost)} that would stay as the schedule is now"
+    end = "gone for good with the next good run; until then the schedule can be changed back"
+    return [
+        *labelled(frame, "GO", said, Tone.CRIT),
+        *(_verdict_line(each, frame) for each in lost),
+        *labelled(frame, "WHEN", end, Tone.WARN),
+    ]
+
+
 def _verdict_line(verdict: VerdictRecord, frame: Frame) -> Line:
     column = VALUE_COLUMN if frame.width >= 44 else 2
     word, tone = ("stays", Tone.OK) if verdict.is_kept else ("goes", Tone.WARN)

@@ -271,7 +271,8 @@ def _tasks_text(mirror: Mirror, glyphs: Glyphs) -> str:
 
 def next_backups(mirror: Mirror) -> list[tuple[str, datetime]]:
     """The schedules that run next, with when."""
-    active = [(row.next_trigger_at, row.title) for row in mirror.schedules or () if row.is_active]
+    rows = map(mirror.with_name, mirror.schedules or ())
+    active = [(row.next_trigger_at, row.title) for row in rows if row.is_active]
     return [(title, instant) for instant, title in sorted((i, t) for i, t in active if i is not None)]
 
 

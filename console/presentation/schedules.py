@@ -122,14 +122,15 @@ def known(mirror: Mirror) -> Sequence[ScheduleRecord]:
     """All that are known; the status has told some of them since their list was read."""
     listed = mirror.protection.schedules
     told = {each.id: each for each in mirror.schedules or ()}
-    return [told.get(each.id, each) for each in listed.rows] if listed is not None else list(told.values())
+    rows = [told.get(each.id, each) for each in listed.rows] if listed is not None else list(told.values())
+    return [mirror.with_name(each) for each in rows]
 
 
 def visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     """Those to show, in order."""
     # Each second asks again; most orders change only with the schedules, and there may be very many of those.
     now = frame.now if frame.filter or frame.sort in _CHANGING else None
-    question = (mirror.schedules, frame.scope, frame.filter, frame.sort, frame.is_descending, now)
+    question = (mirror.schedules, mirror.is_complete, frame.scope, frame.filter, frame.sort, frame.is_descending, now)
     return mirror.protection.remembered(question, lambda: _visible(mirror, frame))
 
 

@@ -109,6 +109,9 @@ class Acting:
         notes = [*MENU_NOTES]
         if self.grace.seconds > 0 and any(command.can_undo for command in verbs):
             notes.append(f"u takes back for {self.grace.seconds:g} s what can be taken back")
+        if selection.hidden:
+            rows = f"{selection.hidden} marked row{'s' if selection.hidden != 1 else ''}"
+            notes.insert(0, f"{rows} hidden by the filter: left out, still marked")
         dialog = Menu(_menu_title(selection, verbs), items, self._host.frame(), notes=notes, can_copy=True)
         choice: Choice | None = await self._host.ask_dialog(dialog)
         if choice is None:

@@ -21,7 +21,8 @@ from console.records_backups import ScheduleRecord
 from console.screens import objects
 from console.screens.agreeing import STALE, confirmed
 from console.screens.asking import Ask, Given
-from console.screens.dialogs import Briefing, Choice, Menu
+from console.screens.create_verbs import agreed_to
+from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 from console.screens.forms import Form, Lines
 
 if TYPE_CHECKING:
@@ -209,9 +210,28 @@ async def _edit(host: Host, client: CloudClient, id: str) -> str | None:
         options=backup_forms.SCHEDULE_OPTIONS,
         picks_one=backup_forms.SCHEDULE_OPTIONS,
         live=_live(host, client, {}, before),
+        asks_first=_loss(host, client, before),
     )
     sentence: str | None = await host.ask_dialog(form)
     return sentence
+
+
+def _loss(
+    host: Host, client: CloudClient, before: ScheduleRecord
+) -> Callable[[Mapping[str, Any]], Awaitable[Confirmation | None]]:
+    """Asks about the backups that go by an edit and would stay without it; None where there are none."""
+
+    async def ask_first(body: Mapping[str, Any]) -> Confirmation | None:
+        now = await client.plan_schedule({}, schedule_id=before.id)
+        then = await client.plan_schedule(body, schedule_id=before.id)
+        going = {each.backup_id for each in now.preview.verdicts if not each.is_kept}
+        lost = [each for each in then.preview.verdicts if not each.is_kept and each.backup_id not in going]
+        if not lost or not then.is_allowed:
+            return None
+        title = f"Change {before.title}: {len(lost)} backup{'s' if len(lost) != 1 else ''} would go"
+        return agreed_to(host, title, "change it", 2, lambda frame: backup_plans.loss_lines(lost, frame))
+
+    return ask_first
 
 
 def _versioned(fields: Mapping[str, Any], version: int | None) -> Mapping[str, Any]:

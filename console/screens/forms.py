@@ -43,7 +43,8 @@ class Form(ModalScreen[str | None]):
 
     `send` is given the body and an idempotency key, which stays the same while the body does: where the answer to a
     request was lost, enter once more makes nothing twice. `confirm` makes the dialog that shows what it would come to
-    and asks; cancelled, it leads back to the form as it was. `verb` is what enter does.
+    and asks; cancelled, it leads back to the form as it was. `verb` is what enter does. `asks_first` does as `confirm`
+    does where there is something to ask, which it may have to ask the cloud for; None where there is not.
 
     `options` are what some fields, by name, can be filled in with, in an order: names, or ids where a name says too
     little; of the fields `picks_one` it is a single one. With `is_edit` the fields begin as the object is, and only
@@ -66,6 +67,7 @@ class Form(ModalScreen[str | None]):
         verb: str = "create",
         is_edit: bool = False,
         confirm: Callable[[Mapping[str, Any]], Screen[bool]] | None = None,
+        asks_first: Callable[[Mapping[str, Any]], Awaitable[Screen[bool] | None]] | None = None,
         options: Mapping[str, Callable[[str], Sequence[Option]]] = MappingProxyType({}),
         picks_one: Collection[str] = (),
         live: Callable[[Mapping[str, Any]], Awaitable[Lines]] | None = None,
@@ -78,6 +80,7 @@ class Form(ModalScreen[str | None]):
         self._verb = verb
         self._is_edit = is_edit
         self._confirm = confirm
+        self._asks_first = asks_first
         self._options = options
         self._picks_one = picks_one
         self._live = live
@@ -268,8 +271,10 @@ class Form(ModalScreen[str | None]):
 
     async def _make(self, body: Mapping[str, Any]) -> None:
         try:
-            if self._confirm is not None:
-                dialog = self._confirm(body)
+            dialog = None if self._confirm is None else self._confirm(body)
+            if self._asks_first is not None:
+                dialog = await self._asks_first(body)
+            if dialog is not None:
                 if self._name_demanded is not None and isinstance(dialog, Confirmation):
                     dialog.demand_name(self._name_demanded)
                 if not await self._shown_instead(dialog):

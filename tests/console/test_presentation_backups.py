@@ -10,13 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.presentation import attention, backup_detail, backups, calendar, coverage, schedules, storage
+from console.presentation import (
+    attention,
+    backup_detail,
+    backups,
+    calendar,
+    coverage,
+    event_words,
+    overview,
+    project_detail,
+    schedules,
+    storage,
+)
 from console.presentation.lines import ASCII, Tone, View, cells, take, text_of
 from console.presentation.mirror import Mirror
 from console.records_backups import (
     Backups,
     Coverage,
     CoverageRecord,
+    DueRecord,
     FireRecord,
     SchedulePreviewRecord,
     Schedules,
@@ -24,8 +36,9 @@ from console.records_backups import (
     VerdictRecord,
 )
 from tests.console.drawn import WIDTHS, aside, body, lines_of, plate, the_row
-from tests.console.examples import NOW, POLLED, a_frame, ago, the_cloud
+from tests.console.examples import NOW, POLLED, a_frame, ago, an_event, the_cloud
 from tests.console.protecting import (
+    SILENT,
     a_backup,
     a_schedule,
     the_calendar,
@@ -547,3 +560,56 @@ def test_a_hostile_name_moves_no_column(name: str, source: str, reason: str, wid
     head, first, *_ = map(text_of, lines_of(schedules.view(mirror, frame)))
     end = head.index("NEXT IN") + len("NEXT IN")
     assert take(first, end).endswith("1h00m")
+
+
+# Names that are last known -------------------------------------------------------------------------------------------
+
+
+def with_nameless_schedule(**said: Any) -> Mirror:
+    mirror = the_protected_cloud()
+    silent = a_schedule(
+        "x", id="e2bc7544-1", description="", server_id=SILENT, source_id=SILENT, source_name=None, **said
+    )
+    return replace(mirror, schedules=(*(mirror.schedules or ()), silent))
+
+
+def test_a_schedule_keeps_the_name_of_its_source_while_the_cell_of_that_is_silent() -> None:
+    mirror = with_nameless_schedule(missed_since=NOW, next_trigger_at=NOW)
+    found = mirror.find_schedule("e2bc7544-1")
+    due = DueRecord("e2bc7544-1", "e2bc7544")
+    assert mirror.protection.calendar is not None
+    protection = replace(mirror.protection, calendar=mirror.protection.calendar._replace(schedules=(due,)))
+
+    assert found is not None
+    assert found.title == "app-914"
+    assert "app-914" in {title for title, _ in overview.next_backups(mirror)}
+    assert "app-914" in {alarm.who for alarm in attention.alarms(mirror, a_frame())}
+    assert [each.title for each in calendar.visible(replace(mirror, protection=protection), a_frame())] == ["app-914"]
+
+
+def test_events_of_a_backup_go_by_the_name_of_its_source_after_its_first_one() -> None:
+    begun = an_event(7, "backup.created", "1dfdefd6-9", NOW, changes={"source_id": (None, "id-web-31")})
+    ready = an_event(8, "backup.ready", "1dfdefd6-9", NOW, changes={"state": ("backing_up", "ready")})
+    gone = an_event(9, "backup.ready", "2dfdefd6-9", NOW)
+    first = an_event(
+        6, "backup.created", "2dfdefd6-9", NOW, changes={"source_id": (None, "x"), "source_name": (None, "old")}
+    )
+    mirror = replace(the_protected_cloud(), events=(first, begun, ready, gone))
+
+    assert [event_words.title(mirror, event) for event in (begun, ready, gone)] == ["web-31", "web-31", "old"]
+
+
+# A project -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_project_has_a_page_of_what_it_holds() -> None:
+    mirror = the_protected_cloud()
+    project = the_storage().projects[0]
+
+    page = drawn(project_detail.view(mirror, project.key, a_frame()))
+
+    assert page[0].split() == ["project", project.name]
+    assert {line.split()[0] for line in page} >= {"quota", "use", "drives", "backups", "schedules", "id"}
+    assert "is not known any more" in drawn(project_detail.view(mirror, "project:gone", a_frame()))[0]
+    unread = replace(mirror, protection=replace(mirror.protection, storage=None))
+    assert drawn(project_detail.view(unread, project.key, a_frame()))[0].split() == ["project", "…"]

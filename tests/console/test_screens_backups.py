@@ -166,7 +166,9 @@ async def test_storage_leads_to_the_backups_of_a_project() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("Q")
         await until(pilot, "shop", "80%")
-        await pilot.press("enter")
+        await pilot.press("d")
+        await until(pilot, "storage > shop", "grows to", "full in")
+        await pilot.press("escape", "enter")
         await until(pilot, "storage > shop > backups")
         assert "there is no backup of it" in await until(pilot, "sort newest")
         assert bar(app, "keys")
