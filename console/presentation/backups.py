@@ -290,7 +290,7 @@ def _foot(mirror: Mirror, frame: Frame) -> tuple[Line, ...]:
     counts = mirror.protection.counts
     if counts is not None:
         uncovered = f"{counts.uncovered:,} of {counts.total:,} servers"
-        words = f"{uncovered}; of all, {counts.never:,} have none, {counts.late:,} late"
+        words = f"{uncovered}; of all, {counts.never:,} have no backup, {counts.late:,} late"
         tone = Tone.WARN if counts.uncovered or counts.late else Tone.MUTED
         lines.append(compose(frame.width, left(2, "IN NO SCHEDULE", Tone.MUTED), left(17, words, tone)))
     schedule = mirror.find_schedule((frame.scope or "").partition(":")[2])

@@ -285,7 +285,7 @@ def test_below_the_backups_stand_who_has_none_and_how_long_the_quota_lasts() -> 
     view = backups.view(the_protected_cloud(), a_frame(80, 24))
 
     assert [text_of(line).rstrip() for line in view.below] == [
-        "  IN NO SCHEDULE 1,190 of 1,204 servers; of all, 1,191 have none, 1 late",
+        "  IN NO SCHEDULE 1,190 of 1,204 servers; of all, 1,191 have no backup, 1 late",
         "  QUOTA          full  ▓▓▓▓▓▓▓▓▓▓│░  64 of 64 GiB, full",
     ]
 
