@@ -50,7 +50,9 @@ PAGES = frozenset({"detail", "raw", "why", "help"})
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})
 DRIVE_VIEWS = frozenset({"drives", "detail", "why"})
 GROUP_VIEWS = frozenset({"overview", "groups"})
-HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity", "faults"})
+HOST_VIEWS = frozenset({"overview", "hosts", "groups", "detail", "capacity"})
+FAULT_VIEWS = HOST_VIEWS | {"faults"}
+"""Where a host is made to fail; of rehearsals only that, and no other verb of hosts."""
 MAP_VIEWS = frozenset({"hosts", "capacity"})
 """Views with a map, where h and l move over it."""
 COLUMN_VIEWS = frozenset(
@@ -261,7 +263,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("drive.clone_snapshot", ("p",), "clone a snapshot …", "make a drive of one of its snapshots", 1,
             DRIVE_VIEWS, "drive", "takes room and time", disabled_reason=alone(off_unless(SNAPSHOT))),
     Command("drive.delete_snapshot", ("P",), "delete a snapshot …", "delete one of its snapshots for good", 3,
-            DRIVE_VIEWS, "drive", "type its name", disabled_reason=alone(never_off)),
+            DRIVE_VIEWS, "drive", "type its name", disabled_reason=alone(off_where_silent)),
     Command("drive.delete", ("D",), "delete", "delete it and its data for good", 3, DRIVE_VIEWS, "drive",
             "type its name", disabled_reason=off_unless({"mounted", "unmounted"})),
     Command("drive.create", ("N",), "create drive …", "make a drive; + in the list", 1, frozenset({"drives"}), "drive",
@@ -270,10 +272,10 @@ COMMANDS: tuple[Command, ...] = (
             "schedule", "counts as storage"),
     Command("schedule.edit", ("e",), "edit …", "change when it runs, and what it keeps", 1, SCHEDULE_VIEWS, "schedule",
             "shows what would go", disabled_reason=alone(never_off)),
-    Command("schedule.activate", ("a",), "activate", "let it run again; never at once", 1, SCHEDULE_VIEWS, "schedule",
-            "runs when it is due", disabled_reason=switches("active")),
-    Command("schedule.deactivate", ("o",), "switch off", "let it not run until it is activated", 1, SCHEDULE_VIEWS,
-            "schedule", "its backups stay", disabled_reason=switches("inactive")),
+    Command("schedule.activate", ("a",), "switch on", "let it run again; never at once", 1, SCHEDULE_VIEWS, "schedule",
+            "runs when it is due", disabled_reason=switches("on")),
+    Command("schedule.deactivate", ("o",), "switch off", "let it not run until it is switched on", 1, SCHEDULE_VIEWS,
+            "schedule", "its backups stay", disabled_reason=switches("off")),
     Command("schedule.drill", ("v",), "try a restore", "restore its newest backup, see it run, and remove it", 2,
             SCHEDULE_VIEWS, "schedule", "takes room for a while", disabled_reason=alone(never_off)),
     Command("schedule.delete", ("D",), "delete", "delete it; its backups stay", 3, SCHEDULE_VIEWS, "schedule",
@@ -290,10 +292,10 @@ COMMANDS: tuple[Command, ...] = (
             "moves nothing yet", disabled_reason=alone(off_unless({"up"})), can_undo=True),
     Command("host.evacuate", ("e",), "evacuate", "shut its servers down and start them elsewhere, one by one", 2,
             HOST_VIEWS, "host", "restarts its servers", disabled_reason=alone(evacuates), can_undo=True),
-    Command("host.recover", ("r",), "recover", "up again, from a fault or from maintenance", 2, HOST_VIEWS, "host",
+    Command("host.recover", ("r",), "recover", "up again, from a fault or from maintenance", 2, FAULT_VIEWS, "host",
             "takes placements again", disabled_reason=alone(off_unless({"down", "maintenance"})),
             can_undo=True),
-    Command("host.fail", ("f",), "fail", "inject a fault: the host is lost with all that is on it", 2, HOST_VIEWS,
+    Command("host.fail", ("f",), "fail", "inject a fault: the host is lost with all that is on it", 2, FAULT_VIEWS,
             "host", "loses what is on it", disabled_reason=alone(fault_of_host({"up", "maintenance"}))),
     Command("group.restore", ("r",), "restore", "start members again, one by one, until none share a host", 2,
             GROUP_VIEWS, "group", "restarts members", disabled_reason=alone(restores), can_undo=True),
@@ -376,6 +378,8 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     has_own = kind in {"server", "drive", "host", "group", "schedule", "backup"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
     found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
+    if selection.view == "faults":
+        found = sorted((each for each in found if "faults" in each.views), key=lambda each: each.id != "host.fail")
     # A view of the cloud's own has verbs of the cloud that no other view has, whatever its rows are about.
     of_view = [command for command in COMMANDS if command.verb_of == "cloud" and selection.view in command.views]
     of_view = [command for command in of_view if not command.views >= LISTS]
@@ -388,7 +392,7 @@ def reason_off(command: Command, selection: Selection) -> str | None:
     if command.impact and selection.is_read_only:
         return "read-only"
     if command.impact and selection.is_stale:
-        return "stale: the cloud does not answer"
+        return "the cloud is silent"
     if command.needs_row and command.verb_of not in (None, "cloud") and (reason := _needs_row(selection)) is not None:
         return reason
     return command.disabled_reason(selection)

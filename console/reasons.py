@@ -35,6 +35,8 @@ class Selection(NamedTuple):
     is_stale: bool = False
     is_simulated: bool = True
     clock_mode: str | None = None
+    hidden: int = 0
+    """How many marked rows the filter hides; they are not acted on."""
 
     @property
     def kind(self) -> str | None:
@@ -47,8 +49,8 @@ def never_off(_selection: Selection) -> str | None:
     return None
 
 
-_STATE_WORDS = {"cloning_src": "being copied", "cloning_dst": "a copy in the making", "unavailable": "lost",
-                "maintenance": "in maintenance", "backing_up": "being made", "restoring": "being restored from",
+_STATE_WORDS = {"cloning_src": "being copied", "cloning_dst": "a new copy", "unavailable": "lost",
+                "maintenance": "drained", "backing_up": "being made", "restoring": "restored from",
                 "deleting": "being deleted", "erred": "a failed one"}  # fmt: skip
 """How a sentence says a state that the API has a longer or stranger word for."""
 
@@ -59,7 +61,7 @@ def off_unless(states: Iterable[str]) -> Callable[[Selection], str | None]:
 
     def reason(selection: Selection) -> str | None:
         if not any(item.is_reachable for item in selection.items):
-            return "its cell does not answer"
+            return "its cell is silent"
         if any(item.is_reachable and item.state in wanted for item in selection.items):
             return None
         found = sorted({_STATE_WORDS.get(item.state, item.state) for item in selection.items})
@@ -75,7 +77,7 @@ def detaches(selection: Selection) -> str | None:
     mounted = [item for item in selection.items if item.is_reachable and item.state == "mounted"]
     if any(not item.held_by for item in mounted):
         return None
-    return mounted[0].held_by if len(mounted) == 1 else "their servers are not stopped"
+    return mounted[0].held_by if len(mounted) == 1 else "their servers must stop"
 
 
 def resizes(selection: Selection) -> str | None:
@@ -94,7 +96,7 @@ def alone(reason_for: Callable[[Selection], str | None]) -> Callable[[Selection]
 
 
 def off_where_silent(selection: Selection) -> str | None:
-    return None if any(item.is_reachable for item in selection.items) else "its cell does not answer"
+    return None if any(item.is_reachable for item in selection.items) else "its cell is silent"
 
 
 def restarts(wanted: bool) -> Callable[[Selection], str | None]:
@@ -134,7 +136,7 @@ def evacuates(selection: Selection) -> str | None:
 
 def restores(selection: Selection) -> str | None:
     state = selection.items[0].state if selection.items else ""
-    return {"being restored": "it is under way", "apart": "no members share a host"}.get(state)
+    return {"being restored": "it is under way", "apart": "none share a host"}.get(state)
 
 
 def ends_restoring(selection: Selection) -> str | None:
@@ -164,7 +166,7 @@ def switches(state: str) -> Callable[[Selection], str | None]:
 
 
 def simulated_only(selection: Selection) -> str | None:
-    return None if selection.is_simulated else "only a simulated cloud takes faults"
+    return None if selection.is_simulated else "no simulated cloud"
 
 
 def cell_not_in(state: str) -> Callable[[Selection], str | None]:
@@ -179,7 +181,7 @@ def cell_not_in(state: str) -> Callable[[Selection], str | None]:
 def clock_not_wall(selection: Selection) -> str | None:
     if (off := simulated_only(selection)) is not None:
         return off
-    return "the clock follows the wall" if selection.clock_mode == "wall" else None
+    return "it follows the wall" if selection.clock_mode == "wall" else None
 
 
 def clock_on_wall(selection: Selection) -> str | None:

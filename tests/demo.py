@@ -138,7 +138,7 @@ STORIES = {
         Story("storage", (":storage", "<enter>"), "FULL IN"),
         Story("clock", (":clock", "<enter>"), "DUE NEXT"),
         Story("faults", (":faults", "<enter>"), "INJECTED NOW"),
-        Story("audit", (":clock manual", "<enter>", ":audit", "<enter>"), "set the clock manual"),
+        Story("audit", (":cells", "<enter>", "xa", ":audit", "<enter>"), "ask cell-3"),
         Story("billing", (":billing", "<enter>"), "burst, now"),
         Story("tasks", (":tasks", "<enter>"), "ENDED"),
         Story("events", (":events", "<enter>"), "web-31"),

@@ -132,10 +132,10 @@ def _groups(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
 
 
 def _schedules(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
-    for schedule in sorted(mirror.schedules or (), key=lambda schedule: schedule.title):
+    for schedule in sorted(map(mirror.with_name, mirror.schedules or ()), key=lambda schedule: schedule.title):
         what = _schedule_trouble(schedule)
         if what is not None:
-            remedy = "remove the cause, then activate it" if not schedule.is_active else "one catch-up run is owed"
+            remedy = "remove the cause, then switch it on" if not schedule.is_active else "one catch-up run is owed"
             since = schedule.missed_since or schedule.last_run_at
             key = f"schedule:{schedule.id}"
             yield Alarm(key, glyphs.attention, Tone.WARN, schedule.title, what, remedy, since)
@@ -144,7 +144,7 @@ def _schedules(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
 def _schedule_trouble(schedule: ScheduleRecord) -> str | None:
     """Off is only trouble when nobody asked for it; missed is not failed."""
     if not schedule.is_active and schedule.reason:
-        return f"deactivated: {schedule.reason}"
+        return f"failed: {schedule.reason}"
     return "missed: its source could not be reached" if schedule.missed_since is not None else None
 
 

@@ -91,13 +91,14 @@ def _fires(preview: SchedulePreviewRecord | None, schedule: ScheduleRecord, fram
     if preview is None:
         return [fact("next ten", frame.glyphs.ellipsis, frame.glyphs, Tone.MUTED)]
     found = []
+    has_year = schedules.spans_years(preview.fires)
     for place, fire in enumerate(preview.fires):
-        spans = [Span(f"{schedules.local(fire)} {schedules.short_zone(schedule.time_zone)}")]
+        spans = [Span(f"{schedules.local(fire, has_year=has_year)} {schedules.short_zone(schedule.time_zone)}")]
         if schedule.time_zone != "UTC":
             spans.append(Span(f"   {figures.day(fire.at)} {fire.at:%H:%M} UTC", Tone.MUTED))
         spans.append(Span(f"   in {figures.countdown((fire.at - frame.now).total_seconds())}", Tone.MUTED))
         found.append(Fact("next ten" if place == 0 else "", tuple(spans)))
-    return found if schedule.is_active else [Fact("if it were on", fact.value) for fact in found[:1]] + found[1:]
+    return found if schedule.is_active else [Fact("were it on", fact.value) for fact in found[:1]] + found[1:]
 
 
 def _verdicts(preview: SchedulePreviewRecord | None, frame: Frame) -> list[Fact]:

@@ -18,6 +18,8 @@ from console.records_backups import NOTHING, ScheduleRecord
 
 RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 """In the order in which the cloud asks them."""
+JITTER_SECONDS_MAX = 86_400
+"""Of the API."""
 FOR_EVER = "for ever"
 ANY_NUMBER = "any number"
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
@@ -47,11 +49,20 @@ def read_text(text: str) -> str:
 def read_days(text: str) -> int | Wrong:
     """Days of `14`, `14 days`, `2w`; 0 of nothing, which is for ever."""
     text = text.strip()
+    return _days(text, "or nothing for ever")
+
+
+def read_drill_days(text: str) -> int | Wrong:
+    """As `read_days`; 0 of nothing, which is never."""
+    return _days(text.strip(), "or nothing for never")
+
+
+def _days(text: str, otherwise: str) -> int | Wrong:
     if not text or text.casefold() == FOR_EVER:
         return 0
     found = _DAYS.fullmatch(text)
     if found is None:
-        return Wrong(f"{text} is no number of days; type such as 14 or 2w, or nothing for ever")
+        return Wrong(f"{text} is no number of days; type such as 14 or 2w, {otherwise}")
     return int(found[1]) * (7 if (found[2] or "d")[0].casefold() == "w" else 1)
 
 
@@ -79,6 +90,8 @@ def read_seconds(text: str) -> int | Wrong | None:
 def read_jitter(text: str) -> int | Wrong:
     """As `read_seconds`; 0 of nothing."""
     found = read_seconds(text)
+    if isinstance(found, int) and found > JITTER_SECONDS_MAX:
+        return Wrong(f"{text.strip()} is more than a run may be later; 1d is the most")
     return 0 if found is None else found
 
 
@@ -127,20 +140,22 @@ def schedule_fields(now: ScheduleRecord | None = None) -> tuple[Field, ...]:
               text="" if now is None else now.cron),
         Field("time_zone", "time zone", read_zone, "whose clock it goes by, such as Europe/Berlin; ctrl+o picks one",
               text="UTC" if now is None else now.time_zone),
-        Field("retention_days", "keep for", read_days, "days, such as 14 or 2w; nothing keeps for ever", text=days),
-        Field("backups_max", "at most", read_number, "how many backups to keep; nothing is any number", text=number),
+        Field("retention_days", "keep for", read_days, "days, such as 14 or 2w; nothing, or 0, keeps for ever",
+              text=days),
+        Field("backups_max", "at most", read_number, "how many backups to keep; nothing, or 0, is any number",
+              text=number),
         Field("keeps", "and keep", read_keeps, "whatever age and number say: such as 7 daily, 4 weekly, 12 monthly",
               text=keeps_text(NOTHING if now is None else now.keeps)),
         Field("jitter_seconds", "spread", read_jitter, "later by up to so much, always by the same: such as 10m",
               text=seconds_text(0 if now is None else now.jitter_seconds)),
         Field("target_seconds", "promise", read_seconds, "how old its last good backup may become: such as 25h",
               text=seconds_text(None if now is None else now.target_seconds)),
-        Field("drill_days", "drill every", read_days, "days after which a backup is tried again; nothing is never",
+        Field("drill_days", "drill", read_drill_days, "every so many days a backup is tried; nothing, or 0, is never",
               text="" if now is None or not now.drill_days else str(now.drill_days)),
         Field("description", "called", read_text, "what to call it; nothing calls it after its source",
               text="" if now is None else now.description),
     )  # fmt: skip
-    switch = Field("is_active", "begins", _is_on, "left and right choose: on runs it, off waits to be activated",
+    switch = Field("is_active", "begins", _is_on, "left and right choose: on runs it, off waits to be switched on",
                    ("on", "off"))  # fmt: skip
     return (*found, switch) if is_new else found
 
@@ -149,7 +164,7 @@ def backup_fields() -> tuple[Field, ...]:
     """What is asked about a backup that is taken now."""
     return (
         Field("description", "note", read_text, "what to remember it by; may be empty"),
-        Field("retention_days", "keep for", read_days, "days, such as 14 or 2w; nothing keeps it for ever"),
+        Field("retention_days", "keep for", read_days, "days, such as 14 or 2w; nothing, or 0, keeps it for ever"),
     )
 
 

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from console.presentation import figures, plan
 from console.presentation.lines import Frame, Line, Placed, Span, Tone, at, cells, compose, fit_sentence, left
 from console.presentation.plan import VALUE_COLUMN, MenuItem, labelled
+from console.presentation.schedules import local as local_text
+from console.presentation.schedules import spans_years
 from console.records_backup_plans import BackupPlanRecord, FlavorRecord, OutlookRecord, SchedulePlanRecord
 from console.records_backups import FireRecord, VerdictRecord
 
 BAR_WIDTH = 20
 FLAVOR_LETTERS = "abcdefghilmnopqrstuvwxyz"
 """Without the letters that move."""
+OFTEN_SECONDS = 900
+"""Runs nearer to each other than this are hardly meant: a copy takes minutes."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 # A schedule ----------------------------------------------------------------------------------------------------------
 
 
-def schedule_lines(found: SchedulePlanRecord, zone: str, frame: Frame) -> tuple[Line, ...]:
-    """What it would do, the next runs first, `frame.width` cells each."""
+def schedule_lines(
+    found: SchedulePlanRecord, zone: str, frame: Frame, *, target_seconds: int | None = None
+) -> tuple[Line, ...]:
+    """What it would do, the next runs first, `frame.width` cells each; then what is odd about how often it runs."""
     lines: list[Line] = []
     if not found.is_allowed:
         lines += labelled(frame, "REFUSED", found.problem or found.code or "it is refused", Tone.CRIT)
     lines += labelled(frame, "RUNS", found.preview.words)
     lines += fire_lines(found.preview.fires, zone, frame)
+    for number, sentence in enumerate(rhythm_warnings(found.preview.fires, target_seconds)):
+        lines += labelled(frame, "" if number else "RHYTHM", sentence, Tone.WARN)
     going, staying = verdict_lines(found.preview.verdicts, frame, is_new=found.schedule_id is None)
     lines += going
     lines += storage_lines(found.storage, frame)
@@ -39,7 +48,8 @@ def schedule_lines(found: SchedulePlanRecord, zone: str, frame: Frame) -> tuple[
 def fire_lines(fires: Sequence[FireRecord], zone: str, frame: Frame) -> list[Line]:
     """The next runs as its zone's clocks show them, each with its instant in UTC; in two columns where they fit."""
     column = VALUE_COLUMN if frame.width >= 44 else 2
-    texts = [fire_text(fire, zone) for fire in fires]
+    has_year = spans_years(fires)
+    texts = [fire_text(fire, zone, has_year=has_year) for fire in fires]
     if not texts:
         return []
     wide = max(cells(text) for text in texts) + 3
@@ -57,16 +67,30 @@ def fire_lines(fires: Sequence[FireRecord], zone: str, frame: Frame) -> list[Lin
     return lines
 
 
-def fire_text(fire: FireRecord, zone: str) -> str:
+def fire_text(fire: FireRecord, zone: str, *, has_year: bool = False) -> str:
     """`Fri 20 Nov 23:00  22:00 UTC`; the weekday in UTC too, where that is another."""
     local, utc = datetime.fromisoformat(fire.local), fire.at.astimezone(UTC)
-    said = f"{_DAYS[local.weekday()]} {figures.day(local)} {local:%H:%M}"
+    said = local_text(fire, has_year=has_year)
     if local.second:
         said += f":{local:%S}"
     if zone == "UTC":
         return f"{said} UTC"
     other = "" if local.date() == utc.date() else f"{_DAYS[utc.weekday()]} "
     return f"{said}  {other}{utc:%H:%M} UTC"
+
+
+def rhythm_warnings(fires: Sequence[FireRecord], target_seconds: int | None) -> list[str]:
+    """What nobody can have meant: a promise that no run can keep, or runs that can hardly end before the next."""
+    gaps = [(after.at - before.at).total_seconds() for before, after in pairwise(fires)]
+    if not gaps:
+        return []
+    found = []
+    if target_seconds is not None and max(gaps) > target_seconds:
+        wait, promise = figures.duration(max(gaps)), figures.duration(target_seconds)
+        found.append(f"up to {wait} pass between two runs, longer than the {promise} promised: it will be late")
+    if min(gaps) < OFTEN_SECONDS:
+        found.append(f"a run every {figures.duration(min(gaps))}: one that takes longer makes the next be refused")
+    return found
 
 
 def verdict_lines(verdicts: Sequence[VerdictRecord], frame: Frame, *, is_new: bool) -> tuple[list[Line], list[Line]]:
@@ -78,6 +102,17 @@ def verdict_lines(verdicts: Sequence[VerdictRecord], frame: Frame, *, is_new: bo
     said = f"{len(going)} go, {len(staying)} stay" if going else f"all {len(staying)} stay"
     head = labelled(frame, "BACKUPS", said, Tone.WARN if going else Tone.OK)
     return [*head, *(_verdict_line(each, frame) for each in going)], [_verdict_line(each, frame) for each in staying]
+
+
+def loss_lines(lost: Sequence[VerdictRecord], frame: Frame) -> list[Line]:
+    """The backups that an edit lets go, the newest first, each with the rule that says so."""
+    said = f"{len(lost)} that would stay as the schedule is now"
+    end = "gone for good with the next good run; until then the schedule can be changed back"
+    return [
+        *labelled(frame, "GO", said, Tone.CRIT),
+        *(_verdict_line(each, frame) for each in lost),
+        *labelled(frame, "WHEN", end, Tone.WARN),
+    ]
 
 
 def _verdict_line(verdict: VerdictRecord, frame: Frame) -> Line:

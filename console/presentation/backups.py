@@ -290,9 +290,10 @@ def _foot(mirror: Mirror, frame: Frame) -> tuple[Line, ...]:
     lines = []
     counts = mirror.protection.counts
     if counts is not None:
-        words = f"{counts.uncovered:,} of {counts.total:,} servers in no active schedule, {counts.late:,} late"
+        uncovered = f"{counts.uncovered:,} of {counts.total:,} servers"
+        words = f"{uncovered}; of all, {counts.never:,} have no backup, {counts.late:,} late"
         tone = Tone.WARN if counts.uncovered or counts.late else Tone.MUTED
-        lines.append(compose(frame.width, left(2, "NOT BACKED UP", Tone.MUTED), left(17, words, tone)))
+        lines.append(compose(frame.width, left(2, "IN NO SCHEDULE", Tone.MUTED), left(17, words, tone)))
     schedule = mirror.find_schedule((frame.scope or "").partition(":")[2])
     project = storage.find(mirror, None if schedule is None else schedule.project_id)
     if project is None and schedule is None:

@@ -128,7 +128,7 @@ def visible(mirror: Mirror, frame: Frame) -> list[DueRecord]:
     """Those to show, in order."""
     calendar = mirror.protection.calendar
     known = columns(frame)
-    listed = calendar.schedules if calendar is not None else ()
+    listed = [_with_name(mirror, each) for each in (calendar.schedules if calendar is not None else ())]
     found = list(filtering.matching(listed, filtering.parse(frame.filter, known), known))
     column = sorting.column_of(frame, ORDERS, known)
     if column is not None:
@@ -141,6 +141,12 @@ def visible(mirror: Mirror, frame: Frame) -> list[DueRecord]:
         case "runs":
             found.sort(key=lambda each: -sum(each.runs))
     return found[::-1] if frame.is_descending else found
+
+
+def _with_name(mirror: Mirror, due: DueRecord) -> DueRecord:
+    """One whose source does not answer was told by the beginning of its id: it keeps the name last known."""
+    known = mirror.find_schedule(due.schedule_id) if due.schedule_id.startswith(due.title) else None
+    return due if known is None else due._replace(title=known.title)
 
 
 # Lines -------------------------------------------------------------------------------------------------------------
@@ -282,7 +288,7 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
         return ()
     if frame.scope not in (None, calendar.time_zone):
         return (Span(f"no hours of {frame.scope} yet: is it a time zone, such as Europe/Berlin?", Tone.WARN),)
-    due = next((each for each in calendar.schedules if each.key == key), None)
+    due = next((_with_name(mirror, each) for each in calendar.schedules if each.key == key), None)
     if due is None:
         return (Span(crowding(calendar), Tone.MUTED),)
     silent = [cell for cell in due.cells if not mirror.is_cell_up(cell)]

@@ -91,7 +91,7 @@ def dues(mirror: Mirror, now: datetime) -> list[Due]:
     ]
     found += [
         Due(f"schedule:{each.id}", "backup run", each.title, "", each.next_trigger_at)
-        for each in mirror.schedules or ()
+        for each in map(mirror.with_name, mirror.schedules or ())
         if each.is_active and each.next_trigger_at is not None and each.next_trigger_at > now
     ]
     return sorted(found, key=lambda due: (due.at, due.key))

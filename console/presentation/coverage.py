@@ -213,7 +213,7 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
 
 def _counts(found: Coverage, frame: Frame) -> Line:
     parts = [
-        (f"{found.uncovered:,} uncovered", Tone.WARN if found.uncovered else Tone.MUTED),
+        (f"{found.uncovered:,} in no schedule   last good:", Tone.WARN if found.uncovered else Tone.MUTED),
         (f"{found.never:,} never", Tone.CRIT if found.never else Tone.MUTED),
         (f"{found.late:,} late", Tone.CRIT if found.late else Tone.MUTED),
         (f"{found.untold:,} no target", Tone.MUTED),

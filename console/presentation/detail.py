@@ -154,8 +154,13 @@ def _displaced(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
     return name + when + times
 
 
+def _members(group: GroupRecord, hosts: str) -> str:
+    members = len(group.members)
+    return f"{members} member{'s' if members != 1 else ''} on {hosts} host{'s' if hosts != '1' else ''}"
+
+
 def _group_line(group: GroupRecord, glyphs: Glyphs) -> Line:
-    spans = [Span(group.name), Span(f"   {len(group.members)} members on {group.hosts or 0} hosts   tolerates ")]
+    spans = [Span(group.name), Span(f"   {_members(group, str(group.hosts or 0))}   tolerates ")]
     spans.append(redundancy.tolerates_span(group, glyphs))
     if group.collisions:
         plural = "s" if group.collisions != 1 else ""
@@ -230,7 +235,7 @@ def _group_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     glyphs = frame.glyphs
     hosts = figures.or_dash(None if group.hosts is None else str(group.hosts), glyphs)
     facts = [
-        fact("size", f"{len(group.members)} members on {hosts} hosts", glyphs, Tone.TEXT, redundancy.key_of(group)),
+        fact("size", _members(group, hosts), glyphs, Tone.TEXT, redundancy.key_of(group)),
         fact("needs", f"{group.needs} members must stay", glyphs),
         Fact("collisions", (redundancy.collisions_span(group, glyphs),)),
         Fact("tolerates", (redundancy.tolerates_span(group, glyphs), Span(" lost hosts"))),

@@ -17,11 +17,16 @@ def title(mirror: Mirror, event: EventRecord) -> str:
     # A log that is older than other sources tells of servers.
     is_owned = event.object_kind in {"backup", "schedule"}
     owner = (value_text(event, "source_id") or value_text(event, "server_id")) if is_owned else ""
+    called = ""
+    if is_owned and not owner:
+        # Only its first event says of what it is.
+        owner, called = mirror.sources.get(event.object_id, ("", ""))
     named = (
         mirror.name_of(event.object_id)
         or event.object_name
         or value_text(event, "name")
         or mirror.name_of(owner)
+        or called
         or value_text(event, "description")
     )
     if named:

@@ -46,9 +46,9 @@ def view(mirror: Mirror, frame: Frame) -> View:
     # What is injected stays above what could be, whatever they are sorted by.
     shown, others = (sorting.as_asked(filtering.matching(found, query, known), frame, known) for found in (now, could))
     regions: tuple[Region, ...] = (
-        _region(frame, "INJECTED NOW", shown, "nothing is injected"),
+        _region(mirror, frame, "INJECTED NOW", shown, "nothing is injected"),
         blank_region(frame.width),
-        _region(frame, "CAN BE INJECTED", others, frame.glyphs.nothing),
+        _region(mirror, frame, "CAN BE INJECTED", others, frame.glyphs.nothing),
     )
     note = f"{len(now)} injected" if now else "none injected"
     if frame.sort in sorting.names((), known):
@@ -85,7 +85,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[Subject], ...]:
         Column("injected", lambda each: "yes" if is_injected(each) else "no", Kind.WORD, width=8, words=("yes", "no")),
         Column("servers", attrgetter("servers"), Kind.COUNT, width=8),
         Column("drives", drives, Kind.COUNT, width=8),
-        Column("means", lambda each: means(frame, each), width=40),
+        Column("means", lambda each: means(mirror, frame, each), width=40),
     )  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def _cell(subject: Subject) -> str:
     return "" if isinstance(subject, CellRecord) else subject.cell
 
 
-def _region(frame: Frame, title: str, found: Sequence[Subject], instead: str) -> Region:
+def _region(mirror: Mirror, frame: Frame, title: str, found: Sequence[Subject], instead: str) -> Region:
     width, muted = frame.width, Tone.MUTED
     head = compose(width, left(2, title, muted)) if width < 60 else compose(
         width, left(2, title, muted), left(20, "WHAT", muted), left(34, "CELL", muted), left(43, "STATE", muted),
@@ -137,10 +137,10 @@ def _region(frame: Frame, title: str, found: Sequence[Subject], instead: str) ->
     if not found:
         words = f"nothing matches /{frame.filter}   esc clears the filter" if frame.filter else instead
         return Lines([compose(width, left(2, words, muted))], head=head)
-    return Rows(head, found, lambda each: row(frame, each), key_of)
+    return Rows(head, found, lambda each: row(mirror, frame, each), key_of)
 
 
-def row(frame: Frame, subject: Subject) -> Line:
+def row(mirror: Mirror, frame: Frame, subject: Subject) -> Line:
     width, glyphs = frame.width, frame.glyphs
     if isinstance(subject, CellRecord):
         look = figures.cell_state(subject, glyphs)
@@ -154,26 +154,32 @@ def row(frame: Frame, subject: Subject) -> Line:
         left(20, _kind(subject), Tone.MUTED),
         left(34, fit_name(_cell(subject), 8, glyphs), Tone.MUTED),
         left(43, look.word, look.tone),
-        left(52, fit_sentence(means(frame, subject), max(1, width - 54), glyphs)),
+        left(52, fit_sentence(means(mirror, frame, subject), max(1, width - 54), glyphs)),
     ]
     return compose(width, *placed)
 
 
-def means(frame: Frame, subject: Subject) -> str:
-    """How the fault is taken back, or injected; and what it has done, or what is there to lose."""
+def means(mirror: Mirror, frame: Frame, subject: Subject) -> str:
+    """How the fault is taken back, or injected; and what it has done, or what is there to lose.
+
+    A cell is silent by the wall's clock and a host is lost by the cloud's: where those part, the age says which.
+    """
+    is_one_clock = mirror.clock is None or mirror.clock.mode == "wall"
     if isinstance(subject, CellRecord):
-        held = "" if subject.servers is None else f"; {subject.servers:,} servers"
         if subject.is_injected:
-            return f"x u takes it back{held} UNKNOWN{_for(figures.age_since(subject.since, frame.wall_now))}"
-        return f"x d down, x h hung{held}"
+            held = "" if subject.servers is None else f"; {subject.servers:,}"
+            clock = "" if is_one_clock else " by the wall"
+            return f"x u ends it{held} UNKNOWN{_for(figures.age_since(subject.since, frame.wall_now), clock)}"
+        return "x d down, x h hung" + ("" if subject.servers is None else f"; {subject.servers:,} servers")
     if subject.state == "down":
-        return f"x r takes it back; lost{_for(figures.age_since(subject.state_since, frame.now))}"
+        clock = "" if is_one_clock else " by the cloud"
+        return f"x r ends it; lost{_for(figures.age_since(subject.state_since, frame.now), clock)}"
     count, noun = (subject.drives, "drives") if subject.kind == "storage" else (subject.servers, "servers")
     return "x f loses it" + ("" if count is None else f"; {count:,} {noun}")
 
 
-def _for(age: str | None) -> str:
-    return "" if age is None else f" for {age}"
+def _for(age: str | None, clock: str) -> str:
+    return "" if age is None else f" for {age}{clock}"
 
 
 def status(mirror: Mirror, key: str | None) -> Line:

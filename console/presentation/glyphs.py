@@ -18,6 +18,10 @@ class Glyphs(NamedTuple):
     violation: str
     maintenance: str
     done: str
+    missed: str
+    """A run that was due and could not be."""
+    overlapped: str
+    """A run that was refused while the one before it was not over."""
     last_known: str
     nobody_said: str
     nothing: str
@@ -55,6 +59,8 @@ UNICODE = Glyphs(
     violation="■",
     maintenance="m",
     done="✓",
+    missed="◇",
+    overlapped="+",
     last_known="~",
     nobody_said="—",
     nothing="·",
@@ -87,6 +93,8 @@ ASCII = Glyphs(
     violation="#",
     maintenance="m",
     done="v",
+    missed="!",
+    overlapped="+",
     last_known="~",
     nobody_said="-",
     nothing=".",

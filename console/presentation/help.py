@@ -17,8 +17,8 @@ from console.presentation.lines import (
     blank,
     cells,
     compose,
-    fit_sentence,
     left,
+    wrap,
 )
 
 Section = tuple[str, Sequence[tuple[str, str]]]
@@ -57,8 +57,9 @@ def _block(title: str, rows: Sequence[tuple[str, str]], width: int, frame: Frame
     lines = [compose(width, left(1, title.upper(), Tone.MUTED))]
     for keys, words in rows:
         column = max(3 + keys_width, 3 + cells(keys)) + 1
-        text = fit_sentence(words, width - column - 1, frame.glyphs)
-        lines.append(compose(width, at(3, (Span(keys, Tone.ACCENT, is_bold=True),)), left(column, text)))
+        first, *others = wrap(words, max(1, width - column - 1)) or [""]
+        lines.append(compose(width, at(3, (Span(keys, Tone.ACCENT, is_bold=True),)), left(column, first)))
+        lines += (compose(width, left(column, text)) for text in others)
     return [*lines, blank(width)]
 
 
@@ -84,6 +85,10 @@ def _legend(glyphs: Glyphs) -> list[tuple[str, str]]:
         (glyphs.attention, "needs attention"),
         (glyphs.violation, "a collision; stopped by another, for room or with its host"),
         (glyphs.maintenance, "maintenance"),
+        (
+            f"{glyphs.done} {glyphs.missed} {glyphs.overlapped}",
+            "of runs: begun, missed, refused as the last was not over",
+        ),
         (glyphs.last_known, "before a figure: last known, not current"),
         (glyphs.nobody_said, "nobody said"),
         (glyphs.nothing, "nothing to report"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TypeVar, assert_never
 
 from console.presentation.drive_fleet import DriveFleet
@@ -244,7 +245,28 @@ class Mirror:
     def find_schedule(self, schedule_id: str) -> ScheduleRecord | None:
         """As it was told last: with the status, or in the list."""
         told = next((each for each in self.schedules or () if each.id == schedule_id), None)
-        return self.protection.find_schedule(schedule_id) if told is None else told
+        told = self.protection.find_schedule(schedule_id) if told is None else told
+        return None if told is None else self.with_name(told)
+
+    def with_name(self, schedule: ScheduleRecord) -> ScheduleRecord:
+        """As it was told; one that goes by the name of a source that does not answer keeps the name last known."""
+        if schedule.description or schedule.source_name is not None:
+            return schedule
+        server = self.fleet.by_id.get(schedule.server_id or schedule.source_id)
+        return schedule if server is None else schedule._replace(source_name=server.name)
+
+    @cached_property
+    def sources(self) -> Mapping[str, tuple[str, str]]:
+        """Of backups and schedules, by their ids: the id and the name of their source, as any known event told them."""
+        found: dict[str, tuple[str, str]] = {}
+        for events in (*(past.events for past in self.pasts.values()), self.events):
+            for event in events:
+                if event.object_kind in {"backup", "schedule"} and event.changes:
+                    told = [event.changes.get(name, (None, None)) for name in ("source_id", "server_id", "source_name")]
+                    id, server, name = (str(after or before or "") for before, after in told)
+                    if id or server:
+                        found[event.object_id] = (id or server, name)
+        return found
 
     def find_event(self, key: str) -> EventRecord | None:
         """The event with this key, among the latest and in what was read of the past."""

@@ -7,6 +7,7 @@ are walked through as one list.
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 
 from console.presentation import attention, backfill, events, figures, filtering, redundancy, tasks
 from console.presentation import cells as cells_view
@@ -209,14 +210,17 @@ def _attention_region(mirror: Mirror, frame: Frame, alarms: list[Alarm], width: 
         if frame.filter and mirror.cells is not None:
             text = f"nothing matches /{frame.filter}   esc clears the filter"
         return Lines([compose(width, left(1, text, Tone.MUTED))], head=head)
+    is_one_clock = mirror.clock is None or mirror.clock.mode == "wall"
+
+    def draw(alarm: Alarm, part: int) -> Line:
+        return _alarm_line(frame, alarm, part, width, edge, is_one_clock=is_one_clock)
+
     if frame.height >= TALL_FROM_ROWS and width >= 100:
-        return TallRows(
-            head, alarms, 2, lambda alarm, part: _alarm_line(frame, alarm, part, width, edge), lambda alarm: alarm.key
-        )
-    return Rows(head, alarms, lambda alarm: _alarm_line(frame, alarm, 0, width, edge), lambda alarm: alarm.key)
+        return TallRows(head, alarms, 2, draw, attrgetter("key"))
+    return Rows(head, alarms, lambda alarm: draw(alarm, 0), attrgetter("key"))
 
 
-def _alarm_line(frame: Frame, alarm: Alarm, part: int, width: int, edge: int) -> Line:
+def _alarm_line(frame: Frame, alarm: Alarm, part: int, width: int, edge: int, *, is_one_clock: bool) -> Line:
     glyphs = frame.glyphs
     if part:
         text = fit_sentence(alarm.remedy, width - 18, glyphs)
@@ -229,6 +233,8 @@ def _alarm_line(frame: Frame, alarm: Alarm, part: int, width: int, edge: int) ->
         return compose(width, *placed)
     now = frame.wall_now if alarm.is_wall else frame.now
     since = glyphs.nobody_said if alarm.since is None else figures.instant_short(alarm.since, now)
+    if alarm.is_wall and alarm.since is not None and not is_one_clock:
+        since = f"wall {since}"
     what = fit_sentence(alarm.what, edge - 17 - cells(since) - 1, glyphs)
     placed += [left(3, fit_name(alarm.who, 13, glyphs), alarm.tone), left(17, what), right(edge, since, Tone.MUTED)]
     return compose(width, *placed)
@@ -265,7 +271,8 @@ def _tasks_text(mirror: Mirror, glyphs: Glyphs) -> str:
 
 def next_backups(mirror: Mirror) -> list[tuple[str, datetime]]:
     """The schedules that run next, with when."""
-    active = [(row.next_trigger_at, row.title) for row in mirror.schedules or () if row.is_active]
+    rows = map(mirror.with_name, mirror.schedules or ())
+    active = [(row.next_trigger_at, row.title) for row in rows if row.is_active]
     return [(title, instant) for instant, title in sorted((i, t) for i, t in active if i is not None)]
 
 

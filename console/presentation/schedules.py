@@ -43,7 +43,8 @@ from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleR
 ORDERS = ("next run", "worst", "schedule", "source", "cron", "zone", "last run", "kept", "age", "drill")
 _OWN_ORDERS = ("next run", "worst", "last run", "age", "drill")
 """Those that are not the orders of the columns with their names."""
-_STATES = ("on", "off", "late", "owes", "waits", "drill", "silent", "paused")
+_STATES = ("on", "new", "off", "failed", "late", "owes", "waits", "drill", "silent")
+"""`off` is what somebody switched off, `failed` what a failure did."""
 _CHANGING = frozenset({"worst", "state", "reason"})
 """Orders that change with the time."""
 RIBBON = 10
@@ -121,14 +122,15 @@ def known(mirror: Mirror) -> Sequence[ScheduleRecord]:
     """All that are known; the status has told some of them since their list was read."""
     listed = mirror.protection.schedules
     told = {each.id: each for each in mirror.schedules or ()}
-    return [told.get(each.id, each) for each in listed.rows] if listed is not None else list(told.values())
+    rows = [told.get(each.id, each) for each in listed.rows] if listed is not None else list(told.values())
+    return [mirror.with_name(each) for each in rows]
 
 
 def visible(mirror: Mirror, frame: Frame) -> list[ScheduleRecord]:
     """Those to show, in order."""
     # Each second asks again; most orders change only with the schedules, and there may be very many of those.
     now = frame.now if frame.filter or frame.sort in _CHANGING else None
-    question = (mirror.schedules, frame.scope, frame.filter, frame.sort, frame.is_descending, now)
+    question = (mirror.schedules, mirror.is_complete, frame.scope, frame.filter, frame.sort, frame.is_descending, now)
     return mirror.protection.remembered(question, lambda: _visible(mirror, frame))
 
 
@@ -200,11 +202,11 @@ def is_late(frame: Frame, schedule: ScheduleRecord) -> bool:
 
 
 def look(mirror: Mirror, frame: Frame, schedule: ScheduleRecord, glyphs: Glyphs = UNICODE) -> StateLook:
-    """Worst first: off by a failure, late, owing a run, drill failed, its cell silent, on, paused by somebody."""
+    """Worst first: off by a failure, late, owing, drill failed, its cell silent, new, on, switched off by somebody."""
     if not schedule.is_active and schedule.reason:
-        return StateLook(glyphs.lost, "off", Tone.CRIT, "X", 0)
+        return StateLook(glyphs.lost, "failed", Tone.CRIT, "X", 0)
     if not schedule.is_active:
-        return StateLook(glyphs.paused, "paused", Tone.MUTED, "P", 6)
+        return StateLook(glyphs.paused, "off", Tone.MUTED, "O", 7)
     if schedule.missed_since is not None and silent_cell(mirror, schedule) is not None:
         return StateLook(glyphs.busy, "waits", Tone.UNKNOWN, "U", 2)
     if schedule.missed_since is not None:
@@ -215,14 +217,16 @@ def look(mirror: Mirror, frame: Frame, schedule: ScheduleRecord, glyphs: Glyphs 
         return StateLook(glyphs.attention, "drill", Tone.WARN, "D", 3)
     if silent_cell(mirror, schedule) is not None:
         return StateLook(glyphs.unknown, "silent", Tone.UNKNOWN, "U", 4)
-    return StateLook(glyphs.running, "on", Tone.OK, "R", 5)
+    if schedule.last_run_at is None and schedule.last_good_at is None and not schedule.backups:
+        return StateLook(glyphs.stopped, "new", Tone.TEXT, "N", 5)
+    return StateLook(glyphs.running, "on", Tone.OK, "R", 6)
 
 
 _RUNS = {
     "ok": ("done", Tone.OK),
     "failed": ("lost", Tone.CRIT),
-    "missed": ("nothing", Tone.WARN),
-    "overlapped": ("violation", Tone.WARN),
+    "missed": ("missed", Tone.WARN),
+    "overlapped": ("overlapped", Tone.WARN),
 }
 
 
@@ -240,7 +244,7 @@ def ribbon(mirror: Mirror, schedule: ScheduleRecord, width: int, glyphs: Glyphs)
 def next_text(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> tuple[str, Tone]:
     """The countdown, or why there is none."""
     shape = look(mirror, frame, schedule)
-    if shape.word in {"off", "paused", "waits"}:
+    if shape.word in {"off", "failed", "waits"}:
         return shape.word, shape.tone
     if schedule.next_trigger_at is None:
         return frame.glyphs.nobody_said, Tone.UNKNOWN
@@ -324,15 +328,15 @@ def _layout(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> La
         [
             DrawnColumn("", 1, sign),
             DrawnColumn("SCHEDULE", 12, name, width_most=22, gap=1),
-            DrawnColumn("SOURCE", 8, of_source, 7, width_most=14),
+            DrawnColumn("SOURCE", 8, of_source, 8, width_most=14),
             DrawnColumn("CRON", min(CRON_WIDTH_MOST, max(10, wide)), cron, 2),
-            DrawnColumn("ZONE", 6, zone, 6, width_most=10),
+            DrawnColumn("ZONE", 6, zone, 7, width_most=10),
             DrawnColumn(f"LAST {RIBBON}", RIBBON, lambda each, width: ribbon(mirror, each, width, glyphs), 3),
             DrawnColumn("NEXT IN", 7, following, is_right=True),
-            DrawnColumn("AGE", 6, age, 4, is_right=True),
-            DrawnColumn("of", 6, target, 5, is_right=True, gap=1),
-            DrawnColumn("KEPT", 5, kept, 8, is_right=True),
-            DrawnColumn("of", 4, most, 8, is_right=True, gap=1),
+            DrawnColumn("AGE", 6, age, 3, is_right=True),
+            DrawnColumn("of", 6, target, 6, is_right=True, gap=1),
+            DrawnColumn("KEPT", 5, kept, 4, is_right=True),
+            DrawnColumn("of", 4, most, 5, is_right=True, gap=1),
             DrawnColumn("DRILL", 8, lambda schedule, _: drill(schedule, glyphs), 9),
             DrawnColumn("WHY", 20, why, 10, width_most=80),
         ],
@@ -389,7 +393,10 @@ def _beside(
         fact("kept", keeping(schedule), glyphs),
         fact("backups", f"{kept} of {most}   enter lists them", glyphs),
         fact("in words", glyphs.ellipsis if told is None else told.words, glyphs),
-        *(Fact("next ten" if place == 0 else "", _fire(schedule, fire)) for place, fire in enumerate(_fires(told))),
+        *(
+            Fact("next ten" if place == 0 else "", _fire(schedule, fire, _fires(told)))
+            for place, fire in enumerate(_fires(told))
+        ),
         Fact("retention", _days(told, glyphs)),
     ]
     title = left(2, fit_name(schedule.title, width - 20, glyphs), Tone.ACCENT, bold=True)
@@ -408,7 +415,7 @@ def _below(frame: Frame, schedule: ScheduleRecord, told: SchedulePreviewRecord |
     for place in range(FIRES_IN_COLUMN):
         columns = ((13, place), (13 + (width - 14) // 2, FIRES_IN_COLUMN + place))
         known = ((column, number) for column, number in columns if number < len(fires))
-        lines.append(compose(width, *(at(column, _fire(schedule, fires[number])) for column, number in known)))
+        lines.append(compose(width, *(at(column, _fire(schedule, fires[number], fires)) for column, number in known)))
     rules = fit_sentence(keeping(schedule) or glyphs.nobody_said, width - 15, glyphs)
     lines.append(compose(width, left(1, "RETENTION", Tone.MUTED), left(13, rules)))
     lines.append(compose(width, at(13, cut(_days(told, glyphs), width - 15))))
@@ -419,16 +426,22 @@ def _fires(told: SchedulePreviewRecord | None) -> Sequence[FireRecord]:
     return () if told is None else told.fires
 
 
-def _fire(schedule: ScheduleRecord, fire: FireRecord) -> Line:
+def _fire(schedule: ScheduleRecord, fire: FireRecord, fires: Sequence[FireRecord]) -> Line:
     """`Fri 20 Nov 23:00  22:00 UTC`."""
-    spans = (Span(local(fire)),)
+    spans = (Span(local(fire, has_year=spans_years(fires))),)
     return spans if schedule.time_zone == "UTC" else (*spans, Span(f"  {fire.at:%H:%M} UTC", Tone.MUTED))
 
 
-def local(fire: FireRecord) -> str:
-    """`Fri 20 Nov 23:00` by the clock of its zone."""
+def spans_years(fires: Sequence[FireRecord]) -> bool:
+    """Whether a day without its year would say too little among them."""
+    return len({fire.local[:4] for fire in fires}) > 1
+
+
+def local(fire: FireRecord, *, has_year: bool = False) -> str:
+    """`Fri 20 Nov 23:00` by the clock of its zone; `Fri 20 Nov 2026 23:00`."""
     at_local = datetime.fromisoformat(fire.local)
-    return f"{_WEEKDAYS[at_local.weekday()]} {figures.day(at_local)} {at_local:%H:%M}"
+    year = f" {at_local.year}" if has_year else ""
+    return f"{_WEEKDAYS[at_local.weekday()]} {figures.day(at_local)}{year} {at_local:%H:%M}"
 
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -460,7 +473,7 @@ def trouble(mirror: Mirror, frame: Frame, schedule: ScheduleRecord) -> str:
     """What is wrong with it; nothing where nothing is."""
     cell = silent_cell(mirror, schedule)
     if not schedule.is_active:
-        return schedule.reason or "nobody wants it to run"
+        return schedule.reason or "switched off by somebody; x a switches it on"
     if schedule.missed_since is not None:
         since = figures.instant(schedule.missed_since, frame.now)
         reason = "its source could not be copied" if cell is None else f"{cell} does not answer"
@@ -492,7 +505,7 @@ def good(frame: Frame, schedule: ScheduleRecord) -> Line:
 def drill_words(frame: Frame, schedule: ScheduleRecord) -> str:
     if not schedule.drill_days and schedule.drilled_at is None:
         return " nobody asked for restores on trial"
-    parts = [f"every {schedule.drill_days} days"] if schedule.drill_days else []
+    parts = [f"every {days(schedule.drill_days)}"] if schedule.drill_days else []
     if schedule.drilled_at is not None:
         parts.append(f"last {instant_and_age(schedule.drilled_at, frame.now)}")
     if schedule.drill_problem:
@@ -500,11 +513,15 @@ def drill_words(frame: Frame, schedule: ScheduleRecord) -> str:
     return "   " + "; ".join(parts)
 
 
+def days(number: int) -> str:
+    return f"{number} day{'s' if number != 1 else ''}"
+
+
 def keeping(schedule: ScheduleRecord) -> str | None:
     """Its rules in words: `14 days, at most 14; and 7 daily, 4 weekly`."""
     if schedule.retention_days is None and schedule.backups_max is None:
         return None
-    parts = [f"{schedule.retention_days} days"] if schedule.retention_days else []
+    parts = [days(schedule.retention_days)] if schedule.retention_days else []
     parts += [f"at most {schedule.backups_max}"] if schedule.backups_max else []
     base = ", ".join(parts)
     periods = ", ".join(f"{number} {name}" for name, number in schedule.keeps.items() if number)

@@ -109,6 +109,9 @@ class Acting:
         notes = [*MENU_NOTES]
         if self.grace.seconds > 0 and any(command.can_undo for command in verbs):
             notes.append(f"u takes back for {self.grace.seconds:g} s what can be taken back")
+        if selection.hidden:
+            rows = f"{selection.hidden} marked row{'s' if selection.hidden != 1 else ''}"
+            notes.insert(0, f"{rows} hidden by the filter: left out, still marked")
         dialog = Menu(_menu_title(selection, verbs), items, self._host.frame(), notes=notes, can_copy=True)
         choice: Choice | None = await self._host.ask_dialog(dialog)
         if choice is None:
@@ -172,7 +175,7 @@ class Acting:
         asks = command.id == "clock.manual" or (self._confirms_all and command.impact == 1)
         if not asks or command.title.endswith("…"):
             return True
-        names = ", ".join(item.name for item in selection.items)
+        names = "" if command.verb_of == "cloud" else ", ".join(item.name for item in selection.items)
         title = f"{command.title.capitalize()}: {names}" if names else command.title.capitalize()
 
         async def ask() -> Briefing:

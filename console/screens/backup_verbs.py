@@ -21,7 +21,8 @@ from console.records_backups import ScheduleRecord
 from console.screens import objects
 from console.screens.agreeing import STALE, confirmed
 from console.screens.asking import Ask, Given
-from console.screens.dialogs import Briefing, Choice, Menu
+from console.screens.create_verbs import agreed_to
+from console.screens.dialogs import Briefing, Choice, Confirmation, Menu
 from console.screens.forms import Form, Lines
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def _live(
     async def live(body: Mapping[str, Any]) -> Lines:
         found = await client.plan_schedule({**asked, **body}, schedule_id=None if before is None else before.id)
         told = found._replace(sentences=tuple(named(host.mirror, each) for each in found.sentences))
-        return lambda frame: backup_plans.schedule_lines(told, _zone(body, before), frame)
+        target = body.get("target_seconds", None if before is None else before.target_seconds)
+        return lambda frame: backup_plans.schedule_lines(told, _zone(body, before), frame, target_seconds=target)
 
     return live
 
@@ -163,7 +165,7 @@ async def _schedule(host: Host, client: CloudClient, sources: Sequence[_Source])
         made = await _make_each(sources, key, lambda source, own: client.save_schedule({**source, **fields}, key=own))
         at = min((each.next_trigger_at for each in made if each.next_trigger_at is not None), default=None)
         if at is None:
-            return f"{name}: the schedule is there, and off; x a activates it"
+            return f"{name}: the schedule is there, and off; x a switches it on"
         return f"{name}: backed up by the clock from {at:%d %b %H:%M} UTC on"
 
     form = Form(
@@ -208,9 +210,28 @@ async def _edit(host: Host, client: CloudClient, id: str) -> str | None:
         options=backup_forms.SCHEDULE_OPTIONS,
         picks_one=backup_forms.SCHEDULE_OPTIONS,
         live=_live(host, client, {}, before),
+        asks_first=_loss(host, client, before),
     )
     sentence: str | None = await host.ask_dialog(form)
     return sentence
+
+
+def _loss(
+    host: Host, client: CloudClient, before: ScheduleRecord
+) -> Callable[[Mapping[str, Any]], Awaitable[Confirmation | None]]:
+    """Asks about the backups that go by an edit and would stay without it; None where there are none."""
+
+    async def ask_first(body: Mapping[str, Any]) -> Confirmation | None:
+        now = await client.plan_schedule({}, schedule_id=before.id)
+        then = await client.plan_schedule(body, schedule_id=before.id)
+        going = {each.backup_id for each in now.preview.verdicts if not each.is_kept}
+        lost = [each for each in then.preview.verdicts if not each.is_kept and each.backup_id not in going]
+        if not lost or not then.is_allowed:
+            return None
+        title = f"Change {before.title}: {len(lost)} backup{'s' if len(lost) != 1 else ''} would go"
+        return agreed_to(host, title, "change it", 2, lambda frame: backup_plans.loss_lines(lost, frame))
+
+    return ask_first
 
 
 def _versioned(fields: Mapping[str, Any], version: int | None) -> Mapping[str, Any]:

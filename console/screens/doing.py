@@ -62,7 +62,16 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
         case command_line.Advance(seconds):
             screen.act(lambda: screen.acting.advance(seconds))
         case command_line.SetClock(mode, rate):
-            screen.act(lambda: screen.acting.set_clock(mode, rate))
+            _set_clock(screen, mode, rate)
+
+
+def _set_clock(screen: MainScreen, mode: str, rate: float | None) -> None:
+    """As the menu does: stopping the clock asks before."""
+    if mode == "manual":
+        asked = screen.selection()._replace(items=())
+        screen.act(lambda: screen.acting.run(commands.BY_ID["clock.manual"], asked))
+    else:
+        screen.act(lambda: screen.acting.set_clock(mode, rate))
 
 
 def _go_to(screen: MainScreen, place: Place) -> None:

@@ -34,6 +34,7 @@ LIVE_WIDTH_MAX = 92
 LIVE_SECONDS = 0.2
 """How long one has stopped typing when it is asked what that would come to."""
 PICK_KEY = "ctrl+o"
+LEAVING = "esc again throws away what was typed; any other key stays"
 TEXT_LENGTH_MAX = 8_000
 
 
@@ -42,7 +43,8 @@ class Form(ModalScreen[str | None]):
 
     `send` is given the body and an idempotency key, which stays the same while the body does: where the answer to a
     request was lost, enter once more makes nothing twice. `confirm` makes the dialog that shows what it would come to
-    and asks; cancelled, it leads back to the form as it was. `verb` is what enter does.
+    and asks; cancelled, it leads back to the form as it was. `verb` is what enter does. `asks_first` does as `confirm`
+    does where there is something to ask, which it may have to ask the cloud for; None where there is not.
 
     `options` are what some fields, by name, can be filled in with, in an order: names, or ids where a name says too
     little; of the fields `picks_one` it is a single one. With `is_edit` the fields begin as the object is, and only
@@ -65,6 +67,7 @@ class Form(ModalScreen[str | None]):
         verb: str = "create",
         is_edit: bool = False,
         confirm: Callable[[Mapping[str, Any]], Screen[bool]] | None = None,
+        asks_first: Callable[[Mapping[str, Any]], Awaitable[Screen[bool] | None]] | None = None,
         options: Mapping[str, Callable[[str], Sequence[Option]]] = MappingProxyType({}),
         picks_one: Collection[str] = (),
         live: Callable[[Mapping[str, Any]], Awaitable[Lines]] | None = None,
@@ -77,6 +80,7 @@ class Form(ModalScreen[str | None]):
         self._verb = verb
         self._is_edit = is_edit
         self._confirm = confirm
+        self._asks_first = asks_first
         self._options = options
         self._picks_one = picks_one
         self._live = live
@@ -87,6 +91,8 @@ class Form(ModalScreen[str | None]):
         self._carets = [len(text) for text in self._texts]
         self._at = 0
         self._said = ""
+        self._is_leaving = False
+        """Whether esc would throw away what was typed, which was said."""
         self._is_sending = False
         self._is_answered = False
         self._sent: dict[str, Any] = {}
@@ -158,7 +164,8 @@ class Form(ModalScreen[str | None]):
         wrong = creating.first_wrong(self._fields, self._texts)
         self._told_wrong = ""
         if wrong is not None:
-            self._told_wrong = wrong[1]
+            # Below all the fields it must say which of them is meant.
+            self._told_wrong = f"{self._fields[wrong[0]].label}: {wrong[1]}"
         else:
             made = creating.changes if self._is_edit else creating.body
             try:
@@ -182,9 +189,10 @@ class Form(ModalScreen[str | None]):
             # What was sent may be done already: it is waited for, which the client does not do for long.
             return
         choices = self._fields[self._at].choices
+        was_leaving, self._is_leaving = self._is_leaving, False
         match event.key:
             case "escape":
-                self._answer(None)
+                self._leave(is_sure=was_leaving)
             case "enter" | "ctrl+j":
                 self._enter()
             case key if key == PICK_KEY and self._fields[self._at].name in self._options:
@@ -205,6 +213,14 @@ class Form(ModalScreen[str | None]):
                 self._type("")
             case _:
                 self._edit(event)
+
+    def _leave(self, *, is_sure: bool) -> None:
+        """Away at once where nothing was typed; what was typed is not lost by one key."""
+        if is_sure or self._texts == [_first_text(field) for field in self._fields]:
+            self._answer(None)
+            return
+        self._is_leaving, self._said = True, LEAVING
+        self._draw()
 
     def _go(self, step: int) -> None:
         self._at, self._said = (self._at + step) % len(self._fields), ""
@@ -255,8 +271,10 @@ class Form(ModalScreen[str | None]):
 
     async def _make(self, body: Mapping[str, Any]) -> None:
         try:
-            if self._confirm is not None:
-                dialog = self._confirm(body)
+            dialog = None if self._confirm is None else self._confirm(body)
+            if self._asks_first is not None:
+                dialog = await self._asks_first(body)
+            if dialog is not None:
                 if self._name_demanded is not None and isinstance(dialog, Confirmation):
                     dialog.demand_name(self._name_demanded)
                 if not await self._shown_instead(dialog):

@@ -278,7 +278,8 @@ class MainScreen(Screen[None]):
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
-        keys = sorted(self.active.marks) or [key for key in (self.subject,) if key is not None]
+        marks = objects.shown_marks(self.view, self.place.filter, self.active.marks)
+        keys = sorted(marks) or [key for key in (self.subject,) if key is not None]
         found = (objects.item_of(self._mirror, key) for key in keys)
         clock = self._mirror.clock
         return Selection(
@@ -288,6 +289,7 @@ class MainScreen(Screen[None]):
             is_stale=self._mirror.is_offline,
             is_simulated=clock is not None or not self._mirror.answered_at,
             clock_mode=None if clock is None else clock.mode,
+            hidden=len(self.active.marks) - len(marks),
         )
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT, *, is_verbatim: bool = False) -> None:

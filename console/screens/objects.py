@@ -12,9 +12,11 @@ from typing import Any
 from console.commands import VIEWS
 from console.names import PALETTES
 from console.presentation import tasks
+from console.presentation.lines import View
 from console.presentation.mirror import Mirror
 from console.reasons import Item
 from console.records import DriveRecord
+from console.records_backups import StorageRecord
 from console.screens.places import Place
 
 _SCOPED_VIEWS = {"cell": "servers", "group": "groups"}
@@ -64,6 +66,9 @@ def item_of(mirror: Mirror, key: str) -> Item | None:
             return Item(kind, key, name, state)
         case "schedule" | "backup":
             return _item_of_backing(mirror, kind, key, name)
+        case "project":
+            project = _project(mirror, name)
+            return Item(kind, key, name if project is None else project.name)
         case _:
             return Item(kind, key, name)
 
@@ -73,13 +78,25 @@ def _item_of_backing(mirror: Mirror, kind: str, key: str, id: str) -> Item | Non
         schedule = mirror.find_schedule(id)
         if schedule is None:
             return None
-        state = "active" if schedule.is_active else "inactive"
+        state = "on" if schedule.is_active else "off"
         return Item(kind, key, schedule.title, state, version=schedule.version)
     backup = mirror.protection.find_backup(id)
     if backup is None:
         return None
     part_of = "whole" if backup.parent_id else "" if backup.source_kind == "server" else "parts"
     return Item(kind, key, backup.title, backup.state, version=backup.version, part_of=part_of)
+
+
+def shown_marks(view: View, filter_text: str, marks: frozenset[str]) -> frozenset[str]:
+    """Of the marked rows those that the filter shows: what is not in sight is not acted on, and stays marked."""
+    if not marks or not filter_text or view.table is None:
+        return marks
+    return marks & {view.table.key_of(row) for row in view.table.rows}
+
+
+def _project(mirror: Mirror, id: str) -> StorageRecord | None:
+    found = mirror.protection.storage
+    return next((each for each in (found.projects if found is not None else ()) if each.project_id == id), None)
 
 
 def _held_by(mirror: Mirror, drive: DriveRecord) -> str:
@@ -164,6 +181,7 @@ def record_of(mirror: Mirror, key: str) -> Mapping[str, Any]:
         "event": tuple(event for event in (mirror.find_event(name),) if event is not None),
         "schedule": tuple(each for each in (mirror.find_schedule(name),) if each is not None),
         "backup": tuple(each for each in (mirror.protection.find_backup(name),) if each is not None),
+        "project": tuple(project for project in (_project(mirror, name),) if project is not None),
         "audit": tuple(each for each in mirror.audit or () if each.id == name),
     }
     found = sources.get(kind, ())

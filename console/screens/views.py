@@ -58,6 +58,8 @@ def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
     about = place.cursor if place.view == "schedules" else place.scope if place.view in ("detail", "raw") else None
     if (about or "").startswith(("schedule:", "backup:")):
         sources |= {(about or "").replace(":", " ", 1)}
+    if (about or "").startswith("project:"):
+        sources |= {"storage"}
     if place.view == "detail" and place.scope in mirror.servers:
         sources |= {f"schedules server:{place.scope}", f"backups server:{place.scope}"}
     if place.view == "groups" and DRIVES in place.modes:
@@ -154,6 +156,10 @@ def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
             from console.presentation import backup_detail
 
             return backup_detail.schedule_view(mirror, key, frame)
+        case "project":
+            from console.presentation import project_detail
+
+            return project_detail.view(mirror, key, frame)
         case "backup":
             from console.presentation import backup_detail
 

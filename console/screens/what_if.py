@@ -57,6 +57,10 @@ class Trial(Form):
         super().on_mount()
         self._enter()
 
+    def _leave(self, *, is_sure: bool) -> None:
+        """At once: nothing that was typed would have been sent."""
+        self._answer(None)
+
     def _draw(self) -> None:
         if not self.is_mounted:
             return

@@ -16,7 +16,7 @@ from textual.geometry import Region as ScreenRegion
 from textual.message import Message
 from textual.strip import Strip
 
-from console.presentation.lines import Glyphs, Grid, Line, Region, Span, Tone, text_of
+from console.presentation.lines import Glyphs, Grid, Line, Region, Span, Tone, cut, text_of
 from console.widgets.line_parts import underlined, with_cursor, without, words_at
 from console.widgets.painting import LineWidget
 
@@ -500,6 +500,9 @@ class RegionList(LineWidget):
     def _with_gutter(self, line: Line, is_cursor: bool, is_marked: bool) -> Line:
         gutter: list[Span] = []
         width = 0
+        if is_marked and "".join(span.text for span in cut(line, 2))[1:].strip():
+            # Where something stands in the column of marks, it takes that of the cursor, whose row has a ground.
+            return (Span(self.glyphs.mark, Tone.ACCENT), *without(line, 1))
         if is_cursor:
             gutter.append(Span(self.glyphs.cursor, Tone.ACCENT))
             width = 1

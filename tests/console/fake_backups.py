@@ -101,7 +101,10 @@ class BackedUpCloud(FakeCloud):
         if self.wrong is not None:
             raise self.wrong
         cron = str(fields.get("cron", "0 23 * * *"))
-        preview = SchedulePreviewRecord(f"as {cron} says", daily_fires(), 0, VERDICTS if schedule_id else ())
+        verdicts: tuple[VerdictRecord, ...] = VERDICTS if schedule_id else ()
+        if fields.get("backups_max") == 1:
+            verdicts = tuple(each._replace(is_kept=False, rule="more than 1") for each in verdicts)
+        preview = SchedulePreviewRecord(f"as {cron} says", daily_fires(), 0, verdicts)
         return SchedulePlanRecord(preview, schedule_id=schedule_id, storage=(self.outlook,), sentences=("It grows.",))
 
     async def save_schedule(

@@ -104,7 +104,7 @@ def test_q_leaves_only_from_the_overview() -> None:
         ("drive.detach", ["unmounted"], "it is unmounted"),
         ("drive.delete", ["unmounted", "creating"], None),
         ("drive.delete", ["unavailable"], "it is lost"),
-        ("host.drain", ["maintenance"], "it is in maintenance"),
+        ("host.drain", ["maintenance"], "it is drained"),
         ("host.evacuate", ["up"], "drain it first"),
         ("host.evacuate", ["down"], "it is down"),
         ("host.recover", ["up"], "it is up"),
@@ -121,7 +121,7 @@ def test_a_verb_says_why_it_is_off(verb: str, states: list[str], reason: str | N
         ([""], None),
         (["web-01 is running"], "web-01 is running"),
         (["web-01 is running", ""], None),
-        (["web-01 is running", "web-02 is lost"], "their servers are not stopped"),
+        (["web-01 is running", "web-02 is lost"], "their servers must stop"),
     ],
 )
 def test_a_drive_is_detached_from_a_stopped_server_only(held_by: list[str], reason: str | None) -> None:
@@ -141,23 +141,21 @@ def test_an_empty_list_still_has_something_to_make() -> None:
 def test_a_server_of_a_silent_cell_cannot_be_started() -> None:
     selection = Selection("servers", (Item("server", "id", "mail", "unknown", is_reachable=False),))
 
-    assert commands.reason_off(commands.BY_ID["server.start"], selection) == "its cell does not answer"
+    assert commands.reason_off(commands.BY_ID["server.start"], selection) == "its cell is silent"
 
 
 def test_every_verb_is_off_while_the_cloud_does_not_answer_and_in_read_only() -> None:
     stale = Selection("servers", (Item("server", "id", "web", "stopped"),), is_stale=True)
     read_only = Selection("servers", (Item("server", "id", "web", "stopped"),), is_read_only=True)
 
-    assert {commands.reason_off(verb, stale) for verb in commands.verbs_for(stale)} == {
-        "stale: the cloud does not answer"
-    }
+    assert {commands.reason_off(verb, stale) for verb in commands.verbs_for(stale)} == {"the cloud is silent"}
     assert {commands.reason_off(verb, read_only) for verb in commands.verbs_for(read_only)} == {"read-only"}
 
 
 def test_only_a_simulated_cloud_loses_hosts() -> None:
     selection = Selection("hosts", (Item("host", "host:h1", "h1", "up"),), is_simulated=False)
 
-    assert commands.reason_off(commands.BY_ID["host.fail"], selection) == "only a simulated cloud takes faults"
+    assert commands.reason_off(commands.BY_ID["host.fail"], selection) == "no simulated cloud"
     assert commands.reason_off(commands.BY_ID["host.drain"], selection) is None
 
 
@@ -335,3 +333,44 @@ _COLUMNS = (
 )
 def test_a_line_is_completed_with_names_columns_and_their_words(typed: str, ghost: str | None) -> None:
     assert command_line.complete_line(typed, {"servers": ["cell-1", "cell-2"]}, lambda _view: _COLUMNS) == ghost
+
+
+def test_the_verbs_of_a_host_in_a_rehearsal_are_its_faults_and_failing_is_the_first() -> None:
+    """`d` takes a cell down there; on the row of a host it must not be another verb."""
+    host, cell = Item("host", "host:h1", "h1", "up"), Item("cell", "cell:c1", "c1", "up")
+
+    verbs = commands.verbs_for(Selection("faults", (host,)))
+
+    assert [verb.id for verb in verbs if verb.verb_of == "host"] == ["host.fail", "host.recover"]
+    assert "d" not in {key for verb in verbs for key in verb.keys}
+    assert "cell.down" in {verb.id for verb in commands.verbs_for(Selection("faults", (cell,)))}
+    assert "host.drain" in {verb.id for verb in commands.verbs_for(Selection("hosts", (host,)))}
+
+
+def test_a_snapshot_of_a_drive_whose_cell_is_silent_is_not_deleted() -> None:
+    drive = Item("drive", "drive:d1", "db-1", "unknown", is_reachable=False)
+
+    assert commands.reason_off(commands.BY_ID["drive.delete_snapshot"], Selection("drives", (drive,))) is not None
+
+
+MENU_REASON_CELLS = 66 - 4 - 28 - 7 - len("off: ")
+"""Of a menu of 66 cells: without its box, the letter and the verb, and the tier."""
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+@pytest.mark.parametrize("is_simulated", [False, True])
+@pytest.mark.parametrize("is_reachable", [False, True])
+@pytest.mark.parametrize("state", ["up", "down", "running", "stopped", "maintenance", "active", "inactive", "ready",
+                                   "cloning_dst", "backing_up", "restoring", "apart"])  # fmt: skip
+def test_a_reason_fits_the_column_of_the_menu(
+    state: str, is_reachable: bool, is_simulated: bool, is_stale: bool
+) -> None:
+    found = set()
+    for kind in ("server", "drive", "host", "group", "cell", "schedule", "backup"):
+        for number in (1, 2):
+            items = (Item(kind, "key", "name", state, is_reachable),) * number
+            for view in ("overview", "faults", "clock"):
+                selection = Selection(view, items, False, is_stale, is_simulated, "wall")
+                found |= {commands.reason_off(verb, selection) for verb in commands.verbs_for(selection)}
+
+    assert [each for each in found - {None} if len(str(each)) > MENU_REASON_CELLS] == []

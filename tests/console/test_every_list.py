@@ -54,7 +54,7 @@ def the_logged_cloud() -> Mirror:
         ("events", "kind:server", None),
         ("overview", "tone:crit", None),
         ("schedules", "next<2h", "2 of 6"),
-        ("schedules", "state=off kept>5", "1 of 6"),
+        ("schedules", "state=failed kept>5", "1 of 6"),
         ("backups", "size>3g !copying", "3 of 4"),
         ("schedules", "!state:on cron:0", None),
         ("coverage", "covered:uncovered", "of 1,204   2 of the 4 worst"),

@@ -55,6 +55,8 @@ def test_what_is_typed_is_a_value(read: Any, typed: str, value: Any) -> None:
     [
         (backup_forms.read_days, "-1", "-1 is no number of days"),
         (backup_forms.read_days, "1.5", "1.5 is no number of days"),
+        (backup_forms.read_drill_days, "-1", "or nothing for never"),
+        (backup_forms.read_jitter, "3d", "3d is more than a run may be later; 1d is the most"),
         (backup_forms.read_days, "9" * 30, "is no number of days"),
         (backup_forms.read_number, "many", "many is no number"),
         (backup_forms.read_seconds, "25", "25 is no time; type a number and its unit"),
@@ -72,7 +74,10 @@ def test_what_makes_no_sense_says_what_does(read: Any, typed: str, sentence: str
     assert sentence in found.sentence
 
 
-@given(st.integers(0, 10**8), st.dictionaries(st.sampled_from(backup_forms.RULES), st.integers(1, 1000)))
+@given(
+    st.integers(0, backup_forms.JITTER_SECONDS_MAX),
+    st.dictionaries(st.sampled_from(backup_forms.RULES), st.integers(1, 1000)),
+)
 def test_what_a_form_begins_with_is_read_as_what_it_is(seconds: int, keeps: dict[str, int]) -> None:
     assert backup_forms.read_jitter(backup_forms.seconds_text(seconds)) == seconds
     assert backup_forms.read_keeps(backup_forms.keeps_text(keeps)) == keeps
@@ -168,16 +173,16 @@ def test_a_quota_is_enough_when_all_that_come_to_be_fit(
     [
         ("backup.restore", Item("backup", "backup:1", "db", "ready"), None),
         ("backup.restore", Item("backup", "backup:1", "db", "backing_up"), "it is being made"),
-        ("backup.restore", Item("backup", "backup:1", "db", "restoring"), "it is being restored from"),
+        ("backup.restore", Item("backup", "backup:1", "db", "restoring"), "it is restored from"),
         ("backup.restore", Item("backup", "backup:1", "db", "erred"), "it is a failed one"),
         ("backup.restore", Item("backup", "backup:1", "shop", "ready", part_of="parts"), "restore a part of it"),
         ("backup.delete", Item("backup", "backup:1", "db", "erred"), None),
         ("backup.delete", Item("backup", "backup:1", "db", "ready", part_of="whole"), "a part: delete the whole"),
-        ("schedule.activate", Item("schedule", "schedule:1", "nightly", "active"), "it is active already"),
+        ("schedule.activate", Item("schedule", "schedule:1", "nightly", "on"), "it is on already"),
         ("schedule.activate", Item("schedule", "schedule:1", "nightly", "inactive"), None),
-        ("schedule.deactivate", Item("schedule", "schedule:1", "nightly", "inactive"), "it is inactive already"),
+        ("schedule.deactivate", Item("schedule", "schedule:1", "nightly", "off"), "it is off already"),
         ("server.backup", Item("server", "s", "web", "starting"), "it is starting"),
-        ("server.backup", Item("server", "s", "web", "running", is_reachable=False), "its cell does not answer"),
+        ("server.backup", Item("server", "s", "web", "running", is_reachable=False), "its cell is silent"),
         ("server.schedule", Item("server", "s", "web", "running", is_reachable=False), None),
     ],
 )
@@ -213,3 +218,33 @@ def test_plans_are_read_as_they_are_said_and_what_is_missing_is_none() -> None:
     assert backup_plan({"plan": plan}).start_problem == "No host."
     assert (found.preview.words, found.preview.fires[0].at, found.is_allowed) == ("daily", NOON, True)
     assert flavors({"flavors": [{"id": "1", "name": "m1.tiny", "disk_bytes": GIB}]})[0].problem is None
+
+
+def fires_every(*seconds: int) -> list[FireRecord]:
+    instants = [NOON + timedelta(seconds=sum(seconds[:number])) for number in range(len(seconds) + 1)]
+    return [FireRecord(at, at.isoformat()) for at in instants]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "target", "warned"),
+    [
+        ((86_400, 86_400), 3_600, "up to 1d00h pass between two runs, longer than the 1h00m promised: it will be late"),
+        ((86_400, 86_400), 86_400, None),
+        ((86_400, 86_400), None, None),
+        ((60, 60), None, "a run every 1m00s: one that takes longer makes the next be refused"),
+        ((900, 900), None, None),
+        ((), 60, None),
+    ],
+)
+def test_a_promise_that_no_run_keeps_and_runs_too_near_are_warned_of(
+    gaps: tuple[int, ...], target: int | None, warned: str | None
+) -> None:
+    found = backup_plans.rhythm_warnings(fires_every(*gaps), target)
+
+    assert found == ([] if warned is None else [warned])
+
+
+def test_no_label_of_a_form_touches_what_is_typed() -> None:
+    fields = (*backup_forms.schedule_fields(), *backup_forms.backup_fields())
+
+    assert [field.label for field in fields if 3 + len(field.label) >= creating.VALUE_COLUMN] == []

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.presentation import attention, backup_detail, backups, calendar, coverage, schedules, storage
-from console.presentation.lines import ASCII, View, cells, take, text_of
+from console.presentation import (
+    attention,
+    backup_detail,
+    backups,
+    calendar,
+    coverage,
+    event_words,
+    overview,
+    project_detail,
+    schedules,
+    storage,
+)
+from console.presentation.lines import ASCII, Tone, View, cells, take, text_of
 from console.presentation.mirror import Mirror
 from console.records_backups import (
     Backups,
     Coverage,
     CoverageRecord,
+    DueRecord,
+    FireRecord,
     SchedulePreviewRecord,
     Schedules,
     StorageRecord,
     VerdictRecord,
 )
 from tests.console.drawn import WIDTHS, aside, body, lines_of, plate, the_row
-from tests.console.examples import NOW, POLLED, a_frame, ago, the_cloud
+from tests.console.examples import NOW, POLLED, a_frame, ago, an_event, the_cloud
 from tests.console.protecting import (
+    SILENT,
     a_backup,
     a_schedule,
     the_calendar,
@@ -47,13 +61,48 @@ def drawn(view: View) -> list[str]:
 def test_schedules_are_listed_by_their_next_run_with_their_last_ones() -> None:
     assert drawn(schedules.view(the_protected_cloud(), a_frame(110, 30))) == [
         "    SCHEDULE         SOURCE    CRON          ZONE    LAST 10     NEXT IN     AGE     of   KEPT   of  DRILL",
-        "  … app often        app-914   */10 * * * *  UTC     ✓✓✓✓✓✓✓✓·…    waits     25m      ·      7    7  ·",
-        "  ▲ mq hourly        web-31    5 * * * *     UTC     ✓✓✓✓✓✓✓■·✓    1h01m   2h00m  1h00m     24   24  ·",
+        "  … app often        app-914   */10 * * * *  UTC     ✓✓✓✓✓✓✓✓◇…    waits     25m      ·      7    7  ·",
+        "  ▲ mq hourly        web-31    5 * * * *     UTC     ✓✓✓✓✓✓✓+◇✓    1h01m   2h00m  1h00m     24   24  ·",
         "  ● web nightly      web-31    0 23 * * *    Berlin  ✓✓✓✓✓✓✓✓✓✓    7h56m  16h03m  1d02h     14   14  ✓ 10m41s",
         "  ▲ shop weekly      proje…op  0 3 * * 6     UTC     ✓✓✓✓✓✓       12h56m   6d00h      ·      8    ∞  ✗ failed",
-        "  ✗ db nightly       web-31    0 2 * * *     UTC     ✓✓✓✓✓✓✓✓✗       off   3d00h  1d00h      7    7  ·",
-        "  ‖ old monthly      web-31    0 4 1 * *     UTC                  paused   never      ·      0   14  ·",
+        "  ✗ db nightly       web-31    0 2 * * *     UTC     ✓✓✓✓✓✓✓✓✗    failed   3d00h  1d00h      7    7  ·",
+        "  ‖ old monthly      web-31    0 4 1 * *     UTC                     off   never      ·      0   14  ·",
     ]
+
+
+def test_at_80_columns_a_schedule_still_says_how_many_are_kept() -> None:
+    head = drawn(schedules.view(the_protected_cloud(), a_frame(80, 24)))[0].split()
+
+    assert head == ["SCHEDULE", "CRON", "LAST", "10", "NEXT", "IN", "AGE", "of", "KEPT", "of"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "glyph", "word", "tone"),
+    [
+        ({"last_run_at": None, "last_good_at": None, "backups": 0, "created_at": NOW}, "○", "new", Tone.TEXT),
+        ({}, "●", "on", Tone.OK),
+        ({"is_active": False}, "‖", "off", Tone.MUTED),
+        ({"is_active": False, "reason": "Over quota"}, "✗", "failed", Tone.CRIT),
+    ],
+)
+def test_only_what_has_run_is_green_and_off_is_not_failed(
+    changes: dict[str, Any], glyph: str, word: str, tone: Tone
+) -> None:
+    schedule = next(each for each in the_schedules() if each.title == "web nightly")._replace(**changes)
+
+    look = schedules.look(the_protected_cloud(), a_frame(), schedule)
+
+    assert (look.glyph, look.word, look.tone) == (glyph, word, tone)
+
+
+def test_a_day_has_its_year_where_the_next_runs_span_several() -> None:
+    found = [FireRecord(datetime(year, 4, 2, tzinfo=UTC), f"{year}-04-02T00:00:00+00:00") for year in (2027, 2028)]
+
+    assert [schedules.local(each, has_year=schedules.spans_years(found)) for each in found] == [
+        "Fri 02 Apr 2027 00:00",
+        "Sun 02 Apr 2028 00:00",
+    ]
+    assert schedules.local(found[0], has_year=schedules.spans_years(found[:1])) == "Fri 02 Apr 00:00"
 
 
 def test_a_narrow_terminal_keeps_name_and_countdown_and_never_cuts_a_cron() -> None:
@@ -110,7 +159,8 @@ def test_schedules_of_a_cell_are_those_of_its_servers() -> None:
     ("wanted", "names"),
     [
         ("berlin", ["web nightly"]),
-        ("off", ["db nightly"]),
+        ("state:off", ["old monthly"]),
+        ("state:failed", ["db nightly"]),
         ("waits", ["app often"]),
         ("quota", ["db nightly"]),
         ("project shop", ["shop weekly"]),
@@ -128,7 +178,7 @@ def test_schedules_are_found_by_what_is_said_of_them(wanted: str, names: list[st
         ("app often", "missed since 13:50:00: cell-5 does not answer; one catch-up is owed"),
         ("mq hourly", "its last good backup is too old: at most 1h00m was promised"),
         ("db nightly", "Over quota: storage needs 100.0 GiB"),
-        ("old monthly", "nobody wants it to run"),
+        ("old monthly", "switched off by somebody; x a switches it on"),
         ("shop weekly", "its last drill failed: no host has room"),
         ("web nightly", "0 23 * * *, by the clock of Europe/Berlin; next 22:00:00 UTC"),
     ],
@@ -235,7 +285,7 @@ def test_below_the_backups_stand_who_has_none_and_how_long_the_quota_lasts() -> 
     view = backups.view(the_protected_cloud(), a_frame(80, 24))
 
     assert [text_of(line).rstrip() for line in view.below] == [
-        "  NOT BACKED UP  1,190 of 1,204 servers in no active schedule, 1 late",
+        "  IN NO SCHEDULE 1,190 of 1,204 servers; of all, 1,191 have no backup, 1 late",
         "  QUOTA          full  ▓▓▓▓▓▓▓▓▓▓│░  64 of 64 GiB, full",
     ]
 
@@ -262,7 +312,10 @@ def test_coverage_is_worst_first_and_marks_what_cannot_be_copied_now() -> None:
         "  ▲ late      web-05                              8d00h  7d00h  cell-2          shop weekly",
         "  ● good      web-31                             16h00m  1d00h  cell-2          shop weekly, web…",
     ]
-    assert text_of(view.below[0]).rstrip() == "  1,190 uncovered  1,191 never  1 late  8 no target  4 good"
+    assert (
+        text_of(view.below[0]).rstrip()
+        == "  1,190 in no schedule   last good:  1,191 never  1 late  8 no target  4 good"
+    )
     assert text_of(view.status("id-app-914")).endswith("cell-5 does not answer, so none can be taken now")
 
 
@@ -507,3 +560,56 @@ def test_a_hostile_name_moves_no_column(name: str, source: str, reason: str, wid
     head, first, *_ = map(text_of, lines_of(schedules.view(mirror, frame)))
     end = head.index("NEXT IN") + len("NEXT IN")
     assert take(first, end).endswith("1h00m")
+
+
+# Names that are last known -------------------------------------------------------------------------------------------
+
+
+def with_nameless_schedule(**said: Any) -> Mirror:
+    mirror = the_protected_cloud()
+    silent = a_schedule(
+        "x", id="e2bc7544-1", description="", server_id=SILENT, source_id=SILENT, source_name=None, **said
+    )
+    return replace(mirror, schedules=(*(mirror.schedules or ()), silent))
+
+
+def test_a_schedule_keeps_the_name_of_its_source_while_the_cell_of_that_is_silent() -> None:
+    mirror = with_nameless_schedule(missed_since=NOW, next_trigger_at=NOW)
+    found = mirror.find_schedule("e2bc7544-1")
+    due = DueRecord("e2bc7544-1", "e2bc7544")
+    assert mirror.protection.calendar is not None
+    protection = replace(mirror.protection, calendar=mirror.protection.calendar._replace(schedules=(due,)))
+
+    assert found is not None
+    assert found.title == "app-914"
+    assert "app-914" in {title for title, _ in overview.next_backups(mirror)}
+    assert "app-914" in {alarm.who for alarm in attention.alarms(mirror, a_frame())}
+    assert [each.title for each in calendar.visible(replace(mirror, protection=protection), a_frame())] == ["app-914"]
+
+
+def test_events_of_a_backup_go_by_the_name_of_its_source_after_its_first_one() -> None:
+    begun = an_event(7, "backup.created", "1dfdefd6-9", NOW, changes={"source_id": (None, "id-web-31")})
+    ready = an_event(8, "backup.ready", "1dfdefd6-9", NOW, changes={"state": ("backing_up", "ready")})
+    gone = an_event(9, "backup.ready", "2dfdefd6-9", NOW)
+    first = an_event(
+        6, "backup.created", "2dfdefd6-9", NOW, changes={"source_id": (None, "x"), "source_name": (None, "old")}
+    )
+    mirror = replace(the_protected_cloud(), events=(first, begun, ready, gone))
+
+    assert [event_words.title(mirror, event) for event in (begun, ready, gone)] == ["web-31", "web-31", "old"]
+
+
+# A project -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_project_has_a_page_of_what_it_holds() -> None:
+    mirror = the_protected_cloud()
+    project = the_storage().projects[0]
+
+    page = drawn(project_detail.view(mirror, project.key, a_frame()))
+
+    assert page[0].split() == ["project", project.name]
+    assert {line.split()[0] for line in page} >= {"quota", "use", "drives", "backups", "schedules", "id"}
+    assert "is not known any more" in drawn(project_detail.view(mirror, "project:gone", a_frame()))[0]
+    unread = replace(mirror, protection=replace(mirror.protection, storage=None))
+    assert drawn(project_detail.view(unread, project.key, a_frame()))[0].split() == ["project", "…"]

@@ -91,13 +91,22 @@ def test_what_is_injected_comes_first_with_how_it_is_taken_back() -> None:
 
     assert drawn[:6] == [
         "  INJECTED NOW      WHAT          CELL     STATE    MEANS",
-        "  ✗ cell-3          cell                   down     x u takes it back; 190 servers UNKNOWN for 12m",
-        "  ✗ c2-h13          compute host  cell-2   down     x r takes it back; lost for 25m",
+        "  ✗ cell-3          cell                   down     x u ends it; 190 UNKNOWN for 12m by the wall",
+        "  ✗ c2-h13          compute host  cell-2   down     x r ends it; lost for 25m by the cloud",
         "",
         "  CAN BE INJECTED   WHAT          CELL     STATE    MEANS",
         "  ● cell-1          cell                   up       x d down, x h hung; 183 servers",
     ]
     assert faults.view(injected_cloud(), a_frame()).note == "2 injected"
+
+
+def test_where_there_is_one_clock_an_age_does_not_say_by_which() -> None:
+    mirror = injected_cloud()
+    assert mirror.clock is not None
+
+    drawn = body(faults.view(replace(mirror, clock=mirror.clock._replace(mode="wall")), a_frame(100)))
+
+    assert [line.split("for ")[1].strip() for line in drawn[1:3]] == ["12m", "25m"]
 
 
 def test_a_cell_that_fell_silent_by_itself_is_no_injected_fault() -> None:

@@ -175,6 +175,24 @@ async def test_several_servers_are_not_held_to_plans_that_change_each_other() ->
         assert cloud.plans_sent == [None, None]
 
 
+async def test_what_the_filter_hides_is_not_acted_on_though_it_stays_marked() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "web-01")
+        app.main.body.set_marks({each.id for each in cloud.servers[24:27]})
+        app.main.change(filter=cloud.servers[24].name or "")
+        await pilot.press("x")
+        await until(pilot, f"{cloud.servers[24].name}   actions", "2 marked rows hidden by the filter: left out")
+        assert [item.key for item in app.main.selection().items] == [cloud.servers[24].id]
+        await pilot.press("escape")
+        app.main.change(filter="")
+        await pilot.press("x")
+        await until(pilot, "3 servers   actions")
+
+
 async def test_a_change_of_the_server_under_the_preview_turns_the_button_off() -> None:
     cloud = FakeCloud()
     app = an_app(cloud)
@@ -382,7 +400,7 @@ async def test_verbs_are_off_while_the_cloud_does_not_answer() -> None:
         await pilot.pause()
 
         assert isinstance(app.screen, Menu)
-        assert "stale" in app.screen.query_one(Box).text
+        assert "the cloud is silent" in app.screen.query_one(Box).text
 
 
 async def test_a_letter_typed_right_after_x_is_for_the_menu_and_none_is_for_the_confirmation() -> None:

@@ -94,6 +94,33 @@ async def test_an_edit_shows_which_backups_would_go_and_sends_only_what_changed(
         assert (id, body) == ("s1", {"backups_max": 2, "target_seconds": None, "if_version": 4})
 
 
+async def test_an_edit_that_lets_backups_go_asks_first_and_names_them() -> None:
+    """b2 goes whatever is edited: only b1 is lost by it."""
+    cloud = BackedUpCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("b")
+        await until(pilot, "web nightly")
+        await pilot.press("x", "e")
+        await until(pilot, "Edit schedule web nightly")
+        await pilot.press("tab", "tab", "tab")
+        await clear_and_type(pilot, "1")
+        await pilot.press("enter")
+        text = await until(pilot, "Change web nightly: 1 backup would go", "1 that would stay", "tier 2: asks once")
+        assert "20 Nov 00:00" in text
+        assert "19 Nov 00:00" not in text
+        await pilot.press("escape")
+        await until(pilot, "Edit schedule web nightly", "at most")
+        assert requests(cloud, "save_schedule") == []
+        await pilot.press("enter")
+        await until(pilot, "tier 2: asks once")
+        await pilot.press("tab", "enter")
+        await until(pilot, "is changed; next")
+
+        assert [request[2] for request in requests(cloud, "save_schedule")] == [{"backups_max": 1, "if_version": 4}]
+
+
 async def test_an_edit_outlives_a_run_of_the_schedule_and_not_another_edit() -> None:
     cloud = BackedUpCloud()
     app = an_app(cloud)

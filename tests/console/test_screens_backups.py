@@ -34,7 +34,7 @@ async def test_from_a_schedule_to_its_backups_and_what_its_rules_say_of_one() ->
         await until(pilot, "nightly 1", "nightly 2", "1h00m", "NEXT TEN", "Fri 20 Nov 23:00")
         assert requests(cloud, "schedule") == [("schedule", "sch-1")]
         await pilot.press("enter")
-        text = await until(pilot, "goes at the next run: 7 days old", "NOT BACKED UP")
+        text = await until(pilot, "goes at the next run: 7 days old", "IN NO SCHEDULE")
         assert "schedules > nightly 1 > backups" in text
         assert requests(cloud, "backups") == [("backups", "schedule:sch-1", None)]
 
@@ -122,7 +122,7 @@ async def test_what_is_uncovered_is_reached_from_the_overview_and_leads_to_the_s
         await until(pilot, "2 servers late; 39 of 40 servers in no active schedule")
         await type_line(pilot, ":coverage")
         await pilot.press("enter")
-        await until(pilot, "39 uncovered", "web-01")
+        await until(pilot, "39 in no schedule", "web-01")
         await pilot.press("enter")
         await until(pilot, "servers > web-01", "nightly 1", "the last good one")
 
@@ -166,7 +166,9 @@ async def test_storage_leads_to_the_backups_of_a_project() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("Q")
         await until(pilot, "shop", "80%")
-        await pilot.press("enter")
+        await pilot.press("d")
+        await until(pilot, "storage > shop", "grows to", "full in")
+        await pilot.press("escape", "enter")
         await until(pilot, "storage > shop > backups")
         assert "there is no backup of it" in await until(pilot, "sort newest")
         assert bar(app, "keys")

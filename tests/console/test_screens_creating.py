@@ -252,6 +252,10 @@ async def test_limits_are_shown_and_checked_in_place_and_the_plan_leads_back_to_
         await pilot.press("tab", "enter")
         await until(pilot, "2GHz")
         await pilot.press("escape")
+        await until(pilot, "esc again throws away what was typed")
+        await pilot.press("down", "escape")
+        await until(pilot, "esc again throws away what was typed")
+        await pilot.press("escape")
         await until(pilot, "cancelled; nothing was made")
 
         assert requests(cloud, "create_server") == []

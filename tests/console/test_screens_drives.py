@@ -264,7 +264,7 @@ async def test_marked_drives_are_detached_together_and_those_that_are_off_are_co
         ("spare-91", "d", "detach is off: it is unmounted"),
         ("db-boot-25", "a", "attach … is off: it is mounted"),
         ("lost-04", "c", "clone … is off: it is lost"),
-        ("mail-boot-37", "n", "rename … is off: its cell does not answer"),
+        ("mail-boot-37", "n", "rename … is off: its cell is silent"),
     ],
 )
 async def test_a_verb_of_a_drive_that_is_off_says_why(name: str, letter: str, reason: str) -> None:
@@ -537,4 +537,4 @@ async def test_the_hosts_of_a_cell_that_falls_silent_stay_as_they_were_and_canno
         await pilot.pause()
 
         assert isinstance(app.screen, Menu)
-        assert "drain is off: its cell does not answer" in app.screen.query_one(Box).text
+        assert "drain is off: its cell is silent" in app.screen.query_one(Box).text

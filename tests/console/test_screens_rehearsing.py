@@ -46,6 +46,20 @@ async def test_the_clock_is_stepped_to_what_is_due_by_an_hour_and_set_to_a_rate(
         assert cloud.clock_now == NOON + timedelta(seconds=3620)
 
 
+async def test_the_line_stops_the_clock_as_the_menu_does_after_asking() -> None:
+    cloud = FakeCloud(clock_mode="rate")
+    async with an_app(cloud).run_test(size=(80, 24)) as pilot:
+        await until(pilot, "cell-1")
+        await type_line(pilot, ":clock manual")
+        await pilot.press("enter")
+        await until(pilot, "Stop the clock", "tier 2: asks once")
+        assert requests(cloud, "patch_clock") == []
+        await pilot.press("tab", "enter")
+        await until(pilot, "clock: manual")
+
+        assert requests(cloud, "patch_clock") == [("patch_clock", "manual", None)]
+
+
 async def test_a_verb_of_the_clock_is_copied_as_its_request() -> None:
     async with an_app(FakeCloud()).run_test(size=(80, 24)) as pilot:
         await type_line(pilot, ":clock")

@@ -153,6 +153,16 @@ async def test_marks_are_drawn_beside_the_cursor_and_stay_when_the_row_is_filter
         assert app.list.marks == {"a"}
 
 
+async def test_a_mark_never_covers_what_stands_in_its_column() -> None:
+    names = ["cell-1", "cell-2"]
+    app = ListApp([Rows(HEAD, names, lambda name: (Span(f" {name}"),), lambda name: name)])
+
+    async with app.run_test(size=(20, 4)):
+        app.list.set_marks(names)
+
+        assert drawn(app.list)[1:3] == ["*cell-1", "*cell-2"]
+
+
 async def test_a_range_marks_to_where_the_cursor_goes_and_unmarks_when_it_comes_back() -> None:
     app = ListApp([rows_of([f"r{n}" for n in range(10)])])
 
