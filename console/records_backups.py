@@ -136,6 +136,8 @@ class CoverageRecord(NamedTuple):
     target_seconds: int | None = None
     standing: str = "never"
     """`never`, `late`, `untold` or `good`."""
+    failed_ids: tuple[str, ...] = ()
+    """The schedules that it was in and that something switched off."""
 
 
 class HourRecord(NamedTuple):

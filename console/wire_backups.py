@@ -114,6 +114,7 @@ def _coverage_row(row: Body) -> CoverageRecord:
         last_good_at=instant(get("last_good_at")),
         target_seconds=get("target_seconds"),
         standing=row["standing"],
+        failed_ids=texts(get("failed_schedule_ids")),
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from backend.cloud import backups as rules
-from backend.cloud import previews
+from backend.cloud import previews, retention
 from backend.cloud.errors import CloudError
 from backend.cloud.model import Account, Backup, BackupState, Schedule
 from backend.cloud.previews import Preview
@@ -236,7 +236,9 @@ async def _schedule_plan(
     name, not_now, storage = None, "it is not there any more", tuple[Outlook, ...]()
     if reading is not None:
         not_now = reading.problem or ""
-        kept = sum(each.is_kept for each in preview.verdicts if each.backup.state is not BackupState.ERRED)
+        kept = sum(
+            each.is_kept for each in retention.plan(found, policy, now) if each.backup.state != BackupState.ERRED
+        )
         most = previews.most_copies(rules.parse(wanted.cron, wanted.time_zone), policy, now)
         storage = await cloud.store.cloud_read(
             lambda tx: tuple(

@@ -74,6 +74,7 @@ def _row(each: Protection, name: str | None, project_id: str) -> CoverageRow:
         "name": name,
         "project_id": project_id,
         "schedule_ids": list(each.schedule_ids),
+        "failed_schedule_ids": list(each.failed_ids),
         "last_good_at": instant_text_or_none(each.last_good_at),
         "age_seconds": each.age_seconds,
         "target_seconds": each.target_seconds,

@@ -25,7 +25,9 @@ class VerdictRow(TypedDict):
 
 
 class SchedulePreview(TypedDict):
-    """`jitter_seconds` is how much later than its expression an existing schedule runs, each time."""
+    """`jitter_seconds` is how much later than its expression an existing schedule runs, each time. `verdicts` say what
+    stays and goes when the next copy is good.
+    """
 
     words: str
     fires: list[FireRow]
@@ -34,12 +36,15 @@ class SchedulePreview(TypedDict):
 
 
 class CoverageRow(TypedDict):
-    """How well one server is protected. `name` is null while its cell does not answer."""
+    """How well one server is protected. `name` is null while its cell does not answer. `schedule_ids` are active; what
+    `failed_schedule_ids` promised, which something switched off, counts for its `standing` too.
+    """
 
     server_id: str
     name: str | None
     project_id: str
     schedule_ids: list[str]
+    failed_schedule_ids: list[str]
     last_good_at: str | None
     age_seconds: int | None
     target_seconds: int | None
