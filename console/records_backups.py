@@ -234,6 +234,8 @@ class Coverage(NamedTuple):
     good: int = 0
     is_counted_only: bool = False
     """Whether no more than the counts was asked for."""
+    next: str | None = None
+    """Where the rows go on; None where these are all that are read."""
 
 
 class Calendar(NamedTuple):

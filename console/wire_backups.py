@@ -120,7 +120,8 @@ def _coverage_row(row: Body) -> CoverageRecord:
 
 def coverage(body: Body) -> Coverage:
     total, uncovered, never, late, untold, good = (int(body.get(name) or 0) for name in _COUNTS)
-    return Coverage(many(_coverage_row, body["servers"]), total, uncovered, never, late, untold, good)
+    rows = many(_coverage_row, body["servers"])
+    return Coverage(rows, total, uncovered, never, late, untold, good, next=body.get("next"))
 
 
 def coverage_counts(body: Body) -> Coverage:

@@ -262,13 +262,16 @@ def protection(
         sources = ((SERVER, server.server_id), (PROJECT, server.project_id), (CUSTOMER, server.customer_id))
         own = [schedule for source in sources for schedule in by_source.get(source, ())]
         found.append(_protection(server, own, last_good.get(server.server_id), now))
-    return sorted(found, key=_worst_first)
+    return sorted(found, key=place_of)
 
 
 _ORDER = (Standing.NEVER, Standing.LATE, Standing.UNTOLD, Standing.GOOD)
 
+Rank = tuple[int, bool, int, str]
 
-def _worst_first(each: Protection) -> tuple[int, bool, int, str]:
+
+def place_of(each: Protection) -> Rank:
+    """Where it stands among all of the same instant; no two stand at the same place."""
     return _ORDER.index(each.standing), bool(each.schedule_ids), -(each.age_seconds or 0), each.server_id
 
 

@@ -47,7 +47,7 @@ def test_what_is_asked_of_backups_comes_back_as_records(tmp_path: Path) -> None:
             assert (described.verdict.is_kept, described.raw["contents"]["server"]["name"]) == (True, "db·-01")
             assert (await cloud.backups_page(scope=backup.key)).rows == ()
 
-            covered = await cloud.coverage()
+            covered = await cloud.coverage_page()
             assert ([row.standing for row in covered.rows], covered.total) == (["good"], 1)
             assert (await cloud.coverage_counts()).is_counted_only
             calendar = await cloud.calendar(time_zone="Europe/Berlin")

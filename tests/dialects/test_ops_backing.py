@@ -77,6 +77,31 @@ def test_coverage_counts_who_was_never_backed_up_who_is_late_and_whom_no_schedul
     tell(story)
 
 
+def test_coverage_comes_in_pages_of_one_instant(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        for number in range(5):
+            await with_disk(on, f"db-{number}", gib=1)
+        whole = good(await on.ops.get("/backups/coverage"))
+
+        rows, after = [], None
+        while True:
+            asked = {"limit": 2} | ({} if after is None else {"after": after})
+            page = good(await on.ops.get("/backups/coverage", params=asked))
+            rows += page["servers"]
+            after = page["next"]
+            # What is told later is told of the first page's instant.
+            await on.advance(3600)
+            if after is None:
+                break
+
+        assert (rows, whole["next"]) == (whole["servers"], None)
+        for cursor in ("yesterday", "2026-11-20T12:00:00,0,0,0,x", "2026-11-20T12:00:00+00:00,0,0,x"):
+            found = refused(await on.ops.get("/backups/coverage", params={"after": cursor}), 400)
+            assert found["error"]["field"] == "after"
+
+    tell(story)
+
+
 def test_schedules_and_backups_come_in_pages_and_one_by_one(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         server = await with_disk(on, gib=1)

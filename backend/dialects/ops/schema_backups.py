@@ -52,9 +52,12 @@ class CoverageRow(TypedDict):
 
 
 class CoverageAnswer(TypedDict):
-    """The worst first. `uncovered` are the servers that no active schedule is for, listed or not."""
+    """The worst first, as of the instant of the first page. `uncovered` are the servers that no active schedule is for,
+    listed or not.
+    """
 
     servers: list[CoverageRow]
+    next: str | None
     total: int
     uncovered: int
     never: int
