@@ -177,6 +177,17 @@ class CellHours(NamedTuple):
     hours: tuple[HourRecord, ...]
 
 
+class RefusalRecord(NamedTuple):
+    """The first run that a quota has no room for, which would switch its schedule off."""
+
+    schedule_id: str | None
+    """None of one that is not there yet."""
+    title: str
+    at: datetime
+    needs_bytes: int = 0
+    left_bytes: int = 0
+
+
 class StorageRecord(NamedTuple):
     """What a project holds, and what that comes to when its schedules just run."""
 
@@ -189,10 +200,12 @@ class StorageRecord(NamedTuple):
     """When as many backups go as come; None where they are kept for ever."""
     bytes_per_day: int = 0
     full_at: datetime | None = None
-    """When the limit is passed; None: never."""
+    """When a run is refused, or about then; None: never."""
     schedules: int = 0
     unmeasured: int = 0
-    """Schedules that have not run yet and are not counted."""
+    """Schedules that have nothing to copy yet and are not counted."""
+    refused: RefusalRecord | None = None
+    """The run of `full_at`, where that is soon enough to be known."""
 
     @property
     def key(self) -> str:

@@ -12,7 +12,7 @@ from console.records_backup_plans import (
     SchedulePlanRecord,
 )
 from console.wire import Body, instant, many, schedule, texts
-from console.wire_backups import backup, preview
+from console.wire_backups import backup, preview, refusal
 
 
 def _storage(row: Body) -> OutlookRecord:
@@ -28,7 +28,9 @@ def _storage(row: Body) -> OutlookRecord:
         copies_most=get("copies_most"),
         copies_left=get("copies_left"),
         growth_bytes=get("growth_bytes"),
-        refused_at=instant(get("refused_at")),
+        is_enough=get("is_enough", True) is not False,
+        full_at=instant(get("full_at")),
+        refused=refusal(get("refused")),
     )
 
 

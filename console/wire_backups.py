@@ -16,6 +16,7 @@ from console.records_backups import (
     DueRecord,
     FireRecord,
     HourRecord,
+    RefusalRecord,
     ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
@@ -166,6 +167,15 @@ def calendar(body: Body) -> Calendar:
     )
 
 
+def refusal(row: Body | None) -> RefusalRecord | None:
+    if row is None:
+        return None
+    schedule_id = row.get("schedule_id")
+    title = row.get("description") or (schedule_id or "")[:8]
+    at, needs, left = required_instant(row["at"]), int(row["needs_bytes"]), int(row["left_bytes"])
+    return RefusalRecord(schedule_id, title, at, needs, left)
+
+
 def _storage_row(row: Body) -> StorageRecord:
     get = row.get
     return StorageRecord(
@@ -179,6 +189,7 @@ def _storage_row(row: Body) -> StorageRecord:
         full_at=instant(get("full_at")),
         schedules=int(get("schedules") or 0),
         unmeasured=int(get("unmeasured") or 0),
+        refused=refusal(get("refused")),
     )
 
 

@@ -384,7 +384,7 @@ def test_the_bar_of_a_quota_is_drives_backups_what_comes_and_a_mark_where_it_end
         ("shop", "3 schedules; at least one keeps every backup, so it never stops growing; "
                  "its quota is full on 27 Nov 14:03"),
         ("ledger", "1 schedule; it grows to 700 GiB at most, then as many backups go as come; "
-                   "1 not counted: never run yet"),
+                   "1 not counted: nothing to copy yet"),
         ("farm", "0 schedules; it grows no more: as many backups go as come; it has no quota"),
         ("full", "1 schedule; it grows to 80 GiB at most, then as many backups go as come; "
                  "its quota is full: a run that needs more switches its schedule off"),

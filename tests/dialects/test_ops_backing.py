@@ -196,6 +196,49 @@ def test_storage_says_what_a_project_comes_to(tell: Tell) -> None:
     tell(story)
 
 
+def test_the_run_that_is_named_is_the_first_that_the_quota_refuses(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server, gib = await with_disk(on, gib=10), 2**30
+        for cron, most in (("0 */6 * * *", 2), ("30 2 * * *", 0)):
+            rule = {"retention_time": 0, "maximal_number_of_backups": most, "schedule": cron, "is_active": True}
+            body = {"backup_source": source(server), "description": cron, **rule}
+            good(await client(on).post("/backup-schedules/", json=body), 201)
+        told = (await of_project(on, server))["refused"]
+        new = {"source_kind": "server", "source_id": server["id"], "cron": "0 15 * * *", "description": "new"}
+        plan = good(await on.ops.post("/schedules", json={**new, "preview": True}))["plan"]
+        for _ in range(40):
+            await on.advance(3600)
+        later = {row["id"]: row for row in good(await on.ops.get("/schedules"))["schedules"]}
+
+        off = later[told["schedule_id"]]
+        assert (told["description"], told["needs_bytes"], told["left_bytes"]) == ("0 */6 * * *", 10 * gib, 5 * gib)
+        assert (told["at"], off["is_active"]) == ("2026-11-21T06:00:00Z", False)
+        assert off["reason"] == "Over quota: storage needs 10.0 GiB, 5.0 GiB left."
+        # A copy at 15:00 besides: then the one of 02:30 has no room.
+        assert plan["storage"][0]["refused"]["at"] == "2026-11-21T02:30:00Z"
+        assert plan["sentences"][0].startswith("The run of 30 2 * * * of 2026-11-21 02:30 UTC would be refused")
+
+    tell(story, storage_bytes_max=45 * 2**30)
+
+
+def test_what_never_ran_weighs_what_its_servers_hold(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server, gib = await with_disk(on, gib=2), 2**30
+        await with_disk(on, "db-02", gib=3)
+        rule = {"retention_time": 0, "maximal_number_of_backups": 2, "schedule": "0 14 * * *", "is_active": True}
+        good(await client(on).post("/backup-schedules/", json={"backup_source": project(server), **rule}), 201)
+
+        found = good(await on.ops.get("/schedules/calendar", params={"hours": 4}))
+        told = await of_project(on, server)
+
+        assert [(row["size_bytes"], row["seconds"]) for row in found["schedules"]] == [(5 * gib, 16)]
+        assert found["hours"][2]["bytes_at_once"] == 5 * gib
+        assert (told["unmeasured"], told["bytes_per_day"]) == (0, 5 * gib)
+        assert told["steady_bytes"] - told["used_bytes"] == 2 * 5 * gib
+
+    tell(story)
+
+
 async def of_project(on: Wired, server: dict[str, Any]) -> dict[str, Any]:
     rows = good(await on.ops.get("/backups/storage"))["projects"]
     found: dict[str, Any] = next(row for row in rows if row["project_id"] == server["project_id"])

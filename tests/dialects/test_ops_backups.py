@@ -140,16 +140,16 @@ def test_a_change_shows_which_backups_would_go_by_which_rule_and_then_they_do(te
 
         plan = good(await on.ops.patch(path, json={"backups_max": 2, "preview": True}))["plan"]
         assert [(each["is_kept"], each["rule"]) for each in plan["verdicts"]] == [
-            (True, "number 1 of 2 that are kept"),
             (True, "number 2 of 2 that are kept"),
             (False, "number 3, and 2 are kept"),
+            (False, "number 4, and 2 are kept"),
         ]
-        assert plan["sentences"][0] == "Its rules would not keep 1 backup: gone with the next good run."
+        assert plan["sentences"][0] == "Its rules would not keep 2 backups: gone with the next good run."
         good(await on.ops.patch(path, json={"backups_max": 2}), 202)
         kept = [each["backup_id"] for each in plan["verdicts"] if each["is_kept"]]
         good(await on.ops.post(f"{path}/actions", json={"action": "run"}), 202)
         await on.advance(30)
-        assert [each["id"] for each in await rows(on)][1:] == kept[:1], "the run is the newest of the two"
+        assert [each["id"] for each in await rows(on)][1:] == kept, "the run is the newest of the two"
 
     tell(story)
 
@@ -398,15 +398,17 @@ def test_what_the_quota_would_not_hold_is_told_with_its_figures_and_changes_noth
         path = f"/schedules/{schedule['id']}"
         plan = good(await on.ops.patch(path, json={"preview": True}))["plan"]
         (storage,) = plan["storage"]
-        figures = {name: storage[name] for name in ("left_bytes", "copies_left", "copies_most", "refused_at")}
+        figures = {name: storage[name] for name in ("left_bytes", "copies_left", "copies_most", "is_enough", "full_at")}
         assert figures == {
             "left_bytes": 15 * 2**30,
             "copies_left": 1,
             "copies_most": None,
-            "refused_at": "2026-11-21T00:00:00Z",
+            "is_enough": False,
+            "full_at": "2026-11-21T00:00:00Z",
         }
-        assert plan["sentences"][0].startswith(
-            "The quota has room for 1 more; the run of 2026-11-21 00:00 UTC would be refused."
+        assert plan["sentences"][0] == (
+            "The run of 2026-11-21 00:00 UTC would be refused, which switches the schedule off:"
+            " it needs 10.0 GiB, 5.0 GiB are left then."
         )
         good(await on.ops.post(f"{path}/actions", json={"action": "run"}), 202)
         await on.advance(60)

@@ -17,7 +17,7 @@ from backend.dialects.ops.schema_backups import (
     StorageAnswer,
 )
 from backend.dialects.ops.table import Answer, Call
-from backend.dialects.wire import instant_text
+from backend.dialects.wire import instant_text, instant_text_or_none
 from backend.operations import backup_agenda
 from backend.operations.backup_agenda import Calendar, Due, ProjectStorage
 
@@ -74,7 +74,9 @@ async def get_storage(call: Call[NoQuery, NoBody]) -> Answer:
 
 
 def _storage_row(each: ProjectStorage, now: datetime) -> ProjectStorageRow:
-    seconds = each.growth.full_in_seconds
+    seconds, filled = each.growth.full_in_seconds, each.filling
+    full_at = None if seconds is None else now + timedelta(seconds=seconds)
+    refused = None if filled is None else filled.refused
     return {
         "project_id": each.project.id,
         "name": each.project.name,
@@ -83,7 +85,8 @@ def _storage_row(each: ProjectStorage, now: datetime) -> ProjectStorageRow:
         "limit_bytes": each.project.storage_bytes_max,
         "steady_bytes": each.growth.steady_bytes,
         "bytes_per_day": each.growth.bytes_per_day,
-        "full_at": None if seconds is None else instant_text(now + timedelta(seconds=seconds)),
+        "full_at": instant_text_or_none(full_at if filled is None else filled.full_at),
+        "refused": None if refused is None else render.refusal_row(refused),
         "schedules": each.schedules,
         "unmeasured": each.unmeasured,
     }

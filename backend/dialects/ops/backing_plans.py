@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from backend.cloud.errors import CloudError
+from backend.cloud.filling import Filling
 from backend.cloud.model import GIB, Backup, Schedule
 from backend.cloud.previews import Preview
 from backend.cloud.retention import Verdict
@@ -41,6 +42,7 @@ def verdict_row(verdict: Verdict) -> VerdictRow:
 
 
 def storage_row(outlook: Outlook) -> OutlookRow:
+    filled = outlook.filling
     return {
         "project_id": outlook.project_id,
         "project_name": outlook.project_name,
@@ -52,7 +54,9 @@ def storage_row(outlook: Outlook) -> OutlookRow:
         "copies_most": outlook.copies_most,
         "copies_left": outlook.copies_left,
         "growth_bytes": outlook.growth_bytes,
-        "refused_at": instant_text_or_none(outlook.refused_at),
+        "is_enough": outlook.is_enough,
+        "full_at": None if filled is None else instant_text_or_none(filled.full_at),
+        "refused": None if filled is None or filled.refused is None else render.refusal_row(filled.refused),
     }
 
 
@@ -229,7 +233,7 @@ def _schedule_sentences(plan: SchedulePlan) -> list[str]:
     if going:
         found.append(f"Its rules would not keep {counted(len(going), 'backup')}: gone with the next good run.")
     for outlook in plan.storage:
-        found += _outlook_sentences(outlook)
+        found += _outlook_sentences(schedule, outlook)
     if not plan.storage and plan.not_now is not None:
         found.append(f"What a copy takes is not known now: {plan.not_now}.")
     elif plan.not_now is not None:
@@ -239,7 +243,7 @@ def _schedule_sentences(plan: SchedulePlan) -> list[str]:
     return found
 
 
-def _outlook_sentences(outlook: Outlook) -> list[str]:
+def _outlook_sentences(schedule: Schedule, outlook: Outlook) -> list[str]:
     of = f"Project {outlook.project_name or outlook.project_id}"
     use = f"{_gib(outlook.used_bytes)} in use"
     if outlook.limit_bytes is not None:
@@ -250,9 +254,17 @@ def _outlook_sentences(outlook: Outlook) -> list[str]:
     else:
         most = counted(outlook.copies_most or 0, "copy").replace("copys", "copies")
         found = [f"{of} has {use}. At most {most} of {copy} at once: {_gib(outlook.growth_bytes)} more than now."]
-    left = outlook.copies_left
-    is_enough = left is None or (outlook.copies_most is not None and left >= outlook.copies_most - outlook.copies_kept)
-    if not is_enough:
-        end = "" if outlook.refused_at is None else f"; the run of {_at(outlook.refused_at)} would be refused"
-        found.insert(0, f"The quota has room for {left} more{end}. A refused run switches the schedule off.")
+    if outlook.filling is not None and outlook.filling.full_at is not None:
+        found.insert(0, _full_sentence(schedule, outlook.filling, outlook.filling.full_at))
     return found
+
+
+def _full_sentence(schedule: Schedule, filling: Filling, full_at: datetime) -> str:
+    refused = filling.refused
+    if refused is None:
+        return f"About {_at(full_at)} the quota is full. A run that is refused then switches its schedule off."
+    room = f"it needs {_gib(refused.needs_bytes)}, {_gib(refused.left_bytes)} are left then"
+    if refused.schedule.id == schedule.id:
+        return f"The run of {_at(refused.at)} would be refused, which switches the schedule off: {room}."
+    name = refused.schedule.description or refused.schedule.id[:8]
+    return f"The run of {name} of {_at(refused.at)} would be refused, which switches that off: {room}."

@@ -150,12 +150,25 @@ class BackupDetail(BackupRow):
     contents: dict[str, Any]
 
 
+class RefusalRow(TypedDict):
+    """The first run that a quota has no room for, which would switch its schedule off. `schedule_id` is null where that
+    is not there yet.
+    """
+
+    schedule_id: str | None
+    description: str
+    at: str
+    needs_bytes: int
+    left_bytes: int
+
+
 class OutlookRow(TypedDict):
     """A project's storage, and what copies of its servers come to. `limit_bytes` is null without a quota.
 
     Of a schedule there are `copies_kept` now, and at most `copies_most` at once when its rules have been followed for
-    long, which takes `growth_bytes` more; both are null where nothing ever goes. `copies_left` is how many more fit;
-    `refused_at` is the run that would not, where that is soon.
+    long, which takes `growth_bytes` more; both are null where nothing ever goes. `copies_left` is how many fit now.
+    `refused` is the first of the runs of the next weeks, of whichever schedule, that finds no room, and `full_at` is
+    when that is; without one, about when it comes to that. `is_enough` says that it never does.
     """
 
     project_id: str
@@ -168,7 +181,9 @@ class OutlookRow(TypedDict):
     copies_most: int | None
     copies_left: int | None
     growth_bytes: int | None
-    refused_at: str | None
+    is_enough: bool
+    full_at: str | None
+    refused: RefusalRow | None
 
 
 class HourRow(TypedDict):
@@ -219,8 +234,9 @@ class CalendarAnswer(TypedDict):
 class ProjectStorageRow(TypedDict):
     """What a project holds and what that comes to when its schedules just run.
 
-    `steady_bytes` is what is used when as many backups go as come, at most; null when they are kept for ever. `full_at`
-    is when the limit is passed. `unmeasured` schedules have not run yet, and are not in it.
+    `steady_bytes` is what is used when as many backups go as come, at most; null when they are kept for ever. `refused`
+    is the first of the runs of the next weeks that finds no room, and `full_at` is when that is; without one, about
+    when it comes to that. `unmeasured` schedules have nothing to copy yet, and are not in it.
     """
 
     project_id: str
@@ -231,6 +247,7 @@ class ProjectStorageRow(TypedDict):
     steady_bytes: int | None
     bytes_per_day: int
     full_at: str | None
+    refused: RefusalRow | None
     schedules: int
     unmeasured: int
 
