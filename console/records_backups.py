@@ -33,7 +33,7 @@ class ScheduleRecord(NamedTuple):
     backups_max: int | None = None
     """0 is any number."""
     history: tuple[str, ...] = ()
-    """`ok`, `failed`, `missed` or `overlapped`, oldest first."""
+    """`ok`, `running`, `failed`, `missed` or `overlapped`, oldest first."""
     source_kind: str = "server"
     """`server`, `project` or `customer`."""
     source_id: str = ""
@@ -56,6 +56,12 @@ class ScheduleRecord(NamedTuple):
     """How many there are to restore from."""
     last_good_at: datetime | None = None
     """When the newest of them was taken."""
+    off_since: datetime | None = None
+    """When it was switched off; None while it is active."""
+    drilling_since: datetime | None = None
+    """When the drill began that is under way."""
+    silent_cells: tuple[str, ...] = ()
+    """What it copies lies in these too, and they do not answer: no run can be taken."""
 
     @property
     def key(self) -> str:
@@ -150,6 +156,8 @@ class HourRecord(NamedTuple):
     size_bytes: int = 0
     runs_at_once: int = 0
     bytes_at_once: int = 0
+    missed: int = 0
+    """Runs that are due in it and not counted in the others: their cells do not answer."""
 
 
 class DueRecord(NamedTuple):
@@ -166,6 +174,8 @@ class DueRecord(NamedTuple):
     first_at: datetime | None = None
     runs: tuple[int, ...] = ()
     """How many begin in each hour."""
+    silent_cells: tuple[str, ...] = ()
+    """Those of `cells` that do not answer: as things are, its runs are missed."""
 
     @property
     def key(self) -> str:

@@ -137,6 +137,7 @@ def _hour(row: Body) -> HourRecord:
         int(row["size_bytes"]),
         int(row["runs_at_once"]),
         int(row["bytes_at_once"]),
+        int(row.get("missed") or 0),
     )
 
 
@@ -153,6 +154,7 @@ def _due(row: Body) -> DueRecord:
         seconds=int(get("seconds") or 0),
         first_at=instant(get("first_at")),
         runs=tuple(map(int, get("runs") or ())),
+        silent_cells=texts(get("silent_cells")),
     )
 
 

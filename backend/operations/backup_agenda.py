@@ -15,6 +15,7 @@ from backend.cloud.errors import Invalid
 from backend.cloud.filling import Copying, Filling, Going, filling
 from backend.cloud.model import CUSTOMER, PROJECT, SERVER, Account, Backup, BackupState, Schedule
 from backend.operations import Cloud, backup_sources, servers
+from backend.operations.schedule_states import silent_cells
 from backend.store import CloudTransaction, Project, Wanted
 
 SCHEDULES_MAX = 2_000
@@ -36,6 +37,8 @@ class Due:
     first_at: datetime
     runs: tuple[int, ...]
     """For each hour, how many begin."""
+    silent_cells: tuple[str, ...] = ()
+    """Of `cells`, those that do not answer: as things are, its runs will be missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,11 @@ class Calendar:
     """The beginning of an hour in `time_zone`."""
     time_zone: str
     hours: tuple[Hour, ...]
+    """Of runs that can be taken as things are."""
     by_cell: Mapping[str, tuple[Hour, ...]]
-    """A run over several cells is counted in each of them."""
+    """A run over several cells is counted in each of them; one that will be missed in those that do not answer."""
+    missed: tuple[int, ...]
+    """For each hour, how many runs are due whose cells do not answer."""
     schedules: tuple[Due, ...]
     """By their first run."""
     total: int
@@ -73,42 +79,45 @@ async def calendar(cloud: Cloud, actor: Account, *, hours: int, time_zone: str =
         wanted = Wanted(*backup_sources.visible_projects(tx, actor))
         due = tx.next_schedules(wanted, until=until, limit=SCHEDULES_MAX)
         sizes = measured(tx, due)
-        return [(each, _cells(tx, each), sizes[each.id]) for each in due], tx.count_due_schedules(wanted, until)
+        cells = backup_sources.cells_of(tx, [(each.source_kind, each.source_id) for each in due])
+        known = [(each, cells.get((each.source_kind, each.source_id), ()), sizes[each.id]) for each in due]
+        return known, tx.count_due_schedules(wanted, until)
 
     found, total = await cloud.store.cloud_read(find)
     names = await backup_sources.names_of(cloud, {(each.source_kind, each.source_id) for each, _, _ in found})
     runs: list[Run] = []
+    looked_at = 0
     by_cell: dict[str, list[Run]] = {}
     due: list[Due] = []
+    silent, missed = silent_cells(cloud), [0] * hours
     for schedule, cells, copied in found:
         size, seconds = copied.size_bytes, copied.seconds
-        fires = agenda.fires(schedule, until, count_max=RUNS_MAX - len(runs))
+        fires = agenda.fires(schedule, until, count_max=RUNS_MAX - looked_at)
         # One that runs each minute takes its time; other requests need not wait for all of them.
         await asyncio.sleep(0)
         own = [Run(at, seconds, size or 0) for at in fires]
-        runs += own
-        for cell in cells:
+        looked_at += len(own)
+        kept_from = tuple(cell for cell in cells if cell in silent)
+        for cell in kept_from or cells:
             by_cell.setdefault(cell, []).extend(own)
         if own:
             counts = tuple(hour.runs for hour in agenda.hours(own, begin, hours))
             name = names.get((schedule.source_kind, schedule.source_id))
-            due.append(Due(schedule, name, cells, size, seconds, fires[0], counts))
+            due.append(Due(schedule, name, cells, size, seconds, fires[0], counts, kept_from))
+            if kept_from:
+                missed = [before + count for before, count in zip(missed, counts, strict=True)]
+        if not kept_from:
+            runs += own
     return Calendar(
         begin,
         time_zone,
         tuple(agenda.hours(runs, begin, hours)),
         {cell: tuple(agenda.hours(own, begin, hours)) for cell, own in sorted(by_cell.items())},
+        tuple(missed),
         tuple(due),
         total,
-        total > len(found) or len(runs) >= RUNS_MAX,
+        total > len(found) or looked_at >= RUNS_MAX,
     )
-
-
-def _cells(tx: CloudTransaction, schedule: Schedule) -> tuple[str, ...]:
-    if schedule.source_kind == SERVER:
-        entry = tx.find_server_entry(schedule.source_id)
-        return () if entry is None else (entry.cell,)
-    return tuple(tx.cells_of_projects(_projects_of(tx, schedule)))
 
 
 def _projects_of(tx: CloudTransaction, schedule: Schedule) -> frozenset[str]:

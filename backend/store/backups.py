@@ -84,6 +84,12 @@ FROM (
 ) AS of JOIN server_directory AS server ON server.id = of.server_id AND server.state = 'active'
 """
 
+_SWITCHED_AT = """
+SELECT wanted.value, (
+    SELECT max(at) FROM event WHERE object_id = wanted.value AND json_type(changes, '$.is_active') IS NOT NULL
+) FROM json_each(?) AS wanted
+"""
+
 _LAST_KINDS = """
 SELECT wanted.value, event.kind
 FROM json_each(:ids) AS wanted JOIN event ON event.number IN (
@@ -294,6 +300,19 @@ class BackupsTransaction(CentralRowsTransaction):
         for id, kind in self._run(_LAST_KINDS, wanted):
             found.setdefault(id, []).append(kind)
         return found
+
+    def switched_at(self, ids: Iterable[str]) -> dict[str, datetime]:
+        """By schedule, when it was last switched on or off; without those that never were."""
+        rows = ((id, instant_or_none(at)) for id, at in self._run(_SWITCHED_AT, (json_of(sorted(ids)),)))
+        return {id: at for id, at in rows if at is not None}
+
+    def copying_schedules(self, ids: Iterable[str]) -> set[str]:
+        """Those with a backup that is still being made."""
+        text = (
+            "SELECT DISTINCT schedule_id FROM backup"
+            " WHERE schedule_id IN (SELECT value FROM json_each(?)) AND state = 'backing_up'"
+        )
+        return {id for (id,) in self._run(text, (json_of(sorted(ids)),))}
 
     def add_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
         self._add(SCHEDULE, schedule, at=at, actor=actor, details=None)

@@ -342,7 +342,8 @@ def test_the_hours_of_another_zone_begin_where_it_says() -> None:
 @pytest.mark.parametrize(
     ("key", "choices", "sentence"),
     [
-        (None, {}, "most at once: 8 runs, 160 GiB, in the hour of 14:00 UTC"),
+        (None, {}, "most at once: 8 runs, 160 GiB, in the hour of 14:00 UTC; without the GiB of 1 schedule of unknown "
+         "size"),
         ("schedule:sch-app often", {},
          "app often: 6 runs of 100 GiB, 1m43s each; the first at 14:10 UTC in 6m33s; cell-5 does not answer: "
          "they will be missed"),

@@ -177,6 +177,57 @@ def test_the_calendar_has_what_runs_in_its_hours_and_nothing_else(tell: Tell) ->
     tell(story)
 
 
+def test_a_run_is_running_until_its_backup_is_whole_and_off_is_since_it_was_switched_off(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await with_disk(on, gib=20)
+        rule = {"retention_time": 0, "maximal_number_of_backups": 3, "schedule": "0 * * * *", "is_active": True}
+        made = good(await client(on).post("/backup-schedules/", json={"backup_source": source(server), **rule}), 201)
+        path = f"/schedules/{id_of(made)}"
+
+        async def told(*names: str) -> list[Any]:
+            found = good(await on.ops.get(path))
+            return [found[name] for name in names]
+
+        await on.advance(3600 + 30)
+        assert await told("history", "off_since") == [["running"], None]
+        await on.advance(3600)
+        assert await told("history") == [["ok", "running"]]
+        await on.advance(3000)
+        assert await told("history") == [["ok", "ok"]]
+        good(await on.ops.post(f"{path}/actions", json={"action": "deactivate"}), 202)
+        await on.advance(3600)
+        assert await told("off_since", "last_run_at") == ["2026-11-20T14:50:35Z", "2026-11-20T14:00:00Z"]
+        good(await on.ops.post(f"{path}/actions", json={"action": "activate"}), 202)
+        assert await told("off_since", "drilling_since") == [None, None]
+        good(await on.ops.post(f"{path}/actions", json={"action": "drill"}), 202)
+        assert await told("drilling_since", "drilled_at") == ["2026-11-20T15:50:35Z", None]
+        await on.advance(600)
+        assert await told("drilling_since", "drilled_at") == [None, "2026-11-20T15:50:35Z"]
+
+    tell(story)
+
+
+def test_runs_of_cells_that_do_not_answer_are_told_apart(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await with_disk(on, gib=1)
+        rule = {"retention_time": 0, "maximal_number_of_backups": 3, "is_active": True}
+        for of, cron in ((source(server), "0 * * * *"), (project(server), "30 14 * * *")):
+            body = {"backup_source": of, "schedule": cron, **rule}
+            good(await client(on).post("/backup-schedules/", json=body), 201)
+        await on.break_cell(server["cell"])
+
+        found = good(await on.ops.get("/schedules/calendar", params={"hours": 4}))
+        rows = good(await on.ops.get("/schedules"))["schedules"]
+
+        assert [(hour["runs"], hour["missed"], hour["bytes_at_once"]) for hour in found["hours"]] == [
+            (0, 0, 0), (0, 1, 0), (0, 2, 0), (0, 1, 0),
+        ]  # fmt: skip
+        assert [hour["runs"] for hour in found["cells"][0]["hours"]] == [0, 1, 2, 1]
+        assert [row["silent_cells"] for row in (*found["schedules"], *rows)] == [[server["cell"]]] * 4
+
+    tell(story)
+
+
 def test_storage_says_what_a_project_comes_to(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         server = await with_disk(on, gib=2)

@@ -27,8 +27,8 @@ async def get_calendar(call: Call[CalendarQuery, NoBody]) -> Answer:
     found = await backup_agenda.calendar(call.cloud, call.account, hours=query.hours, time_zone=query.time_zone)
     content: CalendarAnswer = {
         "time_zone": found.time_zone,
-        "hours": _hour_rows(found, found.hours),
-        "cells": [{"name": name, "hours": _hour_rows(found, hours)} for name, hours in found.by_cell.items()],
+        "hours": _hour_rows(found, found.hours, found.missed),
+        "cells": [{"name": name, "hours": _hour_rows(found, hours, ())} for name, hours in found.by_cell.items()],
         "schedules": [_due_row(each) for each in found.schedules[: query.limit]],
         "total": found.total,
         "is_cut": found.is_cut,
@@ -36,12 +36,13 @@ async def get_calendar(call: Call[CalendarQuery, NoBody]) -> Answer:
     return Answer(content)
 
 
-def _hour_rows(calendar: Calendar, hours: Sequence[Hour]) -> list[HourRow]:
+def _hour_rows(calendar: Calendar, hours: Sequence[Hour], missed: Sequence[int]) -> list[HourRow]:
     zone = ZoneInfo(calendar.time_zone)
     return [
         {
             "at": instant_text(calendar.begin + number * HOUR),
             "local": (calendar.begin + number * HOUR).astimezone(zone).isoformat(),
+            "missed": missed[number] if missed else 0,
             "runs": hour.runs,
             "size_bytes": hour.size_bytes,
             "runs_at_once": hour.runs_at_once,
@@ -63,6 +64,7 @@ def _due_row(due: Due) -> CalendarSchedule:
         "seconds": due.seconds,
         "first_at": instant_text(due.first_at),
         "runs": list(due.runs),
+        "silent_cells": list(due.silent_cells),
     }
 
 

@@ -123,6 +123,9 @@ async def get_schedule(call: Call[NoQuery, NoBody]) -> Answer:
 def schedule_row(view: ScheduleView) -> ScheduleRow:
     row = render.schedule_row(view.schedule, source_name=view.source_name, history=list(view.history))
     row["backups"], row["last_good_at"] = view.backups, instant_text_or_none(view.last_good_at)
+    row["off_since"] = instant_text_or_none(view.state.off_since)
+    row["drilling_since"] = instant_text_or_none(view.state.drilling_since)
+    row["silent_cells"] = list(view.state.silent_cells)
     return row
 
 

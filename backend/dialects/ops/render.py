@@ -413,6 +413,9 @@ def schedule_row(schedule: Schedule, *, source_name: str | None, history: list[s
         "history": history,
         "backups": 0,
         "last_good_at": None,
+        "off_since": None,
+        "drilling_since": None,
+        "silent_cells": [],
     }
 
 

@@ -68,8 +68,9 @@ class CoverageAnswer(TypedDict):
 
 class ScheduleRow(TypedDict):
     """`server_id` and `server_name` are those of its source where that is a server. `history` are its last runs, the
-    oldest first: `ok`, `failed`, `missed`, `overlapped`. `backups` counts those that can be restored from, and
-    `last_good_at` is when the newest of them was taken.
+    oldest first: `ok`, `running`, `failed`, `missed`, `overlapped`. `backups` counts those that can be restored from,
+    and `last_good_at` is when the newest of them was taken. `off_since` is when it was switched off, and
+    `drilling_since` when the drill began that is under way. While any of `silent_cells` does not answer none is taken.
     """
 
     id: str
@@ -101,6 +102,9 @@ class ScheduleRow(TypedDict):
     history: list[str]
     backups: int
     last_good_at: str | None
+    off_since: str | None
+    drilling_since: str | None
+    silent_cells: list[str]
 
 
 class BackupRow(TypedDict):
@@ -187,10 +191,13 @@ class OutlookRow(TypedDict):
 
 
 class HourRow(TypedDict):
-    """What begins in one hour, and the most that copies at one instant of it."""
+    """What begins in one hour, and the most that copies at one instant of it. `missed` runs are due in it and are not
+    counted in the other figures, as their cells do not answer; in such a cell's own hours they are.
+    """
 
     at: str
     local: str
+    missed: int
     runs: int
     size_bytes: int
     runs_at_once: int
@@ -205,7 +212,9 @@ class CalendarCell(TypedDict):
 
 
 class CalendarSchedule(TypedDict):
-    """`runs` has one number for each hour. `size_bytes` is what one run copies, and null where nobody can tell."""
+    """`runs` has one number for each hour. `size_bytes` is what one run copies, and null where nobody can tell. While
+    any of `silent_cells` does not answer its runs are missed.
+    """
 
     id: str
     description: str
@@ -217,6 +226,7 @@ class CalendarSchedule(TypedDict):
     seconds: int
     first_at: str
     runs: list[int]
+    silent_cells: list[str]
 
 
 class CalendarAnswer(TypedDict):
