@@ -70,6 +70,8 @@ class FlavorRecord(NamedTuple):
     disk_bytes: int | None = None
     problem: str | None = None
     """Why a backup cannot be restored with it."""
+    note: str | None = None
+    """How it is other than the server that was backed up."""
 
 
 class BackupOutcomeRecord(NamedTuple):

@@ -58,7 +58,8 @@ def schedule_plan(body: Body) -> SchedulePlanRecord:
 
 def _flavor(row: Body) -> FlavorRecord:
     get = row.get
-    return FlavorRecord(row["id"], row["name"], get("vcpus"), get("memory_bytes"), get("disk_bytes"), get("problem"))
+    sizes = get("vcpus"), get("memory_bytes"), get("disk_bytes")
+    return FlavorRecord(row["id"], row["name"], *sizes, get("problem"), get("note"))
 
 
 def flavors(body: Body) -> tuple[FlavorRecord, ...]:

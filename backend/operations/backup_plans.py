@@ -113,7 +113,17 @@ class SwitchPlan:
     next_at: datetime | None = None
     """Of one that would be switched on: its next run."""
     backup: Backup | None = None
-    """Of a drill."""
+    """Of a drill, what it restores."""
+    cell: str | None = None
+    """Where the server of a drill would be made."""
+    hosts: tuple[str, ...] = ()
+    """Where the copies of its drives would go, as things are."""
+    host: str | None = None
+    """Where it would run, as things are; None where it would not start."""
+    seconds: int = 0
+    """How long a drill takes, about, until its server runs."""
+    drill_problem: str | None = None
+    """Why a drill would fail as things are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def test_a_schedule_is_previewed_with_its_growth_then_made_changed_switched_run_
         assert again["error"]["message"] == "BackupSchedule is already deactivated"
         ran = good(await on.ops.post(f"{path}/actions", json={"action": "run"}), 202)
         assert (ran["backup"]["schedule_id"], ran["schedule"]["is_active"]) == (made["id"], False)
-        assert ran["schedule"]["history"] == ["ok"]
+        assert ran["schedule"]["history"] == ["running"]
         waits = refused(await on.ops.post(f"{path}/actions", json={"action": "run"}), 409)
         assert waits["error"]["message"] == "Its last backup is not finished: wait for that, and run it then."
         await on.advance(1200)
@@ -162,12 +162,17 @@ def test_a_drill_tries_the_newest_backup_and_says_how_long_it_took(tell: Tell) -
         assert none["problem"] == "It has no good backup yet that could be restored: run it first."
         good(await on.ops.post(path, json={"action": "run"}), 202)
         await on.advance(60)
+        plan = good(await on.ops.post(path, json={"action": "drill", "preview": True}))["plan"]
         begun = good(await on.ops.post(path, json={"action": "drill"}), 202)
+        await on.advance(5)
+        (made,) = (each for each in await servers(on) if each["name"].startswith("drill-"))
         await on.advance(600)
 
         (after,) = await rows(on, "schedules")
         assert begun["backup"]["schedule_id"] == schedule["id"]
         assert (after["drill_problem"], after["drill_seconds"] > 0) == (None, True)
+        assert plan["sentences"][1].startswith(f"It is made in {made['cell']}, with its drives on ")
+        assert f"takes about {after['drill_seconds']} s until it runs" in plan["sentences"][1]
         assert len(await servers(on)) == 1, "the server of the drill is gone"
 
     tell(story)
@@ -305,6 +310,27 @@ def test_what_cannot_be_restored_says_what_to_do_and_nothing_is_made(tell: Tell)
         deletion = refused(await on.ops.post(f"/backups/{part}/actions", json={"action": "delete"}), 409)
         assert deletion["error"]["message"] == f"This backup is a part of backup {whole['id']}: delete that."
         assert await servers(on) == known
+
+    tell(story)
+
+
+def test_a_restore_says_how_its_server_is_other_than_the_one_that_was_backed_up(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await with_disk(on, gib=170)
+        backup = await backed_up(on, server)
+        ask = {"action": "restore", "flavor": "m1.xlarge", "preview": True}
+
+        flavors = good(await on.ops.get("/flavors", params={"backup_id": backup["id"]}))["flavors"]
+        plan = good(await on.ops.post(f"/backups/{backup['id']}/actions", json=ask))["plan"]
+
+        notes = {each["name"]: each["note"] for each in flavors}
+        assert notes["m1.small"] == "less than the 1 vCPU, 4.0 GiB of the server; a drive stays at 170.0 GiB"
+        assert notes["m1.xlarge"] == "a drive stays at 170.0 GiB"
+        assert plan["sentences"][1:4] == [
+            "The server had 1 vCPU and 4.0 GiB of memory; m1.xlarge has 8 and 16.0 GiB.",
+            "Drives come back as large as they were, one of 170.0 GiB: more than the flavor's disk.",
+            "It has no network interfaces: networks are attached to it afterwards.",
+        ]
 
     tell(story)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from backend.cloud.catalogue import Flavor
 from backend.cloud.errors import CloudError
 from backend.cloud.filling import Filling
 from backend.cloud.model import GIB, Backup, Schedule
@@ -17,8 +18,9 @@ from backend.dialects.ops.schema_backing import SchedulePlanRow
 from backend.dialects.ops.schema_backups import FireRow, OutlookRow, VerdictRow
 from backend.dialects.ops.table import said
 from backend.dialects.wire import instant_text, instant_text_or_none
-from backend.operations import backup_restores
+from backend.operations import backup_restores, restore_sizes
 from backend.operations.backup_plans import BackupPlan, DeletionPlan, Outlook, SchedulePlan, SwitchPlan
+from backend.operations.backup_restores import Draft
 from backend.operations.plan_tokens import token_of
 from backend.operations.restore_plans import RestorePlan
 
@@ -156,6 +158,7 @@ def restore_plan_row(plan: RestorePlan) -> PlanRow:
         f"{server.name} is made in {server.cell} as {plan.flavor.name}, with {counted(len(draft.drives), 'drive')}:"
         f" {_gib(draft.storage_bytes)} in {draft.seconds} s. The server that was backed up is not touched."
     ]
+    found += _differences(backup, plan.flavor, draft)
     if start.decision is not None:
         why = BECAUSE[start.decision.decided_by]
         found.append(f"When they are whole it starts, on {start.decision.host} as things are now: {why}.")
@@ -167,6 +170,22 @@ def restore_plan_row(plan: RestorePlan) -> PlanRow:
         found.append(_quota_sentence(plan.storage, plan.storage.copy_bytes))
     row["sentences"] = found
     return row
+
+
+def _differences(backup: Backup, flavor: Flavor, draft: Draft) -> list[str]:
+    """How the new server is other than the one that was backed up."""
+    had, largest = restore_sizes.source_of(backup), restore_sizes.largest_disk_bytes(backup)
+    found = [
+        f"The server had {had.vcpus} vCPU and {_gib(had.memory_bytes)} of memory;"
+        f" {flavor.name} has {flavor.vcpus} and {_gib(flavor.size.memory_bytes)}."
+    ]
+    if largest > flavor.disk_bytes:
+        found.append(f"Drives come back as large as they were, one of {_gib(largest)}: more than the flavor's disk.")
+    tags = draft.server.tags
+    if tags:
+        found.append(f"It has the tags that the server had, and is in their groups: {', '.join(tags)}.")
+    found.append("It has no network interfaces: networks are attached to it afterwards.")
+    return found
 
 
 def deletion_plan_row(plan: DeletionPlan) -> PlanRow:
@@ -193,13 +212,22 @@ def switch_plan_row(plan: SwitchPlan) -> PlanRow:
     elif plan.backup is not None:
         found = [
             f"The backup of {plan.backup.source_name or plan.backup.source_id} of {_at(plan.backup.created_at)} is"
-            " restored into a server without networks, which is removed when it has run."
+            " restored into a server without networks, which is removed when it has run.",
+            _drill_sentence(plan),
         ]
     else:
         found = [
             "Nothing is taken by it until it is switched on again. Its backups stay, and go when their time comes."
         ]
     return _plan(plan.action, schedule.id, plan.problem, schedule.version, found)
+
+
+def _drill_sentence(plan: SwitchPlan) -> str:
+    if plan.drill_problem is not None:
+        return f"As things are it would fail: {plan.drill_problem}"
+    where = f"It is made in {plan.cell}, with its drives on {' and '.join(plan.hosts)}"
+    runs = "it would not start there as things are" if plan.host is None else f"on {plan.host} as things are now"
+    return f"{where}, and takes about {plan.seconds} s until it runs; {runs}."
 
 
 # --- schedules -------------------------------------------------------------------------------------------------------
