@@ -94,6 +94,10 @@ class BackupRecord(NamedTuple):
     project_id: str | None = None
     description: str = ""
     version: int | None = None
+    is_kept: bool | None = None
+    """Whether it stays when the next backup of its schedule is good; None where nobody said."""
+    rule: str | None = None
+    """Which rule says so."""
 
     @property
     def key(self) -> str:

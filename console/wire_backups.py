@@ -50,6 +50,8 @@ def backup(row: Body) -> BackupRecord:
         project_id=get("project_id") or None,
         description=get("description") or "",
         version=get("version"),
+        is_kept=get("is_kept"),
+        rule=get("rule"),
     )
 
 

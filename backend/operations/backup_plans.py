@@ -98,6 +98,8 @@ class SchedulePlan:
     storage: tuple[Outlook, ...]
     not_now: str | None
     """Why its source could not be copied just now, which does not keep the schedule from being made."""
+    others: tuple[Schedule, ...] = ()
+    """The other active schedules that copy all of its source."""
 
 
 SwitchAction = Literal["activate", "deactivate", "drill"]
@@ -263,7 +265,8 @@ async def _schedule_plan(
             )
         )
         name = reading.scope.name or next((part.server.name for part in reading.parts), None)
-    return SchedulePlan(wanted, name, problem, preview, storage, not_now or None)
+    others = await cloud.store.cloud_read(lambda tx: schedules.covering(tx, wanted))
+    return SchedulePlan(wanted, name, problem, preview, storage, not_now or None, others)
 
 
 def _sizes(reading: Reading) -> dict[str, int]:

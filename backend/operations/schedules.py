@@ -534,6 +534,15 @@ def _sources_of(tx: CloudTransaction, server_id: str, project_id: str) -> frozen
     return frozenset({server_id, project_id, *customers})
 
 
+def covering(tx: CloudTransaction, schedule: Schedule) -> tuple[Schedule, ...]:
+    """The other active schedules that copy all of its source: of that itself, and of what it is a part of."""
+    sources = {schedule.source_id}
+    if schedule.project_id:
+        sources |= _sources_of(tx, schedule.source_id, schedule.project_id)
+    found = tx.page_of_schedules(Wanted(source_ids=sources))
+    return tuple(each for each in found if each.is_active and each.id != schedule.id)
+
+
 async def view_of(cloud: Cloud, actor: Account, schedule_id: str) -> ScheduleView:
     """Raises NotFound."""
     return (await _views(cloud, lambda tx: [schedule_in(tx, actor, schedule_id)]))[0]

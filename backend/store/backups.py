@@ -44,6 +44,10 @@ FROM backup AS part JOIN backup AS whole ON whole.id = coalesce(part.parent_id, 
 WHERE part.source_kind = 'server' AND whole.schedule_id IN (SELECT value FROM json_each(?))
 GROUP BY whole.id, part.project_id
 """
+_BARE_BACKUPS = (
+    "SELECT id, schedule_id, state, created_at, kept_until FROM backup"
+    " WHERE schedule_id IN (SELECT value FROM json_each(?))"
+)
 _GOING_UNSCHEDULED = """
 SELECT whole.kept_until, part.project_id, sum(part.size_bytes)
 FROM backup AS whole JOIN backup AS part ON whole.id = coalesce(part.parent_id, part.id)
@@ -270,6 +274,19 @@ class BackupsTransaction(CentralRowsTransaction):
 
     def count_schedules(self, wanted: Wanted) -> int:
         return self._count_of(SCHEDULE, wanted)
+
+    def schedules_of_ids(self, ids: Iterable[str]) -> list[Schedule]:
+        """Those that there are, by id."""
+        return self._list(SCHEDULE, "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (json_of(sorted(ids)),))
+
+    def bare_backups_of(self, schedule_ids: Iterable[str]) -> dict[str, list[Backup]]:
+        """By schedule, its backups without sizes and contents: as much as rules ask for."""
+        found: dict[str, list[Backup]] = {}
+        for id, schedule_id, state, at, until in self._run(_BARE_BACKUPS, (json_of(sorted(schedule_ids)),)):
+            kept_until = instant_or_none(until)
+            bare = Backup(id, "", "", schedule_id, "", BackupState(state), instant_of(at), 0, kept_until)
+            found.setdefault(schedule_id, []).append(bare)
+        return found
 
     def find_schedule(self, id: str) -> Schedule | None:
         return self._find(SCHEDULE, id)

@@ -138,7 +138,13 @@ def test_schedules_and_backups_come_in_pages_and_one_by_one(tell: Tell) -> None:
             assert good(await on.ops.get("/backups", params=asked))["total"] == found
         detail = good(await on.ops.get(f"/backups/{parent['id']}"))
         assert [part["source_name"] for part in detail["parts"]] == ["db-01"]
-        assert detail["verdict"]["rule"] == "number 1 of 2 that are kept"
+        assert (detail["verdict"]["is_kept"], detail["verdict"]["rule"]) == (False, "1 day old or more")
+        listed = {row["id"]: row for row in everything["backups"]}
+        assert (listed[parent["id"]]["is_kept"], listed[parent["id"]]["rule"]) == (False, "1 day old or more")
+        assert sorted(row["rule"] for row in everything["backups"] if row["schedule_id"] == hourly) == [
+            "number 2 of 2 that are kept",
+            "number 3, and 2 are kept",
+        ]
 
         refused(await on.ops.get("/backups", params={"after": "yesterday"}), 400)
         for path in (f"/schedules/{hourly}", f"/backups/{parent['id']}"):
@@ -268,6 +274,7 @@ def test_the_run_that_is_named_is_the_first_that_the_quota_refuses(tell: Tell) -
         # A copy at 15:00 besides: then the one of 02:30 has no room.
         assert plan["storage"][0]["refused"]["at"] == "2026-11-21T02:30:00Z"
         assert plan["sentences"][0].startswith("The run of 30 2 * * * of 2026-11-21 02:30 UTC would be refused")
+        assert plan["sentences"][-1] == "Its source is copied already by 0 */6 * * *, 30 2 * * *."
 
     tell(story, storage_bytes_max=45 * 2**30)
 

@@ -154,7 +154,10 @@ async def get_backup(call: Call[NoQuery, NoBody]) -> Answer:
 
 
 def _backup_row(view: BackupView) -> BackupRow:
-    return render.backup_row(view.backup, view.source_name, view.size_bytes)
+    row = render.backup_row(view.backup, view.source_name, view.size_bytes)
+    if view.verdict is not None:
+        row["is_kept"], row["rule"] = view.verdict.is_kept, view.verdict.rule
+    return row
 
 
 def _next(last: Schedule | Backup | None) -> str | None:

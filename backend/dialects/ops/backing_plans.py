@@ -24,6 +24,8 @@ from backend.operations.backup_restores import Draft
 from backend.operations.plan_tokens import token_of
 from backend.operations.restore_plans import RestorePlan
 
+OTHERS_NAMED_MAX = 3
+
 
 def fire_rows(found: Preview) -> list[FireRow]:
     return [{"at": instant_text(fire.astimezone(UTC)), "local": fire.isoformat()} for fire in found.fires]
@@ -262,6 +264,10 @@ def _schedule_sentences(plan: SchedulePlan) -> list[str]:
         found.append(f"Its rules would not keep {counted(len(going), 'backup')}: gone with the next good run.")
     for outlook in plan.storage:
         found += _outlook_sentences(schedule, outlook)
+    if plan.others:
+        names = ", ".join(each.description or each.id[:8] for each in plan.others[:OTHERS_NAMED_MAX])
+        more = len(plan.others) - OTHERS_NAMED_MAX
+        found.append(f"Its source is copied already by {names}{f' and {more} more' if more > 0 else ''}.")
     if not plan.storage and plan.not_now is not None:
         found.append(f"What a copy takes is not known now: {plan.not_now}.")
     elif plan.not_now is not None:

@@ -447,6 +447,8 @@ def backup_row(backup: Backup, source_name: str | None, size_bytes: int) -> Back
         "kept_until": instant_text_or_none(backup.kept_until),
         "reason": backup.reason,
         "version": backup.version,
+        "is_kept": None,
+        "rule": None,
     }
 
 

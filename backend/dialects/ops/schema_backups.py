@@ -108,7 +108,9 @@ class ScheduleRow(TypedDict):
 
 
 class BackupRow(TypedDict):
-    """`server_id` and `server_name` are those of its source where that is a server."""
+    """`server_id` and `server_name` are those of its source where that is a server. In a list `rule` says why it stays
+    or goes when the next backup of its schedule is good, and `is_kept` which of both; otherwise they are null.
+    """
 
     id: str
     source_kind: Literal["server", "project", "customer"]
@@ -126,6 +128,8 @@ class BackupRow(TypedDict):
     kept_until: str | None
     reason: str | None
     version: int
+    is_kept: bool | None
+    rule: str | None
 
 
 class ScheduleList(TypedDict):
@@ -145,8 +149,8 @@ class BackupList(TypedDict):
 
 
 class BackupDetail(BackupRow):
-    """With its parts, the oldest first; with what its schedule's rules say of it now, where there is one; and with what
-    was copied.
+    """With its parts, the oldest first; with what its schedule's rules say of it, where there is one, when the next one
+    is good; and with what was copied.
     """
 
     parts: list[BackupRow]
