@@ -301,7 +301,7 @@ def crowding(calendar: Calendar) -> str:
     """Where most copies at once."""
     peak = worst(calendar.hours)
     if peak is None:
-        return "no two runs copy at once"
+        return "; ".join(["no two runs copy at once", *_left_out(calendar)])
     size = figures.gib(peak.bytes_at_once)
     zone = calendar.time_zone
     said = f"most at once: {peak.runs_at_once} runs, {size} GiB, in the hour of {local_hour(peak)}:00 {zone}"
