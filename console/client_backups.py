@@ -71,9 +71,9 @@ class BackupRequests(ABC):
         asked = {"limit": limit, "after": after, wire_backups.SCOPES.get(kind, kind): identity or None}
         return await self.read("/backups", lambda body: wire_backups.backups(body, scope=scope), asked)
 
-    async def coverage(self, *, limit: int = PAGE_ROWS) -> Coverage:
+    async def coverage_page(self, *, after: str | None = None, limit: int = PAGE_ROWS) -> Coverage:
         """How old the last good backup of each server is, the worst first."""
-        return await self.read("/backups/coverage", wire_backups.coverage, {"limit": limit})
+        return await self.read("/backups/coverage", wire_backups.coverage, {"limit": limit, "after": after})
 
     async def coverage_counts(self) -> Coverage:
         """How many servers nobody backs up, and how many of each standing there are; one row of them."""

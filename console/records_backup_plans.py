@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from console.records import PlanRecord
-from console.records_backups import BackupRecord, SchedulePreviewRecord, ScheduleRecord
+from console.records_backups import BackupRecord, RefusalRecord, SchedulePreviewRecord, ScheduleRecord
 
 
 class OutlookRecord(NamedTuple):
@@ -27,15 +27,11 @@ class OutlookRecord(NamedTuple):
     """How many more the quota has room for."""
     growth_bytes: int | None = None
     """What is taken besides, at most; None: ever more."""
-    refused_at: datetime | None = None
-    """The first run without room, where that is soon."""
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether the quota has room for all copies that there come to be."""
-        if self.copies_left is None:
-            return True
-        return self.copies_most is not None and self.copies_left >= self.copies_most - self.copies_kept
+    is_enough: bool = True
+    """Whether the quota has room for what this comes to, beside all that copies into the project anyway."""
+    full_at: datetime | None = None
+    """When a run is refused, or about then; None: never."""
+    refused: RefusalRecord | None = None
 
 
 class BackupPlanRecord(NamedTuple):
@@ -74,6 +70,8 @@ class FlavorRecord(NamedTuple):
     disk_bytes: int | None = None
     problem: str | None = None
     """Why a backup cannot be restored with it."""
+    note: str | None = None
+    """How it is other than the server that was backed up."""
 
 
 class BackupOutcomeRecord(NamedTuple):

@@ -33,7 +33,7 @@ class ScheduleRecord(NamedTuple):
     backups_max: int | None = None
     """0 is any number."""
     history: tuple[str, ...] = ()
-    """`ok`, `failed`, `missed` or `overlapped`, oldest first."""
+    """`ok`, `running`, `failed`, `missed` or `overlapped`, oldest first."""
     source_kind: str = "server"
     """`server`, `project` or `customer`."""
     source_id: str = ""
@@ -56,6 +56,12 @@ class ScheduleRecord(NamedTuple):
     """How many there are to restore from."""
     last_good_at: datetime | None = None
     """When the newest of them was taken."""
+    off_since: datetime | None = None
+    """When it was switched off; None while it is active."""
+    drilling_since: datetime | None = None
+    """When the drill began that is under way."""
+    silent_cells: tuple[str, ...] = ()
+    """What it copies lies in these too, and they do not answer: no run can be taken."""
 
     @property
     def key(self) -> str:
@@ -88,6 +94,10 @@ class BackupRecord(NamedTuple):
     project_id: str | None = None
     description: str = ""
     version: int | None = None
+    is_kept: bool | None = None
+    """Whether it stays when the next backup of its schedule is good; None where nobody said."""
+    rule: str | None = None
+    """Which rule says so."""
 
     @property
     def key(self) -> str:
@@ -136,6 +146,8 @@ class CoverageRecord(NamedTuple):
     target_seconds: int | None = None
     standing: str = "never"
     """`never`, `late`, `untold` or `good`."""
+    failed_ids: tuple[str, ...] = ()
+    """The schedules that it was in and that something switched off."""
 
 
 class HourRecord(NamedTuple):
@@ -148,6 +160,8 @@ class HourRecord(NamedTuple):
     size_bytes: int = 0
     runs_at_once: int = 0
     bytes_at_once: int = 0
+    missed: int = 0
+    """Runs that are due in it and not counted in the others: their cells do not answer."""
 
 
 class DueRecord(NamedTuple):
@@ -164,6 +178,8 @@ class DueRecord(NamedTuple):
     first_at: datetime | None = None
     runs: tuple[int, ...] = ()
     """How many begin in each hour."""
+    silent_cells: tuple[str, ...] = ()
+    """Those of `cells` that do not answer: as things are, its runs are missed."""
 
     @property
     def key(self) -> str:
@@ -173,6 +189,17 @@ class DueRecord(NamedTuple):
 class CellHours(NamedTuple):
     name: str
     hours: tuple[HourRecord, ...]
+
+
+class RefusalRecord(NamedTuple):
+    """The first run that a quota has no room for, which would switch its schedule off."""
+
+    schedule_id: str | None
+    """None of one that is not there yet."""
+    title: str
+    at: datetime
+    needs_bytes: int = 0
+    left_bytes: int = 0
 
 
 class StorageRecord(NamedTuple):
@@ -187,10 +214,12 @@ class StorageRecord(NamedTuple):
     """When as many backups go as come; None where they are kept for ever."""
     bytes_per_day: int = 0
     full_at: datetime | None = None
-    """When the limit is passed; None: never."""
+    """When a run is refused, or about then; None: never."""
     schedules: int = 0
     unmeasured: int = 0
-    """Schedules that have not run yet and are not counted."""
+    """Schedules that have nothing to copy yet and are not counted."""
+    refused: RefusalRecord | None = None
+    """The run of `full_at`, where that is soon enough to be known."""
 
     @property
     def key(self) -> str:
@@ -232,6 +261,8 @@ class Coverage(NamedTuple):
     good: int = 0
     is_counted_only: bool = False
     """Whether no more than the counts was asked for."""
+    next: str | None = None
+    """Where the rows go on; None where these are all that are read."""
 
 
 class Calendar(NamedTuple):

@@ -329,6 +329,9 @@ def schedule(row: Body) -> ScheduleRecord:
         version=get("version"),
         backups=get("backups"),
         last_good_at=instant(get("last_good_at")),
+        off_since=instant(get("off_since")),
+        drilling_since=instant(get("drilling_since")),
+        silent_cells=texts(get("silent_cells")),
     )
 
 

@@ -12,7 +12,7 @@ from console.records_backup_plans import (
     SchedulePlanRecord,
 )
 from console.wire import Body, instant, many, schedule, texts
-from console.wire_backups import backup, preview
+from console.wire_backups import backup, preview, refusal
 
 
 def _storage(row: Body) -> OutlookRecord:
@@ -28,7 +28,9 @@ def _storage(row: Body) -> OutlookRecord:
         copies_most=get("copies_most"),
         copies_left=get("copies_left"),
         growth_bytes=get("growth_bytes"),
-        refused_at=instant(get("refused_at")),
+        is_enough=get("is_enough", True) is not False,
+        full_at=instant(get("full_at")),
+        refused=refusal(get("refused")),
     )
 
 
@@ -56,7 +58,8 @@ def schedule_plan(body: Body) -> SchedulePlanRecord:
 
 def _flavor(row: Body) -> FlavorRecord:
     get = row.get
-    return FlavorRecord(row["id"], row["name"], get("vcpus"), get("memory_bytes"), get("disk_bytes"), get("problem"))
+    sizes = get("vcpus"), get("memory_bytes"), get("disk_bytes")
+    return FlavorRecord(row["id"], row["name"], *sizes, get("problem"), get("note"))
 
 
 def flavors(body: Body) -> tuple[FlavorRecord, ...]:

@@ -16,6 +16,7 @@ from console.records_backups import (
     DueRecord,
     FireRecord,
     HourRecord,
+    RefusalRecord,
     ScheduleDetail,
     SchedulePreviewRecord,
     ScheduleRecord,
@@ -49,6 +50,8 @@ def backup(row: Body) -> BackupRecord:
         project_id=get("project_id") or None,
         description=get("description") or "",
         version=get("version"),
+        is_kept=get("is_kept"),
+        rule=get("rule"),
     )
 
 
@@ -114,12 +117,14 @@ def _coverage_row(row: Body) -> CoverageRecord:
         last_good_at=instant(get("last_good_at")),
         target_seconds=get("target_seconds"),
         standing=row["standing"],
+        failed_ids=texts(get("failed_schedule_ids")),
     )
 
 
 def coverage(body: Body) -> Coverage:
     total, uncovered, never, late, untold, good = (int(body.get(name) or 0) for name in _COUNTS)
-    return Coverage(many(_coverage_row, body["servers"]), total, uncovered, never, late, untold, good)
+    rows = many(_coverage_row, body["servers"])
+    return Coverage(rows, total, uncovered, never, late, untold, good, next=body.get("next"))
 
 
 def coverage_counts(body: Body) -> Coverage:
@@ -134,6 +139,7 @@ def _hour(row: Body) -> HourRecord:
         int(row["size_bytes"]),
         int(row["runs_at_once"]),
         int(row["bytes_at_once"]),
+        int(row.get("missed") or 0),
     )
 
 
@@ -150,6 +156,7 @@ def _due(row: Body) -> DueRecord:
         seconds=int(get("seconds") or 0),
         first_at=instant(get("first_at")),
         runs=tuple(map(int, get("runs") or ())),
+        silent_cells=texts(get("silent_cells")),
     )
 
 
@@ -162,6 +169,15 @@ def calendar(body: Body) -> Calendar:
         total=int(body.get("total") or 0),
         is_cut=bool(body.get("is_cut")),
     )
+
+
+def refusal(row: Body | None) -> RefusalRecord | None:
+    if row is None:
+        return None
+    schedule_id = row.get("schedule_id")
+    title = row.get("description") or (schedule_id or "")[:8]
+    at, needs, left = required_instant(row["at"]), int(row["needs_bytes"]), int(row["left_bytes"])
+    return RefusalRecord(schedule_id, title, at, needs, left)
 
 
 def _storage_row(row: Body) -> StorageRecord:
@@ -177,6 +193,7 @@ def _storage_row(row: Body) -> StorageRecord:
         full_at=instant(get("full_at")),
         schedules=int(get("schedules") or 0),
         unmeasured=int(get("unmeasured") or 0),
+        refused=refusal(get("refused")),
     )
 
 

@@ -5,14 +5,14 @@ how well each server is covered by what there is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from backend.cloud.backups import Cron, jitter, parse
-from backend.cloud.model import CUSTOMER, PROJECT, SERVER, Backup, Schedule
+from backend.cloud.model import CUSTOMER, PROJECT, SERVER, Backup, BackupState, Schedule
 from backend.cloud.retention import Policy, Verdict, plan
 
 FIRES_SHOWN = 10
@@ -104,7 +104,7 @@ class Preview:
     late: timedelta
     """How much of that is its jitter."""
     verdicts: tuple[Verdict, ...]
-    """The newest first."""
+    """What becomes of each backup with the next good run, the newest first."""
 
 
 def preview(
@@ -118,7 +118,24 @@ def preview(
     cron, zone = parse(expression, policy.time_zone), ZoneInfo(policy.time_zone)
     late = timedelta() if schedule is None else jitter(schedule)
     fires = tuple((fire + late).astimezone(zone) for fire in cron.fires(now - late, FIRES_SHOWN))
-    return Preview(words(cron), fires, late, tuple(plan(backups, policy, now)))
+    return Preview(words(cron), fires, late, tuple(verdicts_next(backups, policy, now, fires[0])))
+
+
+def verdicts_next(backups: Iterable[Backup], policy: Policy, now: datetime, next_at: datetime) -> list[Verdict]:
+    """What becomes of each backup when the next copy is good: that one counts too, though it is not among them.
+
+    The next one is the one in the making, where there is one: it is as good as there when it has come through.
+    """
+    found = list(backups)
+    making = [backup for backup in found if backup.state is BackupState.BACKING_UP]
+    if making:
+        made = {backup.id: replace(backup, state=BackupState.READY) for backup in making}
+        verdicts = plan([made.get(backup.id, backup) for backup in found], replace(policy, is_owing=False), now)
+        originals = {backup.id: backup for backup in making}
+        return [replace(each, backup=originals.get(each.backup.id, each.backup)) for each in verdicts]
+    coming = Backup("", "", "", None, "", BackupState.READY, next_at, 0, None)
+    verdicts = plan([*found, coming], replace(policy, is_owing=False), next_at)
+    return [each for each in verdicts if each.backup is not coming]
 
 
 _CYCLE_DAYS = 1461
@@ -129,17 +146,38 @@ def most_copies(cron: Cron, policy: Policy, now: datetime) -> int | None:
     """How many backups there are at once, at most, when the rules are followed for long; None: ever more of them.
 
     The one in the making counts: what it takes the place of stays until it is whole. What periods keep may be among
-    what age and number keep, so this is what is never exceeded, and not always reached.
+    what age and number keep, so this is what is never exceeded, and not always reached. Where it fires once a day at
+    most, what days keep are the newest ones, which age and number keep as well: they are not counted twice.
+
+    Simplified: a schedule's jitter never moves two runs into one day.
     """
     bounds = []
     if policy.backups_max:
         bounds.append(policy.backups_max + 1)
     if policy.retention_days:
         bounds.append(_runs_within(cron, policy.retention_days, now))
-    by_period = sum(policy.keeps.values())
+    single = ("last", *_fires_once_per(cron))
+    newest = sum(policy.keeps.get(name, 0) for name in single)
+    others = sum(policy.keeps.values()) - newest
     if not bounds:
-        return by_period + 1 if by_period else None
-    return min(bounds) + by_period
+        return newest + others + 1 if newest + others else None
+    return max(min(bounds), newest + 1) + others
+
+
+def _fires_once_per(cron: Cron) -> tuple[str, ...]:
+    """The periods, from the shortest on, in none of which it ever fires twice."""
+    if len(cron.minutes) > 1 or cron.runs_by_elapsed_time:
+        # What goes by elapsed time comes twice in an hour that comes twice.
+        return ()
+    if len(cron.hours) > 1:
+        return ("hourly",)
+    every_day = len(cron.days) == 31
+    if cron.needs_both_days and every_day and len(cron.weekdays) == 1:
+        return ("hourly", "daily", "weekly")
+    if cron.needs_both_days and len(cron.weekdays) == 7 and len(cron.days) == 1:
+        yearly = ("yearly",) if len(cron.months) == 1 else ()
+        return ("hourly", "daily", "weekly", "monthly", *yearly)
+    return ("hourly", "daily")
 
 
 def _runs_within(cron: Cron, days: int, now: datetime) -> int:
@@ -194,10 +232,12 @@ class Protection:
     server_id: str
     schedule_ids: tuple[str, ...]
     """The active schedules that it is in; nobody covers it without one."""
+    failed_ids: tuple[str, ...]
+    """Those that it is in and that something switched off: what they promised stays promised."""
     last_good_at: datetime | None
     age_seconds: int | None
     target_seconds: int | None
-    """The strictest of these schedules."""
+    """The strictest of all of these schedules."""
     standing: Standing
 
 
@@ -214,20 +254,24 @@ def protection(
     """
     by_source: dict[tuple[str, str], list[Schedule]] = {}
     for schedule in schedules:
-        if schedule.is_active:
+        # What its owner switched off promises nothing any more.
+        if schedule.is_active or schedule.reason is not None:
             by_source.setdefault((schedule.source_kind, schedule.source_id), []).append(schedule)
     found = []
     for server in servers:
         sources = ((SERVER, server.server_id), (PROJECT, server.project_id), (CUSTOMER, server.customer_id))
         own = [schedule for source in sources for schedule in by_source.get(source, ())]
         found.append(_protection(server, own, last_good.get(server.server_id), now))
-    return sorted(found, key=_worst_first)
+    return sorted(found, key=place_of)
 
 
 _ORDER = (Standing.NEVER, Standing.LATE, Standing.UNTOLD, Standing.GOOD)
 
+Rank = tuple[int, bool, int, str]
 
-def _worst_first(each: Protection) -> tuple[int, bool, int, str]:
+
+def place_of(each: Protection) -> Rank:
+    """Where it stands among all of the same instant; no two stand at the same place."""
     return _ORDER.index(each.standing), bool(each.schedule_ids), -(each.age_seconds or 0), each.server_id
 
 
@@ -240,4 +284,5 @@ def _protection(server: Covered, own: Sequence[Schedule], last: datetime | None,
         standing = Standing.UNTOLD
     else:
         standing = Standing.LATE if age > target else Standing.GOOD
-    return Protection(server.server_id, tuple(sorted(each.id for each in own)), last, age, target, standing)
+    active, failed = (tuple(sorted(each.id for each in own if each.is_active is wanted)) for wanted in (True, False))
+    return Protection(server.server_id, active, failed, last, age, target, standing)

@@ -110,7 +110,8 @@ def _verdict(
 def _age(days: int, is_old: bool) -> str:
     if not days:
         return "kept for ever"
-    return f"{days} days old or more" if is_old else f"younger than {days} days"
+    unit = "day" if days == 1 else "days"
+    return f"{days} {unit} old or more" if is_old else f"younger than {days} {unit}"
 
 
 def _kept_by_period(ready: list[Backup], policy: Policy) -> dict[str, str]:

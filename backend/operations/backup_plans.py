@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from backend.cloud import backups as rules
-from backend.cloud import previews
+from backend.cloud import previews, retention
 from backend.cloud.errors import CloudError
+from backend.cloud.filling import Copying, Filling
 from backend.cloud.model import Account, Backup, BackupState, Schedule
 from backend.cloud.previews import Preview
 from backend.cloud.retention import Policy
-from backend.operations import Cloud, backup_sources, backups, check_version, schedules
+from backend.operations import Cloud, backup_agenda, backup_sources, backups, check_version, schedules
 from backend.operations.backup_sources import Reading
 from backend.operations.schedules import ScheduleSpec
-from backend.store import CloudTransaction, Project
-
-RUNS_TOLD_MAX = 200
-"""How many runs are looked through for the one that the quota would refuse."""
+from backend.store import CloudTransaction, Project, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +37,15 @@ class Outlook:
     """Of the schedule, now."""
     copies_most: int | None = 1
     """At once, when its rules have been followed for long; None: ever more."""
-    refused_at: datetime | None = None
-    """The run that the quota would refuse first, where that is soon and no copy goes before it."""
+    filling: Filling | None = None
+    """Of a schedule: when the quota is full, with all that copies into the project and goes from it."""
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the quota has room for what this comes to."""
+        if self.filling is not None:
+            return self.filling.full_at is None
+        return self.copies_left is None or self.copies_left > 0
 
     @property
     def left_bytes(self) -> int | None:
@@ -93,6 +98,8 @@ class SchedulePlan:
     storage: tuple[Outlook, ...]
     not_now: str | None
     """Why its source could not be copied just now, which does not keep the schedule from being made."""
+    others: tuple[Schedule, ...] = ()
+    """The other active schedules that copy all of its source."""
 
 
 SwitchAction = Literal["activate", "deactivate", "drill"]
@@ -108,7 +115,17 @@ class SwitchPlan:
     next_at: datetime | None = None
     """Of one that would be switched on: its next run."""
     backup: Backup | None = None
-    """Of a drill."""
+    """Of a drill, what it restores."""
+    cell: str | None = None
+    """Where the server of a drill would be made."""
+    hosts: tuple[str, ...] = ()
+    """Where the copies of its drives would go, as things are."""
+    host: str | None = None
+    """Where it would run, as things are; None where it would not start."""
+    seconds: int = 0
+    """How long a drill takes, about, until its server runs."""
+    drill_problem: str | None = None
+    """Why a drill would fail as things are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,15 +253,20 @@ async def _schedule_plan(
     name, not_now, storage = None, "it is not there any more", tuple[Outlook, ...]()
     if reading is not None:
         not_now = reading.problem or ""
-        kept = sum(each.is_kept for each in preview.verdicts if each.backup.state is not BackupState.ERRED)
+        kept = sum(
+            each.is_kept for each in retention.plan(found, policy, now) if each.backup.state != BackupState.ERRED
+        )
         most = previews.most_copies(rules.parse(wanted.cron, wanted.time_zone), policy, now)
+        seconds = max((rules.duration_seconds(part.size_bytes) for part in reading.copied), default=0)
         storage = await cloud.store.cloud_read(
             lambda tx: tuple(
-                _of_schedule(outlook_of(tx, *each), wanted, kept, most, now) for each in _sizes(reading).items()
+                _filled(tx, replace(outlook_of(tx, *each), copies_kept=kept, copies_most=most), wanted, seconds, now)
+                for each in _sizes(reading).items()
             )
         )
         name = reading.scope.name or next((part.server.name for part in reading.parts), None)
-    return SchedulePlan(wanted, name, problem, preview, storage, not_now or None)
+    others = await cloud.store.cloud_read(lambda tx: schedules.covering(tx, wanted))
+    return SchedulePlan(wanted, name, problem, preview, storage, not_now or None, others)
 
 
 def _sizes(reading: Reading) -> dict[str, int]:
@@ -252,15 +274,18 @@ def _sizes(reading: Reading) -> dict[str, int]:
     return {} if reading.silent else reading.bytes_by_project()
 
 
-def _of_schedule(outlook: Outlook, schedule: Schedule, kept: int, most: int | None, now: datetime) -> Outlook:
-    found = replace(outlook, copies_kept=kept, copies_most=most)
-    left = found.copies_left
-    is_enough = left is None or (most is not None and left >= most - kept)
-    if is_enough or left is None or left >= RUNS_TOLD_MAX or any(schedule.keeps.values()):
-        return found
-    late = rules.jitter(schedule) if schedule.id else timedelta()
-    fires = rules.parse(schedule.cron, schedule.time_zone).fires(now - late, left + 1)
-    return replace(found, refused_at=fires[-1] + late)
+def _filled(tx: CloudTransaction, outlook: Outlook, schedule: Schedule, seconds: int, now: datetime) -> Outlook:
+    """With the first run that the quota would refuse, if the schedule were so from now on, and on."""
+    project = next((each for each in tx.projects() if each.id == outlook.project_id), None)
+    if project is None:
+        return outlook
+    held = backup_agenda.held(tx, Wanted(projects={project.id}, customers={project.customer_id}))
+    others = [each for each in held.copyings(project.id) if each.schedule.id != schedule.id]
+    # Without an id, nobody can tell how late its jitter would make it.
+    drafted = replace(schedule, is_active=True, jitter_seconds=schedule.jitter_seconds if schedule.id else 0)
+    drafted = replace(drafted, next_trigger_at=rules.next_trigger(drafted, now))
+    own = Copying(drafted, outlook.copy_bytes, seconds, tuple(held.copies.get((schedule.id, project.id), ())))
+    return replace(outlook, filling=held.filling(project, outlook.used_bytes, [*others, own], now))
 
 
 async def plan_switch(

@@ -11,7 +11,7 @@ from backend.cloud import previews
 from backend.cloud.backups import at_risk_from
 from backend.cloud.errors import Invalid
 from backend.cloud.model import SERVER, Account, Backup, ReachabilityState, Schedule
-from backend.cloud.previews import Covered, Preview, Protection, Standing
+from backend.cloud.previews import Covered, Preview, Protection, Rank, Standing
 from backend.cloud.retention import Policy
 from backend.operations import Cloud, schedules, servers
 from backend.operations.schedules import ScheduleSpec
@@ -22,11 +22,15 @@ from backend.store import CloudTransaction, Wanted
 class Coverage:
     """The servers that need looking after most, and how many there are of each standing."""
 
+    at: datetime
+    """How old they are is counted to this instant."""
     rows: tuple[Protection, ...]
     names: Mapping[str, str]
     """Of those of the rows whose cells answer."""
     projects: Mapping[str, str]
     """The project of each row."""
+    has_more: bool
+    """Whether rows follow the last one."""
     total: int
     uncovered: int
     by_standing: Mapping[Standing, int]
@@ -48,9 +52,16 @@ async def preview(cloud: Cloud, actor: Account, spec: ScheduleSpec, *, schedule_
     return previews.preview(spec.cron, policy, found, cloud.clock.now(), schedule=schedule)
 
 
-async def coverage(cloud: Cloud, actor: Account, *, limit: int) -> Coverage:
-    """Of every server that the account sees, the worst first; at most `limit` rows."""
-    now = cloud.clock.now()
+CoveragePlace = tuple[datetime, Rank]
+"""Where a list goes on: the instant that all of its pages are of, and the place of the last row before."""
+
+
+async def coverage(cloud: Cloud, actor: Account, *, limit: int, after: CoveragePlace | None = None) -> Coverage:
+    """Of every server that the account sees, the worst first; at most `limit` rows, those behind a place.
+
+    As time goes by servers change places: what follows a page is told as of the instant of the first one.
+    """
+    now = cloud.clock.now() if after is None else after[0]
     projects = servers.projects_of(actor)
     if limit < 1:
         raise Invalid("limit", "must be at least 1")
@@ -64,11 +75,14 @@ async def coverage(cloud: Cloud, actor: Account, *, limit: int) -> Coverage:
 
     covered, rules, last_good = await cloud.store.cloud_read(find)
     found = previews.protection(covered, rules, last_good, now)
-    rows = tuple(found[:limit])
+    first = 0 if after is None else bisect_right(found, after[1], key=previews.place_of)
+    rows = tuple(found[first : first + limit])
     return Coverage(
+        now,
         rows,
         await servers.names_of(cloud, [each.server_id for each in rows]),
         {each.server_id: each.project_id for each in covered},
+        first + limit < len(found),
         len(found),
         sum(not each.schedule_ids for each in found),
         {standing: sum(each.standing is standing for each in found) for standing in Standing},

@@ -13,15 +13,15 @@ Simplified: cdroms come back empty handed, as they are not copied: a restored se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from backend.cloud import backups as rules
 from backend.cloud import lifecycle, placement
-from backend.cloud.catalogue import FLAVORS, Flavor
-from backend.cloud.errors import CloudError, Conflict, Invalid, NoCapacity, OutcomeUnknown, Unreachable, WrongState
+from backend.cloud.catalogue import Flavor
+from backend.cloud.errors import CloudError, Conflict, NoCapacity, OutcomeUnknown, Unreachable, WrongState
 from backend.cloud.model import (
     SERVER,
     Account,
@@ -48,6 +48,7 @@ from backend.operations import (
     server_clones,
     servers,
 )
+from backend.operations.restore_sizes import check_flavor, disks_of
 from backend.store import CellTransaction, CloudTransaction
 
 RESTORE = "restore_backup"
@@ -57,7 +58,7 @@ LOOK_SECONDS = 5
 LOOK_SECONDS_SILENT = 60
 """How soon a restore is looked at again that should be over and is not, or whose cell does not answer."""
 
-_CLOUD = Account("", "cloud", "", is_staff=True)
+DRILLER = Account("", "cloud", "", is_staff=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,31 +104,6 @@ def copy_seconds(drive: Drive) -> int:
 # --- what is made ----------------------------------------------------------------------------------------------------
 
 
-def _disks(backup: Backup) -> list[Mapping[str, Any]]:
-    return [each for each in backup.contents.get("drives", ()) if each.get("media", "disk") == "disk"]
-
-
-def disk_bytes_needed(backup: Backup) -> int:
-    """What the disk of a flavor has to hold: the drive that the server boots from.
-
-    Simplified: of a drive that no flavor's disk would hold, those with the largest disk are large enough.
-    """
-    disks = _disks(backup)
-    return min(int(disks[0]["size_bytes"]) if disks else 0, max(each.disk_bytes for each in FLAVORS))
-
-
-def check_flavor(backup: Backup, flavor: Flavor) -> None:
-    """Raises Invalid where its disk would not hold what it has to."""
-    needed = disk_bytes_needed(backup)
-    if flavor.disk_bytes < needed:
-        fitting = ", ".join(each.name for each in FLAVORS if each.disk_bytes >= needed)
-        raise Invalid(
-            "flavor",
-            f"the flavor {flavor.name} has a disk of {flavor.disk_gib} GiB, and the drive to restore has"
-            f" {needed / 2**30:.1f} GiB: choose one of {fitting}",
-        )
-
-
 def _draft(
     backup: Backup, *, size: Size, smp: int, name: str | None, owner: str, now: datetime, is_drill: bool
 ) -> Draft:
@@ -161,7 +137,7 @@ def _draft(
             channel=each.get("channel") or f"{place // 6}:{place % 6}",
             boot_order=each.get("boot_order") or place + 1,
         )
-        for place, each in enumerate(_disks(backup))
+        for place, each in enumerate(disks_of(backup))
     )
     return Draft(server, made)
 
@@ -408,28 +384,35 @@ async def run_due(cloud: Cloud, until: datetime) -> int:
 
 async def _begin_drill(cloud: Cloud, task: Task) -> None:
     backup = await cloud.store.cloud_read(lambda tx: tx.find_backup(task.object_id))
-    if backup is not None and backup.source_kind != SERVER:
-        # Of a parent, the largest part stands for the rest.
-        parts = await cloud.store.cloud_read(lambda tx: tx.backups(parent_id=task.object_id))
-        backup = max(parts, key=lambda part: (part.size_bytes, part.id), default=None)
     try:
-        if backup is None:
-            raise Conflict("The backup is gone.")
-        told = backup.contents.get("server", {})
-        staff = next((name for name, each in (await cloud.accounts()).items() if each.is_staff), "")
-        draft = _draft(
-            backup,
-            size=Size(int(told["cpu_mhz"]), int(told["memory_bytes"])),
-            smp=int(told.get("smp", 1)),
-            name=f"drill-{told.get('name', '')}"[: servers.NAME_LENGTH_MAX],
-            owner=str(told.get("owner") or staff),
-            now=task.due_at,
-            is_drill=True,
-        )
-        await _carry_out(cloud, _CLOUD, backup, draft, drill=task)
+        backup, draft = await drill_draft(cloud, backup, now=task.due_at)
+        await _carry_out(cloud, DRILLER, backup, draft, drill=task)
     except CloudError as refusal:
         problem = str(refusal)
         await cloud.store.cloud_write(lambda tx: _drill_refused(tx, task, problem))
+
+
+async def drill_draft(cloud: Cloud, backup: Backup | None, *, now: datetime) -> tuple[Backup, Draft]:
+    """What a drill of a backup restores, and the server that it makes of it, in no cell yet. Raises Conflict."""
+    if backup is not None and backup.source_kind != SERVER:
+        # Of a parent, the largest part stands for the rest.
+        parent_id = backup.id
+        parts = await cloud.store.cloud_read(lambda tx: tx.backups(parent_id=parent_id))
+        backup = max(parts, key=lambda part: (part.size_bytes, part.id), default=None)
+    if backup is None:
+        raise Conflict("The backup is gone.")
+    told = backup.contents.get("server", {})
+    staff = next((name for name, each in (await cloud.accounts()).items() if each.is_staff), "")
+    draft = _draft(
+        backup,
+        size=Size(int(told["cpu_mhz"]), int(told["memory_bytes"])),
+        smp=int(told.get("smp", 1)),
+        name=f"drill-{told.get('name', '')}"[: servers.NAME_LENGTH_MAX],
+        owner=str(told.get("owner") or staff),
+        now=now,
+        is_drill=True,
+    )
+    return backup, draft
 
 
 def _drill_refused(tx: CloudTransaction, task: Task, problem: str) -> None:

@@ -312,6 +312,18 @@ async def names_of(cloud: Cloud, wanted: Iterable[tuple[str, str]]) -> dict[tupl
     return names | await cloud.store.cloud_read(others)
 
 
+def cells_of(tx: CloudTransaction, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Where sources live as far as their servers do, by kind and id; by name."""
+    pairs = set(wanted)
+    entries = tx.server_entries(ids={id for kind, id in pairs if kind == SERVER})
+    found: dict[tuple[str, str], tuple[str, ...]] = {(SERVER, entry.id): (entry.cell,) for entry in entries}
+    for kind, id in pairs:
+        if kind != SERVER:
+            scope = find(tx, kind, id)
+            found[kind, id] = () if scope is None else tuple(tx.cells_of_projects(scope.projects))
+    return found
+
+
 def visible_projects(tx: CloudTransaction, actor: Account) -> tuple[frozenset[str] | None, frozenset[str] | None]:
     """The projects whose sources the account sees, and the customers it sees whole; None: all."""
     projects = servers.projects_of(actor)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from backend.cloud import retention
+from backend.cloud import previews, retention
 from backend.cloud.errors import Conflict
 from backend.cloud.model import SERVER, Account, Backup, PartialServer, Schedule, Server
 from backend.cloud.retention import Verdict
@@ -99,19 +100,36 @@ class BackupDescribed:
     parts: tuple[BackupView, ...]
     """The oldest first."""
     verdict: Verdict | None
-    """What the rules of its schedule say of it now; None without one."""
+    """What the rules of its schedule say of it when the next backup is good; None without one."""
 
 
 async def newest_backups(
     cloud: Cloud, actor: Account, wanted: Wanted, before: Place | None, *, limit: int
 ) -> tuple[list[BackupView], int]:
-    """The newest first, those older than a place; and how many there are in all."""
+    """The newest first, those older than a place; and how many there are in all. With what their rules say of them."""
+    now = cloud.clock.now()
 
     def find(tx: CloudTransaction) -> tuple[list[BackupView], int]:
         seen = _seen_by(tx, actor, wanted)
-        return backups.views_in(tx, tx.backups_before(seen, before, limit=limit)), tx.count_backups(seen)
+        found = backups.views_in(tx, tx.backups_before(seen, before, limit=limit))
+        verdicts = _verdicts(tx, {each.backup.schedule_id for each in found if each.backup.schedule_id}, now)
+        judged = [replace(each, verdict=verdicts.get(each.backup.id)) for each in found]
+        return judged, tx.count_backups(seen)
 
     return await cloud.store.cloud_read(find)
+
+
+def _verdicts(tx: CloudTransaction, schedule_ids: Collection[str], now: datetime) -> dict[str, Verdict]:
+    """By backup, what becomes of it with the next good run; of a schedule that is off, what its rules say now."""
+    by_schedule = tx.bare_backups_of(schedule_ids)
+    found: list[Verdict] = []
+    for schedule in tx.schedules_of_ids(schedule_ids):
+        own, policy = by_schedule.get(schedule.id, ()), retention.Policy.of(schedule)
+        if schedule.next_trigger_at is None:
+            found += retention.plan(own, policy, now)
+        else:
+            found += previews.verdicts_next(own, policy, now, schedule.next_trigger_at)
+    return {verdict.backup.id: verdict for verdict in found}
 
 
 async def describe_backup(cloud: Cloud, actor: Account, backup_id: str) -> BackupDescribed:
@@ -121,12 +139,9 @@ async def describe_backup(cloud: Cloud, actor: Account, backup_id: str) -> Backu
     def find(tx: CloudTransaction) -> BackupDescribed:
         backup = backups.backup_in(tx, actor, backup_id)
         parts = backups.views_in(tx, tx.backups(parent_id=backup.id)[::-1])
-        schedule = tx.find_schedule(backup.schedule_id) if backup.schedule_id else None
-        verdict = None
-        if schedule is not None:
-            verdicts = retention.plan(tx.backups(schedule_id=schedule.id), retention.Policy.of(schedule), now)
-            verdict = next(each for each in verdicts if each.backup.id == backup.id)
-        return BackupDescribed(backups.views_in(tx, [backup])[0], tuple(parts), verdict)
+        verdict = _verdicts(tx, {backup.schedule_id}, now).get(backup.id) if backup.schedule_id else None
+        (shown,) = backups.views_in(tx, [backup])
+        return BackupDescribed(replace(shown, verdict=verdict), tuple(parts), verdict)
 
     return await cloud.store.cloud_read(find)
 

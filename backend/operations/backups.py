@@ -22,6 +22,7 @@ from backend.cloud import backups as rules
 from backend.cloud import retention
 from backend.cloud.errors import Conflict, Invalid, NotFound, WrongState
 from backend.cloud.model import SERVER, Account, Backup, BackupState, DriveState, Schedule, Task, TaskState
+from backend.cloud.retention import Verdict
 from backend.operations import Cloud, backup_sources, check_version, quotas
 from backend.operations.backup_sources import Reading, Source
 from backend.store import CellTransaction, CloudTransaction, Wanted
@@ -38,6 +39,8 @@ class BackupView:
     source_name: str | None
     size_bytes: int
     """Of a parent: of all its parts."""
+    verdict: Verdict | None = None
+    """What becomes of it with the next good run of its schedule; None where nobody asked, or without one."""
 
 
 # --- begin -----------------------------------------------------------------------------------------------------------

@@ -10,13 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from backend.cloud import placement
+from backend.cloud import lifecycle, placement
 from backend.cloud.catalogue import FLAVORS, Flavor
 from backend.cloud.errors import CloudError, Invalid
 from backend.cloud.model import GIB, SERVER, Account, Backup
 from backend.cloud.placement import NoValidHost
-from backend.operations import Cloud, backup_restores, backups, check_version, funds, plan_tokens, plans
-from backend.operations.backup_plans import Outlook, outlook_of
+from backend.operations import (
+    Cloud,
+    backup_plans,
+    backup_restores,
+    backups,
+    check_version,
+    funds,
+    plan_tokens,
+    plans,
+    restore_sizes,
+)
+from backend.operations.backup_plans import Outlook, SwitchPlan, outlook_of
 from backend.operations.backup_restores import AgreedRestore, Draft, RestoreSpec
 from backend.operations.plan_tokens import Parts
 from backend.operations.plans import Plan as StartPlan
@@ -96,6 +106,28 @@ def _look(
     return Draft(server, made), plans.start_of(tx, cloud, actor, server, avoid=(), now=now)
 
 
+async def plan_drill(cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None) -> SwitchPlan:
+    """Where a drill of a schedule's newest backup would restore it, and how long that takes. Raises NotFound."""
+    plan = await backup_plans.plan_switch(cloud, actor, schedule_id, "drill", if_version=if_version)
+    if plan.problem is not None:
+        return plan
+    now = cloud.clock.now()
+    try:
+        backup, draft = await backup_restores.drill_draft(cloud, plan.backup, now=now)
+        await cloud.store.cloud_read(lambda tx: backup_restores.check_quota(tx, draft))
+        cell = await backup_restores.choose_cell(cloud, backup_restores.DRILLER, draft)
+        placed, start = await cloud.store.cell_read(
+            cell, lambda tx: _look(tx, cloud, backup_restores.DRILLER, draft, cell=cell, now=now)
+        )
+    except CloudError as problem:
+        # A drill that cannot be made begins all the same, and says so: that is what it is for.
+        return replace(plan, drill_problem=str(problem))
+    hosts = tuple(dict.fromkeys(drive.host for drive in placed.drives))
+    seconds = draft.seconds + lifecycle.TRANSITIONS["server"]["start"].duration_seconds
+    host = None if start.decision is None else start.decision.host
+    return replace(plan, backup=backup, cell=cell, hosts=hosts, host=host, seconds=seconds)
+
+
 def agreeing(cloud: Cloud, actor: Account, backup: Backup, flavor: Flavor, token: str) -> AgreedRestore:
     """`backup` as it was before. Raises Invalid."""
     plan_tokens.parts_of(token)
@@ -116,6 +148,8 @@ class FlavorChoice:
     flavor: Flavor
     problem: str | None = None
     """Why a backup cannot be restored with it, in a few words."""
+    note: str | None = None
+    """How it is other than what the backup is of, in a few words."""
 
 
 async def flavors_for(cloud: Cloud, actor: Account, backup_id: str | None) -> tuple[FlavorChoice, ...]:
@@ -125,11 +159,25 @@ async def flavors_for(cloud: Cloud, actor: Account, backup_id: str | None) -> tu
     if backup_id is None:
         return tuple(FlavorChoice(each) for each in FLAVORS)
     backup = await backups.get_backup(cloud, actor, backup_id)
-    return tuple(FlavorChoice(each, _problem(backup, each)) for each in FLAVORS)
+    return tuple(FlavorChoice(each, _problem(backup, each), _note(backup, each)) for each in FLAVORS)
+
+
+def _note(backup: Backup, flavor: Flavor) -> str | None:
+    if backup.source_kind != SERVER:
+        return None
+    had, largest = restore_sizes.source_of(backup), restore_sizes.largest_disk_bytes(backup)
+    if had.vcpus == flavor.vcpus and had.memory_bytes == flavor.size.memory_bytes:
+        parts = ["as the server was"]
+    else:
+        is_less = flavor.vcpus < had.vcpus or flavor.size.memory_bytes < had.memory_bytes
+        parts = [f"less than the {had.vcpus} vCPU, {had.memory_bytes / GIB:.1f} GiB of the server"] if is_less else []
+    if largest > flavor.disk_bytes:
+        parts.append(f"a drive stays at {largest / GIB:.1f} GiB")
+    return "; ".join(parts) or None
 
 
 def _problem(backup: Backup, flavor: Flavor) -> str | None:
     if backup.source_kind != SERVER:
         return f"this is of a {backup.source_kind}: restore one of its parts"
-    needed = backup_restores.disk_bytes_needed(backup)
+    needed = restore_sizes.disk_bytes_needed(backup)
     return f"needs {needed / GIB:.1f} GiB of disk" if flavor.disk_bytes < needed else None

@@ -21,8 +21,9 @@ from backend.cloud import backups as rules
 from backend.cloud.errors import CloudError, Conflict, Invalid
 from backend.cloud.model import SERVER, Account, Backup, Schedule, Task, TaskState
 from backend.cloud.retention import RULES
-from backend.operations import Cloud, backup_sources, backups, check_version, servers
+from backend.operations import Cloud, backup_sources, backups, check_version, schedule_states, servers
 from backend.operations.backup_sources import Reading, Scope
+from backend.operations.schedule_states import ScheduleState
 from backend.store import CloudTransaction, Place, Wanted
 
 LATE_SECONDS = 60
@@ -84,11 +85,14 @@ class ScheduleView:
     schedule: Schedule
     source_name: str | None
     history: tuple[str, ...]
-    """The last runs, oldest first: `ok`, `failed`, `missed`, or `overlapped`: refused, the one before was not over."""
+    """The last runs, oldest first: `ok`, `running`, `failed`, `missed`, or `overlapped`: refused, the one before was
+    not over.
+    """
     backups: int = 0
     """How many of its backups can be restored from."""
     last_good_at: datetime | None = None
     """When the newest of them was taken."""
+    state: ScheduleState = field(default_factory=ScheduleState)
 
 
 def check_spec(spec: ScheduleSpec) -> None:
@@ -530,19 +534,35 @@ def _sources_of(tx: CloudTransaction, server_id: str, project_id: str) -> frozen
     return frozenset({server_id, project_id, *customers})
 
 
+def covering(tx: CloudTransaction, schedule: Schedule) -> tuple[Schedule, ...]:
+    """The other active schedules that copy all of its source: of that itself, and of what it is a part of."""
+    sources = {schedule.source_id}
+    if schedule.project_id:
+        sources |= _sources_of(tx, schedule.source_id, schedule.project_id)
+    found = tx.page_of_schedules(Wanted(source_ids=sources))
+    return tuple(each for each in found if each.is_active and each.id != schedule.id)
+
+
 async def view_of(cloud: Cloud, actor: Account, schedule_id: str) -> ScheduleView:
     """Raises NotFound."""
     return (await _views(cloud, lambda tx: [schedule_in(tx, actor, schedule_id)]))[0]
 
 
 async def _views(cloud: Cloud, find: Callable[[CloudTransaction], list[Schedule]]) -> list[ScheduleView]:
+    silent = schedule_states.silent_cells(cloud)
+
     def read(tx: CloudTransaction) -> list[ScheduleView]:
         found = find(tx)
         ids = [each.id for each in found]
         good, told = tx.good_backups_of(ids), tx.last_events_of(ids, _HISTORY_WORDS, limit=HISTORY_LENGTH)
-        return [
-            ScheduleView(each, None, _history(told.get(each.id, ())), *good.get(each.id, (0, None))) for each in found
-        ]
+        states = schedule_states.states_in(tx, found, silent)
+        views = []
+        for each in found:
+            state = states[each.id]
+            history = _history(told.get(each.id, ()), is_copying=state.is_copying)
+            count, last_good_at = good.get(each.id, (0, None))
+            views.append(ScheduleView(each, None, history, count, last_good_at, state))
+        return views
 
     views = await cloud.store.cloud_read(read)
     sources = {(view.schedule.source_kind, view.schedule.source_id) for view in views}
@@ -558,5 +578,9 @@ def _soonest_first(views: list[ScheduleView]) -> list[ScheduleView]:
     )
 
 
-def _history(kinds: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_HISTORY_WORDS[kind] for kind in kinds)
+def _history(kinds: Iterable[str], *, is_copying: bool) -> tuple[str, ...]:
+    words = [_HISTORY_WORDS[kind] for kind in kinds]
+    if is_copying and "ok" in words:
+        # What has begun is not good yet; none begins while it goes on.
+        words[len(words) - 1 - words[::-1].index("ok")] = "running"
+    return tuple(words)

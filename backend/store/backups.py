@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from backend.cloud.model import Backup, BackupState, Schedule, Task
 from backend.store.central_rows import CentralRowsTransaction
-from backend.store.rows import BACKUP, SCHEDULE, Table, instant_or_none, json_of, text_of
+from backend.store.rows import BACKUP, SCHEDULE, Table, instant_of, instant_or_none, json_of, text_of
 from backend.store.transaction import TASK_COLUMNS, task_of
 
 T = TypeVar("T", Schedule, Backup)
@@ -37,6 +37,37 @@ WHERE part.source_kind = 'server' AND part.state != 'erred'
     AND whole.schedule_id IN (SELECT value FROM json_each(?))
 GROUP BY whole.schedule_id, part.project_id
 """
+_COPIES_OF_SCHEDULES = """
+SELECT whole.id, whole.schedule_id, whole.state, whole.created_at, whole.kept_until, part.project_id,
+    sum(part.size_bytes)
+FROM backup AS part JOIN backup AS whole ON whole.id = coalesce(part.parent_id, part.id)
+WHERE part.source_kind = 'server' AND whole.schedule_id IN (SELECT value FROM json_each(?))
+GROUP BY whole.id, part.project_id
+"""
+_BARE_BACKUPS = (
+    "SELECT id, schedule_id, state, created_at, kept_until FROM backup"
+    " WHERE schedule_id IN (SELECT value FROM json_each(?))"
+)
+_GOING_UNSCHEDULED = """
+SELECT whole.kept_until, part.project_id, sum(part.size_bytes)
+FROM backup AS whole JOIN backup AS part ON whole.id = coalesce(part.parent_id, part.id)
+WHERE whole.kept_until IS NOT NULL AND whole.schedule_id IS NULL AND part.source_kind = 'server'
+GROUP BY whole.id, part.project_id
+"""
+_LARGEST_OF_RUNS = """
+SELECT whole.schedule_id, max(part.size_bytes)
+FROM backup AS part JOIN backup AS whole ON whole.id = coalesce(part.parent_id, part.id)
+WHERE part.source_kind = 'server' AND whole.schedule_id IN (SELECT value FROM json_each(?))
+GROUP BY whole.schedule_id
+"""
+_BYTES_OF_SERVERS = """
+SELECT project_id, sum(size_bytes), max(size_bytes) FROM (
+    SELECT server.project_id, sum(drive.size_bytes) AS size_bytes
+    FROM server_directory AS server JOIN drive_directory AS drive ON drive.server_id = server.id
+    WHERE server.state = 'active' AND server.project_id IN (SELECT value FROM json_each(?))
+    GROUP BY server.id
+) GROUP BY project_id
+"""
 _CELLS_OF_PROJECTS = (
     "SELECT DISTINCT cell FROM server_directory"
     " WHERE state = 'active' AND project_id IN (SELECT value FROM json_each(?)) ORDER BY cell"
@@ -55,6 +86,12 @@ FROM (
         JOIN server_directory ON server_directory.project_id = project.id
     WHERE source_kind = 'customer'
 ) AS of JOIN server_directory AS server ON server.id = of.server_id AND server.state = 'active'
+"""
+
+_SWITCHED_AT = """
+SELECT wanted.value, (
+    SELECT max(at) FROM event WHERE object_id = wanted.value AND json_type(changes, '$.is_active') IS NOT NULL
+) FROM json_each(?) AS wanted
 """
 
 _LAST_KINDS = """
@@ -201,6 +238,33 @@ class BackupsTransaction(CentralRowsTransaction):
         rows = self._run(_BYTES_OF_RUNS, (json_of(sorted(schedule_ids)),))
         return {(schedule_id, project_id): int(size_bytes) for schedule_id, project_id, size_bytes in rows}
 
+    def largest_of_runs(self, schedule_ids: Iterable[str]) -> dict[str, int]:
+        """By schedule that has run, the most that it has copied of one server, in bytes."""
+        return dict(self._run(_LARGEST_OF_RUNS, (json_of(sorted(schedule_ids)),)).fetchall())
+
+    def bytes_of_servers(self, projects: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """By project with any, what the drives of its servers come to, and those of the largest one."""
+        rows = self._run(_BYTES_OF_SERVERS, (json_of(sorted(projects)),))
+        return {project_id: (total, most) for project_id, total, most in rows}
+
+    def copies_of_schedules(self, schedule_ids: Iterable[str]) -> dict[tuple[str, str], list[Backup]]:
+        """By schedule and project, its backups with what they take of that project, and without their contents."""
+        found: dict[tuple[str, str], list[Backup]] = {}
+        for id, schedule_id, state, at, until, project_id, size in self._run(
+            _COPIES_OF_SCHEDULES, (json_of(sorted(schedule_ids)),)
+        ):
+            created_at, kept_until = instant_of(at), instant_or_none(until)
+            backup = Backup(id, "", project_id, schedule_id, "", BackupState(state), created_at, size, kept_until)
+            found.setdefault((schedule_id, project_id), []).append(backup)
+        return found
+
+    def going_unscheduled(self) -> dict[str, list[tuple[datetime, int]]]:
+        """By project, when what is kept for a time and by no schedule goes, and how many bytes that gives back."""
+        found: dict[str, list[tuple[datetime, int]]] = {}
+        for until, project_id, size in self._run(_GOING_UNSCHEDULED):
+            found.setdefault(project_id, []).append((instant_of(until), size))
+        return found
+
     def backup_bytes_by_project(self) -> dict[str, int]:
         return dict(self._run("SELECT project_id, sum(size_bytes) FROM backup GROUP BY project_id").fetchall())
 
@@ -210,6 +274,19 @@ class BackupsTransaction(CentralRowsTransaction):
 
     def count_schedules(self, wanted: Wanted) -> int:
         return self._count_of(SCHEDULE, wanted)
+
+    def schedules_of_ids(self, ids: Iterable[str]) -> list[Schedule]:
+        """Those that there are, by id."""
+        return self._list(SCHEDULE, "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (json_of(sorted(ids)),))
+
+    def bare_backups_of(self, schedule_ids: Iterable[str]) -> dict[str, list[Backup]]:
+        """By schedule, its backups without sizes and contents: as much as rules ask for."""
+        found: dict[str, list[Backup]] = {}
+        for id, schedule_id, state, at, until in self._run(_BARE_BACKUPS, (json_of(sorted(schedule_ids)),)):
+            kept_until = instant_or_none(until)
+            bare = Backup(id, "", "", schedule_id, "", BackupState(state), instant_of(at), 0, kept_until)
+            found.setdefault(schedule_id, []).append(bare)
+        return found
 
     def find_schedule(self, id: str) -> Schedule | None:
         return self._find(SCHEDULE, id)
@@ -240,6 +317,19 @@ class BackupsTransaction(CentralRowsTransaction):
         for id, kind in self._run(_LAST_KINDS, wanted):
             found.setdefault(id, []).append(kind)
         return found
+
+    def switched_at(self, ids: Iterable[str]) -> dict[str, datetime]:
+        """By schedule, when it was last switched on or off; without those that never were."""
+        rows = ((id, instant_or_none(at)) for id, at in self._run(_SWITCHED_AT, (json_of(sorted(ids)),)))
+        return {id: at for id, at in rows if at is not None}
+
+    def copying_schedules(self, ids: Iterable[str]) -> set[str]:
+        """Those with a backup that is still being made."""
+        text = (
+            "SELECT DISTINCT schedule_id FROM backup"
+            " WHERE schedule_id IN (SELECT value FROM json_each(?)) AND state = 'backing_up'"
+        )
+        return {id for (id,) in self._run(text, (json_of(sorted(ids)),))}
 
     def add_schedule(self, schedule: Schedule, *, at: datetime, actor: str) -> None:
         self._add(SCHEDULE, schedule, at=at, actor=actor, details=None)

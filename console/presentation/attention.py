@@ -136,7 +136,7 @@ def _schedules(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
         what = _schedule_trouble(schedule)
         if what is not None:
             remedy = "remove the cause, then switch it on" if not schedule.is_active else "one catch-up run is owed"
-            since = schedule.missed_since or schedule.last_run_at
+            since = schedule.missed_since or schedule.off_since or schedule.last_run_at
             key = f"schedule:{schedule.id}"
             yield Alarm(key, glyphs.attention, Tone.WARN, schedule.title, what, remedy, since)
 

@@ -191,5 +191,7 @@ def flavor_items(flavors: Sequence[FlavorRecord], frame: Frame) -> list[MenuItem
             parts.append(f"{figures.gib(each.memory_bytes)} GiB")
         if each.disk_bytes is not None:
             parts.append(f"disk {figures.gib(each.disk_bytes)} GiB")
+        if each.note is not None:
+            parts.append(each.note)
         made.append(MenuItem(letter, each.name, ", ".join(parts), 0, each.problem))
     return made

@@ -258,8 +258,16 @@ def _progress(mirror: Mirror, backup: BackupRecord) -> float | None:
     return next(found, None)
 
 
+def _verdict(backup: BackupRecord, verdicts: Mapping[str, VerdictRecord]) -> VerdictRecord | None:
+    """As its schedule was described last, else as the list has it."""
+    told = verdicts.get(backup.id)
+    if told is None and backup.rule is not None:
+        return VerdictRecord(backup.id, backup.is_kept is not False, backup.rule)
+    return told
+
+
 def _why(backup: BackupRecord, verdicts: Mapping[str, VerdictRecord]) -> str:
-    verdict = verdicts.get(backup.id)
+    verdict = _verdict(backup, verdicts)
     if backup.reason:
         return backup.reason
     if verdict is None:
@@ -269,7 +277,7 @@ def _why(backup: BackupRecord, verdicts: Mapping[str, VerdictRecord]) -> str:
 
 
 def _why_tone(backup: BackupRecord, verdicts: Mapping[str, VerdictRecord]) -> Tone:
-    verdict = verdicts.get(backup.id)
+    verdict = _verdict(backup, verdicts)
     if backup.state == "erred":
         return Tone.CRIT
     return Tone.WARN if verdict is not None and not verdict.is_kept else Tone.MUTED

@@ -6,7 +6,7 @@ them, with the most runs and bytes that copy at one instant, and of each cell. H
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -291,7 +291,7 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
     due = next((_with_name(mirror, each) for each in calendar.schedules if each.key == key), None)
     if due is None:
         return (Span(crowding(calendar), Tone.MUTED),)
-    silent = [cell for cell in due.cells if not mirror.is_cell_up(cell)]
+    silent = [cell for cell in due.silent_cells or due.cells if not mirror.is_cell_up(cell)]
     number = sum(due.runs)
     size = "nobody can tell how much" if due.size_bytes is None else f"{figures.gib(due.size_bytes)} GiB"
     parts = [f"{number} run{'s' if number != 1 else ''} of {size}, {figures.duration(due.seconds)} each"]
@@ -307,10 +307,21 @@ def crowding(calendar: Calendar) -> str:
     """Where most copies at once."""
     peak = worst(calendar.hours)
     if peak is None:
-        return "no two runs copy at once"
+        return "; ".join(["no two runs copy at once", *_left_out(calendar)])
     size = figures.gib(peak.bytes_at_once)
     zone = calendar.time_zone
-    return f"most at once: {peak.runs_at_once} runs, {size} GiB, in the hour of {local_hour(peak)}:00 {zone}"
+    said = f"most at once: {peak.runs_at_once} runs, {size} GiB, in the hour of {local_hour(peak)}:00 {zone}"
+    return "; ".join([said, *_left_out(calendar)])
+
+
+def _left_out(calendar: Calendar) -> Iterable[str]:
+    """What the figures are without."""
+    unknown = sum(each.size_bytes is None for each in calendar.schedules)
+    if unknown:
+        yield f"without the GiB of {unknown} schedule{'s' if unknown != 1 else ''} of unknown size"
+    missed = sum(hour.missed for hour in calendar.hours)
+    if missed:
+        yield f"without {missed} run{'s' if missed != 1 else ''} in cells that do not answer"
 
 
 def _note(calendar: Calendar, frame: Frame, shown: Sequence[DueRecord], known: Sequence[Column[DueRecord]]) -> str:

@@ -137,10 +137,10 @@ def look(row: CoverageRecord, glyphs: Glyphs = UNICODE) -> StateLook:
 
 
 def _schedules(mirror: Mirror, row: CoverageRecord) -> str:
-    named = (mirror.find_schedule(each) for each in row.schedule_ids)
-    return ", ".join(
-        each[:8] if schedule is None else schedule.title for each, schedule in zip(row.schedule_ids, named, strict=True)
-    )
+    """Those that run, then those that something switched off."""
+    named = ((each, mirror.find_schedule(each)) for each in (*row.schedule_ids, *row.failed_ids))
+    titles = ((each, each[:8] if schedule is None else schedule.title) for each, schedule in named)
+    return ", ".join(f"{title} is off" if each in row.failed_ids else title for each, title in titles)
 
 
 def _layout(mirror: Mirror, frame: Frame) -> Layout[CoverageRecord]:
@@ -167,7 +167,7 @@ def _layout(mirror: Mirror, frame: Frame) -> Layout[CoverageRecord]:
 
     def schedules(row: CoverageRecord, width: int) -> Line:
         if not row.schedule_ids:
-            return (Span("none", Tone.WARN),)
+            return (Span(fit_sentence(_schedules(mirror, row) or "none", width, glyphs), Tone.WARN),)
         return (Span(fit_sentence(_schedules(mirror, row), width, glyphs), tone(row)),)
 
     def cell(row: CoverageRecord, width: int) -> Line:
@@ -193,7 +193,9 @@ def _layout(mirror: Mirror, frame: Frame) -> Layout[CoverageRecord]:
 
 def sentence(mirror: Mirror, frame: Frame, row: CoverageRecord) -> str:
     covered = _schedules(mirror, row)
-    parts = [f"covered by {covered}" if covered else "no active schedule is for it"]
+    parts = [
+        f"covered by {covered}" if row.schedule_ids else f"no active schedule is for it{covered and ': '}{covered}"
+    ]
     if row.last_good_at is None:
         parts.append("it was never backed up")
     else:

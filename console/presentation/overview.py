@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from operator import attrgetter
 
-from console.presentation import attention, backfill, events, figures, filtering, redundancy, tasks
+from console.presentation import attention, backfill, events, figures, filtering, redundancy, schedules, tasks
 from console.presentation import cells as cells_view
 from console.presentation.attention import Alarm
 from console.presentation.columns import Table
@@ -270,9 +270,10 @@ def _tasks_text(mirror: Mirror, glyphs: Glyphs) -> str:
 
 
 def next_backups(mirror: Mirror) -> list[tuple[str, datetime]]:
-    """The schedules that run next, with when."""
+    """The schedules that run next, with when; without those whose runs could only be missed."""
     rows = map(mirror.with_name, mirror.schedules or ())
-    active = [(row.next_trigger_at, row.title) for row in rows if row.is_active]
+    able = (row for row in rows if row.is_active and schedules.silent_cell(mirror, row) is None)
+    active = [(row.next_trigger_at, row.title) for row in able]
     return [(title, instant) for instant, title in sorted((i, t) for i, t in active if i is not None)]
 
 

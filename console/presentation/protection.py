@@ -55,7 +55,10 @@ class Protection:
             case Coverage(is_counted_only=True):
                 return replace(self, counts=answer)
             case Coverage():
-                return replace(self, coverage=answer, counts=answer)
+                is_behind = answer.next is not None and len(answer.rows) < len(
+                    self.coverage.rows if self.coverage else ()
+                )
+                return replace(self, coverage=self.coverage if is_behind else answer, counts=answer)
             case Calendar():
                 return replace(self, calendar=answer)
             case Storage():
@@ -78,7 +81,8 @@ class Protection:
                 listed = self.lists.get(scope or None)
                 return listed is not None and listed.next is None
             case "coverage":
-                return (self.counts if scope else self.coverage) is not None
+                told = self.counts if scope else self.coverage
+                return told is not None and (bool(scope) or told.next is None)
             case "calendar":
                 return self.calendar is not None and self.calendar.time_zone == (scope or "UTC")
             case "schedule":

@@ -188,9 +188,10 @@ def _cell(mirror: Mirror, schedule: ScheduleRecord) -> str | None:
 
 
 def silent_cell(mirror: Mirror, schedule: ScheduleRecord) -> str | None:
-    """The cell of its source, while that does not answer."""
-    cell = _cell(mirror, schedule)
-    return None if cell is None or mirror.is_cell_up(cell) else cell
+    """The cell of its source, while that does not answer; of more than a server, the first such."""
+    own = _cell(mirror, schedule)
+    silent = (cell for cell in (own, *schedule.silent_cells) if cell is not None and not mirror.is_cell_up(cell))
+    return next(silent, None)
 
 
 def is_late(frame: Frame, schedule: ScheduleRecord) -> bool:
@@ -224,6 +225,7 @@ def look(mirror: Mirror, frame: Frame, schedule: ScheduleRecord, glyphs: Glyphs 
 
 _RUNS = {
     "ok": ("done", Tone.OK),
+    "running": ("busy", Tone.TEXT),
     "failed": ("lost", Tone.CRIT),
     "missed": ("missed", Tone.WARN),
     "overlapped": ("overlapped", Tone.WARN),
@@ -346,6 +348,8 @@ def _layout(mirror: Mirror, frame: Frame, shown: Sequence[ScheduleRecord]) -> La
 
 def drill(schedule: ScheduleRecord, glyphs: Glyphs) -> Line:
     """What became of the last one: that it came through, with the time it took, or not."""
+    if schedule.drilling_since is not None:
+        return (Span(f"{glyphs.busy} runs", Tone.TEXT),)
     if not schedule.drill_days and schedule.drilled_at is None:
         return (Span(glyphs.nothing, Tone.MUTED),)
     if schedule.drill_problem:

@@ -236,10 +236,17 @@ def sentence(frame: Frame, project: StorageRecord) -> str:
         parts.append("it has no quota")
     elif is_full(project):
         parts.append("its quota is full: a run that needs more switches its schedule off")
+    elif project.refused is not None:
+        refused = project.refused
+        parts.insert(
+            0,
+            f"the run of {refused.title} on {figures.instant(refused.at, frame.now)} is the first to be refused:"
+            f" it needs {figures.gib(refused.needs_bytes)} GiB, {figures.gib(refused.left_bytes)} are left then",
+        )
     elif project.full_at is not None:
         parts.append(f"its quota is full on {figures.instant(project.full_at, frame.now)}")
     if project.unmeasured:
-        parts.append(f"{project.unmeasured} not counted: never run yet")
+        parts.append(f"{project.unmeasured} not counted: nothing to copy yet")
     return "; ".join(parts)
 
 

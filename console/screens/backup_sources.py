@@ -15,6 +15,8 @@ from console.records import Answer, EventRecord
 from console.records_backups import Backups, Schedules
 
 OLD_SECONDS = 30.0
+COVERAGE_PAGES_MAX = 20
+"""Of very many servers only the worst are read: for each page the cloud has to look at all of them."""
 REST_FACTOR = 10
 """How much longer than reading a list took it is left alone."""
 
@@ -71,7 +73,7 @@ class BackupSources:
             case "backups":
                 await _read_backups(client, scope or None, deliver)
             case "coverage":
-                await deliver(await (client.coverage_counts() if scope else client.coverage()))
+                await (_read_coverage(client, deliver) if not scope else deliver(await client.coverage_counts()))
             case "schedule":
                 await deliver(await client.schedule_detail(scope))
             case "backup":
@@ -100,3 +102,14 @@ async def _read_backups(client: CloudClient, scope: str | None, deliver: Deliver
         page = await client.backups_page(scope=scope, after=page.next)
         whole = Backups(whole.rows + page.rows, page.next, page.total, scope)
     await deliver(whole)
+
+
+async def _read_coverage(client: CloudClient, deliver: Deliver) -> None:
+    page = whole = await client.coverage_page()
+    for _ in range(1, COVERAGE_PAGES_MAX):
+        if page.next is None:
+            break
+        await deliver(whole)
+        page = await client.coverage_page(after=page.next)
+        whole = page._replace(rows=whole.rows + page.rows)
+    await deliver(whole._replace(next=None))

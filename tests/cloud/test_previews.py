@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.cloud.backups import jitter, parse
-from backend.cloud.model import Backup
+from backend.cloud.model import Backup, BackupState
 from backend.cloud.previews import Covered, Standing, most_copies, preview, protection, words
 from backend.cloud.retention import RULES, Policy, plan
 from tests.builders import HOUR, NOON, a_backup, a_schedule
@@ -62,14 +63,29 @@ def test_a_preview_of_an_existing_schedule_has_its_jitter_and_what_its_rules_wou
     assert found.late == jitter(schedule) > timedelta()
     assert found.fires[0] == NOON + found.late
     assert [(each.backup.id, each.is_kept, each.rule) for each in found.verdicts] == [
-        ("b0", True, "number 1 of 2 that are kept"),
-        ("b1", True, "number 2 of 2 that are kept"),
-        ("b2", False, "number 3, and 2 are kept"),
+        ("b0", True, "number 2 of 2 that are kept"),
+        ("b1", False, "number 3, and 2 are kept"),
+        ("b2", False, "number 4, and 2 are kept"),
+    ]
+
+
+def test_the_copy_in_the_making_is_the_next_good_one() -> None:
+    backups = [a_backup(f"b{n}", created_at=NOON - n * HOUR) for n in range(3)]
+    backups[0] = replace(backups[0], state=BackupState.BACKING_UP)
+
+    found = preview("0 * * * *", Policy(backups_max=2, is_owing=True), backups, NOON)
+
+    assert [(each.backup, each.is_kept) for each in found.verdicts] == [
+        (backups[0], True),
+        (backups[1], True),
+        (backups[2], False),
     ]
 
 
 def test_servers_that_were_never_backed_up_come_first_and_those_in_time_last() -> None:
-    servers = [Covered(name, "project", "customer") for name in ("good", "late", "never", "untold", "bare")]
+    servers = [
+        Covered(name, "project", "customer") for name in ("good", "late", "never", "untold", "bare", "stale", "quiet")
+    ]
     servers.append(Covered("elsewhere", "other", "customer"))
     schedules = [
         a_schedule("own", source_id="good", target_seconds=7200),
@@ -77,20 +93,25 @@ def test_servers_that_were_never_backed_up_come_first_and_those_in_time_last() -
         a_schedule("loose", source_id="late", target_seconds=90_000),
         a_schedule("nightly", source_id="untold"),
         a_schedule("off", source_id="bare", is_active=False, target_seconds=60),
+        a_schedule("failed", source_id="stale", is_active=False, reason="over quota", target_seconds=600),
+        a_schedule("stopped", source_id="quiet", is_active=False, target_seconds=600),
         a_schedule("theirs", source_id="other", source_kind="project", target_seconds=86_400),
         a_schedule("nobodys", source_id="never", source_kind="project", target_seconds=60),
     ]
-    last_good = dict.fromkeys(("good", "late", "untold", "elsewhere"), NOON - HOUR)
+    last_good = dict.fromkeys(("good", "late", "untold", "elsewhere", "stale", "quiet"), NOON - HOUR)
 
     found = {each.server_id: each for each in protection(servers, schedules, last_good, NOON)}
 
-    assert list(found) == ["bare", "never", "late", "untold", "elsewhere", "good"]
+    assert list(found) == ["bare", "never", "stale", "late", "quiet", "untold", "elsewhere", "good"]
     assert found["bare"].standing is Standing.NEVER
     assert found["bare"].schedule_ids == ()
     assert (found["late"].target_seconds, found["late"].age_seconds) == (600, 3600)
     assert found["late"].schedule_ids == ("loose", "strict")
     assert found["elsewhere"].schedule_ids == ("theirs",)
     assert found["untold"].standing is Standing.UNTOLD
+    assert (found["stale"].schedule_ids, found["stale"].failed_ids) == ((), ("failed",))
+    assert (found["stale"].standing, found["stale"].target_seconds) == (Standing.LATE, 600)
+    assert (found["quiet"].failed_ids, found["quiet"].standing) == ((), Standing.UNTOLD)
 
 
 def test_everything_of_a_customer_is_covered_by_its_schedule() -> None:
@@ -130,6 +151,11 @@ def reached(expression: str, policy: Policy, runs: int) -> int:
         ("0 4 1 * *", Policy(retention_days=60), 3),
         ("0 0 29 2 *", Policy(retention_days=3_000), 3),
         ("30 2 * * *", Policy(keeps={"daily": 7, "weekly": 4}), 12),
+        ("30 2 * * *", Policy(retention_days=3, backups_max=3, keeps={"daily": 2}), 4),
+        ("30 2 * * *", Policy(backups_max=3, keeps={"last": 1, "daily": 4}), 6),
+        ("0 3 * * 6", Policy(backups_max=2, keeps={"weekly": 3}), 4),
+        ("0 4 1 * *", Policy(backups_max=2, keeps={"monthly": 3}), 4),
+        ("0 */6 * * *", Policy(backups_max=3, keeps={"daily": 2}), 6),
     ],
 )
 def test_the_most_copies_that_there_come_to_be(expression: str, policy: Policy, most: int | None) -> None:
@@ -138,7 +164,6 @@ def test_the_most_copies_that_there_come_to_be(expression: str, policy: Policy, 
         assert reached(expression, policy, 40) == most
 
 
-CRONS = ("30 2 * * *", "0 */6 * * *", "0 3 * * 6", "15 4 1,15 * *", "0 9,17 * * mon-fri", "*/30 12 * * *")
 policies = st.builds(
     Policy,
     retention_days=st.sampled_from((0, 1, 2, 5, 10)),
@@ -146,6 +171,23 @@ policies = st.builds(
     keeps=st.dictionaries(st.sampled_from(RULES), st.integers(1, 3), max_size=3),
     time_zone=st.sampled_from(("UTC", "Asia/Kolkata", "America/New_York")),
 )
+
+
+@given(st.sampled_from(("30 2 * * *", "0 */6 * * *", "0 3 * * 6")), policies, st.integers(0, 8))
+@QUICK
+def test_what_a_preview_says_goes_is_what_the_next_good_run_drops(expression: str, policy: Policy, count: int) -> None:
+    *taken, at = parse(expression, policy.time_zone).fires(NOON, count + 1)
+    there = [a_backup(f"b{number}", created_at=each) for number, each in enumerate(taken)]
+    now = taken[-1] if taken else NOON
+
+    found = preview(expression, policy, there, now)
+    then = plan([*there, a_backup("b9", created_at=at)], policy, at)
+
+    kept = {each.backup.id for each in then if each.is_kept} - {"b9"}
+    assert {each.backup.id for each in found.verdicts if each.is_kept} == kept
+
+
+CRONS = ("30 2 * * *", "0 */6 * * *", "0 3 * * 6", "15 4 1,15 * *", "0 9,17 * * mon-fri", "*/30 12 * * *")
 
 
 def check_never_exceeded(expression: str, policy: Policy, runs: int) -> None:

@@ -83,7 +83,7 @@ def test_the_newest_good_one_stays_while_a_newer_one_is_not_finished_or_owed(is_
     backups.append(a_backup("new", state=BackupState.BACKING_UP, created_at=NOON))
     (_, old, older) = plan(backups, policy, NOON)
     assert (old.is_kept, old.rule) == (True, "the newest good one, while a newer one is not finished or owed")
-    assert (older.is_kept, older.rule) == (False, "1 days old or more")
+    assert (older.is_kept, older.rule) == (False, "1 day old or more")
 
 
 policies = st.builds(

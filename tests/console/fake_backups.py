@@ -30,7 +30,7 @@ from console.records_backups import (
 from tests.console.fakes import GIB, NOON, FakeCloud
 
 STORAGE = OutlookRecord("p1", "operations", 3_900 * GIB, 4_096 * GIB, 196 * GIB, 3 * GIB, 12, 15, 65, 9 * GIB)
-FULL = STORAGE._replace(left_bytes=4 * GIB, copies_left=1, refused_at=NOON + timedelta(days=2))
+FULL = STORAGE._replace(left_bytes=4 * GIB, copies_left=1, is_enough=False, full_at=NOON + timedelta(days=2))
 VERDICTS = (
     VerdictRecord("b1", True, "number 1 of 2 that are kept", NOON - timedelta(hours=12)),
     VerdictRecord("b2", False, "number 3, and 2 are kept", NOON - timedelta(hours=36)),

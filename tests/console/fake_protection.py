@@ -69,6 +69,7 @@ class FakeProtection:
     schedule_records: tuple[ScheduleRecord, ...] = (a_schedule(1), a_schedule(2, server_id=None, source_kind="project"))
     backup_records: tuple[BackupRecord, ...] = (a_backup(1), a_backup(2))
     zones = frozenset({"UTC", "Europe/Berlin"})
+    coverage_records: tuple[CoverageRecord, ...] = (CoverageRecord(SERVER, "web-01"),)
     page_rows = 1_000
 
     async def _request(self, *request: Any) -> None:
@@ -95,9 +96,13 @@ class FakeProtection:
         end = start + self.page_rows
         return Backups(rows[start:end], str(end) if end < len(rows) else None, len(rows), scope)
 
-    async def coverage(self, *, limit: int = 1_000) -> Coverage:
-        await self._request("coverage")
-        return Coverage((CoverageRecord(SERVER, "web-01"),), 40, 39, 1, 2, 37, 0)
+    async def coverage_page(self, *, after: str | None = None, limit: int = 1_000) -> Coverage:
+        await self._request("coverage", after)
+        rows = self.coverage_records
+        start = int(after or 0)
+        end = start + self.page_rows
+        more = str(end) if end < len(rows) else None
+        return Coverage(rows[start:end], 40, 39, 1, 2, 37, 0, next=more)
 
     async def coverage_counts(self) -> Coverage:
         await self._request("coverage_counts")

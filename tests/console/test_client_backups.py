@@ -44,10 +44,10 @@ def test_what_is_asked_of_backups_comes_back_as_records(tmp_path: Path) -> None:
             described = await cloud.backup_detail(backup.id)
             assert described.backup == backup
             assert described.verdict is not None
-            assert (described.verdict.is_kept, described.raw["contents"]["server"]["name"]) == (True, "db·-01")
+            assert (described.verdict.is_kept, described.raw["contents"]["server"]["name"]) == (False, "db·-01")
             assert (await cloud.backups_page(scope=backup.key)).rows == ()
 
-            covered = await cloud.coverage()
+            covered = await cloud.coverage_page()
             assert ([row.standing for row in covered.rows], covered.total) == (["good"], 1)
             assert (await cloud.coverage_counts()).is_counted_only
             calendar = await cloud.calendar(time_zone="Europe/Berlin")

@@ -153,18 +153,6 @@ def test_a_flavor_that_is_too_small_is_off_and_none_has_a_letter_that_moves() ->
     assert not {"j", "k"} & set(backup_plans.FLAVOR_LETTERS)
 
 
-@pytest.mark.parametrize(
-    ("kept", "most", "left", "is_enough"),
-    [(12, 15, 3, True), (12, 15, 2, False), (15, 15, 0, True), (0, None, 99, False), (0, None, None, True)],
-)
-def test_a_quota_is_enough_when_all_that_come_to_be_fit(
-    kept: int, most: int | None, left: int | None, is_enough: bool
-) -> None:
-    storage = OutlookRecord("p", copies_kept=kept, copies_most=most, copies_left=left)
-
-    assert storage.is_enough is is_enough
-
-
 # What is off, what is read -------------------------------------------------------------------------------------------
 
 

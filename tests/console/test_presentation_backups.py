@@ -395,7 +395,8 @@ def test_the_hours_of_another_zone_begin_where_it_says() -> None:
 @pytest.mark.parametrize(
     ("key", "choices", "sentence"),
     [
-        (None, {}, "most at once: 8 runs, 160 GiB, in the hour of 14:00 UTC"),
+        (None, {}, "most at once: 8 runs, 160 GiB, in the hour of 14:00 UTC; without the GiB of 1 schedule of unknown "
+         "size"),
         ("schedule:sch-app often", {},
          "app often: 6 runs of 100 GiB, 1m43s each; the first at 14:10 UTC in 6m33s; cell-5 does not answer: "
          "they will be missed"),
@@ -437,7 +438,7 @@ def test_the_bar_of_a_quota_is_drives_backups_what_comes_and_a_mark_where_it_end
         ("shop", "3 schedules; at least one keeps every backup, so it never stops growing; "
                  "its quota is full on 27 Nov 14:03"),
         ("ledger", "1 schedule; it grows to 700 GiB at most, then as many backups go as come; "
-                   "1 not counted: never run yet"),
+                   "1 not counted: nothing to copy yet"),
         ("farm", "0 schedules; it grows no more: as many backups go as come; it has no quota"),
         ("full", "1 schedule; it grows to 80 GiB at most, then as many backups go as come; "
                  "its quota is full: a run that needs more switches its schedule off"),

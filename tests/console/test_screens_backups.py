@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from console.records import EventRecord
+from console.records_backups import CoverageRecord
 from tests.console.fake_protection import a_backup, a_schedule
 from tests.console.fakes import NOON, FakeCloud, ManualClock, an_app
 from tests.console.stories import bar, requests, type_line, until
@@ -112,6 +113,23 @@ async def test_a_long_list_is_read_page_by_page() -> None:
 
         assert text.count("ready") == 5
         assert [after for _, _, after in requests(cloud, "backups")] == [None, "2", "4"]
+
+
+async def test_all_servers_are_among_those_that_are_looked_for() -> None:
+    cloud = FakeCloud()
+    cloud.page_rows = 2
+    cloud.coverage_records = tuple(CoverageRecord(f"s{number}", f"mq-0{number}") for number in range(1, 6))
+    app = an_app(cloud)
+
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("U")
+        await until(pilot, "mq-05")
+        await type_line(pilot, ":coverage /mq-05")
+        await pilot.press("enter")
+        text = await until(pilot, "1 of the 5 worst")
+
+        assert "mq-01" not in text
+        assert [after for _, after in requests(cloud, "coverage")][:3] == [None, "2", "4"]
 
 
 async def test_what_is_uncovered_is_reached_from_the_overview_and_leads_to_the_server() -> None:

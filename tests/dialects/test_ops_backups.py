@@ -119,7 +119,7 @@ def test_a_schedule_is_previewed_with_its_growth_then_made_changed_switched_run_
         assert again["error"]["message"] == "BackupSchedule is already deactivated"
         ran = good(await on.ops.post(f"{path}/actions", json={"action": "run"}), 202)
         assert (ran["backup"]["schedule_id"], ran["schedule"]["is_active"]) == (made["id"], False)
-        assert ran["schedule"]["history"] == ["ok"]
+        assert ran["schedule"]["history"] == ["running"]
         waits = refused(await on.ops.post(f"{path}/actions", json={"action": "run"}), 409)
         assert waits["error"]["message"] == "Its last backup is not finished: wait for that, and run it then."
         await on.advance(1200)
@@ -140,16 +140,16 @@ def test_a_change_shows_which_backups_would_go_by_which_rule_and_then_they_do(te
 
         plan = good(await on.ops.patch(path, json={"backups_max": 2, "preview": True}))["plan"]
         assert [(each["is_kept"], each["rule"]) for each in plan["verdicts"]] == [
-            (True, "number 1 of 2 that are kept"),
             (True, "number 2 of 2 that are kept"),
             (False, "number 3, and 2 are kept"),
+            (False, "number 4, and 2 are kept"),
         ]
-        assert plan["sentences"][0] == "Its rules would not keep 1 backup: gone with the next good run."
+        assert plan["sentences"][0] == "Its rules would not keep 2 backups: gone with the next good run."
         good(await on.ops.patch(path, json={"backups_max": 2}), 202)
         kept = [each["backup_id"] for each in plan["verdicts"] if each["is_kept"]]
         good(await on.ops.post(f"{path}/actions", json={"action": "run"}), 202)
         await on.advance(30)
-        assert [each["id"] for each in await rows(on)][1:] == kept[:1], "the run is the newest of the two"
+        assert [each["id"] for each in await rows(on)][1:] == kept, "the run is the newest of the two"
 
     tell(story)
 
@@ -162,12 +162,17 @@ def test_a_drill_tries_the_newest_backup_and_says_how_long_it_took(tell: Tell) -
         assert none["problem"] == "It has no good backup yet that could be restored: run it first."
         good(await on.ops.post(path, json={"action": "run"}), 202)
         await on.advance(60)
+        plan = good(await on.ops.post(path, json={"action": "drill", "preview": True}))["plan"]
         begun = good(await on.ops.post(path, json={"action": "drill"}), 202)
+        await on.advance(5)
+        (made,) = (each for each in await servers(on) if each["name"].startswith("drill-"))
         await on.advance(600)
 
         (after,) = await rows(on, "schedules")
         assert begun["backup"]["schedule_id"] == schedule["id"]
         assert (after["drill_problem"], after["drill_seconds"] > 0) == (None, True)
+        assert plan["sentences"][1].startswith(f"It is made in {made['cell']}, with its drives on ")
+        assert f"takes about {after['drill_seconds']} s until it runs" in plan["sentences"][1]
         assert len(await servers(on)) == 1, "the server of the drill is gone"
 
     tell(story)
@@ -309,6 +314,27 @@ def test_what_cannot_be_restored_says_what_to_do_and_nothing_is_made(tell: Tell)
     tell(story)
 
 
+def test_a_restore_says_how_its_server_is_other_than_the_one_that_was_backed_up(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        server = await with_disk(on, gib=170)
+        backup = await backed_up(on, server)
+        ask = {"action": "restore", "flavor": "m1.xlarge", "preview": True}
+
+        flavors = good(await on.ops.get("/flavors", params={"backup_id": backup["id"]}))["flavors"]
+        plan = good(await on.ops.post(f"/backups/{backup['id']}/actions", json=ask))["plan"]
+
+        notes = {each["name"]: each["note"] for each in flavors}
+        assert notes["m1.small"] == "less than the 1 vCPU, 4.0 GiB of the server; a drive stays at 170.0 GiB"
+        assert notes["m1.xlarge"] == "a drive stays at 170.0 GiB"
+        assert plan["sentences"][1:4] == [
+            "The server had 1 vCPU and 4.0 GiB of memory; m1.xlarge has 8 and 16.0 GiB.",
+            "Drives come back as large as they were, one of 170.0 GiB: more than the flavor's disk.",
+            "It has no network interfaces: networks are attached to it afterwards.",
+        ]
+
+    tell(story)
+
+
 def test_the_last_good_backup_is_named_as_such_before_it_goes(tell: Tell) -> None:
     async def story(on: Wired) -> None:
         server = await with_disk(on, gib=1)
@@ -398,15 +424,17 @@ def test_what_the_quota_would_not_hold_is_told_with_its_figures_and_changes_noth
         path = f"/schedules/{schedule['id']}"
         plan = good(await on.ops.patch(path, json={"preview": True}))["plan"]
         (storage,) = plan["storage"]
-        figures = {name: storage[name] for name in ("left_bytes", "copies_left", "copies_most", "refused_at")}
+        figures = {name: storage[name] for name in ("left_bytes", "copies_left", "copies_most", "is_enough", "full_at")}
         assert figures == {
             "left_bytes": 15 * 2**30,
             "copies_left": 1,
             "copies_most": None,
-            "refused_at": "2026-11-21T00:00:00Z",
+            "is_enough": False,
+            "full_at": "2026-11-21T00:00:00Z",
         }
-        assert plan["sentences"][0].startswith(
-            "The quota has room for 1 more; the run of 2026-11-21 00:00 UTC would be refused."
+        assert plan["sentences"][0] == (
+            "The run of 2026-11-21 00:00 UTC would be refused, which switches the schedule off:"
+            " it needs 10.0 GiB, 5.0 GiB are left then."
         )
         good(await on.ops.post(f"{path}/actions", json={"action": "run"}), 202)
         await on.advance(60)

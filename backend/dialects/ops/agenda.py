@@ -17,7 +17,7 @@ from backend.dialects.ops.schema_backups import (
     StorageAnswer,
 )
 from backend.dialects.ops.table import Answer, Call
-from backend.dialects.wire import instant_text
+from backend.dialects.wire import instant_text, instant_text_or_none
 from backend.operations import backup_agenda
 from backend.operations.backup_agenda import Calendar, Due, ProjectStorage
 
@@ -27,8 +27,8 @@ async def get_calendar(call: Call[CalendarQuery, NoBody]) -> Answer:
     found = await backup_agenda.calendar(call.cloud, call.account, hours=query.hours, time_zone=query.time_zone)
     content: CalendarAnswer = {
         "time_zone": found.time_zone,
-        "hours": _hour_rows(found, found.hours),
-        "cells": [{"name": name, "hours": _hour_rows(found, hours)} for name, hours in found.by_cell.items()],
+        "hours": _hour_rows(found, found.hours, found.missed),
+        "cells": [{"name": name, "hours": _hour_rows(found, hours, ())} for name, hours in found.by_cell.items()],
         "schedules": [_due_row(each) for each in found.schedules[: query.limit]],
         "total": found.total,
         "is_cut": found.is_cut,
@@ -36,12 +36,13 @@ async def get_calendar(call: Call[CalendarQuery, NoBody]) -> Answer:
     return Answer(content)
 
 
-def _hour_rows(calendar: Calendar, hours: Sequence[Hour]) -> list[HourRow]:
+def _hour_rows(calendar: Calendar, hours: Sequence[Hour], missed: Sequence[int]) -> list[HourRow]:
     zone = ZoneInfo(calendar.time_zone)
     return [
         {
             "at": instant_text(calendar.begin + number * HOUR),
             "local": (calendar.begin + number * HOUR).astimezone(zone).isoformat(),
+            "missed": missed[number] if missed else 0,
             "runs": hour.runs,
             "size_bytes": hour.size_bytes,
             "runs_at_once": hour.runs_at_once,
@@ -63,6 +64,7 @@ def _due_row(due: Due) -> CalendarSchedule:
         "seconds": due.seconds,
         "first_at": instant_text(due.first_at),
         "runs": list(due.runs),
+        "silent_cells": list(due.silent_cells),
     }
 
 
@@ -74,7 +76,9 @@ async def get_storage(call: Call[NoQuery, NoBody]) -> Answer:
 
 
 def _storage_row(each: ProjectStorage, now: datetime) -> ProjectStorageRow:
-    seconds = each.growth.full_in_seconds
+    seconds, filled = each.growth.full_in_seconds, each.filling
+    full_at = None if seconds is None else now + timedelta(seconds=seconds)
+    refused = None if filled is None else filled.refused
     return {
         "project_id": each.project.id,
         "name": each.project.name,
@@ -83,7 +87,8 @@ def _storage_row(each: ProjectStorage, now: datetime) -> ProjectStorageRow:
         "limit_bytes": each.project.storage_bytes_max,
         "steady_bytes": each.growth.steady_bytes,
         "bytes_per_day": each.growth.bytes_per_day,
-        "full_at": None if seconds is None else instant_text(now + timedelta(seconds=seconds)),
+        "full_at": instant_text_or_none(full_at if filled is None else filled.full_at),
+        "refused": None if refused is None else render.refusal_row(refused),
         "schedules": each.schedules,
         "unmeasured": each.unmeasured,
     }

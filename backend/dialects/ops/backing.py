@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from backend.cloud import previews
 from backend.cloud.errors import Invalid
 from backend.cloud.model import Backup, Schedule
-from backend.cloud.previews import Protection, Standing
+from backend.cloud.previews import Protection, Rank, Standing
 from backend.cloud.retention import RULES
 from backend.dialects.ops import backing_plans, render
 from backend.dialects.ops.bodies import (
@@ -30,6 +31,7 @@ from backend.dialects.ops.schema_backups import (
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.wire import instant_text_or_none
 from backend.operations import backup_previews, backup_views, schedules
+from backend.operations.backup_previews import CoveragePlace
 from backend.operations.backups import BackupView
 from backend.operations.schedules import ScheduleSpec, ScheduleView
 from backend.store import Place, Wanted
@@ -55,9 +57,12 @@ async def preview_schedule(call: Call[SchedulePreviewQuery, NoBody]) -> Answer:
 
 
 async def list_coverage(call: Call[CoverageQuery, NoBody]) -> Answer:
-    found = await backup_previews.coverage(call.cloud, call.account, limit=call.query.limit)
+    after = None if call.query.after is None else _rank(call.query.after)
+    found = await backup_previews.coverage(call.cloud, call.account, limit=call.query.limit, after=after)
+    last = previews.place_of(found.rows[-1]) if found.rows and found.has_more else None
     content: CoverageAnswer = {
         "servers": [_row(each, found.names.get(each.server_id), found.projects[each.server_id]) for each in found.rows],
+        "next": None if last is None else _cursor(found.at, last),
         "total": found.total,
         "uncovered": found.uncovered,
         "never": found.by_standing[Standing.NEVER],
@@ -68,12 +73,28 @@ async def list_coverage(call: Call[CoverageQuery, NoBody]) -> Answer:
     return Answer(content)
 
 
+def _cursor(at: datetime, rank: Rank) -> str:
+    standing, is_covered, age, id = rank
+    return f"{at.isoformat()},{standing},{int(is_covered)},{age},{id}"
+
+
+def _rank(cursor: str) -> CoveragePlace:
+    """Raises Invalid."""
+    try:
+        at, *numbers, id = cursor.split(",")
+        standing, is_covered, age = map(int, numbers)
+        return _instant(at), (standing, bool(is_covered), age, id)
+    except ValueError as wrong:
+        raise Invalid("after", _NO_PLACE) from wrong
+
+
 def _row(each: Protection, name: str | None, project_id: str) -> CoverageRow:
     return {
         "server_id": each.server_id,
         "name": name,
         "project_id": project_id,
         "schedule_ids": list(each.schedule_ids),
+        "failed_schedule_ids": list(each.failed_ids),
         "last_good_at": instant_text_or_none(each.last_good_at),
         "age_seconds": each.age_seconds,
         "target_seconds": each.target_seconds,
@@ -102,6 +123,9 @@ async def get_schedule(call: Call[NoQuery, NoBody]) -> Answer:
 def schedule_row(view: ScheduleView) -> ScheduleRow:
     row = render.schedule_row(view.schedule, source_name=view.source_name, history=list(view.history))
     row["backups"], row["last_good_at"] = view.backups, instant_text_or_none(view.last_good_at)
+    row["off_since"] = instant_text_or_none(view.state.off_since)
+    row["drilling_since"] = instant_text_or_none(view.state.drilling_since)
+    row["silent_cells"] = list(view.state.silent_cells)
     return row
 
 
@@ -130,7 +154,10 @@ async def get_backup(call: Call[NoQuery, NoBody]) -> Answer:
 
 
 def _backup_row(view: BackupView) -> BackupRow:
-    return render.backup_row(view.backup, view.source_name, view.size_bytes)
+    row = render.backup_row(view.backup, view.source_name, view.size_bytes)
+    if view.verdict is not None:
+        row["is_kept"], row["rule"] = view.verdict.is_kept, view.verdict.rule
+    return row
 
 
 def _next(last: Schedule | Backup | None) -> str | None:
@@ -143,9 +170,17 @@ def _place(cursor: str | None) -> Place | None:
         return None
     text, _, id = cursor.partition(",")
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Invalid("after", "is not where a list of this cloud ended; begin again without it")
-    return at, id
+        return _instant(text), id
+    except ValueError as wrong:
+        raise Invalid("after", _NO_PLACE) from wrong
+
+
+_NO_PLACE = "is not where a list of this cloud ended; begin again without it"
+
+
+def _instant(text: str) -> datetime:
+    """Raises ValueError, also where nobody says of which zone it is."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("an instant has an offset")
+    return at

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from backend.cloud.catalogue import Flavor
 from backend.cloud.errors import CloudError
+from backend.cloud.filling import Filling
 from backend.cloud.model import GIB, Backup, Schedule
 from backend.cloud.previews import Preview
 from backend.cloud.retention import Verdict
@@ -16,10 +18,13 @@ from backend.dialects.ops.schema_backing import SchedulePlanRow
 from backend.dialects.ops.schema_backups import FireRow, OutlookRow, VerdictRow
 from backend.dialects.ops.table import said
 from backend.dialects.wire import instant_text, instant_text_or_none
-from backend.operations import backup_restores
+from backend.operations import backup_restores, restore_sizes
 from backend.operations.backup_plans import BackupPlan, DeletionPlan, Outlook, SchedulePlan, SwitchPlan
+from backend.operations.backup_restores import Draft
 from backend.operations.plan_tokens import token_of
 from backend.operations.restore_plans import RestorePlan
+
+OTHERS_NAMED_MAX = 3
 
 
 def fire_rows(found: Preview) -> list[FireRow]:
@@ -41,6 +46,7 @@ def verdict_row(verdict: Verdict) -> VerdictRow:
 
 
 def storage_row(outlook: Outlook) -> OutlookRow:
+    filled = outlook.filling
     return {
         "project_id": outlook.project_id,
         "project_name": outlook.project_name,
@@ -52,7 +58,9 @@ def storage_row(outlook: Outlook) -> OutlookRow:
         "copies_most": outlook.copies_most,
         "copies_left": outlook.copies_left,
         "growth_bytes": outlook.growth_bytes,
-        "refused_at": instant_text_or_none(outlook.refused_at),
+        "is_enough": outlook.is_enough,
+        "full_at": None if filled is None else instant_text_or_none(filled.full_at),
+        "refused": None if filled is None or filled.refused is None else render.refusal_row(filled.refused),
     }
 
 
@@ -152,6 +160,7 @@ def restore_plan_row(plan: RestorePlan) -> PlanRow:
         f"{server.name} is made in {server.cell} as {plan.flavor.name}, with {counted(len(draft.drives), 'drive')}:"
         f" {_gib(draft.storage_bytes)} in {draft.seconds} s. The server that was backed up is not touched."
     ]
+    found += _differences(backup, plan.flavor, draft)
     if start.decision is not None:
         why = BECAUSE[start.decision.decided_by]
         found.append(f"When they are whole it starts, on {start.decision.host} as things are now: {why}.")
@@ -163,6 +172,22 @@ def restore_plan_row(plan: RestorePlan) -> PlanRow:
         found.append(_quota_sentence(plan.storage, plan.storage.copy_bytes))
     row["sentences"] = found
     return row
+
+
+def _differences(backup: Backup, flavor: Flavor, draft: Draft) -> list[str]:
+    """How the new server is other than the one that was backed up."""
+    had, largest = restore_sizes.source_of(backup), restore_sizes.largest_disk_bytes(backup)
+    found = [
+        f"The server had {had.vcpus} vCPU and {_gib(had.memory_bytes)} of memory;"
+        f" {flavor.name} has {flavor.vcpus} and {_gib(flavor.size.memory_bytes)}."
+    ]
+    if largest > flavor.disk_bytes:
+        found.append(f"Drives come back as large as they were, one of {_gib(largest)}: more than the flavor's disk.")
+    tags = draft.server.tags
+    if tags:
+        found.append(f"It has the tags that the server had, and is in their groups: {', '.join(tags)}.")
+    found.append("It has no network interfaces: networks are attached to it afterwards.")
+    return found
 
 
 def deletion_plan_row(plan: DeletionPlan) -> PlanRow:
@@ -189,13 +214,22 @@ def switch_plan_row(plan: SwitchPlan) -> PlanRow:
     elif plan.backup is not None:
         found = [
             f"The backup of {plan.backup.source_name or plan.backup.source_id} of {_at(plan.backup.created_at)} is"
-            " restored into a server without networks, which is removed when it has run."
+            " restored into a server without networks, which is removed when it has run.",
+            _drill_sentence(plan),
         ]
     else:
         found = [
             "Nothing is taken by it until it is switched on again. Its backups stay, and go when their time comes."
         ]
     return _plan(plan.action, schedule.id, plan.problem, schedule.version, found)
+
+
+def _drill_sentence(plan: SwitchPlan) -> str:
+    if plan.drill_problem is not None:
+        return f"As things are it would fail: {plan.drill_problem}"
+    where = f"It is made in {plan.cell}, with its drives on {' and '.join(plan.hosts)}"
+    runs = "it would not start there as things are" if plan.host is None else f"on {plan.host} as things are now"
+    return f"{where}, and takes about {plan.seconds} s until it runs; {runs}."
 
 
 # --- schedules -------------------------------------------------------------------------------------------------------
@@ -229,7 +263,11 @@ def _schedule_sentences(plan: SchedulePlan) -> list[str]:
     if going:
         found.append(f"Its rules would not keep {counted(len(going), 'backup')}: gone with the next good run.")
     for outlook in plan.storage:
-        found += _outlook_sentences(outlook)
+        found += _outlook_sentences(schedule, outlook)
+    if plan.others:
+        names = ", ".join(each.description or each.id[:8] for each in plan.others[:OTHERS_NAMED_MAX])
+        more = len(plan.others) - OTHERS_NAMED_MAX
+        found.append(f"Its source is copied already by {names}{f' and {more} more' if more > 0 else ''}.")
     if not plan.storage and plan.not_now is not None:
         found.append(f"What a copy takes is not known now: {plan.not_now}.")
     elif plan.not_now is not None:
@@ -239,7 +277,7 @@ def _schedule_sentences(plan: SchedulePlan) -> list[str]:
     return found
 
 
-def _outlook_sentences(outlook: Outlook) -> list[str]:
+def _outlook_sentences(schedule: Schedule, outlook: Outlook) -> list[str]:
     of = f"Project {outlook.project_name or outlook.project_id}"
     use = f"{_gib(outlook.used_bytes)} in use"
     if outlook.limit_bytes is not None:
@@ -250,9 +288,17 @@ def _outlook_sentences(outlook: Outlook) -> list[str]:
     else:
         most = counted(outlook.copies_most or 0, "copy").replace("copys", "copies")
         found = [f"{of} has {use}. At most {most} of {copy} at once: {_gib(outlook.growth_bytes)} more than now."]
-    left = outlook.copies_left
-    is_enough = left is None or (outlook.copies_most is not None and left >= outlook.copies_most - outlook.copies_kept)
-    if not is_enough:
-        end = "" if outlook.refused_at is None else f"; the run of {_at(outlook.refused_at)} would be refused"
-        found.insert(0, f"The quota has room for {left} more{end}. A refused run switches the schedule off.")
+    if outlook.filling is not None and outlook.filling.full_at is not None:
+        found.insert(0, _full_sentence(schedule, outlook.filling, outlook.filling.full_at))
     return found
+
+
+def _full_sentence(schedule: Schedule, filling: Filling, full_at: datetime) -> str:
+    refused = filling.refused
+    if refused is None:
+        return f"About {_at(full_at)} the quota is full. A run that is refused then switches its schedule off."
+    room = f"it needs {_gib(refused.needs_bytes)}, {_gib(refused.left_bytes)} are left then"
+    if refused.schedule.id == schedule.id:
+        return f"The run of {_at(refused.at)} would be refused, which switches the schedule off: {room}."
+    name = refused.schedule.description or refused.schedule.id[:8]
+    return f"The run of {name} of {_at(refused.at)} would be refused, which switches that off: {room}."

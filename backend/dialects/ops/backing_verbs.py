@@ -58,6 +58,7 @@ async def list_flavors(call: Call[FlavorsQuery, NoBody]) -> Answer:
                 "memory_bytes": each.flavor.size.memory_bytes,
                 "disk_bytes": each.flavor.disk_bytes,
                 "problem": each.problem,
+                "note": each.note,
             }
             for each in found
         ]
@@ -265,5 +266,7 @@ async def _plan_of_action(call: Call[NoQuery, ScheduleAction]) -> PlanRow:
             return backup_plan_row(await backup_plans.plan_run(cloud, account, id, if_version=version))
         case "delete":
             return deletion_plan_row(await backup_plans.plan_schedule_deletion(cloud, account, id, if_version=version))
+        case "drill":
+            return switch_plan_row(await restore_plans.plan_drill(cloud, account, id, if_version=version))
         case action:
             return switch_plan_row(await backup_plans.plan_switch(cloud, account, id, action, if_version=version))

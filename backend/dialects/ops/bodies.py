@@ -363,6 +363,7 @@ class BalanceToGive(Body):
 
 class CoverageQuery(Query):
     limit: Limit = 100
+    after: Cursor | None = None
 
 
 class SchedulesQuery(Query):

@@ -12,6 +12,7 @@ from typing import Any, Literal, assert_never, cast
 
 from backend.clock import Clock
 from backend.cloud.backfill import perf_factor
+from backend.cloud.filling import Refusal
 from backend.cloud.model import (
     SERVER,
     Account,
@@ -42,7 +43,7 @@ from backend.dialects.ops.schema import (
     SizeRow,
     TaskRow,
 )
-from backend.dialects.ops.schema_backups import BackupRow, ScheduleRow
+from backend.dialects.ops.schema_backups import BackupRow, RefusalRow, ScheduleRow
 from backend.dialects.wire import exact_instant_text, instant_text, instant_text_or_none
 from backend.store import LastKnown
 
@@ -412,6 +413,19 @@ def schedule_row(schedule: Schedule, *, source_name: str | None, history: list[s
         "history": history,
         "backups": 0,
         "last_good_at": None,
+        "off_since": None,
+        "drilling_since": None,
+        "silent_cells": [],
+    }
+
+
+def refusal_row(refused: Refusal) -> RefusalRow:
+    return {
+        "schedule_id": refused.schedule.id or None,
+        "description": refused.schedule.description,
+        "at": instant_text(refused.at),
+        "needs_bytes": refused.needs_bytes,
+        "left_bytes": refused.left_bytes,
     }
 
 
@@ -433,6 +447,8 @@ def backup_row(backup: Backup, source_name: str | None, size_bytes: int) -> Back
         "kept_until": instant_text_or_none(backup.kept_until),
         "reason": backup.reason,
         "version": backup.version,
+        "is_kept": None,
+        "rule": None,
     }
 
 

@@ -57,7 +57,9 @@ class BackupOutcome(TypedDict):
 
 
 class FlavorRow(TypedDict):
-    """`problem` is why the backup that was asked about cannot be restored with it."""
+    """`problem` is why the backup that was asked about cannot be restored with it, and `note` how it is other than the
+    server that was backed up.
+    """
 
     id: str
     name: str
@@ -66,6 +68,7 @@ class FlavorRow(TypedDict):
     memory_bytes: int
     disk_bytes: int
     problem: str | None
+    note: str | None
 
 
 class FlavorList(TypedDict):

@@ -25,7 +25,9 @@ class VerdictRow(TypedDict):
 
 
 class SchedulePreview(TypedDict):
-    """`jitter_seconds` is how much later than its expression an existing schedule runs, each time."""
+    """`jitter_seconds` is how much later than its expression an existing schedule runs, each time. `verdicts` say what
+    stays and goes when the next copy is good.
+    """
 
     words: str
     fires: list[FireRow]
@@ -34,12 +36,15 @@ class SchedulePreview(TypedDict):
 
 
 class CoverageRow(TypedDict):
-    """How well one server is protected. `name` is null while its cell does not answer."""
+    """How well one server is protected. `name` is null while its cell does not answer. `schedule_ids` are active; what
+    `failed_schedule_ids` promised, which something switched off, counts for its `standing` too.
+    """
 
     server_id: str
     name: str | None
     project_id: str
     schedule_ids: list[str]
+    failed_schedule_ids: list[str]
     last_good_at: str | None
     age_seconds: int | None
     target_seconds: int | None
@@ -47,9 +52,12 @@ class CoverageRow(TypedDict):
 
 
 class CoverageAnswer(TypedDict):
-    """The worst first. `uncovered` are the servers that no active schedule is for, listed or not."""
+    """The worst first, as of the instant of the first page. `uncovered` are the servers that no active schedule is for,
+    listed or not.
+    """
 
     servers: list[CoverageRow]
+    next: str | None
     total: int
     uncovered: int
     never: int
@@ -60,8 +68,9 @@ class CoverageAnswer(TypedDict):
 
 class ScheduleRow(TypedDict):
     """`server_id` and `server_name` are those of its source where that is a server. `history` are its last runs, the
-    oldest first: `ok`, `failed`, `missed`, `overlapped`. `backups` counts those that can be restored from, and
-    `last_good_at` is when the newest of them was taken.
+    oldest first: `ok`, `running`, `failed`, `missed`, `overlapped`. `backups` counts those that can be restored from,
+    and `last_good_at` is when the newest of them was taken. `off_since` is when it was switched off, and
+    `drilling_since` when the drill began that is under way. While any of `silent_cells` does not answer none is taken.
     """
 
     id: str
@@ -93,10 +102,15 @@ class ScheduleRow(TypedDict):
     history: list[str]
     backups: int
     last_good_at: str | None
+    off_since: str | None
+    drilling_since: str | None
+    silent_cells: list[str]
 
 
 class BackupRow(TypedDict):
-    """`server_id` and `server_name` are those of its source where that is a server."""
+    """`server_id` and `server_name` are those of its source where that is a server. In a list `rule` says why it stays
+    or goes when the next backup of its schedule is good, and `is_kept` which of both; otherwise they are null.
+    """
 
     id: str
     source_kind: Literal["server", "project", "customer"]
@@ -114,6 +128,8 @@ class BackupRow(TypedDict):
     kept_until: str | None
     reason: str | None
     version: int
+    is_kept: bool | None
+    rule: str | None
 
 
 class ScheduleList(TypedDict):
@@ -133,8 +149,8 @@ class BackupList(TypedDict):
 
 
 class BackupDetail(BackupRow):
-    """With its parts, the oldest first; with what its schedule's rules say of it now, where there is one; and with what
-    was copied.
+    """With its parts, the oldest first; with what its schedule's rules say of it, where there is one, when the next one
+    is good; and with what was copied.
     """
 
     parts: list[BackupRow]
@@ -142,12 +158,25 @@ class BackupDetail(BackupRow):
     contents: dict[str, Any]
 
 
+class RefusalRow(TypedDict):
+    """The first run that a quota has no room for, which would switch its schedule off. `schedule_id` is null where that
+    is not there yet.
+    """
+
+    schedule_id: str | None
+    description: str
+    at: str
+    needs_bytes: int
+    left_bytes: int
+
+
 class OutlookRow(TypedDict):
     """A project's storage, and what copies of its servers come to. `limit_bytes` is null without a quota.
 
     Of a schedule there are `copies_kept` now, and at most `copies_most` at once when its rules have been followed for
-    long, which takes `growth_bytes` more; both are null where nothing ever goes. `copies_left` is how many more fit;
-    `refused_at` is the run that would not, where that is soon.
+    long, which takes `growth_bytes` more; both are null where nothing ever goes. `copies_left` is how many fit now.
+    `refused` is the first of the runs of the next weeks, of whichever schedule, that finds no room, and `full_at` is
+    when that is; without one, about when it comes to that. `is_enough` says that it never does.
     """
 
     project_id: str
@@ -160,14 +189,19 @@ class OutlookRow(TypedDict):
     copies_most: int | None
     copies_left: int | None
     growth_bytes: int | None
-    refused_at: str | None
+    is_enough: bool
+    full_at: str | None
+    refused: RefusalRow | None
 
 
 class HourRow(TypedDict):
-    """What begins in one hour, and the most that copies at one instant of it."""
+    """What begins in one hour, and the most that copies at one instant of it. `missed` runs are due in it and are not
+    counted in the other figures, as their cells do not answer; in such a cell's own hours they are.
+    """
 
     at: str
     local: str
+    missed: int
     runs: int
     size_bytes: int
     runs_at_once: int
@@ -182,7 +216,9 @@ class CalendarCell(TypedDict):
 
 
 class CalendarSchedule(TypedDict):
-    """`runs` has one number for each hour. `size_bytes` is what one run copies, and null where nobody can tell."""
+    """`runs` has one number for each hour. `size_bytes` is what one run copies, and null where nobody can tell. While
+    any of `silent_cells` does not answer its runs are missed.
+    """
 
     id: str
     description: str
@@ -194,6 +230,7 @@ class CalendarSchedule(TypedDict):
     seconds: int
     first_at: str
     runs: list[int]
+    silent_cells: list[str]
 
 
 class CalendarAnswer(TypedDict):
@@ -211,8 +248,9 @@ class CalendarAnswer(TypedDict):
 class ProjectStorageRow(TypedDict):
     """What a project holds and what that comes to when its schedules just run.
 
-    `steady_bytes` is what is used when as many backups go as come, at most; null when they are kept for ever. `full_at`
-    is when the limit is passed. `unmeasured` schedules have not run yet, and are not in it.
+    `steady_bytes` is what is used when as many backups go as come, at most; null when they are kept for ever. `refused`
+    is the first of the runs of the next weeks that finds no room, and `full_at` is when that is; without one, about
+    when it comes to that. `unmeasured` schedules have nothing to copy yet, and are not in it.
     """
 
     project_id: str
@@ -223,6 +261,7 @@ class ProjectStorageRow(TypedDict):
     steady_bytes: int | None
     bytes_per_day: int
     full_at: str | None
+    refused: RefusalRow | None
     schedules: int
     unmeasured: int
 
