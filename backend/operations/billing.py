@@ -194,11 +194,13 @@ async def _marks(cloud: Cloud, basis: Basis, first: int, end: int) -> Sequence[M
     marks = cloud.accounting.marks.setdefault(basis.account, [])
     if not marks:
         marks.append(Mark(first, 0, 0))
+    # A cell that is back has things to do that were due before: the ticks since then are not over any more.
+    del marks[max(1, bisect_right(marks, end, key=lambda mark: mark.tick)) :]
     while marks[-1].tick < end:
         until = min(end, marks[-1].tick + _CHUNK_TICKS)
         runs = await _runs(cloud, basis, marks[-1].tick, until)
         marks += billing.marked(marks[-1], runs, until)
-    return marks[: max(1, bisect_right(marks, end, key=lambda mark: mark.tick))]
+    return marks[:]
 
 
 async def _runs(cloud: Cloud, basis: Basis, first: int, end: int) -> list[billing.Run]:
