@@ -143,11 +143,14 @@ def test_missed_runs_are_recorded_and_caught_up_once_when_the_source_is_back(tmp
         none_yet = await backups.list_backups(on.cloud, on.operator)
         await cells.inject(on.cloud, on.operator, "cell-1", "up")
         await on.engine.advance(60)
+        (begun,) = await schedules.list_schedules(on.cloud, on.operator)
+        await on.engine.advance(240)
         (caught_up,) = await schedules.list_schedules(on.cloud, on.operator)
 
         assert missed.history == ("missed",) * 3
         assert missed.schedule.is_active, "a missed run is not a failed one"
         assert none_yet == []
+        assert begun.history == (*missed.history, "running")
         assert caught_up.history == (*missed.history, "ok")
         assert caught_up.schedule.missed_since is None
         assert len(await backups.list_backups(on.cloud, on.operator)) == 1
