@@ -33,7 +33,7 @@ class Alarm:
 
 COLUMNS: tuple[Column[Alarm], ...] = (
     Column("who", lambda alarm: alarm.who, width=20, is_searched=True),
-    Column("what", lambda alarm: alarm.what, width=60, is_searched=True),
+    Column("what", lambda alarm: alarm.what, Kind.SENTENCE, width=60, is_searched=True),
     Column("tone", lambda alarm: alarm.tone.value, Kind.WORD, width=8, words=("crit", "warn", "unknown")),
     Column("remedy", lambda alarm: alarm.remedy, width=60),
     Column("since", lambda alarm: figures.iso(alarm.since), width=20),

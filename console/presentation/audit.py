@@ -69,7 +69,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[AuditRecord], ...]:
         Column("outcome", attrgetter("outcome"), width=17, is_searched=True,
                words=("accepted", "refused", "sent", "unknown"),
                draw=lambda each: _outcome(each, frame)),
-        Column("sentence", attrgetter("sentence"), width=40, is_searched=True),
+        Column("sentence", attrgetter("sentence"), Kind.SENTENCE, width=40, is_searched=True),
         Column("took", lambda each: figures.seconds_since(each.at, each.ended_at) if each.ended_at else None,
                Kind.SECONDS, width=7),
         Column("method", attrgetter("method"), Kind.WORD, width=7, is_searched=True,

@@ -90,7 +90,7 @@ def columns(mirror: Mirror, frame: Frame, verdicts: Mapping[str, VerdictRecord])
         Column("left", still, Kind.SECONDS, width=7),
         Column("schedule", lambda each: _schedule_name(mirror, each), width=20, is_searched=True),
         Column("description", attrgetter("description"), width=24, is_searched=True),
-        Column("reason", lambda each: _why(each, verdicts), head="WHY", width=40, is_searched=True),
+        Column("reason", lambda each: _why(each, verdicts), Kind.SENTENCE, "WHY", width=40, is_searched=True),
         Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True),
     )  # fmt: skip
 

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     """What the values of a column are: texts, or numbers in the unit that is named here."""
 
     TEXT = "text"
+    SENTENCE = "sentence"
+    """Long enough that some letters stand in some order in most of them: it is searched as it stands."""
     WORD = "word"
     """One of a few words, such as a state: its beginning is enough."""
     ID = "id"

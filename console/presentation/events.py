@@ -88,7 +88,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[EventRecord], ...]:
         Column("time", lambda event: figures.iso(event.at), width=25),
         Column("object", lambda event: title(mirror, event), width=20, is_searched=True),
         Column("kind", attrgetter("kind"), width=20, is_searched=True),
-        Column("what", lambda event: sentence(mirror, event), width=50, is_searched=True),
+        Column("what", lambda event: sentence(mirror, event), Kind.SENTENCE, width=50, is_searched=True),
         Column("by", attrgetter("actor"), width=28, is_searched=True),
         Column("cell", attrgetter("file"), width=10),
         Column("ago", lambda event: (frame.now - event.at).total_seconds(), Kind.SECONDS, "AGO", 8),

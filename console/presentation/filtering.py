@@ -163,6 +163,8 @@ def _has_word(word: Word, kind: Kind, value: Value) -> bool:
             return text.startswith(word.text)
         case Kind.ID:
             return _may_be_id(word.text) and text.startswith(word.text)
+        case Kind.SENTENCE:
+            return word.text in text
         case _:
             return fuzzy.is_found(word.text, text, is_exact=word.is_exact)
 
@@ -239,7 +241,7 @@ def _hits_in(rows: Sequence[T], word: Word, column: Column[T]) -> Iterator[bool]
     if column.kind in {Kind.WORD, Kind.ID}:
         return (text.startswith(word.text) for text in texts)
     literal = map(contains, texts, repeat(word.text))
-    pattern = None if word.is_exact else fuzzy.pattern(word.text)
+    pattern = None if word.is_exact or column.kind is Kind.SENTENCE else fuzzy.pattern(word.text)
     return literal if pattern is None else map(or_, literal, map(bool, map(pattern.search, texts)))
 
 

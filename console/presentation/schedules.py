@@ -110,7 +110,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ScheduleRecord], ...]:
         Column("days", lambda each: each.retention_days or None, Kind.COUNT, width=6),
         Column("drill", lambda each: figures.seconds_since(each.drilled_at, frame.now), Kind.SECONDS, width=7,
                draw=lambda each: drill(each, frame.glyphs)),
-        Column("reason", lambda each: trouble(mirror, frame, each), head="WHY", width=40, is_searched=True),
+        Column("reason", lambda each: trouble(mirror, frame, each), Kind.SENTENCE, "WHY", width=40, is_searched=True),
         Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True),
     )  # fmt: skip
 

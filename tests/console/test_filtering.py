@@ -125,6 +125,20 @@ def test_letters_are_found_in_their_order_and_numbers_as_numbers(wanted: str, te
     assert fuzzy.is_found(wanted, text, is_exact=True) is (wanted in text)
 
 
+def test_a_sentence_is_searched_as_it_stands() -> None:
+    """In most sentences some letters stand in some order."""
+    columns: tuple[Column[tuple[str, str]], ...] = (
+        Column("name", lambda row: row[0], is_searched=True),
+        Column("reason", lambda row: row[1], Kind.SENTENCE, is_searched=True),
+    )
+    rows = [("auth-01", ""), ("db-01", "a source could not be reached, and that is owed")]
+
+    def found(text: str) -> list[str]:
+        return [name for name, _ in filtering.matching(rows, filtering.parse(text, columns), columns)]
+
+    assert (found("auth"), found("reached"), found("reason:owed")) == (["auth-01"], ["db-01"], ["db-01"])
+
+
 letters = st.text("web-01c .'!é:=<>\\[(²", max_size=8)
 
 
