@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
-from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from console.presentation import header, picking
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
 from console.presentation.picking import Option
+from console.screens.boxed import BoxDialog
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import TONE_CLASSES, Bar
+from console.widgets.painting import Bar
 
 WIDTH_MAX = 76
 TEXT_LENGTH_MAX = 200
@@ -31,14 +30,11 @@ class Given:
     names: tuple[str, ...] = ()
 
 
-class Ask(ModalScreen[Given | None]):
+class Ask(BoxDialog[Given | None]):
     """Asks for a text, for one of the options, or (`is_many`) for any number of them in an order.
 
     Without `options` the text is the answer and may not be empty. `chosen` are there from the start.
     """
-
-    COMPONENT_CLASSES = TONE_CLASSES
-    AUTO_FOCUS = ""
 
     def __init__(
         self,
@@ -52,10 +48,9 @@ class Ask(ModalScreen[Given | None]):
         chosen: Sequence[Option] = (),
         note: str = "",
     ) -> None:
-        super().__init__()
+        super().__init__(frame)
         self._title = title
         self._question = question
-        self._frame = frame
         self._text = text
         self._search = options
         self._is_many = is_many
@@ -67,18 +62,9 @@ class Ask(ModalScreen[Given | None]):
         self._said = ""
         self._is_answered = False
 
-    def compose(self) -> ComposeResult:
-        """The box, and the keys in the last row."""
-        yield Box(self._frame.glyphs, id="menu")
-        yield Bar(id="dialog-keys")
-
     def on_mount(self) -> None:
         """Look for the first options."""
         self._look()
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self._draw()
 
     def _look(self) -> None:
         self._options = () if self._search is None else self._search(self._text)

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from textual import events
-from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from console.kept import Kept
 from console.presentation import column_choice, header
 from console.presentation.column_choice import ColumnChoice
 from console.presentation.columns import Column
 from console.presentation.lines import Frame, Span, Tone
+from console.screens.boxed import BoxDialog
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import TONE_CLASSES, Bar
+from console.widgets.painting import Bar
 
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
@@ -33,30 +32,14 @@ class Chosen:
     sort: str | None = None
 
 
-class ColumnDialog(ModalScreen[Chosen | None]):
+class ColumnDialog(BoxDialog[Chosen | None]):
     """Columns to show and to sort by."""
 
-    AUTO_FOCUS = ""
-    COMPONENT_CLASSES = TONE_CLASSES
-
     def __init__(self, title: str, columns: Sequence[Column[Any]], chosen: Sequence[str], frame: Frame) -> None:
-        super().__init__(classes=MENU_CLASS)
-        self._title, self._columns, self._frame = title, columns, frame
+        super().__init__(frame, classes=MENU_CLASS)
+        self._title, self._columns = title, columns
         self._choice = ColumnChoice.begin(columns, chosen)
         self._is_changed = False
-
-    def compose(self) -> ComposeResult:
-        """The box, and the keys in the last row."""
-        yield Box(self._frame.glyphs, id="menu")
-        yield Bar(id="dialog-keys")
-
-    def on_mount(self) -> None:
-        """Draw it."""
-        self._draw()
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self._draw()
 
     def _draw(self) -> None:
         size = self.app.size

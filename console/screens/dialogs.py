@@ -16,6 +16,7 @@ from textual.worker import Worker, WorkerState
 from console.client import ClientError
 from console.presentation import header, plan
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
+from console.screens.boxed import BoxDialog
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
 from console.widgets.painting import TONE_CLASSES, Bar
@@ -40,11 +41,8 @@ class Choice:
     is_copy: bool = False
 
 
-class Menu(ModalScreen[Choice | None]):
+class Menu(BoxDialog[Choice | None]):
     """Verbs by letter. Items that are off keep their place and say why when they are chosen."""
-
-    COMPONENT_CLASSES = TONE_CLASSES
-    AUTO_FOCUS = ""
 
     def __init__(
         self,
@@ -56,10 +54,9 @@ class Menu(ModalScreen[Choice | None]):
         notes: Sequence[str] = (),
         can_copy: bool = False,
     ) -> None:
-        super().__init__(classes=MENU_CLASS)
+        super().__init__(frame, classes=MENU_CLASS)
         self._title = title
         self._items = tuple(items)
-        self._frame = frame
         self._above = tuple(above)
         self._notes = tuple(notes)
         self._can_copy = can_copy
@@ -68,19 +65,6 @@ class Menu(ModalScreen[Choice | None]):
         """How many lines stand before the items."""
         self._said = ""
         self._is_answered = False
-
-    def compose(self) -> ComposeResult:
-        """The box, and the keys in the last row."""
-        yield Box(self._frame.glyphs, id="menu")
-        yield Bar(id="dialog-keys")
-
-    def on_mount(self) -> None:
-        """Draw for the first time."""
-        self._draw()
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self._draw()
 
     def _draw(self) -> None:
         size = self.app.size

@@ -8,8 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from textual import events
-from textual.app import ComposeResult
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
@@ -19,10 +18,11 @@ from console.presentation.creating import Field
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
 from console.presentation.picking import Option
 from console.screens.asking import Ask
+from console.screens.boxed import BoxDialog
 from console.screens.dialogs import Confirmation
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import TONE_CLASSES, Bar
+from console.widgets.painting import Bar
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ LEAVING = "esc again throws away what was typed; any other key stays"
 TEXT_LENGTH_MAX = 8_000
 
 
-class Form(ModalScreen[str | None]):
+class Form(BoxDialog[str | None]):
     """Asks for the fields and sends them; answers with a sentence about what was made, or None.
 
     `send` is given the body and an idempotency key, which stays the same while the body does: where the answer to a
@@ -53,9 +53,6 @@ class Form(ModalScreen[str | None]):
     `live` is asked, whenever one has stopped typing for a moment, what the body would come to, and says it in lines
     that stand below the fields. What it refuses, by ClientError, stands there as a sentence.
     """
-
-    COMPONENT_CLASSES = TONE_CLASSES
-    AUTO_FOCUS = ""
 
     def __init__(
         self,
@@ -72,10 +69,9 @@ class Form(ModalScreen[str | None]):
         picks_one: Collection[str] = (),
         live: Callable[[Mapping[str, Any]], Awaitable[Lines]] | None = None,
     ) -> None:
-        super().__init__(classes=MENU_CLASS)
+        super().__init__(frame, classes=MENU_CLASS)
         self._title = title
         self._fields = tuple(fields)
-        self._frame = frame
         self._send = send
         self._verb = verb
         self._is_edit = is_edit
@@ -103,19 +99,10 @@ class Form(ModalScreen[str | None]):
         """Have its confirmation ask for a name."""
         self._name_demanded = name
 
-    def compose(self) -> ComposeResult:
-        """The box, and the keys in the last row."""
-        yield Box(self._frame.glyphs, id="menu")
-        yield Bar(id="dialog-keys")
-
     def on_mount(self) -> None:
         """Draw for the first time."""
         self._draw()
         self._look_ahead()
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self._draw()
 
     def _draw(self) -> None:
         if not self.is_mounted:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from console import commands
 from console.names import PALETTES
@@ -15,9 +13,10 @@ from console.presentation import header, palette
 from console.presentation.lines import Frame, Span, Tone
 from console.presentation.palette import Entry
 from console.screens import bookmarks, doing
+from console.screens.boxed import BoxDialog
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
-from console.widgets.painting import TONE_CLASSES, Bar
+from console.widgets.painting import Bar
 
 if TYPE_CHECKING:
     from console.screens.main import MainScreen
@@ -57,31 +56,15 @@ def _what(screen: MainScreen, command: commands.Command) -> str:
     return items[0].name if len(items) == 1 else f"{len(items)} {command.verb_of}s"
 
 
-class PaletteDialog(ModalScreen[Entry | None]):
+class PaletteDialog(BoxDialog[Entry | None]):
     """A line to type in, and what it finds."""
 
-    AUTO_FOCUS = ""
-    COMPONENT_CLASSES = TONE_CLASSES
-
     def __init__(self, every: Sequence[Entry], frame: Frame) -> None:
-        super().__init__(classes=MENU_CLASS)
-        self._every, self._frame = every, frame
+        super().__init__(frame, classes=MENU_CLASS)
+        self._every = every
         self._text, self._at, self._said = "", 0, ""
         self._is_answered = False
         self._found = palette.ranked(every, "")
-
-    def compose(self) -> ComposeResult:
-        """The box, and the keys in the last row."""
-        yield Box(self._frame.glyphs, id="menu")
-        yield Bar(id="dialog-keys")
-
-    def on_mount(self) -> None:
-        """Draw it."""
-        self._draw()
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        self._draw()
 
     def _draw(self) -> None:
         size = self.app.size
