@@ -237,12 +237,11 @@ class Backend:
             yield Status(Phase.LOST, f"The backend cannot be started: {error}")
             return
         child = self._child = begun.child
-        with begun.complaints:
-            _read_in_thread(child, begun.complaints, lines)
-            while not isinstance(line := await lines.get(), _Ended):
-                status = read_line(line)
-                if status is not None:
-                    yield status
+        _read_in_thread(begun, lines)
+        while not isinstance(line := await lines.get(), _Ended):
+            status = read_line(line)
+            if status is not None:
+                yield status
         if child.stdin is not None:
             child.stdin.close()
         self._child = None
@@ -271,31 +270,33 @@ def _spawn(command: Sequence[str]) -> _Begun:
     return _Begun(child, complaints)
 
 
-def _read_in_thread(
-    child: subprocess.Popen[bytes], complaints: IO[bytes], lines: asyncio.Queue[bytes | _Ended]
-) -> None:
-    """Put every line of the child, and then its end, into `lines`. A thread, so that no loop has to watch processes."""
+def _read_in_thread(begun: _Begun, lines: asyncio.Queue[bytes | _Ended]) -> None:
+    """Put every line of the child, and then its end, into `lines`. A thread, so that no loop has to watch processes.
+
+    What the child complained into is the thread's from here on: whoever waits for lines may be gone before the child.
+    """
     loop = asyncio.get_running_loop()
+    child, complaints = begun
     assert child.stdout is not None
     output = child.stdout
 
     def put(item: bytes | _Ended) -> None:
-        if not loop.is_closed():
+        # A loop that was closed, also between a question and the call, has nobody who waits.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lines.put_nowait, item)
 
     def read() -> None:
-        with output:
-            for line in output:
-                put(line)
-        status = child.wait()
-        put(_Ended(status, _last_line(complaints)))
+        with complaints:
+            with output:
+                for line in output:
+                    put(line)
+            status = child.wait()
+            put(_Ended(status, _last_line(complaints)))
 
     threading.Thread(target=read, name="backend", daemon=True).start()
 
 
 def _last_line(complaints: IO[bytes]) -> str:
-    if complaints.closed:
-        return ""
     end = complaints.seek(0, 2)
     complaints.seek(max(0, end - 4096))
     lines = complaints.read().decode(errors="replace").strip().splitlines()
