@@ -7,6 +7,7 @@ ten times a second; ages tick once a second. A key that moves the cursor never m
 Reading order: compose, the handlers of the feed, `_render_all`, the keys at the end; doing.py has what each key does.
 """
 
+from asyncio import get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -80,6 +81,7 @@ class MainScreen(Screen[None]):
         self.typed_line = TypedLine(self)
         self._repaint: Timer | None = None
         self._is_outdated, self._was_loading = False, True
+        self._drawn_at = 0.0
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
         self.feed = Feed(
@@ -150,7 +152,8 @@ class MainScreen(Screen[None]):
             self._changes_held += len(answer.servers) + len(answer.drives) + len(answer.removed)
         if had_failed:
             self._said = None
-        self.render_soon()
+        if not message.is_followed:
+            self.render_soon()
 
     @on(Failed)
     def _take_failure(self, message: Failed) -> None:
@@ -193,7 +196,8 @@ class MainScreen(Screen[None]):
         is_old = (self.wall_now() - self._said_at).total_seconds() > SAID_SECONDS
         if is_old and self._said is not None and self._said[1] is not Tone.CRIT:
             self._said = None
-        if self._repaint is None:
+        # While the cloud answers, the answers of each second have just drawn the ages too.
+        if self._repaint is None and get_running_loop().time() - self._drawn_at > TICK_SECONDS * 0.95:
             self._render_all()
 
     @property
@@ -347,6 +351,7 @@ class MainScreen(Screen[None]):
         """Make the view for what is known now, and draw everything."""
         if not self.is_mounted or self.app.size.width == 0:
             return
+        self._drawn_at = get_running_loop().time()
         frame = self.frame()
         self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
