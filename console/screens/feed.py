@@ -206,12 +206,11 @@ class Feed:
         names = sorted(((self._wanted() | counted) & sources.keys()) - self._refused)
         await self._deliver(status, is_followed=any(self._is_due(name, mirror) for name in names))
         mirror = self._mirror()
-        for name in names:
-            if not self._is_due(name, mirror):
-                continue
+        due = [name for name in names if self._is_due(name, mirror)]
+        for name in due:
             self._read[name] = self._heard(mirror), self._wall_now()
             try:
-                await self._deliver(await sources[name]())
+                await self._deliver(await sources[name](), is_followed=name != due[-1])
             except ClientError as error:
                 if error.is_retryable:
                     raise
