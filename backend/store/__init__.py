@@ -19,6 +19,7 @@ Map, from the disk upwards
     pages            pages over the cells at the cost of the page
     creation         making a folder, all of it or none of it
     looking          reading a folder from outside, whoever serves it
+    copying          copies of all files of a folder as they were at one instant
     rewinding        rows as they were before an event
     fleet            `Store`, which puts these together
 """
@@ -26,7 +27,8 @@ Map, from the disk upwards
 from backend.store.backups import Place, Wanted
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
-from backend.store.creation import FolderWriter, create_folder, is_made
+from backend.store.copying import CLOUD_FILE, FolderSnapshot, check_copy, snapshot_of
+from backend.store.creation import FolderWriter, create_folder, flush, is_made, staged
 from backend.store.entries import (
     CellEntry,
     DriveEntry,
@@ -40,7 +42,7 @@ from backend.store.entries import (
     ServerGroup,
     Usage,
 )
-from backend.store.files import FolderError
+from backend.store.files import FolderError, name_of_cell
 from backend.store.fleet import LIST_DEADLINE_SECONDS, Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
@@ -52,6 +54,7 @@ from backend.store.transaction import Transaction
 
 __all__ = [
     "ADDRESS",
+    "CLOUD_FILE",
     "FIREWALL_POLICY",
     "KEY_PAIR",
     "LIST_DEADLINE_SECONDS",
@@ -65,6 +68,7 @@ __all__ = [
     "EntryState",
     "FolderError",
     "FolderLook",
+    "FolderSnapshot",
     "FolderWriter",
     "HostEntry",
     "LastKnown",
@@ -81,8 +85,13 @@ __all__ = [
     "Transaction",
     "Usage",
     "Wanted",
+    "check_copy",
     "create_folder",
+    "flush",
     "is_made",
     "key_of",
     "look",
+    "name_of_cell",
+    "snapshot_of",
+    "staged",
 ]

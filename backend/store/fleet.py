@@ -21,7 +21,7 @@ from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import is_made, tidy_folder
 from backend.store.entries import CellEntry, Page
-from backend.store.files import FolderError, Place, open_file
+from backend.store.files import FolderError, Place, open_file, path_of_cell
 from backend.store.lane import Answers, Commit, CommitDetails, Job, Lane, ReadLane, WriteLane
 from backend.store.link import CellLink, Hooks
 from backend.store.mirror import Mirror
@@ -102,13 +102,14 @@ class Store:
         store = cls(path, wall=wall)
         try:
             entries = await store._open_cloud()
+            places = [Place(path_of_cell(path, each.name), "cell", store.cloud_id, each.name) for each in entries]
         except FolderError:
             await store.close()
             raise
         hooks = Hooks(committed=store._cell_committed, changed=store._cell_changed, returned=store._cell_returned)
-        for entry in entries:
+        for entry, place in zip(entries, places, strict=True):
             store._links[entry.name] = CellLink(
-                Place(path / "cells" / f"{entry.name}.db", "cell", store.cloud_id, entry.name),
+                place,
                 epoch=entry.epoch,
                 injected=entry.injected,
                 silent_since=entry.silent_since,

@@ -16,6 +16,7 @@ import pytest
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
 from backend.store import CellTransaction, Store
+from backend.store.migrations import SCHEMA_VERSIONS
 from tests.backend.store_support import cell_file, flag, make_folder, note, noted, opened, with_store
 from tests.builders import NOON
 
@@ -73,7 +74,11 @@ FAULTS = [
     (make_folder_of_it, "cell file is not a regular file"),
     (swap_for_other_cell, "cell file belongs to cell cell-2"),
     (swap_for_other_cloud, "cell file belongs to another cloud"),
-    (make_newer, "cell file was made by a newer version of Stratodeck"),
+    (
+        make_newer,
+        "cell file was made by a newer version of Stratodeck (its schema has the number 99, and this version's "
+        f"{SCHEMA_VERSIONS['cell']})",
+    ),
 ]
 
 
