@@ -6,6 +6,7 @@ console nothing of the backend, and completion in a shell answers at once.
     cli_clouds    whole clouds as files and folders: `cloud export`, `replay`
     cli_check     verifying a folder: `check`
     cli_data      a whole cloud as one file: `data`
+    cli_doctor    what is wrong, and what to do: `doctor`
     cli_shell     the command line's own: `settings`, `completion`
     cli_options   options that several of them share, and how all of them refuse
 
@@ -25,7 +26,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from console import cli_check, cli_clouds, cli_data, cli_running, cli_shell, settings
+from console import cli_check, cli_clouds, cli_data, cli_doctor, cli_running, cli_shell, settings
 from console.cli_options import (
     DEFAULT_PORT,
     Given,
@@ -355,6 +356,7 @@ for command in (
     cli_clouds.replay,
     cli_check.check,
     cli_data.data_group,
+    cli_doctor.doctor,
     cli_shell.settings,
     cli_shell.completion,
 ):

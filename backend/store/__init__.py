@@ -46,6 +46,7 @@ from backend.store.files import FolderError, name_of_cell
 from backend.store.fleet import LIST_DEADLINE_SECONDS, Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
+from backend.store.migrations import SCHEMA_VERSIONS
 from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
 from backend.store.pages import Sort, key_of
 from backend.store.rewinding import Rewinding
@@ -58,6 +59,7 @@ __all__ = [
     "FIREWALL_POLICY",
     "KEY_PAIR",
     "LIST_DEADLINE_SECONDS",
+    "SCHEMA_VERSIONS",
     "TAG",
     "VLAN",
     "CellEntry",

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -66,9 +67,16 @@ class FolderSnapshot:
         self.cloud_id, self.kind, _, _ = cloud.identity()
         self.files = dict(files)
         """By name, cloud.db first."""
+        self.clock = cloud.clock_state()
         self.left_out = dict(left_out)
         """What could not be read: the reason by the file's name."""
         self._readers = dict(readers)
+
+    def last_event_at(self) -> datetime | None:
+        """When the newest event of any file happened, in the cloud's time. Raises sqlite3.Error."""
+        newest = "SELECT at FROM event ORDER BY number DESC LIMIT 1"
+        found = [row[0] for reader in self._readers.values() for row in reader.execute(newest)]
+        return datetime.fromisoformat(max(found)) if found else None
 
     def copy(self, name: str, target: Path, told: Callable[[float], None] = lambda share: None) -> None:
         """Write a file as a database of its own, without a log; `told` hears how far it has come, from 0 to 1.

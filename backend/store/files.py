@@ -132,7 +132,8 @@ class Place:
 
 def _device_and_inode(path: str, noun: str) -> tuple[int, int]:
     try:
-        status = os.stat(path)
+        # Of the name itself: a link may lead anywhere.
+        status = os.lstat(path)
     except FileNotFoundError:
         raise FileFault(f"{noun} is missing") from None
     except OSError as error:
