@@ -43,7 +43,7 @@ from backend.store.entries import (
     Usage,
 )
 from backend.store.files import FolderError, name_of_cell
-from backend.store.fleet import LIST_DEADLINE_SECONDS, Store
+from backend.store.fleet import LIST_DEADLINE_SECONDS, FileFigures, Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
 from backend.store.migrations import SCHEMA_VERSIONS
@@ -68,6 +68,7 @@ __all__ = [
     "Commit",
     "DriveEntry",
     "EntryState",
+    "FileFigures",
     "FolderError",
     "FolderLook",
     "FolderSnapshot",

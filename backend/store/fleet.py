@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
+from backend.durations import Durations
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import is_made, tidy_folder
@@ -34,6 +37,22 @@ LIST_DEADLINE_SECONDS = 0.2
 WATCH_SECONDS = 0.5
 """How often pending pictures are written and cells that are due are asked."""
 CLOUD_BUSY_SECONDS_MAX = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileFigures:
+    """How it goes with one file."""
+
+    name: str
+    state: ReachabilityState | None
+    """Of a cell."""
+    writes_waiting: int
+    reads_waiting: int
+    commits: Durations
+    log_bytes: int
+    """Of its write-ahead log."""
+    event_number: int | None
+    """Of the last event that is known of; None where there was none since the start."""
 
 
 class Store:
@@ -227,6 +246,34 @@ class Store:
             lane.forget(job)
             raise
         return value
+
+    # How it goes
+
+    def files(self) -> list[FileFigures]:
+        """Of cloud.db, and of each cell. Asks no file."""
+        found = [self._figures("cloud", self.path / "cloud.db", self._writer, self._reader, None)]
+        for name, link in self._links.items():
+            place = path_of_cell(self.path, name)
+            found.append(self._figures(name, place, link.writer, link.reader, link.reachability.state))
+        return found
+
+    def _figures(
+        self, name: str, place: Path, writer: WriteLane, reader: ReadLane, state: ReachabilityState | None
+    ) -> FileFigures:
+        try:
+            log_bytes = os.stat(f"{place}-wal").st_size
+        except OSError:
+            log_bytes = 0
+        told = self._quiet.get(name)
+        return FileFigures(
+            name,
+            state,
+            len(writer.waiting),
+            len(reader.waiting),
+            writer.commits,
+            log_bytes,
+            told[0] if told is not None else self._mirror.mirrored.get(name),
+        )
 
     # Whether the cells answer
 

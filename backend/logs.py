@@ -1,0 +1,58 @@
+"""What a backend has to say, as one object of JSON a line, on standard error: a console's child keeps it in the folder.
+
+    {"at": "2026-11-20T14:03:27.123Z", "level": "info", "logger": "stratodeck.requests", "message": "request",
+     "request_id": "4f1c...", "dialect": "nova", "method": "GET", "route": "/compute/v2.1/servers", "status": 200, ...}
+
+`request_id` is what the client has seen as `X-Request-Id`, and `openstack_request_id` as `X-OpenStack-Request-Id`.
+Whatever looks like a secret in a text that comes from an exception is struck out.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+Logged = Literal["none", "problems", "requests"]
+LOGGED: tuple[Logged, ...] = ("none", "problems", "requests")
+"""What is written: nothing; what went wrong here; and each request."""
+
+_LEVELS = {"none": logging.CRITICAL + 1, "problems": logging.ERROR, "requests": logging.INFO}
+
+_SECRET = re.compile(
+    r"(?i)\b(bearer|basic|token|password|passwd|secret|x-auth-token|x-subject-token|authorization|cookie|sessionid|"
+    r"csrftoken)\b(['\"]?\s*[:=]?\s*['\"]?)(?:(?:bearer|basic|token)\s+)?[^\s'\",;)}\]]{6,}"
+)
+
+
+def struck_out(text: str) -> str:
+    return _SECRET.sub(r"\1\2***", text)
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "at": at.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": struck_out(record.getMessage()),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+            line["trace"] = struck_out(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+def begin(logged: Logged, stream: TextIO | None = None) -> logging.Handler:
+    """From now on everything that is logged is a line of JSON. Returns the handler, to take it away again."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    logging.getLogger("stratodeck").setLevel(_LEVELS[logged])
+    return handler
