@@ -13,14 +13,14 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import TextIO
 
-Logged = Literal["none", "problems", "requests"]
-LOGGED: tuple[Logged, ...] = ("none", "problems", "requests")
-"""What is written: nothing; what went wrong here; and each request."""
+LOGGED = ("none", "problems", "requests")
+"""What is written: nothing of requests; those that went wrong here; and each of them."""
 
-_LEVELS = {"none": logging.CRITICAL + 1, "problems": logging.ERROR, "requests": logging.INFO}
+_LEVELS: Mapping[str, int] = {"none": logging.CRITICAL + 1, "problems": logging.ERROR, "requests": logging.INFO}
 
 _SECRET = re.compile(
     r"(?i)\b(bearer|basic|token|password|passwd|secret|x-auth-token|x-subject-token|authorization|cookie|sessionid|"
@@ -48,7 +48,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
-def begin(logged: Logged, stream: TextIO | None = None) -> logging.Handler:
+def begin(logged: str, stream: TextIO | None = None) -> logging.Handler:
     """From now on everything that is logged is a line of JSON. Returns the handler, to take it away again."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())

@@ -204,7 +204,7 @@ def test_no_secret_is_ever_in_a_log(tell: Tell, log: io.StringIO, monkeypatch: p
 
 @pytest.mark.parametrize(("logged", "statuses"), [("none", []), ("problems", [500]), ("requests", [200, 500])])
 def test_the_setting_says_what_is_written(
-    tell: Tell, logged: logs.Logged, statuses: list[int], monkeypatch: pytest.MonkeyPatch
+    tell: Tell, logged: str, statuses: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = io.StringIO()
     handler = logs.begin(logged, stream)
