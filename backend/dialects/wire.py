@@ -109,6 +109,10 @@ def mapped(table: Mapping[type[CloudError], T], error: CloudError) -> T:
     raise AssertionError(f"no entry for {type(error).__name__}")
 
 
+def bad_origin() -> WireError:
+    return WireError(403, "bad_origin", "The Origin header says that a page of another site asks.")
+
+
 # ------------------------------------------------------------------------------------------------------------ guard
 
 
@@ -116,7 +120,8 @@ class Guard:
     """An ASGI wrapper around everything: refuses requests for another host, and bodies that say they are too large.
 
     The Host header is checked because a page in the operator's browser could otherwise reach a loopback port under a
-    name of its own (DNS rebinding). A refusal has the shape of the dialect that the path belongs to.
+    name of its own (DNS rebinding); and the Origin header, because a browser that knows a password sends it along with
+    whatever any page asks for. A refusal has the shape of the dialect that the path belongs to.
     """
 
     def __init__(self, app: Starlette, *, hosts: Iterable[str] = (), requests: Requests | None = None) -> None:
@@ -142,13 +147,18 @@ class Guard:
             return
         hosts: list[str] = []
         length = b""
+        origin: str | None = None
         for name, value in scope["headers"]:
             if name == b"host":
                 hosts.append(value.decode("latin-1"))
             elif name == b"content-length":
                 length = value
+            elif name == b"origin":
+                origin = value.decode("latin-1")
         if len(hosts) != 1 or not self.names_us(hosts[0]):
             await self._refuse(bad_host(), scope, receive, send)
+        elif origin is not None and origin.partition("://")[2].lower() != hosts[0].lower():
+            await self._refuse(bad_origin(), scope, receive, send)
         elif length and not (length.isdigit() and len(length) < 16 and int(length) <= BODY_BYTES_MAX):
             await self._refuse(too_large(), scope, receive, send)
         else:
