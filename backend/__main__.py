@@ -272,7 +272,7 @@ async def _own(options: Options, claim: Claim, sockets: list[socket.socket], rep
     _give_memory_back()
     from backend import listening, logs
 
-    logs.begin(options.log)
+    logs.begin(options.log, is_ours=isinstance(report, Pipe))
 
     wants_end = asyncio.Event()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ from typing import TextIO
 
 LOGGED = ("none", "problems", "requests")
 """What is written: nothing of requests; those that went wrong here; and each of them."""
+
+BYTES_MAX = 16 * 2**20
+"""How long `backend.log` becomes before it begins anew."""
 
 _LEVELS: Mapping[str, int] = {"none": logging.CRITICAL + 1, "problems": logging.ERROR, "requests": logging.INFO}
 
@@ -48,9 +52,28 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
-def begin(logged: str, stream: TextIO | None = None) -> logging.Handler:
-    """From now on everything that is logged is a line of JSON. Returns the handler, to take it away again."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+class _Bounded(logging.StreamHandler[TextIO]):
+    """Writes to a file of our own that was opened to be appended to, and begins it anew when it has grown too long."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        try:
+            descriptor = self.stream.fileno()
+            if os.fstat(descriptor).st_size > BYTES_MAX:
+                os.ftruncate(descriptor, 0)
+        except OSError:
+            # A pipe, or a disk that does not answer: what is logged matters less than what is served.
+            return
+
+
+def begin(logged: str, stream: TextIO | None = None, *, is_ours: bool = False) -> logging.Handler:
+    """From now on everything that is logged is a line of JSON. Returns the handler, to take it away again.
+
+    Args:
+        is_ours: Whether standard error is a file of ours, which may not grow for ever.
+    """
+    kind: type[logging.StreamHandler[TextIO]] = _Bounded if is_ours else logging.StreamHandler
+    handler = kind(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.addHandler(handler)

@@ -7,6 +7,8 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -225,3 +227,21 @@ def test_the_setting_says_what_is_written(
         logging.getLogger().removeHandler(handler)
         logging.getLogger("stratodeck").setLevel(logging.NOTSET)
     assert [line["status"] for line in lines(stream) if "status" in line] == statuses
+
+
+def test_a_log_of_our_own_begins_anew_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "BYTES_MAX", 2000)
+    sizes = []
+    with (tmp_path / "backend.log").open("a") as file:
+        handler = logs.begin("requests", file, is_ours=True)
+        try:
+            for number in range(60):
+                logging.getLogger("stratodeck.requests").info("request %s", number)
+                sizes.append((tmp_path / "backend.log").stat().st_size)
+        finally:
+            logging.getLogger().removeHandler(handler)
+            logging.getLogger("stratodeck").setLevel(logging.NOTSET)
+
+    assert max(sizes) <= 2000
+    assert [later < earlier for earlier, later in pairwise(sizes)].count(True) >= 2
+    assert json.loads((tmp_path / "backend.log").read_text().splitlines()[-1])["message"] == "request 59"
