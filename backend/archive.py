@@ -20,17 +20,21 @@ import json
 import os
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
 from backend import folder
 from backend.clock import Clock
+from backend.cloud.errors import CloudError
 from backend.operations import Cloud, recovery
 from backend.store import (
     CLOUD_FILE,
@@ -52,6 +56,7 @@ MANIFEST_BYTES_MAX = 2**20
 FILES_MAX = 4096
 BLOCK_BYTES = 2**20
 _LEVEL = 1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SQLITE_HEAD = b"SQLite format 3\x00"
 
 Progress = Callable[[str, float], None]
@@ -139,7 +144,7 @@ def export(
                 for name, found in seen.files.items():
                     copied = room / "copy"
                     try:
-                        seen.copy(name, copied, lambda share, name=name: told(name, share))  # type: ignore[misc]
+                        seen.copy(name, copied, partial(told, name))
                     except FolderError as problem:
                         if name == CLOUD_FILE:
                             raise
@@ -221,29 +226,47 @@ def restore(source: Path, path: Path, *, progress: Progress | None = None) -> Ma
     source, path = Path.cwd() / source, Path.cwd() / path
     try:
         with ExitStack() as stack:
-            archive = stack.enter_context(_opened(source))
-            manifest = _manifest(archive, source)
-            _check_room(manifest, path)
-            # Once for nothing: a file that is damaged leaves no trace of itself.
-            for each in manifest.files:
-                _unpacked(archive, each, None, lambda share, each=each: told(f"checking {each.name}", share))  # type: ignore[misc]
+            with _reading(source):
+                archive = stack.enter_context(_opened(source))
+                manifest = _manifest(archive, source)
+                _check_room(manifest, path)
+                # Once for nothing: a file that is damaged leaves no trace of itself.
+                for each in manifest.files:
+                    _unpacked(archive, each, None, partial(told, f"checking {each.name}"))
             stack.enter_context(folder.claim(path))
             _check_empty(path)
             with staged(path) as seeding:
                 for each in manifest.files:
-                    with _private(seeding / each.name) as into:
-                        _unpacked(archive, each, into, lambda share, each=each: told(each.name, share))  # type: ignore[misc]
+                    with _private(seeding / each.name) as into, _reading(source):
+                        _unpacked(archive, each, into, partial(told, each.name))
                     check_copy(seeding / each.name, each.name)
-                asyncio.run(_settle(seeding))
+                with _understanding(source):
+                    asyncio.run(_settle(seeding))
                 for each in manifest.files:
                     flush(seeding / each.name)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise ArchiveProblem(f"{source} is damaged, or no export of a cloud ({error}).") from error
     except (FolderError, folder.FolderProblem) as error:
         raise ArchiveProblem(str(error)) from error
     except OSError as error:
         raise ArchiveProblem(f"Cannot import {source}: {(error.strerror or str(error)).lower()}.") from error
     return manifest
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[None]:
+    """Whatever a zip can be wrong with is one sentence."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error) as error:
+        raise ArchiveProblem(f"{source} is damaged, or no export of a cloud ({error}).") from error
+
+
+@contextmanager
+def _understanding(source: Path) -> Iterator[None]:
+    """Whoever wrote the file may have written anything into whole databases."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, CloudError) as error:
+        raise ArchiveProblem(f"{source} holds something that cannot be understood ({error!r}).") from error
 
 
 def _opened(source: Path) -> zipfile.ZipFile:
@@ -261,6 +284,8 @@ def _manifest(archive: zipfile.ZipFile, source: Path) -> Manifest:
     names = [member.filename for member in members]
     if MANIFEST not in names:
         raise ArchiveProblem(f"{source} is no export of a cloud: it has no {MANIFEST}.")
+    if any(member.flag_bits & 1 or member.compress_type not in _METHODS for member in members):
+        raise ArchiveProblem(f"{source} is no export of a cloud: what it holds is packed in another way.")
     with archive.open(MANIFEST) as entry:
         text = entry.read(MANIFEST_BYTES_MAX + 1)
     if len(text) > MANIFEST_BYTES_MAX:

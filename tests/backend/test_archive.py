@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
@@ -18,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backend import archive, folder
 from backend import check as checking
@@ -354,6 +358,53 @@ def test_a_file_that_was_cut_off_is_refused(file: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ArchiveProblem, match="is damaged, or no export"):
         archive.restore(file, tmp_path / "back")
+
+
+@given(
+    places=st.lists(st.tuples(st.integers(0, 2**32), st.integers(0, 255)), max_size=8),
+    cut=st.one_of(st.none(), st.integers(0, 2**32)),
+)
+@settings(max_examples=25)
+def test_whatever_happens_to_the_file_it_is_imported_as_it_was_or_refused(
+    exported: bytes, places: list[tuple[int, int]], cut: int | None
+) -> None:
+    """Half of the changes are in the last bytes, where the zip says what it holds."""
+    content = bytearray(exported)
+    for number, (place, value) in enumerate(places):
+        first = len(content) - 700 if number % 2 else 0
+        content[first + place % (len(content) - first)] = value
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name)
+        (path / "cloud.sd").write_bytes(content[: None if cut is None else cut % len(content)])
+        try:
+            archive.restore(path / "cloud.sd", path / "back")
+        except ArchiveProblem:
+            assert not (path / "back/cloud.db").exists()
+        else:
+            assert clean(path / "back").hosts == 8
+
+
+@pytest.fixture(scope="module")
+def exported() -> bytes:
+    with tempfile.TemporaryDirectory() as name:
+        make_folder(Path(name) / "data")
+        archive.export(Path(name) / "data", Path(name) / "cloud.sd", now=NOON)
+        return (Path(name) / "cloud.sd").read_bytes()
+
+
+def test_what_a_killed_export_left_goes_with_the_next_and_two_at_once_are_one(data: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".cloud.sd.new"
+    left.mkdir()
+    (left / "whole").write_text("half")
+    held = os.open(left, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    with pytest.raises(ArchiveProblem, match="is under way"):
+        archive.export(data, tmp_path / "cloud.sd", now=NOON)
+    os.close(held)
+    archive.export(data, tmp_path / "cloud.sd", now=NOON)
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["cloud.sd", "data"]
 
 
 def test_more_than_there_is_room_for_is_refused(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
