@@ -9,6 +9,8 @@
     store       typed load and save; one file for the cloud, one a cell; the only SQL
     fleet_file  a fleet as TOML, every mistake named           trace    real workloads, and files of one's own
     cloud       the pure core: values in, decisions out        quoting  what others wrote, in our sentences
+    archive     a whole cloud as one file, and back            doctor   what is wrong with a folder, and what to do
+    logs        what is said, as lines of JSON                  durations   how long things took
     check       every invariant of a folder; certificate_checker proves its decisions anew, and decision_checker what
                 else they say, by host_account's arithmetic on what event_log replays; they share no code with cloud
                 usage_checker proves that each interval of usage is billed once

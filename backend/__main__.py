@@ -74,6 +74,8 @@ class Options:
     """None leaves the cloud's clock as it is; a new cloud's is the wall's."""
     clock_rate: float | None = None
     """Simulated seconds in a second, with the clock `rate`."""
+    log: str = "problems"
+    """What is written to the log: see `logs.LOGGED`."""
 
 
 class Report(Protocol):
@@ -129,6 +131,7 @@ def main(arguments: Sequence[str] | None = None, *, cloud: Cloud | None = None) 
         port=given.port if given.port is not None or given.child else DEFAULT_PORT,
         clock=given.clock or ("rate" if given.clock_rate is not None else None),
         clock_rate=given.clock_rate,
+        log=given.log,
     )
     return be_child(options, cloud=cloud) if given.child else serve(options, cloud=cloud)
 
@@ -145,6 +148,9 @@ def _parser() -> argparse.ArgumentParser:
     clock = parser.add_mutually_exclusive_group()
     clock.add_argument("--clock-rate", type=float, metavar="N", help="simulated seconds in a second")
     clock.add_argument("--clock", choices=("manual",), help="simulated time moves only when it is told to")
+    parser.add_argument(
+        "--log", choices=("none", "problems", "requests"), default="problems", help="what is logged (problems)"
+    )
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -264,7 +270,9 @@ async def _own(options: Options, claim: Claim, sockets: list[socket.socket], rep
     """Open the cloud, answer, and tell everybody; returns when the end was asked for and all is closed."""
     gc.disable()
     _give_memory_back()
-    from backend import listening
+    from backend import listening, logs
+
+    logs.begin(options.log, is_ours=isinstance(report, Pipe))
 
     wants_end = asyncio.Event()
 

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from backend.clock import Clock, ClockError, system_wall
 from backend.dialects import cloudsigma, identity, image, nodeconductor, nova, ops, wire
+from backend.dialects.requests import Requests
 from backend.engine import Engine
 from backend.operations import Cloud, metering
 from backend.store import LIST_DEADLINE_SECONDS, Store
@@ -44,6 +45,17 @@ class EnginePort:
         await self.engine.save_clock()
 
 
+PREFIXES = {
+    "ops": ops.PREFIX,
+    "cloudsigma": cloudsigma.PREFIX,
+    "nova": nova.PREFIX,
+    "identity": identity.PREFIX,
+    "image": image.PREFIX,
+    "nodeconductor": nodeconductor.PREFIX,
+}
+"""Under which path each dialect is spoken, by the names that metrics and logs have for them."""
+
+
 class App:
     """One cloud on one port: an ASGI callable, with the parts that tests and the replay reach for."""
 
@@ -52,11 +64,12 @@ class App:
     ) -> None:
         self.cloud = cloud
         self.engine = engine
+        self.requests = Requests(PREFIXES)
         port = EnginePort(engine, cloud.clock)
         app = Starlette(exception_handlers=wire.EXCEPTION_HANDLERS)
         app.router = wire.DialectRouter(
             {
-                ops.PREFIX: ops.routes(cloud, credentials, port),
+                ops.PREFIX: ops.routes(cloud, credentials, port, self.requests),
                 cloudsigma.PREFIX: cloudsigma.routes(cloud, credentials),
                 nova.PREFIX: nova.routes(cloud, credentials),
                 identity.PREFIX: identity.routes(cloud, credentials),
@@ -66,7 +79,7 @@ class App:
                 nodeconductor.PREFIX: nodeconductor.routes(cloud, credentials),
             }
         )
-        self._app = wire.guarded(app, hosts=hosts)
+        self._app = wire.guarded(app, hosts=hosts, requests=self.requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

@@ -23,11 +23,12 @@ import hmac
 import json
 import os
 import secrets
+import shlex
 import socket
 import stat
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -161,14 +162,39 @@ def _prepared(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = path.resolve(strict=True)
-        names = set(os.listdir(path))
+        strange = strangers(path)
     except OSError as error:
         raise FolderProblem(f"The data folder {path} cannot be used: {_reason(error)}.") from error
-    if names and LOCK not in names and not any(name.startswith("cloud.db") for name in names):
+    if strange is not None:
         raise FolderProblem(f"The folder {path} is not empty and holds no cloud; choose another one with --data.")
     if not os.access(path, os.W_OK | os.X_OK):
         raise FolderProblem(f"The data folder {path} is not writable.")
+    for problem in unsafe(path):
+        raise FolderProblem(problem)
     return path
+
+
+def strangers(path: Path) -> str | None:
+    """Something that lies in a folder which was never a data folder; None where it was, or is empty. Raises OSError."""
+    names = sorted(os.listdir(path))
+    is_ours = LOCK in names or any(name.startswith("cloud.db") for name in names)
+    return None if is_ours or not names else names[0]
+
+
+def unsafe(path: Path) -> Iterator[str]:
+    """Why nobody should serve what lies in this folder: others could change it, or lead us out of it. Sentences."""
+    try:
+        if path.stat().st_mode & 0o022:
+            yield f"Others can write to the folder {path}. Take that from them: chmod go-w {shlex.quote(str(path))}"
+        for inside in (path, path / "cells"):
+            for found in sorted(inside.iterdir()) if inside.is_dir() else ():
+                mode = found.lstat().st_mode
+                if stat.S_ISLNK(mode):
+                    yield f"{found} is a symbolic link. Put what it leads to in its place: a data folder holds none."
+                elif (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and mode & 0o022:
+                    yield f"Others can write to {found}. Take that from them: chmod go-w {shlex.quote(str(found))}"
+    except OSError as error:
+        yield f"The data folder {path} cannot be read: {_reason(error)}."
 
 
 def _reason(error: OSError) -> str:

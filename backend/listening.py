@@ -151,6 +151,9 @@ class _Server(uvicorn.Server):
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
-    """Whether a log line is worth keeping: cancelling at the end what still waits for news is as it should be."""
+    """Whether a log line is worth keeping: cancelling at the end what still waits for news is as it should be.
+
+    A request that failed has a line of its own, which says which one it was.
+    """
     is_cancelled = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
-    return not is_cancelled and not str(record.msg).startswith("Cancel ")
+    return not is_cancelled and not str(record.msg).startswith(("Cancel ", "Exception in ASGI application"))

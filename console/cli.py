@@ -5,6 +5,8 @@ console nothing of the backend, and completion in a shell answers at once.
     cli_running   what asks a backend that runs: `env`, `cell`, `host`
     cli_clouds    whole clouds as files and folders: `cloud export`, `replay`
     cli_check     verifying a folder: `check`
+    cli_data      a whole cloud as one file: `data`
+    cli_doctor    what is wrong, and what to do: `doctor`
     cli_shell     the command line's own: `settings`, `completion`
     cli_options   options that several of them share, and how all of them refuse
 
@@ -24,7 +26,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from console import cli_check, cli_clouds, cli_running, cli_shell, settings
+from console import cli_check, cli_clouds, cli_data, cli_doctor, cli_running, cli_shell, settings
 from console.cli_options import (
     DEFAULT_PORT,
     Given,
@@ -176,7 +178,8 @@ def _open_console_on(listen: int | None, chosen: Settings) -> None:
     folder = folder_of(chosen)
     kind, clock_rate = first_start(chosen, folder)
     seed = chosen.seed if chosen.is_chosen("seed") else None
-    backend = launch.Backend(launch.command(folder, kind=kind, port=listen, seed=seed, clock_rate=clock_rate))
+    log = chosen.log if chosen.is_chosen("log") else None
+    backend = launch.Backend(launch.command(folder, kind=kind, port=listen, seed=seed, clock_rate=clock_rate, log=log))
     console_app = _console_app()
     # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
     backend.begin()
@@ -308,6 +311,7 @@ def _console_app() -> type[ConsoleApp]:
     help="Simulated seconds in each second, on a timeline of the cloud's own.",
 )
 @click.option("--clock", type=click.Choice(["manual"]), help="The timeline moves only when /ops/v1/clock is told to.")
+@click.option("--log", type=click.Choice(BY_NAME["log"].choices), help=BY_NAME["log"].meaning)
 def serve(
     *,
     host: str,
@@ -317,6 +321,7 @@ def serve(
     seed: int | None,
     clock_rate: float | None,
     clock: str | None,
+    log: str | None,
 ) -> None:
     """Serve a cloud on TCP, without a console.
 
@@ -328,7 +333,7 @@ def serve(
     """
     if clock is not None and clock_rate is not None:
         raise click.UsageError("--clock manual and --clock-rate exclude each other.")
-    chosen = chosen_settings(data=data, cloud=kind, seed=seed, clock_rate=clock_rate, serve_port=port)
+    chosen = chosen_settings(data=data, cloud=kind, seed=seed, clock_rate=clock_rate, serve_port=port, log=log)
     folder = folder_of(chosen)
     kind, rate = first_start(chosen, folder)
     rate = None if clock is not None else rate
@@ -342,6 +347,7 @@ def serve(
         port=chosen.serve_port,
         clock="manual" if clock else "rate" if rate is not None else None,
         clock_rate=rate,
+        log=chosen.log,
     )
     raise SystemExit(process.serve(options))
 
@@ -353,6 +359,8 @@ for command in (
     cli_clouds.cloud_group,
     cli_clouds.replay,
     cli_check.check,
+    cli_data.data_group,
+    cli_doctor.doctor,
     cli_shell.settings,
     cli_shell.completion,
 ):

@@ -87,10 +87,12 @@ def command(
     port: int | None = None,
     seed: int | None = None,
     clock_rate: float | None = None,
+    log: str | None = None,
 ) -> tuple[str, ...]:
     """How the child of this folder is started. With `-P` no `backend` in the working directory takes its place."""
     parts = [sys.executable, "-P", "-m", "backend", "--child", "--data", str(folder)]
-    for name, value in (("--cloud", kind), ("--port", port), ("--seed", seed), ("--clock-rate", clock_rate)):
+    given = {"--cloud": kind, "--port": port, "--seed": seed, "--clock-rate": clock_rate, "--log": log}
+    for name, value in given.items():
         if value is not None:
             parts += [name, str(value)]
     return tuple(parts)

@@ -111,6 +111,8 @@ SETTINGS: tuple[Setting, ...] = (
             "its clock is the wall's.", "serve --clock-rate", least=0.001, most=1_000_000, example=60),
     Setting("serve_port", Kind.WHOLE, 8774, "The TCP port of `stratodeck serve`; 0 takes a free one.", "serve --port",
             least=0, most=65535),
+    Setting("log", Kind.WORD, "problems", "What a backend logs, as JSON: on standard error, or in backend.log of the "
+            "data folder.", "serve --log", ("none", "problems", "requests")),
     Setting("palette", Kind.WORD, "dark", "The colours of the console.", "--palette", names.PALETTES),
     Setting("ascii", Kind.SWITCH, False, "Draw with ASCII characters only.", "--ascii/--unicode"),
     Setting("landing_view", Kind.WORD, "overview", "The view that the console opens with.", "--view", names.VIEWS),
@@ -141,6 +143,7 @@ class Settings(NamedTuple):
     seed: int
     clock_rate: float | None
     serve_port: int
+    log: str
     palette: str
     ascii: bool
     landing_view: str

@@ -5,6 +5,7 @@ units, defaults, words for states, error bodies, paging, versions. It decides no
 SQL and never another dialect; what it cannot express it leaves out and says so in its docstring.
 
     wire         what they share: bodies and their bounds, hosts, credentials, request ids, instants, paths
+    requests     what is counted and logged of each request
     ops          `/ops/v1`, the operator's own: the console and scripts
     cloudsigma   `/api/2.0`, CloudSigma 2.0
     nova         `/compute/v2.1`, OpenStack Compute

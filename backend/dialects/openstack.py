@@ -17,6 +17,7 @@ from backend.dialects import wire
 from backend.operations import Cloud
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105  the header's name
+REQUEST_ID_HEADER = "X-OpenStack-Request-Id"
 REGION = "RegionOne"
 DOMAIN_ID = "default"
 DOMAIN_NAME = "Default"

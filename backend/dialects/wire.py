@@ -29,8 +29,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
+from backend.clock import monotonic_seconds
 from backend.cloud.errors import CloudError, Invalid
 from backend.cloud.model import Account
+from backend.dialects.requests import Requests
 from backend.operations import Cloud, RequestKey
 from backend.operations.kept import Kept
 from backend.quoting import shown
@@ -49,6 +51,7 @@ AVOID_LENGTH_MAX = 1000
 """Ids in one avoid list. Nobody has so many reasons, and each is looked up."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_HEX_ID = re.compile(r"[0-9a-f]{32}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]|stratodeck", re.IGNORECASE)
@@ -106,6 +109,10 @@ def mapped(table: Mapping[type[CloudError], T], error: CloudError) -> T:
     raise AssertionError(f"no entry for {type(error).__name__}")
 
 
+def bad_origin() -> WireError:
+    return WireError(403, "bad_origin", "The Origin header says that a page of another site asks.")
+
+
 # ------------------------------------------------------------------------------------------------------------ guard
 
 
@@ -113,26 +120,45 @@ class Guard:
     """An ASGI wrapper around everything: refuses requests for another host, and bodies that say they are too large.
 
     The Host header is checked because a page in the operator's browser could otherwise reach a loopback port under a
-    name of its own (DNS rebinding). A refusal has the shape of the dialect that the path belongs to.
+    name of its own (DNS rebinding); and the Origin header, because a browser that knows a password sends it along with
+    whatever any page asks for. A refusal has the shape of the dialect that the path belongs to.
     """
 
-    def __init__(self, app: Starlette, *, hosts: Iterable[str] = ()) -> None:
+    def __init__(self, app: Starlette, *, hosts: Iterable[str] = (), requests: Requests | None = None) -> None:
         self.app = app
+        self.requests = requests
         self.hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or self.requests is None:
+            await self._pass(scope, receive, send)
+            return
+        begun = monotonic_seconds()
+        try:
+            await self._pass(scope, receive, send)
+        except BaseException as error:
+            self.requests.took(scope, begun, error)
+            raise
+        self.requests.took(scope, begun)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         hosts: list[str] = []
         length = b""
+        origin: str | None = None
         for name, value in scope["headers"]:
             if name == b"host":
                 hosts.append(value.decode("latin-1"))
             elif name == b"content-length":
                 length = value
+            elif name == b"origin":
+                origin = value.decode("latin-1")
         if len(hosts) != 1 or not self.names_us(hosts[0]):
             await self._refuse(bad_host(), scope, receive, send)
+        elif origin is not None and origin.partition("://")[2].lower() != hosts[0].lower():
+            await self._refuse(bad_origin(), scope, receive, send)
         elif length and not (length.isdigit() and len(length) < 16 and int(length) <= BODY_BYTES_MAX):
             await self._refuse(too_large(), scope, receive, send)
         else:
@@ -151,8 +177,9 @@ class Guard:
         for route in self.app.routes:
             if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
                 refuse = getattr(route.endpoint, "refuse", refuse_plainly)
+                scope["route"] = route
                 break
-        await refuse(error)(scope, receive, send)
+        await _answer(refuse(error), scope, receive, send)
 
 
 class DialectRouter(Router):
@@ -182,9 +209,14 @@ class DialectRouter(Router):
         return next((routes for prefix, routes in self._dialects if path.startswith(prefix)), ())
 
 
-def guarded(app: Starlette, *, hosts: Iterable[str] = ()) -> Guard:
+def guarded(app: Starlette, *, hosts: Iterable[str] = (), requests: Requests | None = None) -> Guard:
     """`app` behind a Guard. `hosts` are the names, without ports, that it answers to besides the loopback's."""
-    return Guard(app, hosts=hosts)
+    return Guard(app, hosts=hosts, requests=requests)
+
+
+async def _answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    scope["stratodeck.response"] = response
+    await response(scope, receive, send)
 
 
 def refuse_plainly(error: Refusal) -> Response:
@@ -209,7 +241,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Resource:
     """One path as an ASGI endpoint: the handler by method, and every refusal in the dialect's shape."""
 
-    def __init__(self, handlers: Mapping[str, Handler], refuse: Refuse) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], refuse: Refuse, id_headers: Sequence[str] = ()) -> None:
+        """`id_headers` are where clients of OpenStack look for the id of a request, beside everybody's own."""
+        self.id_headers = id_headers
         self.handlers = dict(handlers)
         if "GET" in self.handlers:
             self.handlers.setdefault("HEAD", self.handlers["GET"])
@@ -227,7 +261,9 @@ class Resource:
         except ClientDisconnect:
             return  # nobody is left to answer
         response.headers[REQUEST_ID_HEADER] = request_id(request)
-        await response(scope, receive, send)
+        for name in self.id_headers:
+            response.headers[name] = openstack_request_id(request)
+        await _answer(response, scope, receive, send)
 
 
 class UnknownPath:
@@ -237,7 +273,7 @@ class UnknownPath:
         self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.refuse(no_such_path(str(scope["path"])))(scope, receive, send)
+        await _answer(self.refuse(no_such_path(str(scope["path"]))), scope, receive, send)
 
 
 # ------------------------------------------------------------------------------------------------------ credentials
@@ -347,6 +383,19 @@ def request_id(request: Request) -> str:
         told = request.headers.get("x-request-id", "")
         found = told if _REQUEST_ID.fullmatch(told) else secrets.token_hex(16)
         request.scope["stratodeck.request_id"] = found
+    return str(found)
+
+
+def openstack_request_id(request: Request) -> str:
+    """`req-` and a UUID: the id that this request was given here, as OpenStack's services write it.
+
+    Source: oslo.middleware, request_id: always one of the service's own, whatever the client's is.
+    """
+    found = request.scope.get("stratodeck.openstack_request_id")
+    if found is None:
+        own = request_id(request)
+        known = UUID(own) if _HEX_ID.fullmatch(own) else UUID(bytes=secrets.token_bytes(16))
+        found = request.scope["stratodeck.openstack_request_id"] = f"req-{known}"
     return str(found)
 
 

@@ -41,6 +41,9 @@ class Settings:
     default_cpu_type: Literal["amd", "intel"] = "amd"
     """Of a server that CloudSigma's API makes without naming one. **Source**: CloudSigma API 2.0, "Servers"."""
 
+    rate_limits: bool = False
+    """Whether CloudSigma's API refuses more requests a minute than are published."""
+
     hard_groups: frozenset[str] = frozenset()
     """No setting, and never stored with them: the ids of the server groups whose members may not share a host, so that
     who decides in a cell knows them."""

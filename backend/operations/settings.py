@@ -17,6 +17,7 @@ async def change_settings(
     *,
     list_records_by_skipping_down_cells: bool | None = None,
     default_cpu_type: Literal["amd", "intel"] | None = None,
+    rate_limits: bool | None = None,
 ) -> Settings:
     """Stored, and told in an event, before it is in force. None leaves a setting as it is.
 
@@ -30,6 +31,7 @@ async def change_settings(
     given: dict[str, Any] = {
         "list_records_by_skipping_down_cells": list_records_by_skipping_down_cells,
         "default_cpu_type": default_cpu_type,
+        "rate_limits": rate_limits,
     }
     before = cloud.settings
     changed = {name: value for name, value in given.items() if value not in (None, getattr(before, name))}

@@ -19,6 +19,7 @@ Map, from the disk upwards
     pages            pages over the cells at the cost of the page
     creation         making a folder, all of it or none of it
     looking          reading a folder from outside, whoever serves it
+    copying          copies of all files of a folder as they were at one instant
     rewinding        rows as they were before an event
     fleet            `Store`, which puts these together
 """
@@ -26,7 +27,8 @@ Map, from the disk upwards
 from backend.store.backups import Place, Wanted
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
-from backend.store.creation import FolderWriter, create_folder, is_made
+from backend.store.copying import CLOUD_FILE, FolderSnapshot, check_copy, snapshot_of
+from backend.store.creation import FolderWriter, create_folder, flush, is_made, staged
 from backend.store.entries import (
     CellEntry,
     DriveEntry,
@@ -40,10 +42,11 @@ from backend.store.entries import (
     ServerGroup,
     Usage,
 )
-from backend.store.files import FolderError
-from backend.store.fleet import LIST_DEADLINE_SECONDS, Store
+from backend.store.files import FolderError, name_of_cell
+from backend.store.fleet import LIST_DEADLINE_SECONDS, FileFigures, Store
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
+from backend.store.migrations import SCHEMA_VERSIONS
 from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
 from backend.store.pages import Sort, key_of
 from backend.store.rewinding import Rewinding
@@ -52,9 +55,11 @@ from backend.store.transaction import Transaction
 
 __all__ = [
     "ADDRESS",
+    "CLOUD_FILE",
     "FIREWALL_POLICY",
     "KEY_PAIR",
     "LIST_DEADLINE_SECONDS",
+    "SCHEMA_VERSIONS",
     "TAG",
     "VLAN",
     "CellEntry",
@@ -63,8 +68,10 @@ __all__ = [
     "Commit",
     "DriveEntry",
     "EntryState",
+    "FileFigures",
     "FolderError",
     "FolderLook",
+    "FolderSnapshot",
     "FolderWriter",
     "HostEntry",
     "LastKnown",
@@ -81,8 +88,13 @@ __all__ = [
     "Transaction",
     "Usage",
     "Wanted",
+    "check_copy",
     "create_folder",
+    "flush",
     "is_made",
     "key_of",
     "look",
+    "name_of_cell",
+    "snapshot_of",
+    "staged",
 ]

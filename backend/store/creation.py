@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -67,19 +67,31 @@ def create_folder(
 
     The lock that keeps two of these apart is the caller's.
     """
+    header = (cloud_id, kind, seed, text_of(created_at), json_of(dict(settings)), json_of(dict(clock)))
+    with staged(path) as seeding:
+        _make_files(seeding, header, cells, fill)
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """A folder with an empty `cells` to make the files of a cloud in; they become those of `path` when the block ends.
+
+    If it raises, nothing of it is left. Raises FolderError: `path` holds a cloud or what may be left of one, or cannot
+    be written.
+    """
     if is_made(path):
         raise FolderError(f"{path} already holds a cloud.")
     if (path / "cells").exists() and not (path / MARKER).exists():
         raise FolderError(f"{path} has cells but no cloud.db: it is damaged, and was left as it is.")
     seeding = path / SEEDING
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in (seeding, path / "cells"):
             shutil.rmtree(left, ignore_errors=True)
         (path / MARKER).unlink(missing_ok=True)
-        (seeding / "cells").mkdir(parents=True)
-        header = (cloud_id, kind, seed, text_of(created_at), json_of(dict(settings)), json_of(dict(clock)))
-        _make_files(seeding, header, cells, fill)
+        for made in (seeding, seeding / "cells"):
+            made.mkdir(mode=0o700)
+        yield seeding
         _move(path, seeding)
     except sqlite3.Error as error:
         raise FolderError(f"Cannot make a cloud in {path}: {error}.") from error
@@ -128,7 +140,7 @@ def _make_files(
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
     for place in paths:
-        _flush(place)
+        flush(place)
 
 
 def _make_file(place: Path, kind: FileKind) -> sqlite3.Connection:
@@ -156,17 +168,17 @@ def _empty_file(kind: FileKind) -> bytes:
 
 
 def _move(path: Path, seeding: Path) -> None:
-    _flush(seeding / "cells")
-    _flush(seeding)
+    flush(seeding / "cells")
+    flush(seeding)
     (path / MARKER).touch(mode=0o600)
-    _flush(path)
+    flush(path)
     os.rename(seeding / "cells", path / "cells")
     os.rename(seeding / "cloud.db", path / "cloud.db")
-    _flush(path)
+    flush(path)
     (path / MARKER).unlink()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """To the disk: a file's contents, or a folder's names. Only of files that no connection has open."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

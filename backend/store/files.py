@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import Callable, Iterable
@@ -18,6 +19,8 @@ from urllib.parse import quote
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.migrations import SCHEMA_VERSIONS, FileKind, migrate
+
+_CELL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 BUSY_SECONDS = 0.05
 """How long one statement waits for a lock of another process. Waiting longer is the lane's to decide, not SQLite's."""
@@ -75,6 +78,29 @@ class FileFault(Exception):
         """Whether a lane still has the file open that had the name before."""
 
 
+def name_of_cell(cell: str) -> str:
+    """Of a cell's file, under the data folder. Raises FolderError for a name that could lead anywhere else."""
+    if not _CELL_NAME.fullmatch(cell):
+        raise FolderError(
+            f"cloud.db names a cell {cell[:64]!r}, which cannot be the name of a file: "
+            "up to 64 letters, digits, dots, dashes and underscores can, beginning with a letter or a digit."
+        )
+    return f"cells/{cell}.db"
+
+
+def path_of_cell(folder: Path, cell: str) -> Path:
+    """Raises FolderError, as `name_of_cell`."""
+    return folder / name_of_cell(cell)
+
+
+def newer(version: int, kind: FileKind) -> str:
+    """What is said of a file with a schema that this program does not know yet."""
+    return (
+        f"was made by a newer version of Stratodeck (its schema has the number {version}, and this version's "
+        f"{SCHEMA_VERSIONS[kind]})"
+    )
+
+
 def fault_of(error: sqlite3.Error, kind: FileKind) -> FileFault | None:
     """What an error says of the file; None when it says something of the statement (a bug, a constraint)."""
     code = getattr(error, "sqlite_errorcode", None)
@@ -106,7 +132,8 @@ class Place:
 
 def _device_and_inode(path: str, noun: str) -> tuple[int, int]:
     try:
-        status = os.stat(path)
+        # Of the name itself: a link may lead anywhere.
+        status = os.lstat(path)
     except FileNotFoundError:
         raise FileFault(f"{noun} is missing") from None
     except OSError as error:
@@ -237,7 +264,7 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
 def _check_version(connection: sqlite3.Connection, place: Place, *, is_writer: bool) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSIONS[place.kind]:
-        raise FileFault(f"{place.noun} was made by a newer version of Stratodeck", is_newer=True)
+        raise FileFault(f"{place.noun} {newer(version, place.kind)}", is_newer=True)
     if version < 1:
         # An empty file is a valid empty database: it must not become a cell by being opened.
         raise FileFault(f"{place.noun} is not of this cloud: it has no tables")

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
+from backend.durations import Durations
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import is_made, tidy_folder
 from backend.store.entries import CellEntry, Page
-from backend.store.files import FolderError, Place, open_file
+from backend.store.files import FolderError, Place, open_file, path_of_cell
 from backend.store.lane import Answers, Commit, CommitDetails, Job, Lane, ReadLane, WriteLane
 from backend.store.link import CellLink, Hooks
 from backend.store.mirror import Mirror
@@ -34,6 +37,22 @@ LIST_DEADLINE_SECONDS = 0.2
 WATCH_SECONDS = 0.5
 """How often pending pictures are written and cells that are due are asked."""
 CLOUD_BUSY_SECONDS_MAX = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileFigures:
+    """How it goes with one file."""
+
+    name: str
+    state: ReachabilityState | None
+    """Of a cell."""
+    writes_waiting: int
+    reads_waiting: int
+    commits: Durations
+    log_bytes: int
+    """Of its write-ahead log."""
+    event_number: int | None
+    """Of the last event that is known of; None where there was none since the start."""
 
 
 class Store:
@@ -102,13 +121,14 @@ class Store:
         store = cls(path, wall=wall)
         try:
             entries = await store._open_cloud()
+            places = [Place(path_of_cell(path, each.name), "cell", store.cloud_id, each.name) for each in entries]
         except FolderError:
             await store.close()
             raise
         hooks = Hooks(committed=store._cell_committed, changed=store._cell_changed, returned=store._cell_returned)
-        for entry in entries:
+        for entry, place in zip(entries, places, strict=True):
             store._links[entry.name] = CellLink(
-                Place(path / "cells" / f"{entry.name}.db", "cell", store.cloud_id, entry.name),
+                place,
                 epoch=entry.epoch,
                 injected=entry.injected,
                 silent_since=entry.silent_since,
@@ -226,6 +246,34 @@ class Store:
             lane.forget(job)
             raise
         return value
+
+    # How it goes
+
+    def files(self) -> list[FileFigures]:
+        """Of cloud.db, and of each cell. Asks no file."""
+        found = [self._figures("cloud", self.path / "cloud.db", self._writer, self._reader, None)]
+        for name, link in self._links.items():
+            place = path_of_cell(self.path, name)
+            found.append(self._figures(name, place, link.writer, link.reader, link.reachability.state))
+        return found
+
+    def _figures(
+        self, name: str, place: Path, writer: WriteLane, reader: ReadLane, state: ReachabilityState | None
+    ) -> FileFigures:
+        try:
+            log_bytes = os.stat(f"{place}-wal").st_size
+        except OSError:
+            log_bytes = 0
+        told = self._quiet.get(name)
+        return FileFigures(
+            name,
+            state,
+            len(writer.waiting),
+            len(reader.waiting),
+            writer.commits,
+            log_bytes,
+            told[0] if told is not None else self._mirror.mirrored.get(name),
+        )
 
     # Whether the cells answer
 

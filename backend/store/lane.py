@@ -24,6 +24,7 @@ from typing import Any
 
 from backend.clock import monotonic_seconds
 from backend.cloud.errors import CloudError, OutcomeUnknown, Unreachable
+from backend.durations import Durations
 from backend.store.files import FileFault, Identity, Opened, fault_of
 from backend.store.migrations import FileKind
 from backend.store.transaction import Touched
@@ -319,8 +320,14 @@ class ReadLane(FileLane):
 class WriteLane(FileLane):
     """Group commits: the one writer of its file."""
 
+    def __init__(self, *parts: Any, **named: Any) -> None:
+        super().__init__(*parts, **named)
+        self.commits = Durations()
+        """How long each group commit took, from when its first job left the queue."""
+
     def _run(self, batch: list[Job]) -> Answers:
         answers = Answers()
+        begun = monotonic_seconds()
         self._step()
         try:
             opened = self._ready()
@@ -331,6 +338,8 @@ class WriteLane(FileLane):
         try:
             is_changed = self._run_jobs(opened, batch, answers)
             self._finish(opened, answers, is_changed=is_changed)
+            if answers.committed is not None:
+                self.commits.take(monotonic_seconds() - begun)
         except (FileFault, sqlite3.Error) as error:
             self._roll_back(opened)
             self._refuse(batch, answers, error)

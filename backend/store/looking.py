@@ -17,8 +17,8 @@ from urllib.parse import quote
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import is_made
-from backend.store.files import FolderError, fault_of
-from backend.store.migrations import SCHEMA_VERSIONS
+from backend.store.files import FolderError, fault_of, name_of_cell, newer
+from backend.store.migrations import SCHEMA_VERSIONS, FileKind
 
 LOOK_BUSY_SECONDS = 5.0
 
@@ -31,12 +31,12 @@ class FolderLook:
         self._stack = stack
         self.reading = ""
         """The file that was opened last, for a sentence about what is wrong with it."""
-        self.cloud = CloudTransaction(self._open("cloud.db", SCHEMA_VERSIONS["cloud"]))
+        self.cloud = CloudTransaction(self._open("cloud.db", "cloud"))
 
     def cell(self, name: str) -> CellTransaction:
         """Raises FolderError, which names the cell's file."""
         try:
-            connection = self._open(f"cells/{name}.db", SCHEMA_VERSIONS["cell"])
+            connection = self._open(name_of_cell(name), "cell")
             found = connection.execute("SELECT cloud_id, cell FROM identity").fetchone()
         except sqlite3.Error as error:
             raise unreadable(self._path / self.reading, error) from error
@@ -44,7 +44,7 @@ class FolderLook:
             raise FolderError(f"{self._path / self.reading} is the file of another cloud or cell.")
         return CellTransaction(connection, name)
 
-    def _open(self, file: str, version_now: int) -> sqlite3.Connection:
+    def _open(self, file: str, kind: FileKind) -> sqlite3.Connection:
         self.reading = file
         place = self._path / file
         if not place.is_file():
@@ -56,9 +56,9 @@ class FolderLook:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version < 1:
             raise FolderError(f"{place} has no tables: it is not a file of this cloud.")
-        if version > version_now:
-            raise FolderError(f"{place} was made by a newer version of Stratodeck.")
-        if version < version_now:
+        if version > SCHEMA_VERSIONS[kind]:
+            raise FolderError(f"{place} {newer(version, kind)}.")
+        if version < SCHEMA_VERSIONS[kind]:
             raise FolderError(f"{place} was made by an older version of Stratodeck: open its cloud once with this one.")
         connection.execute("BEGIN")
         return connection

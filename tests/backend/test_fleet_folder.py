@@ -188,7 +188,11 @@ def test_a_cell_of_another_cloud_is_not_taken_for_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "sentence"),
     [
-        (99, "was made by a newer version of Stratodeck."),
+        (
+            99,
+            "was made by a newer version of Stratodeck (its schema has the number 99, and this version's "
+            f"{SCHEMA_VERSIONS['cell']}).",
+        ),
         (SCHEMA_VERSIONS["cell"] - 1, "was made by an older version of Stratodeck: open its cloud once with this one."),
     ],
 )

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from backend import folder
 from backend.folder import Credentials, FolderHeld, FolderProblem, Secrets
+from tests.backend.support import make_folder
 
 PUBLISHED = {"url": "http://127.0.0.1:8774", "cloud_id": "c", "kind": "demo", "version": "1"}
 
@@ -69,6 +70,34 @@ def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
         folder.claim(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("place", [".", "cells", "cells/cell-1.db", "cloud.db", "token.key"])
+def test_what_others_can_write_is_refused_with_what_to_do(tmp_path: Path, place: str) -> None:
+    make_folder(tmp_path / "data")
+    (tmp_path / "data/token.key").touch(0o600)
+    before = mode_of(tmp_path / "data" / place)
+    (tmp_path / "data" / place).chmod(before | 0o020)
+
+    with pytest.raises(FolderProblem, match=r"Others can write to .*: chmod go-w"):
+        folder.claim(tmp_path / "data")
+
+    (tmp_path / "data" / place).chmod(before)
+    folder.claim(tmp_path / "data").release()
+
+
+@pytest.mark.parametrize("place", ["cells", "cells/cell-1.db", "cloud.db", "backend.log", "credentials.toml"])
+def test_a_symbolic_link_in_the_folder_is_refused_and_not_followed(tmp_path: Path, place: str) -> None:
+    make_folder(tmp_path / "data")
+    path = tmp_path / "data" / place
+    if path.exists():
+        path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(FolderProblem, match="is a symbolic link"):
+        folder.claim(tmp_path / "data")
+
+    assert place in ("cells", "cells/cell-1.db", "cloud.db") or not (tmp_path / "elsewhere").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:

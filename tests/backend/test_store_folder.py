@@ -177,6 +177,16 @@ def test_a_cloud_db_that_cannot_be_used_is_refused_and_left_as_it_is(tmp_path: P
     assert (folder / "cloud.db").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["../../elsewhere", "/tmp/cell", "", ".hidden", "a/b", "x" * 65])
+def test_the_name_of_a_cell_cannot_become_a_path(tmp_path: Path, name: str) -> None:
+    folder = make_folder(tmp_path / "data")
+    with closing(sqlite3.connect(folder / "cloud.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE cell SET name = ? WHERE name = 'cell-2'", (name,))
+
+    with pytest.raises(FolderError, match="which cannot be the name of a file"):
+        opens(folder)
+
+
 def test_a_missing_fill_makes_an_empty_cloud(tmp_path: Path) -> None:
     create_folder(
         tmp_path / "data",

@@ -159,6 +159,9 @@ async def check_shape(answer: httpx.Response) -> None:
     for pattern, method, path in _PATHS:
         if method == answer.request.method and pattern.fullmatch(answer.request.url.path):
             shape = _shape(method, path, answer.status_code)
+            if answer.headers["content-type"].startswith("text/plain"):
+                assert _SHAPES[method, path][answer.status_code] is str
+                return
             assert shape.validate_json(answer.content, strict=True) == json.loads(answer.content)
             # As routes go, the first path that fits is the one that answered.
             return

@@ -9,6 +9,7 @@ CPU is MHz over all cores, memory and sizes are bytes; the path's last slash may
     servers, server_actions, drives, libdrives, snapshots, jobs, account   the handlers
     nics      network interfaces         tags, central, profiles           what lies centrally
     announcements, passes                the websocket                       billing   money
+    rates     requests a minute
 
 What the published API has and this does not: uploads and downloads, XML. What was never published and is
 ours: the shape of `perf_factor` and of `free_resources` (both `{"cpu", "mem"}`), the body of the 403 for an account
@@ -41,6 +42,7 @@ from backend.dialects.cloudsigma import (
     tags,
 )
 from backend.dialects.cloudsigma.passes import Passes
+from backend.dialects.cloudsigma.rates import Rates
 from backend.dialects.cloudsigma.render import PREFIX
 from backend.dialects.cloudsigma.table import ERRORS, Context, Handler, OpenPath, Path, refuse
 from backend.operations import Cloud
@@ -107,6 +109,7 @@ def routes(cloud: Cloud, credentials: wire.Credentials) -> list[BaseRoute]:
         answers=wire.kept_answers(cloud),
         editing=set(),
         passes=Passes(secrets.token_bytes(32)),
+        rates=Rates(),
     )
     announcer = announcements.Announcer(context)
     # Documented below the prefix; where production has it is outside.

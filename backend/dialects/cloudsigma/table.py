@@ -31,6 +31,7 @@ from backend.cloud.errors import (
 from backend.cloud.model import Account
 from backend.dialects import wire
 from backend.dialects.cloudsigma.passes import Passes
+from backend.dialects.cloudsigma.rates import Rates
 from backend.dialects.cloudsigma.render import PREFIX, Directory
 from backend.operations import Cloud, networks, tags
 from backend.operations.cells import Pictures
@@ -58,7 +59,7 @@ ERRORS: Mapping[type[CloudError], tuple[int, str]] = {
 }
 """Status and `error_type` of each. Source: CloudSigma API 2.0, "Errors" and "Status codes"; no quota is published."""
 
-_WIRE_TYPES = {401: "permission", 403: "permission", 404: "notexist", 412: "concurrency"}
+_WIRE_TYPES = {401: "permission", 403: "permission", 404: "notexist", 412: "concurrency", 429: "permission"}
 
 _FIELD_NAMES = {"cpu_mhz": "cpu", "memory_bytes": "mem", "size_bytes": "size", "is_backfilling": "is_grey"}
 
@@ -126,6 +127,7 @@ class Context:
     """The ids of what is being changed in more than one step."""
     passes: Passes
     """Who may come in to the websocket, as was said to them."""
+    rates: Rates
 
 
 async def session_of(connection: HTTPConnection, context: Context) -> tuple[Account, Claims] | None:
@@ -281,6 +283,8 @@ def _handle(handler: Handler, path: Path, context: Context) -> wire.Handler:
     async def handle(request: Request) -> Response:
         check_accept(request)
         account = await Visit(context, request).account_of_request()
+        if context.cloud.settings.rate_limits:
+            context.rates.take(account.name, request.method)
         if path.only_backfilling and not account.may_backfill:
             raise Forbidden("use backfilling servers", "backfilling is not enabled for this account")
         return await handler(Call(context, request, account, path.only_backfilling))

@@ -113,7 +113,7 @@ def routes_of(paths: Iterable[Path], context: Context) -> list[Route]:
     routes = []
     for path in paths:
         handlers = {method: _handle(handler, context) for method, handler in path.handlers.items()}
-        resource = wire.Resource(handlers, refuse)
+        resource = wire.Resource(handlers, refuse, (openstack.REQUEST_ID_HEADER,))
         routes += [Route(PREFIX + path.path, resource), Route(PREFIX + path.path + "/", resource)]
     return [*routes, Route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
 

@@ -159,11 +159,11 @@ async def _versions(request: Request) -> Response:
 
 
 def routes_of(context: Context) -> list[Route]:
-    versions = wire.Resource({"GET": _versions}, refuse)
+    versions = wire.Resource({"GET": _versions}, refuse, (openstack.REQUEST_ID_HEADER,))
     routes = [Route(PREFIX + path, versions) for path in ("", "/", "/versions", "/versions/")]
     for path, by_method in PATHS.items():
         handlers = {method: _handle(handler, context) for method, handler in by_method.items()}
-        routes.append(Route(PREFIX + path, wire.Resource(handlers, refuse)))
+        routes.append(Route(PREFIX + path, wire.Resource(handlers, refuse, (openstack.REQUEST_ID_HEADER,))))
     return [*routes, Route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
 
 

@@ -6,7 +6,6 @@ wrong token never learns anything, and every later answer says which version it 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -68,6 +67,8 @@ NO_ANSWER = "nova.exception.NovaException"
 NO_CONNECTION = "oslo_db.exception.DBConnectionError"
 """The two exceptions whose names Nova's clients see while a cell is down."""
 
+ID_HEADERS = (openstack.REQUEST_ID_HEADER, "X-Compute-Request-Id")
+
 _PLAIN_404 = "404 Not Found\n\nThe resource could not be found.\n\n   "
 
 
@@ -110,7 +111,7 @@ def _sentence(error: CloudError) -> str:
 def fault(error: wire.Refusal) -> Response:
     """Every refusal in Nova's shapes, without what all answers of a request have alike."""
     if isinstance(error, WireError):
-        if error.code in ("method_not_allowed", "no_such_path"):
+        if error.code == "method_not_allowed":
             return Response(_PLAIN_404, 404, media_type="text/plain")
         status, message, headers = error.status, error.message, error.headers
         if status == 401:
@@ -125,14 +126,11 @@ def fault(error: wire.Refusal) -> Response:
 
 def refuse(error: wire.Refusal) -> Response:
     """For what is refused before or outside of a handler: no version was negotiated."""
-    return _finished(fault(error), None)
+    return fault(error)
 
 
 def _finished(response: Response, version: Version | None) -> Response:
-    """With the request's id under both names, and the version that it was answered in."""
-    id_ = f"req-{uuid.uuid4()}"
-    response.headers["X-OpenStack-Request-Id"] = id_
-    response.headers["X-Compute-Request-Id"] = id_
+    """With the version that it was answered in."""
     if version is not None:
         response.headers.update(versions.version_headers(version))
         response.headers.append("Vary", HEADER)
@@ -233,24 +231,19 @@ def empty(status: int) -> Response:
 def routes_of(paths: Iterable[Path], context: Context) -> list[Route]:
     """The version documents, the paths in the order given, and the rest."""
     found = [
-        *(Route(path, wire.Resource({"GET": _all_versions}, refuse)) for path in ("/", PREFIX, PREFIX + "/")),
-        *(Route(path, wire.Resource({"GET": _one_version}, refuse)) for path in (ROOT, ROOT + "/")),
+        *(
+            Route(path, wire.Resource({"GET": _all_versions}, refuse, ID_HEADERS))
+            for path in ("/", PREFIX, PREFIX + "/")
+        ),
+        *(Route(path, wire.Resource({"GET": _one_version}, refuse, ID_HEADERS)) for path in (ROOT, ROOT + "/")),
     ]
     for path in paths:
         handlers = {method: _handle(handler, context) for method, handler in path.handlers.items()}
-        found.append(Route(ROOT + path.path, wire.Resource(handlers, refuse)))
-    found.append(Route(ROOT + "/{rest:path}", _Nothing()))
-    found.append(Route(PREFIX + "/{rest:path}", wire.Resource({"GET": _choices}, refuse)))
+        found.append(Route(ROOT + path.path, wire.Resource(handlers, refuse, ID_HEADERS)))
+    # Below the root, what is no path has no method either: 404 in plain text.
+    found.append(Route(ROOT + "/{rest:path}", wire.Resource({}, refuse, ID_HEADERS)))
+    found.append(Route(PREFIX + "/{rest:path}", wire.Resource({"GET": _choices}, refuse, ID_HEADERS)))
     return found
-
-
-class _Nothing:
-    """Below the root, for what is no path: 404 in plain text."""
-
-    refuse = staticmethod(refuse)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await refuse(WireError(404, "no_such_path", ""))(scope, receive, send)
 
 
 async def _all_versions(request: Request) -> Response:

@@ -15,7 +15,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     setting     settings of the whole cloud   services        the Compute API's services
     room        what fits, and what-ifs
     sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
-    billing     money
+    billing     money                         metrics    how it goes, for Prometheus
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ from backend.dialects.ops import (
 )
 from backend.dialects.ops.bodies import NoBody, NoQuery
 from backend.dialects.ops.document import document
+from backend.dialects.ops.metrics import metrics
 from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, Turns, get, refuse, routes_of, write
+from backend.dialects.requests import Requests
 from backend.operations import Cloud
 from backend.operations.cells import Pictures
 
@@ -353,6 +355,14 @@ TABLE = (
         schema_backups.BackupDetail,
         query=NoQuery,
     ),
+    get(
+        "/metrics",
+        metrics,
+        "How it goes, in the text format of Prometheus",
+        str,
+        query=NoQuery,
+        staff_action="see the metrics",
+    ),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
     write(
         "PATCH",
@@ -446,7 +456,7 @@ def _document() -> bytes:
     return document(TABLE)
 
 
-def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine) -> list[Route]:
+def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine, requests: Requests) -> list[Route]:
     context = Context(
         cloud=cloud,
         credentials=credentials,
@@ -457,5 +467,6 @@ def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine) -> list[
         answers=wire.kept_answers(cloud),
         document=_document,
         turns=Turns(),
+        requests=requests,
     )
     return routes_of(TABLE, context)

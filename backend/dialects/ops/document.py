@@ -32,7 +32,9 @@ def document(table: Iterable[Endpoint[Any, Any]]) -> bytes:
     endpoints = list(table)
     shapes: dict[str, tuple[Mode, Any]] = {"ErrorAnswer": ("serialization", ErrorAnswer)}
     for endpoint in endpoints:
-        shapes.update((_name(shape), ("serialization", shape)) for shape in endpoint.answers.values())
+        shapes.update(
+            (_name(shape), ("serialization", shape)) for shape in endpoint.answers.values() if shape is not str
+        )
         if endpoint.body is not NoBody:
             shapes[_name(endpoint.body)] = ("validation", endpoint.body)
     inputs = [(name, mode, TypeAdapter(shape)) for name, (mode, shape) in shapes.items()]
@@ -68,6 +70,8 @@ def _reference(shape: Any) -> dict[str, str]:
 
 
 def _content(shape: Any) -> dict[str, Any]:
+    if shape is str:
+        return {"text/plain": {"schema": {"type": "string"}}}
     return {"application/json": {"schema": _reference(shape)}}
 
 

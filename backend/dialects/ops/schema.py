@@ -302,7 +302,8 @@ class AccountStateRow(TypedDict):
 
 class SettingsRow(TypedDict):
     """`list_records_by_skipping_down_cells` is of the Compute API: what its lists do that cannot show partial rows.
-    `default_cpu_type` is of CloudSigma's: of a server that is made without naming one.
+    `default_cpu_type` is of CloudSigma's: of a server that is made without naming one. So is `rate_limits`: whether
+    more requests a minute than are published are refused.
     """
 
     grace_seconds: int
@@ -311,6 +312,7 @@ class SettingsRow(TypedDict):
     start_level: float
     list_records_by_skipping_down_cells: bool
     default_cpu_type: Literal["amd", "intel"]
+    rate_limits: bool
 
 
 class StopRow(TypedDict):

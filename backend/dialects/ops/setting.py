@@ -16,6 +16,7 @@ def settings_row(found: Settings) -> SettingsRow:
         "start_level": found.start_level_permille / 1000,
         "list_records_by_skipping_down_cells": found.list_records_by_skipping_down_cells,
         "default_cpu_type": found.default_cpu_type,
+        "rate_limits": found.rate_limits,
     }
 
 
@@ -30,5 +31,6 @@ async def change_settings(call: Call[NoQuery, SettingsChange]) -> Answer:
         call.account,
         list_records_by_skipping_down_cells=call.body.list_records_by_skipping_down_cells,
         default_cpu_type=call.body.default_cpu_type,
+        rate_limits=call.body.rate_limits,
     )
     return Answer(settings_row(found))

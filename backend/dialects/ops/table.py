@@ -30,6 +30,7 @@ from backend.cloud.errors import (
 from backend.cloud.model import Account
 from backend.dialects import wire
 from backend.dialects.ops.bodies import Body, NoBody, NoQuery, Query
+from backend.dialects.requests import Requests
 from backend.operations import Cloud, RequestKey
 from backend.operations.cells import Pictures
 from backend.operations.kept import Kept
@@ -129,6 +130,7 @@ class Context:
     answers: Kept[bytes]
     document: Callable[[], bytes]
     turns: Turns
+    requests: Requests
 
 
 TQuery = TypeVar("TQuery", bound=Query)
@@ -157,6 +159,8 @@ class Answer:
 
     content: Any
     status: int = 200
+    media_type: str | None = None
+    """Of a body that is no JSON."""
 
 
 async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -212,6 +216,8 @@ class Endpoint(Generic[TQuery, TBody]):
                 request=None if request.method in ("GET", "HEAD") else wire.request_key(request, raw, account),
             )
             answer = await self.handler(call)
+            if answer.media_type is not None:
+                return Response(answer.content, answer.status, headers={"Content-Type": answer.media_type})
             return wire.JsonAnswer(answer.content, answer.status)
 
         return handle
