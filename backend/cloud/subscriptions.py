@@ -40,6 +40,8 @@ class Term:
     ends_at: int
     price: int
     """In 10**-20 dollars."""
+    place: int = 0
+    """Among what was paid and bought: in which order it was written. 0 of one that came by itself."""
 
 
 @dataclass(frozen=True, slots=True)

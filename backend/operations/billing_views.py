@@ -19,9 +19,9 @@ from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import RUNNING, Interval
 from backend.cloud.model import DISPLACED, Account
 from backend.cloud.prices import BACKFILL_OF, HOUR_SECONDS, RESOURCES, months_later
-from backend.operations import Cloud, billing
+from backend.operations import Cloud, billing, burst_levels
 from backend.operations.billing import Standing, Use
-from backend.operations.metering import caught_up
+from backend.operations.closing import told
 
 HISTORY_TICKS = 288
 """How far back the burst levels are told: a day."""
@@ -136,7 +136,7 @@ async def summary(cloud: Cloud, actor: Account, name: str | None = None) -> Summ
 async def _summary(cloud: Cloud, names: Sequence[str]) -> Summary:
     now = cloud.clock.now()
     begun_at = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    async with caught_up(cloud):
+    async with told(cloud):
         finite = await billing.finite_accounts(cloud)
         standings: dict[str, Standing] = {}
         owners = []
@@ -154,11 +154,13 @@ async def _summary(cloud: Cloud, names: Sequence[str]) -> Summary:
                     await billing.charged_since(cloud, name, begun_at),
                 )
             )
-        levels, following = await billing.levels_of_now(cloud)
-        known = await billing.known_levels(cloud)
+        levels, following = await burst_levels.of_now(cloud)
+        known = await burst_levels.known(cloud)
         newest = await billing.newest_rows(cloud, names[0]) if len(names) == 1 else []
         begins, ends = microseconds_of(begun_at), microseconds_of(now)
-        intervals = await cloud.store.cloud_read(lambda tx: tx.backfilling_intervals(begins, ends))
+        intervals = await cloud.store.cloud_read(
+            lambda tx: [each for each in tx.server_intervals(begins, ends) if each.is_backfilling]
+        )
     servers = sorted(
         backfilled((each for each in intervals if each.account in standings), known, begins, ends),
         key=lambda each: (-each.saved, each.id),

@@ -20,13 +20,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from backend.check import check
+from backend.cloud.billing import level_at
 from backend.cloud.errors import CloudError
 from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import Happened
 from backend.cloud.model import GIB, Event, ReachabilityState, Server, Size
 from backend.cloud.prices import LOAD_OF, TICK, charge, level_of
 from backend.cloud.subscriptions import Asked, covered
-from backend.operations import billing, drives, losses, metering, servers, subscriptions
+from backend.operations import billing, burst_levels, drives, losses, metering, servers, subscriptions
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction, CloudTransaction
 from backend.usage_checker import check_usage
@@ -34,6 +35,8 @@ from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, op
 from tests.builders import NOON
 
 CELLS = ("cell-1", "cell-2")
+BOOKED = 2
+"""The layer of steps that the rows are made of."""
 DAY = 288 * TICK
 
 
@@ -116,22 +119,54 @@ def integrated(told: list[Told], subscribed: dict[str, list[tuple[int, int]]], e
     return {key: used for key, used in found.items() if used and not key[1].startswith("+")}
 
 
-async def check_ledger(on: Harness) -> None:
+@dataclass
+class Memory:
+    """What was told: none of it may ever be told otherwise."""
+
+    rows: list[tuple[str, int, int, str, int, int]] = field(default_factory=list)
+    levels: dict[tuple[str, int], int] = field(default_factory=dict)
+    was_late: bool = False
+    """Whether anything was corrected, or taken for true; from then on rows are not what the events say tick by tick."""
+
+    def compare(self, rows: list[billing.Row], levels: dict[tuple[str, int], int], *, closed: int) -> None:
+        told = [(row.id, row.at, row.amount, row.reason, row.initial, row.end) for row in rows]
+        assert told[: len(self.rows)] == self.rows
+        assert {key: levels[key] for key in self.levels} == self.levels
+        self.rows = [row for row in told if row[1] <= closed * TICK]
+        self.levels = levels
+
+
+async def check_ledger(on: Harness, memory: Memory) -> None:
     """The balance is the sum of all rows, and the rows are what the events say, each tick once."""
     cloud = on.cloud
-    end = -1
-    # A cell that has just been found to answer again does what was due: until it has, ticks are not over.
-    while end != billing.over_until(cloud):
-        end = billing.over_until(cloud)
+    closed = -1
+    # A cell that has just been found to answer again tells what it had to tell.
+    while closed != cloud.accounting.closed:
+        closed = cloud.accounting.closed
         found = await billing.ledger(cloud, OPERATOR, limit=10**9)
         balance = await billing.balance(cloud, OPERATOR)
-        metered = await cloud.store.cloud_read(lambda tx: tx.metered())
+        metered, presumed, corrections, late = await cloud.store.cloud_read(
+            lambda tx: (
+                tx.metered(),
+                tx.presumed_files(),
+                tx.corrections(OPERATOR),
+                [step for step in tx.every_step() if step[0][3] != BOOKED],
+            )
+        )
     rows = found.rows[::-1]
     assert len(rows) == found.total
     assert balance == -sum(row.amount for row in rows)
     assert (rows[0].initial, rows[-1].end) == (0, balance)
     assert all(one.end == other.initial for one, other in pairwise(rows))
     assert len({row.id for row in rows}) == len(rows)
+    assert all(row.amount == charge(row.run.resource, row.run.level, row.run.used) for row in rows if row.run)
+    known = await burst_levels.until(cloud, closed + 2)
+    ticks = range(microseconds_of(NOON) // TICK, closed + 2)
+    levels = {(name, tick): level_at(known.get(name, ()), tick) for name in ("cpu", "mem") for tick in ticks}
+    assert all(row.run.level == levels[LOAD_OF[row.run.resource], row.at // TICK - 1]
+               for row in rows if row.run and row.run.resource in LOAD_OF)  # fmt: skip
+    memory.compare(rows, levels, closed=closed)
+    memory.was_late |= bool(presumed or late)
 
     told = []
     for cell in CELLS:
@@ -140,23 +175,36 @@ async def check_ledger(on: Harness) -> None:
             if event.number <= metered.get(cell, 0):
                 each.take(event)
         told.append(each)
-    now = microseconds_of(cloud.clock.now())
     bought = await cloud.store.cloud_read(lambda tx: tx.subscriptions(OPERATOR))
-    expected = integrated(told, covered(bought, now), end)
+    cover = covered(bought, microseconds_of(cloud.clock.now()))
+    assert not {"bcpu", "bmem"} & cover.keys()
+    expected = integrated(told, cover, closed)
     billed = {
         (row.at // TICK - 1, row.run.resource): row.run
         for row in rows
         if row.run is not None and row.run.resource not in ("ip", "vlan")
     }
-    assert {key: run.used for key, run in billed.items()} == expected
-    for tick in {tick for tick, _ in billed}:
-        load = in_use_at(told, (tick - 1) * TICK)
-        for name, follows in LOAD_OF.items():
-            if (tick, name) in billed:
-                level = level_of(load.get(f"+load_{follows}", 0), load.get(f"+capacity_{follows}", 0))
-                assert billed[tick, name].level == level
-    assert all(row.amount == charge(row.run.resource, row.run.level, row.run.used) for row in rows if row.run)
-    await cloud.store.cloud_read(lambda tx: check_usage(tx.broken_intervals(), tx.every_interval(), tx.every_step()))
+    if not memory.was_late:
+        assert {key: run.used for key, run in billed.items()} == expected
+        for tick in {tick for tick, _ in billed}:
+            load = in_use_at(told, (tick - 1) * TICK - 1)
+            for name, follows in LOAD_OF.items():
+                if (tick, name) in billed:
+                    level = level_of(load.get(f"+load_{follows}", 0), load.get(f"+capacity_{follows}", 0))
+                    assert billed[tick, name].level == level
+    if not presumed:
+        # Whatever was taken for true meanwhile: in the end each resource comes to what was really used of it.
+        truth: dict[str, int] = defaultdict(int)
+        for (tick, name), used in expected.items():
+            truth[name] += charge(name, levels[LOAD_OF[name], tick] if name in LOAD_OF else 1, used)
+        for (_, name), run in billed.items():
+            truth[name] -= run.charge
+        for _, _, correction in corrections:
+            truth[correction.resource] -= correction.amount
+        assert not any(truth.values())
+    await cloud.store.cloud_read(
+        lambda tx: check_usage(tx.broken_intervals(), tx.every_interval(), tx.every_presumed(), tx.every_step())
+    )
 
 
 def on_disk(folder: Path, cell: str) -> list[Event]:
@@ -241,6 +289,7 @@ class History:
 
 def tell(seed: int, steps: int) -> None:
     chance = Random(seed)
+    memory = Memory()
 
     async def lives(folder: Path) -> None:
         at: datetime = NOON
@@ -249,10 +298,10 @@ def tell(seed: int, steps: int) -> None:
                 history = History(on, chance)
                 for _ in range(steps):
                     await history.step()
-                await check_ledger(on)
+                await check_ledger(on, memory)
                 await history.give_back()
                 await on.engine.advance(chance.choice((0, 1000)))
-                await check_ledger(on)
+                await check_ledger(on, memory)
                 at = on.clock.now()
 
     with tempfile.TemporaryDirectory() as folder:
@@ -295,7 +344,7 @@ def test_events_that_were_taken_are_not_taken_again_whoever_still_has_them(tmp_p
 
         assert await store.cloud_write(again) is None
         await on.engine.advance(900)
-        await check_ledger(on)
+        await check_ledger(on, Memory())
 
     in_a_cloud(tmp_path / "data", story, cells=CELLS, hosts=1)
 
