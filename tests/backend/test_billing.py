@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from backend.check import check
-from backend.cloud.billing import level_at
+from backend.cloud.billing import Row, level_at
 from backend.cloud.errors import CloudError
 from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import Happened
@@ -128,7 +128,7 @@ class Memory:
     was_late: bool = False
     """Whether anything was corrected, or taken for true; from then on rows are not what the events say tick by tick."""
 
-    def compare(self, rows: list[billing.Row], levels: dict[tuple[str, int], int], *, closed: int) -> None:
+    def compare(self, rows: Sequence[Row], levels: dict[tuple[str, int], int], *, closed: int) -> None:
         told = [(row.id, row.at, row.amount, row.reason, row.initial, row.end) for row in rows]
         assert told[: len(self.rows)] == self.rows
         assert {key: levels[key] for key in self.levels} == self.levels
