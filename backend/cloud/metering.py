@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from backend.cloud.model import HOST_LOST
+
 Kind = Literal["server", "drive", "host"]
 KINDS: tuple[Kind, ...] = ("server", "drive", "host")
 CLOUD = ""
@@ -109,8 +111,9 @@ def _server(before: Interval, after: Mapping[str, Any]) -> Interval:
     state = before.state
     if "state" in after:
         holds = after["state"] in _HOLDING
-        # A server that was stopped for room, or for want of its host, says so.
-        state = after["state"] if after["state"] != "stopped" else after.get("reason") or "stopped"
+        # A server that was stopped for room, or for want of its host, says so: the latter before it was stopped.
+        reason = after.get("reason", HOST_LOST if before.state == "unavailable" else None)
+        state = after["state"] if after["state"] != "stopped" else reason or "stopped"
     if holds:
         state = RUNNING if cpu else WAITING
     cpu_type = before.cpu_type

@@ -182,9 +182,7 @@ async def _summary(cloud: Cloud, names: Sequence[str]) -> Summary:
         known = await burst_levels.known(cloud)
         newest = await billing.newest_rows(cloud, names[0]) if len(names) == 1 else []
         begins, ends = microseconds_of(begun_at), microseconds_of(now)
-        intervals = await cloud.store.cloud_read(
-            lambda tx: [each for each in tx.server_intervals(begins, ends) if each.is_backfilling]
-        )
+        intervals = await cloud.store.cloud_read(lambda tx: tx.server_intervals(begins, ends + 1))
     mine = (each for each in intervals if each.account in standings)
     servers = sorted(costs(mine, known, levels, begins, ends), key=lambda each: (-each.this_month, each.id))
     return Summary(

@@ -78,12 +78,14 @@ Changes = Mapping[tuple[str, str], Mapping[int, int]]
 """By account and resource: by instant, how much more is in use from it on."""
 
 
-_FIELDS = attrgetter(*(field.name for field in fields(Interval)))
+_NAMES = tuple(field.name for field in fields(Interval))
+_FIELDS = attrgetter(*_NAMES)
+_FLAG = _NAMES.index("is_backfilling")
 
 
 def _interval_of(row: Row) -> Interval:
-    found = Interval(*row)
-    return found if not found.is_backfilling else replace(found, is_backfilling=True)
+    before, after = row[:_FLAG], row[_FLAG + 1 :]
+    return Interval(*before, bool(row[_FLAG]), *after)
 
 
 class BillingTransaction(NetworksTransaction):

@@ -349,6 +349,36 @@ def test_events_that_were_taken_are_not_taken_again_whoever_still_has_them(tmp_p
     in_a_cloud(tmp_path / "data", story, cells=CELLS, hosts=1)
 
 
+def test_what_was_told_of_a_silent_cell_is_kept_over_a_restart_and_corrected_once(tmp_path: Path) -> None:
+    """Its server ran for an hour and was stopped before anybody asked about money."""
+
+    async def story() -> None:
+        memory, told = Memory(), []
+        async with opened(tmp_path / "data") as on:
+            server = await on.running("web", cell="cell-1")
+            await on.engine.advance(3600)
+            await servers.stop_server(on.cloud, on.operator, server.id)
+            await on.cloud.store.inject("cell-1", ReachabilityState.DOWN)
+            await on.engine.advance(3600)
+            await check_ledger(on, memory)
+            told.append(await billing.balance(on.cloud, OPERATOR))
+        async with opened(tmp_path / "data", at=on.clock.now()) as again:
+            await check_ledger(again, memory)
+            told.append(await billing.balance(again.cloud, OPERATOR))
+            await again.cloud.store.inject("cell-1", ReachabilityState.UP)
+            for _ in range(2):
+                await check_ledger(again, memory)
+                told.append(await billing.balance(again.cloud, OPERATOR))
+
+            corrections = await again.cloud.store.cloud_read(lambda tx: tx.corrections(OPERATOR))
+            assert [each.resource for _, _, each in corrections] == ["cpu", "mem"]
+            assert told[0] == told[1] > told[2] == told[3]
+            assert told[1] - told[2] == sum(each.amount for _, _, each in corrections)
+
+    make_folder(tmp_path / "data", cells=CELLS, hosts=1)
+    asyncio.run(story())
+
+
 # --- what a page costs ------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -36,13 +37,13 @@ from backend.dialects.ops.schema_billing import (
 )
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.wire import instant_text
-from backend.operations import billing, billing_views, servers, subscriptions
+from backend.operations import Cloud, billing, billing_views, last_known, servers, subscriptions
 from backend.operations.billing_views import Cost, Line, Owner, Summary
 
 
 async def billing_summary(call: Call[BillingQuery, NoBody]) -> Answer:
     found = await billing_views.summary(call.cloud, call.account, call.query.account)
-    names = await servers.names_of(call.cloud, [each.id for each in found.servers])
+    names = await _names(call.cloud, [each.id for each in found.servers])
     burst = sum(line.cost_per_hour for line in found.lines)
     content: BillingSummary = {
         "at": instant_text(found.at),
@@ -133,10 +134,17 @@ def _cost(each: Cost, name: str | None) -> CostRow:
     }
 
 
+async def _names(cloud: Cloud, server_ids: Sequence[str]) -> Mapping[str, str]:
+    """Of those whose cell does not answer what they were last called."""
+    names = dict(await servers.names_of(cloud, server_ids))
+    seen = await last_known.pictures(cloud, (each for each in server_ids if each not in names))
+    return names | {id_: each.picture["name"] for id_, each in seen.items() if "name" in each.picture}
+
+
 async def server_cost(call: Call[NoQuery, NoBody]) -> Answer:
     server_id = call.path["id"]
     found = await billing_views.cost_of(call.cloud, call.account, server_id)
-    names = await servers.names_of(call.cloud, [server_id])
+    names = await _names(call.cloud, [server_id])
     content: CostRow = _cost(found, names.get(server_id))
     return Answer(content)
 
