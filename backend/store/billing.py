@@ -84,8 +84,9 @@ _FLAG = _NAMES.index("is_backfilling")
 
 
 def _interval_of(row: Row) -> Interval:
-    before, after = row[:_FLAG], row[_FLAG + 1 :]
-    return Interval(*before, bool(row[_FLAG]), *after)
+    values = list(row)
+    values[_FLAG] = bool(values[_FLAG])
+    return Interval(*values)
 
 
 class BillingTransaction(NetworksTransaction):

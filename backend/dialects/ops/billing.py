@@ -136,7 +136,7 @@ def _cost(each: Cost, name: str | None) -> CostRow:
 
 async def _names(cloud: Cloud, server_ids: Sequence[str]) -> Mapping[str, str]:
     """Of those whose cell does not answer what they were last called."""
-    names = dict(await servers.names_of(cloud, server_ids))
+    names: dict[str, str] = await cloud.kept.of((_names, *server_ids), lambda: servers.names_of(cloud, server_ids))
     seen = await last_known.pictures(cloud, (each for each in server_ids if each not in names))
     return names | {id_: each.picture["name"] for id_, each in seen.items() if "name" in each.picture}
 
