@@ -172,7 +172,8 @@ def money(units: int) -> Decimal:
 
 def money_text(units: int) -> str:
     """As the published API writes it: `0.00014583333333333333`."""
-    return f"{money(units):f}"
+    digits = f"{abs(units):0{PLACES + 1}d}"
+    return f"{'-' if units < 0 else ''}{digits[:-PLACES]}.{digits[-PLACES:]}"
 
 
 def money_of(value: Decimal) -> int:

@@ -50,8 +50,8 @@ def _sentence(owner: BillingOwner | None) -> str:
     if owner is None:
         return ""
     if not owner.is_finite:
-        return f"{owner.account} is not held to its balance; x b gives it one that it is held to"
-    return f"{owner.account} starts and makes nothing that it cannot pay for five days; x b gives it another balance"
+        return f"{owner.account} is not held to its balance; x b changes that"
+    return f"{owner.account} is held to its balance: what it starts must be paid for five days"
 
 
 def _facts(frame: Frame, name: str, owner: BillingOwner | None) -> list[Fact]:
@@ -84,7 +84,7 @@ def _told(frame: Frame, held: AccountMoney) -> Iterable[Region]:
     yield Lines(_rows(frame, held.rows), head=head)
     more = held.rows_total - len(held.rows)
     if more > 0:
-        words = f'and {more:,} older: curl "$STRATODECK_URL/ops/v1/billing/ledger?account={held.account}" pages them'
+        words = f"and {more:,} older, which GET /ops/v1/billing/ledger pages"
         yield Lines([compose(width, left(2, fit_sentence(words, width - 3, frame.glyphs), muted))])
 
 
@@ -120,6 +120,6 @@ def _row(frame: Frame, row: LedgerRecord) -> Line:
         room = max(1, width - 28 - INSTANT_CELLS - 2)
         placed = [right(width - 16, amount, tone), right(width - 2, balance, Tone.MUTED)]
     # When it was burnt is what the instant says.
-    reason = row.reason.rpartition(" at ")[0] if row.kind == "burst" else row.reason
+    reason = row.reason.rpartition(" at ")[0].removeprefix("Burst: ") if row.kind == "burst" else row.reason
     said = fit_sentence(reason or row.reason, room, frame.glyphs)
     return compose(width, left(2, when, Tone.MUTED), left(3 + INSTANT_CELLS, said, tone), *placed)

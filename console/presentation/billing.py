@@ -433,9 +433,7 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
     owner = next((each for each in found.owners if kind == "account" and each.account == name), None)
     if owner is not None:
         held = "held to its balance" if owner.is_finite else "not held to its balance"
-        return (
-            Span(f"{name}: {held}; enter shows its subscriptions and its ledger, x gives it a balance", Tone.MUTED),
-        )
+        return (Span(f"{name}: {held}; enter: its ledger, x: a balance", Tone.MUTED),)
     row = next((each for each in found.servers if each.server_id == key), None)
     if row is None:
         return (Span("burst = using - subscribed, every 5 min; nothing covers backfilling", Tone.MUTED),)
@@ -444,7 +442,8 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
 
 def sentence_of(row: CostRecord) -> str:
     """What a server came to, as words."""
-    now = f"{money.money(row.per_hour, 4)} an hour now, {money.money(row.this_month)} this month"
+    rate = f"{money.money(row.per_hour, 4)} an hour now" if row.per_hour else "nothing now"
+    now = f"{rate}, {money.money(row.this_month)} this month"
     if not row.is_backfilling:
         return f"{now}, at burst prices; its drives are billed apart"
     plural = "s" if row.stops != 1 else ""

@@ -200,7 +200,11 @@ def _cost_facts(detail: ServerDetail, glyphs: Glyphs) -> list[Fact]:
     if cost is None:
         return []
     found = [
-        fact("costs", f"{money.money(cost.per_hour, 4)} an hour now, at burst prices", glyphs),
+        fact(
+            "costs",
+            f"{money.money(cost.per_hour, 4)} an hour now, at burst prices" if cost.per_hour else "nothing now",
+            glyphs,
+        ),
         fact("this month", money.money(cost.this_month), glyphs),
     ]
     if cost.is_backfilling:

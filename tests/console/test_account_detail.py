@@ -47,9 +47,9 @@ def test_an_account_shows_what_it_has_what_it_subscribed_and_the_newest_of_its_l
         "",
         "  LEDGER                                                   AMOUNT       BALANCE",
         "  14:00:00     Correction: cpu from 12:00 on              -0.0316         99.90",
-        "  13:55:00     Burst: 2.00 GHz of cpu for 5 minutes       -0.0013        100.00",
+        "  13:55:00     2.00 GHz of cpu for 5 minutes              -0.0013        100.00",
         "  13:50:00     Balance given                              50.0000        100.00",
-        '  and 1,200 older: curl "$STRATODECK_URL/ops/v1/billing/ledger?account=operat…',
+        "  and 1,200 older, which GET /ops/v1/billing/ledger pages",
     ]
 
 

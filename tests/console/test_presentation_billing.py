@@ -126,8 +126,7 @@ def test_servers_are_sorted_and_found(choices: dict[str, Any], names: list[str])
         ),
         (
             "account:tenant@stratodeck.local",
-            "tenant@stratodeck.local: not held to its balance; enter shows its subscriptions and its ledger, "
-            "x gives it a balance",
+            "tenant@stratodeck.local: not held to its balance; enter: its ledger, x: a balance",
         ),
     ],
 )
