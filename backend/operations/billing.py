@@ -18,7 +18,7 @@ from backend.cloud.billing import FIVE_DAYS_SECONDS, Correction, Levels, Lump, M
 from backend.cloud.errors import Forbidden, Invalid, NoFunds
 from backend.cloud.instants import instant_of, microseconds_of
 from backend.cloud.model import Account, Size
-from backend.cloud.prices import CURRENCY, RESOURCES, TICK, UNIT, money, shown
+from backend.cloud.prices import CURRENCY, RESOURCES, TICK, UNIT, apart, shown
 from backend.cloud.subscriptions import Subscription, covered
 from backend.operations import Cloud, burst_levels
 from backend.operations.burst_levels import CHUNK_TICKS
@@ -175,16 +175,24 @@ async def ledger(
     offset: int = 0,
     since: int | None = None,
     before: int | None = None,
+    is_oldest_first: bool = False,
 ) -> Ledger:
-    """The newest rows first, of those at or after `since` and before `before`; both in microseconds."""
+    """The newest rows first, of those at or after `since` and before `before`; both in microseconds.
+
+    The oldest first, a row keeps its offset for ever: rows are only ever added behind all others.
+    """
     async with told(cloud):
         book = await _book(cloud, account)
         lowest = 0 if since is None else await _index_of(cloud, book, since)
         highest = book.total if before is None else await _index_of(cloud, book, before)
-        high = max(lowest, highest - offset)
-        low = max(lowest, high - limit)
+        if is_oldest_first:
+            low = min(highest, lowest + offset)
+            high = min(highest, low + limit)
+        else:
+            high = max(lowest, highest - offset)
+            low = max(lowest, high - limit)
         rows = await _rows(cloud, book, low, high) if low < high else []
-    return Ledger(rows[::-1], max(0, highest - lowest))
+    return Ledger(rows if is_oldest_first else rows[::-1], max(0, highest - lowest))
 
 
 async def _rows(cloud: Cloud, book: Book, low: int, high: int) -> list[Row]:
@@ -217,17 +225,15 @@ async def _index_of(cloud: Cloud, book: Book, at: int) -> int:
     return index + sum(row.at < at for row in rows)
 
 
-async def burst_by_day(
-    cloud: Cloud, account: str, begin: datetime, end: datetime
-) -> dict[tuple[str, str], tuple[int, int]]:
+async def burst_by_day(cloud: Cloud, account: str, begins: int, ends: int) -> dict[tuple[str, str], tuple[int, int]]:
     """By day and resource, what it cost and how much of it there was, summed over the ticks between the two.
 
     With the corrections, each on the day on which it became known.
     """
     async with told(cloud):
         book = await _book(cloud, account)
-        first = max(book.marks[0].tick, -(-microseconds_of(begin) // TICK))
-        last = min(book.marks[-1].tick, tick_of(microseconds_of(end)))
+        first = max(book.marks[0].tick, -(-begins // TICK))
+        last = min(book.marks[-1].tick, tick_of(ends))
         found: dict[tuple[str, str], tuple[int, int]] = {}
         while first < last:
             until = min(last, first + CHUNK_TICKS)
@@ -237,7 +243,6 @@ async def burst_by_day(
                     cost, used = found.get(key, (0, 0))
                     found[key] = (cost + count * run.charge, used + count * billing.average(run))
             first = until
-        begins, ends = microseconds_of(begin), microseconds_of(end)
         for _, _, each in await cloud.store.cloud_read(lambda tx: tx.corrections(account)):
             if begins <= each.at < ends:
                 key = (f"{instant_of(each.at):%Y-%m-%d}", each.resource)
@@ -341,7 +346,7 @@ async def check_funds(cloud: Cloud, account: str, what: str, more: Mapping[str, 
     found = await standing(cloud, account)
     needed = found.burn(FIVE_DAYS_SECONDS, more)
     if found.balance < needed:
-        raise NoFunds(f"{what} for five days", f"{money(needed):.2f}", f"{money(found.balance):.2f}", CURRENCY)
+        raise NoFunds(f"{what} for five days", *apart(needed, found.balance), CURRENCY)
 
 
 def of_server(size: Size, *, is_backfilling: bool, cpu_type: str = "amd") -> dict[str, int]:

@@ -8,7 +8,7 @@ CPU is MHz over all cores, memory and sizes are bytes; the path's last slash may
     table     envelope, errors, paths    sessions who asks
     servers, server_actions, drives, libdrives, snapshots, jobs, account   the handlers
     nics      network interfaces         tags, central, profiles           what lies centrally
-    announcements, passes                the websocket                       billing   money
+    announcements, passes                the websocket   billing, subscriptions    money
 
 What the published API has and this does not: uploads and downloads, XML. What was never published and is
 ours: the shape of `perf_factor` and of `free_resources` (both `{"cpu", "mem"}`), the body of the 403 for an account
@@ -37,6 +37,7 @@ from backend.dialects.cloudsigma import (
     servers,
     sessions,
     snapshots,
+    subscriptions,
     table,
     tags,
 )
@@ -93,6 +94,7 @@ PATHS: tuple[Path | OpenPath, ...] = (
     *central.PATHS,
     *profiles.PATHS,
     *billing.PATHS,
+    *subscriptions.PATHS,
     OpenPath("/accounts/action", {"POST": sessions.act}),
 )
 
