@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 
 from console import wire_billing
@@ -23,10 +22,8 @@ class BillingRequests(BackupRequests):
     async def account_money(self, name: str) -> AccountMoney:
         """What an account has bought, and the newest rows of its ledger."""
         asked = {"account": name}
-        subscriptions, (rows, total) = await asyncio.gather(
-            self.read("/billing/subscriptions", wire_billing.subscriptions, asked),
-            self.read("/billing/ledger", wire_billing.ledger, {**asked, "limit": LEDGER_ROWS}),
-        )
+        subscriptions = await self.read("/billing/subscriptions", wire_billing.subscriptions, asked)
+        rows, total = await self.read("/billing/ledger", wire_billing.ledger, {**asked, "limit": LEDGER_ROWS})
         return AccountMoney(name, subscriptions, rows, total)
 
     async def cost(self, server_id: str) -> CostRecord:
