@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,14 +23,14 @@ from backend.check import check
 from backend.cloud.billing import Row, level_at
 from backend.cloud.errors import CloudError
 from backend.cloud.instants import microseconds_of
-from backend.cloud.metering import Happened
 from backend.cloud.model import GIB, Event, ReachabilityState, Server, Size
 from backend.cloud.prices import LOAD_OF, TICK, charge, level_of
 from backend.cloud.subscriptions import Asked, covered
 from backend.operations import billing, burst_levels, drives, losses, metering, servers, subscriptions
 from backend.operations.drives import DriveSpec
-from backend.store import CellTransaction, CloudTransaction
+from backend.store import CellTransaction
 from backend.usage_checker import check_usage
+from tests.backend.billed_year import live_through, steps_of_pages
 from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
 
@@ -382,62 +382,11 @@ def test_what_was_told_of_a_silent_cell_is_kept_over_a_restart_and_corrected_onc
 # --- what a page costs ------------------------------------------------------------------------------------------------
 
 
-def a_history(servers_count: int, days: int) -> Iterator[list[Happened]]:
-    """Each server is started and stopped again each day, at its own time of the day; portion by portion."""
-    made_at = microseconds_of(NOON)
-    told = []
-    for number in range(servers_count):
-        after = {"owner": OPERATOR, "state": "stopped", "cpu_mhz": 2000, "memory_bytes": GIB, "is_backfilling": False}
-        told.append(Happened(made_at, "server.created", "server", f"s{number}", after))
-    yield told
-    for day in range(days):
-        told = []
-        for number in range(servers_count):
-            at = made_at + day * DAY + number * DAY // servers_count
-            on = {"state": "running", "cpu_mhz_effective": 2000, "memory_bytes_effective": GIB}
-            off = {"state": "stopped", "cpu_mhz_effective": None, "memory_bytes_effective": None}
-            told.append(Happened(at, "server.running", "server", f"s{number}", on))
-            told.append(Happened(at + DAY // 3, "server.stopped", "server", f"s{number}", off))
-        yield sorted(told, key=lambda each: each.at)
-
-
-def take_next(tx: CloudTransaction, part: list[Happened]) -> None:
-    """As if the cell had told so much more; its own events are behind what was taken by far."""
-    after = tx.metered().get("cell-1", 0)
-    assert metering.take_in(tx, file="cell-1", events=part, after=after, last=10**9 + after) is not None
-
-
-async def costs_of_pages(on: Harness, *, servers_count: int, days: int, portion: int) -> list[int]:
-    """How many steps SQLite takes for pages of 20 rows, from the newest to the oldest."""
-    store = on.cloud.store
-    for told in a_history(servers_count, days):
-        for start in range(0, len(told), portion):
-            part = told[start : start + portion]
-            await store.cloud_write(partial(take_next, part=part))
-    on.clock.move_to(NOON + timedelta(days=days))
-    whole = await billing.ledger(on.cloud, OPERATOR, limit=1)
-    assert whole.total > days * 288 * 2
-    steps = 0
-
-    def count() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    await store.cloud_read(lambda tx: tx._connection.set_progress_handler(count, 10))
-    costs = []
-    for offset in (0, whole.total // 4, whole.total // 2, 3 * whole.total // 4, whole.total - 21):
-        steps = 0
-        page = await billing.ledger(on.cloud, OPERATOR, limit=20, offset=offset)
-        assert len(page.rows) == 20
-        costs.append(steps)
-    await store.cloud_read(lambda tx: tx._connection.set_progress_handler(None, 10))
-    return costs
-
-
 def costs_in(folder: Path, **shape: int) -> list[int]:
     async def story(on: Harness) -> list[int]:
-        return await costs_of_pages(on, **shape)
+        total = await live_through(on, **shape)
+        assert total > shape["days"] * 288 * 2
+        return await steps_of_pages(on, total)
 
     return in_a_cloud(folder, story, cells=CELLS, hosts=1)
 
