@@ -186,7 +186,9 @@ def _check(
     with _named("cloud.db"):
         _check_backups(seen.cloud, report)
         cloud = seen.cloud
-        report.usage_intervals = check_usage(cloud.broken_intervals(), cloud.every_interval(), cloud.every_step())
+        report.usage_intervals = check_usage(
+            cloud.broken_intervals(), cloud.every_interval(), cloud.every_presumed(), cloud.every_step()
+        )
     numbers = CellLog()
     with _named("cloud.db"):
         _check_networks(seen, report)

@@ -15,8 +15,9 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from console import wire, wire_billing, wire_explain, wire_parts, wire_plans, wire_room, wire_services
-from console.client_backups import PAGE_ROWS, BackupRequests, actions, quoted
+from console import wire, wire_explain, wire_parts, wire_plans, wire_room, wire_services
+from console.client_backups import PAGE_ROWS, actions, quoted
+from console.client_billing import BillingRequests
 from console.records import (
     CellRecord,
     Changes,
@@ -38,7 +39,6 @@ from console.records import (
     Tasks,
 )
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
-from console.records_billing import Billing
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
@@ -101,7 +101,7 @@ def decode(body: bytes) -> Any:
 # The client ------------------------------------------------------------------------------------------------------
 
 
-class CloudClient(BackupRequests):
+class CloudClient(BillingRequests):
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
 
     def __init__(
@@ -139,10 +139,6 @@ class CloudClient(BackupRequests):
     async def services(self) -> Services:
         """What `os-services` says, and what was last known."""
         return await self.read("/services", wire_services.services)
-
-    async def billing(self) -> Billing:
-        """What is burnt now, and what this month comes to, of all accounts that one may see."""
-        return await self.read("/billing", wire_billing.billing)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None

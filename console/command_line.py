@@ -88,6 +88,7 @@ LINE_WORDS: tuple[str, ...] = (
     "host",
     "drive",
     "group",
+    "account",
     "sort",
     "find",
     "advance",
@@ -97,6 +98,7 @@ LINE_WORDS: tuple[str, ...] = (
     "help",
     "quit",
 )
+_LIST_OF = {"host": "hosts", "drive": "drives", "account": "billing"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RUN_WORDS = {"refresh": "refresh", "freeze": "freeze", "help": "help"}
 
@@ -121,12 +123,12 @@ def parse_line(text: str) -> Request:
     rest = words[1:]
     if name is None:
         return Problem(f"no command or view is called {words[0]}")
-    if name in ("host", "drive", "find"):
+    if name in ("host", "drive", "account", "find"):
         # A name may hold spaces and slashes: all that follows the word is meant.
         whole = text.strip().partition(" ")[2].strip()
         if name == "find":
             return Find(whole) if whole else Run("find")
-        return OpenNamed(name, whole) if whole else GoTo(f"{name}s", None, rest_of_filter)
+        return OpenNamed(name, whole) if whole else GoTo(_LIST_OF[name], None, rest_of_filter)
     if name == "calendar" and rest and not rest[0].startswith("/"):
         # The name of a zone has a slash in it.
         return GoTo(name, text.split()[1], text.partition(" /")[2])

@@ -71,6 +71,7 @@ CALENDAR_VIEWS = frozenset({"calendar"})
 """Views whose hours may be those of another zone."""
 CELL_VIEWS = frozenset({"overview", "cells", "detail", "capacity", "faults"})
 CLOCK_VIEWS = frozenset({"clock"})
+ACCOUNT_VIEWS = frozenset({"overview", "billing", "detail"})
 
 
 class Command(NamedTuple):
@@ -308,6 +309,8 @@ COMMANDS: tuple[Command, ...] = (
             "its servers turn UNKNOWN", disabled_reason=cell_not_in("down")),
     Command("cell.hung", ("h",), "hang it", "inject a fault: it takes requests and never answers", 2, CELL_VIEWS,
             "cell", "its servers turn UNKNOWN", disabled_reason=cell_not_in("hung")),
+    Command("account.balance", ("b",), "give a balance …", "give it a balance that it is held to", 1, ACCOUNT_VIEWS,
+            "account", "asks how much", disabled_reason=alone(never_off)),
     Command("clock.advance", ("t",), "advance the clock 60 s", "run all that falls due in the next minute", 1, LISTS,
             "cloud", "does not go back", disabled_reason=clock_not_wall),
     Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 2, LISTS,
@@ -375,7 +378,7 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     """
     # In an empty list there is still something to make.
     kind = selection.kind if selection.items else _KINDS_LISTED.get(selection.view)
-    has_own = kind in {"server", "drive", "host", "group", "schedule", "backup"}
+    has_own = kind in {"server", "drive", "host", "group", "schedule", "backup", "account"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
     found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
     if selection.view == "faults":
@@ -458,7 +461,7 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
         ]
         if rows:
             sections.append((title, rows))
-    for kind in ("server", "drive", "schedule", "backup", "host", "group", "cell", "cloud"):
+    for kind in ("server", "drive", "schedule", "backup", "host", "group", "cell", "account", "cloud"):
         rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
                 for command in registry if command.verb_of == kind and view in command.views]  # fmt: skip
         if rows:
@@ -495,6 +498,7 @@ LINE_HELP: tuple[tuple[str, str], ...] = (
     ("drive NAME", "one drive"),
     ("cell NAME", "the servers of a cell"),
     ("group NAME", "one availability group"),
+    ("account NAME", "one account: its subscriptions and its ledger"),
     ("advance 60", "advance the simulated clock; also 5m, 2h, 1d"),
     ("clock manual", "stop the simulated clock; also wall, or a rate such as x60"),
     ("palette light", "dark, light or contrast"),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from console.records_audit import Audit
 from console.records_backups import BackupAnswer, ScheduleRecord
-from console.records_billing import Billing
+from console.records_billing import Billing, CostRecord, ShortAccount
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_services import Services
 
@@ -344,6 +344,7 @@ class Status(NamedTuple):
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
+    short_of_money: tuple[ShortAccount, ...] = ()
 
 
 class Hosts(NamedTuple):
@@ -410,6 +411,7 @@ class ServerDetail(NamedTuple):
     drives: tuple[DriveRecord, ...] = ()
     raw: Mapping[str, Any] = NOTHING
     nics: tuple[NicRecord, ...] = ()
+    cost: CostRecord | None = None
 
 
 class DriveDetail(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from sys import intern
 from types import MappingProxyType
@@ -51,6 +52,7 @@ from console.records import (
     Tasks,
 )
 from console.records_backups import ScheduleRecord
+from console.records_billing import ShortAccount
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -403,7 +405,20 @@ def status(body: Body) -> Status:
         tasks_open=tasks.get("open"),
         tasks_ended=tasks.get("ended"),
         tasks_waiting=tasks.get("waiting"),
+        short_of_money=many(short_of_money, body.get("short_of_money") or ()),
     )
+
+
+def short_of_money(row: Body) -> ShortAccount:
+    return ShortAccount(row["account"], amount(row["balance"]), row.get("lasts_seconds"))
+
+
+def amount(text: Any) -> Decimal:
+    """An amount of money, as exact as it was told. Raises ValueError."""
+    try:
+        return Decimal(text)
+    except InvalidOperation as problem:
+        raise ValueError("it is no amount of money") from problem
 
 
 def hosts(body: Body) -> Hosts:

@@ -28,6 +28,7 @@ _MIGRATIONS: Mapping[FileKind, Sequence[tuple[str, Sequence[str]]]] = {
         ("0007_networks", ("schema_cloud_0007.sql",)),
         ("0008_backup_sources", ("schema_cloud_0008.sql",)),
         ("0009_money", ("schema_cloud_0009.sql",)),
+        ("0010_corrections", ("schema_cloud_0010.sql",)),
     ),
     "cell": (
         ("0001_first_schema", ("schema_shared.sql", "schema_cell.sql")),

@@ -50,7 +50,7 @@ from console.records_backups import (
     Schedules,
     Storage,
 )
-from console.records_billing import Billing
+from console.records_billing import Billing, ShortAccount
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -90,6 +90,7 @@ class Mirror:
     audit: tuple[AuditRecord, ...] | None = None
     """What was done to this cloud from here, oldest first; None until a view has asked for it."""
     billing: Billing | None = None
+    short_of_money: tuple[ShortAccount, ...] = ()
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -305,6 +306,7 @@ class Mirror:
                 changes[name] = value
         if answer.clock is not None:
             changes |= {"clock": answer.clock, "clock_at": at}
+        changes["short_of_money"] = answer.short_of_money
         return self._with_cells(cells, at)._answered("status", at, **changes)
 
     def _with_cells(self, cells: tuple[CellRecord, ...], at: datetime) -> Mirror:

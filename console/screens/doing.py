@@ -120,6 +120,9 @@ def sort_by_head(screen: MainScreen, words: str) -> None:
 def _open_named(screen: MainScreen, kind: str, name: str) -> None:
     """Show a host or a drive by its name; where several drives have it, or none yet, the list of those that match."""
     mirror = screen.mirror
+    if kind == "account":
+        screen.enter(Place("detail", f"account:{name}"))
+        return
     if kind == "host":
         if mirror.hosts is None or any(host.name == name for host in mirror.hosts):
             screen.enter(Place("detail", f"host:{name}"))

@@ -219,6 +219,7 @@ def test_migrations_that_have_landed_stay_as_they_are(kind: migrations.FileKind)
             "0007_networks",
             "0008_backup_sources",
             "0009_money",
+            "0010_corrections",
         ],
         "cell": [
             "0001_first_schema",

@@ -422,6 +422,20 @@ TABLE = (
         schema_billing.LedgerPage,
         query=bodies.LedgerQuery,
     ),
+    get(
+        "/billing/servers/{id}",
+        billing.server_cost,
+        "What one server costs now, and came to this month",
+        schema_billing.CostRow,
+        query=bodies.NoQuery,
+    ),
+    get(
+        "/billing/subscriptions",
+        billing.list_subscriptions,
+        "The subscriptions of an account, one's own without its name",
+        schema_billing.SubscriptionList,
+        query=bodies.BillingQuery,
+    ),
     write(
         "PUT",
         "/accounts/{name}/balance",

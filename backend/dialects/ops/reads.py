@@ -27,7 +27,7 @@ from backend.cloud.model import (
     Task,
 )
 from backend.dialects import wire
-from backend.dialects.ops import backing, bodies, document, networks, render, schema
+from backend.dialects.ops import backing, billing, bodies, document, networks, render, schema
 from backend.dialects.ops.bodies import (
     ChangesQuery,
     DrivesQuery,
@@ -44,6 +44,7 @@ from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_non
 from backend.operations import (
     accounts,
     backup_previews,
+    billing_views,
     cells,
     drives,
     feed,
@@ -100,11 +101,12 @@ async def list_accounts(call: Call[NoQuery, NoBody]) -> Answer:
 async def status(call: Call[NoQuery, NoBody]) -> Answer:
     """Everything that changes by itself and is small: what a console asks for each second."""
     cloud, account, pictures = call.cloud, call.account, call.context.pictures
-    views, found_groups, listing, found_schedules = await asyncio.gather(
+    views, found_groups, listing, found_schedules, short = await asyncio.gather(
         cells.list_cells(cloud, pictures),
         groups.list_groups(cloud, account, pictures),
         tasks.list_tasks(cloud, account, is_open=True, limit=1),
         schedules.notable_schedules(cloud, account),
+        billing_views.short_of_money(cloud, account),
     )
     capacity = await what_fits(cloud, pictures) if account.is_staff else None
     rows = [await _cell_row(call, view) for view in views]
@@ -121,6 +123,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
             },
             "schedules": [backing.schedule_row(view) for view in found_schedules],
             "accounts_seen": len(await cloud.accounts()) if account.is_staff else 1,
+            "short_of_money": [billing.short_row(each) for each in short],
         }
     )
 

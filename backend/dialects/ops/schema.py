@@ -14,6 +14,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from backend.dialects.ops.schema_backups import OutlookRow, ScheduleRow
+from backend.dialects.ops.schema_billing import ShortAccount
 from backend.dialects.ops.schema_networks import NicRow
 from backend.dialects.ops.schema_separation import AvoidedRow, CopyPlanRow
 
@@ -466,6 +467,7 @@ class Status(TypedDict):
     tasks: TaskCounts
     schedules: list[ScheduleRow]
     accounts_seen: int
+    short_of_money: list[ShortAccount]
 
 
 class ServerPage(TypedDict):
