@@ -5,6 +5,7 @@ console nothing of the backend, and completion in a shell answers at once.
     cli_running   what asks a backend that runs: `env`, `cell`, `host`
     cli_clouds    whole clouds as files and folders: `cloud export`, `replay`
     cli_check     verifying a folder: `check`
+    cli_rehearse  what would happen, on a cloud of its own: `rehearse`
     cli_shell     the command line's own: `settings`, `completion`
     cli_options   options that several of them share, and how all of them refuse
 
@@ -24,7 +25,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from console import cli_check, cli_clouds, cli_running, cli_shell, settings
+from console import cli_check, cli_clouds, cli_rehearse, cli_running, cli_shell, settings
 from console.cli_options import (
     DEFAULT_PORT,
     Given,
@@ -352,6 +353,7 @@ for command in (
     cli_running.host,
     cli_clouds.cloud_group,
     cli_clouds.replay,
+    cli_rehearse.rehearse,
     cli_check.check,
     cli_shell.settings,
     cli_shell.completion,
