@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from backend.rehearsals.scenario import Expected, Scenario, told_seconds
-from backend.rehearsals.story import GroupSeen, Story
+from backend.rehearsals.story import GroupSeen, Span, Story
 
 LISTED_MAX = 8
 """So many of a kind are named in the lines; the JSON has all."""
@@ -116,19 +116,19 @@ class Report:
         yield ""
 
     def _disturbed(self) -> Iterator[str]:
-        yield _line("shrunk", f"{len(self.shrunk)} servers" if self.shrunk else "nobody")
+        yield _line("shrunk", _many(self.shrunk, "server"))
         yield from _some(f"{each['name']} to {_share(each)}, for {', '.join(each['for'][:3])}" for each in self.shrunk)
-        yield _line("stopped", f"{len(self.stopped)} servers" if self.stopped else "nobody")
+        yield _line("stopped", _many(self.stopped, "server"))
         yield from _some(
             f"{each['name']} {each['why']} at +{_told(each['at_seconds'])}, {_back(each['back_seconds'])}"
             for each in self.stopped
         )
-        yield _line("out", f"{len(self.out)} servers" if self.out else "nobody")
+        yield _line("out", _many(self.out, "server"))
         yield from _some(
             f"{each['name']}: {each['why']}; {_ended(each, each['ended_as'] or 'still out')}" for each in self.out
         )
         if self.silent:
-            yield _line("silent", f"{len(self.silent)} times a cell")
+            yield _line("silent", _many(self.silent, "time"))
             yield from _some(
                 f"{each['cell']} from +{_told(each['at_seconds'])}"
                 + (", as it was before" if each["is_old"] else "")
@@ -139,7 +139,7 @@ class Report:
             stays = f", {len(each['stays'])} could not leave: {', '.join(each['stays'][:4])}" if each["stays"] else ""
             yield _line("drained", f"{each['host']}, {_ended(each, 'done')}{stays}")
         if self.moved:
-            yield _line("moved", f"{len(self.moved)} servers are on another host in the end")
+            yield _line("moved", f"{_many(self.moved, 'server')}: on another host in the end")
             yield from _some(f"{each['name']} from {each['from']} to {each['to']}" for each in self.moved)
         if self.longest_start is not None:
             what = f"{self.longest_start['name']} ran {_told(self.longest_start['seconds'])} after it had its place"
@@ -150,8 +150,11 @@ class Report:
         if ready or failed or self.missed or self.backups["aged"]:
             yield _line("backups", f"{ready} ready, {len(failed)} failed, {self.backups['overlapped']} overlapped")
             yield from _some(f"{each['name']}: {each['reason']}" for each in failed)
+        if (copy := self.backups["longest_copy"]) is not None:
+            yield _line("slowest", f"copy: that of {copy['name']} was whole after {_told(copy['seconds'])}")
         runs = sum(each["runs"] for each in self.missed)
-        yield _line("missed", f"{runs} runs of {len(self.missed)} schedules" if self.missed else "no runs")
+        missed = f"{runs} run{'s' if runs > 1 else ''} of {_many(self.missed, 'schedule')}"
+        yield _line("missed", missed if self.missed else "no runs")
         yield from _some(
             f"{each['name']}, due at +{_told(each['at_seconds'])}: {each['why']}; {_ended(each, 'made up for')}"
             for each in self.missed
@@ -180,57 +183,78 @@ class Report:
 def report_of(
     scenario: Scenario, story: Story, steps: Sequence[StepDone], *, cloud: str, began_at: datetime, breach: str | None
 ) -> Report:
-    def since(at: datetime) -> float:
-        return _number((at - began_at).total_seconds())
-
-    def span(each: Any) -> dict[str, Any]:
-        ended = None if each.ended_at is None else since(each.ended_at)
-        seconds = None if ended is None else _number(ended - since(each.began_at))
-        return {"at_seconds": since(each.began_at), "ended_seconds": ended, "seconds": seconds}
-
-    ends = scenario.lasts_seconds
+    rows = _Rows(story, began_at, scenario.lasts_seconds)
     report = Report(
         scenario=scenario.title,
         about=scenario.about,
         cloud=cloud,
         seed=scenario.seed,
         began_at=began_at,
-        lasts_seconds=ends,
+        lasts_seconds=scenario.lasts_seconds,
         counts_from_seconds=scenario.counts_from_seconds,
         steps=tuple(steps),
-        shrunk=tuple(
-            {
-                "name": each.name,
-                "times": each.times,
-                "cpu": _floored(each.least[0]),
-                "memory": _floored(each.least[1]),
-                "for": each.causes,
-            }
-            for each in sorted(story.shrunk.values(), key=lambda each: each.name)
-        ),
-        stopped=tuple(
-            {
-                "name": each.name,
-                "at_seconds": since(each.at),
-                "why": each.why,
-                "is_backfilling": each.is_backfilling,
-                "back_seconds": None if each.back_at is None else since(each.back_at),
-            }
-            for each in sorted(story.stopped, key=lambda each: (each.at, each.name))
-        ),
+        shrunk=tuple(rows.shrunk()),
+        stopped=tuple(rows.stopped()),
         out=tuple(
-            {"name": each.name, "why": each.why, **span(each), "ended_as": each.ended_as}
+            {"name": each.name, "why": each.why, **rows.span(each), "ended_as": each.ended_as}
             for each in sorted(story.out, key=lambda each: (each.began_at, each.name))
         ),
-        silent=tuple({"cell": each.cell, **span(each), "is_old": each.is_old} for each in story.silent),
+        silent=tuple({"cell": each.cell, **rows.span(each), "is_old": each.is_old} for each in story.silent),
         missed=tuple(
-            {"name": each.name, "why": each.why, "runs": each.runs, **span(each)}
+            {"name": each.name, "why": each.why, "runs": each.runs, **rows.span(each)}
             for each in sorted(story.missed, key=lambda each: (each.began_at, each.name))
         ),
         moved=tuple({"name": name, "from": before, "to": after} for name, before, after in story.moved),
-        evacuations=tuple({"host": each.host, **span(each), "stays": each.stays} for each in story.evacuations),
-        backups={
+        evacuations=tuple({"host": each.host, **rows.span(each), "stays": each.stays} for each in story.evacuations),
+        backups=rows.backups(),
+        groups=tuple(rows.groups()),
+        longest_start=_longest(story.longest_start),
+        recovery_seconds=None if story.recovery_seconds is None else _number(story.recovery_seconds),
+        breach=breach,
+    )
+    return replace(report, expectations=tuple(judged(report, scenario.expected, story)))
+
+
+class _Rows:
+    """What a story has seen, with times as seconds from the beginning."""
+
+    def __init__(self, story: Story, began_at: datetime, ends: float) -> None:
+        self._story = story
+        self._began_at = began_at
+        self._ends = ends
+
+    def _since(self, at: datetime) -> float:
+        return _number((at - self._began_at).total_seconds())
+
+    def span(self, each: Span) -> dict[str, Any]:
+        ended = None if each.ended_at is None else self._since(each.ended_at)
+        seconds = None if ended is None else _number(ended - self._since(each.began_at))
+        return {"at_seconds": self._since(each.began_at), "ended_seconds": ended, "seconds": seconds}
+
+    def _whole(self, spans: Iterable[Span]) -> float:
+        ended = ((each, self._ends if each.ended_at is None else self._since(each.ended_at)) for each in spans)
+        return _number(sum(end - self._since(each.began_at) for each, end in ended))
+
+    def shrunk(self) -> Iterator[dict[str, Any]]:
+        for each in sorted(self._story.shrunk.values(), key=lambda each: each.name):
+            cpu, memory = (int(share * 1000) / 1000 for share in each.least)
+            yield {"name": each.name, "times": each.times, "cpu": cpu, "memory": memory, "for": each.causes}
+
+    def stopped(self) -> Iterator[dict[str, Any]]:
+        for each in sorted(self._story.stopped, key=lambda each: (each.at, each.name)):
+            yield {
+                "name": each.name,
+                "at_seconds": self._since(each.at),
+                "why": each.why,
+                "is_backfilling": each.is_backfilling,
+                "back_seconds": None if each.back_at is None else self._since(each.back_at),
+            }
+
+    def backups(self) -> dict[str, Any]:
+        story = self._story
+        return {
             "ready": story.backups_ready,
+            "longest_copy": _longest(story.longest_copy),
             "failed": [{"name": name, "reason": reason} for name, reason in sorted(story.backups_failed)],
             "overlapped": story.overlapped,
             "switched_off": [{"name": name, "reason": reason} for name, reason in sorted(story.switched_off)],
@@ -242,27 +266,19 @@ def report_of(
                 }
                 for each in sorted(story.aged.values(), key=lambda each: (each.name, each.oldest_seconds))
             ],
-        },
-        groups=tuple(
-            {
+        }
+
+    def groups(self) -> Iterator[dict[str, Any]]:
+        for each in sorted(self._story.groups.values(), key=lambda each: each.name):
+            yield {
                 "name": each.name,
                 "members": each.members,
                 "is_apart_first": each.is_apart_first,
                 "is_apart": each.is_apart,
-                "shared_seconds": _whole(each.shared, since, ends),
+                "shared_seconds": self._whole(each.shared),
                 "up_least": each.up_least,
-                "short_seconds": _whole(each.short, since, ends),
+                "short_seconds": self._whole(each.short),
             }
-            for each in sorted(story.groups.values(), key=lambda each: each.name)
-        ),
-        longest_start=None
-        if story.longest_start is None
-        else {"name": story.longest_start[1], "seconds": _number(story.longest_start[0])},
-        recovery_seconds=None if story.recovery_seconds is None else _number(story.recovery_seconds),
-        breach=breach,
-    )
-    object.__setattr__(report, "expectations", tuple(judged(report, scenario.expected, story)))
-    return report
 
 
 def judged(report: Report, expected: Expected, story: Story) -> Iterator[Expectation]:
@@ -323,20 +339,14 @@ def _groups(wanted: bool | tuple[str, ...], groups: Mapping[str, GroupSeen]) -> 
 # ---------------------------------------------------------------------------------------------------------- the words
 
 
-def _whole(spans: Iterable[Any], since: Any, ends: float) -> float:
-    return _number(
-        sum((ends if each.ended_at is None else since(each.ended_at)) - since(each.began_at) for each in spans)
-    )
+def _longest(found: tuple[float, str] | None) -> dict[str, Any] | None:
+    return None if found is None else {"name": found[1], "seconds": _number(found[0])}
 
 
 def _number(seconds: float) -> float:
     """To the millisecond, and whole where it is."""
     rounded = round(seconds, 3)
     return int(rounded) if rounded == int(rounded) else rounded
-
-
-def _floored(share: float) -> float:
-    return int(share * 1000) / 1000
 
 
 def _text(at: datetime) -> str:
@@ -362,6 +372,10 @@ def _ended(each: Mapping[str, Any], word: str) -> str:
 
 def _line(label: str, words: str) -> str:
     return f"{label:>9}  {words}"
+
+
+def _many(things: Sequence[Any], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}" if things else "nobody"
 
 
 def _some(lines: Iterable[str]) -> Iterator[str]:

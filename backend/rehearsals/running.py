@@ -31,7 +31,7 @@ from backend.cloud.errors import CloudError
 from backend.cloud.model import GROUP_TAG_PREFIX, SERVER, VCPU_MHZ, BackupState, Event
 from backend.engine import Engine
 from backend.folder import OPERATOR, FolderProblem
-from backend.operations import Cloud, cells, drains, drives, groups, losses, schedules, servers, settings
+from backend.operations import Cloud, cells, drains, drives, editing, groups, losses, schedules, servers, settings
 from backend.operations.cells import Pictures
 from backend.operations.drives import DriveSpec
 from backend.operations.feed import CLOUD_FILE
@@ -411,6 +411,8 @@ class Rehearsal:
             await drives.attach_drive(
                 cloud, operator, drive.id, server.id, device="virtio", channel="0:0", boot_order=1
             )
+        if act.restarts:
+            await editing.edit_server(cloud, operator, server.id, editing.ServerChanges(restarts=True))
         if act.is_started:
             await servers.start_server(cloud, operator, server.id, avoid=None)
 

@@ -103,6 +103,8 @@ class Create:
     """Whether each is to avoid those before it."""
     drive_bytes: int = 0
     is_started: bool = True
+    restarts: bool = False
+    """Whether each is to start again by itself after it was stopped for room."""
     over_seconds: int = 0
     """They come one after the other, spread evenly over so long."""
 
@@ -511,6 +513,7 @@ def _create(table: Table, values: Mapping[str, Any]) -> Create:
         is_apart=table.yes_or_no("apart"),
         drive_bytes=drive_bytes,
         is_started=table.yes_or_no("started") if table.has("started") else True,
+        restarts=table.yes_or_no("restarts"),
         over_seconds=_length(table, values, "over", 0, default=0),
     )
 
@@ -570,6 +573,7 @@ _VERBS: Mapping[str, tuple[tuple[str, ...], _Make]] = {
             "apart",
             "drive_bytes",
             "started",
+            "restarts",
             "over",
         ),
         _create,

@@ -13,8 +13,9 @@ leads to the state that it counts from.
     evacuations of hosts, with how many could not leave
     groups      whether members shared a host, for how long, and how few of them were up
 
-A trouble is what has to be over before all is well again: `out`, `silent`, `missed` and the sharing of hosts by a group
-that was apart. Being shrunk, or stopped as a backfilling server, is none: that is what they are for.
+A trouble is what has to be over before all is well again: `out`, `silent`, `missed`, the sharing of hosts by a group
+that was apart, and a stop for room of a server that is to start again by itself. Being shrunk is none, nor is any other
+stop of a backfilling server: that is what they are for.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ class Stopped:
     at: datetime
     why: str
     is_backfilling: bool
+    is_owed: bool = False
+    """Whether it was stopped for room and is to start again by itself."""
     back_at: datetime | None = None
     """When it ran again."""
 
@@ -140,6 +143,8 @@ class Story:
         self.missed: list[Missed] = []
         self.overlapped = 0
         self.backups_ready = 0
+        self.longest_copy: tuple[float, str] | None = None
+        """How long a copy took until it was whole, at most; and of what."""
         self.backups_failed: list[tuple[str, str]] = []
         self.switched_off: list[tuple[str, str]] = []
         self.evacuations: list[Evacuation] = []
@@ -201,7 +206,7 @@ class Story:
         self._out_now.clear()
         self._stopped_now.clear()
         self.overlapped = self.backups_ready = 0
-        self.longest_start = None
+        self.longest_start = self.longest_copy = None
         self._began_at = at
         self._hosts_first = {id: str(each["host"]) for id, each in self._servers.items() if each.get("host")}
         for group in self.groups.values():
@@ -234,6 +239,7 @@ class Story:
         yield from self.out
         yield from (each for each in self.silent if not each.is_old)
         yield from self.missed
+        yield from (Span(each.at, each.back_at) for each in self.stopped if each.is_owed)
         yield from (span for group in self.groups.values() if group.is_apart_first for span in group.shared)
 
     @property
@@ -283,6 +289,7 @@ class Story:
         elif verb == "displaced":
             cause = self.name_of(str(picture.get("displaced_for", "")))
             self._note_stopped(id, picture, event.at, f"to make room for {cause}")
+            self.stopped[-1].is_owed = bool(picture.get("restarts"))
         elif verb == "stopped" and picture.get("reason") == HOST_LOST:
             self._note_stopped(id, picture, event.at, f"its host {before.get('host', '')} was lost")
         self._follow_state(id, picture, before, event)
@@ -382,12 +389,13 @@ class Story:
 
     def _take_host(self, event: Event) -> None:
         name, verb = event.object_id, event.kind.partition(".")[2]
-        open_one = next((each for each in self.evacuations if each.host == name and each.ended_at is None), None)
+        last = next((each for each in reversed(self.evacuations) if each.host == name), None)
         if verb == "maintenance":
             self.evacuations.append(Evacuation(event.at, host=name))
-        elif open_one is not None and verb in ("evacuated", "up", "down"):
-            open_one.ended_at = event.at
-            open_one.stays = sorted(self.name_of(str(id)) for id in event.details.get("stays", ()))
+        elif last is not None and (verb == "evacuated" or last.ended_at is None):
+            # It may be evacuated again, when there is room for more of its servers: then that is when it was over.
+            last.ended_at = event.at
+            last.stays = sorted(self.name_of(str(id)) for id in event.details.get("stays", ()))
 
     # Backups
 
@@ -427,6 +435,9 @@ class Story:
         elif verb == "ready" and id in self._begun:
             kind, source, begun_at = self._begun.pop(id)
             self.backups_ready += 1
+            took = (event.at - begun_at).total_seconds()
+            if self.longest_copy is None or took > self.longest_copy[0]:
+                self.longest_copy = (took, self.name_of(source))
             for schedule_id, picture in self._schedules.items():
                 if picture.get("source_id") == source:
                     self._age(schedule_id, event.at)
