@@ -21,11 +21,11 @@ SHIPPED = ("cell-lost-in-backup-window", "drain-in-full-cell", "host-lost-under-
 def _list(context: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
     if not is_asked or context.resilient_parsing:
         return
-    from backend.rehearsals import running, scenario
+    from backend.rehearsals import scenario, shipped
 
-    for path in running.shipped():
+    for path in shipped.shipped():
         found = scenario.read(path)
-        click.echo(f"{running.name_of(path):<28}{found.title}")
+        click.echo(f"{shipped.name_of(path):<28}{found.title}")
         for line in click.wrap_text(found.about, 96, "    ", "    ").splitlines():
             click.echo(line)
     context.exit()
@@ -79,9 +79,9 @@ def rehearse(*, file: str, is_json: bool, seed: int | None, data: Path | None) -
 
 def scenario_of(file: str) -> Scenario:
     """Of a file, or of a name that comes with the product. Raises ScenarioProblem."""
-    from backend.rehearsals import running, scenario
+    from backend.rehearsals import scenario, shipped
 
-    return scenario.read(running.find(file))
+    return scenario.read(shipped.find(file))
 
 
 def _run(found: Scenario, data: Path | None) -> Report:

@@ -8,13 +8,12 @@ A step that the cloud refuses is told in the report and ends nothing. Cells are 
 `hung`), or by putting something else in the place of their file (`garbage`, `old`); before the end every file is put
 back, so that what is kept of the cloud is whole.
 
-Reading order: rehearse, Rehearsal, the steps, `_Files`.
+Reading order: rehearse, Rehearsal, the steps.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -37,16 +36,16 @@ from backend.operations.drives import DriveSpec
 from backend.operations.feed import CLOUD_FILE
 from backend.operations.servers import ServerSpec
 from backend.rehearsals import story as stories
+from backend.rehearsals.broken_files import BrokenFiles
 from backend.rehearsals.report import Report, StepDone, report_of
-from backend.rehearsals.scenario import (
+from backend.rehearsals.scenario import Scenario, ScenarioProblem
+from backend.rehearsals.steps import (
     CellFault,
     ChangeSettings,
     Create,
     HostVerb,
     MakeSchedule,
     RestoreGroup,
-    Scenario,
-    ScenarioProblem,
     ServerVerb,
     Step,
 )
@@ -157,7 +156,7 @@ def make(scenario: Scenario, path: Path, *, clock: Mapping[str, Any], progress: 
     except (FolderError, replay.ReplayProblem) as problem:
         raise FolderProblem(str(problem)) from problem
     if scenario.has_old_copies:
-        _Files(path).keep_copies()
+        BrokenFiles(path).keep_copies()
 
 
 @dataclass(slots=True)
@@ -202,7 +201,7 @@ class Rehearsal:
         self._reach = reach
         self._progress = progress
         self._pictures = Pictures(cloud)
-        self._files = _Files(cloud.store.path)
+        self._files = BrokenFiles(cloud.store.path)
         self._began_at = cloud.clock.now()
         self._beginning = Beginning({})
         self._seen: dict[str, int] = {}
@@ -249,8 +248,8 @@ class Rehearsal:
         misfits = list(self.scenario.misfits(store.cell_names, hosts))
         if misfits:
             raise ScenarioProblem([f"{self.scenario.title}: {sentence}." for sentence in misfits])
-        self._words = _words(self.scenario, len(store.cell_names), len(hosts), len(pictures))
         silent = [cell for cell in store.cell_names if cell not in found]
+        self._words = _words(self.scenario, store.cell_names, silent, len(hosts), len(pictures))
         number, self._beginning = await store.cloud_read(lambda tx: _read_beginning(tx, pictures, silent))
         self._seen[CLOUD_FILE] = number
 
@@ -489,11 +488,12 @@ def _about(step: Step) -> str:
             assert_never(act)
 
 
-def _words(scenario: Scenario, cell_count: int, hosts: int, server_count: int) -> str:
+def _words(scenario: Scenario, cell_names: Sequence[str], silent: Sequence[str], hosts: int, server_count: int) -> str:
     """What it runs on."""
     kind = {"demo": "the demo cloud", "fleet": "a fleet"}.get(scenario.cloud, f"the cloud of {scenario.cloud}")
-    cells_said = f"{cell_count} cell" + ("" if cell_count == 1 else "s")
-    return f"{kind} of {cells_said}, {hosts:,} hosts and {server_count:,} servers"
+    cells_said = f"{len(cell_names)} cell" + ("" if len(cell_names) == 1 else "s")
+    known = f"{server_count:,} servers" + (f" where it answers, not in {', '.join(silent)}" if silent else "")
+    return f"{kind} of {cells_said}, {hosts:,} hosts and {known}"
 
 
 def _named(sentence: str, names: Mapping[str, str]) -> str:
@@ -513,62 +513,3 @@ def _read_beginning(
     return tx.last_event_number(), Beginning(
         pictures, tuple(tx.schedules()), tx.last_good_backups(), begun, names, silent
     )
-
-
-class _Files:
-    """The files of cells, and what is put in their place."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def _file(self, cell: str) -> Path:
-        return self._path / "cells" / f"{cell}.db"
-
-    def _aside(self, cell: str) -> Path:
-        return self._path / f"{cell}.aside"
-
-    def _copy(self, cell: str) -> Path:
-        return self._path / f"{cell}.copy"
-
-    def keep_copies(self) -> None:
-        """Of every cell as it is now. Nobody has the folder open."""
-        for file in sorted((self._path / "cells").glob("*.db")):
-            shutil.copyfile(file, self._copy(file.stem))
-
-    def replace(self, cell: str, state: str) -> None:
-        file = self._file(cell)
-        if not self._aside(cell).exists():
-            file.rename(self._aside(cell))
-        if state == "garbage":
-            file.write_bytes(b"not a database at all" * 400)
-        else:
-            shutil.copyfile(self._copy(cell), file)
-
-    def put_back(self, cell: str) -> None:
-        if self._aside(cell).exists():
-            self._aside(cell).replace(self._file(cell))
-
-    def put_all_back(self) -> None:
-        for aside in sorted(self._path.glob("*.aside")):
-            self.put_back(aside.stem)
-        for copy in self._path.glob("*.copy"):
-            copy.unlink()
-
-
-_ENDING = ".rehearsal.toml"
-
-
-def shipped() -> list[Path]:
-    """The scenarios that come with the product, by name."""
-    return sorted((Path(__file__).parents[1] / "package_data").glob(f"*{_ENDING}"))
-
-
-def name_of(path: Path) -> str:
-    """Of a scenario that comes with the product."""
-    return path.name.removesuffix(_ENDING)
-
-
-def find(name: str) -> Path:
-    """The file of a scenario: one that comes with the product goes by its name, unless a file is called so."""
-    named = {name_of(path): path for path in shipped()}
-    return Path.cwd() / name if name not in named or Path(name).is_file() else named[name]
