@@ -50,6 +50,8 @@ KINDS = ("demo", "empty")
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8774
 DEFAULT_SEED = 1
+DEFAULT_REHEARSAL_RATE = 60.0
+"""Simulated seconds in a second, while somebody watches."""
 
 POLL_SECONDS = 0.05
 """How often a child that stands by looks whether an owner that is still starting answers."""
@@ -130,6 +132,11 @@ def main(arguments: Sequence[str] | None = None, *, cloud: Cloud | None = None) 
         clock=given.clock or ("rate" if given.clock_rate is not None else None),
         clock_rate=given.clock_rate,
     )
+    if given.rehearse is not None and cloud is None:
+        from backend.rehearsals.watched import Watched
+
+        rate = given.clock_rate or DEFAULT_REHEARSAL_RATE
+        cloud = Watched(Folder().open, given.rehearse, seed=given.rehearse_seed, rate=rate)
     return be_child(options, cloud=cloud) if given.child else serve(options, cloud=cloud)
 
 
@@ -145,6 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     clock = parser.add_mutually_exclusive_group()
     clock.add_argument("--clock-rate", type=float, metavar="N", help="simulated seconds in a second")
     clock.add_argument("--clock", choices=("manual",), help="simulated time moves only when it is told to")
+    parser.add_argument("--rehearse", metavar="FILE", help="rehearse this scenario, in a folder that holds no cloud")
+    parser.add_argument("--rehearse-seed", type=int, metavar="N", help="in place of the scenario's")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return parser
 

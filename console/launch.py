@@ -87,10 +87,21 @@ def command(
     port: int | None = None,
     seed: int | None = None,
     clock_rate: float | None = None,
+    rehearse: str | None = None,
 ) -> tuple[str, ...]:
-    """How the child of this folder is started. With `-P` no `backend` in the working directory takes its place."""
+    """How the child of this folder is started. With `-P` no `backend` in the working directory takes its place.
+
+    `rehearse` names a scenario, whose cloud is served with its steps under way; `seed` is then its own.
+    """
     parts = [sys.executable, "-P", "-m", "backend", "--child", "--data", str(folder)]
-    for name, value in (("--cloud", kind), ("--port", port), ("--seed", seed), ("--clock-rate", clock_rate)):
+    seed_option = "--seed" if rehearse is None else "--rehearse-seed"
+    for name, value in (
+        ("--cloud", kind),
+        ("--port", port),
+        (seed_option, seed),
+        ("--clock-rate", clock_rate),
+        ("--rehearse", rehearse),
+    ):
         if value is not None:
             parts += [name, str(value)]
     return tuple(parts)

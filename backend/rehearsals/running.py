@@ -195,7 +195,6 @@ class Rehearsal:
     ) -> None:
         """`reach` returns when the cloud's time is so far, and all that was due by then has run."""
         self.scenario = scenario
-        self.is_over = False
         self._cloud = cloud
         self._engine = engine
         self._reach = reach
@@ -211,6 +210,8 @@ class Rehearsal:
         """Names of servers by id."""
         self._doings = [_Doing(step, _about(step)) for step in scenario.steps]
         self._words = ""
+        self._so_far: tuple[int, Report] | None = None
+        """With how many events it was made of."""
 
     async def run(self) -> None:
         """From the first step to the last instant. Raises ScenarioProblem before the first one."""
@@ -229,7 +230,6 @@ class Rehearsal:
             await self._read()
         finally:
             self._files.put_all_back()
-        self.is_over = True
 
     def _instant(self, seconds: int) -> datetime:
         return self._began_at + timedelta(seconds=seconds)
@@ -278,10 +278,17 @@ class Rehearsal:
         self._seen |= {part[-1].file: part[-1].number for part in parts}
         return [event for part in parts for event in part]
 
-    async def look(self) -> Story:
-        """What became of it so far."""
+    @property
+    def has_begun(self) -> bool:
+        return bool(self._words)
+
+    async def so_far(self) -> Report:
+        """What has become of it by now. Nothing is checked, so that is taken to be as it must be."""
         await self._read()
-        return self._story()
+        number = sum(self._seen.values())
+        if self._so_far is None or self._so_far[0] != number:
+            self._so_far = number, self.report(None)
+        return self._so_far[1]
 
     def _story(self) -> Story:
         ordered = sorted(self._events, key=lambda event: (event.at, event.file, event.number))

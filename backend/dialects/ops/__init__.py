@@ -15,7 +15,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     setting     settings of the whole cloud   services        the Compute API's services
     room        what fits, and what-ifs
     sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
-    billing     money
+    billing     money; rehearsing: a rehearsal that is under way
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from backend.dialects.ops import (
     explaining,
     networks,
     reads,
+    rehearsing,
     restoring,
     room,
     schema,
@@ -44,6 +45,7 @@ from backend.dialects.ops import (
     schema_explain,
     schema_networks,
     schema_plans,
+    schema_rehearsal,
     schema_room,
     schema_services,
     schema_sizing,
@@ -352,6 +354,14 @@ TABLE = (
         "One backup with its parts, and what its schedule's rules say of it",
         schema_backups.BackupDetail,
         query=NoQuery,
+    ),
+    get(
+        "/rehearsal",
+        rehearsing.get_rehearsal,
+        "What is rehearsed on this cloud, and what has become of it",
+        schema_rehearsal.RehearsalAnswer,
+        query=NoQuery,
+        staff_action="watch a rehearsal",
     ),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
     write(
