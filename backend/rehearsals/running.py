@@ -167,8 +167,8 @@ class _Doing:
     what: str
     done: int = 0
     refused: list[str] = field(default_factory=list)
-    made: list[str] = field(default_factory=list)
-    """Ids of the servers that it made."""
+    made: dict[str, str] = field(default_factory=dict)
+    """Ids by name of the servers that it made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +177,9 @@ class _Deed:
 
     at_seconds: int
     doing: _Doing
-    name: str | None = None
-    """Of the server to make."""
+    name: str = ""
+    """Of the server to make, or to start once it is made."""
+    is_start: bool = False
 
 
 class Rehearsal:
@@ -336,9 +337,11 @@ class Rehearsal:
                 await self._attempt(doing, self._break(act))
             case HostVerb():
                 await self._attempt(doing, self._act_on_host(act))
+            case Create() if deed.is_start:
+                if deed.name in doing.made:
+                    await self._attempt(doing, self._start_made(doing, act, deed.name))
             case Create():
-                assert deed.name is not None, "each server is a deed of its own"
-                await self._attempt(doing, self._create(doing, act, deed.name))
+                await self._attempt(doing, self._create(doing, act, deed.name), counts=not act.is_started)
             case ServerVerb():
                 for id in self._found(doing, act.servers):
                     await self._attempt(doing, self._act_on_server(act, id))
@@ -352,13 +355,13 @@ class Rehearsal:
             case _:
                 assert_never(act)
 
-    async def _attempt(self, doing: _Doing, work: Awaitable[None]) -> None:
+    async def _attempt(self, doing: _Doing, work: Awaitable[None], *, counts: bool = True) -> None:
         try:
             await work
         except CloudError as refusal:
             doing.refused.append(str(refusal))
         else:
-            doing.done += 1
+            doing.done += counts
 
     def _found(self, doing: _Doing, patterns: Sequence[str]) -> list[str]:
         """The ids of the servers that are called so, by name; a pattern that names nobody is refused."""
@@ -405,12 +408,12 @@ class Rehearsal:
                 is_backfilling=act.is_backfilling,
                 floor_permille=(act.floor_permille, act.floor_permille),
                 tags=(f"{GROUP_TAG_PREFIX}{act.group}",) if act.group else (),
-                avoid=tuple(doing.made) if act.is_apart else (),
+                avoid=tuple(doing.made.values()) if act.is_apart else (),
                 cell=act.cell,
             ),
         )
         self._known[server.id] = name
-        doing.made.append(server.id)
+        doing.made[name] = server.id
         if act.drive_bytes:
             spec = DriveSpec(f"{name}-boot", act.drive_bytes, cell=server.cell)
             drive = await drives.create_drive(cloud, operator, spec)
@@ -419,8 +422,12 @@ class Rehearsal:
             )
         if act.restarts:
             await editing.edit_server(cloud, operator, server.id, editing.ServerChanges(restarts=True))
-        if act.is_started:
-            await servers.start_server(cloud, operator, server.id, avoid=None)
+
+    async def _start_made(self, doing: _Doing, act: Create, name: str) -> None:
+        """Away from all that were made with it: from those too that are started after it, should it move one day."""
+        others = tuple(id for other, id in doing.made.items() if other != name)
+        operator = await self._cloud.account(OPERATOR)
+        await servers.start_server(self._cloud, operator, doing.made[name], avoid=others if act.is_apart else None)
 
     async def _act_on_server(self, act: ServerVerb, id: str) -> None:
         cloud, operator = self._cloud, await self._cloud.account(OPERATOR)
@@ -464,9 +471,12 @@ def _deeds(doings: Sequence[_Doing]) -> list[_Deed]:
         at, act = doing.step.at_seconds, doing.step.act
         if isinstance(act, Create):
             names = act.names
-            found += [
-                _Deed(at + place * act.over_seconds // len(names), doing, name) for place, name in enumerate(names)
-            ]
+            making = [_Deed(at + place * act.over_seconds // len(names), doing, name)
+                      for place, name in enumerate(names)]  # fmt: skip
+            starting = [replace(deed, is_start=True) for deed in making if act.is_started]
+            # Who is to keep away from all others is started when they are made; else each comes and finds its place.
+            parts = [making, starting] if act.is_apart else [list(pair) for pair in zip(making, starting, strict=False)]
+            found += [deed for part in (parts if act.is_started else [making]) for deed in part]
         else:
             found.append(_Deed(at, doing))
     return sorted(found, key=lambda deed: deed.at_seconds)

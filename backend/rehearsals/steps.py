@@ -49,7 +49,7 @@ class Create:
     cell: str | None = None
     group: str | None = None
     is_apart: bool = False
-    """Whether each is to avoid those before it."""
+    """Whether each is to avoid the others, as far as they are made when it is started."""
     drive_bytes: int = 0
     is_started: bool = True
     restarts: bool = False
