@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from console.cli_options import Refusal, storable
+from console.cli_options import Refusal, chosen_settings, storable
 from console.completion import words_or_file
 
 if TYPE_CHECKING:
     from backend.rehearsals.report import Report
     from backend.rehearsals.scenario import Scenario
+    from console.settings import Settings
 
 SHIPPED = ("cell-lost-in-backup-window", "drain-in-full-cell", "host-lost-under-pair", "surge-over-backfill")
+
+
+WATCHES = "stratodeck.watches"
+"""Where the tree of commands puts what opens the console on a rehearsal: this module is below it."""
+DEFAULT_RATE = 60.0
+
+
+class Watches(Protocol):
+    """Opens the console on the cloud of a scenario, and returns when one leaves it."""
+
+    def __call__(
+        self, name: str, rate: float, chosen: Settings, *, seed: int | None = None, data: Path | None = None
+    ) -> None: ...
 
 
 def _list(context: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
@@ -42,7 +56,16 @@ def _list(context: click.Context, parameter: click.Parameter, is_asked: bool) ->
     metavar="DIR",
     help="Keep the cloud in DIR, which must hold none.  [default: a temporary folder]",
 )
-def rehearse(*, file: str, is_json: bool, seed: int | None, data: Path | None) -> None:
+@click.option("--watch", "is_watched", is_flag=True, help="Open the console on it, and see it happen.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    metavar="N",
+    help=f"Simulated seconds in each second, with --watch.  [default: {DEFAULT_RATE:g}]",
+)
+def rehearse(
+    *, file: str, is_json: bool, seed: int | None, data: Path | None, is_watched: bool, rate: float | None
+) -> None:
     """Run the scenario of FILE, or one that comes with the product, on a simulated cloud of its own.
 
     A scenario says what happens when (cells and hosts that fail, drains, servers that come and go, schedules), and what
@@ -52,6 +75,11 @@ def rehearse(*, file: str, is_json: bool, seed: int | None, data: Path | None) -
 
     Ends with 0 where all that was expected is so, with 1 where something is not, and with 2 for a file that is wrong.
     """
+    if is_watched:
+        _watch(file, is_json=is_json, seed=seed, data=data, rate=rate)
+        return
+    if rate is not None:
+        raise click.UsageError("--rate goes with --watch: without it nothing waits.")
     from dataclasses import replace
 
     from backend.folder import FolderProblem
@@ -75,6 +103,28 @@ def rehearse(*, file: str, is_json: bool, seed: int | None, data: Path | None) -
             click.echo(clean(line))
     if not report.is_met:
         raise SystemExit(1)
+
+
+def _watch(file: str, *, is_json: bool, seed: int | None, data: Path | None, rate: float | None) -> None:
+    if is_json:
+        raise click.UsageError("--watch and --json exclude each other.")
+    if mistakes := mistakes_of(file):
+        raise Refusal("\n".join(mistakes))
+    if data is not None and (data / "cloud.db").exists():
+        raise Refusal(f"{data} holds a cloud already, and a rehearsal makes its own. Choose another folder.")
+    watches: Watches = click.get_current_context().meta[WATCHES]
+    watches(file, rate or DEFAULT_RATE, chosen_settings(), seed=seed, data=data)
+
+
+def mistakes_of(name: str) -> tuple[str, ...]:
+    """What is wrong with the file of a scenario, a sentence each; nothing where it can be rehearsed."""
+    from backend.rehearsals.scenario import ScenarioProblem
+
+    try:
+        scenario_of(name)
+    except ScenarioProblem as problem:
+        return problem.sentences
+    return ()
 
 
 def scenario_of(file: str) -> Scenario:

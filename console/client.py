@@ -15,7 +15,16 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from console import wire, wire_billing, wire_explain, wire_parts, wire_plans, wire_room, wire_services
+from console import (
+    wire,
+    wire_billing,
+    wire_explain,
+    wire_parts,
+    wire_plans,
+    wire_rehearsal,
+    wire_room,
+    wire_services,
+)
 from console.client_backups import PAGE_ROWS, BackupRequests, actions, quoted
 from console.records import (
     CellRecord,
@@ -42,6 +51,7 @@ from console.records_billing import Billing
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+from console.records_rehearsal import Rehearsal
 from console.records_room import WhatIfRecord
 from console.records_services import Services
 from console.sanitising import clean, sanitise
@@ -143,6 +153,10 @@ class CloudClient(BackupRequests):
     async def billing(self) -> Billing:
         """What is burnt now, and what this month comes to, of all accounts that one may see."""
         return await self.read("/billing", wire_billing.billing)
+
+    async def rehearsal(self) -> Rehearsal:
+        """What is rehearsed on this cloud, and what has become of it."""
+        return await self.read("/rehearsal", wire_rehearsal.rehearsal)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from backend.rehearsals.scenario import Expected, Scenario
 from backend.rehearsals.steps import told_seconds
@@ -17,6 +17,14 @@ from backend.rehearsals.story import GroupSeen, Span, Story
 
 LISTED_MAX = 8
 """So many of a kind are named in the lines; the JSON has all."""
+
+
+class Row(NamedTuple):
+    """A line to read: what it is, the word or the time before it, and a sentence."""
+
+    kind: Literal["heading", "gap", "step", "ahead", "refused", "fact", "bad", "detail", "met", "failed", "verdict"]
+    label: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,54 +96,78 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """For a terminal, about 100 columns."""
-        yield f"{self.scenario}"
-        yield f"On {self.cloud}, seed {self.seed}, {told_seconds(self.lasts_seconds)} of simulated time."
-        yield ""
-        yield from self._steps()
+        for row in self.rows():
+            match row.kind:
+                case "gap" | "heading" | "verdict":
+                    yield row.text
+                case "met" | "failed":
+                    yield f"{'met   ' if row.kind == 'met' else 'FAILED'}  {row.text}"
+                case "detail":
+                    yield f"{'':>11}{row.text}"
+                case _:
+                    yield f"{row.label:>9}  {row.text}"
+
+    def rows(self, now_seconds: float | None = None) -> Iterator[Row]:
+        """All there is to read, from top to bottom.
+
+        Args:
+            now_seconds: While it goes on, how far it is: nothing is checked and judged yet.
+        """
+        is_over = now_seconds is None
+        yield Row("heading", "", self.scenario)
+        yield Row("heading", "", f"On {self.cloud}, seed {self.seed}, {told_seconds(self.lasts_seconds)} of its time.")
+        yield Row("gap", "", "")
+        if is_over:
+            yield from self._verdicts()
+            yield Row("gap", "", "")
+        yield from self._steps(now_seconds)
         yield from self._disturbed()
         yield from self._backups()
         yield from self._violated()
+        if is_over:
+            yield Row("fact" if self.breach is None else "bad", "invariant", self.breach or "all hold")
         whole = "something is not whole yet" if self.recovery_seconds is None else _told(self.recovery_seconds)
-        if self.recovery_seconds == 0:
-            whole = "nothing broke"
-        yield _line("recovery", whole)
-        yield ""
-        for each in self.expectations:
-            mark = "met   " if each.is_met else "FAILED"
-            end = f": found {each.found}" if each.is_met else f": expected {each.expected}, found {each.found}"
-            yield f"{mark}  {each.what}{end}"
-        failed = sum(not each.is_met for each in self.expectations)
-        yield ""
-        yield "All that was expected is so." if not failed else f"{failed} of {len(self.expectations)} failed."
+        is_bad = self.recovery_seconds is None
+        yield Row("bad" if is_bad else "fact", "recovery", "nothing broke" if self.recovery_seconds == 0 else whole)
 
-    def _steps(self) -> Iterator[str]:
+    def _verdicts(self) -> Iterator[Row]:
+        for each in self.expectations:
+            end = f": found {each.found}" if each.is_met else f": expected {each.expected}, found {each.found}"
+            yield Row("met" if each.is_met else "failed", "", f"{each.what}{end}")
+        failed = sum(not each.is_met for each in self.expectations)
+        verdict = f"{failed} of {len(self.expectations)} failed." if failed else "All that was expected is so."
+        yield Row("verdict", "", verdict)
+
+    def _steps(self, now_seconds: float | None) -> Iterator[Row]:
         for step in self.steps:
-            is_counted = step.at_seconds >= self.counts_from_seconds
             refusals = Counter(step.refused)
             many = f" ({step.done} done, {len(step.refused)} refused)" if step.refused and step.done else ""
-            yield f"{'+' + told_seconds(step.at_seconds):>9}  {step.do} {step.what}{many}"
-            if not is_counted:
+            is_ahead = now_seconds is not None and step.at_seconds > now_seconds
+            yield Row(
+                "ahead" if is_ahead else "step", f"+{told_seconds(step.at_seconds)}", f"{step.do} {step.what}{many}"
+            )
+            if step.at_seconds < self.counts_from_seconds:
                 continue
             for sentence, count in list(refusals.items())[:3]:
-                yield f"{'':>9}  refused{f', {count} times' if count > 1 else ''}: {sentence}"
+                yield Row("refused", "", f"refused{f', {count} times' if count > 1 else ''}: {sentence}")
             if len(refusals) > 3:
-                yield f"{'':>9}  and {len(refusals) - 3} more refusals"
-        yield ""
+                yield Row("refused", "", f"and {len(refusals) - 3} more refusals")
+        yield Row("gap", "", "")
 
-    def _disturbed(self) -> Iterator[str]:
-        yield _line("shrunk", _many(self.shrunk, "server"))
+    def _disturbed(self) -> Iterator[Row]:
+        yield Row("fact", "shrunk", _many(self.shrunk, "server"))
         yield from _some(f"{each['name']} to {_share(each)}, for {', '.join(each['for'][:3])}" for each in self.shrunk)
-        yield _line("stopped", _many(self.stopped, "server"))
+        yield Row("bad" if self.stopped else "fact", "stopped", _many(self.stopped, "server"))
         yield from _some(
             f"{each['name']}: {each['why']} at +{_told(each['at_seconds'])}, {_back(each['back_seconds'])}"
             for each in self.stopped
         )
-        yield _line("out", _many(self.out, "server"))
+        yield Row("bad" if self.out else "fact", "out", _many(self.out, "server"))
         yield from _some(
             f"{each['name']}: {each['why']}; {_ended(each, each['ended_as'] or 'still out')}" for each in self.out
         )
         if self.silent:
-            yield _line("silent", _many(self.silent, "time"))
+            yield Row("bad", "silent", _many(self.silent, "cell"))
             yield from _some(
                 f"{each['cell']} from +{_told(each['at_seconds'])}"
                 + (", as it was before" if each["is_old"] else "")
@@ -144,44 +176,47 @@ class Report:
             )
         for each in self.evacuations:
             stays = f", {len(each['stays'])} could not leave: {', '.join(each['stays'][:4])}" if each["stays"] else ""
-            yield _line("drained", f"{each['host']}, {_ended(each, 'done')}{stays}")
+            yield Row("fact", "drained", f"{each['host']}, {_ended(each, 'done')}{stays}")
         if self.moved:
-            yield _line("moved", f"{_many(self.moved, 'server')}: on another host in the end")
+            yield Row("fact", "moved", f"{_many(self.moved, 'server')}: on another host in the end")
             yield from _some(f"{each['name']} from {each['from']} to {each['to']}" for each in self.moved)
         if self.longest_start is not None:
             what = f"{self.longest_start['name']} ran {_told(self.longest_start['seconds'])} after it had its place"
-            yield _line("slowest", f"start: {what}")
+            yield Row("fact", "slowest", f"start: {what}")
 
-    def _backups(self) -> Iterator[str]:
+    def _backups(self) -> Iterator[Row]:
         ready, failed = self.backups["ready"], self.backups["failed"]
         if ready or failed or self.missed or self.backups["aged"]:
-            yield _line("backups", f"{ready} ready, {len(failed)} failed, {self.backups['overlapped']} overlapped")
+            told = f"{ready} ready, {len(failed)} failed, {self.backups['overlapped']} refused for the one before"
+            yield Row("bad" if failed else "fact", "backups", told)
             yield from _some(f"{each['name']}: {each['reason']}" for each in failed)
         if (copy := self.backups["longest_copy"]) is not None:
-            yield _line("slowest", f"copy: that of {copy['name']} was whole after {_told(copy['seconds'])}")
+            yield Row("fact", "slowest", f"copy: that of {copy['name']} was whole after {_told(copy['seconds'])}")
         runs = sum(each["runs"] for each in self.missed)
-        missed = f"{runs} run{'s' if runs > 1 else ''} of {_many(self.missed, 'schedule')}"
-        yield _line("missed", missed if self.missed else "no runs")
+        missed = f"{runs} run{'' if runs == 1 else 's'} of {_many(self.missed, 'schedule')}"
+        yield Row("bad" if self.missed else "fact", "missed", missed if self.missed else "no runs")
         yield from _some(
             f"{each['name']}, due at +{_told(each['at_seconds'])}: {each['why']}; {_ended(each, 'made up for')}"
             for each in self.missed
         )
+        for each in self.backups["switched_off"]:
+            yield Row("bad", "off", f"{each['name']}: {each['reason']}")
 
-    def _violated(self) -> Iterator[str]:
+    def _violated(self) -> Iterator[Row]:
         for each in self.groups:
             if each["shared_seconds"] or not each["is_apart"]:
                 state = "are apart in the end" if each["is_apart"] else "share one in the end"
                 told = f"members shared a host for {_told(each['shared_seconds'])}, and {state}"
-                yield _line("group", f"{each['name']}: {told}")
+                yield Row("bad", "group", f"{each['name']}: {told}")
             if each["short_seconds"]:
                 least = f"{each['up_least']} of {each['members']} up"
-                yield _line("group", f"{each['name']}: a member out for {_told(each['short_seconds'])}, then {least}")
+                told = f"a member out for {_told(each['short_seconds'])}, then {least}"
+                yield Row("bad", "group", f"{each['name']}: {told}")
         for each in self.backups["aged"]:
             target = each["target_seconds"]
             if target is not None and each["oldest_seconds"] > target:
                 over = f"{_told(each['oldest_seconds'])} old, its target is {_told(target)}"
-                yield _line("too old", f"{each['name']}: the last good backup was {over}")
-        yield _line("invariant", self.breach or "all hold")
+                yield Row("bad", "too old", f"{each['name']}: the last good backup was {over}")
 
 
 # ---------------------------------------------------------------------------------------------------- from the story
@@ -377,17 +412,13 @@ def _ended(each: Mapping[str, Any], word: str) -> str:
     return "and so to the end" if each["seconds"] is None else f"{word} after {_told(each['seconds'])}"
 
 
-def _line(label: str, words: str) -> str:
-    return f"{label:>9}  {words}"
-
-
 def _many(things: Sequence[Any], noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}" if things else "nobody"
 
 
-def _some(lines: Iterable[str]) -> Iterator[str]:
+def _some(lines: Iterable[str]) -> Iterator[Row]:
     listed = list(lines)
     for line in listed[:LISTED_MAX]:
-        yield f"{'':>11}{line}"
+        yield Row("detail", "", line)
     if len(listed) > LISTED_MAX:
-        yield f"{'':>11}and {len(listed) - LISTED_MAX} more"
+        yield Row("detail", "", f"and {len(listed) - LISTED_MAX} more")

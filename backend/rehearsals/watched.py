@@ -70,8 +70,13 @@ class Told:
             "share": round(self.share, 4),
             "is_over": self.report is not None or self.problem is not None,
             "problem": self.problem,
-            "report": None if found is None else found.to_json(),
+            "lines": [row._asdict() for row in found.rows(None if self.report else self._now_seconds)] if found else [],
+            "report": None if self.report is None else self.report.to_json(),
         }
+
+    @property
+    def _now_seconds(self) -> float:
+        return self.share * self.scenario.lasts_seconds
 
     async def _so_far(self) -> Report | None:
         """Nothing of it is checked yet, and what is expected may still come."""

@@ -456,6 +456,11 @@ class MainScreen(Screen[None]):
             self._held, self._frozen_at = None, None
         self._render_all()
 
+    async def rehearse(self, name: str, rate: float) -> str | None:
+        """Leave for the cloud of a scenario, or say why not."""
+        begin = self._options.rehearse
+        return "no rehearsal can be begun from here" if begin is None else await begin(name, rate)
+
     def refresh_now(self) -> None:
         """Ask again at once; start a backend that has given up."""
         backend = self._options.backend

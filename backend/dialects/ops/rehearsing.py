@@ -7,6 +7,5 @@ from backend.dialects.ops.table import Answer, Call
 
 
 async def get_rehearsal(call: Call[NoQuery, NoBody]) -> Answer:
-    """The report is as of now; it is judged and checked once the rehearsal is over."""
     found = call.cloud.rehearsal
     return Answer({"rehearsal": None if found is None else dict(await found.told())})

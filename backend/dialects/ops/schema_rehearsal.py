@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
 
+class ReportLine(TypedDict):
+    kind: Literal["heading", "gap", "step", "ahead", "refused", "fact", "bad", "detail", "met", "failed", "verdict"]
+    label: str
+    text: str
+
+
 class RehearsalRow(TypedDict):
-    """`report` is what `stratodeck rehearse --json` prints, as of now; null before the first step."""
+    """`lines` are the report as of now, to be read; `report` is what `stratodeck rehearse --json` prints, once it is
+    over: before that nothing is checked and judged.
+    """
 
     title: str
     lasts_seconds: int
@@ -17,6 +25,7 @@ class RehearsalRow(TypedDict):
     share: float
     is_over: bool
     problem: str | None
+    lines: Sequence[ReportLine]
     report: Mapping[str, Any] | None
 
 
