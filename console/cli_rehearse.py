@@ -48,6 +48,7 @@ def _list(context: click.Context, parameter: click.Parameter, is_asked: bool) ->
 @click.command(short_help="Run a scenario on a cloud of its own, and judge what becomes of it.")
 @click.argument("file", shell_complete=words_or_file(*SHIPPED))
 @click.option("--list", callback=_list, is_flag=True, is_eager=True, expose_value=False, help="What comes with us.")
+@click.option("--show", "is_shown", is_flag=True, help="Print the file, to write one of your own from it.")
 @click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--seed", type=int, callback=storable, default=None, help="In place of the file's.")
 @click.option(
@@ -64,7 +65,14 @@ def _list(context: click.Context, parameter: click.Parameter, is_asked: bool) ->
     help=f"Simulated seconds in each second, with --watch.  [default: {DEFAULT_RATE:g}]",
 )
 def rehearse(
-    *, file: str, is_json: bool, seed: int | None, data: Path | None, is_watched: bool, rate: float | None
+    *,
+    file: str,
+    is_shown: bool,
+    is_json: bool,
+    seed: int | None,
+    data: Path | None,
+    is_watched: bool,
+    rate: float | None,
 ) -> None:
     """Run the scenario of FILE, or one that comes with the product, on a simulated cloud of its own.
 
@@ -75,6 +83,9 @@ def rehearse(
 
     Ends with 0 where all that was expected is so, with 1 where something is not, and with 2 for a file that is wrong.
     """
+    if is_shown:
+        _show(file)
+        return
     if is_watched:
         _watch(file, is_json=is_json, seed=seed, data=data, rate=rate)
         return
@@ -103,6 +114,14 @@ def rehearse(
             click.echo(clean(line))
     if not report.is_met:
         raise SystemExit(1)
+
+
+def _show(file: str) -> None:
+    from backend.rehearsals import shipped
+
+    if mistakes := mistakes_of(file):
+        raise Refusal("\n".join(mistakes))
+    click.echo(shipped.find(file).read_text(encoding="utf-8"), nl=False)
 
 
 def _watch(file: str, *, is_json: bool, seed: int | None, data: Path | None, rate: float | None) -> None:

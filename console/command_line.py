@@ -126,9 +126,6 @@ def parse_line(text: str) -> Request:
             return Leave()
         case "s":
             name: str | None = "servers"
-        case "rehearsal":
-            # What it shows is called so.
-            name = "rehearse"
         case word:
             name = _whole_word(word)
     rest = words[1:]
@@ -242,6 +239,9 @@ def _whole_word(beginning: str) -> str | None:
     """The word that is meant: itself, or the first in the order of LINE_WORDS that begins so."""
     if beginning in LINE_WORDS:
         return beginning
+    if beginning == "rehearsal":
+        # What it shows is called so.
+        return "rehearse"
     return next((word for word in LINE_WORDS if word.startswith(beginning)), None)
 
 

@@ -45,7 +45,7 @@ def _instead(*, is_known: bool) -> Iterator[str]:
     if is_known:
         yield "nothing is rehearsed on this cloud: a rehearsal has a cloud of its own"
         yield ""
-        yield ":rehearse FILE          a scenario of yours; README.md says how one is written"
+        yield ":rehearse FILE          a scenario of yours; `stratodeck rehearse --show NAME` prints one to begin from"
         yield ":rehearse NAME x60      one that comes with the product, at 60 simulated seconds a second:"
         yield "                        cell-lost-in-backup-window, drain-in-full-cell, host-lost-under-pair,"
         yield "                        surge-over-backfill"
