@@ -15,7 +15,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from console import wire, wire_explain, wire_parts, wire_plans, wire_room, wire_services
+from console import wire, wire_explain, wire_parts, wire_plans, wire_rehearsal, wire_room, wire_services
 from console.client_backups import PAGE_ROWS, actions, quoted
 from console.client_billing import BillingRequests
 from console.records import (
@@ -42,6 +42,7 @@ from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+from console.records_rehearsal import Rehearsal
 from console.records_room import WhatIfRecord
 from console.records_services import Services
 from console.sanitising import clean, sanitise
@@ -139,6 +140,10 @@ class CloudClient(BillingRequests):
     async def services(self) -> Services:
         """What `os-services` says, and what was last known."""
         return await self.read("/services", wire_services.services)
+
+    async def rehearsal(self) -> Rehearsal:
+        """What is rehearsed on this cloud, and what has become of it."""
+        return await self.read("/rehearsal", wire_rehearsal.rehearsal)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None

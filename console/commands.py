@@ -44,7 +44,7 @@ VIEWS: tuple[str, ...] = names.VIEWS
 _VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "U", "calendar": "C", "storage": "Q"}
 
 LISTS = frozenset(VIEWS)
-PAGES = frozenset({"detail", "raw", "why", "help"})
+PAGES = frozenset({"detail", "raw", "why", "help", "rehearsal"})
 """Views that are read rather than chosen from: opened over a list, left with esc."""
 
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})

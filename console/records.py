@@ -18,6 +18,7 @@ from console.records_audit import Audit
 from console.records_backups import BackupAnswer, ScheduleRecord
 from console.records_billing import Billing, CostRecord, ShortAccount
 from console.records_parts import NicRecord, SnapshotRecord
+from console.records_rehearsal import Rehearsal
 from console.records_services import Services
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -430,7 +431,7 @@ class HostDetail(NamedTuple):
 
 Answer = (
     Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
-    | Audit | Billing
+    | Audit | Billing | Rehearsal
 )  # fmt: skip
 Detail = ServerDetail | DriveDetail | HostDetail
 

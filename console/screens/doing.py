@@ -59,10 +59,25 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
             _quit(screen)
         case command_line.SetPalette(name):
             screen.set_palette(name)
+        case command_line.Advance() | command_line.SetClock() | command_line.Rehearse() as asked:
+            _move_time(screen, asked)
+
+
+def _move_time(screen: MainScreen, asked: command_line.Advance | command_line.SetClock | command_line.Rehearse) -> None:
+    match asked:
         case command_line.Advance(seconds):
             screen.act(lambda: screen.acting.advance(seconds))
         case command_line.SetClock(mode, rate):
             _set_clock(screen, mode, rate)
+        case command_line.Rehearse(name, seconds_a_second):
+            screen.act(lambda: _rehearse(screen, name, seconds_a_second))
+
+
+async def _rehearse(screen: MainScreen, name: str, rate: float) -> None:
+    """On a cloud of its own, which takes the place of this one until one leaves it."""
+    problem = await screen.rehearse(name, rate)
+    if problem:
+        screen.say(problem, Tone.WARN, is_verbatim=True)
 
 
 def _set_clock(screen: MainScreen, mode: str, rate: float | None) -> None:

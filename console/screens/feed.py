@@ -199,6 +199,7 @@ class Feed:
             "services": client.services,
             "audit": client.audit,
             "billing": client.billing,
+            "rehearsal": client.rehearsal,
         }
         # The header counts hosts on every view. They are read once; then the feed's events say what becomes of them.
         mirror = self._mirror()

@@ -80,8 +80,7 @@ class MainScreen(Screen[None]):
         self._ahead = TypedAhead()
         self.typed_line = TypedLine(self)
         self._repaint: Timer | None = None
-        self._is_outdated, self._was_loading = False, True
-        self._drawn_at = 0.0
+        self._is_outdated, self._was_loading, self._drawn_at = False, True, 0.0
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
         self.feed = Feed(
@@ -192,11 +191,10 @@ class MainScreen(Screen[None]):
             )  # fmt: skip
 
     def _tick(self) -> None:
-        """Ages grow, and what was said of an action that went well grows old."""
+        """Ages grow, which each second's answers have just drawn; what was said of what went well grows old."""
         is_old = (self.wall_now() - self._said_at).total_seconds() > SAID_SECONDS
         if is_old and self._said is not None and self._said[1] is not Tone.CRIT:
             self._said = None
-        # While the cloud answers, the answers of each second have just drawn the ages too.
         if self._repaint is None and get_running_loop().time() - self._drawn_at > TICK_SECONDS * 0.95:
             self._render_all()
 
@@ -460,6 +458,11 @@ class MainScreen(Screen[None]):
         else:
             self._held, self._frozen_at = None, None
         self._render_all()
+
+    async def rehearse(self, name: str, rate: float) -> str | None:
+        """Leave for the cloud of a scenario, or say why not."""
+        begin = self._options.rehearse
+        return "no rehearsal can be begun from here" if begin is None else await begin(name, rate)
 
     def refresh_now(self) -> None:
         """Ask again at once; start a backend that has given up."""

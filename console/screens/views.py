@@ -39,6 +39,7 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "coverage": frozenset({"coverage", "schedules"}),
     "storage": frozenset({"storage"}),
     "billing": frozenset({"billing"}),
+    "rehearsal": frozenset({"rehearsal"}),
 }
 
 DRIVES = "drives"

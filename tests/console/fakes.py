@@ -52,6 +52,7 @@ from console.records_plans import (
     RestartRecord,
     StandingRecord,
 )
+from console.records_rehearsal import Rehearsal
 from console.records_services import ServiceRecord, Services
 from tests.console.fake_parts import FakeParts
 from tests.console.fake_protection import FakeProtection
@@ -300,6 +301,10 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
                 for name, state in self.cells.items()
             )
         )
+
+    async def rehearsal(self) -> Rehearsal:
+        await self._request("rehearsal")
+        return Rehearsal(None)
 
     async def billing(self) -> Billing:
         await self._request("billing")

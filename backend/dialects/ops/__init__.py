@@ -16,6 +16,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     room        what fits, and what-ifs
     sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
     billing     money                         metrics    how it goes, for Prometheus
+    rehearsing  a rehearsal that is under way
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from backend.dialects.ops import (
     explaining,
     networks,
     reads,
+    rehearsing,
     restoring,
     room,
     schema,
@@ -44,6 +46,7 @@ from backend.dialects.ops import (
     schema_explain,
     schema_networks,
     schema_plans,
+    schema_rehearsal,
     schema_room,
     schema_services,
     schema_sizing,
@@ -362,6 +365,14 @@ TABLE = (
         str,
         query=NoQuery,
         staff_action="see the metrics",
+    ),
+    get(
+        "/rehearsal",
+        rehearsing.get_rehearsal,
+        "What is rehearsed on this cloud, and what has become of it",
+        schema_rehearsal.RehearsalAnswer,
+        query=NoQuery,
+        staff_action="watch a rehearsal",
     ),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
     write(
