@@ -67,7 +67,7 @@ class Past:
         live = self._live
         if self._store is None:
             self._store = PastStore(live.store)
-        await self._store.move(position.at, position.within)
+        await self._store.move(position.at, position.file, position.number)
         clock = Clock(
             mode=live.clock.mode,
             rate=live.clock.rate or 1.0,

@@ -22,7 +22,7 @@ from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.fleet import Store
 from backend.store.lane import ProbeLane
-from backend.store.past_files import PastCell, PastCloud
+from backend.store.past_files import PastCell, PastCloud, PastFile
 
 T = TypeVar("T")
 
@@ -63,8 +63,8 @@ class PastStore(Store):
 
     # Moving
 
-    async def move(self, at: datetime, within: Callable[[str], tuple[datetime, int]]) -> None:
-        """Be at a place of the log: `within` says for each file which instant and number that is.
+    async def move(self, at: datetime, file: str | None = None, number: int = 0) -> None:
+        """Be at an instant, all of which has happened; or at one event of it, after those of it in files before.
 
         Raises:
             Invalid: nothing is recorded of it.
@@ -76,21 +76,23 @@ class PastStore(Store):
             if self._live.reachability(cell).state is not ReachabilityState.UP
         }
         revision = self._live.revision
-        await self._work(lambda: self._move(at, within, silent))
+        await self._work(lambda: self._move(at, file, number, silent))
         self._built_at = revision
         self.at = at
         self.revision += 1
 
-    def _move(
-        self, at: datetime, within: Callable[[str], tuple[datetime, int]], silent: dict[str, Reachability]
-    ) -> None:
+    def _move(self, at: datetime, file: str | None, number: int, silent: dict[str, Reachability]) -> None:
+        def number_in(each: PastFile) -> int:
+            if each.file == file:
+                return min(number, each.last_number())
+            return each.number_at(at, is_over=file is None or each.file < file)
+
         try:
             cloud = self._open(silent)
             self._check_begun(at, cloud)
-            cloud.move(cloud.number_at(within(CLOUD)), at)
-            for cell, file in self._cells.items():
-                moved = file.move(file.number_at(within(cell)), at)
-                cloud.enter(cell, moved)
+            cloud.move(number_in(cloud), at)
+            for cell, each in self._cells.items():
+                cloud.enter(cell, each.move(number_in(each), at))
             for cell in self.cell_names:
                 self._settle(cloud, cell, at, silent.get(cell))
         except sqlite3.Error as error:
@@ -113,9 +115,12 @@ class PastStore(Store):
         return self._cloud_then
 
     def _check_begun(self, at: datetime, cloud: PastCloud) -> None:
-        begun = [found for file in (cloud, *self._cells.values()) if (found := file.begins_at()) is not None]
-        if begun and at < max(begun):
-            raise Invalid("at", f"lies before {max(begun):%Y-%m-%d %H:%M:%S} UTC, when what is recorded here begins")
+        firsts = [found for file in (cloud, *self._cells.values()) if (found := file.first()) is not None]
+        # Before the first event of a whole log there was nothing; before that of a shortened one nobody knows.
+        shortened = [first_at for number, first_at in firsts if number > 1]
+        begun = max(shortened) if shortened else min((first_at for _, first_at in firsts), default=at)
+        if at < begun:
+            raise Invalid("at", f"lies before {begun:%Y-%m-%d %H:%M:%S} UTC, when what is recorded here begins")
 
     def _settle(self, cloud: PastCloud, cell: str, at: datetime, now: Reachability | None) -> None:
         """Whether a cell answered, and what was last seen of it where it did not."""

@@ -49,12 +49,16 @@ _VIEWS = (
            actor, payload
     FROM live.task WHERE begun_at <= (SELECT at FROM temp.moment)
     """,
+    # What a plan tries out and takes back is not written down.
+    "CREATE TEMP TRIGGER event_tried INSTEAD OF INSERT ON event BEGIN SELECT 1; END",
+    "CREATE TEMP TRIGGER task_tried INSTEAD OF INSERT ON task BEGIN SELECT 1; END",
 )
 _BETWEEN = (
-    "SELECT kind, object_kind, object_id, object_version, changes FROM live.event"
+    "SELECT kind, object_kind, object_id, object_version, changes, details FROM live.event"
     " WHERE number > ? AND number <= ? ORDER BY number"
 )
-_NUMBER_AT = "SELECT number FROM live.event WHERE (at, number) <= (?, ?) ORDER BY at DESC, number DESC LIMIT 1"
+_FIRST_LATER = "SELECT min(number) FROM live.event WHERE at > ?"
+_FIRST_NOT_EARLIER = "SELECT min(number) FROM live.event WHERE at >= ?"
 
 
 class Changed(NamedTuple):
@@ -65,6 +69,7 @@ class Changed(NamedTuple):
     object_id: str
     version: int
     changes: Mapping[str, tuple[Any, Any]]
+    details: Mapping[str, Any]
 
     @property
     def is_creation(self) -> bool:
@@ -81,6 +86,9 @@ class Changed(NamedTuple):
         before = dict(picture or {}, version=max(1, self.version - 1))
         for column, (old, _) in self.changes.items():
             before[column] = old
+        if self.is_removal and (name := self.details.get("source_name")) is not None:
+            # Of what a backup contained the log has only whose it was.
+            before["contents"] = {before["source_kind"]: {"name": name}}
         return before
 
     def redone(self, picture: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -101,6 +109,8 @@ class PastFile:
     def __init__(self, path: Path, file: str) -> None:
         """Copies the file as it is now. Raises sqlite3.Error where it cannot be read."""
         self.file = file
+        self._contents: dict[str, Any] = {}
+        """Of backups that are not made yet at the moment: the one thing of them that the log does not have."""
         self._connection = sqlite3.connect("", isolation_level=None, uri=True, check_same_thread=False)
         run = self._run = self._connection.execute
         try:
@@ -131,15 +141,22 @@ class PastFile:
     def close(self) -> None:
         self._connection.close()
 
-    def begins_at(self) -> datetime | None:
-        """When the first event happened that is still in the log."""
-        row = self._run("SELECT at FROM live.event ORDER BY number LIMIT 1").fetchone()
-        return None if row is None else instant_of(row[0])
+    def first(self) -> tuple[int, datetime] | None:
+        """The first event that is in the log: its number, which is 1 while nothing of it was removed, and when."""
+        row = self._run("SELECT number, at FROM live.event ORDER BY number LIMIT 1").fetchone()
+        return None if row is None else (row[0], instant_of(row[1]))
 
-    def number_at(self, position: tuple[datetime, int]) -> int:
-        """The last event at or before an instant and a number; 0 where there was none yet."""
-        row = self._run(_NUMBER_AT, (text_of(position[0]), position[1])).fetchone()
-        return 0 if row is None else int(row[0])
+    def last_number(self) -> int:
+        return int(self._run("SELECT coalesce(max(number), 0) FROM live.event").fetchone()[0])
+
+    def number_at(self, at: datetime, *, is_over: bool) -> int:
+        """The last event before which nothing is later than an instant; with `is_over` all of the instant has happened.
+
+        What a cell that was silent does when it returns it does as of the instants at which it was due. In the order in
+        which things became true that came later, and is not part of the moment.
+        """
+        first = self._run(_FIRST_LATER if is_over else _FIRST_NOT_EARLIER, (text_of(at),)).fetchone()[0]
+        return self.last_number() if first is None else int(first) - 1
 
     def touched(self, one: int, other: int) -> dict[str, set[str]]:
         """By kind, the ids of what the events between two moments are about."""
@@ -165,18 +182,29 @@ class PastFile:
             elif event.changes:
                 key = event.object_kind, event.object_id
                 picture = pictures[key] if key in pictures else self._picture(table, event.object_id)
-                pictures[key] = event.undone(picture) if is_back else event.redone(picture)
+                pictures[key] = self._undone(event, picture) if is_back else self._redone(event, picture)
         moved = {key: self._put(self.tables[key[0]], key[1], picture) for key, picture in pictures.items()}
         self._run("COMMIT")
         self.number = number
         self.come_to(number)
         return moved
 
+    def _undone(self, event: Changed, picture: dict[str, Any] | None) -> dict[str, Any] | None:
+        if event.is_creation and picture is not None and "contents" in picture:
+            self._contents[event.object_id] = picture["contents"]
+        return event.undone(picture)
+
+    def _redone(self, event: Changed, picture: dict[str, Any] | None) -> dict[str, Any] | None:
+        after = event.redone(picture)
+        if event.is_creation and after is not None and event.object_id in self._contents:
+            after["contents"] = self._contents[event.object_id]
+        return after
+
     def _between(self, number: int) -> Iterator[Changed]:
         low, high = sorted((number, self.number))
         order = " DESC" if number < self.number else ""
-        for kind, object_kind, id_, version, changes in self._run(_BETWEEN + order, (low, high)):
-            yield Changed(kind, object_kind, id_, version, object_of(changes))
+        for kind, object_kind, id_, version, changes, details in self._run(_BETWEEN + order, (low, high)):
+            yield Changed(kind, object_kind, id_, version, object_of(changes), object_of(details))
 
     def _picture(self, table: Table[Any], id_: str) -> dict[str, Any] | None:
         row = self._run(table.find, (id_,)).fetchone()
