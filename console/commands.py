@@ -420,7 +420,7 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
 def reason_off(command: Command, selection: Selection) -> str | None:
     """Why the command is off now, as words that follow "off: "; None when it is on."""
     if command.impact and selection.is_past:
-        return "the past cannot be changed"
+        return "this is the past"
     if command.impact and selection.is_read_only:
         return "read-only"
     if command.impact and selection.is_stale:

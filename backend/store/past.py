@@ -130,8 +130,9 @@ class PastStore(Store):
             is_told = said.is_last and said.state != "up"
             cloud.remember_as_now(cell, at, is_told=is_told)
             self._remembered.pop(cell, None)
-            reason = said.reason if is_told else "it does not answer now, so what it was then cannot be read"
+            reason = said.reason if is_told else "its log cannot be read now"
             state = ReachabilityState(said.state) if is_told else ReachabilityState.DOWN
+            since = since if is_told else at
             self._states[cell] = Reachability(state, since, reason, is_injected=reason.startswith("injected"))
             return
         file = self._cells[cell]

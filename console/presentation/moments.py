@@ -15,7 +15,7 @@ from console.presentation import density, figures, past
 from console.presentation.drive_fleet import DriveFleet
 from console.presentation.event_words import is_alarm, look
 from console.presentation.fleet import Fleet
-from console.presentation.lines import Frame, Line
+from console.presentation.lines import Frame, Line, Lines, Tone, View, compose, left, wrap
 from console.presentation.mirror import EVENTS_KEPT, Mirror
 from console.presentation.past import Position
 from console.records import CellRecord, Changes, DriveRecord, EventRecord, PastEvents, ServerRecord
@@ -106,7 +106,7 @@ def stepped(
 def mirror_of(now: Mirror, moment: Moment, rows: Rows, cursor: str, stretch: PastEvents) -> Mirror:
     """A mirror with the rows and events of a moment, to which all else that was told of it is applied.
 
-    What is not the cloud's is as it is now: who asks, what was done from here.
+    Who asks is who asks now.
     """
     happened = [event for event in stretch.events if past.position(event) <= moment.position]
     return Mirror(
@@ -119,7 +119,6 @@ def mirror_of(now: Mirror, moment: Moment, rows: Rows, cursor: str, stretch: Pas
         are_drives_followed=rows.are_drives_complete,
         are_drives_complete=rows.are_drives_complete,
         drives_total=len(rows.drives),
-        audit=now.audit,
         events=tuple(happened[-EVENTS_KEPT:]),
         pasts={None: stretch},
         cursor=cursor,
@@ -139,6 +138,15 @@ def with_drives(mirror: Mirror, drives: Iterable[DriveRecord]) -> Mirror:
 def with_stretches(mirror: Mirror, others: Mapping[str | None, PastEvents]) -> Mirror:
     """With what was read of the logs of single objects."""
     return replace(mirror, pasts={**others, **mirror.pasts})
+
+
+def instead(view: str, mirror: Mirror, frame: Frame) -> View | None:
+    """A sentence in place of a view of which the past cannot be told; None for one that can be shown."""
+    if view != "audit" or mirror.clock is None or mirror.clock.mode == "wall":
+        return None
+    sentence = "what was done from here is written down by the wall's time, and this cloud has a time of its own:"
+    lines = wrap(f"{sentence} nobody can say what had been done by then; esc goes back to now", frame.width - 4)
+    return View(view, (view,), "", (Lines([compose(frame.width, left(2, line, Tone.MUTED)) for line in lines]),))
 
 
 # The bar -----------------------------------------------------------------------------------------------------------

@@ -555,7 +555,7 @@ class MainScreen(Screen[None]):
             self.run_command(command)
 
     def _command_of(self, key: str) -> Command | None:
-        found = (self.keymap.for_key(place, key) for place in self.then.key_places)
+        found = (self.keymap.for_key(place, key) for place in self.then.key_places(key))
         return next((command for command in found if command is not None), None)
 
     def run_command(self, command: Command) -> None:
@@ -578,7 +578,7 @@ class MainScreen(Screen[None]):
     def _press_hint(self, message: Bar.Pointed) -> None:
         """A click on a hint is its key."""
         first = message.bar.accent_before(message.column).split(" ")[0]
-        known = (each for place in self.then.key_places for each in self.keymap.commands_of(place))
+        known = (each for place in self.then.key_places("") for each in self.keymap.commands_of(place))
         command = next((each for each in known if self.keymap.shown(each) == first), None)
         if command is not None and not self.typed_line.is_open:
             self.run_command(command)

@@ -17,6 +17,7 @@ from console.presentation.fleet import Fleet
 from console.presentation.mirror import Mirror
 from console.presentation.moments import Moment, Rows
 from console.records import Answer, Changes, DriveRecord, PastEvents, ServerRecord, Status
+from console.records_audit import Audit
 from console.screens.backup_sources import BackupSources
 
 PAGE_LIMIT = 1_000
@@ -170,6 +171,9 @@ class PastFeed:
             "billing": then.billing,
         }
         answers: list[Answer] = []
+        if source == "audit":
+            found = await self._client.audit()
+            return [Audit(tuple(record for record in found.records if record.at <= at))]
         try:
             if source in asked:
                 answers.append(await asked[source]())

@@ -8,6 +8,7 @@ moment before it is shown.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ WORKER_GROUP = "then"
 UNCHANGEABLE = "the past cannot be changed"
 OFF_IN_THE_PAST = frozenset({"create", "delete", "what_if", "undo", "freeze", "refresh"})
 """Commands that are about now whatever is looked at; verbs are off by themselves."""
+
+_OF_DECISIONS = ("left_parenthesis", "right_parenthesis")
+"""Keys that go from one decision to another where one is explained, as they do at the present."""
 
 Find = Callable[[], Awaitable[Moment | None]]
 
@@ -69,11 +73,11 @@ class TimeTravel:
         client = self._screen.client
         return None if client is None or self._shown is None else client.then(self._shown.moment.text)
 
-    @property
-    def key_places(self) -> tuple[str, ...]:
-        """Where keys are looked for: those of the bar come before those of the view."""
+    def key_places(self, key: str) -> tuple[str, ...]:
+        """Where a key is looked for: those of the bar come before those of the view."""
         view = self._screen.place.view
-        return (view,) if self._shown is None else (commands.PAST, view)
+        is_of_view = view in commands.WHY_VIEWS and key in _OF_DECISIONS
+        return (view,) if self._shown is None or is_of_view else (commands.PAST, view)
 
     @property
     def height(self) -> int:
@@ -87,7 +91,10 @@ class TimeTravel:
             return frame
         at = self._shown.moment.at
         frame = frame._replace(past_at=at, height=max(1, frame.height - self.height))
-        return frame if self._screen.place.view == "events" else frame._replace(now=at, wall_now=at)
+        if self._screen.place.view == "events":
+            # Of how much happened when the bar tells.
+            return frame._replace(has_pane=False)
+        return frame._replace(now=at, wall_now=at)
 
     def seen_from_now(self, frame: Frame) -> Frame:
         """For the header, which says how long ago the moment was; the bar is drawn with it."""
@@ -229,7 +236,10 @@ class TimeTravel:
         feed = self._feed
         assert feed is not None, "whoever looks has begun"
         self._shown = await feed.look(moment, self._shown, self._screen.wanted)
-        self._screen.show_moment(self._screen.kept_trail())
+        trail = self._screen.kept_trail()
+        if trail.here.view == "events":
+            trail = trail.left_as(replace(trail.here, cursor=past.HERE, region=None))
+        self._screen.show_moment(trail)
         await self._read_log_of_object()
 
     async def _add(self) -> None:

@@ -121,6 +121,11 @@ def make(
     held = details.get(key)
     if place.modes:
         frame = frame._replace(modes=place.modes, is_folded=FOLDED in place.modes)
+    if frame.past_at is not None:
+        from console.presentation import moments
+
+        if (told := moments.instead(place.view, mirror, frame)) is not None:
+            return told
     match place.view:
         case "overview":
             return overview.view(mirror, frame)
