@@ -19,13 +19,14 @@ from urllib.parse import quote
 
 import orjson
 
-from backend.cloud.model import Host, Server
+from backend.cloud.model import Host, Server, Task
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.files import BUSY_SECONDS
 from backend.store.mirror import pictures_of
 from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
 from backend.store.rows import BACKUP, DRIVE, HOST, SCHEDULE, SERVER, Table, instant_of, json_of, object_of, text_of
+from backend.store.transaction import TASK_COLUMNS, Transaction, task_of
 
 Key = tuple[str, str]
 """A kind of objects, and the id of one."""
@@ -40,14 +41,18 @@ _VIEWS = (
     "CREATE TEMP TABLE moment (number INTEGER NOT NULL, at TEXT NOT NULL) STRICT",
     "INSERT INTO temp.moment VALUES (0, '')",
     "CREATE TEMP VIEW event AS SELECT * FROM live.event WHERE number <= (SELECT number FROM temp.moment)",
+    # Three parts, so that each is found by an index: whoever looks for open ones reads none that had ended by then.
     """
     CREATE TEMP VIEW task AS
-    SELECT id, kind, object_kind, object_id, begun_at, due_at,
-           CASE WHEN ended_at > (SELECT at FROM temp.moment) THEN 'open' ELSE state END AS state,
-           CASE WHEN ended_at <= (SELECT at FROM temp.moment) THEN ended_at END AS ended_at,
-           CASE WHEN ended_at <= (SELECT at FROM temp.moment) THEN result END AS result,
-           actor, payload
-    FROM live.task WHERE begun_at <= (SELECT at FROM temp.moment)
+    SELECT id, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload
+    FROM live.task WHERE state <> 'open' AND ended_at <= (SELECT at FROM temp.moment)
+    UNION ALL
+    SELECT id, kind, object_kind, object_id, begun_at, due_at, 'open', NULL, NULL, actor, payload
+    FROM live.task WHERE state <> 'open' AND ended_at > (SELECT at FROM temp.moment)
+                         AND begun_at <= (SELECT at FROM temp.moment)
+    UNION ALL
+    SELECT id, kind, object_kind, object_id, begun_at, due_at, state, NULL, NULL, actor, payload
+    FROM live.task WHERE state = 'open' AND begun_at <= (SELECT at FROM temp.moment)
     """,
     # What a plan tries out and takes back is not written down.
     "CREATE TEMP TRIGGER event_tried INSTEAD OF INSERT ON event BEGIN SELECT 1; END",
@@ -204,7 +209,9 @@ class PastFile:
         low, high = sorted((number, self.number))
         order = " DESC" if number < self.number else ""
         for kind, object_kind, id_, version, changes, details in self._run(_BETWEEN + order, (low, high)):
-            yield Changed(kind, object_kind, id_, version, object_of(changes), object_of(details))
+            # Only a removal has anything to say beside its changes, and the log is long.
+            more = object_of(details) if kind == "backup.deleted" else {}
+            yield Changed(kind, object_kind, id_, version, object_of(changes), more)
 
     def _picture(self, table: Table[Any], id_: str) -> dict[str, Any] | None:
         row = self._run(table.find, (id_,)).fetchone()
@@ -230,7 +237,25 @@ class PastFile:
         """All rows are as they were after that event."""
 
 
-class _CellThen(CellTransaction):
+_ENDED = "FROM live.task WHERE state <> 'open' AND ended_at <= (SELECT at FROM temp.moment)"
+_LAST_ENDED = f"SELECT {TASK_COLUMNS} {_ENDED} ORDER BY ended_at DESC, id DESC LIMIT ?"
+_COUNT_OPEN = "SELECT count(*) FROM temp.task WHERE state = 'open'"
+_COUNT_ENDED = f"SELECT count(*) {_ENDED}"
+
+
+class _Then(Transaction):
+    """What the view of the tasks would look through all of them for."""
+
+    def tasks(self, *, is_open: bool, limit: int) -> list[Task]:
+        if is_open:
+            return super().tasks(is_open=True, limit=limit)
+        return [task_of(row, self.file) for row in self._run(_LAST_ENDED, (limit,))]
+
+    def count_tasks(self) -> tuple[int, int]:
+        return self._run(_COUNT_OPEN).fetchone()[0], self._run(_COUNT_ENDED).fetchone()[0]
+
+
+class _CellThen(_Then, CellTransaction):
     def replaced(self, kind: str, before: Any, after: Any) -> None:
         """Keep how full the hosts are in step."""
         if kind == "server":
@@ -269,7 +294,7 @@ class PastCell(PastFile):
         return things
 
 
-class _CloudThen(CloudTransaction):
+class _CloudThen(_Then, CloudTransaction):
     def come_to(self, number: int) -> None:
         self._event_number = number
 
