@@ -177,7 +177,7 @@ class PastStore(Store):
     async def cell_write(self, cell: str, fn: Callable[[CellTransaction], T], *, is_recovery: bool = False) -> T:
         """Carried out and taken back: what a plan asks about the room of then is tried like that of now."""
         self._check_answers(cell)
-        return await self._work(lambda: self._cells[cell].transaction.undone(lambda: fn(self._cells[cell].transaction)))
+        return await self._work(lambda: self._cells[cell].tried(fn))
 
     async def each_cell(
         self, fn: Callable[[CellTransaction], T], *, cells: Iterable[str] | None = None

@@ -11,10 +11,10 @@ which network. A task is as its instants say; one that was put off is due when i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -27,6 +27,8 @@ from backend.store.mirror import pictures_of
 from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
 from backend.store.rows import BACKUP, DRIVE, HOST, SCHEDULE, SERVER, Table, instant_of, json_of, object_of, text_of
 from backend.store.transaction import TASK_COLUMNS, Transaction, task_of
+
+T = TypeVar("T")
 
 Key = tuple[str, str]
 """A kind of objects, and the id of one."""
@@ -56,7 +58,6 @@ _VIEWS = (
     """,
     # What a plan tries out and takes back is not written down.
     "CREATE TEMP TRIGGER event_tried INSTEAD OF INSERT ON event BEGIN SELECT 1; END",
-    "CREATE TEMP TRIGGER task_tried INSTEAD OF INSERT ON task BEGIN SELECT 1; END",
 )
 _BETWEEN = (
     "SELECT kind, object_kind, object_id, object_version, changes, details FROM live.event"
@@ -284,6 +285,22 @@ class PastCell(PastFile):
 
     def come_to(self, number: int) -> None:
         self.transaction.come_to(number)
+
+    def tried(self, work: Callable[[CellTransaction], T]) -> T:
+        """What a job gives that is carried out and taken back: a plan of what would have become of the moment."""
+        tx = self.transaction
+
+        def begin() -> T:
+            # The view of the tasks takes no others: for as long as this lasts there is a table of the open ones.
+            made = self._run("SELECT sql FROM live.sqlite_master WHERE type = 'table' AND name = 'task'").fetchone()[0]
+            rows = self._run(f"SELECT {TASK_COLUMNS} FROM temp.task WHERE state = 'open'").fetchall()  # noqa: S608
+            self._run("DROP VIEW temp.task")
+            self._run(made)
+            marks = ", ".join("?" * len(TASK_COLUMNS.split(", ")))
+            self._connection.executemany(f"INSERT INTO task ({TASK_COLUMNS}) VALUES ({marks})", rows)  # noqa: S608
+            return work(tx)
+
+        return tx.undone(begin)
 
     def all(self) -> dict[Key, Any]:
         """Every host, server and drive."""

@@ -51,10 +51,10 @@ class PastFeed:
         changes = await then.differences(None if before is None else before.mirror.cursor)
         status = await then.status()
         told: list[Answer] = [status]
-        rows = await self._rows(then, before, changes, status, wants_drives="drives" in wanted)
+        rows = await self.rows_of(then, before, changes, status, wants_drives="drives" in wanted)
         sources = {"hosts", "tasks"} | wanted
         for source in sorted(sources):
-            told += await self._told(then, source, moment.at)
+            told += await self.told_of(then, source, moment.at)
         mirror = moments.mirror_of(self._now(), moment, rows, changes.cursor, self.stretch)
         for answer in told:
             mirror = mirror.apply(answer, moment.at)
@@ -66,7 +66,7 @@ class PastFeed:
         if "drives" in wanted and not mirror.are_drives_complete:
             mirror = moments.with_drives(mirror, await self._drives(then))
         for source in sorted(wanted - shown.told):
-            for answer in await self._told(then, source, shown.moment.at):
+            for answer in await self.told_of(then, source, shown.moment.at):
                 mirror = mirror.apply(answer, shown.moment.at)
         return Shown(shown.moment, mirror, shown.told | wanted)
 
@@ -111,7 +111,7 @@ class PastFeed:
 
     # Rows
 
-    async def _rows(
+    async def rows_of(
         self, then: CloudClient, before: Shown | None, changes: Changes, status: Status, *, wants_drives: bool
     ) -> Rows:
         if before is None:
@@ -162,7 +162,7 @@ class PastFeed:
 
     # All else
 
-    async def _told(self, then: CloudClient, source: str, at: datetime) -> list[Answer]:
+    async def told_of(self, then: CloudClient, source: str, at: datetime) -> list[Answer]:
         """What a source says of the moment; nothing where the account may not see it."""
         asked: dict[str, Callable[[], Awaitable[Answer]]] = {
             "hosts": then.hosts,
