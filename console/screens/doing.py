@@ -28,7 +28,7 @@ _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to no
 
 def do(screen: MainScreen, command_id: str) -> None:
     """Do what a key asks for."""
-    is_past = screen.then.moment is not None
+    is_past = screen.then.is_on
     if is_past and (reason := time_travel.off_in_the_past(command_id)) is not None:
         screen.say(f"{reason}: esc goes back to now", Tone.WARN)
         return
@@ -43,7 +43,7 @@ def do(screen: MainScreen, command_id: str) -> None:
 def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
     """Do what a line after `:` asks for, or go to the time that was typed."""
     if kind == "@":
-        go_to = screen.then.go_to if screen.then.moment is not None else partial(travelling.go_to, screen)
+        go_to = screen.then.go_to if screen.then.is_on else partial(travelling.go_to, screen)
         go_to(text)
     elif kind == "\\":
         finding.find(screen, text)
@@ -53,7 +53,7 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
 
 def _obey_line(screen: MainScreen, line: command_line.Request) -> None:
     match line:
-        case command_line.Advance() | command_line.SetClock() if screen.then.moment is not None:
+        case command_line.Advance() | command_line.SetClock() if screen.then.is_on:
             screen.say(f"{time_travel.UNCHANGEABLE}: esc goes back to now", Tone.WARN)
         case command_line.Problem(sentence):
             screen.say(sentence, Tone.WARN)

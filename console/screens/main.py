@@ -303,7 +303,7 @@ class MainScreen(Screen[None]):
             is_stale=self._mirror.is_offline,
             is_simulated=clock is not None or not self._mirror.answered_at,
             clock_mode=None if clock is None else clock.mode,
-            is_past=self.then.moment is not None,
+            is_past=self.then.is_on,
             hidden=len(self.active.marks) - len(marks),
         )
 

@@ -73,11 +73,16 @@ class TimeTravel:
         client = self._screen.client
         return None if client is None or self._shown is None else client.then(self._shown.moment.text)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the bar has been asked for, whatever has been answered so far: keys are its own from then on."""
+        return self._target is not None
+
     def key_places(self, key: str) -> tuple[str, ...]:
         """Where a key is looked for: those of the bar come before those of the view."""
         view = self._screen.place.view
         is_of_view = view in commands.WHY_VIEWS and key in _OF_DECISIONS
-        return (view,) if self._shown is None or is_of_view else (commands.PAST, view)
+        return (view,) if not self.is_on or is_of_view else (commands.PAST, view)
 
     @property
     def height(self) -> int:
@@ -117,7 +122,7 @@ class TimeTravel:
     def begin(self) -> None:
         """Open the bar at the newest event, or at the time that the events are looked at; in the past, end here."""
         screen = self._screen
-        if self._shown is not None:
+        if self.is_on:
             self._end(screen.kept_trail())
             return
         if screen.client is None:
@@ -227,6 +232,7 @@ class TimeTravel:
             try:
                 await work()
             except ClientError as error:
+                # Where not even the first look succeeded the bar closes again.
                 self._target = self.moment
                 self._screen.say(f"the past cannot be shown: {error.sentence}", Tone.WARN)
 

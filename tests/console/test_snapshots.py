@@ -17,6 +17,8 @@ CARDS = ("servers", "drives", "hosts", "groups", "backfill", "cells")
 CASES = [
     *((name, WIDE) for name in STORIES),
     ("schedules", CARD),
+    ("time-travel", CARD),
+    ("time-travel-servers", CARD),
     *((name, size) for name in CARDS for size in (CARD, LARGE)),
 ]
 
