@@ -100,13 +100,21 @@ class Lived:
     async def step(self) -> None:
         """One more deed, a second later; all that follows from it at once has happened, and is mirrored centrally."""
         await self.app.engine.advance(1)
-        await self.app.cloud.store.flush_last_known()
+        await self._look()
         await self.life.step()
         await self.app.engine.run_due(self.clock.now())
         await self.app.engine.noted()
+        await self._look()
+
+    async def _look(self) -> None:
+        """Of a silent cell the backend shows what was mirrored centrally, or what it saw itself: a console looks."""
         await self.app.cloud.store.flush_last_known()
-        # Of a silent cell the backend shows what it saw itself; a console looks each second.
         await self.ops.get("/status")
+
+    @property
+    def was_silent(self) -> bool:
+        """Whether any cell ever was: what its servers had used is billed when it returns, at the instants of then."""
+        return "fault" in self.life.story
 
     async def end(self) -> None:
         """Every cell answers again, and time passes."""
@@ -134,7 +142,8 @@ class Lived:
         found = answer.json()
         if name == "/billing":
             # A stopped server is billed for nothing, and entered as what it was last.
-            found["servers"] = [each for each in found["servers"] if float(each["paid"]) or float(each["saved"])]
+            for name in ("servers", "by_owner"):
+                found[name] = [each for each in found[name] if float(each["paid"]) or float(each["saved"])]
         return answer.status_code, found
 
     async def shown_now(self) -> Shown:

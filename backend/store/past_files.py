@@ -5,7 +5,7 @@ every table but the log, the tasks and the remembered requests. Those are read f
 at the moment, so that whoever reads a transaction of this finds in it what a transaction of then would have found.
 
 What events say nothing of is as it is now: which accounts there are, the zone that was asked for, who is plugged into
-which network. A task is as its instants say; one that was put off is due when it was put off to, also before that.
+which network.
 """
 
 from __future__ import annotations
@@ -39,23 +39,40 @@ _CENTRAL: Mapping[str, Table[Any]] = {
 }
 _NOT_COPIED = ("event", "task", "request")
 
+_AT, _NUMBER = "(SELECT at FROM temp.moment)", "(SELECT number FROM temp.moment)"
+_HAD_BEGUN = f"begun_at <= {_AT} AND coalesce(begun_number, 0) <= {_NUMBER} + 1"
+_HAD_ENDED = f"state <> 'open' AND ended_at <= {_AT} AND coalesce(ended_number, 0) <= {_NUMBER} + 1"
+_THEN = f"""coalesce((
+    SELECT {{0}} FROM live.task_put_off AS later
+    WHERE task_id = task.id AND (later.number > {_NUMBER} + 1 OR (later.number = {_NUMBER} + 1 AND later.at > {_AT}))
+    ORDER BY later.number LIMIT 1
+), task.{{0}})"""  # noqa: S608
+"""A column as it was before the first time that the task was put off after the moment."""
+
 _VIEWS = (
     "CREATE TEMP TABLE moment (number INTEGER NOT NULL, at TEXT NOT NULL) STRICT",
     "INSERT INTO temp.moment VALUES (0, '')",
     "CREATE TEMP VIEW event AS SELECT * FROM live.event WHERE number <= (SELECT number FROM temp.moment)",
     # Three parts, so that each is found by an index: whoever looks for open ones reads none that had ended by then.
-    """
+    # What a cell that was silent did when it returned has an earlier instant and a later place in the log.
+    f"""
     CREATE TEMP VIEW task AS
     SELECT id, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload
-    FROM live.task WHERE state <> 'open' AND ended_at <= (SELECT at FROM temp.moment)
+    FROM live.task AS task WHERE {_HAD_ENDED}
     UNION ALL
-    SELECT id, kind, object_kind, object_id, begun_at, due_at, 'open', NULL, NULL, actor, payload
-    FROM live.task WHERE state <> 'open' AND ended_at > (SELECT at FROM temp.moment)
-                         AND begun_at <= (SELECT at FROM temp.moment)
+    SELECT id, kind, object_kind, object_id, begun_at, {_THEN.format("due_at")}, 'open', NULL, NULL, actor,
+           {_THEN.format("payload")}
+    FROM live.task AS task WHERE state <> 'open' AND ended_at > {_AT} AND {_HAD_BEGUN}
     UNION ALL
-    SELECT id, kind, object_kind, object_id, begun_at, due_at, state, NULL, NULL, actor, payload
-    FROM live.task WHERE state = 'open' AND begun_at <= (SELECT at FROM temp.moment)
-    """,
+    SELECT id, kind, object_kind, object_id, begun_at, {_THEN.format("due_at")}, 'open', NULL, NULL, actor,
+           {_THEN.format("payload")}
+    FROM live.task AS task WHERE state <> 'open' AND ended_number > {_NUMBER} + 1 AND ended_at <= {_AT}
+                                 AND {_HAD_BEGUN}
+    UNION ALL
+    SELECT id, kind, object_kind, object_id, begun_at, {_THEN.format("due_at")}, 'open', NULL, NULL, actor,
+           {_THEN.format("payload")}
+    FROM live.task AS task WHERE state = 'open' AND {_HAD_BEGUN}
+    """,  # noqa: S608
     # What a plan tries out and takes back is not written down.
     "CREATE TEMP TRIGGER event_tried INSTEAD OF INSERT ON event BEGIN SELECT 1; END",
 )
@@ -238,7 +255,7 @@ class PastFile:
         """All rows are as they were after that event."""
 
 
-_ENDED = "FROM live.task WHERE state <> 'open' AND ended_at <= (SELECT at FROM temp.moment)"
+_ENDED = f"FROM live.task WHERE {_HAD_ENDED}"
 _LAST_ENDED = f"SELECT {TASK_COLUMNS} {_ENDED} ORDER BY ended_at DESC, id DESC LIMIT ?"
 _COUNT_OPEN = "SELECT count(*) FROM temp.task WHERE state = 'open'"
 _COUNT_ENDED = f"SELECT count(*) {_ENDED}"
