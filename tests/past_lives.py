@@ -58,6 +58,7 @@ Told = Mapping[str, Any]
 
 VIEWS_OF_THE_CLOUD = tuple(name for name in VIEWS if name not in ("audit", "clock"))
 """All but what was done from here, and how the clock runs now."""
+EVENTS_COMPARED = 60
 FRAMES = (Frame(width=80, height=24), Frame(width=160, height=45))
 
 
@@ -165,8 +166,10 @@ class Lived:
     def lines(self, shown: Shown) -> dict[str, list[str]]:
         """Every view of it as text."""
         at, found = shown.moment.at, {}
-        # Of the stretch that is known of the log, what came later is not of the moment.
-        mirror = replace(shown.mirror, pasts={}, cursor=None)
+        # What came later is known of the log, and so is what silent cells had to tell: neither was told then.
+        silent = {cell.name for cell in shown.mirror.cells or () if not cell.is_up}
+        told = [event for event in shown.mirror.events if event.file not in silent]
+        mirror = replace(shown.mirror, pasts={}, cursor=None, events=tuple(told[-EVENTS_COMPARED:]))
         for place in places():
             for frame in FRAMES:
                 view = views.make(place, mirror, frame._replace(now=at, wall_now=at, scope=place.scope), {})

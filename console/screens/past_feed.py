@@ -22,8 +22,8 @@ from console.screens.backup_sources import BackupSources
 
 PAGE_LIMIT = 1_000
 EVENTS_LIMIT = 200
-EVENTS_AHEAD = 25
-"""Where so few are known before or behind the moment, more are read: the next steps should not have to wait."""
+EVENTS_BEFORE, EVENTS_AHEAD = 100, 25
+"""Where fewer are known before or behind the moment, more are read: views show the last ones, and steps do not wait."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class PastFeed:
             self.stretch = await self.around(moment.at)
         known, position = self.stretch, moment.position
         place = sum(past.position(event) <= position for event in known.events)
-        if place < EVENTS_AHEAD and not known.is_begun:
+        if place < EVENTS_BEFORE and not known.is_begun:
             page = await self._client.events(limit=EVENTS_LIMIT, until=past.place_text(known.events[0]))
             is_begun = len(page.events) < EVENTS_LIMIT
             known = known._replace(events=past.joined(page.events, known.events), is_begun=is_begun)

@@ -18,7 +18,6 @@ CASES = [
     *((name, WIDE) for name in STORIES),
     ("schedules", CARD),
     ("time-travel", CARD),
-    ("time-travel-servers", CARD),
     *((name, size) for name in CARDS for size in (CARD, LARGE)),
 ]
 
