@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from console.presentation import density, figures, past
+from console.presentation import density, past
 from console.presentation.drive_fleet import DriveFleet
 from console.presentation.event_words import is_alarm, look
 from console.presentation.fleet import Fleet
@@ -166,10 +166,3 @@ def bar(moment: Moment, stretch: PastEvents, now: datetime, frame: Frame) -> tup
         events, (first, last), moment.at, frame, lambda event: look(event, frame.glyphs) if is_alarm(event) else None
     )
     return lines if bar_height(frame) == len(lines) else lines[-1:]
-
-
-def sentence(moment: Moment, now: datetime) -> str:
-    """What the status row says where the row under the cursor has nothing to say."""
-    ago = figures.duration((now - moment.at).total_seconds())
-    what = "" if moment.event is None else f", {moment.event.file} number {moment.event.number}"
-    return f"as it was {ago} ago{what}; esc goes back to now"

@@ -22,6 +22,7 @@ from console.screens.backup_sources import BackupSources
 
 PAGE_LIMIT = 1_000
 EVENTS_LIMIT = 200
+SEARCH_LIMIT, PAGES_SEARCHED = 1_000, 5
 EVENTS_BEFORE, EVENTS_AHEAD = 100, 25
 """Where fewer are known before or behind the moment, more are read: views show the last ones, and steps do not wait."""
 
@@ -79,14 +80,10 @@ class PastFeed:
         known, position = self.stretch, moment.position
         place = sum(past.position(event) <= position for event in known.events)
         if place < EVENTS_BEFORE and not known.is_begun:
-            page = await self._client.events(limit=EVENTS_LIMIT, until=past.place_text(known.events[0]))
-            is_begun = len(page.events) < EVENTS_LIMIT
-            known = known._replace(events=past.joined(page.events, known.events), is_begun=is_begun)
+            known = await self._extended(known, -1, EVENTS_LIMIT)
         if len(known.events) - place < EVENTS_AHEAD and known.events:
             # What was the end of it when it was read may have been followed since.
-            page = await self._client.events(limit=EVENTS_LIMIT, since=past.place_text(known.events[-1]))
-            is_current = len(page.events) < EVENTS_LIMIT
-            known = known._replace(events=past.joined(known.events, page.events), is_current=is_current)
+            known = await self._extended(known, 1, EVENTS_LIMIT)
         self.stretch = known
 
     async def around(self, at: datetime, object_id: str | None = None) -> PastEvents:
@@ -108,6 +105,27 @@ class PastFeed:
         else:
             found = await self._client.events(limit=1, object_id=object_id, since=at)
         return moments.beside(found.events, moment.position, direction)
+
+    async def search(self, moment: Moment, direction: int) -> Moment | None:
+        """The alarm before or after a moment, as far as enough pages of the log reach."""
+        known = self.stretch
+        for _ in range(PAGES_SEARCHED):
+            if (found := moments.alarm_beside(known.events, moment, direction)) is not None:
+                return found
+            if not known.events or (known.is_begun if direction < 0 else known.is_current):
+                return None
+            known = await self._extended(known, direction, SEARCH_LIMIT)
+        return moments.alarm_beside(known.events, moment, direction)
+
+    async def _extended(self, known: PastEvents, direction: int, limit: int) -> PastEvents:
+        """With one more page before or after it."""
+        if direction < 0:
+            page = await self._client.events(limit=limit, until=past.place_text(known.events[0]))
+            known = known._replace(is_begun=len(page.events) < limit)
+        else:
+            page = await self._client.events(limit=limit, since=past.place_text(known.events[-1]))
+            known = known._replace(is_current=len(page.events) < limit)
+        return known._replace(events=past.joined(known.events, page.events))
 
     # Rows
 

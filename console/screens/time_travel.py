@@ -167,13 +167,16 @@ class TimeTravel:
             self._go(moment)
 
     def to_alarm(self, direction: int) -> None:
-        if self._target is not None and self._feed is not None:
-            moment = moments.alarm_beside(self._feed.stretch.events, self._target, direction)
-            if moment is not None:
-                self._go(moment)
-            else:
-                which = "before" if direction < 0 else "after"
-                self._screen.say(f"there is no alarm {which} this within what is drawn", Tone.MUTED)
+        """To the alarm before or after this, through as many pages of the log as that needs."""
+        feed, start = self._feed, self._target
+        if feed is None or start is None:
+            return
+        moment = moments.alarm_beside(feed.stretch.events, start, direction)
+        if moment is not None:
+            self._go(moment)
+        else:
+            which = "before" if direction < 0 else "after"
+            self._look_for(lambda: feed.search(start, direction), f"there is no alarm {which} this")
 
     def to_event_of_this(self, direction: int) -> None:
         """To the event before or after this moment of what is under the cursor."""
@@ -212,11 +215,11 @@ class TimeTravel:
         found = await feed.around(start.at)
         return moments.beside(found.events, start.position, direction)
 
-    def _look_for(self, find: Find) -> None:
+    def _look_for(self, find: Find, otherwise: str = "nothing is recorded beyond this") -> None:
         async def work() -> None:
             moment = await find()
             if moment is None:
-                self._screen.say("nothing is recorded beyond this; esc goes back to now", Tone.MUTED)
+                self._screen.say(f"{otherwise}; esc goes back to now", Tone.MUTED)
             else:
                 self._target = moment
                 await self._look(moment)

@@ -172,7 +172,8 @@ def test_a_cell_that_cannot_be_read_now_is_unknown_before_it_fell_silent(tmp_pat
         silent = await moment_of(cloud, "cell.down")
 
         async def cell_at(at: str) -> dict[str, Any]:
-            return good(await cloud.ops.get("/cells", params={"at": at}))["cells"][0]
+            found: dict[str, Any] = good(await cloud.ops.get("/cells", params={"at": at}))["cells"][0]
+            return found
 
         assert (await cell_at(running))["reason"] == "its log cannot be read now"
         rows = good(await cloud.ops.get("/servers", params={"at": running, "cell": "cell-1"}))["servers"]
