@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -119,6 +120,7 @@ class CloudClient(BillingRequests):
         self._logs = logs
         self._is_production = is_production
         self._log: AuditLog | None = None
+        self._moment: str | None = None
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -193,6 +195,16 @@ class CloudClient(BillingRequests):
         """
         asked = {"after": cursor, "wait_seconds": wait_seconds, "limit": limit}
         return await self.read("/changes", wire.changes, asked, patience_seconds=wait_seconds)
+
+    def then(self, moment: str) -> CloudClient:
+        """The same cloud as it was at a place in the log, as of `events`. It is only read."""
+        found = copy(self)
+        found._moment = moment
+        return found
+
+    async def differences(self, after: str | None = None) -> Changes:
+        """At a moment (see `then`): its cursor, and which servers and drives were otherwise at another one's."""
+        return await self.read("/differences", wire.changes, {"after": after})
 
     async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
         return await self.read("/tasks", wire.tasks, {"state": state, "limit": limit})
@@ -329,7 +341,8 @@ class CloudClient(BillingRequests):
         *,
         patience_seconds: float = 0.0,
     ) -> T:
-        params = {name: str(value) for name, value in (asked or {}).items() if value is not None}
+        asked = {**(asked or {}), "at": self._moment}
+        params = {name: str(value) for name, value in asked.items() if value is not None}
         seconds = ANSWER_SECONDS + patience_seconds
         return _understood(await self._answer("GET", path, params=params, seconds=seconds), read)
 
@@ -338,6 +351,7 @@ class CloudClient(BillingRequests):
     ) -> T:
         import orjson
 
+        assert self._moment is None, "the past is only read"
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
         content = orjson.dumps(body)
         async with self._written_down(method, path, body):

@@ -6,10 +6,12 @@ A list is drawn by `view` of the module of presentation that has its name.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 from console import commands
 from console.client import ClientError, CloudClient
 from console.presentation import overview
+from console.presentation.columns import Table
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
@@ -134,6 +136,11 @@ def make(
     held = details.get(key)
     if place.modes:
         frame = frame._replace(modes=place.modes, is_folded=FOLDED in place.modes)
+    if frame.past_at is not None:
+        from console.presentation import moments
+
+        if (told := moments.instead(place.view, mirror, frame)) is not None:
+            return told
     match place.view:
         case "overview":
             return overview.view(mirror, frame)
@@ -159,6 +166,11 @@ def make(
         case name:
             view: Callable[[Mirror, Frame], View] = import_module(f"console.presentation.{name}").view
             return view(mirror, frame)
+
+
+def table_of(name: str, frame: Frame) -> Table[Any] | None:
+    """The table of a view that is not in sight: which columns there are does not depend on what is in them."""
+    return make(Place(name), Mirror(), frame._replace(filter="", scope=None), {}).table
 
 
 def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:

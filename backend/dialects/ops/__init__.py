@@ -13,7 +13,7 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
     setting     settings of the whole cloud   services        the Compute API's services
-    room        what fits, and what-ifs
+    room        what fits, and what-ifs       differences     between moments of the past, as log_places writes them
     sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
     billing     money                         metrics    how it goes, for Prometheus
     rehearsing  a rehearsal that is under way
@@ -33,6 +33,7 @@ from backend.dialects.ops import (
     billing,
     bodies,
     bodies_backups,
+    differences,
     explaining,
     networks,
     reads,
@@ -64,12 +65,13 @@ from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, Turns, g
 from backend.dialects.requests import Requests
 from backend.operations import Cloud
 from backend.operations.cells import Pictures
+from backend.operations.past import Past
 
 __all__ = ["ERRORS", "PREFIX", "TABLE", "refuse", "routes"]
 
 TABLE = (
-    get("", reads.hello, "Which cloud this is, and who asks", schema.Hello, query=NoQuery),
-    get("/openapi.json", reads.openapi, "This document", schema.Document, query=NoQuery),
+    get("", reads.hello, "Which cloud this is, and who asks", schema.Hello, query=NoQuery, shows_past=False),
+    get("/openapi.json", reads.openapi, "This document", schema.Document, query=NoQuery, shows_past=False),
     get("/status", reads.status, "All that is small and changes by itself", schema.Status, query=NoQuery),
     get(
         "/changes",
@@ -77,6 +79,14 @@ TABLE = (
         "What has changed after a cursor, or will soon",
         schema.Changes,
         query=bodies.ChangesQuery,
+        shows_past=False,
+    ),
+    get(
+        "/differences",
+        differences.differences,
+        "What was otherwise at a moment than at another",
+        schema.Differences,
+        query=bodies.DifferencesQuery,
     ),
     get("/servers", reads.list_servers, "A page of servers", schema.ServerPage, query=bodies.ServersQuery),
     write(
@@ -481,7 +491,7 @@ def _document() -> bytes:
     return document(TABLE)
 
 
-def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine, requests: Requests) -> list[Route]:
+def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine, requests: Requests, past: Past) -> list[Route]:
     context = Context(
         cloud=cloud,
         credentials=credentials,
@@ -493,5 +503,6 @@ def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine, requests
         document=_document,
         turns=Turns(),
         requests=requests,
+        past=past,
     )
     return routes_of(TABLE, context)

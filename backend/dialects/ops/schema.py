@@ -526,6 +526,15 @@ class PlanAnswer(TypedDict):
     plan: PlanRow
 
 
+class Differences(TypedDict):
+    """`removed` are ids of what is not there at the moment. `cursor` is the moment's."""
+
+    cursor: str
+    servers: list[ServerRow]
+    drives: list[DriveRow]
+    removed: list[str]
+
+
 class Changes(TypedDict):
     cursor: str
     servers: list[ServerRow]
