@@ -13,7 +13,6 @@ from typing import ClassVar
 from textual import constants
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from console.client import CloudClient
 from console.commands import VIEWS
@@ -21,9 +20,10 @@ from console.kept import Keeper
 from console.keymaps import DEFAULT as DEFAULT_KEYMAP
 from console.keymaps import Keymap
 from console.presentation.lines import ASCII, UNICODE
+from console.screens.clouds import FIRST, Clouds
 from console.screens.feed import POLL_SECONDS
 from console.screens.main import MainScreen
-from console.screens.options import Backend, Options
+from console.screens.options import Backend, CloudChoice, Options
 
 ESCAPE_DELAY_SECONDS = 0.025
 """How long a lone esc may turn out to be the start of a sequence. Textual waits 0.1 s, which feels stuck."""
@@ -37,20 +37,23 @@ def wall_clock() -> datetime:
 
 
 class ConsoleApp(App[None]):
-    """The operator's console of one cloud.
+    """The operator's console of one cloud, or of several, of which one is in sight.
 
     `client_factory` returns a connected client or raises ClientError; it is awaited again after each failure and may
     return the same client. `progress` yields sentences about a backend that is being made. `backend` is the console's
     own child process, None where there is none. `palette` is dark, light or contrast; NO_COLOR overrides it.
     `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1; what can be
     taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
-    one; `export_folder` is where exports go, None for the working folder.
+    one; `export_folder` is where exports go, None for the working folder. `clouds` are the others that there are, with
+    this one among them.
     """
 
     CSS_PATH = "console.tcss"
     TITLE = "stratodeck"
     ENABLE_COMMAND_PALETTE = False
     """Ours knows what is off, and why; it is a command of the registry."""
+    DEFAULT_MODE = FIRST
+    """Each cloud has a mode, with a stack of screens of its own."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+c", "explain_quit", show=False),
@@ -73,6 +76,7 @@ class ConsoleApp(App[None]):
         keymap: Keymap = DEFAULT_KEYMAP,
         keeper: Keeper | None = None,
         export_folder: Path | None = None,
+        clouds: CloudChoice | None = None,
     ) -> None:
         # Textual takes NO_COLOR out of the environment, and without its ANSI mode from the first line it only turns
         # colours to greys: so this is asked before, and both the mode and the theme are set before anything is drawn.
@@ -82,7 +86,7 @@ class ConsoleApp(App[None]):
             vars(constants)["ESCAPE_DELAY"] = ESCAPE_DELAY_SECONDS
         self._is_colourless = is_colourless
         self.set_palette("none" if is_colourless else palette)
-        self._options = Options(
+        options = Options(
             client_factory=client_factory,
             wall_now=now,
             glyphs=ASCII if is_ascii else UNICODE,
@@ -98,17 +102,13 @@ class ConsoleApp(App[None]):
             keeper=keeper or Keeper(None),
             export_folder=export_folder,
         )
+        self.clouds = Clouds(self, options, clouds)
+        self.add_mode(FIRST, self.clouds.make_first)
 
     @property
     def main(self) -> MainScreen:
-        """The frame, whatever dialog lies over it."""
-        screen = next(each for each in self.screen_stack if isinstance(each, MainScreen))
-        assert isinstance(screen, MainScreen), "it is always on the stack"
-        return screen
-
-    def get_default_screen(self) -> Screen[None]:
-        """The frame is the bottom of the stack, so that the first paint is already it."""
-        return MainScreen(self._options)
+        """The frame of the cloud in sight, whatever dialog lies over it."""
+        return self.clouds.in_sight
 
     def set_palette(self, name: str) -> None:
         """Choose dark, light or contrast; without colour there is nothing to choose."""

@@ -41,7 +41,7 @@ from console.reasons import (
 
 VIEWS: tuple[str, ...] = names.VIEWS
 """Views in the order of their digits: overview is 0. Of those beyond 9 some have a letter."""
-_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "U", "calendar": "C", "storage": "Q"}
+_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "U", "calendar": "H", "storage": "Q"}
 
 LISTS = frozenset(VIEWS)
 PAGES = frozenset({"detail", "raw", "why", "help"})
@@ -156,6 +156,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("palette", ("ctrl+p",), "palette", "find whatever can be done here"),
     Command("bookmark", ("m",), "bookmark", "keep this place under a letter"),
     Command("bookmarks", ("apostrophe",), "bookmarks", "go to a place that was kept"),
+    Command("clouds", ("C",), "clouds", "go to another cloud; each is as it was left"),
     *_view_commands(),
     # Look.
     Command("describe", ("d",), "describe", "all that is known of the row", views=LISTS, rank=7),
@@ -471,7 +472,8 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
 
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
-    ("go", ("open", "target", "back", "history.", "line", "filter", "find", "bookmark", "palette", "view.", "quit")),
+    ("go", ("open", "target", "back", "history.", "line", "filter", "find", "bookmark", "clouds", "palette", "view.",
+            "quit")),
     ("look", ("describe", "why", "raw", "events", "preview", "sort", "columns", "measure", "groups.", "fold", "what_if",
               "zone", "freeze", "refresh", "help")),
     ("travel in time", ("time",)),

@@ -367,6 +367,12 @@ async def _palette(screen: MainScreen) -> None:
     await palette_dialog.choose(screen)
 
 
+async def _clouds(screen: MainScreen) -> None:
+    from console.screens import cloud_dialog
+
+    await cloud_dialog.choose(screen)
+
+
 async def _export(screen: MainScreen) -> None:
     from console.screens import exporting
 
@@ -456,6 +462,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "palette": _ask_in_menu(_palette),
     "bookmark": bookmarks.begin,
     "bookmarks": _ask_in_menu(bookmarks.choose),
+    "clouds": _ask_in_menu(_clouds),
     "columns": _ask_in_menu(_columns),
     "export": _ask_in_menu(_export),
     "delete": _delete,

@@ -11,6 +11,7 @@ elsewhere is found there; a factory may well return the client that it returned 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,6 +28,8 @@ CHANGES_LIMIT = 100
 """Events of each file at once: an answer is read in one go, and no key is taken meanwhile."""
 PAGE_LIMIT = 1_000
 BACK_OFF_SECONDS_MAX = 15
+RESTING_SECONDS = 30.0
+"""How often a cloud is asked that nobody looks at: often enough that the change feed still knows where it was read."""
 
 
 def back_off_seconds(tries: int) -> int:
@@ -92,11 +95,22 @@ class Feed:
         self._cursor: str | None = None
         self._backups = BackupSources(wall_now)
         self._drives_wanted = asyncio.Event()
+        self._is_resting = False
+        self._roused = asyncio.Event()
         self.client: CloudClient | None = None
 
     def wake(self) -> None:
         """Ask again now instead of when the pause is over."""
         self._woken.set()
+
+    def rest(self, *, is_resting: bool) -> None:
+        """Ask seldom, because nobody looks; or as often as ever again, and at once."""
+        was_resting, self._is_resting = self._is_resting, is_resting
+        if is_resting:
+            self._roused.clear()
+        elif was_resting:
+            self._roused.set()
+            self.wake()
 
     async def beat(self) -> None:
         """The heartbeat. Never returns."""
@@ -107,7 +121,7 @@ class Feed:
             except ClientError as error:
                 tries += 1
                 self._answers.clear()
-                wait = back_off_seconds(tries)
+                wait = RESTING_SECONDS if self._is_resting else back_off_seconds(tries)
                 at = self._wall_now()
                 self._post(Failed(error.sentence, at, at + timedelta(seconds=wait)))
                 if self.client is not None and "audit" in self._wanted():
@@ -118,7 +132,7 @@ class Feed:
                 continue
             tries = 0
             self._answers.set()
-            await self._pause(self._poll_seconds)
+            await self._pause(RESTING_SECONDS if self._is_resting else self._poll_seconds)
 
     async def follow(self) -> None:
         """The follower. Never returns."""
@@ -239,10 +253,14 @@ class Feed:
                 await self._read_cell(cell)
             client = self.client
             assert client is not None, "the heartbeat had an answer, so there is a client"
-            changes = await client.changes(self._cursor, wait_seconds=LONG_POLL_SECONDS, limit=CHANGES_LIMIT)
+            wait_seconds = 0.0 if self._is_resting else LONG_POLL_SECONDS
+            changes = await client.changes(self._cursor, wait_seconds=wait_seconds, limit=CHANGES_LIMIT)
             await self._deliver(changes)
             self._backups.heard(changes.events)
             self._cursor = changes.cursor
+            if self._is_resting and not changes.events:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._roused.wait(), RESTING_SECONDS)
 
     async def _deliver(self, answer: Answer) -> None:
         message = Answered(answer, self._wall_now())

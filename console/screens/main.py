@@ -7,10 +7,10 @@ ten times a second; ages tick once a second. A key that moves the cursor never m
 Reading order: compose, the handlers of the feed, `_render_all`, the keys at the end; doing.py has what each key does.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.timer import Timer
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker
 
 from console import commands
 from console.client import CloudClient
@@ -31,10 +30,14 @@ from console.presentation.mirror import Mirror
 from console.reasons import Selection
 from console.records import Changes
 from console.screens import doing, foot, objects, views
+from console.screens.clouds import Clouds
 from console.screens.details import Details
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
+from console.screens.letters import Letters
+from console.screens.loops import Loops
 from console.screens.options import Options
 from console.screens.places import Place, Trail
+from console.screens.repainting import Repainting
 from console.screens.typed_ahead import TypedAhead
 from console.screens.typed_line import TypedLine
 from console.widgets.middle import Middle
@@ -45,7 +48,6 @@ from console.widgets.table import RegionList
 if TYPE_CHECKING:
     from console.screens.acting import Acting
 
-REPAINT_SECONDS = 0.1
 TICK_SECONDS = 1.0
 SAID_SECONDS = 10
 FRAME_LINES = 4
@@ -59,15 +61,17 @@ class MainScreen(Screen[None]):
     COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
-    def __init__(self, options: Options) -> None:
-        super().__init__(id="main")
+    def __init__(self, options: Options, clouds: Clouds) -> None:
+        super().__init__()
         self._options = options
+        self.clouds = clouds
+        self.context = options.context
         self._mirror = Mirror()
         self._held: Mirror | None = None
         self._frozen_at: datetime | None = None
         self._changes_held = 0
         self.keymap, self.keeper = options.keymap, options.keeper
-        self._letter_taker: Callable[[str], None] | None = None
+        self._letters = Letters(self)
         self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
         self._said: tuple[str, Tone] | None = None
@@ -78,8 +82,8 @@ class MainScreen(Screen[None]):
         """What n and N look for: the last filter, or what was to be found."""
         self._ahead = TypedAhead()
         self.typed_line = TypedLine(self)
-        self._repaint: Timer | None = None
-        self._is_outdated, self._was_loading = False, True
+        self._repainting = Repainting(self, self._render_all)
+        self._was_loading = True
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
         self.feed = Feed(
@@ -90,13 +94,37 @@ class MainScreen(Screen[None]):
             wanted=lambda: self._wanted,
             poll_seconds=options.poll_seconds,
         )
+        self._loops = Loops(self, options.progress)
 
     @cached_property
     def acting(self) -> "Acting":
         """What carries verbs out. It is loaded with the first of them: nothing of it is painted before."""
         from console.screens.acting import Acting
 
-        return Acting(self, confirms_all=self._options.confirms_all, undo_seconds=self._options.undo_seconds)
+        return Acting(self, self.clouds.grace, confirms_all=self._options.confirms_all)
+
+    @property
+    def is_in_sight(self) -> bool:
+        """Whether the terminal shows this cloud, and not another one."""
+        return self in self.app.screen_stack
+
+    @property
+    def is_across(self) -> bool:
+        """Whether the list in sight is of several clouds."""
+        return False
+
+    def _wear_colours(self) -> None:
+        """The frame is tinted as its cloud is: red, whatever else it is, where a mistake hurts."""
+        is_production = self._mirror.is_production
+        self.set_class(is_production, "-production")
+        if self.context is not None and self.context.colour:
+            self.set_class(not is_production, f"-colour-{self.context.colour}")
+
+    def come_into_sight(self) -> None:
+        """It is shown again: ask anew, and draw what has become of it meanwhile."""
+        self.feed.rest(is_resting=False)
+        self.reload()
+        self._render_all()
 
     def compose(self) -> ComposeResult:
         """Four rows and the body. The prompt takes the place of the status row while one types."""
@@ -116,23 +144,16 @@ class MainScreen(Screen[None]):
         )
         self._prompt_row = self.query_one("#prompt-row")
         self._prompt_row.display = False
+        self._wear_colours()
         if self.keeper.problem:
             self._said = (self.keeper.problem, Tone.WARN)
         self._render_all()
         self.set_interval(TICK_SECONDS, self._tick)
-        self.call_after_refresh(self._start_workers)
+        self.call_after_refresh(self._loops.begin)
 
-    def _start_workers(self) -> None:
-        for group, loop in (("status", self.feed.beat), ("feed", self.feed.follow), ("drives", self.feed.read_drives)):
-            self.run_worker(loop(), group=group, exit_on_error=False)
-        if self._options.progress is not None:
-            self.run_worker(self._follow_progress(self._options.progress()), group="progress", exit_on_error=False)
-
-    async def _follow_progress(self, sentences: AsyncIterator[str]) -> None:
-        async for sentence in sentences:
-            self._progress = sentence
-            self._render_status()
-        self._progress = ""
+    def show_progress(self, sentence: str) -> None:
+        """Say how far a backend is that is being made; nothing where it is there."""
+        self._progress = sentence
         self._render_status()
 
     # ---------------------------------------------------------------------------------------------- what workers say
@@ -142,7 +163,7 @@ class MainScreen(Screen[None]):
         """Take an answer into the mirror."""
         had_failed = self._mirror.problem is not None
         self._mirror = self._mirror.apply(message.answer, message.at)
-        self.set_class(self._mirror.is_production, "-production")
+        self._wear_colours()
         message.taken.set()
         self._progress = ""
         if self._held is not None and isinstance(message.answer, Changes):
@@ -175,45 +196,28 @@ class MainScreen(Screen[None]):
         self.render_soon()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A bug in a worker is a sentence, never the end; the loops are started again."""
-        if event.state is not WorkerState.ERROR:
-            return
-        error = event.worker.error
-        self.log.error("worker failed", group=event.worker.group, error=repr(error))
-        self.say(f"error in the console: {type(error).__name__} in {event.worker.group}", Tone.CRIT)
-        loops = {"status": self.feed.beat, "feed": self.feed.follow, "drives": self.feed.read_drives}
-        if event.worker.group in loops:
-            loop = loops[event.worker.group]
-            self.set_timer(
-                TICK_SECONDS, lambda: self.run_worker(loop(), group=event.worker.group, exit_on_error=False)
-            )  # fmt: skip
+        """A worker has ended, perhaps by a bug."""
+        self._loops.heed(event)
 
     def _tick(self) -> None:
         """Ages grow, and what was said of an action that went well grows old."""
         is_old = (self.wall_now() - self._said_at).total_seconds() > SAID_SECONDS
         if is_old and self._said is not None and self._said[1] is not Tone.CRIT:
             self._said = None
-        if self._repaint is None:
+        if self._repainting.is_resting:
             self._render_all()
 
     @property
     def is_settled(self) -> bool:
         """Whether all that is known is drawn: nothing has come since the last repaint."""
-        return self._repaint is None and not self._is_outdated
+        return self._repainting.is_resting and not self._repainting.is_outdated
 
     def render_soon(self) -> None:
-        """Repaint now, or when the last repaint is a tenth of a second old."""
-        if self._repaint is not None:
-            self._is_outdated = True
-            return
-        self._render_all()
-        self._repaint = self.set_timer(REPAINT_SECONDS, self._repaint_again)
-
-    def _repaint_again(self) -> None:
-        self._repaint = None
-        if self._is_outdated:
-            self._is_outdated = False
-            self.render_soon()
+        """Repaint, not too often; of a cloud that is out of sight whoever lists it may have to."""
+        if self.is_in_sight:
+            self._repainting.soon()
+        else:
+            self.clouds.heed_news()
 
     # ------------------------------------------------------------------------------------------- what acting asks for
 
@@ -258,6 +262,7 @@ class MainScreen(Screen[None]):
             has_pane=self._has_pane,
             past_at=place.past_at,
             is_read_only=self._options.is_read_only,
+            cloud="" if self.context is None else self.context.name,
             columns=self.keeper.kept.columns.get(place.view, ()),
         )
 
@@ -298,15 +303,28 @@ class MainScreen(Screen[None]):
         Ids in it are told as names, unless it quotes what is somewhere else now.
         """
         words = sentence if is_verbatim else sentences.named(self._mirror, sentence)
+        if not self.is_in_sight:
+            self.clouds.say_of(self, words, tone)
+            return
         self._said, self._said_at = (words, tone), self.wall_now()
         self._render_status()
+
+    def unsay(self) -> None:
+        """Take back what was said."""
+        if self._said is not None:
+            self._said = None
+            self._render_status()
 
     def copy(self, text: str) -> None:
         """Put a text onto the terminal's clipboard (OSC 52), unless terminals would cut it."""
         doing.copy(self, text)
 
     async def ask_dialog(self, dialog: Screen[Any]) -> Any:
-        """Show a dialog over the muted list and wait for its answer. Only from a worker."""
+        """Show a dialog over the muted list and wait for its answer. Only from a worker.
+
+        One about a cloud that is out of sight waits until it is shown again: nobody agrees to what it is not seen for.
+        """
+        await self.clouds.until_in_sight(self)
         self.add_class("-behind")
         self._ahead.give_to(dialog)
         try:
@@ -344,8 +362,8 @@ class MainScreen(Screen[None]):
         return max(1, self.app.size.height - FRAME_LINES)
 
     def _render_all(self, *, at: tuple[str | None, int | None] = (None, None)) -> None:
-        """Make the view for what is known now, and draw everything."""
-        if not self.is_mounted or self.app.size.width == 0:
+        """Make the view for what is known now, and draw everything; nothing of a cloud that is out of sight."""
+        if not self.is_mounted or self.app.size.width == 0 or not self.is_in_sight:
             return
         frame = self.frame()
         self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
@@ -436,11 +454,7 @@ class MainScreen(Screen[None]):
 
     def columns_of(self, view: str) -> Sequence[Column[Any]]:
         """The columns of a view, whether it is in sight or not; none of one that has no table."""
-        if view == self.place.view:
-            table = self._view.table
-        else:
-            # Which columns there are does not depend on what is in them.
-            table = views.make(Place(view), Mirror(), self.frame()._replace(filter="", scope=None), {}).table
+        table = self._view.table if view == self.place.view else views.table_of(view, self.frame())
         return () if table is None else table.columns
 
     def toggle_pane(self) -> None:
@@ -502,18 +516,14 @@ class MainScreen(Screen[None]):
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
         if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen):
             return
-        if self._letter_taker is not None:
-            event.stop()
-            self._take_letter(event, self._letter_taker)
+        if self._letters.take(event):
             return
         command = self.keymap.for_key(self.place.view, event.key)
         if command is None:
             return
         event.stop()
         event.prevent_default()
-        if self._said is not None:
-            self._said = None
-            self._render_status()
+        self.unsay()
         if command.id.startswith(_ROW_COMMANDS) and self._must_wait():
             self._ahead.wait(event.key)
             return
@@ -521,17 +531,7 @@ class MainScreen(Screen[None]):
 
     def ask_letter(self, question: str, take: Callable[["MainScreen", str], None]) -> None:
         """Give the next letter or digit to `take`; esc gives it nothing."""
-        self._letter_taker = partial(take, self)
-        self.say(question, Tone.ACCENT)
-
-    def _take_letter(self, event: events.Key, take: Callable[[str], None]) -> None:
-        self._letter_taker, self._said = None, None
-        character = event.character or ""
-        if character.isascii() and character.isalnum():
-            take(character)
-        elif event.key != "escape":
-            self.say("nothing was kept: a bookmark is a letter or a digit", Tone.WARN)
-        self._render_status()
+        self._letters.ask(question, take)
 
     def show_at(self, key: str) -> None:
         """Put the cursor on the row with this key."""
@@ -540,7 +540,7 @@ class MainScreen(Screen[None]):
     def _must_wait(self) -> bool:
         """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
         is_empty = not self.body.has_rows or self._mirror.cells is None
-        return self.place.view in VIEWS and is_empty and (self._is_loading or self._is_outdated)
+        return self.place.view in VIEWS and is_empty and (self._is_loading or self._repainting.is_outdated)
 
     def _replay_pending(self) -> None:
         if not self._must_wait():

@@ -10,7 +10,7 @@ from textual import events
 from console import commands
 from console.names import PALETTES
 from console.presentation import header, palette
-from console.presentation.lines import Frame, Span, Tone
+from console.presentation.lines import Frame, Line, Span, Tone
 from console.presentation.palette import Entry
 from console.screens import bookmarks, doing
 from console.screens.boxed import BoxDialog
@@ -59,6 +59,9 @@ def _what(screen: MainScreen, command: commands.Command) -> str:
 class PaletteDialog(BoxDialog[Entry | None]):
     """A line to type in, and what it finds."""
 
+    TITLE_WORDS = "what to do"
+    ENTER_WORDS = "do it"
+
     def __init__(self, every: Sequence[Entry], frame: Frame) -> None:
         super().__init__(frame, classes=MENU_CLASS)
         self._every = every
@@ -69,21 +72,24 @@ class PaletteDialog(BoxDialog[Entry | None]):
     def _draw(self) -> None:
         size = self.app.size
         width = min(WIDTH_MAX, size.width)
-        rows = max(1, min(ROWS_MAX, size.height - 7))
+        rows = max(1, min(ROWS_MAX, size.height - 7, len(self._every)))
         inner = self._frame._replace(width=max(1, width - BORDER_CELLS))
         top = max(0, min(self._at - rows + 1, len(self._found) - rows))
         shown = self._found[top : top + rows]
         typed = (Span("> ", Tone.ACCENT), Span(self._text), Span(" ", is_reversed=True))
-        lines = palette.lines(shown, self._text, inner, highlighted=self._at - top)
+        lines = self._rows(shown, inner, self._at - top)
         nothing = ((Span("   nothing is called so", Tone.MUTED),),)
         box = self.query_one(Box)
         box.styles.width = width
         note = self._said or f"{len(self._found)} of {len(self._every)}"
         filler = ((Span(""),),) * (rows - max(1, len(shown)))
         foot = ((Span(""),), (Span(note, Tone.WARN if self._said else Tone.MUTED),))
-        box.show("what to do", (typed, (Span(""),), *(lines or nothing), *filler), foot)
-        keys = [("enter", "do it"), ("up/down", "move"), ("esc", "close")]
+        box.show(self.TITLE_WORDS, (typed, (Span(""),), *(lines or nothing), *filler), foot)
+        keys = [("enter", self.ENTER_WORDS), ("up/down", "move"), ("esc", "close")]
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width)))
+
+    def _rows(self, shown: Sequence[Entry], frame: Frame, highlighted: int) -> tuple[Line, ...]:
+        return palette.lines(shown, self._text, frame, highlighted=highlighted)
 
     def on_key(self, event: events.Key) -> None:
         """Letters find, arrows move, enter does it."""

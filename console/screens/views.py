@@ -5,10 +5,12 @@ A list is drawn by `view` of the module of presentation that has its name.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
+from typing import Any
 
 from console import commands
 from console.client import CloudClient
 from console.presentation import overview
+from console.presentation.columns import Table
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
@@ -144,6 +146,11 @@ def make(
         case name:
             view: Callable[[Mirror, Frame], View] = import_module(f"console.presentation.{name}").view
             return view(mirror, frame)
+
+
+def table_of(view: str, frame: Frame) -> Table[Any] | None:
+    """The table of a view that is not in sight: which columns there are does not depend on what is in them."""
+    return make(Place(view), Mirror(), frame._replace(filter="", scope=None), {}).table
 
 
 def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
