@@ -159,7 +159,12 @@ def _open_console(chosen: Settings, clouds: Opener) -> None:
         # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
         opened = clouds.open(clouds.first)
         app = console_app(
-            opened.client_factory, backend=opened.backend, progress=opened.progress, clouds=clouds, **looks
+            opened.client_factory,
+            backend=opened.backend,
+            progress=opened.progress,
+            # One cloud that the settings do not name is not called anything.
+            clouds=clouds if len(clouds.contexts) > 1 or clouds.first.is_listed else None,
+            **looks,
         )
         clouds.on_refusal = partial(app.exit, return_code=2)
         app.run()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from console.commands import VIEWS
-from console.names import PALETTES
+from console.names import ALL_CLOUDS, PALETTES
 from console.presentation.columns import NUMBERS, Column
 from console.presentation.columns import find as find_column
 
@@ -97,6 +97,8 @@ LINE_WORDS: tuple[str, ...] = (
     "help",
     "quit",
 )
+LISTED_OF_ALL = frozenset({"servers", "drives", "hosts", "cells"})
+"""Views that list several clouds in one table."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RUN_WORDS = {"refresh": "refresh", "freeze": "freeze", "help": "help"}
 
@@ -158,6 +160,10 @@ def _parse_view(name: str, words: Sequence[str], rest_of_filter: str) -> Request
         scopes.append(terms.pop(0))
     if len(scopes) > 1:
         return Problem(f"{name} is narrowed to one place at a time, not to {' and '.join(scopes)}")
+    if ALL_CLOUDS in words:
+        if name not in LISTED_OF_ALL:
+            return Problem(f"{name} is of one cloud: {ALL_CLOUDS} lists {', '.join(sorted(LISTED_OF_ALL))}")
+        return GoTo(name, ALL_CLOUDS, " ".join([*terms, *rest_of_filter.split()]))
     if scopes == [""]:
         return Problem("a name follows the at sign, such as @cell-2")
     return GoTo(name, scopes[0] if scopes else None, " ".join([*terms, *rest_of_filter.split()]))

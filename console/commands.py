@@ -390,6 +390,8 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
 
 def reason_off(command: Command, selection: Selection) -> str | None:
     """Why the command is off now, as words that follow "off: "; None when it is on."""
+    if command.impact and selection.is_mixed:
+        return "one cloud at a time"
     if command.impact and selection.is_read_only:
         return "read-only"
     if command.impact and selection.is_stale:
@@ -491,6 +493,7 @@ FILTER_HELP: list[tuple[str, str]] = [
 
 LINE_HELP: tuple[tuple[str, str], ...] = (
     ("servers @cell-2 cpu>4000 /web", "a view, of one cell, filtered; any beginning of the word will do"),
+    ("servers @all cloud:lab", "of all clouds that are open or need no starting; so are drives, hosts and cells"),
     ("sort cpu down", "sort by any column of the list"),
     ("find web", "go to the next row or line that matches"),
     ("host NAME", "one host, with what is on it"),

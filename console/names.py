@@ -13,3 +13,6 @@ KEYMAPS: tuple[str, ...] = ("default", "k9s")
 
 COLOURS: tuple[str, ...] = ("blue", "green", "violet", "brown", "grey")
 """What a cloud's frame may be tinted with. Red is that of production, and no other cloud's."""
+
+ALL_CLOUDS = "@all"
+"""What a list of several clouds is narrowed to; no cell has an at sign in its name."""

@@ -37,6 +37,8 @@ class Selection(NamedTuple):
     clock_mode: str | None = None
     hidden: int = 0
     """How many marked rows the filter hides; they are not acted on."""
+    is_mixed: bool = False
+    """Whether the items are of several clouds."""
 
     @property
     def kind(self) -> str | None:

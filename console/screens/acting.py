@@ -136,6 +136,9 @@ class Acting:
             return
         title = command.title.removesuffix(" …")
         words = f"{title} {_subject(selection)}".rstrip()
+        if cloud := self._host.frame().cloud:
+            # It may be sent, or taken back, while another one is looked at.
+            words = f"{words} of {cloud}"
         if command.id in server_verbs.RESTARTS and not await self.grace.hold(words):
             return
         grace = self.grace if command.can_undo else None

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 from console.client import ClientError
 from console.presentation.lines import Tone
 from console.presentation.many import Cloud
+from console.presentation.mirror import Mirror
+from console.screens import views
+from console.screens.places import Place
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -85,7 +88,7 @@ class Clouds:
             return None
         if screen is not here:
             self._switch(name)
-            self.before = "" if here.context is None else here.context.name
+            self.before = here.name_of_cloud
             self._rest()
             screen.come_into_sight()
             self._app.run_worker(self._tell_shown(), group="shown", exit_on_error=False)
@@ -137,7 +140,19 @@ class Clouds:
         """The operator has gone somewhere else: perhaps to a list of all the clouds, or away from one."""
         self._rest()
         if self.in_sight.is_across:
+            self.wake(self.in_sight)
             self._app.run_worker(self.open_near(), group="near", exclusive=True, exit_on_error=False)
+
+    @property
+    def sources_listed(self) -> frozenset[str]:
+        """What the list of several clouds in sight needs of each of them."""
+        here = self.in_sight
+        return views.wanted(Place(here.place.view), Mirror()) if here.is_across else frozenset()
+
+    def wake(self, screen: MainScreen) -> None:
+        """Ask again now; where several clouds are listed, each of them."""
+        for each in self._screens.values() if screen.is_across else (screen,):
+            each.feed.wake()
 
     def heed_news(self) -> None:
         """Something came for a cloud that is out of sight."""
@@ -150,8 +165,7 @@ class Clouds:
 
     def say_of(self, screen: MainScreen, words: str, tone: Tone) -> None:
         """Say something of a cloud that is out of sight."""
-        name = "" if screen.context is None else f"{screen.context.name}: "
-        self.in_sight.say(f"{name}{words}", tone, is_verbatim=True)
+        self.in_sight.say(f"{screen.name_of_cloud}: {words}", tone, is_verbatim=True)
 
     async def until_in_sight(self, screen: MainScreen) -> None:
         """Wait until a screen is the one in sight."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console import command_line, commands
+from console.names import ALL_CLOUDS
 from console.presentation import filtering, past
 from console.presentation.lines import Tone
 from console.screens import bookmarks, finding, objects, travelling, views
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _OF_CELLS = frozenset({"servers", "drives", "hosts", "services", "capacity", "schedules", "coverage"})
 """Views that a cell's name narrows."""
+FOLLOWED = frozenset({"open", "open.right", "describe", "raw", "why", "events", "create"})
+"""What leads from a row of several clouds to the cloud of the row."""
 _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to now"
 
 
@@ -28,6 +31,8 @@ def do(screen: MainScreen, command_id: str) -> None:
     """Do what a key asks for."""
     if command_id.startswith("view."):
         screen.jump(Place(command_id.removeprefix("view.")))
+    elif screen.is_across and command_id in FOLLOWED:
+        screen.everywhere.follow(command_id)
     else:
         _DOINGS[command_id](screen)
     if command_id.startswith("move."):
@@ -77,6 +82,11 @@ def _set_clock(screen: MainScreen, mode: str, rate: float | None) -> None:
 def _go_to(screen: MainScreen, place: Place) -> None:
     """Show a view as a line asked for it, unless what it is narrowed to, or a column of its filter, is not there."""
     known = {cell.name for cell in screen.mirror.cells or ()}
+    if place.scope == ALL_CLOUDS:
+        if len(screen.clouds.names) < 2:
+            screen.say("this is the only cloud: `stratodeck contexts` says how others are named", Tone.WARN)
+            return
+        known = {ALL_CLOUDS}
     if place.view in _OF_CELLS and place.scope is not None and known and place.scope not in known:
         screen.say(f"no cell is called {place.scope}; /{place.scope} filters", Tone.WARN)
         return
@@ -192,7 +202,10 @@ def _back(screen: MainScreen) -> None:
     elif screen.active.marks and len(screen.trail.stack) == 1:
         screen.moved(lambda: screen.active.set_marks(()))
     else:
+        came_from = screen.place.came_from
         screen.go(screen.kept_trail().back())
+        if came_from:
+            screen.clouds.show(came_from)
 
 
 def _earlier(screen: MainScreen) -> None:

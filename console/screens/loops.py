@@ -38,8 +38,8 @@ class Loops:
 
     async def _follow(self, sentences: AsyncIterator[str]) -> None:
         async for sentence in sentences:
-            self._screen.show_progress(sentence)
-        self._screen.show_progress("")
+            self._screen.framing.show_progress(sentence)
+        self._screen.framing.show_progress("")
 
     def heed(self, event: Worker.StateChanged) -> None:
         """A bug in a worker never ends the console."""

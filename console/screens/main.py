@@ -23,19 +23,21 @@ from textual.worker import Worker
 from console import commands
 from console.client import CloudClient
 from console.commands import VIEWS, Command
+from console.names import ALL_CLOUDS
 from console.presentation import header, sentences
 from console.presentation.columns import Column
-from console.presentation.lines import Frame, Tone, View
+from console.presentation.lines import Frame, Line, Tone, View
 from console.presentation.mirror import Mirror
 from console.reasons import Selection
 from console.records import Changes
-from console.screens import doing, foot, objects, views
+from console.screens import doing, objects, views
 from console.screens.clouds import Clouds
 from console.screens.details import Details
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
+from console.screens.framing import Framing
 from console.screens.letters import Letters
 from console.screens.loops import Loops
-from console.screens.options import Options
+from console.screens.options import Backend, Options
 from console.screens.places import Place, Trail
 from console.screens.repainting import Repainting
 from console.screens.typed_ahead import TypedAhead
@@ -47,9 +49,9 @@ from console.widgets.table import RegionList
 
 if TYPE_CHECKING:
     from console.screens.acting import Acting
+    from console.screens.everywhere import Everywhere
 
 TICK_SECONDS = 1.0
-SAID_SECONDS = 10
 FRAME_LINES = 4
 
 _ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target", "time.", "why")
@@ -68,16 +70,15 @@ class MainScreen(Screen[None]):
         self.context = options.context
         self._mirror = Mirror()
         self._held: Mirror | None = None
-        self._frozen_at: datetime | None = None
-        self._changes_held = 0
+        self.frozen_at: datetime | None = None
+        self.changes_held = 0
         self.keymap, self.keeper = options.keymap, options.keeper
         self._letters = Letters(self)
         self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
-        self._said: tuple[str, Tone] | None = None
-        self._said_at, self._progress = options.wall_now(), ""
+        self.framing = Framing(self, options)
         self._details = Details(self)
-        self._has_pane = True
+        self.has_pane = True
         self.sought = ""
         """What n and N look for: the last filter, or what was to be found."""
         self._ahead = TypedAhead()
@@ -96,12 +97,21 @@ class MainScreen(Screen[None]):
         )
         self._loops = Loops(self, options.progress)
 
-    @cached_property
+    @property
     def acting(self) -> "Acting":
         """What carries verbs out. It is loaded with the first of them: nothing of it is painted before."""
+        if self.is_across:
+            return self.everywhere.acting(confirms_all=self._options.confirms_all)
         from console.screens.acting import Acting
 
         return Acting(self, self.clouds.grace, confirms_all=self._options.confirms_all)
+
+    @cached_property
+    def everywhere(self) -> "Everywhere":
+        """The lists of several clouds, loaded with the first of them."""
+        from console.screens.everywhere import Everywhere
+
+        return Everywhere(self)
 
     @property
     def is_in_sight(self) -> bool:
@@ -111,14 +121,27 @@ class MainScreen(Screen[None]):
     @property
     def is_across(self) -> bool:
         """Whether the list in sight is of several clouds."""
-        return False
+        return self.place.scope == ALL_CLOUDS
 
-    def _wear_colours(self) -> None:
-        """The frame is tinted as its cloud is: red, whatever else it is, where a mistake hurts."""
-        is_production = self._mirror.is_production
-        self.set_class(is_production, "-production")
-        if self.context is not None and self.context.colour:
-            self.set_class(not is_production, f"-colour-{self.context.colour}")
+    @property
+    def backend(self) -> Backend | None:
+        """The process of this cloud, where it is the console's own."""
+        return self._options.backend
+
+    @property
+    def name_of_cloud(self) -> str:
+        """What the operator calls this cloud; empty where there is one only."""
+        return "" if self.context is None else self.context.name
+
+    @property
+    def list_name(self) -> str:
+        """What the choice of columns is kept for: one of all clouds has columns of its own."""
+        return f"{self.place.view}{self.place.scope}" if self.is_across else self.place.view
+
+    @property
+    def about(self) -> "MainScreen":
+        """The screen of the cloud that the frame tells of: this one, but in a list of several the row's."""
+        return self.everywhere.owner() if self.is_across else self
 
     def come_into_sight(self) -> None:
         """It is shown again: ask anew, and draw what has become of it meanwhile."""
@@ -128,33 +151,24 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Four rows and the body. The prompt takes the place of the status row while one types."""
-        yield Bar(id="header")
-        yield Bar(id="crumbs")
+        yield self.framing.header
+        yield self.framing.crumbs
         yield self._middle
-        yield Bar(id="status")
+        yield self.framing.status
         with Horizontal(id="prompt-row"):
             yield self.typed_line.kind_bar
             yield self.typed_line.prompt
-        yield Bar(id="keys")
+        yield self.framing.keys
 
     def on_mount(self) -> None:
         """Paint the frame; ask for data only after that."""
-        self._header, self._crumbs, self._status, self._keys = (
-            self.query_one(f"#{name}", Bar) for name in ("header", "crumbs", "status", "keys")
-        )
         self._prompt_row = self.query_one("#prompt-row")
         self._prompt_row.display = False
-        self._wear_colours()
         if self.keeper.problem:
-            self._said = (self.keeper.problem, Tone.WARN)
+            self.framing.say(self.keeper.problem, Tone.WARN)
         self._render_all()
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._loops.begin)
-
-    def show_progress(self, sentence: str) -> None:
-        """Say how far a backend is that is being made; nothing where it is there."""
-        self._progress = sentence
-        self._render_status()
 
     # ---------------------------------------------------------------------------------------------- what workers say
 
@@ -163,21 +177,20 @@ class MainScreen(Screen[None]):
         """Take an answer into the mirror."""
         had_failed = self._mirror.problem is not None
         self._mirror = self._mirror.apply(message.answer, message.at)
-        self._wear_colours()
         message.taken.set()
-        self._progress = ""
+        self.framing.progressed("")
         if self._held is not None and isinstance(message.answer, Changes):
             answer = message.answer
-            self._changes_held += len(answer.servers) + len(answer.drives) + len(answer.removed)
+            self.changes_held += len(answer.servers) + len(answer.drives) + len(answer.removed)
         if had_failed:
-            self._said = None
+            self.framing.unsay(shows=False)
         self.render_soon()
 
     @on(Failed)
     def _take_failure(self, message: Failed) -> None:
         """Keep the rows, and say what is wrong, also where something else was said before."""
         if self._mirror.problem is None:
-            self._said = None
+            self.framing.unsay(shows=False)
         self._mirror = self._mirror.failed(message.sentence, message.at, retry_at=message.retry_at)
         self.render_soon()
 
@@ -201,9 +214,7 @@ class MainScreen(Screen[None]):
 
     def _tick(self) -> None:
         """Ages grow, and what was said of an action that went well grows old."""
-        is_old = (self.wall_now() - self._said_at).total_seconds() > SAID_SECONDS
-        if is_old and self._said is not None and self._said[1] is not Tone.CRIT:
-            self._said = None
+        self.framing.fade(self.wall_now())
         if self._repainting.is_resting:
             self._render_all()
 
@@ -247,7 +258,7 @@ class MainScreen(Screen[None]):
 
     def frame(self) -> Frame:
         """The room, the instants and the operator's choices for this place."""
-        wall_now, place = self._frozen_at or self.wall_now(), self.trail.here
+        wall_now, place = self.frozen_at or self.wall_now(), self.trail.here
         return Frame(
             width=self.app.size.width,
             height=self.app.size.height,
@@ -259,11 +270,11 @@ class MainScreen(Screen[None]):
             is_descending=place.is_descending,
             scope=place.scope,
             marks=self.body.marks,
-            has_pane=self._has_pane,
+            has_pane=self.has_pane,
             past_at=place.past_at,
             is_read_only=self._options.is_read_only,
-            cloud="" if self.context is None else self.context.name,
-            columns=self.keeper.kept.columns.get(place.view, ()),
+            cloud=self.name_of_cloud,
+            columns=self.keeper.kept.columns.get(self.list_name, ()),
         )
 
     @property
@@ -274,6 +285,8 @@ class MainScreen(Screen[None]):
     @property
     def subject(self) -> str | None:
         """The key of what is looked at: of a page its object, of a list the row under the cursor."""
+        if self.is_across:
+            return self.everywhere.subject
         return self.place.scope if self.place.view in commands.PAGES else self.cursor_key
 
     @property
@@ -283,8 +296,14 @@ class MainScreen(Screen[None]):
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
+        if self.is_across:
+            return self.everywhere.selection()
         marks = objects.shown_marks(self.view, self.place.filter, self.active.marks)
         keys = sorted(marks) or [key for key in (self.subject,) if key is not None]
+        return self.selection_of(keys, len(self.active.marks) - len(marks))
+
+    def selection_of(self, keys: Sequence[str], hidden: int) -> Selection:
+        """These objects of this cloud, as a command would act on them."""
         found = (objects.item_of(self._mirror, key) for key in keys)
         clock = self._mirror.clock
         return Selection(
@@ -294,7 +313,7 @@ class MainScreen(Screen[None]):
             is_stale=self._mirror.is_offline,
             is_simulated=clock is not None or not self._mirror.answered_at,
             clock_mode=None if clock is None else clock.mode,
-            hidden=len(self.active.marks) - len(marks),
+            hidden=hidden,
         )
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT, *, is_verbatim: bool = False) -> None:
@@ -306,14 +325,11 @@ class MainScreen(Screen[None]):
         if not self.is_in_sight:
             self.clouds.say_of(self, words, tone)
             return
-        self._said, self._said_at = (words, tone), self.wall_now()
-        self._render_status()
+        self.framing.say(words, tone)
 
     def unsay(self) -> None:
         """Take back what was said."""
-        if self._said is not None:
-            self._said = None
-            self._render_status()
+        self.framing.unsay()
 
     def copy(self, text: str) -> None:
         """Put a text onto the terminal's clipboard (OSC 52), unless terminals would cut it."""
@@ -349,13 +365,19 @@ class MainScreen(Screen[None]):
         return self.active.key
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether what is shown is held still."""
+        return self._held is not None
+
+    @property
     def _is_loading(self) -> bool:
         """Whether rows of the view in sight are still to come."""
         return not self._mirror.is_complete or ("drives" in self._wanted and not self._mirror.are_drives_complete)
 
     @property
     def _wanted(self) -> frozenset[str]:
-        return views.wanted(replace(self.trail.here, cursor=self.cursor_key), self._mirror)
+        here = replace(self.trail.here, cursor=self.cursor_key)
+        return self.clouds.sources_listed | (views.wanted(here, self._mirror) if self.is_in_sight else frozenset())
 
     @property
     def _room(self) -> int:
@@ -366,53 +388,35 @@ class MainScreen(Screen[None]):
         if not self.is_mounted or self.app.size.width == 0 or not self.is_in_sight:
             return
         frame = self.frame()
-        self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
+        self._view = self._made(frame)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
         self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
         self._was_loading = self._is_loading
-        self._crumbs.show(header.crumbs(self._view, frame))
-        self._header.show(header.header(self._shown_mirror, frame._replace(wall_now=self.wall_now())))
-        self._render_status()
-        self.render_keys()
+        self.framing.show_all(frame)
         self._replay_pending()
 
+    def _made(self, frame: Frame) -> View:
+        if self.is_across:
+            return self.everywhere.view(frame)
+        return views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
+
+    def header_line(self, frame: Frame, wall_now: datetime) -> Line:
+        """Row 1 as this cloud has it, in whatever frame."""
+        now, is_read_only = self._shown_mirror.now(frame.wall_now), self._options.is_read_only
+        own = frame._replace(now=now, wall_now=wall_now, cloud=self.name_of_cloud, is_read_only=is_read_only)
+        return header.header(self._shown_mirror, own)
+
     def _render_cursor(self) -> None:
-        """Draw what depends on the row under the cursor: status, preview, keys."""
+        """Draw what depends on the row under the cursor: status, preview, keys; of several clouds, whose it is."""
         self._middle.show_beside(self._view, self._room)
-        self._render_status()
-        self.render_keys()
-
-    def _situation(self) -> foot.Situation:
-        return foot.Situation(
-            self._mirror,
-            self._view,
-            self.cursor_key,
-            self._said,
-            self._options.backend,
-            self._progress,
-            self._frozen_at,
-            self._changes_held,
-        )
-
-    def _render_status(self) -> None:
-        if self.is_mounted:
-            self._status.show(foot.status(self._situation(), self.frame()))
+        if self.is_across:
+            self.framing.show_header(self.frame())
+        self.framing.show_status()
+        self.framing.show_keys()
 
     def render_keys(self) -> None:
-        """Draw the row of keys, or what is wrong with what is typed: the line itself lies where sentences are said."""
-        problem = self.typed_line.problem if self.typed_line.is_open else self._view.problem
-        if problem:
-            self._keys.show(header.message(problem, Tone.WARN, self.frame()))
-            return
-        line = foot.keys(
-            self._situation(),
-            self.frame(),
-            self.place.view,
-            self.keymap.registry,
-            is_ranging=self.body.is_ranging,
-            has_pane=self._has_pane,
-        )
-        self._keys.show(line)
+        """Draw the row of keys."""
+        self.framing.show_keys()
 
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""
@@ -429,6 +433,7 @@ class MainScreen(Screen[None]):
             self._middle.forget()
             self.body.set_marks(place.marks)
         self.reload()
+        self.clouds.heed_place()
         self._render_all(at=(place.cursor, place.region))
         if views.wanted(place, self._mirror) - views.wanted(before, self._mirror):
             self.feed.wake()
@@ -459,23 +464,23 @@ class MainScreen(Screen[None]):
 
     def toggle_pane(self) -> None:
         """Show or hide the pane beside the list."""
-        self._has_pane = not self._has_pane
+        self.has_pane = not self.has_pane
         self._render_all()
 
     def toggle_freeze(self) -> None:
         """Hold the screen still, or let it go on."""
         if self._held is None:
-            self._held, self._frozen_at, self._changes_held = self._mirror, self.wall_now(), 0
+            self._held, self.frozen_at, self.changes_held = self._mirror, self.wall_now(), 0
         else:
-            self._held, self._frozen_at = None, None
+            self._held, self.frozen_at = None, None
         self._render_all()
 
     def refresh_now(self) -> None:
         """Ask again at once; start a backend that has given up."""
-        backend = self._options.backend
+        backend = self.backend
         if backend is not None and backend.has_given_up:
             self.run_worker(backend.restart(), group="backend", exclusive=True, exit_on_error=False)
-        self.feed.wake()
+        self.clouds.wake(self)
 
     def set_palette(self, name: str) -> None:
         """Choose a set of colours."""
@@ -539,7 +544,7 @@ class MainScreen(Screen[None]):
 
     def _must_wait(self) -> bool:
         """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
-        is_empty = not self.body.has_rows or self._mirror.cells is None
+        is_empty = not self.body.has_rows or (self._mirror.cells is None and not self.is_across)
         return self.place.view in VIEWS and is_empty and (self._is_loading or self._repainting.is_outdated)
 
     def _replay_pending(self) -> None:
@@ -584,7 +589,7 @@ class MainScreen(Screen[None]):
     def show_prompt(self, is_shown: bool) -> None:
         """Put the line in which one types into the status row's place, or take it away."""
         self._prompt_row.display = is_shown
-        self._status.display = not is_shown
+        self.framing.status.display = not is_shown
 
     @on(Prompt.Typed)
     def _follow_typing(self, message: Prompt.Typed) -> None:
