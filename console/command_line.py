@@ -64,6 +64,12 @@ class Problem(NamedTuple):
     sentence: str
 
 
+class ShowCloud(NamedTuple):
+    """Go to another cloud."""
+
+    name: str
+
+
 class Find(NamedTuple):
     """Go to the next row or line that matches."""
 
@@ -79,7 +85,7 @@ class Sort(NamedTuple):
 
 Columns = Sequence[Column[Any]]
 
-Request = GoTo | OpenNamed | Find | Sort | Run | SetClock | Advance | SetPalette | Leave | Problem
+Request = GoTo | OpenNamed | Find | Sort | Run | ShowCloud | SetClock | Advance | SetPalette | Leave | Problem
 
 LINE_WORDS: tuple[str, ...] = (
     *VIEWS[1:],
@@ -88,6 +94,8 @@ LINE_WORDS: tuple[str, ...] = (
     "host",
     "drive",
     "group",
+    "cloud",
+    "ctx",
     "sort",
     "find",
     "advance",
@@ -179,6 +187,8 @@ def _parse_argument(name: str, rest: Sequence[str], filter_text: str) -> Request
     match name:
         case "cell":
             return GoTo("servers", argument, filter_text) if argument else GoTo("cells", None, filter_text)
+        case "cloud" | "ctx":
+            return ShowCloud(argument) if argument else Run("clouds")
         case "group":
             return GoTo("groups", argument or None, filter_text)
         case "sort":

@@ -493,6 +493,7 @@ FILTER_HELP: list[tuple[str, str]] = [
 
 LINE_HELP: tuple[tuple[str, str], ...] = (
     ("servers @cell-2 cpu>4000 /web", "a view, of one cell, filtered; any beginning of the word will do"),
+    ("cloud NAME", "another cloud; :cloud alone, or C, shows them all"),
     ("servers @all cloud:lab", "of all clouds that are open or need no starting; so are drives, hosts and cells"),
     ("sort cpu down", "sort by any column of the list"),
     ("find web", "go to the next row or line that matches"),

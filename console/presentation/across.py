@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -28,12 +29,14 @@ from console.presentation.lines import (
     cells,
     compose,
     left,
+    retoned,
     right,
 )
 from console.presentation.many import Cloud
 from console.presentation.mirror import Mirror
 from console.presentation.narrowing import narrow
 from console.presentation.ordered import Ordered
+from console.records import CellRecord, HostRecord
 
 SEPARATOR = "|"
 """Between a cloud's name, which has none, and a key of it."""
@@ -48,7 +51,16 @@ class Row(NamedTuple):
     cloud: str
     sort_name: str
     state: str
+    cell: str
     record: Any
+
+
+def _sort_name(record: Any) -> str:
+    return str(record.name if isinstance(record, HostRecord | CellRecord) else record.sort_name)
+
+
+def _cell(record: Any) -> str:
+    return str(record.name if isinstance(record, CellRecord) else record.cell)
 
 
 class _List(NamedTuple):
@@ -151,10 +163,10 @@ class Gathered:
             before = known.get(cloud.name, {})
             now = {listed.key_of(record): record for record in records}
             changed += [
-                Row(key_in(cloud.name, key), cloud.name, getattr(record, "sort_name", None) or record.name,
-                    record.state, record)
-                for key, record in now.items() if before.get(key) is not record
-            ]  # fmt: skip
+                Row(key_in(cloud.name, key), cloud.name, _sort_name(record), record.state, _cell(record), record)
+                for key, record in now.items()
+                if before.get(key) is not record
+            ]
             removed += [key_in(cloud.name, key) for key in before.keys() - now.keys()]
             known[cloud.name] = now
         for name in self._known.keys() - sources.keys():
@@ -262,7 +274,9 @@ def view(gathered: Gathered, clouds: Sequence[Cloud], frame: Frame) -> View:
     names = ("cloud", *(frame.columns or listed.shown))
     region: Region
     if found.rows:
-        region = chosen.region(found, frame._replace(columns=tuple(dict.fromkeys(names))), width)
+        drawn = chosen.region(found, frame._replace(columns=tuple(dict.fromkeys(names))), width)
+        silent = {cloud.name for cloud in clouds if cloud.mirror is not None and cloud.mirror.is_offline}
+        region = replace(drawn, draw=lambda row: _dimmed(drawn.draw(row)) if row.cloud in silent else drawn.draw(row))
     else:
         region = Lines((compose(width, left(2, _instead(gathered.view, clouds, frame), Tone.MUTED)),))
     below = _below(gathered.view, clouds, found, frame)
@@ -288,6 +302,12 @@ def view(gathered: Gathered, clouds: Sequence[Cloud], frame: Frame) -> View:
         heads=servers.HEADS if gathered.view == "servers" else {},
         problem=filtering.parse(frame.filter, found.columns).problem,
     )
+
+
+def _dimmed(line: Line) -> Line:
+    """A row of a cloud that does not answer: all of it is last known, but whose it is."""
+    start = next((place for place, span in enumerate(line) if span.text.strip()), 0) + 1
+    return (*line[:start], *retoned(line[start:], Tone.UNKNOWN))
 
 
 def _instead(view: str, clouds: Sequence[Cloud], frame: Frame) -> str:

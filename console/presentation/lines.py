@@ -47,6 +47,7 @@ class Tone(StrEnum):
     HUE_VIOLET = "hue-violet"
     HUE_BROWN = "hue-brown"
     HUE_GREY = "hue-grey"
+    HUE_RED = "hue-red"
     """A cloud's own colour, as a tint behind its name; never a state."""
 
 

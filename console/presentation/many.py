@@ -26,7 +26,7 @@ from console.presentation.lines import (
 from console.presentation.mirror import Mirror
 
 NAME_WIDTH_MAX = 16
-STATE_WIDTH = 22
+STATE_WIDTH = 27
 AGE_WIDTH = 7
 
 
@@ -88,9 +88,10 @@ def age(cloud: Cloud, frame: Frame) -> tuple[str, Tone]:
 
 
 def chip(cloud: Cloud, width: int, frame: Frame, wanted: str = "", *, is_bold: bool = False) -> Line:
-    """The name in the cloud's colour, with what must not be overlooked."""
-    tone = Tone.CRIT if cloud.is_production else Tone(f"hue-{cloud.colour}") if cloud.colour else Tone.TEXT
-    span = Span(fit_name(cloud.name, width, frame.glyphs), tone, is_bold=is_bold, is_reversed=cloud.is_production)
+    """The name in the cloud's colour, which is red where a mistake hurts, as its frame is."""
+    colour = "red" if cloud.is_production else cloud.colour
+    tone = Tone(f"hue-{colour}") if colour else Tone.TEXT
+    span = Span(fit_name(cloud.name, width, frame.glyphs), tone, is_bold=is_bold or cloud.is_production)
     return matched(span, wanted) if wanted else (span,)
 
 
@@ -98,6 +99,7 @@ def rows(clouds: Sequence[Cloud], text: str, frame: Frame, *, highlighted: int) 
     """A row a cloud: name, kind, state, age, and where it is, as far as there is room."""
     width, glyphs = frame.width, frame.glyphs
     name_width = min(NAME_WIDTH_MAX, max((cells(cloud.name) for cloud in clouds), default=0))
+    rules_width = max((cells(_rules(cloud)) for cloud in clouds), default=0)
     found = []
     for number, cloud in enumerate(clouds):
         is_here = number == highlighted
@@ -110,8 +112,8 @@ def rows(clouds: Sequence[Cloud], text: str, frame: Frame, *, highlighted: int) 
         column = 3 + name_width + 2
         rules = _rules(cloud)
         if width >= 60:
-            placed.append(left(column, rules, Tone.WARN))
-            column += 8
+            placed.append(left(column, rules, Tone.CRIT if cloud.is_production else Tone.WARN))
+            column += rules_width + 1 if rules_width else 0
             placed.append(left(column, cloud.noun, Tone.MUTED))
             column += 12
         room = min(STATE_WIDTH, width - column - AGE_WIDTH - 3)

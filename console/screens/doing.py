@@ -47,7 +47,11 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
     if kind == "\\":
         finding.find(screen, text)
         return
-    match command_line.parse_line(text):
+    _carry_out(screen, command_line.parse_line(text))
+
+
+def _carry_out(screen: MainScreen, request: command_line.Request) -> None:
+    match request:
         case command_line.Problem(sentence):
             screen.say(sentence, Tone.WARN)
         case command_line.OpenNamed(kind, name):
@@ -58,6 +62,8 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
             finding.find(screen, text)
         case command_line.Sort(column, is_descending):
             _sort_by(screen, column, is_descending)
+        case command_line.ShowCloud(name):
+            _show_cloud(screen, name)
         case command_line.Run(command_id):
             do(screen, command_id)
         case command_line.Leave():
@@ -96,6 +102,19 @@ def _go_to(screen: MainScreen, place: Place) -> None:
         return
     screen.sought = place.filter or screen.sought
     screen.jump(place)
+
+
+def _show_cloud(screen: MainScreen, name: str) -> None:
+    """Go to a cloud by its name, or the beginning of one."""
+    names = screen.clouds.names
+    found = next((each for each in names if each == name), None) or next(
+        (each for each in names if each.startswith(name)), None
+    )
+    if found is None:
+        there = f"there are {', '.join(names)}" if names else "this is the only one"
+        screen.say(f"no cloud is called {name}: {there}", Tone.WARN)
+    else:
+        screen.clouds.show(found)
 
 
 def _sort_by(screen: MainScreen, column: str, is_descending: bool) -> None:

@@ -49,8 +49,10 @@ class Everywhere:
 
     def owner(self) -> MainScreen:
         """The screen of the cloud that a verb would act on: of the marked rows, else of the row under the cursor."""
-        names = {across.split(key)[0] for key in self._keys()}
-        name = names.pop() if len(names) == 1 else across.split(self._screen.cursor_key or "")[0]
+        screen = self._screen
+        marks = objects.shown_marks(screen.view, screen.place.filter, screen.active.marks)
+        names = {across.split(key)[0] for key in marks}
+        name = names.pop() if len(names) == 1 else across.split(screen.cursor_key or "")[0]
         return self._screen.clouds.opened(name) or self._screen
 
     def _keys(self) -> list[str]:

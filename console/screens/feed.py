@@ -95,7 +95,8 @@ class Feed:
         self._cursor: str | None = None
         self._backups = BackupSources(wall_now)
         self._drives_wanted = asyncio.Event()
-        self._is_resting = False
+        self.is_resting = False
+        """Whether nobody looks."""
         self._roused = asyncio.Event()
         self.client: CloudClient | None = None
 
@@ -105,7 +106,7 @@ class Feed:
 
     def rest(self, *, is_resting: bool) -> None:
         """Ask seldom, because nobody looks; or as often as ever again, and at once."""
-        was_resting, self._is_resting = self._is_resting, is_resting
+        was_resting, self.is_resting = self.is_resting, is_resting
         if is_resting:
             self._roused.clear()
         elif was_resting:
@@ -121,7 +122,7 @@ class Feed:
             except ClientError as error:
                 tries += 1
                 self._answers.clear()
-                wait = RESTING_SECONDS if self._is_resting else back_off_seconds(tries)
+                wait = RESTING_SECONDS if self.is_resting else back_off_seconds(tries)
                 at = self._wall_now()
                 self._post(Failed(error.sentence, at, at + timedelta(seconds=wait)))
                 if self.client is not None and "audit" in self._wanted():
@@ -132,7 +133,7 @@ class Feed:
                 continue
             tries = 0
             self._answers.set()
-            await self._pause(RESTING_SECONDS if self._is_resting else self._poll_seconds)
+            await self._pause(RESTING_SECONDS if self.is_resting else self._poll_seconds)
 
     async def follow(self) -> None:
         """The follower. Never returns."""
@@ -253,12 +254,12 @@ class Feed:
                 await self._read_cell(cell)
             client = self.client
             assert client is not None, "the heartbeat had an answer, so there is a client"
-            wait_seconds = 0.0 if self._is_resting else LONG_POLL_SECONDS
+            wait_seconds = 0.0 if self.is_resting else LONG_POLL_SECONDS
             changes = await client.changes(self._cursor, wait_seconds=wait_seconds, limit=CHANGES_LIMIT)
             await self._deliver(changes)
             self._backups.heard(changes.events)
             self._cursor = changes.cursor
-            if self._is_resting and not changes.events:
+            if self.is_resting and not changes.events:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._roused.wait(), RESTING_SECONDS)
 

@@ -44,6 +44,9 @@ def entries(screen: MainScreen) -> list[Entry]:
         Entry(f"mark {letter}", bookmarks.title(screen, mark), "a bookmark", f"' {letter}")
         for letter, mark in bookmarks.of(screen).items()
     ]
+    here = screen.name_of_cloud
+    found += [Entry(f"cloud {name}", f"cloud {name}", "go to another cloud", f":cloud {name}")
+              for name in screen.clouds.names if name != here]  # fmt: skip
     found += [Entry(f"colours {name}", f"palette {name}", "choose the colours", f":palette {name}")
               for name in PALETTES]  # fmt: skip
     return [*found, Entry("leave", "quit", "leave the console", ":q")]
@@ -148,6 +151,8 @@ async def choose(screen: MainScreen) -> None:
         case "mark":
             if (mark := bookmarks.of(screen).get(name)) is not None:
                 bookmarks.go(screen, mark)
+        case "cloud":
+            screen.call_later(screen.clouds.show, name)
         case "colours":
             screen.set_palette(name)
         case "leave":

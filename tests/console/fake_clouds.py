@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from textual.pilot import Pilot
+
 from console.app import ConsoleApp
 from console.client import ClientError, CloudClient
 from console.contexts import Context
 from console.records import Hello
 from console.screens.options import Opened
 from tests.console.fakes import FakeCloud, ManualClock, some_servers
+from tests.console.stories import app_of, type_line, until
 
 
 @dataclass
@@ -21,7 +24,7 @@ class NamedCloud(FakeCloud):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.servers = [replace(each, name=f"{self.name}-{each.name}") for each in some_servers()]
+        self.servers = [replace(each, name=f"{self.name}-{each.name}", sort_name="") for each in some_servers()]
 
     async def hello(self) -> Hello:
         found = await super().hello()
@@ -78,3 +81,38 @@ def two_clouds(*, far: frozenset[str] = frozenset(), **changes: Any) -> FakeChoi
     """A cloud of one's own, and another one with the given rules."""
     clouds = {"lab": NamedCloud(), "prod": NamedCloud(name="prod", is_production=bool(changes.get("is_production")))}
     return FakeChoice(clouds, (a_context("lab"), a_context("prod", **changes)), far)
+
+
+def four_clouds() -> FakeChoice:
+    """One's own; production, which is read-only; one that will fall silent; and one that was not started."""
+    names = ("lab", "prod", "berlin", "archive")
+    contexts = (
+        a_context("lab", colour="green"),
+        a_context("prod", is_production=True, is_read_only=True),
+        a_context("berlin", colour="blue"),
+        Context("archive", "data", "/srv/clouds/archive", colour="grey"),
+    )
+    clouds = {name: NamedCloud(name=name, is_production=name == "prod") for name in names}
+    return FakeChoice(clouds, contexts, frozenset({"archive"}))
+
+
+async def see_several(pilot: Pilot[Any], choice: FakeChoice, clock: ManualClock, *, is_list: bool) -> None:
+    """Three of the four clouds listed, one of them silent for a while, and the dialog over them or not."""
+    await until(pilot, "NEEDS ATTENTION")
+    await type_line(pilot, ":servers @all /db")
+    await pilot.press("enter")
+    await until(pilot, "18 of 120")
+    choice.clouds["berlin"].fall_silent()
+    await until(pilot, "silent since")
+    clock.advance(95)
+    for name in ("lab", "prod"):
+        # A list without changes is fresh for a while; this is longer.
+        choice.clouds[name].push(choice.clouds[name].servers[0])
+    main = app_of(pilot).main
+    main.clouds.wake(main)
+    await until(pilot, "age 1m35s", "age 0s")
+    if is_list:
+        await pilot.press("g", *"jjjjjjj")
+    else:
+        await pilot.press("C")
+        await until(pilot, "go there", "1m35s")
