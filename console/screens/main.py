@@ -168,7 +168,8 @@ class MainScreen(Screen[None]):
             self.framing.say(self.keeper.problem, Tone.WARN)
         self._render_all()
         self.set_interval(TICK_SECONDS, self._tick)
-        self.call_after_refresh(self._loops.begin)
+        # Not before the application takes keys: what is typed at the very beginning is typed before there is data.
+        self.call_after_refresh(self.app.call_later, self._loops.begin)
 
     # ---------------------------------------------------------------------------------------------- what workers say
 
