@@ -42,6 +42,7 @@ from console.settings import BY_NAME, Settings
 if TYPE_CHECKING:
     from console.app import ConsoleApp
     from console.cli_opening import Opener
+    from console.screens.options import Opened
 
 DEFAULT_HOST = "127.0.0.1"
 
@@ -157,7 +158,7 @@ def _open_console(chosen: Settings, clouds: Opener) -> None:
     console_app = _console_app()
     try:
         # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
-        opened = clouds.open(clouds.first)
+        opened = _opened(clouds)
         app = console_app(
             opened.client_factory,
             backend=opened.backend,
@@ -173,6 +174,15 @@ def _open_console(chosen: Settings, clouds: Opener) -> None:
     if clouds.refusal is not None:
         raise Refusal(clouds.refusal)
     raise SystemExit(app.return_code or 0)
+
+
+def _opened(clouds: Opener) -> Opened:
+    from console.client import ClientError
+
+    try:
+        return clouds.open(clouds.first)
+    except ClientError as problem:
+        raise Refusal(f"{clouds.first.name}: {problem.sentence}.") from problem
 
 
 def _looks(chosen: Settings) -> dict[str, Any]:
