@@ -1,7 +1,8 @@
-"""The operator's terminal: one console over one cloud, whatever that cloud is.
+"""The operator's terminal: one console over one cloud or several, whatever they are.
 
-    cli            the command line, with cli_running, cli_clouds, cli_check, cli_data, cli_doctor, cli_shell and
-                   cli_options; the only importer of the backend, and late
+    cli            the command line, with cli_running, cli_clouds, cli_check, cli_data, cli_doctor, cli_rehearse,
+                   cli_shell, cli_contexts, cli_opening (how each kind of cloud is opened) and cli_options; the only
+                   importer of the backend, and late
     app            thin: palettes, and the frame as the bottom of the screen stack
     screens        compose, workers, what a key does; no formatting, no rules
     widgets        draw the lines that they are given
@@ -15,6 +16,7 @@
     reasons        what a verb would act on, and why it is off for that
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour
     kept           what is kept between runs: chosen columns, bookmarks
+    contexts       the clouds that the settings name, with their rules: which is production is known here
     settings       one table of settings: checks, listing and example come from it; names: words shared with it
     records        frozen: what an API said; None is what it did not say
     sanitising     texts of a cloud made harmless: what comes from a client or from unix_http is

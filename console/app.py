@@ -14,7 +14,6 @@ from typing import ClassVar
 from textual import constants
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from console.client import CloudClient
 from console.commands import VIEWS
@@ -22,9 +21,10 @@ from console.kept import Keeper
 from console.keymaps import DEFAULT as DEFAULT_KEYMAP
 from console.keymaps import Keymap
 from console.presentation.lines import ASCII, UNICODE
+from console.screens.clouds import FIRST, Clouds
 from console.screens.feed import POLL_SECONDS
 from console.screens.main import MainScreen
-from console.screens.options import Backend, Options
+from console.screens.options import Backend, CloudChoice, Options
 
 ESCAPE_DELAY_SECONDS = 0.025
 """How long a lone esc may turn out to be the start of a sequence. Textual waits 0.1 s, which feels stuck."""
@@ -38,7 +38,7 @@ def wall_clock() -> datetime:
 
 
 class ConsoleApp(App[None]):
-    """The operator's console of one cloud.
+    """The operator's console of one cloud, or of several, of which one is in sight.
 
     `client_factory` returns a connected client or raises ClientError; it is awaited again after each failure and may
     return the same client. `progress` yields sentences about a backend that is being made. `backend` is the console's
@@ -46,13 +46,15 @@ class ConsoleApp(App[None]):
     `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1; what can be
     taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
     one; `export_folder` is where exports go, None for the working folder. `mistakes_of` says what is wrong with a
-    scenario's file, None where none can be rehearsed.
+    scenario's file, None where none can be rehearsed. `clouds` are the others that there are, with this one among them.
     """
 
     CSS_PATH = "console.tcss"
     TITLE = "stratodeck"
     ENABLE_COMMAND_PALETTE = False
     """Ours knows what is off, and why; it is a command of the registry."""
+    DEFAULT_MODE = FIRST
+    """Each cloud has a mode, with a stack of screens of its own."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+c", "explain_quit", show=False),
@@ -76,6 +78,7 @@ class ConsoleApp(App[None]):
         keeper: Keeper | None = None,
         export_folder: Path | None = None,
         mistakes_of: Callable[[str], Sequence[str]] | None = None,
+        clouds: CloudChoice | None = None,
     ) -> None:
         # Textual takes NO_COLOR out of the environment, and without its ANSI mode from the first line it only turns
         # colours to greys: so this is asked before, and both the mode and the theme are set before anything is drawn.
@@ -85,7 +88,7 @@ class ConsoleApp(App[None]):
             vars(constants)["ESCAPE_DELAY"] = ESCAPE_DELAY_SECONDS
         self._is_colourless = is_colourless
         self.set_palette("none" if is_colourless else palette)
-        self._options = Options(
+        options = Options(
             client_factory=client_factory,
             wall_now=now,
             glyphs=ASCII if is_ascii else UNICODE,
@@ -105,13 +108,13 @@ class ConsoleApp(App[None]):
         self._mistakes_of = mistakes_of
         self.rehearsal_wanted: tuple[str, float] | None = None
         """The scenario to watch after this console has ended, and its simulated seconds in a second."""
+        self.clouds = Clouds(self, options, clouds)
+        self.add_mode(FIRST, self.clouds.make_first)
 
     @property
     def main(self) -> MainScreen:
-        """The frame, whatever dialog lies over it."""
-        screen = next(each for each in self.screen_stack if isinstance(each, MainScreen))
-        assert isinstance(screen, MainScreen), "it is always on the stack"
-        return screen
+        """The frame of the cloud in sight, whatever dialog lies over it."""
+        return self.clouds.in_sight
 
     async def _rehearse(self, name: str, rate: float) -> str | None:
         assert self._mistakes_of is not None, "only where a scenario can be looked at"
@@ -121,10 +124,6 @@ class ConsoleApp(App[None]):
             self.exit(return_code=0)
             return None
         return mistakes[0] + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
-
-    def get_default_screen(self) -> Screen[None]:
-        """The frame is the bottom of the stack, so that the first paint is already it."""
-        return MainScreen(self._options)
 
     def set_palette(self, name: str) -> None:
         """Choose dark, light or contrast; without colour there is nothing to choose."""

@@ -3,6 +3,7 @@ console nothing of the backend, and completion in a shell answers at once.
 
     cli           the tree of commands; the console itself, and `serve`
     cli_running   what asks a backend that runs: `env`, `cell`, `host`
+    cli_contexts  the clouds that the settings name, and `contexts`; cli_opening: how each kind is opened
     cli_clouds    whole clouds as files and folders: `cloud export`, `replay`
     cli_check     verifying a folder: `check`
     cli_data      a whole cloud as one file: `data`
@@ -19,15 +20,24 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
 
-from console import cli_check, cli_clouds, cli_data, cli_doctor, cli_rehearse, cli_running, cli_shell, settings
+from console import (
+    cli_check,
+    cli_clouds,
+    cli_contexts,
+    cli_data,
+    cli_doctor,
+    cli_rehearse,
+    cli_running,
+    cli_shell,
+    settings,
+)
 from console.cli_options import (
     DEFAULT_PORT,
     Given,
@@ -39,13 +49,13 @@ from console.cli_options import (
     folder_of,
     seed_option,
 )
+from console.contexts import Context
 from console.settings import BY_NAME, Settings
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
-    from console.audit import AuditLog
-    from console.client import CloudClient
-    from console.launch import Backend
+    from console.cli_opening import Opener
+    from console.screens.options import Opened
 
 DEFAULT_HOST = "127.0.0.1"
 
@@ -72,6 +82,7 @@ class _Main(click.Group):
     envvar="STRATODECK_TOKEN",
     help="Who you are at URL; other users of this machine can read it here, so rather set STRATODECK_TOKEN.",
 )
+@cli_contexts.context_option
 @click.option("--listen", type=click.IntRange(0, 65535), metavar="PORT", help="Serve the cloud on 127.0.0.1:PORT too.")
 @click.option("--read-only/--read-write", default=None, help=BY_NAME["read_only"].meaning)
 @click.option("--ascii/--unicode", default=None, help=BY_NAME["ascii"].meaning)
@@ -93,6 +104,7 @@ def main(
     kind: str | None,
     url: str | None,
     token: str | None,
+    context_name: str | None,
     listen: int | None,
     **looks: object,
 ) -> None:
@@ -108,20 +120,36 @@ def main(
     if context.invoked_subcommand is not None:
         _refuse_misplaced(context)
         return
-    is_given = {
-        name: context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        for name in ("data", "kind", "listen", "token")
-    }
-    if url is not None:
-        if is_given["data"] or is_given["kind"] or is_given["listen"]:
-            raise click.UsageError(
-                "--url opens a cloud that runs elsewhere: --data, --cloud and --listen are not for it."
-            )
-        _open_console_at(_checked_url(url), token, chosen_settings())
-    else:
-        if is_given["token"]:
-            raise click.UsageError("--token goes with --url; an embedded cloud needs none.")
-        _open_console_on(listen, chosen_settings())
+    chosen = chosen_settings()
+    every = cli_contexts.known(chosen)
+    first = cli_contexts.first(every, chosen, context_name, url)
+    _refuse_mixed(context, first, url)
+    _refuse_without_terminal()
+    from console.cli_opening import Opener
+
+    while True:
+        app = _run_console(chosen, Opener(chosen, every, first, token=token, listen=listen))
+        if app.rehearsal_wanted is None:
+            raise SystemExit(app.return_code or 0)
+        _watch(*app.rehearsal_wanted, chosen)
+
+
+def _refuse_mixed(context: click.Context, first: Context, url: str | None) -> None:
+    """Two options that say which cloud, and options that are not for the one that is opened."""
+
+    def is_given(name: str) -> bool:
+        return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+    if is_given("context_name") and (url is not None or is_given("data")):
+        raise click.UsageError("--context says which cloud is opened: --url and --data do so too.")
+    if first.kind != "data" and (is_given("data") or is_given("kind") or is_given("listen")):
+        raise click.UsageError(
+            f"{first.place} is a cloud that runs elsewhere: --data, --cloud and --listen are not for it."
+        )
+    if first.kind != "url" and is_given("token"):
+        raise click.UsageError("--token goes with --url; an embedded cloud needs none.")
+    if first.kind == "url" and not first.is_listed and not context.params["token"]:
+        raise Refusal("--url needs a token: set STRATODECK_TOKEN, or give --token.")
 
 
 def _refuse_misplaced(context: click.Context) -> None:
@@ -129,7 +157,7 @@ def _refuse_misplaced(context: click.Context) -> None:
     for option in context.command.params:
         given = option.name is not None and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
         is_seen = option.name == "data" or (
-            context.invoked_subcommand == "settings" and option.name not in ("url", "token", "listen")
+            context.invoked_subcommand == "settings" and option.name not in ("url", "token", "context_name", "listen")
         )
         if given and not is_seen:
             raise click.UsageError(f"{option.opts[0]} is the console's; options of a command come after its name.")
@@ -138,58 +166,9 @@ def _refuse_misplaced(context: click.Context) -> None:
 # -------------------------------------------------------------------------------------------------------- the console
 
 
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise Refusal(f"{url!r} is not the address of a cloud; it looks like http://127.0.0.1:8774.")
-    return url.rstrip("/")
-
-
 def _refuse_without_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refusal("The console needs a terminal. Without one, `stratodeck serve` serves the same cloud.")
-
-
-def _open_console_at(url: str, token: str | None, chosen: Settings) -> None:
-    if not token:
-        raise Refusal("--url needs a token: set STRATODECK_TOKEN, or give --token.")
-    _refuse_without_terminal()
-    from console.client import connect
-
-    client: CloudClient | None = None
-    is_production = _production(chosen, url)
-
-    async def factory() -> CloudClient:
-        nonlocal client
-        client = client or connect(url=url, token=token, logs=_audit_log, is_production=is_production)
-        return client
-
-    app = _console_app()(factory, **_looks(chosen), mistakes_of=cli_rehearse.mistakes_of)
-    app.run()
-    if app.rehearsal_wanted is not None:
-        _watch(*app.rehearsal_wanted, chosen)
-        _open_console_at(url, token, chosen)
-    raise SystemExit(app.return_code or 0)
-
-
-def _open_console_on(listen: int | None, chosen: Settings) -> None:
-    _refuse_without_terminal()
-    from console import launch
-
-    folder = folder_of(chosen)
-    kind, clock_rate = first_start(chosen, folder)
-    seed = chosen.seed if chosen.is_chosen("seed") else None
-    log = chosen.log if chosen.is_chosen("log") else None
-    backend = launch.Backend(launch.command(folder, kind=kind, port=listen, seed=seed, clock_rate=clock_rate, log=log))
-    app = _run_console(backend, folder, chosen)
-    if app.rehearsal_wanted is not None:
-        _watch(*app.rehearsal_wanted, chosen)
-        _open_console_on(listen, chosen)
-    raise SystemExit(app.return_code or 0)
 
 
 def _watch(name: str, rate: float, chosen: Settings, *, seed: int | None = None, data: Path | None = None) -> None:
@@ -197,33 +176,47 @@ def _watch(name: str, rate: float, chosen: Settings, *, seed: int | None = None,
     _refuse_without_terminal()
     import tempfile
 
-    from console import launch
+    from console.cli_opening import Opener, Rehearsed
+    from console.contexts import unlisted
 
     with tempfile.TemporaryDirectory(prefix="stratodeck-rehearsal-") as temporary:
-        folder = Path(temporary) if data is None else data
-        backend = launch.Backend(launch.command(folder, seed=seed, clock_rate=rate, rehearse=name))
-        _run_console(backend, folder, chosen, landing_view="rehearsal")
+        first = unlisted((), "data", temporary if data is None else str(data))
+        clouds = Opener(chosen, (), first, rehearsed=Rehearsed(name, rate, seed))
+        _run_console(chosen, clouds, landing_view="rehearsal")
 
 
-def _run_console(backend: Backend, folder: Path, chosen: Settings, **other_looks: object) -> ConsoleApp:
-    """One console on one folder, from its first paint until it is left. Raises Refusal where there is no cloud."""
+def _run_console(chosen: Settings, clouds: Opener, **other_looks: object) -> ConsoleApp:
+    """One console, from its first paint until it is left. Raises Refusal where the first cloud cannot be opened."""
+    looks = {**_looks(chosen), **clouds.manners(clouds.first), **other_looks}
     console_app = _console_app()
-    # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
-    backend.begin()
     try:
+        # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
+        opened = _opened(clouds)
         app = console_app(
-            client_factory(backend, _production(chosen, str(folder)), folder),
-            backend=backend,
-            progress=lambda: _progress(backend, app),
+            opened.client_factory,
+            backend=opened.backend,
+            progress=opened.progress,
+            # One cloud that the settings do not name is not called anything.
+            clouds=clouds if len(clouds.contexts) > 1 or clouds.first.is_listed else None,
             mistakes_of=cli_rehearse.mistakes_of,
-            **{**_looks(chosen), **other_looks},
+            **looks,
         )
+        clouds.on_refusal = partial(app.exit, return_code=2)
         app.run()
     finally:
-        backend.stop()
-    if backend.refusal is not None:
-        raise Refusal(backend.refusal)
+        clouds.stop()
+    if clouds.refusal is not None:
+        raise Refusal(clouds.refusal)
     return app
+
+
+def _opened(clouds: Opener) -> Opened:
+    from console.client import ClientError
+
+    try:
+        return clouds.open(clouds.first)
+    except ClientError as problem:
+        raise Refusal(f"{clouds.first.name}: {problem.sentence}.") from problem
 
 
 def _looks(chosen: Settings) -> dict[str, Any]:
@@ -250,63 +243,6 @@ def _looks(chosen: Settings) -> dict[str, Any]:
         "undo_seconds": chosen.undo_seconds,
         "poll_seconds": chosen.refresh_seconds,
     }
-
-
-def _production(chosen: Settings, place: str) -> Callable[[str], bool]:
-    """Whether the cloud with an id, which is at an address or in a folder, is marked as one where a mistake hurts."""
-    marks = {mark.rstrip("/") for mark in chosen.production}
-    marks |= {str(Path(mark).expanduser().absolute()) for mark in chosen.production if mark.startswith(("/", "~"))}
-    is_marked = place.rstrip("/") in marks
-    return lambda cloud_id: is_marked or cloud_id in marks
-
-
-def client_factory(
-    backend: Backend, is_production: Callable[[str], bool], data: Path
-) -> Callable[[], Awaitable[CloudClient]]:
-    """What the console asks for a connection: waits until a backend answers, and connects anew when it has moved."""
-    import asyncio
-
-    from console.client import connect, load
-    from console.launch import Place
-
-    place: Place | None = None
-    client: CloudClient | None = None
-
-    async def factory() -> CloudClient:
-        nonlocal place, client
-        # The backend is still on its way.
-        await asyncio.to_thread(load)
-        found = await backend.answers()
-        if client is None or found != place:
-            if client is not None:
-                await client.close()
-            place = found
-            client = connect(
-                socket=found.socket,
-                token=found.token,
-                logs=lambda cloud_id: _audit_log(cloud_id, data),
-                is_production=is_production,
-            )
-        return client
-
-    return factory
-
-
-def _audit_log(cloud_id: str, data: Path | None = None) -> AuditLog:
-    """Where it is written down what is done to a cloud from here."""
-    from console.app import wall_clock
-    from console.audit import AuditLog, folder_of_user
-
-    return AuditLog(folder_of_user(), cloud_id, wall_clock, data=data)
-
-
-async def _progress(backend: Backend, app: ConsoleApp) -> AsyncIterator[str]:
-    """Keeps the backend going, and says what becomes of it; a cloud that cannot be opened at all ends the console."""
-    async for _ in backend.follow():
-        if backend.refusal is not None:
-            app.exit(return_code=2)
-            return
-        yield backend.sentence or ""
 
 
 def _console_app() -> type[ConsoleApp]:
@@ -384,6 +320,7 @@ for command in (
     cli_running.env,
     cli_running.cell,
     cli_running.host,
+    cli_contexts.list_contexts,
     cli_clouds.cloud_group,
     cli_clouds.replay,
     cli_rehearse.rehearse,

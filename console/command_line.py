@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from console.commands import VIEWS
-from console.names import PALETTES
+from console.names import ALL_CLOUDS, PALETTES
 from console.presentation.columns import NUMBERS, Column
 from console.presentation.columns import find as find_column
 
@@ -73,6 +73,12 @@ class Problem(NamedTuple):
     sentence: str
 
 
+class ShowCloud(NamedTuple):
+    """Go to another cloud."""
+
+    name: str
+
+
 class Find(NamedTuple):
     """Go to the next row or line that matches."""
 
@@ -88,7 +94,9 @@ class Sort(NamedTuple):
 
 Columns = Sequence[Column[Any]]
 
-Request = GoTo | OpenNamed | Find | Sort | Run | SetClock | Advance | SetPalette | Rehearse | Leave | Problem
+Request = (
+    GoTo | OpenNamed | Find | Sort | Run | ShowCloud | SetClock | Advance | SetPalette | Rehearse | Leave | Problem
+)
 
 LINE_WORDS: tuple[str, ...] = (
     *VIEWS[1:],
@@ -98,6 +106,8 @@ LINE_WORDS: tuple[str, ...] = (
     "drive",
     "group",
     "account",
+    "cloud",
+    "ctx",
     "sort",
     "find",
     "advance",
@@ -109,6 +119,8 @@ LINE_WORDS: tuple[str, ...] = (
     "quit",
 )
 _LIST_OF = {"host": "hosts", "drive": "drives", "account": "billing"}
+LISTED_OF_ALL = frozenset({"servers", "drives", "hosts", "cells"})
+"""Views that list several clouds in one table."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RUN_WORDS = {"refresh": "refresh", "freeze": "freeze", "help": "help"}
 
@@ -172,6 +184,10 @@ def _parse_view(name: str, words: Sequence[str], rest_of_filter: str) -> Request
         scopes.append(terms.pop(0))
     if len(scopes) > 1:
         return Problem(f"{name} is narrowed to one place at a time, not to {' and '.join(scopes)}")
+    if ALL_CLOUDS in words:
+        if name not in LISTED_OF_ALL:
+            return Problem(f"{name} is of one cloud: {ALL_CLOUDS} lists {', '.join(sorted(LISTED_OF_ALL))}")
+        return GoTo(name, ALL_CLOUDS, " ".join([*terms, *rest_of_filter.split()]))
     if scopes == [""]:
         return Problem("a name follows the at sign, such as @cell-2")
     return GoTo(name, scopes[0] if scopes else None, " ".join([*terms, *rest_of_filter.split()]))
@@ -187,6 +203,8 @@ def _parse_argument(name: str, rest: Sequence[str], filter_text: str) -> Request
     match name:
         case "cell":
             return GoTo("servers", argument, filter_text) if argument else GoTo("cells", None, filter_text)
+        case "cloud" | "ctx":
+            return ShowCloud(argument) if argument else Run("clouds")
         case "group":
             return GoTo("groups", argument or None, filter_text)
         case "sort":

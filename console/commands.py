@@ -41,7 +41,7 @@ from console.reasons import (
 
 VIEWS: tuple[str, ...] = names.VIEWS
 """Views in the order of their digits: overview is 0. Of those beyond 9 some have a letter."""
-_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "U", "calendar": "C", "storage": "Q"}
+_VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "U", "calendar": "H", "storage": "Q"}
 
 LISTS = frozenset(VIEWS)
 PAGES = frozenset({"detail", "raw", "why", "help", "rehearsal"})
@@ -160,6 +160,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("palette", ("ctrl+p",), "palette", "find whatever can be done here"),
     Command("bookmark", ("m",), "bookmark", "keep this place under a letter"),
     Command("bookmarks", ("apostrophe",), "bookmarks", "go to a place that was kept"),
+    Command("clouds", ("C",), "clouds", "go to another cloud; each is as it was left"),
     *_view_commands(),
     # Look.
     Command("describe", ("d",), "describe", "all that is known of the row", views=LISTS, rank=7),
@@ -424,6 +425,8 @@ def reason_off(command: Command, selection: Selection) -> str | None:
     """Why the command is off now, as words that follow "off: "; None when it is on."""
     if command.impact and selection.is_past:
         return "this is the past"
+    if command.impact and selection.is_mixed:
+        return "one cloud at a time"
     if command.impact and selection.is_read_only:
         return "read-only"
     if command.impact and selection.is_stale:
@@ -508,7 +511,8 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
 
 _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("move", ("move.",)),
-    ("go", ("open", "target", "back", "history.", "line", "filter", "find", "bookmark", "palette", "view.", "quit")),
+    ("go", ("open", "target", "back", "history.", "line", "filter", "find", "bookmark", "clouds", "palette", "view.",
+            "quit")),
     ("look", ("describe", "why", "raw", "events", "preview", "sort", "columns", "measure", "groups.", "fold", "what_if",
               "zone", "freeze", "refresh", "help")),
     ("travel in time", ("time", "then")),
@@ -526,6 +530,8 @@ FILTER_HELP: list[tuple[str, str]] = [
 
 LINE_HELP: tuple[tuple[str, str], ...] = (
     ("servers @cell-2 cpu>4000 /web", "a view, of one cell, filtered; any beginning of the word will do"),
+    ("cloud NAME", "another cloud; :cloud alone, or C, shows them all"),
+    ("servers @all cloud:lab", "of all clouds that are open or need no starting; so are drives, hosts and cells"),
     ("sort cpu down", "sort by any column of the list"),
     ("find web", "go to the next row or line that matches"),
     ("host NAME", "one host, with what is on it"),

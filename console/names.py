@@ -10,3 +10,9 @@ VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "b
 PALETTES: tuple[str, ...] = ("dark", "light", "contrast")
 
 KEYMAPS: tuple[str, ...] = ("default", "k9s")
+
+COLOURS: tuple[str, ...] = ("blue", "green", "violet", "brown", "grey")
+"""What a cloud's frame may be tinted with. Red is that of production, and no other cloud's."""
+
+ALL_CLOUDS = "@all"
+"""What a list of several clouds is narrowed to; no cell has an at sign in its name."""

@@ -39,6 +39,8 @@ class Selection(NamedTuple):
     """Whether what is shown is a moment of the past."""
     hidden: int = 0
     """How many marked rows the filter hides; they are not acted on."""
+    is_mixed: bool = False
+    """Whether the items are of several clouds."""
 
     @property
     def kind(self) -> str | None:

@@ -11,7 +11,7 @@ made in a fraction of the time that dataclasses take.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,13 +46,16 @@ class Kind(StrEnum):
     """What a value is."""
 
     FOLDER = "folder"
+    FILE = "file"
     FLEET = "fleet"
     WORD = "word"
     SWITCH = "switch"
     WHOLE = "whole"
     NUMBER = "number"
-    TEXTS = "texts"
     KEYS = "keys"
+    CLOUDS = "clouds"
+    NAME = "name"
+    COMMAND = "command"
 
 
 class Setting(NamedTuple):
@@ -82,6 +85,8 @@ class Setting(NamedTuple):
         match self.kind:
             case Kind.FOLDER:
                 return "the path of a folder, absolute or from ~"
+            case Kind.FILE:
+                return "the path of a file, absolute or from ~"
             case Kind.FLEET:
                 return '"demo", "empty", or the path of a TOML file, absolute or from ~'
             case Kind.WORD:
@@ -89,14 +94,18 @@ class Setting(NamedTuple):
                 return f"{', '.join(others)} or {last}"
             case Kind.SWITCH:
                 return "true or false"
-            case Kind.TEXTS:
-                return "a list of texts; in the environment, commas between them"
             case Kind.WHOLE if self.most == 2**63 - 1:
                 return "a whole number of 64 bits"
             case Kind.WHOLE:
                 return f"a whole number from {self.least:.0f} to {self.most:.0f}"
             case Kind.KEYS:
                 return "a table of commands with their keys, in the file only"
+            case Kind.CLOUDS:
+                return "a table [clouds.NAME] for each cloud, in the file only"
+            case Kind.NAME:
+                return "a text"
+            case Kind.COMMAND:
+                return "a program and its arguments, as a list of texts"
             case Kind.NUMBER:
                 return f"a number from {self.least:,g} to {self.most:,.0f}"
 
@@ -121,13 +130,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("confirm_all", Kind.SWITCH, False, "Ask also before a verb that its opposite undoes (tier 1)."),
     Setting("undo_seconds", Kind.NUMBER, 10.0, "How long `u` takes back a verb that can be taken back, before it is "
             "sent; 0 sends at once.", least=0, most=300),
-    Setting("production", Kind.TEXTS, (), "Clouds where a mistake hurts: their ids, addresses or data folders. They "
-            "have a red frame, and verbs that disturb anybody ask for a name.", example=("https://cloud.example.org",)),
     Setting("export_folder", Kind.FOLDER, None, "Where E writes files; without one, where the console was started.",
             example="~/exports"),
     Setting("keymap", Kind.WORD, "default", "Which keys ask for what; k9s has that program's.", "--keymap",
             names.KEYMAPS),
     Setting("keys", Kind.KEYS, None, "Keys of your own in place of the keymap's.", example={"filter": "ctrl+g"}),
+    Setting("clouds", Kind.CLOUDS, None, "The clouds that C and --context open; `stratodeck contexts` explains them.",
+            "--context", example={"lab": {"data": "~/clouds/lab", "colour": "green"}}),
     Setting("refresh_seconds", Kind.NUMBER, 1.0, "How often the console asks for what the feed does not tell.",
             least=0.2, most=2),
 )  # fmt: skip
@@ -150,10 +159,10 @@ class Settings(NamedTuple):
     read_only: bool
     confirm_all: bool
     undo_seconds: float
-    production: tuple[str, ...]
     export_folder: Path | None
     keymap: str
     keys: Mapping[str, object] | None
+    clouds: Mapping[str, object] | None
     refresh_seconds: float
     sources: Mapping[str, Source]
 
@@ -200,11 +209,11 @@ def resolve(options: Mapping[str, object] | None = None, environment: Mapping[st
     for name, value in _read(path).items():
         if name not in BY_NAME:
             raise SettingsProblem(f"{path}: {_unknown(name)}")
-        take(name, _checked(BY_NAME[name], value, f"{path}: {name}"), Source.FILE)
+        take(name, checked(BY_NAME[name], value, f"{path}: {name}"), Source.FILE)
     for setting in SETTINGS:
         # An empty variable is as good as none, as for most programs.
         if text := environment.get(setting.variable):
-            value = _checked(setting, _typed(setting, text), setting.variable, Path.cwd())
+            value = checked(setting, _typed(setting, text), setting.variable, Path.cwd())
             take(setting.name, value, Source.ENVIRONMENT)
     for name, value in (options or {}).items():
         if value is not None:
@@ -236,11 +245,20 @@ def _read(path: Path) -> Mapping[str, object]:
 
 
 def _unknown(name: str) -> str:
+    if name == "production":
+        return (
+            'production belongs to a cloud: [clouds.NAME] with its url = "..." or data = "...", and production = true.'
+        )
+    return f"{shown(name)[1:-1]} is not a setting; {meant(name, BY_NAME)}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What was perhaps meant by a name that there is not; else what there is. The end of a sentence."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name.lower().replace("-", "_"), BY_NAME, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BY_NAME)}."
-    return f"{shown(name)[1:-1]} is not a setting; {hint}"
+    names = list(known)
+    near = get_close_matches(name.lower().replace("-", "_"), names, 1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
 
 
 _SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -256,31 +274,34 @@ def _typed(setting: Setting, text: str) -> object:
                 return int(text)
             case Kind.NUMBER:
                 return float(text)
-            case Kind.TEXTS:
-                return [part.strip() for part in text.split(",") if part.strip()]
     except ValueError:
         pass
     return text
 
 
-def _checked(setting: Setting, value: object, place: str, base: Path | None = None) -> object:
-    """The value as the console takes it. `base` is what a relative path begins at; the file has none."""
+def checked(setting: Setting, value: object, place: str, base: Path | None = None) -> object:
+    """The value as the console takes it. `base` is what a relative path begins at; the file has none.
+
+    Raises SettingsProblem, which names `place`.
+    """
     match setting.kind, value:
         case Kind.WORD, str() if value in setting.choices:
             return value
         case Kind.FLEET, "demo" | "empty":
             return value
-        case Kind.FOLDER | Kind.FLEET, str():
+        case Kind.FOLDER | Kind.FILE | Kind.FLEET, str():
             path = _path(value, base)
             if path is not None:
-                return path if setting.kind is Kind.FOLDER else str(path)
+                return str(path) if setting.kind is Kind.FLEET else path
         case Kind.SWITCH, bool():
             return value
-        case Kind.TEXTS, list() if all(isinstance(each, str) and each.strip() for each in value):
-            return tuple(value)
-        case Kind.KEYS, dict():
-            # Which commands and keys there are is known where they are.
+        case Kind.KEYS | Kind.CLOUDS, dict():
+            # Which commands and keys, or kinds of clouds, there are is known where they are.
             return value
+        case Kind.NAME, str() if value.strip() and value == sanitise(value):
+            return value
+        case Kind.COMMAND, list() if value and all(isinstance(each, str) and "\0" not in each for each in value):
+            return tuple(value)
         case Kind.WHOLE, int() if not isinstance(value, bool) and _is_within(setting, value):
             return value
         case Kind.NUMBER, int() | float() if not isinstance(value, bool) and _is_within(setting, value):
@@ -329,13 +350,20 @@ def shown(value: object) -> str:
             return sanitise(str(value))
 
 
-def _listed(value: object) -> str:
-    """A value as `shown`; a table of keys with what is in it."""
+def _listed(setting: Setting, value: object) -> str:
+    """A value as `shown`; a table with what is in it."""
     if not isinstance(value, dict):
         return shown(value)
-    keys = ((name, each if isinstance(each, list) else [each]) for name, each in list(value.items())[:TABLE_SHOWN_MAX])
-    lines = ", ".join(f"{shown(name)} = [{', '.join(map(shown, each))}]" for name, each in keys)
+    keys = list(value.items())[:TABLE_SHOWN_MAX]
+    lines = ", ".join(f"{shown(name)} = {_entry(setting, each)}" for name, each in keys)
     return f"{{ {lines}{' …' if len(value) > TABLE_SHOWN_MAX else ''} }}"
+
+
+def _entry(setting: Setting, value: object) -> str:
+    """What stands behind a name in a table: a cloud is a table, the keys of a command are a list."""
+    if setting.kind is Kind.CLOUDS:
+        return _listed(setting, value)
+    return f"[{', '.join(map(shown, value if isinstance(value, list) else [value]))}]"
 
 
 def listing(settings: Settings, path: Path, data_folder: Path) -> list[str]:
@@ -350,7 +378,7 @@ def listing(settings: Settings, path: Path, data_folder: Path) -> list[str]:
         option = "" if setting.option is None else f" Option: {setting.option}."
         lines += [
             "",
-            f"{setting.name} = {_listed(value)}  ({settings.sources[setting.name]})",
+            f"{setting.name} = {_listed(setting, value)}  ({settings.sources[setting.name]})",
             f"    {setting.meaning}",
             f"    Takes {setting.expected}; default: {shown(setting.default)}.{option}",
         ]
@@ -364,6 +392,11 @@ def example(path: Path) -> list[str]:
         f"# An option of the command line counts before the environment ({PREFIX}<NAME>), and that before this file.",
     ]
     for setting in SETTINGS:
-        value = setting.example if setting.default in (None, ()) else setting.default
-        lines += ["", f"# {setting.meaning}", f"# Takes {setting.expected}.", f"# {setting.name} = {_listed(value)}"]
+        value = setting.example if setting.default is None else setting.default
+        lines += [
+            "",
+            f"# {setting.meaning}",
+            f"# Takes {setting.expected}.",
+            f"# {setting.name} = {_listed(setting, value)}",
+        ]
     return lines

@@ -71,7 +71,7 @@ def header(mirror: Mirror, frame: Frame) -> Line:
     """Row 1: the cloud, its worst fact, totals, clock, age."""
     width, fact = frame.width, worst_fact(mirror, frame)
     gap = 2 if width < NARROW else 3
-    name = fit_name(mirror.kind or "stratodeck", 12, frame.glyphs)
+    name = fit_name(frame.cloud or mirror.kind or "stratodeck", 12, frame.glyphs)
     words = fact.short if width < NARROW else fact.words
     end = _past(mirror, frame) or (*_clock(mirror, frame), *_age(mirror, frame))
     room = width - 2 - span_width(end)

@@ -42,6 +42,13 @@ class Tone(StrEnum):
     """Nobody knows now; last known."""
     BACKFILL = "backfill"
     """Lives on leftovers."""
+    HUE_BLUE = "hue-blue"
+    HUE_GREEN = "hue-green"
+    HUE_VIOLET = "hue-violet"
+    HUE_BROWN = "hue-brown"
+    HUE_GREY = "hue-grey"
+    HUE_RED = "hue-red"
+    """A cloud's own colour, as a tint behind its name; never a state."""
 
 
 class Span(NamedTuple):
@@ -86,6 +93,8 @@ class Frame(NamedTuple):
     """What was toggled in this place, in the view's own words."""
     columns: tuple[str, ...] = ()
     """The columns that were chosen for this list, by their names; none for the list's own."""
+    cloud: str = ""
+    """What the operator calls this cloud, where there are several."""
 
     @property
     def body_height(self) -> int:

@@ -97,13 +97,13 @@ class Acting:
     """Runs one verb at a time, in a worker of the screen.
 
     `confirms_all` asks also before a verb of tier 1 that would act at once; one that asks for something has been asked.
-    What can be taken back is sent `undo_seconds` after it was confirmed.
+    What can be taken back waits in `grace` after it was confirmed.
     """
 
-    def __init__(self, host: Host, *, confirms_all: bool = False, undo_seconds: float = 0) -> None:
+    def __init__(self, host: Host, grace: Grace, *, confirms_all: bool = False) -> None:
         self._host = host
         self._confirms_all = confirms_all
-        self.grace = Grace(host.say, host.wall_now, undo_seconds)
+        self.grace = grace
 
     async def run_menu(self) -> None:
         """Show the verbs for the selection; do, or copy, what is chosen."""
@@ -143,12 +143,16 @@ class Acting:
             return
         title = command.title.removesuffix(" …")
         words = f"{title} {_subject(selection)}".rstrip()
+        if cloud := self._host.frame().cloud:
+            # It may be sent, or taken back, while another one is looked at.
+            words = f"{words} of {cloud}"
         if command.id in server_verbs.RESTARTS and not await self.grace.hold(words):
             return
         grace = self.grace if command.can_undo else None
         name = _name_to_type(command, selection) if self._host.mirror.is_production else None
         try:
-            await Acting(Holding(self._host, grace, words, name_to_type=name))._do(client, command, selection)
+            host = Holding(self._host, grace, words, name_to_type=name)
+            await Acting(host, self.grace)._do(client, command, selection)
         except ClientError as error:
             self._host.say(f"{title}: {error.sentence}", Tone.CRIT)
 

@@ -98,7 +98,7 @@ class ColumnDialog(BoxDialog[Chosen | None]):
 
 async def choose(screen: MainScreen) -> None:
     """Ask for the columns of this list, and keep the answer."""
-    table, view = screen.view.table, screen.place.view
+    table, view = screen.view.table, screen.list_name
     if table is None:
         screen.say("no list is shown here", Tone.MUTED)
         return

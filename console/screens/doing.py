@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from console import command_line, commands
+from console.names import ALL_CLOUDS
 from console.presentation import filtering, past
 from console.presentation.lines import Tone
 from console.screens import bookmarks, finding, objects, time_travel, travelling, views
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _OF_CELLS = frozenset({"servers", "drives", "hosts", "services", "capacity", "schedules", "coverage"})
 """Views that a cell's name narrows."""
+FOLLOWED = frozenset({"open", "open.right", "describe", "raw", "why", "events", "create", "then"})
+"""What leads from a row of several clouds to the cloud of the row."""
 _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to now"
 
 
@@ -34,6 +37,8 @@ def do(screen: MainScreen, command_id: str) -> None:
         return
     if command_id.startswith("view."):
         screen.jump(Place(command_id.removeprefix("view.")))
+    elif screen.is_across and command_id in FOLLOWED:
+        screen.everywhere.follow(command_id)
     else:
         _DOINGS[command_id](screen)
     if command_id.startswith("move.") and not is_past:
@@ -48,11 +53,11 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
     elif kind == "\\":
         finding.find(screen, text)
     else:
-        _obey_line(screen, command_line.parse_line(text))
+        _carry_out(screen, command_line.parse_line(text))
 
 
-def _obey_line(screen: MainScreen, line: command_line.Request) -> None:
-    match line:
+def _carry_out(screen: MainScreen, request: command_line.Request) -> None:
+    match request:
         case command_line.Advance() | command_line.SetClock() if screen.then.is_on:
             screen.say(f"{time_travel.UNCHANGEABLE}: esc goes back to now", Tone.WARN)
         case command_line.Problem(sentence):
@@ -65,6 +70,8 @@ def _obey_line(screen: MainScreen, line: command_line.Request) -> None:
             finding.find(screen, text)
         case command_line.Sort(column, is_descending):
             _sort_by(screen, column, is_descending)
+        case command_line.ShowCloud(name):
+            _show_cloud(screen, name)
         case command_line.Run(command_id):
             do(screen, command_id)
         case command_line.Leave():
@@ -87,7 +94,9 @@ def _move_time(screen: MainScreen, asked: command_line.Advance | command_line.Se
 
 async def _rehearse(screen: MainScreen, name: str, rate: float) -> None:
     """On a cloud of its own, which takes the place of this one until one leaves it."""
-    problem = await screen.rehearse(name, rate)
+    problem = "no rehearsal can be begun from here"
+    if screen.rehearse is not None:
+        problem = await screen.rehearse(name, rate) or ""
     if problem:
         screen.say(problem, Tone.WARN, is_verbatim=True)
 
@@ -104,6 +113,11 @@ def _set_clock(screen: MainScreen, mode: str, rate: float | None) -> None:
 def _go_to(screen: MainScreen, place: Place) -> None:
     """Show a view as a line asked for it, unless what it is narrowed to, or a column of its filter, is not there."""
     known = {cell.name for cell in screen.mirror.cells or ()}
+    if place.scope == ALL_CLOUDS:
+        if len(screen.clouds.names) < 2:
+            screen.say("this is the only cloud: `stratodeck contexts` says how others are named", Tone.WARN)
+            return
+        known = {ALL_CLOUDS}
     if place.view in _OF_CELLS and place.scope is not None and known and place.scope not in known:
         screen.say(f"no cell is called {place.scope}; /{place.scope} filters", Tone.WARN)
         return
@@ -113,6 +127,19 @@ def _go_to(screen: MainScreen, place: Place) -> None:
         return
     screen.sought = place.filter or screen.sought
     screen.jump(place)
+
+
+def _show_cloud(screen: MainScreen, name: str) -> None:
+    """Go to a cloud by its name, or the beginning of one."""
+    names = screen.clouds.names
+    found = next((each for each in names if each == name), None) or next(
+        (each for each in names if each.startswith(name)), None
+    )
+    if found is None:
+        there = f"there are {', '.join(names)}" if names else "this is the only one"
+        screen.say(f"no cloud is called {name}: {there}", Tone.WARN)
+    else:
+        screen.clouds.show(found)
 
 
 def _sort_by(screen: MainScreen, column: str, is_descending: bool) -> None:
@@ -222,7 +249,10 @@ def _back(screen: MainScreen) -> None:
     elif screen.active.marks and len(screen.trail.stack) == 1:
         screen.moved(lambda: screen.active.set_marks(()))
     else:
+        came_from = screen.place.came_from
         screen.go(screen.kept_trail().back())
+        if came_from:
+            screen.clouds.show(came_from)
 
 
 def _earlier(screen: MainScreen) -> None:
@@ -401,6 +431,12 @@ async def _palette(screen: MainScreen) -> None:
     await palette_dialog.choose(screen)
 
 
+async def _clouds(screen: MainScreen) -> None:
+    from console.screens import cloud_dialog
+
+    await cloud_dialog.choose(screen)
+
+
 async def _export(screen: MainScreen) -> None:
     from console.screens import exporting
 
@@ -490,6 +526,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "palette": _ask_in_menu(_palette),
     "bookmark": bookmarks.begin,
     "bookmarks": _ask_in_menu(bookmarks.choose),
+    "clouds": _ask_in_menu(_clouds),
     "columns": _ask_in_menu(_columns),
     "export": _ask_in_menu(_export),
     "delete": _delete,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console.names import ALL_CLOUDS
 from console.presentation import exports, plan
 from console.presentation.lines import Tone
 from console.sanitising import sanitise
@@ -54,7 +55,8 @@ async def choose(screen: MainScreen) -> None:
 def _about(screen: MainScreen) -> Mapping[str, Any]:
     """What the rows of an export are about."""
     place = screen.place
-    return {"cloud": screen.mirror.cloud, "view": place.view, "scope": place.scope, "filter": place.filter,
+    cloud = ALL_CLOUDS if screen.is_across else screen.mirror.cloud
+    return {"cloud": cloud, "view": place.view, "scope": place.scope, "filter": place.filter,
              "at": screen.frame().now.isoformat(timespec="seconds")}  # fmt: skip
 
 

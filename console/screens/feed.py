@@ -10,8 +10,8 @@ elsewhere is found there; a factory may well return the client that it returned 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,6 +32,8 @@ QUIET_FACTOR = 2
 """How many times slower the heart beats while nothing happens."""
 OLD_SECONDS = 10.0
 """What is read again only when something has happened is also read when it is as old as this."""
+RESTING_SECONDS = 30.0
+"""How often a cloud is asked that nobody looks at: often enough that the change feed still knows where it was read."""
 
 
 def back_off_seconds(tries: int) -> int:
@@ -107,12 +109,24 @@ class Feed:
         self._cursor: str | None = None
         self._backups = BackupSources(wall_now)
         self._drives_wanted = asyncio.Event()
+        self.is_resting = False
+        """Whether nobody looks."""
+        self._roused = asyncio.Event()
         self.client: CloudClient | None = None
 
     def wake(self) -> None:
         """Ask again now instead of when the pause is over."""
         self._news += 1
         self._woken.set()
+
+    def rest(self, *, is_resting: bool) -> None:
+        """Ask seldom, because nobody looks; or as often as ever again, and at once."""
+        was_resting, self.is_resting = self.is_resting, is_resting
+        if is_resting:
+            self._roused.clear()
+        elif was_resting:
+            self._roused.set()
+            self.wake()
 
     async def beat(self) -> None:
         """The heartbeat. Never returns."""
@@ -123,7 +137,7 @@ class Feed:
             except ClientError as error:
                 tries += 1
                 self._answers.clear()
-                wait = back_off_seconds(tries)
+                wait = RESTING_SECONDS if self.is_resting else back_off_seconds(tries)
                 at = self._wall_now()
                 self._post(Failed(error.sentence, at, at + timedelta(seconds=wait)))
                 if self.client is not None and "audit" in self._wanted():
@@ -134,7 +148,7 @@ class Feed:
                 continue
             tries = 0
             self._answers.set()
-            await self._pause(self._poll_seconds * (QUIET_FACTOR if self._is_quiet() else 1))
+            await self._pause(self._pause_seconds())
 
     async def follow(self) -> None:
         """The follower. Never returns."""
@@ -238,6 +252,11 @@ class Feed:
         heard, at = self._read[name]
         return heard != self._heard(mirror) or self._wall_now() - at >= timedelta(seconds=OLD_SECONDS)
 
+    def _pause_seconds(self) -> float:
+        if self.is_resting:
+            return RESTING_SECONDS
+        return self._poll_seconds * (QUIET_FACTOR if self._is_quiet() else 1)
+
     def _is_quiet(self) -> bool:
         """Whether nothing has happened for a while. What happens next is told by the change feed, not by the beat."""
         heard, now = self._heard(self._mirror()), self._wall_now()
@@ -283,7 +302,8 @@ class Feed:
                 await self._read_cell(cell)
             client = self.client
             assert client is not None, "the heartbeat had an answer, so there is a client"
-            changes = await client.changes(self._cursor, wait_seconds=LONG_POLL_SECONDS, limit=CHANGES_LIMIT)
+            wait_seconds = 0.0 if self.is_resting else LONG_POLL_SECONDS
+            changes = await client.changes(self._cursor, wait_seconds=wait_seconds, limit=CHANGES_LIMIT)
             await self._deliver(changes)
             self._news += bool(changes.events or changes.cells)
             self._backups.heard(changes.events)
@@ -292,6 +312,9 @@ class Feed:
                 # Not before: the last page was on its way into the mirror, and views into their orders.
                 _give_back_memory()
                 self._has_read_much = False
+            if self.is_resting and not changes.events:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._roused.wait(), RESTING_SECONDS)
 
     async def _deliver(self, answer: Answer, *, is_followed: bool = False) -> None:
         message = Answered(answer, self._wall_now(), is_followed)
@@ -315,5 +338,5 @@ def _give_back_memory() -> None:
     """
     import ctypes
 
-    with contextlib.suppress(AttributeError, OSError):
+    with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -7,7 +7,7 @@ ten times a second; ages tick once a second. A key that moves the cursor never m
 Reading order: compose, the handlers of the feed, `_render_all`, the keys at the end; doing.py has what each key does.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -18,22 +18,26 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker
 
 from console import commands
 from console.client import CloudClient
 from console.commands import VIEWS, Command
-from console.presentation import header, sentences
+from console.names import ALL_CLOUDS
+from console.presentation import sentences
 from console.presentation.columns import Column
 from console.presentation.lines import Frame, Tone, View
 from console.presentation.mirror import Mirror
 from console.reasons import Selection
-from console.records import Changes
-from console.screens import doing, foot, objects, views
+from console.screens import doing, objects, views
+from console.screens.clouds import Clouds
 from console.screens.details import Details
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
+from console.screens.framing import Framing
+from console.screens.freezing import Freezing
 from console.screens.letters import Letters
-from console.screens.options import Options
+from console.screens.loops import Loops
+from console.screens.options import Backend, Options
 from console.screens.places import Place, Trail
 from console.screens.repainting import Repainting
 from console.screens.time_travel import TimeTravel
@@ -46,9 +50,9 @@ from console.widgets.table import RegionList
 
 if TYPE_CHECKING:
     from console.screens.acting import Acting
+    from console.screens.everywhere import Everywhere
 
 TICK_SECONDS = 1.0
-SAID_SECONDS = 10
 FRAME_LINES = 4
 
 _ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target", "time.", "why")
@@ -60,22 +64,21 @@ class MainScreen(Screen[None]):
     COMPONENT_CLASSES = TONE_CLASSES
     AUTO_FOCUS = ""
 
-    def __init__(self, options: Options) -> None:
-        super().__init__(id="main")
-        self._options, self.set_palette = options, options.set_palette
+    def __init__(self, options: Options, clouds: Clouds) -> None:
+        super().__init__()
+        self._options, self.set_palette, self.rehearse = options, options.set_palette, options.rehearse
+        self.clouds = clouds
+        self.context = options.context
         self._mirror = Mirror()
-        self._held: Mirror | None = None
-        self._frozen_at: datetime | None = None
-        self._changes_held = 0
+        self.freezing = Freezing()
         self.keymap, self.keeper = options.keymap, options.keeper
         self.letters = Letters(self)
         self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
-        self._said: tuple[str, Tone] | None = None
-        self._said_at, self._progress = options.wall_now(), ""
+        self.framing = Framing(self, options)
         self._details = Details(self)
         self.then: TimeTravel = TimeTravel(self)
-        self._has_pane = True
+        self.has_pane = True
         self.sought = ""
         """What n and N look for: the last filter, or what was to be found."""
         self._ahead = TypedAhead()
@@ -92,51 +95,82 @@ class MainScreen(Screen[None]):
             wanted=lambda: self.wanted,
             poll_seconds=options.poll_seconds,
         )
+        self._loops = Loops(self, options.progress)
 
-    @cached_property
+    @property
     def acting(self) -> "Acting":
         """What carries verbs out. It is loaded with the first of them: nothing of it is painted before."""
+        if self.is_across:
+            return self.everywhere.acting(confirms_all=self._options.confirms_all)
         from console.screens.acting import Acting
 
-        return Acting(self, confirms_all=self._options.confirms_all, undo_seconds=self._options.undo_seconds)
+        return Acting(self, self.clouds.grace, confirms_all=self._options.confirms_all)
+
+    @cached_property
+    def everywhere(self) -> "Everywhere":
+        """The lists of several clouds, loaded with the first of them."""
+        from console.screens.everywhere import Everywhere
+
+        return Everywhere(self)
+
+    @property
+    def is_in_sight(self) -> bool:
+        """Whether the terminal shows this cloud, and not another one."""
+        return self in self.app.screen_stack
+
+    @property
+    def is_across(self) -> bool:
+        """Whether the list in sight is of several clouds."""
+        return self.place.scope == ALL_CLOUDS
+
+    @property
+    def backend(self) -> Backend | None:
+        """The process of this cloud, where it is the console's own."""
+        return self._options.backend
+
+    @property
+    def name_of_cloud(self) -> str:
+        """What the operator calls this cloud; empty where there is one only."""
+        return "" if self.context is None else self.context.name
+
+    @property
+    def list_name(self) -> str:
+        """What the choice of columns is kept for: one of all clouds has columns of its own."""
+        return f"{self.place.view}{self.place.scope}" if self.is_across else self.place.view
+
+    @property
+    def about(self) -> "MainScreen":
+        """The screen of the cloud that the frame tells of: this one, but in a list of several the row's."""
+        return self.everywhere.owner() if self.is_across else self
+
+    def come_into_sight(self) -> None:
+        """It is shown again: ask anew, and draw what has become of it meanwhile."""
+        self.feed.rest(is_resting=False)
+        self.reload()
+        self._render_all()
 
     def compose(self) -> ComposeResult:
         """Four rows and the body. The prompt takes the place of the status row while one types."""
-        yield Bar(id="header")
-        yield Bar(id="crumbs")
+        yield self.framing.header
+        yield self.framing.crumbs
         yield self._middle
         yield from self.then.bars
-        yield Bar(id="status")
+        yield self.framing.status
         with Horizontal(id="prompt-row"):
             yield self.typed_line.kind_bar
             yield self.typed_line.prompt
-        yield Bar(id="keys")
+        yield self.framing.keys
 
     def on_mount(self) -> None:
         """Paint the frame; ask for data only after that."""
-        self._header, self._crumbs, self._status, self._keys = (
-            self.query_one(f"#{name}", Bar) for name in ("header", "crumbs", "status", "keys")
-        )
         self._prompt_row = self.query_one("#prompt-row")
         self._prompt_row.display = False
         if self.keeper.problem:
-            self._said = (self.keeper.problem, Tone.WARN)
+            self.framing.say(self.keeper.problem, Tone.WARN)
         self._render_all()
         self.set_interval(TICK_SECONDS, self._tick)
-        self.call_after_refresh(self._start_workers)
-
-    def _start_workers(self) -> None:
-        for group, loop in (("status", self.feed.beat), ("feed", self.feed.follow), ("drives", self.feed.read_drives)):
-            self.run_worker(loop(), group=group, exit_on_error=False)
-        if self._options.progress is not None:
-            self.run_worker(self._follow_progress(self._options.progress()), group="progress", exit_on_error=False)
-
-    async def _follow_progress(self, sentences: AsyncIterator[str]) -> None:
-        async for sentence in sentences:
-            self._progress = sentence
-            self._render_status()
-        self._progress = ""
-        self._render_status()
+        # Not before the application takes keys: what is typed at the very beginning is typed before there is data.
+        self.call_after_refresh(self.app.call_later, self._loops.begin)
 
     # ---------------------------------------------------------------------------------------------- what workers say
 
@@ -145,14 +179,11 @@ class MainScreen(Screen[None]):
         """Take an answer into the mirror."""
         had_failed = self._mirror.problem is not None
         self._mirror = self._mirror.apply(message.answer, message.at)
-        self.set_class(self._mirror.is_production, "-production")
         message.taken.set()
-        self._progress = ""
-        if self._held is not None and isinstance(message.answer, Changes):
-            answer = message.answer
-            self._changes_held += len(answer.servers) + len(answer.drives) + len(answer.removed)
+        self.framing.progressed("")
+        self.freezing.heed(message.answer)
         if had_failed:
-            self._said = None
+            self.framing.unsay(shows=False)
         if not message.is_followed:
             self.render_soon()
 
@@ -160,43 +191,26 @@ class MainScreen(Screen[None]):
     def _take_failure(self, message: Failed) -> None:
         """Keep the rows, and say what is wrong, also where something else was said before."""
         if self._mirror.problem is None:
-            self._said = None
+            self.framing.unsay(shows=False)
         self._mirror = self._mirror.failed(message.sentence, message.at, retry_at=message.retry_at)
         self.render_soon()
 
     @on(Restarted)
-    def _take_restart(self, message: Restarted) -> None:
-        """The list is read anew; its rows are replaced as they come."""
-        self._mirror = self._mirror.restarted()
-        message.taken.set()
-        self.render_soon()
-
     @on(DrivesBegun)
-    def _take_drives_begun(self, message: DrivesBegun) -> None:
-        """The drives are about to be read; what the feed says of them counts from now on."""
-        self._mirror = self._mirror.drives_begun()
+    def _take_beginning(self, message: Restarted | DrivesBegun) -> None:
+        """A list is read anew: its rows are replaced as they come, and what the feed says of them counts."""
+        is_of_all = isinstance(message, Restarted)
+        self._mirror = self._mirror.restarted() if is_of_all else self._mirror.drives_begun()
         message.taken.set()
         self.render_soon()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A bug in a worker is a sentence, never the end; the loops are started again."""
-        if event.state is not WorkerState.ERROR:
-            return
-        error = event.worker.error
-        self.log.error("worker failed", group=event.worker.group, error=repr(error))
-        self.say(f"error in the console: {type(error).__name__} in {event.worker.group}", Tone.CRIT)
-        loops = {"status": self.feed.beat, "feed": self.feed.follow, "drives": self.feed.read_drives}
-        if event.worker.group in loops:
-            loop = loops[event.worker.group]
-            self.set_timer(
-                TICK_SECONDS, lambda: self.run_worker(loop(), group=event.worker.group, exit_on_error=False)
-            )  # fmt: skip
+        """A worker has ended, perhaps by a bug."""
+        self._loops.heed(event)
 
     def _tick(self) -> None:
         """Ages grow, which each second's answers have just drawn; what was said of what went well grows old."""
-        is_old = (self.wall_now() - self._said_at).total_seconds() > SAID_SECONDS
-        if is_old and self._said is not None and self._said[1] is not Tone.CRIT:
-            self._said = None
+        self.framing.fade(self.wall_now())
         self._repainting.again_after(TICK_SECONDS * 0.95)
 
     @property
@@ -205,8 +219,11 @@ class MainScreen(Screen[None]):
         return self._repainting.is_settled
 
     def render_soon(self) -> None:
-        """Draw what has come."""
-        self._repainting.soon()
+        """Draw what has come, not too often; of a cloud that is out of sight whoever lists it may have to."""
+        if self.is_in_sight:
+            self._repainting.soon()
+        else:
+            self.clouds.heed_news()
 
     # ------------------------------------------------------------------------------------------- what acting asks for
 
@@ -245,11 +262,11 @@ class MainScreen(Screen[None]):
 
     def frame(self) -> Frame:
         """The room, the instants and the operator's choices for this place."""
-        wall_now, place = self._frozen_at or self.wall_now(), self.trail.here
+        wall_now, place = self.freezing.at or self.wall_now(), self.trail.here
         frame = Frame(
             width=self.app.size.width,
             height=self.app.size.height,
-            now=(self._held or self._mirror).now(wall_now),
+            now=(self.freezing.mirror or self._mirror).now(wall_now),
             wall_now=wall_now,
             glyphs=self._options.glyphs,
             filter=place.filter,
@@ -257,10 +274,11 @@ class MainScreen(Screen[None]):
             is_descending=place.is_descending,
             scope=place.scope,
             marks=self.body.marks,
-            has_pane=self._has_pane,
+            has_pane=self.has_pane,
             past_at=place.past_at,
             is_read_only=self._options.is_read_only,
-            columns=self.keeper.kept.columns.get(place.view, ()),
+            cloud=self.name_of_cloud,
+            columns=self.keeper.kept.columns.get(self.list_name, ()),
         )
         return self.then.framed(frame)
 
@@ -272,6 +290,8 @@ class MainScreen(Screen[None]):
     @property
     def subject(self) -> str | None:
         """The key of what is looked at: of a page its object, of a list the row under the cursor."""
+        if self.is_across:
+            return self.everywhere.subject
         return self.place.scope if self.place.view in commands.PAGES else self.cursor_key
 
     @property
@@ -281,8 +301,14 @@ class MainScreen(Screen[None]):
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
+        if self.is_across:
+            return self.everywhere.selection()
         marks = objects.shown_marks(self.view, self.place.filter, self.active.marks)
         keys = sorted(marks) or [key for key in (self.subject,) if key is not None]
+        return self.selection_of(keys, len(self.active.marks) - len(marks))
+
+    def selection_of(self, keys: Sequence[str], hidden: int) -> Selection:
+        """These objects of this cloud, as a command would act on them."""
         found = (objects.item_of(self.mirror, key) for key in keys)
         clock = self._mirror.clock
         return Selection(
@@ -293,7 +319,7 @@ class MainScreen(Screen[None]):
             is_simulated=clock is not None or not self._mirror.answered_at,
             clock_mode=None if clock is None else clock.mode,
             is_past=self.then.is_on,
-            hidden=len(self.active.marks) - len(marks),
+            hidden=hidden,
         )
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT, *, is_verbatim: bool = False) -> None:
@@ -302,20 +328,25 @@ class MainScreen(Screen[None]):
         Ids in it are told as names, unless it quotes what is somewhere else now.
         """
         words = sentence if is_verbatim else sentences.named(self._mirror, sentence)
-        self._said, self._said_at = (words, tone), self.wall_now()
-        self._render_status()
+        if not self.is_in_sight:
+            self.clouds.say_of(self, words, tone)
+            return
+        self.framing.say(words, tone)
 
     def unsay(self) -> None:
-        """Take away what was said."""
-        self._said = None
-        self._render_status()
+        """Take back what was said."""
+        self.framing.unsay()
 
     def copy(self, text: str) -> None:
         """Put a text onto the terminal's clipboard (OSC 52), unless terminals would cut it."""
         doing.copy(self, text)
 
     async def ask_dialog(self, dialog: Screen[Any]) -> Any:
-        """Show a dialog over the muted list and wait for its answer. Only from a worker."""
+        """Show a dialog over the muted list and wait for its answer. Only from a worker.
+
+        One about a cloud that is out of sight waits until it is shown again: nobody agrees to what it is not seen for.
+        """
+        await self.clouds.until_in_sight(self)
         self.add_class("-behind")
         self._ahead.give_to(dialog)
         try:
@@ -326,8 +357,9 @@ class MainScreen(Screen[None]):
     # ------------------------------------------------------------------------------------------------------- drawing
 
     @property
-    def _shown_mirror(self) -> Mirror:
-        return self.then.mirror or self._held or self._mirror
+    def shown_mirror(self) -> Mirror:
+        """What is drawn: of now, of when the screen was frozen, or of the past."""
+        return self.then.mirror or self.freezing.mirror or self._mirror
 
     @property
     def active(self) -> RegionList:
@@ -340,73 +372,54 @@ class MainScreen(Screen[None]):
         return self.active.key
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether what is shown is held still."""
+        return self.freezing.mirror is not None
+
+    @property
     def _is_loading(self) -> bool:
         """Whether rows of the view in sight are still to come."""
         return not self.mirror.is_complete or ("drives" in self.wanted and not self.mirror.are_drives_complete)
 
     @property
     def wanted(self) -> frozenset[str]:
-        """The sources that the view in sight needs."""
-        return views.wanted(replace(self.trail.here, cursor=self.cursor_key), self.mirror)
+        """The sources that are to be read for what is in sight."""
+        here = replace(self.trail.here, cursor=self.cursor_key)
+        return self.clouds.sources_listed | (views.wanted(here, self.mirror) if self.is_in_sight else frozenset())
 
     @property
     def _room(self) -> int:
         return max(1, self.app.size.height - FRAME_LINES - self.then.height)
 
     def _render_all(self, *, at: tuple[str | None, int | None] = (None, None)) -> None:
-        """Make the view for what is known now, and draw everything."""
-        if not self.is_mounted or self.app.size.width == 0:
+        """Make the view for what is known now, and draw everything; nothing of a cloud that is out of sight."""
+        if not self.is_mounted or self.app.size.width == 0 or not self.is_in_sight:
             return
         self._repainting.drawn()
         frame = self.frame()
-        self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
+        self._view = self._made(frame)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
         self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
         self._was_loading = self._is_loading
-        self._crumbs.show(header.crumbs(self._view, frame))
-        self._header.show(header.header(self._shown_mirror, self.then.seen_from_now(frame)))
-        self._render_status()
-        self.render_keys()
+        self.framing.show_all(frame)
         self._replay_pending()
 
+    def _made(self, frame: Frame) -> View:
+        if self.is_across:
+            return self.everywhere.view(frame)
+        return views.make(self.trail.here, self.shown_mirror, frame, self._details.held, self.keymap.registry)
+
     def _render_cursor(self) -> None:
-        """Draw what depends on the row under the cursor: status, preview, keys."""
+        """Draw what depends on the row under the cursor: status, preview, keys; of several clouds, whose it is."""
         self._middle.show_beside(self._view, self._room)
-        self._render_status()
-        self.render_keys()
-
-    def _situation(self) -> foot.Situation:
-        return foot.Situation(
-            self.mirror,
-            self._view,
-            self.cursor_key,
-            self._said,
-            self._options.backend,
-            self._progress,
-            self._frozen_at,
-            self._changes_held,
-            self.then.moment is not None,
-        )
-
-    def _render_status(self) -> None:
-        if self.is_mounted:
-            self._status.show(foot.status(self._situation(), self.frame()))
+        if self.is_across:
+            self.framing.show_header(self.frame())
+        self.framing.show_status()
+        self.framing.show_keys()
 
     def render_keys(self) -> None:
-        """Draw the row of keys, or what is wrong with what is typed: the line itself lies where sentences are said."""
-        problem = self.typed_line.problem if self.typed_line.is_open else self._view.problem
-        if problem:
-            self._keys.show(header.message(problem, Tone.WARN, self.frame()))
-            return
-        line = foot.keys(
-            self._situation(),
-            self.frame(),
-            self.place.view,
-            self.keymap.registry,
-            is_ranging=self.body.is_ranging,
-            has_pane=self._has_pane,
-        )
-        self._keys.show(line)
+        """Draw the row of keys."""
+        self.framing.show_keys()
 
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""
@@ -423,6 +436,7 @@ class MainScreen(Screen[None]):
             self._middle.forget()
             self.body.set_marks(place.marks)
         self.reload()
+        self.clouds.heed_place()
         self._render_all(at=(place.cursor, place.region))
         self.then.arrived()
         if views.wanted(place, self._mirror) - views.wanted(before, self._mirror):
@@ -459,28 +473,20 @@ class MainScreen(Screen[None]):
 
     def toggle_pane(self) -> None:
         """Show or hide the pane beside the list."""
-        self._has_pane = not self._has_pane
+        self.has_pane = not self.has_pane
         self._render_all()
 
     def toggle_freeze(self) -> None:
         """Hold the screen still, or let it go on."""
-        if self._held is None:
-            self._held, self._frozen_at, self._changes_held = self._mirror, self.wall_now(), 0
-        else:
-            self._held, self._frozen_at = None, None
+        self.freezing.toggle(self._mirror, self.wall_now())
         self._render_all()
-
-    async def rehearse(self, name: str, rate: float) -> str | None:
-        """Leave for the cloud of a scenario, or say why not."""
-        begin = self._options.rehearse
-        return "no rehearsal can be begun from here" if begin is None else await begin(name, rate)
 
     def refresh_now(self) -> None:
         """Ask again at once; start a backend that has given up."""
-        backend = self._options.backend
+        backend = self.backend
         if backend is not None and backend.has_given_up:
             self.run_worker(backend.restart(), group="backend", exclusive=True, exit_on_error=False)
-        self.feed.wake()
+        self.clouds.wake(self)
 
     def act(self, work: Callable[[], Awaitable[None]], *, opens_menu: bool = False) -> None:
         """Run a verb, one at a time. Keys typed until its menu is there are for the menu."""
@@ -524,8 +530,7 @@ class MainScreen(Screen[None]):
             return
         event.stop()
         event.prevent_default()
-        if self._said is not None:
-            self.unsay()
+        self.unsay()
         if command.id.startswith(_ROW_COMMANDS) and self._must_wait():
             self._ahead.wait(event.key)
             return
@@ -537,7 +542,7 @@ class MainScreen(Screen[None]):
 
     def _must_wait(self) -> bool:
         """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
-        is_empty = not self.body.has_rows or self.mirror.cells is None
+        is_empty = not self.body.has_rows or (self.mirror.cells is None and not self.is_across)
         return self.place.view in VIEWS and is_empty and (self._is_loading or self._repainting.is_outdated)
 
     def _replay_pending(self) -> None:
@@ -587,7 +592,7 @@ class MainScreen(Screen[None]):
     def show_prompt(self, is_shown: bool) -> None:
         """Put the line in which one types into the status row's place, or take it away."""
         self._prompt_row.display = is_shown
-        self._status.display = not is_shown
+        self.framing.status.display = not is_shown
 
     @on(Prompt.Typed)
     def _follow_typing(self, message: Prompt.Typed) -> None:

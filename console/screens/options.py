@@ -1,13 +1,14 @@
 """What the main screen is made with."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from console.client import CloudClient
 from console.commands import VIEWS
+from console.contexts import Context
 from console.kept import Keeper
 from console.keymaps import DEFAULT as DEFAULT_KEYMAP
 from console.keymaps import Keymap
@@ -33,8 +34,46 @@ class Backend(Protocol):
         ...
 
 
+class CloudChoice(Protocol):
+    """The clouds that there are, and how they are opened."""
+
+    @property
+    def contexts(self) -> Sequence[Context]:
+        """All of them, in the order of the settings."""
+        ...
+
+    @property
+    def first(self) -> Context:
+        """The one that the console was opened on."""
+        ...
+
+    def open(self, context: Context) -> "Opened":
+        """How to reach it; what it needs for that begins now. Raises ClientError."""
+        ...
+
+    def is_near(self, context: Context) -> bool:
+        """Whether it can be looked at without starting anything. May look at a disk."""
+        ...
+
+    def manners(self, context: Context) -> Mapping[str, Any]:
+        """Its own values of `Options`: `is_read_only`, `landing_view`."""
+        ...
+
+
 MENU_CLASS = "-menu"
 """Of a dialog whose keys may be typed before it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """How to reach a cloud that was opened."""
+
+    client_factory: Callable[[], Awaitable[CloudClient]]
+    """Returns a connected client or raises ClientError; awaited again after each failure, it may return the same."""
+    backend: Backend | None = None
+    """The console's own child process that serves it, where it has one."""
+    progress: Callable[[], AsyncIterator[str]] | None = None
+    """Sentences about a backend that is being made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +101,5 @@ class Options:
     """Leaves the console for one on the cloud of a scenario, or says why not; None where that cannot be."""
     export_folder: Path | None = None
     """Where exports are written; None for where the console was started."""
+    context: Context | None = None
+    """Which of several clouds it is; None where the console knows one only."""

@@ -10,7 +10,7 @@ from textual import events
 from console import commands
 from console.names import PALETTES
 from console.presentation import header, palette
-from console.presentation.lines import Frame, Span, Tone
+from console.presentation.lines import Frame, Line, Span, Tone
 from console.presentation.palette import Entry
 from console.screens import bookmarks, doing
 from console.screens.boxed import BoxDialog
@@ -44,6 +44,9 @@ def entries(screen: MainScreen) -> list[Entry]:
         Entry(f"mark {letter}", bookmarks.title(screen, mark), "a bookmark", f"' {letter}")
         for letter, mark in bookmarks.of(screen).items()
     ]
+    here = screen.name_of_cloud
+    found += [Entry(f"cloud {name}", f"cloud {name}", "go to another cloud", f":cloud {name}")
+              for name in screen.clouds.names if name != here]  # fmt: skip
     found += [Entry(f"colours {name}", f"palette {name}", "choose the colours", f":palette {name}")
               for name in PALETTES]  # fmt: skip
     return [*found, Entry("leave", "quit", "leave the console", ":q")]
@@ -59,6 +62,9 @@ def _what(screen: MainScreen, command: commands.Command) -> str:
 class PaletteDialog(BoxDialog[Entry | None]):
     """A line to type in, and what it finds."""
 
+    TITLE_WORDS = "what to do"
+    ENTER_WORDS = "do it"
+
     def __init__(self, every: Sequence[Entry], frame: Frame) -> None:
         super().__init__(frame, classes=MENU_CLASS)
         self._every = every
@@ -69,21 +75,24 @@ class PaletteDialog(BoxDialog[Entry | None]):
     def _draw(self) -> None:
         size = self.app.size
         width = min(WIDTH_MAX, size.width)
-        rows = max(1, min(ROWS_MAX, size.height - 7))
+        rows = max(1, min(ROWS_MAX, size.height - 7, len(self._every)))
         inner = self._frame._replace(width=max(1, width - BORDER_CELLS))
         top = max(0, min(self._at - rows + 1, len(self._found) - rows))
         shown = self._found[top : top + rows]
         typed = (Span("> ", Tone.ACCENT), Span(self._text), Span(" ", is_reversed=True))
-        lines = palette.lines(shown, self._text, inner, highlighted=self._at - top)
+        lines = self._rows(shown, inner, self._at - top)
         nothing = ((Span("   nothing is called so", Tone.MUTED),),)
         box = self.query_one(Box)
         box.styles.width = width
         note = self._said or f"{len(self._found)} of {len(self._every)}"
         filler = ((Span(""),),) * (rows - max(1, len(shown)))
         foot = ((Span(""),), (Span(note, Tone.WARN if self._said else Tone.MUTED),))
-        box.show("what to do", (typed, (Span(""),), *(lines or nothing), *filler), foot)
-        keys = [("enter", "do it"), ("up/down", "move"), ("esc", "close")]
+        box.show(self.TITLE_WORDS, (typed, (Span(""),), *(lines or nothing), *filler), foot)
+        keys = [("enter", self.ENTER_WORDS), ("up/down", "move"), ("esc", "close")]
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width)))
+
+    def _rows(self, shown: Sequence[Entry], frame: Frame, highlighted: int) -> tuple[Line, ...]:
+        return palette.lines(shown, self._text, frame, highlighted=highlighted)
 
     def on_key(self, event: events.Key) -> None:
         """Letters find, arrows move, enter does it."""
@@ -142,6 +151,8 @@ async def choose(screen: MainScreen) -> None:
         case "mark":
             if (mark := bookmarks.of(screen).get(name)) is not None:
                 bookmarks.go(screen, mark)
+        case "cloud":
+            screen.call_later(screen.clouds.show, name)
         case "colours":
             screen.set_palette(name)
         case "leave":

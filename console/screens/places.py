@@ -28,6 +28,8 @@ class Place:
     """What was toggled here: the view's own words, such as `memory`."""
     decision: int | None = None
     """The decision that is explained; None for the one that a page begins with."""
+    came_from: str = ""
+    """The cloud whose list of several led here, to which esc goes back."""
 
     def is_same_room(self, other: "Place") -> bool:
         """Whether both show the same view of the same scope."""

@@ -125,7 +125,7 @@ class TimeTravel:
         if self.is_on:
             self._end(screen.kept_trail())
             return
-        if screen.client is None:
+        if screen.client is None or not screen.mirror_now.answered_at:
             screen.say("there is no connection yet", Tone.WARN)
             return
         self._feed = PastFeed(screen.client, lambda: screen.mirror_now)

@@ -5,11 +5,13 @@ It lies where sentences are said, so what is wrong with it is said in the row of
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from textual import events
 
 from console import command_line
+from console.names import ALL_CLOUDS
 from console.presentation import filtering
 from console.presentation.lines import Span, Tone
 from console.screens import doing, objects, travelling
@@ -47,12 +49,20 @@ class TypedLine:
 
     def _complete(self, text: str) -> str | None:
         """The whole line as it may be meant, for the ghost behind the cursor."""
-        mirror = self._screen.mirror
         if self.prompt.kind == ":":
-            return command_line.complete_line(text, objects.names(mirror), self._columns_of)
+            return command_line.complete_line(text, self._names(), self._columns_of)
         if self.prompt.kind in "/\\" and (table := self._screen.view.table) is not None:
             return command_line.complete_filter(text, table.columns)
         return None
+
+    def _names(self) -> Mapping[str, Iterable[str]]:
+        """What may follow a word of the line."""
+        names, clouds = objects.names(self._screen.mirror), self._screen.clouds.names
+        if len(clouds) < 2:
+            return names
+        everywhere = ALL_CLOUDS.removeprefix("@")
+        listed = {view: (*names.get(view, ()), everywhere) for view in command_line.LISTED_OF_ALL}
+        return {**names, **listed, "cloud": clouds, "ctx": clouds}
 
     def _columns_of(self, view: str) -> command_line.Columns:
         table = self._screen.view.table

@@ -156,7 +156,7 @@ def in_bash(folder: Path, *words: str) -> list[str]:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 def test_bash_offers_commands_options_choices_and_names(bin_folder: Path, running: Path) -> None:
-    assert in_bash(bin_folder, "stratodeck", "co") == ["completion"]
+    assert in_bash(bin_folder, "stratodeck", "comp") == ["completion"]
     assert in_bash(bin_folder, "stratodeck", "host", "recover", "--pre") == ["--preview"]
     assert in_bash(bin_folder, "stratodeck", "cell", "h") == ["hung"]
     assert in_bash(bin_folder, "stratodeck", "--data", str(running), "host", "fail", "c1") == ["c1-h01", "c1-h02"]

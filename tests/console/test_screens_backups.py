@@ -150,7 +150,7 @@ async def test_the_calendar_shows_the_hours_of_the_zone_of_a_schedule() -> None:
     app = an_app(cloud)
 
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("C")
+        await pilot.press("H")
         await until(pilot, "calendar > UTC", "nightly 1")
         await pilot.press("z")
         await until(pilot, "calendar > Europe/Berlin")
@@ -167,7 +167,7 @@ async def test_a_zone_that_there_is_not_is_said_to_be_none_and_asked_for_once() 
     app = an_app(cloud)
 
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("C")
+        await pilot.press("H")
         await until(pilot, "nightly 1")
         await type_line(pilot, ":calendar Nowhere")
         await pilot.press("enter", "G")

@@ -115,7 +115,6 @@ def test_a_file_that_is_not_there_and_an_empty_variable_are_as_good_as_none(tmp_
         ("landing_view", '"hosts"', "hosts", "hosts"),
         ("refresh_seconds", "0.5", "0.5", 0.5),
         ("undo_seconds", "0", "0", 0.0),
-        ("production", '["https://a.example", "/srv/b"]', "https://a.example, /srv/b", ("https://a.example", "/srv/b")),
     ],
 )
 def test_the_file_and_the_environment_say_the_same(
@@ -210,12 +209,12 @@ def test_whatever_a_value_is_it_is_taken_or_refused_in_one_printable_line(
 ) -> None:
     said = ""
     try:
-        taken = settings._checked(setting, value, "here")
+        taken = settings.checked(setting, value, "here")
     except SettingsProblem as refused:
         said = str(refused)
     else:
         # A path that begins with ~ is the only thing that is not taken as it is.
-        assert taken == value or setting.kind in (Kind.FOLDER, Kind.FLEET, Kind.TEXTS)
+        assert taken == value or setting.kind in (Kind.FOLDER, Kind.FLEET)
     assert said.isprintable()
 
 
@@ -366,25 +365,6 @@ def test_the_console_opens_as_its_settings_say_and_options_say_otherwise(tmp_pat
         assert not text.isascii()
         on.type(":q\r")
         assert on.wait_for_end() == 0
-
-
-@pytest.mark.parametrize(
-    ("mark", "place", "cloud_id", "expected"),
-    [
-        ("https://a.example/", "https://a.example", "c1", True),
-        ("https://a.example", "https://b.example", "c1", False),
-        ("c1", "https://b.example", "c1", True),
-        ("/srv/cloud", "/srv/cloud", "c1", True),
-        ("~/cloud", str(Path.home() / "cloud"), "c1", True),
-        ("/srv", "/srv/cloud", "c1", False),
-    ],
-)
-def test_a_cloud_is_marked_by_its_id_its_address_or_its_folder(
-    tmp_path: Path, mark: str, place: str, cloud_id: str, expected: bool
-) -> None:
-    chosen = found(f'production = ["{mark}"]', path=tmp_path / "s")
-
-    assert cli._production(chosen, place)(cloud_id) is expected
 
 
 def test_keys_of_ones_own_are_listed_and_come_from_the_file_only(tmp_path: Path) -> None:

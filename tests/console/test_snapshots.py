@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
+from tests.console.fake_clouds import an_app_of, four_clouds, see_several
+from tests.console.fakes import ManualClock
 from tests.demo import STORIES, DemoConsole, copied, play
 
 WIDE, CARD, LARGE = (120, 40), (80, 24), (200, 60)
@@ -36,6 +40,16 @@ def test_the_screen_is_as_it_was(
     app = DemoConsole(copied(demo, tmp_path / "data"))
 
     assert snap_compare(app, terminal_size=size, run_before=partial(play, story=STORIES[name]))
+
+
+@pytest.mark.parametrize(("name", "size"), [("clouds", CARD), ("servers of all", WIDE)], ids=["choosing", "listed"])
+def test_several_clouds_are_as_they_were(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
+    async def see(pilot: Pilot[Any]) -> None:
+        await see_several(pilot, choice, clock, is_list=name != "clouds")
+
+    clock, choice = ManualClock(), four_clouds()
+
+    assert snap_compare(an_app_of(choice, clock), terminal_size=size, run_before=see)
 
 
 def test_the_same_screen_in_ascii(demo: Path, tmp_path: Path, snap_compare: Callable[..., bool]) -> None:
