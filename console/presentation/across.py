@@ -31,6 +31,7 @@ from console.presentation.lines import (
     left,
     retoned,
     right,
+    text_of,
 )
 from console.presentation.many import Cloud
 from console.presentation.mirror import Mirror
@@ -351,15 +352,19 @@ def _line(view: str, cloud: Cloud, found: Table[Row], counts: Counter[str], fram
         else:
             counted = f"{figures.count(number)} {view if number != 1 else view.removesuffix('s')}"
         placed.append(left(name_width + 34, counted, Tone.UNKNOWN if cloud.mirror.is_offline else Tone.MUTED))
-        hidden = _silent_words(view, cloud, found, frame)
-        if hidden and width >= 100:
-            placed.append(left(name_width + 52, hidden, Tone.WARN))
+        start = name_width + 52
+        hidden = _silent_words(view, cloud, found, frame, width - start - 12)
+        if hidden:
+            placed.append(left(start, hidden, Tone.WARN))
     placed.append(right(width - 3, f"age {words}" if cloud.mirror is not None else words, tone))
     return compose(width, *placed)
 
 
-def _silent_words(view: str, cloud: Cloud, found: Table[Row], frame: Frame) -> str:
-    """What the list shows, and hides, of cells of the cloud that do not answer, as the cloud's own list says it."""
+def _silent_words(view: str, cloud: Cloud, found: Table[Row], frame: Frame, room: int) -> str:
+    """What the list shows, and hides, of cells of the cloud that do not answer, as the cloud's own list says it.
+
+    Nothing where there is no room for it.
+    """
     assert cloud.mirror is not None, "only an opened cloud has rows"
     own = _frame_of(cloud, frame)
     records = [row.record for row in found.rows if row.cloud == cloud.name] if frame.filter else []
@@ -370,5 +375,10 @@ def _silent_words(view: str, cloud: Cloud, found: Table[Row], frame: Frame) -> s
             said = silence.of_drives(cloud.mirror, own, records, drives.columns(cloud.mirror, own))
         case _:
             return ""
-    lines = silence.banner(said, view.removesuffix("s"), own, frame.width - 90)
-    return "".join(span.text for span in lines[0]).strip() if lines else ""
+    # What fills its line may have been cut: then a shorter form of it is asked for, and at last none.
+    for width in range(room, 0, -4):
+        lines = silence.banner(said, view.removesuffix("s"), own, width)
+        words = text_of(lines[0]).strip() if lines else ""
+        if cells(words) < width - 2:
+            return words
+    return ""
