@@ -43,15 +43,14 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
     """Do what a line after `:` asks for, or go to the time that was typed."""
     if kind == "@":
         travelling.go_to(screen, text)
-        return
-    if kind == "\\":
+    elif kind == "\\":
         finding.find(screen, text)
-        return
-    _carry_out(screen, command_line.parse_line(text))
+    else:
+        _obey_line(screen, command_line.parse_line(text))
 
 
-def _carry_out(screen: MainScreen, request: command_line.Request) -> None:
-    match request:
+def _obey_line(screen: MainScreen, line: command_line.Request) -> None:
+    match line:
         case command_line.Problem(sentence):
             screen.say(sentence, Tone.WARN)
         case command_line.OpenNamed(kind, name):

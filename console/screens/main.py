@@ -65,7 +65,7 @@ class MainScreen(Screen[None]):
 
     def __init__(self, options: Options, clouds: Clouds) -> None:
         super().__init__()
-        self._options = options
+        self._options, self.set_palette = options, options.set_palette
         self.clouds = clouds
         self.context = options.context
         self._mirror = Mirror()
@@ -73,11 +73,11 @@ class MainScreen(Screen[None]):
         self.frozen_at: datetime | None = None
         self.changes_held = 0
         self.keymap, self.keeper = options.keymap, options.keeper
-        self._letters = Letters(self)
+        self.letters = Letters(self)
         self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
         self.framing = Framing(self, options)
-        self._details = Details(self)
+        self.details = Details(self)
         self.has_pane = True
         self.sought = ""
         """What n and N look for: the last filter, or what was to be found."""
@@ -92,7 +92,7 @@ class MainScreen(Screen[None]):
             self.post_message,
             wall_now=options.wall_now,
             mirror=lambda: self._mirror,
-            wanted=lambda: self._wanted,
+            wanted=lambda: self.wanted,
             poll_seconds=options.poll_seconds,
         )
         self._loops = Loops(self, options.progress)
@@ -293,7 +293,7 @@ class MainScreen(Screen[None]):
     @property
     def held(self) -> views.Held | None:
         """What the cloud said of the object of this page."""
-        return self._details.held.get(self.place.scope or "")
+        return self.details.held.get(self.place.scope or "")
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
@@ -373,10 +373,11 @@ class MainScreen(Screen[None]):
     @property
     def _is_loading(self) -> bool:
         """Whether rows of the view in sight are still to come."""
-        return not self._mirror.is_complete or ("drives" in self._wanted and not self._mirror.are_drives_complete)
+        return not self._mirror.is_complete or ("drives" in self.wanted and not self._mirror.are_drives_complete)
 
     @property
-    def _wanted(self) -> frozenset[str]:
+    def wanted(self) -> frozenset[str]:
+        """The sources that the view in sight needs."""
         here = replace(self.trail.here, cursor=self.cursor_key)
         return self.clouds.sources_listed | (views.wanted(here, self._mirror) if self.is_in_sight else frozenset())
 
@@ -399,7 +400,7 @@ class MainScreen(Screen[None]):
     def _made(self, frame: Frame) -> View:
         if self.is_across:
             return self.everywhere.view(frame)
-        return views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
+        return views.make(self.trail.here, self._shown_mirror, frame, self.details.held, self.keymap.registry)
 
     def header_line(self, frame: Frame, wall_now: datetime) -> Line:
         """Row 1 as this cloud has it, in whatever frame."""
@@ -483,10 +484,6 @@ class MainScreen(Screen[None]):
             self.run_worker(backend.restart(), group="backend", exclusive=True, exit_on_error=False)
         self.clouds.wake(self)
 
-    def set_palette(self, name: str) -> None:
-        """Choose a set of colours."""
-        self._options.set_palette(name)
-
     def act(self, work: Callable[[], Awaitable[None]], *, opens_menu: bool = False) -> None:
         """Run a verb, one at a time. Keys typed until its menu is there are for the menu."""
         self._ahead.begin(opens_menu=opens_menu)
@@ -514,7 +511,7 @@ class MainScreen(Screen[None]):
 
     def reload(self) -> None:
         """Ask about the object of this page."""
-        self._details.ask()
+        self.details.ask()
 
     # ----------------------------------------------------------------------------------------------------------- keys
 
@@ -522,7 +519,7 @@ class MainScreen(Screen[None]):
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
         if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen):
             return
-        if self._letters.take(event):
+        if self.letters.take(event):
             return
         command = self.keymap.for_key(self.place.view, event.key)
         if command is None:
@@ -534,10 +531,6 @@ class MainScreen(Screen[None]):
             self._ahead.wait(event.key)
             return
         self.run_command(command)
-
-    def ask_letter(self, question: str, take: Callable[["MainScreen", str], None]) -> None:
-        """Give the next letter or digit to `take`; esc gives it nothing."""
-        self._letters.ask(question, take)
 
     def show_at(self, key: str) -> None:
         """Put the cursor on the row with this key."""

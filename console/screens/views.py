@@ -148,9 +148,9 @@ def make(
             return view(mirror, frame)
 
 
-def table_of(view: str, frame: Frame) -> Table[Any] | None:
+def table_of(name: str, frame: Frame) -> Table[Any] | None:
     """The table of a view that is not in sight: which columns there are does not depend on what is in them."""
-    return make(Place(view), Mirror(), frame._replace(filter="", scope=None), {}).table
+    return make(Place(name), Mirror(), frame._replace(filter="", scope=None), {}).table
 
 
 def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
