@@ -41,7 +41,9 @@ from console.records import CellRecord, HostRecord
 
 SEPARATOR = "|"
 """Between a cloud's name, which has none, and a key of it."""
-NAME_WIDTH = 20
+NAME_WIDTH, NAME_WIDTH_NARROW = 20, 13
+MEDIUM = 60
+"""From this width on a list has more than what must be there."""
 
 
 class Row(NamedTuple):
@@ -194,7 +196,8 @@ def columns(view: str, clouds: Sequence[Cloud], frame: Frame) -> tuple[Column[Ro
     width = min(many.NAME_WIDTH_MAX, max((cells(cloud.name) for cloud in clouds), default=5))
     own = {name: _columns_of(view, cloud, frame) for name, cloud in opened.items()}
     template = next(iter(own.values()), tuple(_LISTS[view].columns(Mirror(), frame)))
-    lifted = [_lifted(place, column, own) for place, column in enumerate(template)]
+    name_width = NAME_WIDTH if frame.width >= MEDIUM else NAME_WIDTH_NARROW
+    lifted = [_lifted(place, column, own, name_width) for place, column in enumerate(template)]
     return (
         Column("cloud", attrgetter("cloud"), Kind.TEXT, width=max(5, width), is_searched=True, is_lasting=True,
                words=tuple(by_name), distinct=frozenset(by_name),
@@ -216,7 +219,7 @@ def _frame_of(cloud: Cloud, frame: Frame) -> Frame:
     return frame._replace(now=cloud.mirror.now(frame.wall_now), scope=None)
 
 
-def _lifted(place: int, column: Column[Any], own: Mapping[str, Sequence[Column[Any]]]) -> Column[Row]:
+def _lifted(place: int, column: Column[Any], own: Mapping[str, Sequence[Column[Any]]], name_width: int) -> Column[Row]:
     """A column of the records of one cloud as one of the rows of several."""
 
     def of(pick: Callable[[Column[Any]], Callable[[Any], Any] | None]) -> Callable[[Row], Any] | None:
@@ -229,7 +232,7 @@ def _lifted(place: int, column: Column[Any], own: Mapping[str, Sequence[Column[A
     assert value is not None, "every column has a value"
     texts = [columns[place].distinct for columns in own.values()]
     distinct = None if None in texts else frozenset(text for each in texts for text in each or ())
-    width = min(column.width, NAME_WIDTH) if column.name == "name" else column.width
+    width = min(column.width, name_width) if column.name == "name" else column.width
     return column._replace(
         value=value, last=of(lambda each: each.last), draw=of(lambda each: each.draw), distinct=distinct, width=width
     )
