@@ -28,6 +28,7 @@ from console.presentation.lines import (
     blank,
     cells,
     compose,
+    fit_sentence,
     left,
     retoned,
     right,
@@ -42,6 +43,8 @@ from console.records import CellRecord, HostRecord
 SEPARATOR = "|"
 """Between a cloud's name, which has none, and a key of it."""
 NAME_WIDTH, NAME_WIDTH_NARROW = 20, 13
+COUNT_AFTER = 34
+"""Where the number of rows of a cloud begins, behind its name."""
 MEDIUM = 60
 """From this width on a list has more than what must be there."""
 
@@ -344,17 +347,19 @@ def _line(view: str, cloud: Cloud, found: Table[Row], counts: Counter[str], fram
     words, tone = many.age(cloud, frame)
     is_opened = cloud.mirror is not None or cloud.problem
     text = stands.words if is_opened else "not opened, as that would start it: C does"
+    has_count = cloud.mirror is not None and cloud.mirror.cells is not None and width >= MEDIUM
+    text = fit_sentence(text, COUNT_AFTER - 6 if has_count else max(1, width - name_width - 18), frame.glyphs)
     placed = [
         at(2, many.chip(cloud, name_width, frame)),
         at(name_width + 3, (Span(stands.glyph, stands.tone), Span(f" {text}", stands.tone))),
     ]
-    if cloud.mirror is not None and width >= 60:
+    if has_count and cloud.mirror is not None:
         number = counts[cloud.name]
         if not _LISTS[view].is_complete(cloud.mirror) and not cloud.mirror.is_offline:
             counted = f"reading {view}"
         else:
             counted = f"{figures.count(number)} {view if number != 1 else view.removesuffix('s')}"
-        placed.append(left(name_width + 34, counted, Tone.UNKNOWN if cloud.mirror.is_offline else Tone.MUTED))
+        placed.append(left(name_width + COUNT_AFTER, counted, Tone.UNKNOWN if cloud.mirror.is_offline else Tone.MUTED))
         start = name_width + 52
         hidden = _silent_words(view, cloud, found, frame, width - start - 12)
         if hidden:

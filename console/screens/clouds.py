@@ -189,13 +189,15 @@ class Clouds:
 
     def _told(self, context: Context, is_read_only: bool) -> Cloud:
         screen = self._screens.get(context.name)
+        backend = None if screen is None else screen.backend
+        given_up = backend.sentence if backend is not None and backend.has_given_up else None
         return Cloud(
             context.name,
             context.noun,
             context.place,
             context.colour,
             None if screen is None else screen.mirror,
-            self._problems.get(context.name, ""),
+            self._problems.get(context.name) or given_up or "",
             screen is not None and screen.is_in_sight,
             context.is_production,
             is_read_only,
