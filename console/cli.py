@@ -122,6 +122,11 @@ def main(
         return
     chosen = chosen_settings()
     every = cli_contexts.known(chosen)
+    if context.get_parameter_source("context_name") is ParameterSource.ENVIRONMENT and (
+        url or chosen.is_option("data")
+    ):
+        # An option counts before the environment.
+        context_name = None
     first = cli_contexts.first(every, chosen, context_name, url)
     _refuse_mixed(context, first, url)
     _refuse_without_terminal()

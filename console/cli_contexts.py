@@ -36,8 +36,9 @@ context_option = click.option(
     "--context",
     "context_name",
     metavar="NAME",
+    envvar="STRATODECK_CONTEXT",
     shell_complete=_names,
-    help="Open this cloud of the settings' [clouds.NAME]; `stratodeck contexts` lists them.",
+    help="Open this cloud of [clouds.NAME] in the settings, as STRATODECK_CONTEXT does; `contexts` lists them.",
 )
 
 

@@ -28,9 +28,11 @@ from console.presentation.lines import (
     blank,
     cells,
     compose,
+    fit_sentence,
     left,
     retoned,
     right,
+    text_of,
 )
 from console.presentation.many import Cloud
 from console.presentation.mirror import Mirror
@@ -40,7 +42,11 @@ from console.records import CellRecord, HostRecord
 
 SEPARATOR = "|"
 """Between a cloud's name, which has none, and a key of it."""
-NAME_WIDTH = 20
+NAME_WIDTH, NAME_WIDTH_NARROW = 20, 13
+COUNT_AFTER = 34
+"""Where the number of rows of a cloud begins, behind its name."""
+MEDIUM = 60
+"""From this width on a list has more than what must be there."""
 
 
 class Row(NamedTuple):
@@ -193,7 +199,8 @@ def columns(view: str, clouds: Sequence[Cloud], frame: Frame) -> tuple[Column[Ro
     width = min(many.NAME_WIDTH_MAX, max((cells(cloud.name) for cloud in clouds), default=5))
     own = {name: _columns_of(view, cloud, frame) for name, cloud in opened.items()}
     template = next(iter(own.values()), tuple(_LISTS[view].columns(Mirror(), frame)))
-    lifted = [_lifted(place, column, own) for place, column in enumerate(template)]
+    name_width = NAME_WIDTH if frame.width >= MEDIUM else NAME_WIDTH_NARROW
+    lifted = [_lifted(place, column, own, name_width) for place, column in enumerate(template)]
     return (
         Column("cloud", attrgetter("cloud"), Kind.TEXT, width=max(5, width), is_searched=True, is_lasting=True,
                words=tuple(by_name), distinct=frozenset(by_name),
@@ -215,7 +222,7 @@ def _frame_of(cloud: Cloud, frame: Frame) -> Frame:
     return frame._replace(now=cloud.mirror.now(frame.wall_now), scope=None)
 
 
-def _lifted(place: int, column: Column[Any], own: Mapping[str, Sequence[Column[Any]]]) -> Column[Row]:
+def _lifted(place: int, column: Column[Any], own: Mapping[str, Sequence[Column[Any]]], name_width: int) -> Column[Row]:
     """A column of the records of one cloud as one of the rows of several."""
 
     def of(pick: Callable[[Column[Any]], Callable[[Any], Any] | None]) -> Callable[[Row], Any] | None:
@@ -228,7 +235,7 @@ def _lifted(place: int, column: Column[Any], own: Mapping[str, Sequence[Column[A
     assert value is not None, "every column has a value"
     texts = [columns[place].distinct for columns in own.values()]
     distinct = None if None in texts else frozenset(text for each in texts for text in each or ())
-    width = min(column.width, NAME_WIDTH) if column.name == "name" else column.width
+    width = min(column.width, name_width) if column.name == "name" else column.width
     return column._replace(
         value=value, last=of(lambda each: each.last), draw=of(lambda each: each.draw), distinct=distinct, width=width
     )
@@ -340,26 +347,32 @@ def _line(view: str, cloud: Cloud, found: Table[Row], counts: Counter[str], fram
     words, tone = many.age(cloud, frame)
     is_opened = cloud.mirror is not None or cloud.problem
     text = stands.words if is_opened else "not opened, as that would start it: C does"
+    has_count = cloud.mirror is not None and cloud.mirror.cells is not None and width >= MEDIUM
+    text = fit_sentence(text, COUNT_AFTER - 6 if has_count else max(1, width - name_width - 18), frame.glyphs)
     placed = [
         at(2, many.chip(cloud, name_width, frame)),
         at(name_width + 3, (Span(stands.glyph, stands.tone), Span(f" {text}", stands.tone))),
     ]
-    if cloud.mirror is not None and width >= 60:
+    if has_count and cloud.mirror is not None:
         number = counts[cloud.name]
         if not _LISTS[view].is_complete(cloud.mirror) and not cloud.mirror.is_offline:
             counted = f"reading {view}"
         else:
             counted = f"{figures.count(number)} {view if number != 1 else view.removesuffix('s')}"
-        placed.append(left(name_width + 34, counted, Tone.UNKNOWN if cloud.mirror.is_offline else Tone.MUTED))
-        hidden = _silent_words(view, cloud, found, frame)
-        if hidden and width >= 100:
-            placed.append(left(name_width + 52, hidden, Tone.WARN))
+        placed.append(left(name_width + COUNT_AFTER, counted, Tone.UNKNOWN if cloud.mirror.is_offline else Tone.MUTED))
+        start = name_width + 52
+        hidden = _silent_words(view, cloud, found, frame, width - start - 12)
+        if hidden:
+            placed.append(left(start, hidden, Tone.WARN))
     placed.append(right(width - 3, f"age {words}" if cloud.mirror is not None else words, tone))
     return compose(width, *placed)
 
 
-def _silent_words(view: str, cloud: Cloud, found: Table[Row], frame: Frame) -> str:
-    """What the list shows, and hides, of cells of the cloud that do not answer, as the cloud's own list says it."""
+def _silent_words(view: str, cloud: Cloud, found: Table[Row], frame: Frame, room: int) -> str:
+    """What the list shows, and hides, of cells of the cloud that do not answer, as the cloud's own list says it.
+
+    Nothing where there is no room for it.
+    """
     assert cloud.mirror is not None, "only an opened cloud has rows"
     own = _frame_of(cloud, frame)
     records = [row.record for row in found.rows if row.cloud == cloud.name] if frame.filter else []
@@ -370,5 +383,10 @@ def _silent_words(view: str, cloud: Cloud, found: Table[Row], frame: Frame) -> s
             said = silence.of_drives(cloud.mirror, own, records, drives.columns(cloud.mirror, own))
         case _:
             return ""
-    lines = silence.banner(said, view.removesuffix("s"), own, frame.width - 90)
-    return "".join(span.text for span in lines[0]).strip() if lines else ""
+    # What fills its line may have been cut: then a shorter form of it is asked for, and at last none.
+    for width in range(room, 0, -4):
+        lines = silence.banner(said, view.removesuffix("s"), own, width)
+        words = text_of(lines[0]).strip() if lines else ""
+        if cells(words) < width - 2:
+            return words
+    return ""

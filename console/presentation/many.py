@@ -28,6 +28,7 @@ from console.presentation.mirror import Mirror
 NAME_WIDTH_MAX = 16
 STATE_WIDTH = 27
 AGE_WIDTH = 7
+RULES_FROM_WIDTH, NOUN_FROM_WIDTH = 50, 60
 
 
 class Cloud(NamedTuple):
@@ -111,9 +112,10 @@ def rows(clouds: Sequence[Cloud], text: str, frame: Frame, *, highlighted: int) 
         ]
         column = 3 + name_width + 2
         rules = _rules(cloud)
-        if width >= 60:
+        if width >= RULES_FROM_WIDTH:
             placed.append(left(column, rules, Tone.CRIT if cloud.is_production else Tone.WARN))
             column += rules_width + 1 if rules_width else 0
+        if width >= NOUN_FROM_WIDTH:
             placed.append(left(column, cloud.noun, Tone.MUTED))
             column += 12
         room = min(STATE_WIDTH, width - column - AGE_WIDTH - 3)

@@ -40,6 +40,13 @@ class CloudDialog(PaletteDialog):
         self._frame = self._frame_now()
         super()._draw()
 
+    def _note(self) -> str:
+        """Of the highlighted cloud the whole of what its row has no room for."""
+        name = self._found[self._at].id if self._found else ""
+        cloud = next((each for each in self._clouds() if each.name == name), None)
+        words = "" if cloud is None else f"   {many.state(cloud, self._frame).words}   {cloud.place}"
+        return super()._note() + words
+
     def _rows(self, shown: Sequence[Entry], frame: Frame, highlighted: int) -> tuple[Line, ...]:
         known = {each.name: each for each in self._clouds()}
         return many.rows([known[entry.id] for entry in shown], self._text, frame, highlighted=highlighted)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from console.screens.main import MainScreen
     from console.screens.options import CloudChoice, Options
 
-FIRST = "first"
-"""The mode of the cloud that the console was opened on; the others' have their names."""
+FIRST = "@first"
+"""The mode of the cloud that the console was opened on; the others' have their names, which have no at sign."""
 
 
 class Clouds:
@@ -67,8 +67,9 @@ class Clouds:
 
     @property
     def in_sight(self) -> MainScreen:
-        """The screen that the terminal shows, whatever dialog lies over it."""
-        return next(each for each in self._screens.values() if each.is_in_sight)
+        """The screen that the terminal shows, whatever dialog lies over it; while the console ends, any."""
+        screens = self._screens.values()
+        return next((each for each in screens if each.is_in_sight), next(iter(screens)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -165,7 +166,9 @@ class Clouds:
 
     def say_of(self, screen: MainScreen, words: str, tone: Tone) -> None:
         """Say something of a cloud that is out of sight."""
-        self.in_sight.say(f"{screen.name_of_cloud}: {words}", tone, is_verbatim=True)
+        here = self.in_sight
+        if here.is_in_sight:
+            here.say(f"{screen.name_of_cloud}: {words}", tone, is_verbatim=True)
 
     async def until_in_sight(self, screen: MainScreen) -> None:
         """Wait until a screen is the one in sight."""
@@ -186,13 +189,15 @@ class Clouds:
 
     def _told(self, context: Context, is_read_only: bool) -> Cloud:
         screen = self._screens.get(context.name)
+        backend = None if screen is None else screen.backend
+        given_up = backend.sentence if backend is not None and backend.has_given_up else None
         return Cloud(
             context.name,
             context.noun,
             context.place,
             context.colour,
             None if screen is None else screen.mirror,
-            self._problems.get(context.name, ""),
+            self._problems.get(context.name) or given_up or "",
             screen is not None and screen.is_in_sight,
             context.is_production,
             is_read_only,

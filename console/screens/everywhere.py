@@ -154,9 +154,10 @@ class _Owned:
         return self._front.selection()
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT) -> None:
-        """Say of which cloud it is."""
+        """Say it where the operator looks by now, and of which cloud it is."""
         words = sentences.named(self._owner.mirror, sentence)
-        self._front.say(f"{self._owner.name_of_cloud}: {words}", tone, is_verbatim=True)
+        in_sight = self._front.clouds.in_sight
+        in_sight.say(f"{self._owner.name_of_cloud}: {words}", tone, is_verbatim=True)
 
     def copy(self, text: str) -> None:
         """Onto the one clipboard."""

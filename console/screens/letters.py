@@ -1,8 +1,9 @@
-"""A question in the status row that one letter answers."""
+"""One letter that the screen waits for: the name of a bookmark that is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -14,27 +15,27 @@ if TYPE_CHECKING:
 
 
 class Letters:
-    """Takes the next key of a screen where something was asked."""
+    """Who is given the next letter or digit, if anybody."""
 
     def __init__(self, screen: MainScreen) -> None:
         self._screen = screen
-        self._taker: Callable[[MainScreen, str], None] | None = None
+        self._taker: Callable[[str], None] | None = None
 
     def ask(self, question: str, take: Callable[[MainScreen, str], None]) -> None:
         """Give the next letter or digit to `take`; esc gives it nothing."""
-        self._taker = take
+        self._taker = partial(take, self._screen)
         self._screen.say(question, Tone.ACCENT)
 
     def take(self, event: events.Key) -> bool:
-        """Take a key that answers; False where nothing was asked."""
-        if self._taker is None:
+        """Take the key, if a letter is waited for."""
+        taker, self._taker = self._taker, None
+        if taker is None:
             return False
         event.stop()
-        take, self._taker = self._taker, None
         self._screen.unsay()
         character = event.character or ""
         if character.isascii() and character.isalnum():
-            take(self._screen, character)
+            taker(character)
         elif event.key != "escape":
             self._screen.say("nothing was kept: a bookmark is a letter or a digit", Tone.WARN)
         return True

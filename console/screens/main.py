@@ -76,7 +76,7 @@ class MainScreen(Screen[None]):
         self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
         self.framing = Framing(self, options)
-        self._details = Details(self)
+        self.details = Details(self)
         self.then: TimeTravel = TimeTravel(self)
         self.has_pane = True
         self.sought = ""
@@ -297,7 +297,7 @@ class MainScreen(Screen[None]):
     @property
     def held(self) -> views.Held | None:
         """What the cloud said of the object of this page."""
-        return self._details.held.get(self.place.scope or "")
+        return self.details.held.get(self.place.scope or "")
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
@@ -407,7 +407,7 @@ class MainScreen(Screen[None]):
     def _made(self, frame: Frame) -> View:
         if self.is_across:
             return self.everywhere.view(frame)
-        return views.make(self.trail.here, self.shown_mirror, frame, self._details.held, self.keymap.registry)
+        return views.make(self.trail.here, self.shown_mirror, frame, self.details.held, self.keymap.registry)
 
     def _render_cursor(self) -> None:
         """Draw what depends on the row under the cursor: status, preview, keys; of several clouds, whose it is."""
@@ -515,7 +515,7 @@ class MainScreen(Screen[None]):
 
     def reload(self) -> None:
         """Ask about the object of this page."""
-        self._details.ask()
+        self.details.ask()
 
     # ----------------------------------------------------------------------------------------------------------- keys
 

@@ -10,7 +10,7 @@ from textual import events
 from console import commands
 from console.names import PALETTES
 from console.presentation import header, palette
-from console.presentation.lines import Frame, Line, Span, Tone
+from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.palette import Entry
 from console.screens import bookmarks, doing
 from console.screens.boxed import BoxDialog
@@ -84,12 +84,15 @@ class PaletteDialog(BoxDialog[Entry | None]):
         nothing = ((Span("   nothing is called so", Tone.MUTED),),)
         box = self.query_one(Box)
         box.styles.width = width
-        note = self._said or f"{len(self._found)} of {len(self._every)}"
+        note = self._said or fit_sentence(self._note(), inner.width, inner.glyphs)
         filler = ((Span(""),),) * (rows - max(1, len(shown)))
         foot = ((Span(""),), (Span(note, Tone.WARN if self._said else Tone.MUTED),))
         box.show(self.TITLE_WORDS, (typed, (Span(""),), *(lines or nothing), *filler), foot)
         keys = [("enter", self.ENTER_WORDS), ("up/down", "move"), ("esc", "close")]
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width)))
+
+    def _note(self) -> str:
+        return f"{len(self._found)} of {len(self._every)}"
 
     def _rows(self, shown: Sequence[Entry], frame: Frame, highlighted: int) -> tuple[Line, ...]:
         return palette.lines(shown, self._text, frame, highlighted=highlighted)

@@ -69,6 +69,17 @@ def test_a_context_is_chosen_by_its_name_and_by_nothing_else_besides(
     assert sentence in said(*arguments)
 
 
+def test_the_environment_may_choose_one_and_an_option_counts_before_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATODECK_CONTEXT", "lap")
+
+    assert "No cloud is called 'lap'" in said()
+    assert "No cloud is called 'lab-2'" in said("--context", "lab-2")
+    assert "The console needs a terminal." in said("--data", "/srv/b")
+    assert "--url needs a token" in said("--url", "http://a.example")
+
+
 def test_an_address_or_a_folder_that_the_settings_name_is_that_cloud_with_its_rules(file: Path) -> None:
     chosen = resolve({"data": Path("/srv/lab")})
     every = cli_contexts.known(chosen)

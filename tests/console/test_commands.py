@@ -20,6 +20,7 @@ from console.command_line import (
     Run,
     SetClock,
     SetPalette,
+    ShowCloud,
     Sort,
 )
 from console.commands import COMMANDS, LISTS, VIEWS, Command
@@ -242,7 +243,18 @@ def test_a_line_is_understood(line: str, request_: Request) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "   ", "nonsense", "advance soon", "advance -5", "clock soon", "clock nan", "palette x", "reh it x0"],
+    [
+        "",
+        "   ",
+        "nonsense",
+        "groups @all",
+        "advance soon",
+        "advance -5",
+        "clock soon",
+        "clock nan",
+        "palette x",
+        "reh it x0",
+    ],
 )
 def test_a_line_that_makes_no_sense_is_a_sentence(line: str) -> None:
     assert isinstance(command_line.parse_line(line), Problem)
@@ -287,6 +299,11 @@ def test_a_drive_of_a_server_that_is_not_stopped_does_not_grow_and_the_reason_na
     ("line", "request_"),
     [
         ("servers @cell-2 state=running cpu>4000 /web", GoTo("servers", "cell-2", "state=running cpu>4000 web")),
+        ("servers @all cloud:lab /web", GoTo("servers", "@all", "cloud:lab web")),
+        ("servers all", GoTo("servers", "all")),
+        ("hosts @all", GoTo("hosts", "@all")),
+        ("cloud lab", ShowCloud("lab")),
+        ("ctx", Run("clouds")),
         ("servers cpu>4000", GoTo("servers", None, "cpu>4000")),
         ("servers cell-2 !web", GoTo("servers", "cell-2", "!web")),
         ("servers 'web @cell-1", GoTo("servers", "cell-1", "'web")),
@@ -351,6 +368,13 @@ def test_the_verbs_of_a_host_in_a_rehearsal_are_its_faults_and_failing_is_the_fi
     assert "d" not in {key for verb in verbs for key in verb.keys}
     assert "cell.down" in {verb.id for verb in commands.verbs_for(Selection("faults", (cell,)))}
     assert "host.drain" in {verb.id for verb in commands.verbs_for(Selection("hosts", (host,)))}
+
+
+def test_rows_of_several_clouds_are_looked_at_together_and_acted_on_one_cloud_at_a_time() -> None:
+    mixed = a_selection("stopped", "stopped")._replace(is_mixed=True)
+
+    assert {commands.reason_off(verb, mixed) for verb in commands.verbs_for(mixed)} == {"one cloud at a time"}
+    assert commands.reason_off(commands.BY_ID["copy"], mixed) is None
 
 
 def test_a_snapshot_of_a_drive_whose_cell_is_silent_is_not_deleted() -> None:

@@ -142,6 +142,20 @@ def test_every_line_is_as_wide_as_the_terminal(width: int) -> None:
     assert all(text_of(line).isascii() and text_of(line)[-1] == " " for line in lines)
 
 
+@pytest.mark.parametrize(("width", "words"), [(80, ""), (100, "▲ 1 silent: 1~"), (120, "▲ cell-2: 1 last known"),
+    (200, "▲ cell-2 does not answer: 1 of its servers is shown as last known")])  # fmt: skip
+def test_what_a_silent_cell_hides_is_said_of_its_cloud_where_there_is_room(width: int, words: str) -> None:
+    unknown = a_server(2, cell="cell-2", state="unknown", is_reachable=False, known_at=NOON)
+    mirror = a_mirror(a_server(1), unknown)
+    cells = (CellRecord("cell-1", "up"), CellRecord("cell-2", "down"))
+    clouds = [a_cloud("lab", replace(mirror, cells=cells)), TWO[1]]
+    view = across.view(Gathered("servers").gathered(clouds), clouds, a_frame(width))
+
+    lab = text_of(view.below[1])
+    assert (words in lab and "▲" in lab) if words else "▲" not in lab
+    assert "▲" not in text_of(view.below[2])
+
+
 def test_an_export_has_the_cloud_of_each_row() -> None:
     table, _ = across.table(Gathered("servers").gathered(TWO), TWO, a_frame())
 
