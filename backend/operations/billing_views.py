@@ -280,7 +280,11 @@ def _of_server(
     for (what, name), total in weighted.items():
         money[what] += meters[name].cost(total)
     last = found[-1]
-    burst = {name: had for name, had, _ in _sizes(last)} | {"tx": last.sent_rate} if last.state == RUNNING else {}
+    burst = (
+        {name: had for name, had, _ in _sizes(last)} | {"tx": last.sent_rate}
+        if last.state == RUNNING and last.ended_at is None
+        else {}
+    )
     return Cost(
         last.object_id,
         last.account,

@@ -66,19 +66,27 @@ def offers(cloud: Cloud, asked: Sequence[Asked]) -> list[Offer]:
         raise Invalid("objects", f"may be at most {SUBSCRIPTIONS_AT_ONCE_MAX} at once")
     now = cloud.clock.now()
     found = [offer(each, now) for each in asked]
-    counts = [each.amount if each.resource in SOLD_SINGLY else 1 for each in found]
-    if sum(counts) > SUBSCRIPTIONS_AT_ONCE_MAX:
+    if sum(map(_count, found)) > SUBSCRIPTIONS_AT_ONCE_MAX:
         raise Invalid("amount", f"may come to at most {SUBSCRIPTIONS_AT_ONCE_MAX} subscriptions at once")
-    made: list[Offer] = []
-    for each, count in zip(found, counts, strict=True):
-        price = each.price if count == 1 else subscription_price(each.resource, 1, each.begins, each.ends)
-        made += [replace(each, amount=each.amount // count, price=price)] * count
-    return made
+    return [each if _count(each) == 1 else replace(each, price=_count(each) * _single(each).price) for each in found]
+
+
+def _count(found: Offer) -> int:
+    """How many subscriptions it is."""
+    return found.amount if found.resource in SOLD_SINGLY else 1
+
+
+def _single(found: Offer) -> Offer:
+    """One of those that it is."""
+    if _count(found) == 1:
+        return found
+    return replace(found, amount=1, price=subscription_price(found.resource, 1, found.begins, found.ends))
 
 
 async def buy(cloud: Cloud, actor: Account, asked: Sequence[Asked]) -> list[Subscription]:
     """All or none. Raises Invalid, NoFunds."""
-    return await _buy(cloud, actor, offers(cloud, asked), parent=None)
+    found = [single for each in offers(cloud, asked) for single in [_single(each)] * _count(each)]
+    return await _buy(cloud, actor, found, parent=None)
 
 
 async def _buy(cloud: Cloud, actor: Account, found: Sequence[Offer], *, parent: int | None) -> list[Subscription]:

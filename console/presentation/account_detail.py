@@ -76,7 +76,8 @@ def _told(frame: Frame, held: AccountMoney) -> Iterable[Region]:
     yield blank_region(width)
     subscriptions = [_subscription(frame, each) for each in held.subscriptions]
     none = [compose(width, left(2, "none: all that is used is burst", muted))]
-    head = compose(width, left(2, "SUBSCRIPTIONS", muted), left(34, "UNTIL", muted), left(48, "STATUS", muted))
+    titles = [left(34, "UNTIL", muted), left(48, "STATUS", muted)] if width >= 64 else []
+    head = compose(width, left(2, "SUBSCRIPTIONS", muted), *(titles or [right(width - 2, "STATUS", muted)]))
     yield Lines(subscriptions or none, head=head)
     yield blank_region(width)
     titles = [right(width - 2, "BALANCE", muted), right(width - 16, "AMOUNT", muted)] if width >= 60 else []
@@ -96,7 +97,10 @@ def _subscription(frame: Frame, each: SubscriptionRecord) -> Line:
     what = f"{amount} {money.NAMES.get(each.resource, each.resource)}"
     tone = {"active": Tone.OK, "expired": Tone.MUTED}.get(each.status, Tone.TEXT)
     until = figures.or_dash(None if each.ends_at is None else figures.instant(each.ends_at, frame.now), frame.glyphs)
-    status = f"{each.status}, renews itself" if each.renews else each.status
+    status = f"{each.status}, renews" if each.renews else each.status
+    if width < 64:
+        room = max(1, width - 6 - len(status))
+        return compose(width, left(2, fit_sentence(what, room, frame.glyphs)), right(width - 2, status, tone))
     price = [right(width - 2, money.money_in(10, each.price))] if width >= 80 else []
     return compose(
         width, left(2, fit_sentence(what, 31, frame.glyphs)), left(34, until), left(48, status, tone), *price

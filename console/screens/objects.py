@@ -213,6 +213,7 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
         # However many there are, they are looked at only while it is a drive's name that is typed.
         "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
         "group": sorted(group.name for group in mirror.groups or ()),
+        "account": (owner.account for owner in (mirror.billing.owners if mirror.billing else ())),
         "calendar": sorted({each.time_zone for each in mirror.schedules or ()}),
         "clock": ("manual", "wall", "x60"),
         "palette": PALETTES,

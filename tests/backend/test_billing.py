@@ -23,6 +23,7 @@ from backend.check import check
 from backend.cloud.billing import Row, level_at
 from backend.cloud.errors import CloudError
 from backend.cloud.instants import microseconds_of
+from backend.cloud.metering import Happened
 from backend.cloud.model import GIB, Event, ReachabilityState, Server, Size
 from backend.cloud.prices import LOAD_OF, TICK, charge, level_of
 from backend.cloud.subscriptions import Asked, covered
@@ -30,7 +31,7 @@ from backend.operations import billing, burst_levels, drives, losses, metering, 
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction
 from backend.usage_checker import check_usage
-from tests.backend.billed_year import live_through, steps_of_pages
+from tests.backend.billed_year import live_through, steps_of_pages, take_next
 from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
 
@@ -377,6 +378,36 @@ def test_what_was_told_of_a_silent_cell_is_kept_over_a_restart_and_corrected_onc
 
     make_folder(tmp_path / "data", cells=CELLS, hosts=1)
     asyncio.run(story())
+
+
+def test_what_was_done_before_a_tick_was_told_and_written_after_it_is_a_correction(tmp_path: Path) -> None:
+    """As at a high rate, when a request began in a tick and its transaction ended in the next, and somebody read."""
+
+    async def story(on: Harness) -> None:
+        await on.engine.advance(1800)
+        before = Memory()
+        await check_ledger(on, before)
+        told = (await billing.ledger(on.cloud, OPERATOR, limit=1000)).total
+        at = microseconds_of(NOON + timedelta(seconds=900))
+        after = {"owner": OPERATOR, "state": "running", "cpu_mhz": 2000, "memory_bytes": GIB,
+                 "cpu_mhz_effective": 2000, "memory_bytes_effective": GIB, "is_backfilling": False}  # fmt: skip
+        late = Happened(at, "server.running", "server", "late", after)
+        await on.cloud.store.cloud_write(partial(take_next, part=[late]))
+        on.cloud.accounting.forget()
+        await on.engine.advance(300)
+
+        rows = (await billing.ledger(on.cloud, OPERATOR, limit=1000)).rows
+
+        before.compare(rows[::-1], before.levels, closed=on.cloud.accounting.closed)
+        new = rows[:-told]
+        assert sorted({row.kind for row in new}) == ["burst", "correction"]
+        (cpu,) = [row for row in new if row.kind == "correction" and row.reason.startswith("Correction: cpu ")]
+        assert cpu.amount == 3 * charge("cpu", 1, 2000 * TICK)
+        (next_cpu,) = [row for row in new if row.run is not None and row.run.resource == "cpu"]
+        assert next_cpu.run is not None
+        assert next_cpu.run.used == 2000 * TICK
+
+    in_a_cloud(tmp_path / "data", story, cells=CELLS, hosts=1)
 
 
 # --- what a page costs ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +16,7 @@ from backend.cloud import billing, prices
 from backend.cloud.billing import Mark, Run
 from backend.cloud.errors import Invalid
 from backend.cloud.instants import MICROSECONDS, instant_of, microseconds_of
+from backend.cloud.metering import Happened, Interval, followed, presumed
 from backend.cloud.prices import RESOURCES, TICK, UNIT
 from backend.cloud.subscriptions import Asked, Subscription, Term, covered, end_of, offer
 from tests.strategies import QUICK, THOROUGH
@@ -244,3 +246,90 @@ def test_a_run_says_how_long_there_was_any_of_it() -> None:
 
     assert row.reason == "Burst: 12.00 GHz of cpu for 2 minutes at 1970-01-01 00:00"
     assert billing.average(run) == 12_000
+
+
+@QUICK
+@given(RESOURCE_NAMES, st.tuples(series, series), series, levels, st.tuples(st.integers(0, END), st.integers(0, END)))
+def test_a_correction_is_what_the_rows_would_have_come_to_less_what_they_came_to(
+    resource: str,
+    known: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+    subscribed: list[tuple[int, int]],
+    found: list[tuple[int, int]],
+    ticks: tuple[int, int],
+) -> None:
+    first, end = sorted(ticks)
+    before, now = known
+
+    correction = billing.correction(resource, known, subscribed, found, first=first, end=end, at=END * TICK)
+
+    amount = 0
+    for tick in range(first, end):
+        for using, sign in ((before, -1), (now, 1)):
+            burst = billing.beyond(using, subscribed)
+            used = used_in(burst, tick * TICK, (tick + 1) * TICK)
+            amount += sign * prices.charge(resource, value_at(found, tick, 1), used)
+    assert (correction.amount if correction else 0) == amount
+    if correction is not None:
+        changes = sorted({at for at, _ in (*before, *now)} | {first * TICK})
+        wrong = [at for at in changes if value_at(before, at) != value_at(now, at) and at < end * TICK]
+        assert correction.begins_at <= max(first * TICK, wrong[0]) < correction.ends_at <= end * TICK
+
+
+def seen(state: str, **more: object) -> Happened:
+    picture = {"state": state, "owner": "me", "cpu_mhz": 2000, "memory_bytes": 5, "cpu_mhz_effective": 2000,
+               "memory_bytes_effective": 5, **more}  # fmt: skip
+    return Happened(50, "server.seen", "server", "s", picture)
+
+
+def told(state: str, at: int = 10) -> Interval | None:
+    return followed(None, replace(seen(state), at=at))
+
+
+@pytest.mark.parametrize(
+    ("before", "picture", "since", "expected"),
+    [
+        # What was seen of it is what its events told: nothing is taken for true besides.
+        (told("running"), seen("running"), 0, None),
+        (told("stopped"), seen("stopped"), 0, None),
+        # It was never told of: it runs since it came into its state, but in nothing that was told.
+        (None, seen("running"), 0, ("running", 50, 2000)),
+        (None, seen("running"), 80, ("running", 80, 2000)),
+        # It has been stopped, or started, since its events were taken.
+        (told("running"), seen("stopped"), 0, ("stopped", 50, 0)),
+        (told("stopped"), seen("running"), 70, ("running", 70, 2000)),
+        (told("stopped", at=60), seen("running"), 0, ("running", 60, 2000)),
+        # It has gone since.
+        (told("running"), None, 40, ("gone", 40, 0)),
+    ],
+)
+def test_of_a_silent_cell_the_last_picture_is_taken_for_true_where_its_events_told_less(
+    before: Interval | None, picture: Happened | None, since: int, expected: tuple[str, int, int] | None
+) -> None:
+    found = presumed(before, picture, since)
+
+    assert (None if found is None else (found.state, found.begun_at, found.cpu_mhz_had)) == expected
+
+
+def test_a_run_that_ends_with_its_host_says_so_although_that_was_told_before() -> None:
+    lost = followed(told("running"), Happened(20, "server.lost", "server", "s", {"state": "unavailable"}))
+    ended = followed(lost, Happened(30, "server.stopped", "server", "s", {"state": "stopped"}))
+    asked = followed(lost, Happened(30, "server.stopped", "server", "s", {"state": "stopped", "reason": None}))
+
+    assert ended is not None
+    assert asked is not None
+    assert (ended.state, asked.state) == ("host_lost", "stopped")
+
+
+@pytest.mark.parametrize(
+    ("needed", "balance", "texts"),
+    [
+        (5 * UNIT, 4 * UNIT, ("5.00", "4.00")),
+        (5 * UNIT + UNIT // 1000, 5 * UNIT, ("5.0010", "5.0000")),
+        (5 * UNIT + 1, 5 * UNIT, ("5.00000000000000000001", "5.00000000000000000000")),
+        (0, 0, ("0.00", "0.00")),
+    ],
+)
+def test_two_amounts_are_written_so_that_one_sees_which_is_more(
+    needed: int, balance: int, texts: tuple[str, str]
+) -> None:
+    assert prices.apart(needed, balance) == texts

@@ -8,13 +8,14 @@ from decimal import Decimal
 import pytest
 
 from console.client import ClientError
-from console.presentation import account_detail, attention, detail
+from console.presentation import account_detail, attention, billing, detail
+from console.presentation.lines import cells
 from console.presentation.mirror import Mirror
 from console.records import ServerDetail
 from console.records_billing import AccountMoney, CostRecord, LedgerRecord, ShortAccount, SubscriptionRecord
 from console.screens.money_verbs import amount_of
 from tests.console.drawn import body
-from tests.console.examples import GIB, a_frame, the_cloud, today
+from tests.console.examples import GIB, a_frame, the_billing, the_cloud, today
 from tests.console.fakes import FakeCloud, an_app
 from tests.console.stories import type_line, until
 
@@ -42,7 +43,7 @@ def test_an_account_shows_what_it_has_what_it_subscribed_and_the_newest_of_its_l
     assert lines[1].split()[-1] == "8,412.06"
     assert lines[8:] == [
         "  SUBSCRIPTIONS                   UNTIL         STATUS",
-        "  3,000.0 GHz of CPU              18:00:00      active, renews itself     35.40",
+        "  3,000.0 GHz of CPU              18:00:00      active, renews            35.40",
         "  4.0 GiB of memory               12:00:00      expired                    2.00",
         "",
         "  LEDGER                                                   AMOUNT       BALANCE",
@@ -51,6 +52,18 @@ def test_an_account_shows_what_it_has_what_it_subscribed_and_the_newest_of_its_l
         "  13:50:00     Balance given                              50.0000        100.00",
         "  and 1,200 older, which GET /ops/v1/billing/ledger pages",
     ]
+
+
+@pytest.mark.parametrize("width", [24, 40, 59, 60, 79, 80, 160])
+def test_a_page_about_money_fits_its_terminal_and_keeps_the_amounts(width: int) -> None:
+    account = account_detail.view(the_cloud(), f"account:{OPERATOR}", a_frame(width=width, height=40), HELD)
+    bill = billing.view(replace(the_cloud(), billing=the_billing()._replace(servers_total=9)),
+                        a_frame(width=width, height=40))  # fmt: skip
+
+    for view in (account, bill):
+        assert all(cells(line) <= width for line in body(view))
+    assert any("50.0000" in line for line in body(account))
+    assert any("312.75" in line for line in body(bill))
 
 
 @pytest.mark.parametrize("mirror", [Mirror(), the_cloud()])

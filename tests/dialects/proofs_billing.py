@@ -88,6 +88,7 @@ def ledger(on: Clients) -> None:
 )
 def subscribe(on: Clients) -> None:
     price = on.of("SubscriptionCalculator").get_price(1000, "1 month", "cpu")
+    assert Decimal(on.of("SubscriptionCalculator").get_price(3, "1 month", "ip")) > 0
     before = Decimal(on.of("Balance").get()["balance"])
 
     bought = on.of("Subscriptions").create(MONTH)

@@ -169,6 +169,23 @@ def test_subscriptions_are_listed_with_their_units_and_only_to_whom_they_belong(
     wired(tmp_path / "data", story, cells=("cell-1",), hosts=1)
 
 
+def test_what_a_server_came_to_is_told_after_it_has_gone_and_costs_nothing_more(tmp_path: Path) -> None:
+    async def story(on: Wired) -> None:
+        server = await a_running_server(on, cpu=2000)
+        await on.advance(HOUR)
+        await act(on, server["uuid"], "stop")
+        await on.advance(60)
+        await on.sigma.delete(f"/servers/{server['uuid']}/")
+
+        (row,) = (await summary(on))["servers"]
+
+        assert (row["server_id"], row["name"]) == (server["uuid"], None)
+        assert Decimal(row["this_month"]) > 0
+        assert not Decimal(row["per_hour"])
+
+    wired(tmp_path / "data", story, cells=("cell-1",), hosts=1)
+
+
 def test_a_server_that_nobody_runs_costs_nothing_now(tmp_path: Path) -> None:
     async def story(on: Wired) -> None:
         server = await a_server(on)

@@ -35,7 +35,10 @@ class Query:
         for name in wire.comma_list(call.word("order_by")):
             field = name.removeprefix("-")
             if field not in description.ordering:
-                raise Invalid("order_by", f"must be one of {', '.join(description.ordering)}, not {field}")
+                known = ", ".join(description.ordering)
+                raise Invalid(
+                    "order_by", f"must be one of {known}, not {field}" if known else "nothing is ordered here"
+                )
             order.append((field, name.startswith("-")))
         return cls(Window.of(call), table.filters_of(call, description.filter_names()), tuple(order))
 

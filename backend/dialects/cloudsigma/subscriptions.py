@@ -226,7 +226,9 @@ async def _bought(call: Call, found: Sequence[Subscription], status: int) -> Res
 
 
 async def calculate(call: Call) -> Response:
-    """The same, and buys nothing."""
+    """The same, and buys nothing. Ours: what is sold singly is one object with its whole amount here, as clients that
+    ask for a price take one object to be what they asked for.
+    """
     found = subscriptions.offers(call.cloud, await _asked(call))
     price = money_text(sum(each.price for each in found))
     return wire.JsonAnswer({"objects": [_offer(each) for each in found], "price": price})
