@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from textual.screen import Screen
 
-from console.client import ClientError, CloudClient
 from console.commands import Command, reason_off, verbs_for
+from console.port import ClientError, Port
 from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
@@ -69,7 +69,7 @@ class Host(Protocol):
     @property
     def mirror(self) -> Mirror: ...
     @property
-    def client(self) -> CloudClient | None: ...
+    def client(self) -> Port | None: ...
     def frame(self) -> Frame: ...
     def wall_now(self) -> datetime: ...
     def selection(self) -> Selection: ...
@@ -145,7 +145,7 @@ class Acting:
         except ClientError as error:
             self._host.say(f"{title}: {error.sentence}", Tone.CRIT)
 
-    async def _do(self, client: CloudClient, command: Command, selection: Selection) -> None:
+    async def _do(self, client: Port, command: Command, selection: Selection) -> None:
         match command.id:
             case id if id in backup_verbs.CREATING:
                 await backup_verbs.create(self._host, client, command)
@@ -218,7 +218,7 @@ class Acting:
 
     # ------------------------------------------------------------------------------------------------------ servers
 
-    async def _act_on_servers(self, client: CloudClient, command: Command, selection: Selection) -> None:
+    async def _act_on_servers(self, client: Port, command: Command, selection: Selection) -> None:
         action, fields = _ACTIONS[command.id], _FIELDS.get(command.id, {})
         items = [
             item
@@ -261,7 +261,7 @@ class Acting:
 
     async def _send(
         self,
-        client: CloudClient,
+        client: Port,
         action: str,
         targets: Sequence[_Target],
         plans: Mapping[str, PlanRecord],
@@ -342,7 +342,7 @@ class Acting:
 
     # -------------------------------------------------------------------------------------------------------- cells
 
-    async def _ask(self, client: CloudClient, selection: Selection) -> None:
+    async def _ask(self, client: Port, selection: Selection) -> None:
         for item in selection.items:
             cell = await client.ask_cell(item.name)
             self._host.say(f"{cell.name}: {cell.state}  {cell.reason}".rstrip())

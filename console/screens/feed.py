@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from textual.message import Message
 
-from console.client import ClientError, CloudClient
+from console.port import ClientError, Port
 from console.presentation.mirror import Mirror
 from console.records import Answer, ServersPage
 from console.screens.backup_sources import BackupSources
@@ -71,7 +71,7 @@ class Feed:
 
     def __init__(
         self,
-        factory: Callable[[], Awaitable[CloudClient]],
+        factory: Callable[[], Awaitable[Port]],
         post: Callable[[Message], object],
         *,
         wall_now: Callable[[], datetime],
@@ -92,7 +92,7 @@ class Feed:
         self._cursor: str | None = None
         self._backups = BackupSources(wall_now)
         self._drives_wanted = asyncio.Event()
-        self.client: CloudClient | None = None
+        self.client: Port | None = None
 
     def wake(self) -> None:
         """Ask again now instead of when the pause is over."""

@@ -22,8 +22,8 @@ from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from console import commands
-from console.client import CloudClient
 from console.commands import VIEWS, Command
+from console.port import Port
 from console.presentation import header, sentences
 from console.presentation.columns import Column
 from console.presentation.lines import Frame, Tone, View
@@ -223,7 +223,7 @@ class MainScreen(Screen[None]):
         return self._mirror
 
     @property
-    def client(self) -> CloudClient | None:
+    def client(self) -> Port | None:
         """The connection, once there was an answer."""
         return self.feed.client
 

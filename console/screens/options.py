@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from console.client import CloudClient
 from console.commands import VIEWS
 from console.kept import Keeper
 from console.keymaps import DEFAULT as DEFAULT_KEYMAP
 from console.keymaps import Keymap
+from console.port import Port
 from console.presentation.lines import Glyphs
 from console.screens.feed import POLL_SECONDS
 
@@ -41,7 +41,7 @@ MENU_CLASS = "-menu"
 class Options:
     """What the main screen is made with."""
 
-    client_factory: Callable[[], Awaitable[CloudClient]]
+    client_factory: Callable[[], Awaitable[Port]]
     wall_now: Callable[[], datetime]
     glyphs: Glyphs
     is_read_only: bool = False

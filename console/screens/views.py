@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 
 from console import commands
-from console.client import CloudClient
+from console.port import Port
 from console.presentation import overview
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
@@ -76,7 +76,7 @@ def _shows_drives(key: str, mirror: Mirror) -> bool:
     return kind == "drive"
 
 
-def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Awaitable[Held]] | None:
+def asking(client: Port, mirror: Mirror, place: Place) -> Callable[[], Awaitable[Held]] | None:
     """What is asked of the cloud about the object that a page shows; None where the mirror has all there is."""
     if place.view == "groups":
         return _asking_to_restore(client, mirror, place.scope)
@@ -96,7 +96,7 @@ def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Aw
             return None
 
 
-def _asking_to_restore(client: CloudClient, mirror: Mirror, name: str | None) -> Callable[[], Awaitable[Held]] | None:
+def _asking_to_restore(client: Port, mirror: Mirror, name: str | None) -> Callable[[], Awaitable[Held]] | None:
     """Only of a group with collisions, and where the cloud has told what would restore some: only staff may ask."""
     group = next((each for each in mirror.groups or () if each.name == name), None)
     if group is None or group.fix is None:
