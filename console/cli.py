@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from console.audit import AuditLog
     from console.client import CloudClient
     from console.launch import Backend
+    from console.port import Port
 
 DEFAULT_HOST = "127.0.0.1"
 
@@ -63,6 +64,11 @@ class _Main(click.Group):
 @data_option
 @cloud_option
 @click.option("--url", metavar="URL", help="Open the cloud that is served at URL instead of an embedded one.")
+@click.option(
+    "--os-cloud",
+    metavar="NAME",
+    help="Open a real OpenStack instead: the cloud NAME of your clouds.yaml. Needs the extra `openstack`.",
+)
 @click.option(
     "--token",
     metavar="TOKEN",
@@ -89,6 +95,7 @@ def main(
     *,
     kind: str | None,
     url: str | None,
+    os_cloud: str | None,
     token: str | None,
     listen: int | None,
     **looks: object,
@@ -108,7 +115,13 @@ def main(
         name: context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         for name in ("data", "kind", "listen", "token")
     }
-    if url is not None:
+    if os_cloud is not None:
+        if url is not None or any(is_given.values()):
+            raise click.UsageError(
+                "--os-cloud opens a cloud of clouds.yaml: --url, --token, --data, --cloud and --listen are not for it."
+            )
+        _open_console_of(os_cloud, chosen_settings())
+    elif url is not None:
         if is_given["data"] or is_given["kind"] or is_given["listen"]:
             raise click.UsageError(
                 "--url opens a cloud that runs elsewhere: --data, --cloud and --listen are not for it."
@@ -125,7 +138,7 @@ def _refuse_misplaced(context: click.Context) -> None:
     for option in context.command.params:
         given = option.name is not None and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
         is_seen = option.name == "data" or (
-            context.invoked_subcommand == "settings" and option.name not in ("url", "token", "listen")
+            context.invoked_subcommand == "settings" and option.name not in ("url", "os_cloud", "token", "listen")
         )
         if given and not is_seen:
             raise click.UsageError(f"{option.opts[0]} is the console's; options of a command come after its name.")
@@ -167,6 +180,33 @@ def _open_console_at(url: str, token: str | None, chosen: Settings) -> None:
     app = _console_app()(factory, **_looks(chosen))
     app.run()
     raise SystemExit(app.return_code or 0)
+
+
+def _open_console_of(os_cloud: str, chosen: Settings) -> None:
+    from console.openstack.login import CloudProblem
+
+    try:
+        factory = openstack_factory(os_cloud, chosen)
+    except CloudProblem as problem:
+        raise Refusal(str(problem)) from problem
+    _refuse_without_terminal()
+    app = _console_app()(factory, **_looks(chosen))
+    app.run()
+    raise SystemExit(app.return_code or 0)
+
+
+def openstack_factory(os_cloud: str, chosen: Settings) -> Callable[[], Awaitable[Port]]:
+    """What the console asks for a connection to a cloud of `clouds.yaml`. Raises `openstack.login.CloudProblem`."""
+    from console.app import wall_clock
+    from console.openstack import open_cloud
+
+    return open_cloud(
+        os_cloud,
+        requests_max=chosen.requests_per_minute,
+        wall_now=wall_clock,
+        logs=_audit_log,
+        is_production=_production(chosen, os_cloud),
+    )
 
 
 def _open_console_on(listen: int | None, chosen: Settings) -> None:

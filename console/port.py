@@ -110,6 +110,10 @@ class Port(Protocol):
 
     # What is asked
 
+    async def groups_apart(self) -> Mapping[str, str]:
+        """The ids of the groups that keep servers apart, by name, where a new server is put into one."""
+        raise not_offered("groups that are chosen at creation")
+
     async def close(self) -> None: ...
     async def hello(self) -> Hello: ...
     async def status(self) -> Status: ...

@@ -437,6 +437,8 @@ def cell_state(cell: CellRecord, glyphs: Glyphs = UNICODE) -> StateLook:
             return StateLook(glyphs.running, "up", Tone.OK, "R", 2)
         case "hung":
             return StateLook(glyphs.unknown, "hung", Tone.UNKNOWN, "U", 1)
+        case "partly":
+            return StateLook(glyphs.attention, "partly", Tone.WARN, "P", 1)
         case _:
             return StateLook(glyphs.lost, "down", Tone.CRIT, "X", 0)
 

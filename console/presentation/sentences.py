@@ -124,6 +124,8 @@ def waiting(mirror: Mirror, progress: str, backend_says: str | None, frame: Fram
         return progress, Tone.ACCENT
     if not mirror.answered_at:
         return backend_says or "connecting", Tone.MUTED
+    if mirror.troubles:
+        return "; ".join(mirror.troubles), Tone.WARN
     if not mirror.is_complete and mirror.servers_total:
         return f"reading servers: {len(mirror.servers):,} of {mirror.servers_total:,}", Tone.ACCENT
     return None

@@ -49,12 +49,13 @@ _ACTIONS = {
     "server.start_away": "start",
     "server.shutdown": "shutdown",
     "server.stop": "stop",
+    "server.reboot": "reboot",
     "server.delete": "delete",
     "server.delete_all": "delete",
 }
 _FIELDS: Mapping[str, Mapping[str, Any]] = {"server.delete_all": {"with_drives": True}}
 """What a verb sends with its action."""
-_VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
+_VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "reboot": "reboot", "delete": "delete"}
 _VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act, "group": group_verbs.act}
 """What carries out the verbs of each kind that are not done here."""
 _VERBS_WITH_FORMS = {
@@ -351,7 +352,9 @@ class Acting:
 
     def _copy_request(self, command: Command, selection: Selection) -> None:
         item = selection.items[0] if selection.items else None
-        if not command.needs_row:
+        if selection.offer is not None:
+            self._host.say("there is no request to copy: this cloud speaks another API than ours", Tone.WARN)
+        elif not command.needs_row:
             self._host.copy(objects.curl_of_creation(command.id.partition(".")[0]))
         elif command.id in _ACTIONS and item is not None:
             avoid = objects.siblings(self._host.mirror, item.key) if command.id == "server.start_apart" else ()
@@ -400,8 +403,7 @@ def _fact(head: str, sentence: str, tone: Tone, frame: Frame) -> Line:
 
 
 def _only(selection: Selection, item: Item) -> Selection:
-    return Selection(selection.view, (item,), selection.is_read_only, selection.is_stale, selection.is_simulated,
-                     selection.clock_mode)  # fmt: skip
+    return selection._replace(items=(item,), hidden=0)
 
 
 def _names(targets: Sequence[_Target]) -> str:
@@ -424,7 +426,9 @@ def _name_to_type(command: Command, selection: Selection) -> str | None:
 
 def _menu_item(command: Command, selection: Selection, frame: Frame) -> plan.MenuItem:
     title = command.title.replace("…", frame.glyphs.ellipsis)
-    return plan.MenuItem(command.keys[0], title, command.cost, command.impact, reason_off(command, selection))
+    verb = selection.offer.verbs.get(command.id) if selection.offer is not None else None
+    cost = verb.cost if verb is not None else command.cost
+    return plan.MenuItem(command.keys[0], title, cost, command.impact, reason_off(command, selection))
 
 
 def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 async def act(host: Host, client: Port, kind: str) -> None:
     """Ask what the new `drive` or `server` is to be, and make it. May raise ClientError."""
+    if host.mirror.offer is not None:
+        from console.screens import flavored_verbs
+
+        await flavored_verbs.create(host, client)
+        return
     cells = sorted(cell.name for cell in host.mirror.cells or ())
     limits = await client.limits()
     if kind == "drive":

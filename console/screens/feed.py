@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from textual.message import Message
 
-from console.port import ClientError, Port
+from console.port import LATER, ClientError, Port
 from console.presentation.mirror import Mirror
 from console.records import Answer, ServersPage
 from console.screens.backup_sources import BackupSources
@@ -97,6 +97,17 @@ class Feed:
     def wake(self) -> None:
         """Ask again now instead of when the pause is over."""
         self._woken.set()
+
+    def hurry(self) -> None:
+        """Somebody asks for all of it now, also of a cloud that is looked at now and then."""
+        if self.client is not None:
+            self.client.hurry()
+        self.wake()
+
+    def attend(self, *, is_watched: bool) -> None:
+        """Somebody looks at the screen, or nobody can."""
+        if self.client is not None:
+            self.client.attend(is_watched=is_watched)
 
     async def beat(self) -> None:
         """The heartbeat. Never returns."""
@@ -187,11 +198,15 @@ class Feed:
         mirror = self._mirror()
         counted = {"hosts"} if mirror.cursor is not None and not mirror.are_hosts_followed else set()
         for name in sorted(((self._wanted() | counted) & sources.keys()) - self._refused):
+            if not client.is_due(name):
+                continue
             try:
                 await self._deliver(await sources[name]())
             except ClientError as error:
                 if error.is_retryable:
                     raise
+                if error.code == LATER:
+                    continue
                 # Not for this account: the rest of the cloud still answers, so this is no outage.
                 self._refused.add(name)
         for source in self._backups.due(self._wanted() - self._refused, self._mirror().protection):

@@ -290,6 +290,7 @@ class MainScreen(Screen[None]):
             is_simulated=clock is not None or not self._mirror.answered_at,
             clock_mode=None if clock is None else clock.mode,
             hidden=len(self.active.marks) - len(marks),
+            offer=self._mirror.offer,
         )
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT, *, is_verbatim: bool = False) -> None:
@@ -396,6 +397,13 @@ class MainScreen(Screen[None]):
         )
         self._keys.show(line)
 
+    def on_app_blur(self) -> None:
+        """The terminal is out of sight, where it says so: a cloud that must be asked is left alone."""
+        self.feed.attend(is_watched=False)
+
+    def on_app_focus(self) -> None:
+        self.feed.attend(is_watched=True)
+
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""
         self._render_all()
@@ -461,7 +469,7 @@ class MainScreen(Screen[None]):
         backend = self._options.backend
         if backend is not None and backend.has_given_up:
             self.run_worker(backend.restart(), group="backend", exclusive=True, exit_on_error=False)
-        self.feed.wake()
+        self.feed.hurry()
 
     def set_palette(self, name: str) -> None:
         """Choose a set of colours."""
@@ -500,6 +508,7 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
+        self.feed.attend(is_watched=True)
         if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen):
             return
         if self._letter_taker is not None:

@@ -50,6 +50,8 @@ Held = Detail | WhyDetail | GroupPlanRecord
 
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
     """The sources (`hosts`, `drives`, `backups schedule:ID`, ...) that a place needs while it is in sight."""
+    if mirror.offer is not None and place.view in mirror.offer.views:
+        return frozenset()
     sources = _WANTED.get(place.view, frozenset())
     if place.view in ("backups", "calendar"):
         sources |= {f"{place.view} {place.scope or ''}".strip()}
@@ -78,6 +80,8 @@ def _shows_drives(key: str, mirror: Mirror) -> bool:
 
 def asking(client: Port, mirror: Mirror, place: Place) -> Callable[[], Awaitable[Held]] | None:
     """What is asked of the cloud about the object that a page shows; None where the mirror has all there is."""
+    if mirror.offer is not None and place.view in mirror.offer.views:
+        return None
     if place.view == "groups":
         return _asking_to_restore(client, mirror, place.scope)
     if place.view not in ("detail", "raw", "why"):
@@ -119,6 +123,10 @@ def make(
     held = details.get(key)
     if place.modes:
         frame = frame._replace(modes=place.modes, is_folded=FOLDED in place.modes)
+    if mirror.offer is not None and place.view in mirror.offer.views:
+        from console.presentation import offered
+
+        return offered.instead(place.view, mirror.offer.views[place.view], frame)
     match place.view:
         case "overview":
             return overview.view(mirror, frame)

@@ -1,0 +1,254 @@
+"""What is known of the servers and hosts of an OpenStack, put together from several answers. Pure.
+
+Nova tells no client of its cells. What can be told of one that does not answer is told in pieces: servers of which the
+list says UNKNOWN, compute services that are UNKNOWN, servers missing from a list that had no room for them. Each server
+keeps what was last known of it here, from when its cell still answered. Zones stand where our own clouds have cells; of
+one of which only a part is silent that is said.
+
+A filter hides UNKNOWN rows, and `changes-since` is one: so who answers is asked twice, once with it and once without.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from console.openstack.wire import COMPUTE, UNSEEN, Brief, Group, Listed
+from console.records import PARTLY, UNKNOWN, CellRecord, GroupRecord, HostRecord, MemberRecord, ServerRecord
+from console.records_services import ServiceRecord
+
+
+class News(NamedTuple):
+    """What an answer changed."""
+
+    servers: tuple[ServerRecord, ...] = ()
+    removed: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
+    """Those that answer again, of which nobody has told yet what became of them meanwhile."""
+    missing: tuple[str, ...] = ()
+    """Those that were in no list and may be gone, or hidden."""
+
+    def and_then(self, other: News) -> News:
+        """Both, the later one where they differ."""
+        servers = {row.id: row for row in (*self.servers, *other.servers) if row.id not in other.removed}
+        return News(tuple(servers.values()), (*self.removed, *other.removed), (*self.returned, *other.returned),
+                    (*self.missing, *other.missing))  # fmt: skip
+
+
+class Known:
+    """The rows as they were told last, and since when what does not answer."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, ServerRecord] = {}
+        self.services: tuple[ServiceRecord, ...] | None = None
+        self.hosts: tuple[HostRecord, ...] | None = None
+        self.groups: tuple[Group, ...] | None = None
+        self.seen_at: datetime | None = None
+        """When the servers were looked at last with success."""
+        self._group_of: Mapping[str, str] = {}
+        self._zones: dict[str, str] = {}
+        """Of compute hosts, also of those that are UNKNOWN now."""
+        self._silent_since: dict[str, datetime] = {}
+        self._service_seen: dict[str, tuple[str | None, datetime]] = {}
+
+    # ------------------------------------------------------------------------------------------------------- servers
+
+    @property
+    def unknown_ids(self) -> frozenset[str]:
+        return frozenset(id for id, row in self.rows.items() if not row.is_reachable)
+
+    def take_listed(self, page: Listed) -> News:
+        """Rows of a detailed list: what it says of each is so now."""
+        servers = [self._told(row) for row in page.servers]
+        silent = [row for row in map(self._fallen_silent, page.unknown) if row is not None]
+        removed = tuple(id for id in page.deleted if self.rows.pop(id, None) is not None)
+        return News((*servers, *silent), removed)
+
+    def take_whole(self, ids: Collection[str]) -> News:
+        """After every page of a list without a filter: who was in none of them."""
+        return self._missing(ids)
+
+    def take_brief(self, brief: Brief) -> News:
+        """Who answers and who does not, in a list that no filter narrows."""
+        silent = [row for row in map(self._fallen_silent, brief.unknown) if row is not None]
+        returned = tuple(id for id in brief.answering if id in self.rows and not self.rows[id].is_reachable)
+        unheard = tuple(id for id in brief.answering if id not in self.rows)
+        news = News(tuple(silent), (), (*returned, *unheard))
+        if brief.has_more:
+            # The page was full: who is missing from it may be on the next one, and an UNKNOWN row has found no room.
+            return news
+        return news.and_then(self._missing(brief.answering | {row.id for row in brief.unknown}))
+
+    def _missing(self, ids: Collection[str]) -> News:
+        return News(missing=tuple(id for id in self.rows if id not in ids))
+
+    def gone(self, ids: Iterable[str]) -> News:
+        return News(removed=tuple(id for id in ids if self.rows.pop(id, None) is not None))
+
+    def fell_silent(self, ids: Iterable[str]) -> News:
+        """Servers that exist and that the cloud says nothing of."""
+        rows = (self._fallen_silent(self.rows[id]) for id in ids if id in self.rows)
+        return News(tuple(row for row in rows if row is not None))
+
+    def _told(self, row: ServerRecord) -> ServerRecord:
+        row = replace(row, group=self._group_of.get(row.id))
+        self.rows[row.id] = row
+        return row
+
+    def _fallen_silent(self, row: ServerRecord) -> ServerRecord | None:
+        """The row as it was last known; None where it was silent before."""
+        known = self.rows.get(row.id)
+        if known is None:
+            self.rows[row.id] = replace(row, group=self._group_of.get(row.id))
+            return self.rows[row.id]
+        if not known.is_reachable:
+            return None
+        silent = replace(known, state=UNKNOWN, last_state=known.state, is_reachable=False, known_at=self.seen_at)
+        self.rows[row.id] = silent
+        return silent
+
+    # --------------------------------------------------------------------------------------------- services and hosts
+
+    def take_services(self, found: Iterable[ServiceRecord], at: datetime, *, is_list_full: bool = False) -> News:
+        """The services. Where the list of servers had no room for UNKNOWN rows, servers of an UNKNOWN host are such."""
+        services = []
+        for each in found:
+            if each.is_unknown:
+                last, seen_at = self._service_seen.get(each.key, (None, at))
+                known_at = None if last is None else seen_at
+                services.append(each._replace(cell=self._zones.get(each.host), last_state=last, known_at=known_at))
+                continue
+            state = "maintenance" if each.status == "disabled" and each.state == "up" else each.state
+            self._service_seen[each.key] = (state, at)
+            if each.binary == COMPUTE and each.cell is not None:
+                self._zones[each.host] = each.cell
+            services.append(each)
+        self.services = tuple(services)
+        silent = self.silent_hosts if is_list_full else frozenset()
+        return self.fell_silent([id for id, row in self.rows.items() if row.is_reachable and row.host in silent])
+
+    @property
+    def silent_hosts(self) -> frozenset[str]:
+        return frozenset(each.host for each in self.services or () if each.is_unknown)
+
+    @property
+    def zones_of_hosts(self) -> Mapping[str, str]:
+        return self._zones
+
+    def take_hosts(self, found: Sequence[HostRecord] | None) -> tuple[HostRecord, ...]:
+        """The hosts, with who is silent marked; None where the cloud would not say: then those that are known stay."""
+        silent, before = self.silent_hosts, {host.name: host for host in self.hosts or ()}
+        told = {host.name: host for host in found or ()}
+        hosts = {**before, **told} if found is None else told
+        for name in silent:
+            # Nova lists none of them: they are kept as they were.
+            last = before.get(name)
+            zone = self._zones.get(name, UNSEEN)
+            hosts[name] = last if last is not None else HostRecord(name, zone, "compute", "up")
+        self.hosts = tuple(
+            host._replace(is_reachable=host.name not in silent)
+            for host in sorted(hosts.values(), key=lambda each: (each.cell, each.name))
+        )
+        return self.hosts
+
+    # ------------------------------------------------------------------------------------------------- server groups
+
+    def take_groups(self, found: Sequence[Group]) -> News:
+        """The groups, and the servers that are in another one than was known."""
+        self.groups = tuple(found)
+        self._group_of = {member: group.name for group in found for member in group.members}
+        moved = [
+            replace(row, group=self._group_of.get(id))
+            for id, row in self.rows.items()
+            if row.group != self._group_of.get(id)
+        ]
+        self.rows.update((row.id, row) for row in moved)
+        return News(tuple(moved))
+
+    def group_records(self) -> tuple[GroupRecord, ...] | None:
+        if self.groups is None:
+            return None
+        return tuple(availability(group, self.rows) for group in self.groups)
+
+    # --------------------------------------------------------------------------------------------------------- zones
+
+    def zones(self, at: datetime) -> tuple[CellRecord, ...]:
+        """The zones in the place of cells: whether what is in each answers, and since when not."""
+        total: Counter[str] = Counter()
+        silent: Counter[str] = Counter()
+        hosts: dict[str, set[str]] = defaultdict(set)
+        silent_hosts = self.silent_hosts
+        for row in self.rows.values():
+            total[row.cell] += 1
+            silent[row.cell] += not row.is_reachable
+        for name, zone in self._zones.items():
+            hosts[zone].add(name)
+        names = sorted({*total, *hosts})
+        found = []
+        for name in names:
+            lost = hosts[name] & silent_hosts
+            state = _state(total[name] - silent[name] + len(hosts[name] - lost), silent[name] + len(lost))
+            if state == "up":
+                self._silent_since.pop(name, None)
+            else:
+                self._silent_since.setdefault(name, at)
+            found.append(
+                CellRecord(
+                    name=name,
+                    state=state,
+                    reason=_reason(name, silent[name], total[name], len(lost), len(hosts[name])),
+                    since=self._silent_since.get(name),
+                    answered_at=self.seen_at,
+                    hosts=len(hosts[name]) or None,
+                    servers=total[name],
+                    unknown=silent[name],
+                )
+            )
+        return tuple(found)
+
+
+def _state(answering: int, silent: int) -> str:
+    if not silent:
+        return "up"
+    return PARTLY if answering else "down"
+
+
+def _reason(name: str, silent: int, total: int, hosts_silent: int, hosts: int) -> str:
+    if name == UNSEEN:
+        return "UNKNOWN ever since they were first listed; their zone is not told"
+    parts = []
+    if silent:
+        parts.append(f"{silent} of {total} servers")
+    if hosts_silent:
+        parts.append(f"{hosts_silent} of {hosts} compute hosts")
+    return f"{' and '.join(parts)} UNKNOWN" if parts else ""
+
+
+def availability(group: Group, rows: Mapping[str, ServerRecord]) -> GroupRecord:
+    """Who of a group shares a host, and how many hosts it can lose: from the hosts that the list names.
+
+    Who is no administrator is told a hash of the host, which is the same for all servers of one project on it.
+    """
+    found = [rows[id] for id in group.members if id in rows]
+    members = tuple(MemberRecord(row.id, row.name, row.cell, row.host, row.state, row.is_reachable) for row in found)
+    held = Counter(row.host for row in found if row.host is not None)
+    alive = Counter(row.host for row in found if row.host is not None and row.is_reachable and row.state == "running")
+    left, worst = alive.total(), []
+    for host, count in sorted(alive.items(), key=lambda pair: (-pair[1], pair[0])):
+        worst.append(host)
+        left -= count
+    is_known = any(row.is_reachable for row in found)
+    tolerates = len(worst) - 1 if worst else 0
+    return GroupRecord(
+        name=group.name,
+        members=members,
+        needs=1,
+        hosts=len(held),
+        collisions=held.total() - len(held),
+        tolerates=tolerates if is_known else None,
+        is_bound=is_known and not all(row.is_reachable for row in found),
+        worst_case=tuple(worst),
+    )
