@@ -96,10 +96,6 @@ class Port(Protocol):
 
     # How often it is asked
 
-    def is_due(self, source: str) -> bool:
-        """Whether a source that the view in sight needs (`hosts`, `services`) is to be asked again now."""
-        return True
-
     def attend(self, *, is_watched: bool) -> None:
         """Somebody pressed a key, or the terminal came into sight; with False, it is out of sight."""
         return

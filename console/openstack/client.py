@@ -72,9 +72,6 @@ class OpenStackClient(Port):
 
     # How often it is asked
 
-    def is_due(self, source: str) -> bool:
-        return self._looking.is_due(source)
-
     def attend(self, *, is_watched: bool) -> None:
         if is_watched:
             self._pace.touched()

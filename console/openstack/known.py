@@ -17,8 +17,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from console.openstack.wire import COMPUTE, UNSEEN, Brief, Group, Listed
-from console.records import PARTLY, UNKNOWN, CellRecord, GroupRecord, HostRecord, MemberRecord, ServerRecord
+from console.records import PARTLY, UNKNOWN, CellRecord, GroupRecord, HostRecord, MemberRecord, ServerRecord, SizeRecord
 from console.records_services import ServiceRecord
+
+GROUP_TAG = "group:"
 
 
 class News(NamedTuple):
@@ -94,7 +96,7 @@ class Known:
         return News(tuple(row for row in rows if row is not None))
 
     def _told(self, row: ServerRecord) -> ServerRecord:
-        row = replace(row, group=self._group_of.get(row.id))
+        row = replace(row, group=self._group_name(row))
         self.rows[row.id] = row
         return row
 
@@ -102,7 +104,7 @@ class Known:
         """The row as it was last known; None where it was silent before."""
         known = self.rows.get(row.id)
         if known is None:
-            self.rows[row.id] = replace(row, group=self._group_of.get(row.id))
+            self.rows[row.id] = replace(row, group=self._group_name(row))
             return self.rows[row.id]
         if not known.is_reachable:
             return None
@@ -119,7 +121,9 @@ class Known:
             if each.is_unknown:
                 last, seen_at = self._service_seen.get(each.key, (None, at))
                 known_at = None if last is None else seen_at
-                services.append(each._replace(cell=self._zones.get(each.host), last_state=last, known_at=known_at))
+                services.append(
+                    each._replace(cell=self._zones.get(each.host, UNSEEN), last_state=last, known_at=known_at)
+                )
                 continue
             state = "maintenance" if each.status == "disabled" and each.state == "up" else each.state
             self._service_seen[each.key] = (state, at)
@@ -161,17 +165,27 @@ class Known:
         self.groups = tuple(found)
         self._group_of = {member: group.name for group in found for member in group.members}
         moved = [
-            replace(row, group=self._group_of.get(id))
-            for id, row in self.rows.items()
-            if row.group != self._group_of.get(id)
+            replace(row, group=self._group_name(row))
+            for row in self.rows.values()
+            if row.group != self._group_name(row)
         ]
         self.rows.update((row.id, row) for row in moved)
         return News(tuple(moved))
 
+    def _group_name(self, row: ServerRecord) -> str | None:
+        """Its server group, or else what our own clouds go by: a tag `group:NAME` that it shares with others."""
+        tagged = (tag.removeprefix(GROUP_TAG) for tag in row.tags if tag.startswith(GROUP_TAG))
+        return self._group_of.get(row.id) or next(tagged, None)
+
     def group_records(self) -> tuple[GroupRecord, ...] | None:
+        """By name; None before the server groups have been told."""
         if self.groups is None:
             return None
-        return tuple(availability(group, self.rows) for group in self.groups)
+        members: dict[str, list[str]] = {group.name: [] for group in self.groups}
+        for row in self.rows.values():
+            if row.group is not None:
+                members.setdefault(row.group, []).append(row.id)
+        return tuple(availability(name, ids, self.rows) for name, ids in sorted(members.items()))
 
     # --------------------------------------------------------------------------------------------------------- zones
 
@@ -186,6 +200,8 @@ class Known:
             silent[row.cell] += not row.is_reachable
         for name, zone in self._zones.items():
             hosts[zone].add(name)
+        for name in silent_hosts - self._zones.keys():
+            hosts[UNSEEN].add(name)
         names = sorted({*total, *hosts})
         found = []
         for name in names:
@@ -195,6 +211,7 @@ class Known:
                 self._silent_since.pop(name, None)
             else:
                 self._silent_since.setdefault(name, at)
+            own = [host for host in self.hosts or () if host.cell == name]
             found.append(
                 CellRecord(
                     name=name,
@@ -205,9 +222,18 @@ class Known:
                     hosts=len(hosts[name]) or None,
                     servers=total[name],
                     unknown=silent[name],
+                    capacity=_added(host.capacity for host in own),
+                    normal=_added(host.normal for host in own),
                 )
             )
         return tuple(found)
+
+
+def _added(sizes: Iterable[SizeRecord | None]) -> SizeRecord | None:
+    known = [size for size in sizes if size is not None]
+    if not known:
+        return None
+    return SizeRecord(sum(size.cpu_mhz for size in known), sum(size.memory_bytes for size in known))
 
 
 def _state(answering: int, silent: int) -> str:
@@ -227,12 +253,12 @@ def _reason(name: str, silent: int, total: int, hosts_silent: int, hosts: int) -
     return f"{' and '.join(parts)} UNKNOWN" if parts else ""
 
 
-def availability(group: Group, rows: Mapping[str, ServerRecord]) -> GroupRecord:
+def availability(name: str, ids: Iterable[str], rows: Mapping[str, ServerRecord]) -> GroupRecord:
     """Who of a group shares a host, and how many hosts it can lose: from the hosts that the list names.
 
     Who is no administrator is told a hash of the host, which is the same for all servers of one project on it.
     """
-    found = [rows[id] for id in group.members if id in rows]
+    found = sorted((rows[id] for id in ids), key=lambda row: row.id)
     members = tuple(MemberRecord(row.id, row.name, row.cell, row.host, row.state, row.is_reachable) for row in found)
     held = Counter(row.host for row in found if row.host is not None)
     alive = Counter(row.host for row in found if row.host is not None and row.is_reachable and row.state == "running")
@@ -243,7 +269,7 @@ def availability(group: Group, rows: Mapping[str, ServerRecord]) -> GroupRecord:
     is_known = any(row.is_reachable for row in found)
     tolerates = len(worst) - 1 if worst else 0
     return GroupRecord(
-        name=group.name,
+        name=name,
         members=members,
         needs=1,
         hosts=len(held),

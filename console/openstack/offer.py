@@ -23,7 +23,7 @@ _VIEWS = {
     "billing": "Nova has no prices. A bill would be CloudKitty's, or the vendor's.",
     "why": "Nova does not say why a server is on its host: the scheduler keeps no reasons.",
 }
-_SHUT = frozenset({"running", "paused", "unavailable"})
+_SHUT = frozenset({"running", "paused", "error"})
 _VERBS = {
     "server.start": Verb(frozenset({"stopped"}), "its host is chosen already"),
     "server.shutdown": Verb(frozenset({"running"}), "off at last, if it must be"),

@@ -34,7 +34,8 @@ OVERLAP = timedelta(seconds=30)
 """How much of the past a look at what changed repeats: the API's clock, its databases' and its hosts' differ."""
 WHOLE_SECONDS = 600.0
 ANSWERING_SECONDS = 30.0
-SERVICES_SECONDS = 30.0
+SERVICES_SECONDS = 0.0
+"""At each look: of all that tells of a silent cell, it is the least to ask for."""
 HOSTS_SECONDS = 30.0
 GROUPS_SECONDS = 60.0
 SHOWN_MAX = 5
@@ -81,9 +82,6 @@ class Looking:
     def zones(self) -> tuple[CellRecord, ...]:
         return self.known.zones(self._wall_now())
 
-    def is_due(self, source: str) -> bool:
-        return source not in ("hosts", "services") or self._now() >= self._due.get(source, float("-inf"))
-
     def forget_pauses(self) -> None:
         self._due.clear()
 
@@ -100,7 +98,11 @@ class Looking:
     async def page(self, after: str | None) -> tuple[tuple[ServerRecord, ...], str | None]:
         """One page of the first reading of the list, and what the next one is asked with."""
         await self._pace.until_due(self._looked_at if after is None else None)
-        return await self._looked(lambda: self._page(after))
+        found = await self._looked(lambda: self._page(after))
+        if found[1] is None and "groups" not in self._due:
+            # What else there is to know is asked for as soon as there are servers to show.
+            self._looked_at = None
+        return found
 
     async def _page(self, after: str | None) -> tuple[tuple[ServerRecord, ...], str | None]:
         if not self._compute.says_unknown:
@@ -201,14 +203,16 @@ class Looking:
             self._troubles["hidden"] = f"in {version} this cloud leaves servers of silent cells out without a word"
 
     async def _look(self) -> News:
-        """What is due: who answers, then what changed, then the rest."""
-        news = News()
+        """What is due: services, for they are told soonest; who answers, then what changed."""
+        silent_before = self.known.silent_hosts
+        news = await self._services_and_groups()
+        is_shaken = self.known.silent_hosts != silent_before
         is_whole = self._needs_whole or self._are_filters_failing or self._is_past("whole")
-        if not is_whole and (self._is_past("answering") or self._pace.is_busy or self.known.unknown_ids):
-            news = await self._who_answers()
+        is_time = is_shaken or self._pace.is_busy or self.known.unknown_ids or self._is_past("answering")
+        if not is_whole and is_time:
+            news = news.and_then(await self._who_answers())
             is_whole = bool(news.returned)
         news = news.and_then(await (self._whole() if is_whole else self._changed()))
-        news = news.and_then(await self._services_and_groups())
         return news.and_then(await self._asked_for_one_by_one(news.missing))
 
     def _is_past(self, what: str) -> bool:
@@ -315,6 +319,8 @@ class Looking:
                 raise
             if error.code in _REFUSALS:
                 self.refused |= {source}
+                if source == "groups":
+                    self.known.groups = ()
             else:
                 words = {"groups": "server groups"}.get(source, source)
                 self._troubles[source] = f"{words}: {error.sentence}, as Nova does while a cell is silent" \
@@ -340,7 +346,7 @@ class Looking:
 
     async def read_services(self) -> Services:
         """Those of the last look; the first time they are asked for now."""
-        if self.known.services is None or self._is_past("services"):
+        if self._is_past("services"):
             await self._tried_now("services", self._take_services)
         if self.known.services is None:
             raise self._not_now("services")
@@ -348,10 +354,11 @@ class Looking:
 
     async def read_hosts(self) -> tuple[HostRecord, ...]:
         """The hypervisors; while Nova fails to list them because a cell is silent, as they were last."""
-        if self.known.services is None:
+        if self.known.services is None and self._is_past("services"):
             await self._tried_now("services", self._take_services)
-        self._rest("hosts", HOSTS_SECONDS)
-        await self._tried_now("hosts", self._take_hosts)
+        if self._is_past("hosts"):
+            self._rest("hosts", HOSTS_SECONDS)
+            await self._tried_now("hosts", self._take_hosts)
         if self.known.hosts is None:
             raise self._not_now("hosts")
         return self.known.take_hosts(None) if "hosts" in self._troubles else self.known.hosts

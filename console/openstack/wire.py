@@ -40,7 +40,7 @@ _STATES: Mapping[str, str] = {
     "RESIZE": "running", "VERIFY_RESIZE": "running", "REVERT_RESIZE": "running", "RESCUE": "running",
     "BUILD": "starting", "REBUILD": "starting", "SHUTOFF": "stopped", "SHELVED": "stopped",
     "SHELVED_OFFLOADED": "stopped", "SOFT_DELETED": "stopped", "PAUSED": "paused", "SUSPENDED": "paused",
-    "ERROR": "unavailable", "UNKNOWN": UNKNOWN,
+    "ERROR": "error", "UNKNOWN": UNKNOWN,
 }  # fmt: skip
 _PLAIN = frozenset({"ACTIVE", "BUILD", "SHUTOFF", "PAUSED", "ERROR", "UNKNOWN"})
 """Statuses of which the state says all there is to say."""

@@ -353,7 +353,16 @@ class StateLook:
     """Worst first, of a host or a cell."""
 
 
-_RANKS = {"unavailable": 0, "unknown": 1, "paused": 2, "starting": 5, "stopping": 6, "running": 8, "stopped": 9}
+_RANKS = {
+    "unavailable": 0,
+    "error": 0,
+    "unknown": 1,
+    "paused": 2,
+    "starting": 5,
+    "stopping": 6,
+    "running": 8,
+    "stopped": 9,
+}
 
 
 def server_rank(server: ServerRecord) -> int:
@@ -369,6 +378,8 @@ def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
     match server.state:
         case "unavailable":
             return StateLook(glyphs.lost, "lost", Tone.CRIT, "X")
+        case "error":
+            return StateLook(glyphs.lost, "error", Tone.CRIT, "X")
         case "unknown":
             return StateLook(glyphs.unknown, "UNKNOWN", Tone.UNKNOWN, "U")
         case "paused":

@@ -28,6 +28,7 @@ from console.presentation.lines import (
     span_width,
 )
 from console.presentation.mirror import Mirror
+from console.presentation.offered import zone_word
 from console.records_offer import Pace
 
 POLL_SECONDS = 1
@@ -56,8 +57,9 @@ def worst_fact(mirror: Mirror, frame: Frame) -> WorstFact:
         return WorstFact(glyphs.busy, "asking the cloud", "asking", Tone.MUTED)
     silent, total = sum(not cell.is_up for cell in mirror.cells), len(mirror.cells)
     if silent:
-        words = f"{silent} of {total} cell{'s' if total != 1 else ''} degraded"
-        return WorstFact(glyphs.attention, words, f"{silent}/{total} cells", Tone.WARN)
+        noun = zone_word(mirror)
+        words = f"{silent} of {total} {noun}{'s' if total != 1 else ''} degraded"
+        return WorstFact(glyphs.attention, words, f"{silent}/{total} {noun}s", Tone.WARN)
     down = sum(host.state == "down" and mirror.is_host_known(host) for host in mirror.hosts or ())
     if down:
         words = f"{down} host{'s' if down != 1 else ''} down"
@@ -66,7 +68,10 @@ def worst_fact(mirror: Mirror, frame: Frame) -> WorstFact:
     if fragile:
         words = f"{fragile} group{'s' if fragile != 1 else ''} at risk"
         return WorstFact(glyphs.violation, words, words, Tone.CRIT)
-    words = "no cells" if not total else "its cell is up" if total == 1 else f"all {total} cells up"
+    noun = zone_word(mirror)
+    words = f"no {noun}s" if not total else f"its {noun} is up" if total == 1 else f"all {total} {noun}s up"
+    if mirror.troubles:
+        return WorstFact(glyphs.attention, words, words, Tone.WARN)
     return WorstFact(glyphs.running, words, words, Tone.MUTED)
 
 

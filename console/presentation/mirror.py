@@ -510,7 +510,9 @@ def _with_kept_hosts(before: tuple[HostRecord, ...] | None, hosts: tuple[HostRec
     known = {host.name: host for host in before or ()}
     # What the feed has told of a host may be newer than a list that was on its way.
     hosts = tuple(_newer_state(known.get(host.name), host) for host in hosts)
-    kept = (host._replace(is_reachable=False) for host in before or () if host.cell not in answered)
+    told = {host.name for host in hosts}
+    missing = (host for host in before or () if host.cell not in answered and host.name not in told)
+    kept = (host._replace(is_reachable=False) for host in missing)
     return tuple(sorted((*hosts, *kept), key=lambda host: (host.cell, host.name)))
 
 

@@ -198,8 +198,6 @@ class Feed:
         mirror = self._mirror()
         counted = {"hosts"} if mirror.cursor is not None and not mirror.are_hosts_followed else set()
         for name in sorted(((self._wanted() | counted) & sources.keys()) - self._refused):
-            if not client.is_due(name):
-                continue
             try:
                 await self._deliver(await sources[name]())
             except ClientError as error:
