@@ -121,9 +121,7 @@ class Known:
             if each.is_unknown:
                 last, seen_at = self._service_seen.get(each.key, (None, at))
                 known_at = None if last is None else seen_at
-                services.append(
-                    each._replace(cell=self._zones.get(each.host, UNSEEN), last_state=last, known_at=known_at)
-                )
+                services.append(each._replace(cell=self._zone_of(each.host), last_state=last, known_at=known_at))
                 continue
             state = "maintenance" if each.status == "disabled" and each.state == "up" else each.state
             self._service_seen[each.key] = (state, at)
@@ -131,8 +129,13 @@ class Known:
                 self._zones[each.host] = each.cell
             services.append(each)
         self.services = tuple(services)
+        if self.hosts is not None:
+            self.take_hosts(None)
         silent = self.silent_hosts if is_list_full else frozenset()
         return self.fell_silent([id for id, row in self.rows.items() if row.is_reachable and row.host in silent])
+
+    def _zone_of(self, host: str) -> str:
+        return self._zones.get(host, UNSEEN)
 
     @property
     def silent_hosts(self) -> frozenset[str]:
@@ -150,8 +153,7 @@ class Known:
         for name in silent:
             # Nova lists none of them: they are kept as they were.
             last = before.get(name)
-            zone = self._zones.get(name, UNSEEN)
-            hosts[name] = last if last is not None else HostRecord(name, zone, "compute", "up")
+            hosts[name] = last if last is not None else HostRecord(name, self._zone_of(name), "compute", "up")
         self.hosts = tuple(
             host._replace(is_reachable=host.name not in silent)
             for host in sorted(hosts.values(), key=lambda each: (each.cell, each.name))

@@ -55,6 +55,11 @@ _LACKS = {
     "group.restore": "Nova computes no plan",
     "group.end": "Nova computes no plan",
     "cell.ask": "Nova asks its cells itself",
+    **dict.fromkeys(("cell.up", "cell.down", "cell.hung", "faults.end"), "it is a real cloud"),
+    **dict.fromkeys(
+        ("clock.advance", "clock.manual", "clock.go", "clock.hour", "clock.due", "clock.rate", "clock.wall"),
+        "it is a real cloud",
+    ),
 }
 CELLS = (
     "Nova tells no client of its cells. These are availability zones; one cell may hold several, or a part of one. "

@@ -1,6 +1,6 @@
 """How gently a cloud is asked: what is asked again and again waits its turn, and there is a most for each minute.
 
-    watched  every 10 s while somebody presses keys, every 3 s for a while after a verb
+    watched  every 10 s while somebody presses keys, every 5 s for a while after a verb
     idle     once a minute when no key was pressed for two minutes
     hidden   not at all while the terminal is out of sight
     held     not before the cloud said so (Retry-After); after failures less and less often
@@ -17,7 +17,7 @@ from typing import Protocol
 from console.records_offer import Pace as PaceRecord
 
 WATCHED_SECONDS = 10.0
-BUSY_SECONDS = 3.0
+BUSY_SECONDS = 5.0
 IDLE_SECONDS = 60.0
 IDLE_AFTER_SECONDS = 120.0
 BUSY_FOR_SECONDS = 30.0

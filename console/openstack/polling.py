@@ -34,8 +34,8 @@ OVERLAP = timedelta(seconds=30)
 """How much of the past a look at what changed repeats: the API's clock, its databases' and its hosts' differ."""
 WHOLE_SECONDS = 600.0
 ANSWERING_SECONDS = 30.0
-SERVICES_SECONDS = 0.0
-"""At each look: of all that tells of a silent cell, it is the least to ask for."""
+SERVICES_SECONDS = 9.0
+"""At each look that is not in a hurry: of all that tells of a silent cell, it is the least to ask for."""
 HOSTS_SECONDS = 30.0
 GROUPS_SECONDS = 60.0
 SHOWN_MAX = 5

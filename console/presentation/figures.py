@@ -376,10 +376,8 @@ def server_rank(server: ServerRecord) -> int:
 def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
     """The look of a server's state. What waits for room, what has been given notice, and what others stopped say so."""
     match server.state:
-        case "unavailable":
-            return StateLook(glyphs.lost, "lost", Tone.CRIT, "X")
-        case "error":
-            return StateLook(glyphs.lost, "error", Tone.CRIT, "X")
+        case "unavailable" | "error" as state:
+            return StateLook(glyphs.lost, "error" if state == "error" else "lost", Tone.CRIT, "X")
         case "unknown":
             return StateLook(glyphs.unknown, "UNKNOWN", Tone.UNKNOWN, "U")
         case "paused":
