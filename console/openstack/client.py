@@ -158,8 +158,9 @@ class OpenStackClient(Port):
         async with understood():
             is_unknown = body["status"] == "UNKNOWN"
             row = wire.partial(body) if is_unknown else wire.server(body, self._looking.flavors)
-        known = self._looking.known.rows.get(server_id)
-        return ServerDetail(known if is_unknown and known is not None else row, raw=body)
+            known = self._looking.known.rows.get(server_id)
+            found = known if is_unknown and known is not None else row
+            return ServerDetail(found, raw=body, nics=wire.nics(body))
 
     async def _show(self, server_id: str) -> Mapping[str, Any]:
         try:

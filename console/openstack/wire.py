@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from console.records import UNKNOWN, HostRecord, ServerRecord, SizeRecord
 from console.records_backup_plans import FlavorRecord
-from console.records_parts import ImageRecord
+from console.records_parts import ImageRecord, NicRecord
 from console.records_services import ServiceRecord
 
 Body = Mapping[str, Any]
@@ -166,6 +166,15 @@ def _size(flavor: Body, flavors: Mapping[str, FlavorRecord]) -> tuple[int | None
     if known is None or known.vcpus is None:
         return None, None
     return known.vcpus * VCPU_MHZ, known.memory_bytes
+
+
+def nics(row: Body) -> tuple[NicRecord, ...]:
+    """The interfaces of a server: the networks' names stand for how they are configured."""
+    return tuple(
+        NicRecord(str(each.get("OS-EXT-IPS-MAC:mac_addr") or ""), str(network), str(each["addr"]))
+        for network, addresses in (row.get("addresses") or {}).items()
+        for each in addresses
+    )
 
 
 def flavor(row: Body) -> FlavorRecord:

@@ -186,11 +186,19 @@ def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: Serv
         facts += [
             Fact("drives" if place == 0 else "", _drive_line(drive, glyphs), f"drive:{drive.id}")
             for place, drive in enumerate(detail.drives)
-        ] or [fact("drives", "none", glyphs, Tone.MUTED)]
+        ] or [_no_drives(mirror, detail, glyphs)]
         facts += parts.nic_facts(detail.nics, glyphs)
         facts += backup_detail.server_facts(mirror, frame, server.id)
     facts += event_facts(mirror, frame, (server.id,))
     return facts
+
+
+def _no_drives(mirror: Mirror, detail: ServerDetail, glyphs: Glyphs) -> Fact:
+    if mirror.offer is None:
+        return fact("drives", "none", glyphs, Tone.MUTED)
+    volumes = len(detail.raw.get("os-extended-volumes:volumes_attached") or ())
+    text = f"{volumes} attached, which are Cinder's" if volumes else "none attached"
+    return fact("volumes", text, glyphs, Tone.MUTED)
 
 
 def _drive_line(drive: DriveRecord, glyphs: Glyphs) -> Line:
