@@ -79,6 +79,7 @@ class OpenStackClient(Port):
             self._pace.hidden()
 
     def hurry(self) -> None:
+        self._login.try_again()
         self._looking.forget_pauses()
         self._pace.hurried()
 

@@ -24,20 +24,10 @@ GROUP_TAG = "group:"
 
 
 class News(NamedTuple):
-    """What an answer changed."""
+    """What has changed since it was asked for last."""
 
     servers: tuple[ServerRecord, ...] = ()
     removed: tuple[str, ...] = ()
-    returned: tuple[str, ...] = ()
-    """Those that answer again, of which nobody has told yet what became of them meanwhile."""
-    missing: tuple[str, ...] = ()
-    """Those that were in no list and may be gone, or hidden."""
-
-    def and_then(self, other: News) -> News:
-        """Both, the later one where they differ."""
-        servers = {row.id: row for row in (*self.servers, *other.servers) if row.id not in other.removed}
-        return News(tuple(servers.values()), (*self.removed, *other.removed), (*self.returned, *other.returned),
-                    (*self.missing, *other.missing))  # fmt: skip
 
 
 class Known:
@@ -55,6 +45,8 @@ class Known:
         """Of compute hosts, also of those that are UNKNOWN now."""
         self._silent_since: dict[str, datetime] = {}
         self._service_seen: dict[str, tuple[str | None, datetime]] = {}
+        self._changed: dict[str, None] = {}
+        self._removed: dict[str, None] = {}
 
     # ------------------------------------------------------------------------------------------------------- servers
 
@@ -62,60 +54,62 @@ class Known:
     def unknown_ids(self) -> frozenset[str]:
         return frozenset(id for id, row in self.rows.items() if not row.is_reachable)
 
-    def take_listed(self, page: Listed) -> News:
+    def take_news(self) -> News:
+        """What has changed since this was asked last: nothing is lost where a look fails in its middle."""
+        news = News(tuple(self.rows[id] for id in self._changed if id in self.rows), tuple(self._removed))
+        self._changed, self._removed = {}, {}
+        return news
+
+    def take_listed(self, page: Listed) -> None:
         """Rows of a detailed list: what it says of each is so now."""
-        servers = [self._told(row) for row in page.servers]
-        silent = [row for row in map(self._fallen_silent, page.unknown) if row is not None]
-        removed = tuple(id for id in page.deleted if self.rows.pop(id, None) is not None)
-        return News((*servers, *silent), removed)
+        for row in page.servers:
+            self._put(replace(row, group=self._group_name(row)))
+        for row in page.unknown:
+            self._fall_silent(row)
+        self.gone(page.deleted)
 
-    def take_whole(self, ids: Collection[str]) -> News:
-        """After every page of a list without a filter: who was in none of them."""
-        return self._missing(ids)
+    def take_brief(self, brief: Brief) -> frozenset[str]:
+        """Who answers and who does not, in a list that no filter narrows. Those that answer again, of which nobody has
+        told what became of them meanwhile.
+        """
+        for row in brief.unknown:
+            self._fall_silent(row)
+        return brief.answering & self.unknown_ids
 
-    def take_brief(self, brief: Brief) -> News:
-        """Who answers and who does not, in a list that no filter narrows."""
-        silent = [row for row in map(self._fallen_silent, brief.unknown) if row is not None]
-        returned = tuple(id for id in brief.answering if id in self.rows and not self.rows[id].is_reachable)
-        unheard = tuple(id for id in brief.answering if id not in self.rows)
-        news = News(tuple(silent), (), (*returned, *unheard))
-        if brief.has_more:
-            # The page was full: who is missing from it may be on the next one, and an UNKNOWN row has found no room.
-            return news
-        return news.and_then(self._missing(brief.answering | {row.id for row in brief.unknown}))
+    def missing_from(self, ids: Collection[str]) -> list[str]:
+        """Servers that were in no list and may be gone, or hidden."""
+        return [id for id, row in self.rows.items() if id not in ids and row.is_reachable]
 
-    def _missing(self, ids: Collection[str]) -> News:
-        return News(missing=tuple(id for id in self.rows if id not in ids))
+    def gone(self, ids: Iterable[str]) -> None:
+        for id in ids:
+            if self.rows.pop(id, None) is not None:
+                self._changed.pop(id, None)
+                self._removed[id] = None
 
-    def gone(self, ids: Iterable[str]) -> News:
-        return News(removed=tuple(id for id in ids if self.rows.pop(id, None) is not None))
-
-    def fell_silent(self, ids: Iterable[str]) -> News:
+    def fell_silent(self, ids: Iterable[str]) -> None:
         """Servers that exist and that the cloud says nothing of."""
-        rows = (self._fallen_silent(self.rows[id]) for id in ids if id in self.rows)
-        return News(tuple(row for row in rows if row is not None))
+        for id in list(ids):
+            if id in self.rows:
+                self._fall_silent(self.rows[id])
 
-    def _told(self, row: ServerRecord) -> ServerRecord:
-        row = replace(row, group=self._group_name(row))
-        self.rows[row.id] = row
-        return row
+    def _put(self, row: ServerRecord) -> None:
+        if self.rows.get(row.id) != row:
+            self.rows[row.id] = row
+            self._changed[row.id] = None
+            self._removed.pop(row.id, None)
 
-    def _fallen_silent(self, row: ServerRecord) -> ServerRecord | None:
-        """The row as it was last known; None where it was silent before."""
+    def _fall_silent(self, row: ServerRecord) -> None:
+        """It stays as it was last known."""
         known = self.rows.get(row.id)
         if known is None:
-            self.rows[row.id] = replace(row, group=self._group_name(row))
-            return self.rows[row.id]
-        if not known.is_reachable:
-            return None
-        silent = replace(known, state=UNKNOWN, last_state=known.state, is_reachable=False, known_at=self.seen_at)
-        self.rows[row.id] = silent
-        return silent
+            self._put(replace(row, group=self._group_name(row)))
+        elif known.is_reachable:
+            self._put(replace(known, state=UNKNOWN, last_state=known.state, is_reachable=False, known_at=self.seen_at))
 
     # --------------------------------------------------------------------------------------------- services and hosts
 
-    def take_services(self, found: Iterable[ServiceRecord], at: datetime, *, is_list_full: bool = False) -> News:
-        """The services. Where the list of servers had no room for UNKNOWN rows, servers of an UNKNOWN host are such."""
+    def take_services(self, found: Iterable[ServiceRecord], at: datetime, *, is_list_silent: bool = False) -> None:
+        """The services. Where the list of servers cannot tell UNKNOWN ones, servers of an UNKNOWN host are such."""
         services = []
         for each in found:
             if each.is_unknown:
@@ -131,8 +125,8 @@ class Known:
         self.services = tuple(services)
         if self.hosts is not None:
             self.take_hosts(None)
-        silent = self.silent_hosts if is_list_full else frozenset()
-        return self.fell_silent([id for id, row in self.rows.items() if row.is_reachable and row.host in silent])
+        silent = self.silent_hosts if is_list_silent else frozenset()
+        self.fell_silent([id for id, row in self.rows.items() if row.is_reachable and row.host in silent])
 
     def _zone_of(self, host: str) -> str:
         return self._zones.get(host, UNSEEN)
@@ -148,8 +142,8 @@ class Known:
     def take_hosts(self, found: Sequence[HostRecord] | None) -> tuple[HostRecord, ...]:
         """The hosts, with who is silent marked; None where the cloud would not say: then those that are known stay."""
         silent, before = self.silent_hosts, {host.name: host for host in self.hosts or ()}
-        told = {host.name: host for host in found or ()}
-        hosts = {**before, **told} if found is None else told
+        by_service = {host.name: host for host in self._hosts_by_service()}
+        hosts = {**by_service, **before} if found is None else {host.name: host for host in found}
         for name in silent:
             # Nova lists none of them: they are kept as they were.
             last = before.get(name)
@@ -160,19 +154,21 @@ class Known:
         )
         return self.hosts
 
+    def _hosts_by_service(self) -> Iterable[HostRecord]:
+        """The compute hosts as far as their services tell: no figures."""
+        for each in self.services or ():
+            if each.binary == COMPUTE and not each.is_unknown:
+                state = "down" if each.state == "down" else "maintenance" if each.status == "disabled" else "up"
+                yield HostRecord(each.host, self._zone_of(each.host), "compute", state)
+
     # ------------------------------------------------------------------------------------------------- server groups
 
-    def take_groups(self, found: Sequence[Group]) -> News:
-        """The groups, and the servers that are in another one than was known."""
+    def take_groups(self, found: Sequence[Group]) -> None:
+        """The groups, and with them the servers that are in another one than was known."""
         self.groups = tuple(found)
         self._group_of = {member: group.name for group in found for member in group.members}
-        moved = [
-            replace(row, group=self._group_name(row))
-            for row in self.rows.values()
-            if row.group != self._group_name(row)
-        ]
-        self.rows.update((row.id, row) for row in moved)
-        return News(tuple(moved))
+        for row in list(self.rows.values()):
+            self._put(replace(row, group=self._group_name(row)))
 
     def _group_name(self, row: ServerRecord) -> str | None:
         """Its server group, or else what our own clouds go by: a tag `group:NAME` that it shares with others."""

@@ -54,6 +54,9 @@ class Login(Protocol):
         Raises ClientError.
         """
 
+    def try_again(self) -> None:
+        """Credentials that were refused may be tried again: somebody asked for it."""
+
 
 class KeystoneLogin:
     """A login by `clouds.yaml`."""
@@ -64,6 +67,7 @@ class KeystoneLogin:
         self._session = region.get_session()
         self._lock = asyncio.Lock()
         self._access: Access | None = None
+        self._refusal: ClientError | None = None
         self.name = sanitise(str(region.name))
         auth = region.config.get("auth") or {}
         project = auth.get("project_id") or auth.get("project_name") or auth.get("system_scope") or ""
@@ -91,9 +95,19 @@ class KeystoneLogin:
             held = self._access
             if held is not None and held.token != refused:
                 return held
+            if self._refusal is not None:
+                # Who goes on trying with a wrong password is locked out.
+                raise self._refusal
             # A thread that is stuck is left behind: no key waits for it.
-            self._access = await asyncio.to_thread(self._authenticate, is_refused=refused is not None)
+            try:
+                self._access = await asyncio.to_thread(self._authenticate, is_refused=refused is not None)
+            except ClientError as error:
+                self._refusal = error if error.code == "unauthorized" else None
+                raise
             return self._access
+
+    def try_again(self) -> None:
+        self._refusal = None
 
     def _authenticate(self, *, is_refused: bool) -> Access:
         from keystoneauth1 import exceptions
@@ -118,7 +132,7 @@ class KeystoneLogin:
             sentence = f"the identity service of {self.name} does not answer"
             raise ClientError(sentence, "no_answer", True) from error
         except exceptions.Unauthorized as error:
-            sentence = f"the identity service refuses the credentials of {self.name}: {_first_line(error)}"
+            sentence = f"the identity service refuses the credentials of {self.name}; r tries them again"
             raise ClientError(sentence, "unauthorized", False) from error
         except exceptions.ClientException as error:
             raise ClientError(f"{self.name} cannot be opened: {_first_line(error)}", "login", False) from error

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from console.openstack import wire
 from console.openstack.compute import LIST_SECONDS, Answer, Compute, understood
-from console.openstack.known import Known, News
+from console.openstack.known import Known
 from console.openstack.pace import Pace
 from console.port import LATER, ClientError
 from console.presentation.figures import duration
@@ -43,6 +43,10 @@ SHOWN_MAX = 5
 MARKERS_MAX = 3
 """How many rows back a page is tried again after when its marker fails."""
 
+FAILING_SECONDS = 30.0
+"""How often everything is read of a cloud that fails every filtered list."""
+WORDS = {"groups": "server groups", "hosts": "hypervisors"}
+
 _REFUSALS = frozenset({"forbidden", "not_found"})
 SLOW_SECONDS = 10.0
 
@@ -62,7 +66,9 @@ class Looking:
         self._looked_at: float | None = None
         self._due: dict[str, float] = {}
         self._since: datetime | None = None
-        self._needs_whole = False
+        self._begun: datetime | None = None
+        self._is_cut = False
+        self._missing: dict[str, None] = {}
         self._is_full = False
         """Whether the list has no room for UNKNOWN rows."""
         self._are_filters_failing = False
@@ -107,22 +113,45 @@ class Looking:
     async def _page(self, after: str | None) -> tuple[tuple[ServerRecord, ...], str | None]:
         if not self._compute.says_unknown:
             await self.read_flavors()
-        page, answer = await (self._first_page() if after is None else self._page_after(after))
-        if after is None:
-            self._since, self._page_ids = self._instant(answer), set()
-        news = self.known.take_listed(page)
-        self._page_ids |= {row.id for row in (*page.servers, *page.unknown)}
-        following = self._following(page, after)
+        following = await self._read_page(after)
         if following is None:
-            self._is_whole()
-        return news.servers, following
+            self._end_of_list()
+        return self.known.take_news().servers, following
 
-    def _following(self, page: wire.Listed, after: str | None) -> str | None:
-        """The marker of the next page: a server that answers, whatever the link says."""
+    async def _read_page(self, after: str | None) -> str | None:
+        """Take one page; the marker of the next, None where there is none or it cannot be had."""
+        if after is None:
+            page, answer = await self._first_page()
+            self._begun, self._page_ids, self._is_cut = self._instant(answer), set(), False
+            self._is_full = page.has_more
+        else:
+            try:
+                page = await self._page_after(after)
+            except ClientError as error:
+                if not _is_of_list(error):
+                    raise
+                self._is_cut = True
+                return None
+        self.known.take_listed(page)
+        self._page_ids |= {row.id for row in (*page.servers, *page.unknown)}
         self._markers = page.markers or self._markers
         if not page.has_more:
             return None
+        # A server that answers, whatever the link says; a page of none is read again with a limit, which leaves
+        # UNKNOWN rows out.
         return page.markers[-1] if page.markers else "" if after is None else None
+
+    def _end_of_list(self) -> None:
+        """Every page has been read, or as many as can be had."""
+        self._since = self._begun
+        self._troubles.pop("pages", None)
+        if self._is_cut:
+            number = len(self._page_ids)
+            self._troubles["pages"] = f"the list ends after {number} servers: the cloud fails to go on from there"
+        else:
+            self._missing = dict.fromkeys(self.known.missing_from(self._page_ids))
+        self._rest("whole", WHOLE_SECONDS)
+        self._rest("answering", ANSWERING_SECONDS)
 
     async def _first_page(self) -> tuple[wire.Listed, Answer]:
         """Without any filter, or there would be no UNKNOWN rows; of all projects for who may see them."""
@@ -135,16 +164,15 @@ class Looking:
             answer = await self._list("/servers/detail", {})
         return await self._listed(answer), answer
 
-    async def _page_after(self, marker: str) -> tuple[wire.Listed, Answer]:
+    async def _page_after(self, marker: str) -> wire.Listed:
         """A marker may be deleted, or fall silent, between two pages: then one of the rows before it is tried."""
         tried = [marker, *(id for id in reversed(self._markers) if id != marker)][: MARKERS_MAX + 1]
         for place, each in enumerate(tried):
             more = {"limit": str(PAGE_ROWS), **({"marker": each} if each else {})}
             try:
-                answer = await self._list("/servers/detail", {**self._tenants, **more})
-                return await self._listed(answer), answer
+                return await self._listed(await self._list("/servers/detail", {**self._tenants, **more}))
             except ClientError as error:
-                if error.is_offline or error.code == "slow_down" or place == len(tried) - 1:
+                if not _is_of_list(error) or place == len(tried) - 1:
                     raise
         raise AssertionError("the last marker either answers or raises")
 
@@ -162,7 +190,8 @@ class Looking:
     async def changes(self) -> Changes:
         """Wait until it is time, and look."""
         await self._pace.until_due(self._looked_at)
-        news = await self._looked(self._look)
+        await self._looked(self._look)
+        news = self.known.take_news()
         return Changes(FIRST_CURSOR, servers=news.servers, removed=news.removed)
 
     async def _looked(self, look: Callable[[], Awaitable[T]]) -> T:
@@ -202,35 +231,45 @@ class Looking:
             version = ".".join(map(str, self._compute.version))
             self._troubles["hidden"] = f"in {version} this cloud leaves servers of silent cells out without a word"
 
-    async def _look(self) -> News:
+    async def _look(self) -> None:
         """What is due: services, for they are told soonest; who answers, then what changed."""
         silent_before = self.known.silent_hosts
-        news = await self._services_and_groups()
+        await self._services_and_groups()
         is_shaken = self.known.silent_hosts != silent_before
-        is_whole = self._needs_whole or self._are_filters_failing or self._is_past("whole")
-        is_time = is_shaken or self._pace.is_busy or self.known.unknown_ids or self._is_past("answering")
-        if not is_whole and is_time:
-            news = news.and_then(await self._who_answers())
-            is_whole = bool(news.returned)
-        news = news.and_then(await (self._whole() if is_whole else self._changed()))
-        return news.and_then(await self._asked_for_one_by_one(news.missing))
+        is_whole = self._is_past("whole")
+        if not is_whole and (
+            is_shaken or self._pace.is_busy or self.known.unknown_ids or self._is_past("answering")
+        ):  # fmt: skip
+            is_whole = await self._who_answers()
+        if is_whole:
+            await self._whole()
+        elif not self._are_filters_failing:
+            await self._changed()
+        if not (self.known.unknown_ids or self.known.silent_hosts):
+            self._are_filters_failing = False
+        await self._asked_for_one_by_one()
 
     def _is_past(self, what: str) -> bool:
         return self._now() >= self._due.get(what, float("-inf"))
 
-    async def _who_answers(self) -> News:
+    async def _who_answers(self) -> bool:
+        """Look at the plain list; whether somebody answers again."""
         answer = await self._list("/servers", self._tenants)
         async with understood():
             brief = wire.brief(answer.body)
         self._is_full = brief.has_more
         self._rest("answering", ANSWERING_SECONDS)
-        return self.known.take_brief(brief)
+        returned = self.known.take_brief(brief)
+        if not brief.has_more:
+            # Of a full page, who is missing may be on the next one, and an UNKNOWN row may have found no room.
+            listed = brief.answering | {row.id for row in brief.unknown}
+            self._missing = dict.fromkeys(self.known.missing_from(listed))
+        return bool(returned)
 
-    async def _changed(self) -> News:
+    async def _changed(self) -> None:
         """What changed since the last look, which also names what was deleted."""
         since = (self._since or self._wall_now()) - OVERLAP
         params = {**self._tenants, "changes-since": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        news = News()
         marker: str | None = None
         begun: datetime | None = None
         while True:
@@ -238,82 +277,68 @@ class Looking:
             try:
                 answer = await self._list("/servers/detail", {**params, **more})
             except ClientError as error:
-                if not error.code.startswith("http_5") and error.code != "computeFault":
+                if not _is_of_list(error):
                     raise
                 # Where lists may not skip silent cells, every filtered one fails while there is such a cell.
                 self._are_filters_failing = True
-                return news.and_then(await self._whole())
+                await self._whole()
+                self._rest("whole", FAILING_SECONDS)
+                return
             begun = begun or self._instant(answer)
             page = await self._listed(answer)
-            news = news.and_then(self.known.take_listed(page))
+            self.known.take_listed(page)
             marker = page.markers[-1] if page.markers else None
             if not page.has_more or marker is None:
                 self._since = begun
-                return news
+                return
 
-    async def _whole(self) -> News:
+    async def _whole(self) -> None:
         """Every page, from the first."""
-        news = News()
-        after: str | None = None
-        begun: datetime | None = None
-        self._page_ids = set()
-        while True:
-            page, answer = await (self._first_page() if after is None else self._page_after(after))
-            begun = begun or self._instant(answer)
-            news = news.and_then(self.known.take_listed(page))
-            self._page_ids |= {row.id for row in (*page.servers, *page.unknown)}
-            self._is_full = page.has_more if after is None else self._is_full
-            after = self._following(page, after)
-            if after is None:
-                break
-        self._since = begun
-        self._is_whole()
-        self._are_filters_failing = self._are_filters_failing and bool(self.known.unknown_ids)
-        return news.and_then(self.known.take_whole(self._page_ids))
+        after = await self._read_page(None)
+        while after is not None:
+            after = await self._read_page(after)
+        self._end_of_list()
 
-    def _is_whole(self) -> None:
-        self._needs_whole = False
-        self._rest("whole", WHOLE_SECONDS)
-        self._rest("answering", ANSWERING_SECONDS)
-
-    async def _asked_for_one_by_one(self, missing: Sequence[str]) -> News:
+    async def _asked_for_one_by_one(self) -> None:
         """Servers that are in no list: gone, or silent and without room in it. Each says so itself."""
-        news = News()
-        for id in [each for each in missing if each in self.known.rows][:SHOWN_MAX]:
-            try:
-                body = (await self._compute.get(f"/servers/{id}")).body["server"]
-                async with understood():
-                    is_unknown = body["status"] == "UNKNOWN"
-                news = news.and_then(
-                    self.known.fell_silent([id]) if is_unknown
-                    else self.known.take_listed(wire.Listed((wire.server(body, self.flavors),)))
-                )  # fmt: skip
-            except ClientError as error:
-                if error.code == "not_found":
-                    news = news.and_then(self.known.gone([id]))
-                elif error.is_offline or error.code == "slow_down":
-                    raise
-                else:
-                    # A 403 is said of what is there, and before 2.69 a 500 of what does not answer.
-                    news = news.and_then(self.known.fell_silent([id]))
-        if len(missing) > SHOWN_MAX:
-            self._due.pop("answering", None)
-        return news
+        for id in list(self._missing)[:SHOWN_MAX]:
+            row = self.known.rows.get(id)
+            if row is not None and row.is_reachable:
+                await self._ask_for(id)
+            self._missing.pop(id, None)
+
+    async def _ask_for(self, id: str) -> None:
+        try:
+            body = (await self._compute.get(f"/servers/{id}")).body["server"]
+            async with understood():
+                is_unknown = body["status"] == "UNKNOWN"
+                row = None if is_unknown else wire.server(body, self.flavors)
+        except ClientError as error:
+            if error.code == "not_found":
+                self.known.gone([id])
+            elif _is_of_list(error) or error.code == "forbidden":
+                # A 403 is said of what is there, and before 2.69 a 500 of what does not answer.
+                self.known.fell_silent([id])
+            else:
+                raise
+            return
+        if row is None:
+            self.known.fell_silent([id])
+        else:
+            self.known.take_listed(wire.Listed((row,)))
 
     # ------------------------------------------------------------------------------------------- services and hosts
 
-    async def _services_and_groups(self) -> News:
-        news = News()
+    async def _services_and_groups(self) -> None:
         if "services" not in self.refused and self._is_past("services"):
-            news = await self._tried("services", self._take_services, news)
+            await self._tried("services", self._take_services)
         if "groups" not in self.refused and self._is_past("groups"):
-            news = news.and_then(await self._tried("groups", self._take_groups, News()))
-        return news
+            await self._tried("groups", self._take_groups)
 
-    async def _tried(self, source: str, read: Callable[[], Awaitable[T]], otherwise: T) -> T:
-        """What a lesser source brings; what it refuses is not asked again, what fails is a trouble."""
+    async def _tried(self, source: str, read: Callable[[], Awaitable[None]]) -> None:
+        """Read a lesser source; what it refuses is not asked again, what fails is a trouble."""
         try:
-            found = await read()
+            await read()
         except ClientError as error:
             if error.is_offline or error.code == "slow_down":
                 raise
@@ -321,28 +346,29 @@ class Looking:
                 self.refused |= {source}
                 if source == "groups":
                     self.known.groups = ()
-            else:
-                words = {"groups": "server groups"}.get(source, source)
-                self._troubles[source] = f"{words}: {error.sentence}, as Nova does while a cell is silent" \
-                    if self.known.unknown_ids or self.known.silent_hosts else f"{words}: {error.sentence}"  # fmt: skip
-            return otherwise
-        self._troubles.pop(source, None)
-        return found
+                return
+            words = f"{WORDS.get(source, source)}: {error.sentence}"
+            is_silent = bool(self.known.unknown_ids or self.known.silent_hosts)
+            self._troubles[source] = f"{words}, as Nova does while a cell is silent" if is_silent else words
+        else:
+            self._troubles.pop(source, None)
 
-    async def _take_services(self) -> News:
+    async def _take_services(self) -> None:
         self._rest("services", SERVICES_SECONDS)
         body = (await self._compute.get("/os-services")).body
         async with understood():
             found = [wire.service(row) for row in body["services"]]
-        return self.known.take_services(found, self._wall_now(), is_list_full=self._is_full)
+        # A list that is full, or that does not answer at all, tells of nobody that is silent.
+        is_list_silent = self._is_full or "servers" in self._troubles
+        self.known.take_services(found, self._wall_now(), is_list_silent=is_list_silent)
 
-    async def _take_groups(self) -> News:
+    async def _take_groups(self) -> None:
         self._rest("groups", GROUPS_SECONDS)
         params = {"all_projects": "True"} if self._tenants else {}
         body = (await self._compute.get("/os-server-groups", params)).body
         async with understood():
             found = wire.with_own_names(map(wire.group, body["server_groups"]))
-        return self.known.take_groups(found)
+        self.known.take_groups(found)
 
     async def read_services(self) -> Services:
         """Those of the last look; the first time they are asked for now."""
@@ -359,8 +385,10 @@ class Looking:
         if self._is_past("hosts"):
             self._rest("hosts", HOSTS_SECONDS)
             await self._tried_now("hosts", self._take_hosts)
-        if self.known.hosts is None:
+        if self.known.hosts is None and (self.known.services is None or "hosts" in self.refused):
             raise self._not_now("hosts")
+        if self.known.hosts is None:
+            return self.known.take_hosts(None)
         return self.known.take_hosts(None) if "hosts" in self._troubles else self.known.hosts
 
     async def _take_hosts(self) -> None:
@@ -376,12 +404,12 @@ class Looking:
             params = {"marker": str(rows[-1]["id"]), "limit": str(PAGE_ROWS)}
         self.known.take_hosts(found)
 
-    async def _tried_now(self, source: str, read: Callable[[], Awaitable[object]]) -> None:
+    async def _tried_now(self, source: str, read: Callable[[], Awaitable[None]]) -> None:
         """For a view in sight: a failure of this source is no failure of the cloud."""
         try:
-            await self._tried(source, read, None)
+            await self._tried(source, read)
         except ClientError as error:
-            self._troubles[source] = f"{source}: {error.sentence}"
+            self._troubles[source] = f"{WORDS.get(source, source)}: {error.sentence}"
 
     def _not_now(self, source: str) -> ClientError:
         if source in self.refused:
@@ -395,3 +423,8 @@ class Looking:
                 self.flavors = {row.id: row for row in map(wire.flavor, body["flavors"])}
             self._rest("flavors", WHOLE_SECONDS)
         return tuple(self.flavors.values())
+
+
+def _is_of_list(error: ClientError) -> bool:
+    """A failure of what was asked, and not of the cloud: a bad marker, or a cell that should have been asked too."""
+    return error.code in ("badRequest", "computeFault") or error.code.startswith("http_5")
