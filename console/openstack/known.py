@@ -258,7 +258,7 @@ def availability(name: str, ids: Iterable[str], rows: Mapping[str, ServerRecord]
     """
     found = sorted((rows[id] for id in ids), key=lambda row: row.id)
     members = tuple(MemberRecord(row.id, row.name, row.cell, row.host, row.state, row.is_reachable) for row in found)
-    held = Counter(row.host for row in found if row.host is not None)
+    held = Counter(row.host for row in found if row.host is not None and row.is_reachable)
     alive = Counter(row.host for row in found if row.host is not None and row.is_reachable and row.state == "running")
     left, worst = alive.total(), []
     for host, count in sorted(alive.items(), key=lambda pair: (-pair[1], pair[0])):

@@ -139,15 +139,20 @@ class KeystoneLogin:
 
     def _endpoint(self, service: str) -> str | None:
         """Where a service is: what the file says for it, else the catalog."""
+        from keystoneauth1 import exceptions
+
         region = self._region
         override = region.get_endpoint(service)
         if override:
             return str(override)
-        found = self._session.get_endpoint(
-            service_type=service,
-            interface=region.get_interface(service),
-            region_name=region.get_region_name(service),
-        )
+        try:
+            found = self._session.get_endpoint(
+                service_type=service,
+                interface=region.get_interface(service),
+                region_name=region.get_region_name(service),
+            )
+        except exceptions.CatalogException:
+            return None
         return None if found is None else str(found)
 
 

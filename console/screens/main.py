@@ -121,6 +121,8 @@ class MainScreen(Screen[None]):
         self._render_all()
         self.set_interval(TICK_SECONDS, self._tick)
         self.call_after_refresh(self._start_workers)
+        # Out of sight, where a terminal says so, a cloud that must be asked again and again is left alone.
+        self.watch(self.app, "app_focus", lambda is_seen: self.feed.attend(is_watched=is_seen), init=False)
 
     def _start_workers(self) -> None:
         for group, loop in (("status", self.feed.beat), ("feed", self.feed.follow), ("drives", self.feed.read_drives)):
@@ -396,13 +398,6 @@ class MainScreen(Screen[None]):
             has_pane=self._has_pane,
         )
         self._keys.show(line)
-
-    def on_app_blur(self) -> None:
-        """The terminal is out of sight, where it says so: a cloud that must be asked is left alone."""
-        self.feed.attend(is_watched=False)
-
-    def on_app_focus(self) -> None:
-        self.feed.attend(is_watched=True)
 
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""

@@ -70,12 +70,13 @@ class FakeLogin:
     def __init__(self, *, image_url: str | None = "http://glance.example.org") -> None:
         self.issued = 1
         self.tries_again = 0
+        self.compute_url = ROOT
         self._image_url = image_url
 
     async def access(self, *, refused: str | None = None) -> Access:
         if refused == f"token-{self.issued}":
             self.issued += 1
-        return Access(f"token-{self.issued}", ROOT, self._image_url, "ops", "web", "web-id")
+        return Access(f"token-{self.issued}", self.compute_url, self._image_url, "ops", "web", "web-id")
 
     def try_again(self) -> None:
         self.tries_again += 1
