@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import warnings
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from console.port import ClientError
@@ -98,9 +101,8 @@ class KeystoneLogin:
             if self._refusal is not None:
                 # Who goes on trying with a wrong password is locked out.
                 raise self._refusal
-            # A thread that is stuck is left behind: no key waits for it.
             try:
-                self._access = await asyncio.to_thread(self._authenticate, is_refused=refused is not None)
+                self._access = await _apart(lambda: self._authenticate(is_refused=refused is not None))
             except ClientError as error:
                 self._refusal = error if error.code == "unauthorized" else None
                 raise
@@ -154,6 +156,21 @@ class KeystoneLogin:
         except exceptions.CatalogException:
             return None
         return None if found is None else str(found)
+
+
+async def _apart(work: Callable[[], Access]) -> Access:
+    """The work's result, from a thread that nobody waits for: no key, and not the end of the program."""
+    done: Future[Access] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            # Whatever it was, it is told to who waits for it.
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="login", daemon=True).start()
+    return await asyncio.wrap_future(done)
 
 
 def login_of(name: str) -> KeystoneLogin:

@@ -13,7 +13,13 @@ from textual.pilot import Pilot
 from console.app import ConsoleApp
 from console.openstack.offer import offer
 from console.port import Port
-from tests.console.fakes import screen_text
+from console.presentation.lines import Frame
+from console.presentation.mirror import Mirror
+from console.records import Hello
+from console.screens import views
+from console.screens.places import Place
+from tests.console.drawn import body
+from tests.console.fakes import NOON, screen_text
 from tests.console.real_nova import Console, RealNova, a_console, some
 from tests.console.stories import bar, type_line, until
 
@@ -126,41 +132,36 @@ async def test_servers_hosts_services_and_groups_are_shown_and_a_silent_cell_lea
         await until(pilot, "1 group at risk")
 
 
-async def test_a_view_that_it_has_nothing_for_says_so_and_nothing_is_asked_for_it() -> None:
-    opened = Opened(a_nova())
+@pytest.mark.parametrize(("view", "sentence"), offer().views.items())
+def test_a_view_that_it_has_nothing_for_says_so_and_wants_nothing_for_it(view: str, sentence: str) -> None:
+    mirror = Mirror().apply(Hello("id", "prod", "Nova 2.71", offer=offer()), NOON)
+    place = Place(view, "one-id-0000" if view == "why" else None)
 
-    async with opened.app.run_test(size=(100, 24)) as pilot:
-        await until(pilot, "run 3")
-        for view, sentence in offer().views.items():
-            if view != "why":
-                opened.nova.paths()
-                await goes_to(pilot, view)
-                await until(pilot, *sentence.split()[:6])
-        assert opened.nova.paths() == []
-        await pilot.press("1")
-        await until(pilot, "one-00")
-        await pilot.press("w")
-        await until(pilot, "the scheduler keeps no reasons")
+    found = views.make(place, mirror, Frame(width=200, height=24, now=NOON, wall_now=NOON), {})
+
+    assert sentence in " ".join(" ".join(line.split()) for line in body(found)).strip()
+    assert views.wanted(place, mirror) == frozenset()
+    assert views.asking(a_console(RealNova()).client, mirror, place) is None
 
 
-async def test_verbs_that_it_does_not_have_are_off_with_the_reason() -> None:
+async def test_verbs_that_it_does_not_have_are_off_with_the_reason_and_views_say_what_they_lack() -> None:
     opened = Opened(a_nova())
 
     async with opened.app.run_test(size=(100, 36)) as pilot:
         await until(pilot, "run 3")
-        await pilot.press("1")
-        await until(pilot, "one-00")
-        await type_line(pilot, "/two-00")
-        await pilot.press("enter", "x")
+        await goes_to(pilot, "servers /two-00")
+        await pilot.press("x")
         text = await until(pilot, "two-00   actions", "off: Nova has no clones", "off: volumes are Cinder's")
         assert "y  reboot" in text
-        for line in text.splitlines():
-            if "delete " in line and "drives" not in line:
-                assert "off" not in line
+        (delete,) = [line for line in text.splitlines() if "D  delete " in line]
+        assert "off" not in delete
         await pilot.press("escape")
         await goes_to(pilot, "cells")
         await pilot.press("x")
         await until(pilot, "off: it is a real cloud")
+        await pilot.press("escape")
+        await goes_to(pilot, "drives")
+        await until(pilot, "Nova has no drives.")
 
 
 async def test_start_is_sent_after_it_was_agreed_to_without_a_plan() -> None:
@@ -168,10 +169,8 @@ async def test_start_is_sent_after_it_was_agreed_to_without_a_plan() -> None:
 
     async with opened.app.run_test(size=(100, 36)) as pilot:
         await until(pilot, "run 3")
-        await pilot.press("1")
-        await until(pilot, "one-00")
-        await type_line(pilot, "/two-00")
-        await pilot.press("enter", "x")
+        await goes_to(pilot, "servers /two-00")
+        await pilot.press("x")
         await until(pilot, "two-00   actions")
         await pilot.press("s")
         await until(pilot, "Nova computes no plan")
