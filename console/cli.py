@@ -105,6 +105,9 @@ def main(
     Without a command this opens the console on a simulated cloud that lives in the data folder; the first start fills
     it with a demo. A second console on the same folder attaches to the first one's cloud.
 
+    With --os-cloud NAME it opens a real OpenStack, a cloud of clouds.yaml: pip install 'stratodeck[openstack]' brings
+    what that needs.
+
     NO_COLOR is respected.
     """
     context.obj = Given({"cloud": kind, **looks})

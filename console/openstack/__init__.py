@@ -49,10 +49,8 @@ def open_cloud(
         if client is None:
             import asyncio
 
-            from console.client import load
-
             # A screen that is there already stays awake while this is loaded.
-            await asyncio.to_thread(load)
+            await asyncio.to_thread(_load)
             import httpx
 
             from console.openstack.client import OpenStackClient
@@ -65,3 +63,10 @@ def open_cloud(
         return client
 
     return factory
+
+
+def _load() -> None:
+    import httpx  # noqa: F401
+    import orjson  # noqa: F401
+
+    from console.openstack import client  # noqa: F401

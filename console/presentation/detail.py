@@ -187,7 +187,10 @@ def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: Serv
             Fact("drives" if place == 0 else "", _drive_line(drive, glyphs), f"drive:{drive.id}")
             for place, drive in enumerate(detail.drives)
         ] or [_no_drives(mirror, detail, glyphs)]
-        facts += parts.nic_facts(detail.nics, glyphs)
+        if mirror.offer is not None and "addresses" not in detail.raw:
+            facts.append(fact("NICs", None, glyphs))
+        else:
+            facts += parts.nic_facts(detail.nics, glyphs)
         facts += backup_detail.server_facts(mirror, frame, server.id)
     facts += event_facts(mirror, frame, (server.id,))
     return facts
@@ -196,7 +199,10 @@ def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: Serv
 def _no_drives(mirror: Mirror, detail: ServerDetail, glyphs: Glyphs) -> Fact:
     if mirror.offer is None:
         return fact("drives", "none", glyphs, Tone.MUTED)
-    volumes = len(detail.raw.get("os-extended-volumes:volumes_attached") or ())
+    told = detail.raw.get("os-extended-volumes:volumes_attached")
+    if told is None:
+        return fact("volumes", None, glyphs)
+    volumes = len(told)
     text = f"{volumes} attached, which are Cinder's" if volumes else "none attached"
     return fact("volumes", text, glyphs, Tone.MUTED)
 
