@@ -58,7 +58,7 @@ def open_cloud(
             from console.openstack.pace import LoopTimer, Pace
 
             pace = Pace(requests_max, LoopTimer())
-            compute = Compute(httpx.AsyncClient(verify=verify, follow_redirects=True), login, pace)
+            compute = Compute(httpx.AsyncClient(verify=verify), login, pace)
             client = OpenStackClient(compute, login, pace, wall_now=wall_now, logs=logs, is_production=is_production)
         return client
 

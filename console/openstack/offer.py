@@ -54,6 +54,7 @@ _LACKS = {
     "host.fail": "it is a real host",
     "group.restore": "Nova computes no plan",
     "group.end": "Nova computes no plan",
+    "what_if": "Nova computes no plan",
     "cell.ask": "Nova asks its cells itself",
     **dict.fromkeys(("cell.up", "cell.down", "cell.hung", "faults.end"), "it is a real cloud"),
     **dict.fromkeys(

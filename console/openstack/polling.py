@@ -36,6 +36,8 @@ WHOLE_SECONDS = 600.0
 ANSWERING_SECONDS = 30.0
 SERVICES_SECONDS = 9.0
 """At each look that is not in a hurry: of all that tells of a silent cell, it is the least to ask for."""
+SERVICES_MANY, SERVICES_MANY_SECONDS = 200, 30.0
+"""From so many services on, their list is asked for less often."""
 HOSTS_SECONDS = 30.0
 GROUPS_SECONDS = 60.0
 SHOWN_MAX = 5
@@ -250,7 +252,8 @@ class Looking:
         await self._asked_for_one_by_one()
 
     def _is_past(self, what: str) -> bool:
-        return self._now() >= self._due.get(what, float("-inf"))
+        """Whether a source is due; none is while nobody looks at the screen."""
+        return self._pace.interval_seconds is not None and self._now() >= self._due.get(what, float("-inf"))
 
     async def _who_answers(self) -> bool:
         """Look at the plain list; whether somebody answers again."""
@@ -354,7 +357,8 @@ class Looking:
             self._troubles.pop(source, None)
 
     async def _take_services(self) -> None:
-        self._rest("services", SERVICES_SECONDS)
+        is_large = len(self.known.services or ()) > SERVICES_MANY
+        self._rest("services", SERVICES_MANY_SECONDS if is_large else SERVICES_SECONDS)
         body = (await self._compute.get("/os-services")).body
         async with understood():
             found = [wire.service(row) for row in body["services"]]
@@ -402,7 +406,7 @@ class Looking:
             if not wire.has_more(body, "hypervisors") or not rows:
                 break
             params = {"marker": str(rows[-1]["id"]), "limit": str(PAGE_ROWS)}
-        self.known.take_hosts(found)
+        self.known.take_hosts(wire.merged(found))
 
     async def _tried_now(self, source: str, read: Callable[[], Awaitable[None]]) -> None:
         """For a view in sight: a failure of this source is no failure of the cloud."""

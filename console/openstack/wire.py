@@ -216,6 +216,26 @@ def host(row: Body, zones: Mapping[str, str]) -> HostRecord:
     )
 
 
+def merged(hosts: Iterable[HostRecord]) -> tuple[HostRecord, ...]:
+    """One record a host: a compute service may have many hypervisors, as that of bare metal has a node each."""
+    found: dict[str, HostRecord] = {}
+    for each in hosts:
+        known = found.get(each.name)
+        found[each.name] = each if known is None else known._replace(
+            state=known.state if known.state == each.state else "up",
+            capacity=_sum(known.capacity, each.capacity),
+            normal=_sum(known.normal, each.normal),
+            servers=None if known.servers is None or each.servers is None else known.servers + each.servers,
+        )  # fmt: skip
+    return tuple(found.values())
+
+
+def _sum(one: SizeRecord | None, other: SizeRecord | None) -> SizeRecord | None:
+    if one is None or other is None:
+        return one or other
+    return SizeRecord(one.cpu_mhz + other.cpu_mhz, one.memory_bytes + other.memory_bytes)
+
+
 def _host_size(row: Body, cpu: str, memory: str) -> SizeRecord | None:
     if row.get(cpu) is None or row.get(memory) is None:
         return None

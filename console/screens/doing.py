@@ -26,6 +26,10 @@ _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to no
 
 def do(screen: MainScreen, command_id: str) -> None:
     """Do what a key asks for."""
+    offer = screen.mirror.offer
+    if offer is not None and command_id in offer.lacks:
+        screen.say(f"{commands.BY_ID[command_id].title} is off: {offer.lacks[command_id]}", Tone.WARN)
+        return
     if command_id.startswith("view."):
         screen.jump(Place(command_id.removeprefix("view.")))
     else:

@@ -123,10 +123,11 @@ def make(
     held = details.get(key)
     if place.modes:
         frame = frame._replace(modes=place.modes, is_folded=FOLDED in place.modes)
-    if mirror.offer is not None and place.view in mirror.offer.views:
+    lacking = DRIVES if DRIVES in place.modes else place.view
+    if mirror.offer is not None and lacking in mirror.offer.views:
         from console.presentation import offered
 
-        return offered.instead(place.view, mirror.offer.views[place.view], frame)
+        return offered.instead(place.view, mirror.offer.views[lacking], frame)
     match place.view:
         case "overview":
             return overview.view(mirror, frame)

@@ -168,6 +168,19 @@ def test_a_new_token_that_is_refused_too_is_no_reason_to_go_on() -> None:
     told(nova, story)
 
 
+def test_a_token_is_sent_to_nobody_whom_an_answer_names() -> None:
+    nova = a_cloud()
+
+    async def story(on: Console) -> None:
+        nova.instead = lambda _request: httpx.Response(302, headers={"Location": "http://elsewhere.example.org/"})
+        nova.paths()
+        with pytest.raises(ClientError, match="the cloud answered 302"):
+            await on.client.server("one-id-0000")
+        assert len(nova.asked) == 1
+
+    told(nova, story)
+
+
 # ------------------------------------------------------------------------------------------------------------- refusals
 
 

@@ -478,6 +478,48 @@ def test_hypervisors_are_a_500_while_a_cell_is_silent_so_they_stay_as_they_were(
     told(nova, story)
 
 
+def test_a_service_with_many_hypervisors_is_one_host() -> None:
+    nova = two_cells()
+    nodes = [
+        {"id": n, "hypervisor_hostname": f"node-{n}", "service": {"host": "c1-host1"}, "state": "up", "vcpus": 8,
+         "vcpus_used": 2, "memory_mb": 1024, "memory_mb_used": 512, "running_vms": 1}
+        for n in range(3)
+    ]  # fmt: skip
+    nova.instead = lambda request: (
+        httpx.Response(200, json={"hypervisors": nodes}) if "hypervisors" in request.url.path else None
+    )
+
+    async def story(on: Console) -> None:
+        (host,) = (await on.client.hosts()).hosts
+        assert (host.name, host.servers) == ("c1-host1", 3)
+        assert host.capacity is not None
+        assert (host.capacity.cpu_mhz, host.capacity.memory_bytes) == (3 * 8 * 2000, 3 * 2**30)
+
+    told(nova, story)
+
+
+def test_out_of_sight_not_even_hosts_and_services_are_asked_for() -> None:
+    nova = two_cells()
+
+    async def story(on: Console) -> None:
+        await on.look()
+        await on.client.hosts()
+        on.client.attend(is_watched=False)
+        on.timer.pass_by(10_000)
+        nova.paths()
+
+        assert (await on.client.hosts()).hosts
+        assert (await on.client.services()).services
+        assert (await on.client.status()).pace is not None
+        assert nova.paths() == []
+
+        on.client.attend(is_watched=True)
+        await on.client.hosts()
+        assert nova.paths() == ["/os-hypervisors/detail"]
+
+    told(nova, story)
+
+
 def test_a_host_that_was_never_seen_is_shown_all_the_same() -> None:
     nova = two_cells(silent={"two"})
     nova.instead = lambda request: (

@@ -162,6 +162,9 @@ async def test_verbs_that_it_does_not_have_are_off_with_the_reason_and_views_say
         await pilot.press("escape")
         await goes_to(pilot, "drives")
         await until(pilot, "Nova has no drives.")
+        await goes_to(pilot, "capacity")
+        await pilot.press("W")
+        await until(pilot, "what if is off: Nova computes no plan")
 
 
 async def test_start_is_sent_after_it_was_agreed_to_without_a_plan() -> None:

@@ -15,6 +15,7 @@ from console.presentation.mirror import Mirror
 from console.reasons import Item, Selection
 from console.records import CellRecord, Changes, Hello, HostRecord, Hosts, ServerRecord, ServersPage, Status
 from console.records_offer import Pace
+from console.screens import copying
 from tests.console.drawn import body
 from tests.console.fakes import NOON, a_server
 
@@ -185,6 +186,14 @@ def test_read_only_comes_before_all_else_and_reboot_is_in_no_menu_of_our_own_clo
     assert commands.reason_off(commands.BY_ID["server.reboot"], selection) == "read-only"
     assert "server.reboot" in {command.id for command in commands.verbs_for(selection)}
     assert "server.reboot" not in {command.id for command in commands.verbs_for(selection._replace(offer=None))}
+
+
+def test_what_is_copied_of_a_row_is_for_the_clients_of_that_cloud() -> None:
+    mirror = a_mirror()
+    found = {item.letter: item for item in copying.items(mirror, a_server(0).id, "row")}
+
+    assert found["o"].text == f"openstack --os-cloud prod server show {a_server(0).id}"
+    assert {letter for letter, item in found.items() if item.reason is not None} == {"c", "p", "s"}
 
 
 def test_every_verb_is_one_that_nova_has_or_says_why_it_is_off() -> None:
