@@ -39,4 +39,4 @@ class Pace(NamedTuple):
     wait_seconds: float | None
     """Between two looks at the servers, as things are; None while nobody looks at the screen."""
     word: str = ""
-    """Why it is not as usual: `idle`, `busy`, `held off`."""
+    """Why it is not as usual: `idle`, `busy`, `full` (requests wait for the next minute), `held off`."""

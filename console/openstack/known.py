@@ -11,14 +11,16 @@ A filter hides UNKNOWN rows, and `changes-since` is one: so who answers is asked
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from console.openstack.wire import COMPUTE, UNSEEN, Brief, Group, Listed
 from console.records import PARTLY, UNKNOWN, CellRecord, GroupRecord, HostRecord, MemberRecord, ServerRecord, SizeRecord
 from console.records_services import ServiceRecord
+
+T = TypeVar("T")
 
 GROUP_TAG = "group:"
 
@@ -45,6 +47,9 @@ class Known:
         """Of compute hosts, also of those that are UNKNOWN now."""
         self._silent_since: dict[str, datetime] = {}
         self._service_seen: dict[str, tuple[str | None, datetime]] = {}
+        self._revision = 0
+        """What is worked out of the rows is, as long as this stays."""
+        self._worked_out: dict[str, tuple[object, Any]] = {}
         self._changed: dict[str, None] = {}
         self._removed: dict[str, None] = {}
 
@@ -63,7 +68,7 @@ class Known:
     def take_listed(self, page: Listed) -> None:
         """Rows of a detailed list: what it says of each is so now."""
         for row in page.servers:
-            self._put(replace(row, group=self._group_name(row)))
+            self._put(self._grouped(row))
         for row in page.unknown:
             self._fall_silent(row)
         self.gone(page.deleted)
@@ -83,6 +88,7 @@ class Known:
     def gone(self, ids: Iterable[str]) -> None:
         for id in ids:
             if self.rows.pop(id, None) is not None:
+                self._revision += 1
                 self._changed.pop(id, None)
                 self._removed[id] = None
 
@@ -95,6 +101,7 @@ class Known:
     def _put(self, row: ServerRecord) -> None:
         if self.rows.get(row.id) != row:
             self.rows[row.id] = row
+            self._revision += 1
             self._changed[row.id] = None
             self._removed.pop(row.id, None)
 
@@ -102,7 +109,7 @@ class Known:
         """It stays as it was last known."""
         known = self.rows.get(row.id)
         if known is None:
-            self._put(replace(row, group=self._group_name(row)))
+            self._put(self._grouped(row))
         elif known.is_reachable:
             self._put(replace(known, state=UNKNOWN, last_state=known.state, is_reachable=False, known_at=self.seen_at))
 
@@ -122,6 +129,7 @@ class Known:
             if each.binary == COMPUTE and each.cell is not None:
                 self._zones[each.host] = each.cell
             services.append(each)
+        self._revision += 1
         self.services = tuple(services)
         if self.hosts is not None:
             self.take_hosts(None)
@@ -148,6 +156,7 @@ class Known:
             # Nova lists none of them: they are kept as they were.
             last = before.get(name)
             hosts[name] = last if last is not None else HostRecord(name, self._zone_of(name), "compute", "up")
+        self._revision += 1
         self.hosts = tuple(
             host._replace(is_reachable=host.name not in silent)
             for host in sorted(hosts.values(), key=lambda each: (each.cell, each.name))
@@ -165,10 +174,15 @@ class Known:
 
     def take_groups(self, found: Sequence[Group]) -> None:
         """The groups, and with them the servers that are in another one than was known."""
+        self._revision += 1
         self.groups = tuple(found)
         self._group_of = {member: group.name for group in found for member in group.members}
         for row in list(self.rows.values()):
-            self._put(replace(row, group=self._group_name(row)))
+            self._put(self._grouped(row))
+
+    def _grouped(self, row: ServerRecord) -> ServerRecord:
+        name = self._group_name(row)
+        return row if row.group == name else replace(row, group=name)
 
     def _group_name(self, row: ServerRecord) -> str | None:
         """Its server group, or else what our own clouds go by: a tag `group:NAME` that it shares with others."""
@@ -177,8 +191,18 @@ class Known:
 
     def group_records(self) -> tuple[GroupRecord, ...] | None:
         """By name; None before the server groups have been told."""
-        if self.groups is None:
-            return None
+        return None if self.groups is None else self._once("groups", self._revision, self._group_records)
+
+    def _once(self, what: str, of: object, work: Callable[[], T]) -> T:
+        """What it was worked out to be, until what it is of has changed: it is asked for each second."""
+        known = self._worked_out.get(what)
+        if known is None or known[0] != of:
+            known = self._worked_out[what] = (of, work())
+        found: T = known[1]
+        return found
+
+    def _group_records(self) -> tuple[GroupRecord, ...]:
+        assert self.groups is not None, "they have been told"
         members: dict[str, list[str]] = {group.name: [] for group in self.groups}
         for row in self.rows.values():
             if row.group is not None:
@@ -189,6 +213,9 @@ class Known:
 
     def zones(self, at: datetime) -> tuple[CellRecord, ...]:
         """The zones in the place of cells: whether what is in each answers, and since when not."""
+        return self._once("zones", (self._revision, self.seen_at), lambda: self._zone_records(at))
+
+    def _zone_records(self, at: datetime) -> tuple[CellRecord, ...]:
         total: Counter[str] = Counter()
         silent: Counter[str] = Counter()
         hosts: dict[str, set[str]] = defaultdict(set)

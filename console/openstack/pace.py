@@ -64,6 +64,8 @@ class Pace:
         self._busy_until = float("-inf")
         self._held_until = float("-inf")
         self._failures = 0
+        self._waiting = 0
+        """Requests that the minute has no room for."""
 
     def now(self) -> float:
         return self._timer.now()
@@ -148,7 +150,11 @@ class Pace:
     async def take(self, *, is_asked: bool) -> None:
         """Count a request, after waiting until the minute has room for it; what somebody asked for does not wait."""
         while not is_asked and self.requests >= self._requests_max:
-            await self._timer.wait(asyncio.Event(), self._made[0] + MINUTE_SECONDS - self._timer.now())
+            self._waiting += 1
+            try:
+                await self._timer.wait(asyncio.Event(), self._made[0] + MINUTE_SECONDS - self._timer.now())
+            finally:
+                self._waiting -= 1
         self._made.append(self._timer.now())
 
     @property
@@ -159,7 +165,8 @@ class Pace:
         return len(self._made)
 
     def record(self) -> PaceRecord:
-        word = "held off" if self.held_seconds else "busy" if self.is_busy else "idle" if self.is_idle else ""
+        word = "busy" if self.is_busy else "idle" if self.is_idle else ""
+        word = "held off" if self.held_seconds else "full" if self._waiting else word
         return PaceRecord(self.requests, self._requests_max, self.interval_seconds, word)
 
     def _notify(self) -> None:

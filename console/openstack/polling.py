@@ -391,9 +391,7 @@ class Looking:
             await self._tried_now("hosts", self._take_hosts)
         if self.known.hosts is None and (self.known.services is None or "hosts" in self.refused):
             raise self._not_now("hosts")
-        if self.known.hosts is None:
-            return self.known.take_hosts(None)
-        return self.known.take_hosts(None) if "hosts" in self._troubles else self.known.hosts
+        return self.known.hosts if self.known.hosts is not None else self.known.take_hosts(None)
 
     async def _take_hosts(self) -> None:
         found: list[HostRecord] = []

@@ -114,6 +114,23 @@ def test_no_minute_has_more_requests_than_it_may(gaps: list[float], most: int) -
     paced(story, most)
 
 
+def test_that_requests_wait_for_the_next_minute_is_told() -> None:
+    async def story(pace: Pace, timer: ManualTimer) -> None:
+        seen = []
+
+        async def wait(event: asyncio.Event, seconds: float | None) -> None:
+            seen.append((pace.record().word, seconds))
+            timer.pass_by(seconds or 0)
+
+        timer.wait = wait  # type: ignore[method-assign]
+        for _ in range(2):
+            await pace.take(is_asked=False)
+        assert seen == [("full", 60)]
+        assert pace.record().word == ""
+
+    paced(story, 1)
+
+
 def test_what_somebody_asked_for_does_not_wait_and_is_counted() -> None:
     async def story(pace: Pace, timer: ManualTimer) -> None:
         for _ in range(9):
