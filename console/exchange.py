@@ -68,8 +68,15 @@ def _lost(failure: httpx.TransportError, method: str, seconds: float) -> ClientE
     """A connection that was made and brought no answer. A verb may have been carried out all the same."""
     import httpx
 
-    if method != "GET" and not isinstance(failure, httpx.PoolTimeout | httpx.UnsupportedProtocol):
-        return ClientError(_OUTCOME_UNKNOWN, "outcome_unknown", False)
-    if isinstance(failure, httpx.TimeoutException):
-        return ClientError(f"no answer within {seconds:g} s", "timeout", True)
+    if isinstance(failure, httpx.PoolTimeout | httpx.UnsupportedProtocol):
+        method = "GET"
+    if method != "GET" or isinstance(failure, httpx.TimeoutException):
+        return too_late(method, seconds)
     return ClientError("the connection broke", "broken", True)
+
+
+def too_late(method: str, seconds: float) -> ClientError:
+    """What a request comes to whose answer has not come in time."""
+    if method != "GET":
+        return ClientError(_OUTCOME_UNKNOWN, "outcome_unknown", False)
+    return ClientError(f"no answer within {seconds:g} s", "timeout", True)

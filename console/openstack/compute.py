@@ -9,6 +9,7 @@ asked in what it knows.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from console.exchange import decode, exchange
+from console.exchange import decode, exchange, too_late
 from console.openstack.login import Access, Login
 from console.openstack.pace import Pace
 from console.port import ClientError
@@ -162,10 +163,21 @@ class Compute:
 
             content = orjson.dumps(body)
             headers["Content-Type"] = "application/json"
-        response = await exchange(
-            self._http, method, url, seconds=seconds, connect_seconds=CONNECT_SECONDS, params=params, content=content,
-            headers=headers,
-        )  # fmt: skip
+        try:
+            # The wire's own limits are for each of its parts: an answer that trickles in would never end.
+            async with asyncio.timeout(seconds):
+                response = await exchange(
+                    self._http,
+                    method,
+                    url,
+                    seconds=seconds,
+                    connect_seconds=CONNECT_SECONDS,
+                    params=params,
+                    content=content,
+                    headers=headers,
+                )
+        except TimeoutError as failure:
+            raise too_late(method, seconds) from failure
         wait = _retry_after(response)
         if response.status_code in _SLOW_DOWN or (response.status_code == 503 and wait is not None):
             self._pace.held(wait)

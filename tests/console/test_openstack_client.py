@@ -344,6 +344,24 @@ def test_a_verb_whose_answer_never_comes_may_have_been_carried_out() -> None:
     told(nova, story)
 
 
+@pytest.mark.parametrize(("method", "code"), [("GET", "timeout"), ("POST", "outcome_unknown")])
+def test_an_answer_that_trickles_in_has_an_end(method: str, code: str) -> None:
+    nova = a_cloud()
+
+    async def story(on: Console) -> None:
+        async def never(_request: httpx.Request) -> httpx.Response:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody sets it")
+
+        compute = on.client._compute
+        compute._http = httpx.AsyncClient(transport=httpx.MockTransport(never))
+        with pytest.raises(ClientError) as problem:
+            await compute._speak(method, "/servers", seconds=0.01)
+        assert problem.value.code == code
+
+    told(nova, story)
+
+
 def test_verbs_are_written_down_before_they_are_sent(tmp_path: Path) -> None:
     nova = a_cloud(silent={"two"})
     clock = ManualClock()
