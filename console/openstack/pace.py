@@ -3,7 +3,7 @@
     watched  every 10 s while somebody presses keys, every 5 s for a while after a verb
     idle     once a minute when no key was pressed for two minutes
     hidden   not at all while the terminal is out of sight
-    held     not before the cloud said so (Retry-After); after failures less and less often
+    held     not before the cloud said so (Retry-After); less often where it is slow, and less and less after failures
 
 What the operator asks for by a key, a verb or a description, never waits; it is counted like all else.
 """
@@ -22,6 +22,8 @@ IDLE_SECONDS = 60.0
 IDLE_AFTER_SECONDS = 120.0
 BUSY_FOR_SECONDS = 30.0
 BACK_OFF_SECONDS_MAX = 120.0
+REST_FACTOR = 2
+"""How much longer than a look took the cloud is left alone."""
 MINUTE_SECONDS = 60.0
 RETRY_AFTER_SECONDS = 30.0
 """What a cloud is taken to mean that asks for less and does not say how long."""
@@ -64,6 +66,7 @@ class Pace:
         self._busy_until = float("-inf")
         self._held_until = float("-inf")
         self._failures = 0
+        self._took = 0.0
         self._waiting = 0
         """Requests that the minute has no room for."""
 
@@ -100,8 +103,9 @@ class Pace:
     def failed(self) -> None:
         self._failures += 1
 
-    def answered(self) -> None:
-        self._failures = 0
+    def answered(self, seconds: float = 0.0) -> None:
+        """A look took so long: a cloud that is slow is asked less often."""
+        self._failures, self._took = 0, seconds
 
     # What follows
 
@@ -124,9 +128,9 @@ class Pace:
         if self._is_hidden:
             return None
         seconds = BUSY_SECONDS if self.is_busy else IDLE_SECONDS if self.is_idle else WATCHED_SECONDS
-        return min(
-            BACK_OFF_SECONDS_MAX, max(seconds, WATCHED_SECONDS * (1 << min(self._failures, 8)) * (self._failures > 0))
-        )
+        if self._failures:
+            seconds = max(seconds, WATCHED_SECONDS * (1 << min(self._failures, 8)))
+        return min(BACK_OFF_SECONDS_MAX, max(seconds, REST_FACTOR * self._took))
 
     async def until_due(self, since: float | None) -> None:
         """Wait until it is time to look again, after a look at `since`; what changes the pace meanwhile counts."""

@@ -212,7 +212,7 @@ class Looking:
             # It is asked again when it is due, whatever it was.
             raise ClientError(error.sentence, error.code, True) from error
         self._looked_at = self._now()
-        self._pace.answered()
+        self._pace.answered(self._now() - begun)
         self._troubles.pop("servers", None)
         self.known.seen_at = self._wall_now()
         self._say_of_silence(self._now() - begun)
@@ -223,10 +223,11 @@ class Looking:
         silent, total = len(self.known.unknown_ids), len(self.known.rows)
         self._troubles.pop("all", None)
         self._troubles.pop("hidden", None)
-        if total and silent == total and not self.known.services:
-            slow = f", after {seconds:.0f} s: a cell that does not answer can take others with it" \
-                if seconds >= SLOW_SECONDS else ""  # fmt: skip
-            self._troubles["all"] = f"the cloud says UNKNOWN of all {total} servers{slow}"
+        if total and silent == total and not self.known.silent_hosts:
+            slow = f" after {seconds:.0f} s" if seconds >= SLOW_SECONDS else ""
+            up = " while every compute service answers" if self.known.services else ""
+            why = ": a cell that does not answer can take others with it" if slow or up else ""
+            self._troubles["all"] = f"the cloud says UNKNOWN of all {total} servers{slow}{up}{why}"
         if self._is_full and (silent or self.known.silent_hosts):
             self._troubles["hidden"] = "the list is full of servers that answer: UNKNOWN ones may be missing from it"
         if not self._compute.says_unknown:

@@ -233,7 +233,24 @@ def test_that_everything_is_unknown_at_once_is_said_with_what_it_may_mean() -> N
         on.timer.pass_by(40)
         await on.look()
 
-        assert "UNKNOWN of all 5 servers, after 50 s: a cell that does not answer can take others" in await troubles(on)
+        assert "UNKNOWN of all 5 servers after 50 s: a cell that does not answer can take others" in await troubles(on)
+
+    told(nova, story)
+
+
+def test_that_the_services_say_otherwise_is_said_too() -> None:
+    nova = two_cells()
+
+    async def story(on: Console) -> None:
+        await on.look()
+        rows = [{"id": each.id, "status": "UNKNOWN"} for each in nova.instances]
+        nova.instead = lambda request: (
+            httpx.Response(200, json={"servers": rows}) if request.url.path == "/v2.1/servers" else None
+        )
+        on.timer.pass_by(40)
+        await on.look()
+
+        assert "UNKNOWN of all 5 servers while every compute service answers" in await troubles(on)
 
     told(nova, story)
 

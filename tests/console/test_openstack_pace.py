@@ -114,6 +114,15 @@ def test_no_minute_has_more_requests_than_it_may(gaps: list[float], most: int) -
     paced(story, most)
 
 
+@pytest.mark.parametrize(("took", "wait"), [(0.5, 10), (5, 10), (9, 18), (45, 90), (500, 120)])
+def test_a_slow_cloud_is_left_alone_twice_as_long_as_it_took(took: float, wait: float) -> None:
+    async def story(pace: Pace, timer: ManualTimer) -> None:
+        pace.answered(took)
+        assert await next_look(pace, timer) == wait
+
+    paced(story)
+
+
 def test_that_requests_wait_for_the_next_minute_is_told() -> None:
     async def story(pace: Pace, timer: ManualTimer) -> None:
         seen = []
