@@ -81,9 +81,9 @@ class Known:
             self._fall_silent(row)
         return brief.answering & self.unknown_ids
 
-    def missing_from(self, ids: Collection[str]) -> list[str]:
-        """Servers that were in no list and may be gone, or hidden."""
-        return [id for id, row in self.rows.items() if id not in ids and row.is_reachable]
+    def missing_from(self, ids: Collection[str], *, also_silent: bool) -> list[str]:
+        """Servers that were in no list: gone, or hidden. Of silent ones only where the list would have them."""
+        return [id for id, row in self.rows.items() if id not in ids and (also_silent or row.is_reachable)]
 
     def gone(self, ids: Iterable[str]) -> None:
         for id in ids:

@@ -12,7 +12,7 @@ What fails is a trouble with a sentence, and is tried less and less often; the l
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -70,6 +70,8 @@ class Looking:
         self._since: datetime | None = None
         self._begun: datetime | None = None
         self._is_cut = False
+        self._is_silence = False
+        """Whether anything did not answer when the list was begun."""
         self._missing: dict[str, None] = {}
         self._is_full = False
         """Whether the list has no room for UNKNOWN rows."""
@@ -126,6 +128,7 @@ class Looking:
             page, answer = await self._first_page()
             self._begun, self._page_ids, self._is_cut = self._instant(answer), set(), False
             self._is_full = page.has_more
+            self._is_silence = bool(page.unknown) or bool(self.known.silent_hosts)
         else:
             try:
                 page = await self._page_after(after)
@@ -151,8 +154,8 @@ class Looking:
             number = len(self._page_ids)
             self._troubles["pages"] = f"the list ends after {number} servers: the cloud fails to go on from there"
         else:
-            self._missing = dict.fromkeys(self.known.missing_from(self._page_ids))
-        self._rest("whole", WHOLE_SECONDS)
+            self._missing = self._not_in(self._page_ids, also_silent=not self._is_full or not self._is_silence)
+        self._rest("whole", FAILING_SECONDS if self._are_filters_failing else WHOLE_SECONDS)
         self._rest("answering", ANSWERING_SECONDS)
 
     async def _first_page(self) -> tuple[wire.Listed, Answer]:
@@ -267,7 +270,7 @@ class Looking:
         if not brief.has_more:
             # Of a full page, who is missing may be on the next one, and an UNKNOWN row may have found no room.
             listed = brief.answering | {row.id for row in brief.unknown}
-            self._missing = dict.fromkeys(self.known.missing_from(listed))
+            self._missing = self._not_in(listed, also_silent=self._compute.says_unknown)
         return bool(returned)
 
     async def _changed(self) -> None:
@@ -286,7 +289,6 @@ class Looking:
                 # Where lists may not skip silent cells, every filtered one fails while there is such a cell.
                 self._are_filters_failing = True
                 await self._whole()
-                self._rest("whole", FAILING_SECONDS)
                 return
             begun = begun or self._instant(answer)
             page = await self._listed(answer)
@@ -295,6 +297,9 @@ class Looking:
             if not page.has_more or marker is None:
                 self._since = begun
                 return
+
+    def _not_in(self, ids: Collection[str], *, also_silent: bool) -> dict[str, None]:
+        return dict.fromkeys(self.known.missing_from(ids, also_silent=also_silent))
 
     async def _whole(self) -> None:
         """Every page, from the first."""
@@ -306,8 +311,7 @@ class Looking:
     async def _asked_for_one_by_one(self) -> None:
         """Servers that are in no list: gone, or silent and without room in it. Each says so itself."""
         for id in list(self._missing)[:SHOWN_MAX]:
-            row = self.known.rows.get(id)
-            if row is not None and row.is_reachable:
+            if id in self.known.rows:
                 await self._ask_for(id)
             self._missing.pop(id, None)
 

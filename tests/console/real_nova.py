@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from console.openstack.client import OpenStackClient
 from console.openstack.compute import Compute
 from console.openstack.login import Access
 from console.openstack.pace import Pace
-from console.records import ServerRecord, ServersPage
+from console.records import CellRecord, ServerRecord, ServersPage
 from tests.console.fakes import NOON, ManualClock
 
 RECORDED: Mapping[str, Any] = json.loads((Path(__file__).parent / "recorded_nova.json").read_text())["answers"]
@@ -325,3 +325,28 @@ def a_console(
     http = httpx.AsyncClient(transport=httpx.MockTransport(nova.answer))
     client = OpenStackClient(Compute(http, access, pace), access, pace, wall_now=clock, logs=logs)
     return Console(nova, clock, timer, access, pace, client)
+
+
+def told(nova: RealNova, story: Callable[[Console], Awaitable[None]], **more: Any) -> None:
+    """A story of a console that has read the list to its end."""
+
+    async def tell() -> None:
+        on = a_console(nova, **more)
+        await on.open()
+        await story(on)
+
+    asyncio.run(tell())
+
+
+def two_cells(**more: Any) -> RealNova:
+    """`one-00` to `one-02` in one cell, `two-00` and `two-01` in another, all in one zone."""
+    return RealNova([*some(3), *some(2, cell="two", host="c2-host1")], **more)
+
+
+async def zone(on: Console, name: str = "nova") -> CellRecord:
+    cells = (await on.client.status()).cells
+    return next(cell for cell in cells if cell.name == name)
+
+
+async def troubles(on: Console) -> str:
+    return " ".join((await on.client.status()).troubles)

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from console.openstack import polling
 from console.openstack.wire import UNSEEN
-from console.port import LATER, ClientError
-from console.records import CellRecord
+from console.port import ClientError
 from tests.console.fakes import NOON
-from tests.console.real_nova import Console, Instance, RealNova, a_console, fault, recorded, some
-
-
-def told(nova: RealNova, story: Callable[[Console], Awaitable[None]]) -> None:
-    async def tell() -> None:
-        on = a_console(nova)
-        await on.open()
-        await story(on)
-
-    asyncio.run(tell())
-
-
-def two_cells(**more: object) -> RealNova:
-    return RealNova([*some(3), *some(2, cell="two", host="c2-host1")], **more)  # type: ignore[arg-type]
-
-
-async def zone(on: Console, name: str = "nova") -> CellRecord:
-    cells = (await on.client.status()).cells
-    return next(cell for cell in cells if cell.name == name)
-
-
-async def troubles(on: Console) -> str:
-    return " ".join((await on.client.status()).troubles)
-
+from tests.console.real_nova import (
+    Console,
+    Instance,
+    RealNova,
+    fault,
+    recorded,
+    some,
+    told,
+    troubles,
+    two_cells,
+    zone,
+)
 
 # ------------------------------------------------------------------------------------------------- UNKNOWN, asked twice
 
@@ -366,6 +353,25 @@ def test_a_deleted_server_goes_by_what_changed_and_one_that_was_purged_by_not_be
     told(nova, story)
 
 
+def test_a_server_that_was_deleted_in_its_silence_is_gone_when_the_list_would_have_it() -> None:
+    nova = two_cells(is_admin=False)
+
+    async def story(on: Console) -> None:
+        await on.look()
+        nova.silent.add("two")
+        on.timer.pass_by(40)
+        await on.look()
+        assert on.states()["two-00"] == "unknown"
+
+        nova.named("two-00").is_deleted = True
+        nova.silent.clear()
+        await on.look()
+        await on.look()
+        assert "two-00" not in on.states()
+
+    told(nova, story)
+
+
 def test_a_server_that_may_not_be_shown_is_there_and_does_not_answer() -> None:
     nova = two_cells(is_admin=False)
 
@@ -471,217 +477,122 @@ def test_where_filtered_lists_fail_everything_is_read_instead_and_not_at_each_lo
     told(nova, story)
 
 
-# --------------------------------------------------------------------------------------- services, hosts, server groups
+# ------------------------------------------------------------------------------------------ whatever happens in between
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["silence", "return", "change", "delete", "make", "hang", "wait"]), st.integers(0, 9)),
+    max_size=12,
+)
 
 
-def test_hypervisors_are_a_500_while_a_cell_is_silent_so_they_stay_as_they_were() -> None:
-    nova = two_cells()
-
-    async def story(on: Console) -> None:
-        before = (await on.client.hosts()).hosts
-        assert [(host.name, host.cell, host.is_reachable) for host in before] == [
-            ("c1-host1", "nova", True),
-            ("c2-host1", "nova", True),
-        ]
-        nova.silent.add("two")
-        on.timer.pass_by(60)
-        await on.look()
-
-        after = (await on.client.hosts()).hosts
-        assert [(host.name, host.is_reachable) for host in after] == [("c1-host1", True), ("c2-host1", False)]
-        assert after[1].capacity == before[1].capacity, "as last known"
-        assert "hypervisors: the cloud failed with 500 (DBConnectionError), as Nova does" in await troubles(on)
-
-    told(nova, story)
-
-
-def test_a_service_with_many_hypervisors_is_one_host() -> None:
-    nova = two_cells()
-    nodes = [
-        {"id": n, "hypervisor_hostname": f"node-{n}", "service": {"host": "c1-host1"}, "state": "up", "vcpus": 8,
-         "vcpus_used": 2, "memory_mb": 1024, "memory_mb_used": 512, "running_vms": 1}
-        for n in range(3)
-    ]  # fmt: skip
-    nova.instead = lambda request: (
-        httpx.Response(200, json={"hypervisors": nodes}) if "hypervisors" in request.url.path else None
-    )
-
-    async def story(on: Console) -> None:
-        (host,) = (await on.client.hosts()).hosts
-        assert (host.name, host.servers) == ("c1-host1", 3)
-        assert host.capacity is not None
-        assert (host.capacity.cpu_mhz, host.capacity.memory_bytes) == (3 * 8 * 2000, 3 * 2**30)
-
-    told(nova, story)
+async def happens(on: Console, step: str, number: int) -> None:
+    """One thing happens to the cloud, and the console looks."""
+    nova = on.nova
+    there = [each for each in nova.instances if not each.is_deleted]
+    nova.date += timedelta(seconds=7)
+    match step:
+        case "silence":
+            nova.silent.add(("one", "two")[number % 2])
+        case "return":
+            nova.silent.discard(("one", "two")[number % 2])
+        case "change" if there:
+            each = there[number % len(there)]
+            each.status, each.updated = "ACTIVE" if each.status == "SHUTOFF" else "SHUTOFF", nova.date
+        case "delete" if there:
+            each = there[number % len(there)]
+            each.is_deleted, each.updated = True, nova.date
+        case "make":
+            cell, host = (("one", "c1-host1"), ("two", "c2-host1"))[number % 2]
+            name = f"new-{len(nova.instances)}"
+            nova.instances.insert(0, Instance(f"{name}-id", name, cell, host=host, updated=nova.date))
+        case "hang":
+            nova.instead = never
+            with pytest.raises(ClientError):
+                await on.look()
+            nova.instead = lambda _request: None
+        case "wait":
+            on.timer.pass_by(100 * number)
+    await on.look()
 
 
-def test_out_of_sight_not_even_hosts_and_services_are_asked_for() -> None:
-    nova = two_cells()
-
-    async def story(on: Console) -> None:
-        await on.look()
-        await on.client.hosts()
-        on.client.attend(is_watched=False)
-        on.timer.pass_by(10_000)
-        nova.paths()
-
-        assert (await on.client.hosts()).hosts
-        assert (await on.client.services()).services
-        assert (await on.client.status()).pace is not None
-        assert nova.paths() == []
-
-        on.client.attend(is_watched=True)
-        await on.client.hosts()
-        assert nova.paths() == ["/os-hypervisors/detail"]
-
-    told(nova, story)
+def the_truth(on: Console, seen: dict[str, str]) -> None:
+    """What answers is as it is; what does not is as it was when it was seen last; what is gone is not there."""
+    nova = on.nova
+    for each in nova.instances:
+        row = on.rows.get(each.id)
+        if each.cell not in nova.silent:
+            if each.is_deleted:
+                assert row is None, f"{each.name} is deleted"
+            else:
+                assert row is not None, f"{each.name} is missing"
+                assert (row.state, row.is_reachable) == ({"ACTIVE": "running"}.get(each.status, "stopped"), True)
+        elif row is not None:
+            assert (row.state, row.is_reachable) == ("unknown", False), each.name
+            assert row.last_state == seen.get(each.id)
+            assert row.name == (each.name if each.id in seen else None)
+            assert (row.known_at is not None) == (each.id in seen)
+        elif each.id in seen:
+            assert each.is_deleted, f"{each.name} was seen, and its cell is only silent"
 
 
-def test_a_host_that_was_never_seen_is_shown_all_the_same() -> None:
-    nova = two_cells(silent={"two"})
-    nova.instead = lambda request: (
-        httpx.Response(200, json={"hypervisors": []}) if request.url.path.endswith("/os-hypervisors/detail") else None
-    )
+def follows(steps: list[tuple[str, int]], **more: object) -> None:
+    nova = two_cells(**more)
 
     async def story(on: Console) -> None:
-        hosts = (await on.client.hosts()).hosts
+        seen: dict[str, str] = {}
 
-        assert [(host.name, host.cell, host.is_reachable, host.capacity) for host in hosts] == [
-            ("c2-host1", UNSEEN, False, None)
-        ]
-        assert (await zone(on, UNSEEN)).reason.startswith("UNKNOWN ever since")
+        def remember() -> None:
+            seen.update({id: row.state for id, row in on.rows.items() if row.is_reachable})
+            for id in seen.keys() - on.rows.keys():
+                del seen[id]
 
-    told(nova, story)
-
-
-def test_who_is_no_administrator_is_told_so_and_not_shown_an_empty_list() -> None:
-    nova = two_cells(is_admin=False)
-
-    async def story(on: Console) -> None:
-        await on.look()
-        with pytest.raises(ClientError, match="may not see the hosts") as problem:
-            await on.client.hosts()
-        assert not problem.value.is_retryable
-        nova.paths()
-        offer = (await on.client.status()).offer
-
-        assert offer is not None
-        assert offer.views["services"] == "only administrators of this cloud are told of its services."
-        assert offer.views["hosts"] == "only administrators of this cloud are told of its hypervisors."
-        with pytest.raises(ClientError):
-            await on.client.services()
-        assert nova.paths() == [], "what was refused is not asked again"
-
-    told(nova, story)
-
-
-def test_hypervisors_that_were_never_told_are_the_hosts_of_services_without_figures() -> None:
-    nova = two_cells(silent={"two"})
-
-    async def story(on: Console) -> None:
-        hosts = (await on.client.hosts()).hosts
-
-        assert [(host.name, host.state, host.is_reachable, host.capacity) for host in hosts] == [
-            ("c1-host1", "up", True, None),
-            ("c2-host1", "up", False, None),
-        ]
-
-    told(nova, story)
-
-
-def test_hosts_that_fail_before_anything_was_told_are_asked_again_later() -> None:
-    nova = two_cells()
-    nova.instead = lambda request: fault(500, "Unexpected API Error.") if "/os-" in request.url.path else None
-
-    async def story(on: Console) -> None:
+        remember()
+        for step, number in steps:
+            await happens(on, step, number)
+            remember()
         for _ in range(3):
-            with pytest.raises(ClientError) as problem:
-                await on.client.hosts()
-            assert (problem.value.code, problem.value.is_retryable) == (LATER, False)
-        assert sum("hypervisors" in path for path in nova.paths()) == 1
-
-        nova.instead = lambda _request: None
-        on.timer.pass_by(60)
-        hosts = (await on.client.hosts()).hosts
-        assert [host.capacity is not None for host in hosts] == [True, True]
+            # Not so long that everything is read once more, whatever was missed.
+            on.timer.pass_by(31)
+            await on.look()
+            remember()
+        the_truth(on, seen)
 
     told(nova, story)
 
 
-def test_services_keep_what_was_last_known_of_them() -> None:
-    nova = two_cells()
+KINDS = st.fixed_dictionaries(
+    {"is_admin": st.booleans(), "skips_silent_cells": st.booleans(), "highest": st.sampled_from([(2, 104), (2, 70)])}
+)
+
+
+@given(steps=STEPS, kind=KINDS)
+@settings(max_examples=40, deadline=None)
+def test_whatever_happens_the_rows_are_what_is_or_what_was_seen_last(
+    steps: list[tuple[str, int]], kind: dict[str, object]
+) -> None:
+    follows(steps, **kind)
+
+
+@pytest.mark.thorough
+@given(steps=STEPS, kind=KINDS)
+@settings(max_examples=2_000, deadline=None)
+def test_whatever_happens_and_very_often(steps: list[tuple[str, int]], kind: dict[str, object]) -> None:
+    follows(steps, **kind)
+
+
+@given(steps=STEPS, most=st.sampled_from([1, 2, 3, 5]))
+@settings(max_examples=20, deadline=None)
+def test_with_pages_of_any_size_what_answers_is_there_as_it_is(steps: list[tuple[str, int]], most: int) -> None:
+    """A full list hides who is silent, and a page that fails ends it; what is told is true all the same."""
+    nova = two_cells(most=most)
 
     async def story(on: Console) -> None:
-        await on.client.services()
-        nova.silent.add("two")
-        on.timer.pass_by(60)
-
-        rows = (await on.client.services()).services
-
-        assert [(each.host, each.status, each.last_state, each.cell) for each in rows] == [
-            ("sched1", "enabled", None, None),
-            ("c1-host1", "enabled", None, "nova"),
-            ("c2-host1", "UNKNOWN", "up", "nova"),
-        ]
-        assert rows[2].known_at == NOON
-
-    told(nova, story)
-
-
-def a_group(name: str, *members: str, id: str = "g-1") -> dict[str, object]:
-    return {"id": id, "name": name, "policy": "anti-affinity", "rules": {}, "members": list(members)}
-
-
-def test_server_groups_are_availability_groups_with_what_they_can_lose() -> None:
-    nova = two_cells(groups=[a_group("web", "one-id-0000", "one-id-0001", "two-id-0000")])
-
-    async def story(on: Console) -> None:
-        await on.look()
-        assert on.rows["two-id-0000"].group == "web"
-        (group,) = (await on.client.status()).groups or ()
-        assert (group.name, len(group.members), group.hosts, group.collisions, group.tolerates, group.is_bound) == (
-            "web", 3, 2, 1, 1, False
-        )  # fmt: skip
-        assert group.worst_case == ("c1-host1", "c2-host1")
-
-        nova.silent.add("two")
-        on.timer.pass_by(90)
-        await on.look()
-
-        (group,) = (await on.client.status()).groups or ()
-        assert (group.hosts, group.tolerates, group.is_bound) == (1, 0, True), "who is silent is counted as lost"
-        assert "server groups: the cloud failed with 500" in await troubles(on)
-
-    told(nova, story)
-
-
-def test_groups_with_one_name_are_told_apart_and_tags_make_groups_too() -> None:
-    nova = two_cells(groups=[a_group("web", "one-id-0000"), a_group("web", "one-id-0001", id="g-2-and-more")])
-    nova.named("two-00").more["tags"] = ["group:db", "old"]
-    nova.named("two-01").more["tags"] = ["group:db"]
-
-    async def story(on: Console) -> None:
-        await on.look()
-
-        groups = (await on.client.status()).groups or ()
-        assert [(group.name, len(group.members)) for group in groups] == [
-            ("db", 2),
-            ("web g-1", 1),
-            ("web g-2-and-", 1),
-        ]
-        assert await on.client.groups_apart() == {"web g-1": "g-1", "web g-2-and-": "g-2-and-more"}
-
-    told(nova, story)
-
-
-def test_who_may_not_know_the_hosts_still_sees_who_shares_one() -> None:
-    nova = two_cells(is_admin=False, groups=[a_group("web", "one-id-0000", "one-id-0001", "two-id-0000")])
-
-    async def story(on: Console) -> None:
-        await on.look()
-
-        assert on.rows["one-id-0000"].host == "#c1-host1"
-        (group,) = (await on.client.status()).groups or ()
-        assert (group.collisions, group.tolerates) == (1, 1)
+        for step, number in steps:
+            await happens(on, step, number)
+        nova.silent.clear()
+        for _ in range(6):
+            on.timer.pass_by(700)
+            await on.look()
+        the_truth(on, {})
 
     told(nova, story)
