@@ -8,7 +8,10 @@
     widgets        draw the lines that they are given
     launch         the backend as a child process; unix_http: one request, for commands that are over at once
     openstack_env  what a shell or a clouds.yaml says of a cloud
-    client, wire   the port to a cloud, and its answers as records; failures are ClientError (client_backups: a part)
+    client, wire   a cloud of our own kind, and its answers as records (client_backups: a part)
+    openstack      a real OpenStack behind the same port: what it has, and a sentence for what it does not
+    port           what the console asks of a cloud, whichever kind; failures are ClientError
+    exchange       one request over HTTP; written_down: in the log before it is sent
     audit          what was done from here, written down before it is sent
     command_line   the line after `:`
     clipboard      programs of this machine that take a copied text

@@ -15,11 +15,11 @@ from textual import constants
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from console.client import CloudClient
 from console.commands import VIEWS
 from console.kept import Keeper
 from console.keymaps import DEFAULT as DEFAULT_KEYMAP
 from console.keymaps import Keymap
+from console.port import Port
 from console.presentation.lines import ASCII, UNICODE
 from console.screens.clouds import FIRST, Clouds
 from console.screens.feed import POLL_SECONDS
@@ -62,7 +62,7 @@ class ConsoleApp(App[None]):
 
     def __init__(
         self,
-        client_factory: Callable[[], Awaitable[CloudClient]],
+        client_factory: Callable[[], Awaitable[Port]],
         *,
         is_read_only: bool = False,
         is_ascii: bool = False,

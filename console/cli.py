@@ -77,6 +77,11 @@ class _Main(click.Group):
 @cloud_option
 @click.option("--url", metavar="URL", help="Open the cloud that is served at URL instead of an embedded one.")
 @click.option(
+    "--os-cloud",
+    metavar="NAME",
+    help="Open a real OpenStack instead: the cloud NAME of your clouds.yaml. Needs the extra `openstack`.",
+)
+@click.option(
     "--token",
     metavar="TOKEN",
     envvar="STRATODECK_TOKEN",
@@ -103,6 +108,7 @@ def main(
     *,
     kind: str | None,
     url: str | None,
+    os_cloud: str | None,
     token: str | None,
     context_name: str | None,
     listen: int | None,
@@ -112,6 +118,9 @@ def main(
 
     Without a command this opens the console on a simulated cloud that lives in the data folder; the first start fills
     it with a demo. A second console on the same folder attaches to the first one's cloud.
+
+    With --os-cloud NAME it opens a real OpenStack, a cloud of clouds.yaml: pip install 'stratodeck[openstack]' brings
+    what that needs.
 
     NO_COLOR is respected.
     """
@@ -123,13 +132,15 @@ def main(
     chosen = chosen_settings()
     every = cli_contexts.known(chosen)
     if context.get_parameter_source("context_name") is ParameterSource.ENVIRONMENT and (
-        url or chosen.is_option("data")
+        url or os_cloud or chosen.is_option("data")
     ):
         # An option counts before the environment.
         context_name = None
-    first = cli_contexts.first(every, chosen, context_name, url)
-    _refuse_mixed(context, first, url)
-    _refuse_without_terminal()
+    first = cli_contexts.first(every, chosen, context_name, url, os_cloud)
+    _refuse_mixed(context, first, url, os_cloud)
+    if first.kind != "os_cloud":
+        # What is wrong with clouds.yaml is told also where nothing could be drawn.
+        _refuse_without_terminal()
     from console.cli_opening import Opener
 
     while True:
@@ -139,14 +150,18 @@ def main(
         _watch(*app.rehearsal_wanted, chosen)
 
 
-def _refuse_mixed(context: click.Context, first: Context, url: str | None) -> None:
+def _refuse_mixed(context: click.Context, first: Context, url: str | None, os_cloud: str | None) -> None:
     """Two options that say which cloud, and options that are not for the one that is opened."""
 
     def is_given(name: str) -> bool:
         return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
-    if is_given("context_name") and (url is not None or is_given("data")):
-        raise click.UsageError("--context says which cloud is opened: --url and --data do so too.")
+    if os_cloud is not None and (url is not None or any(map(is_given, ("data", "kind", "listen", "token")))):
+        raise click.UsageError(
+            "--os-cloud opens a cloud of clouds.yaml: --url, --token, --data, --cloud and --listen are not for it."
+        )
+    if is_given("context_name") and (os_cloud is not None or url is not None or is_given("data")):
+        raise click.UsageError("--context says which cloud is opened: --url, --os-cloud and --data do so too.")
     if first.kind != "data" and (is_given("data") or is_given("kind") or is_given("listen")):
         raise click.UsageError(
             f"{first.place} is a cloud that runs elsewhere: --data, --cloud and --listen are not for it."
@@ -162,7 +177,8 @@ def _refuse_misplaced(context: click.Context) -> None:
     for option in context.command.params:
         given = option.name is not None and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
         is_seen = option.name == "data" or (
-            context.invoked_subcommand == "settings" and option.name not in ("url", "token", "context_name", "listen")
+            context.invoked_subcommand == "settings"
+            and option.name not in ("url", "os_cloud", "token", "context_name", "listen")
         )
         if given and not is_seen:
             raise click.UsageError(f"{option.opts[0]} is the console's; options of a command come after its name.")
@@ -197,6 +213,7 @@ def _run_console(chosen: Settings, clouds: Opener, **other_looks: object) -> Con
     try:
         # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
         opened = _opened(clouds)
+        _refuse_without_terminal()
         app = console_app(
             opened.client_factory,
             backend=opened.backend,
@@ -221,7 +238,8 @@ def _opened(clouds: Opener) -> Opened:
     try:
         return clouds.open(clouds.first)
     except ClientError as problem:
-        raise Refusal(f"{clouds.first.name}: {problem.sentence}.") from problem
+        whose = f"{clouds.first.name}: " if clouds.first.is_listed else ""
+        raise Refusal(f"{whose}{problem.sentence}.") from problem
 
 
 def _looks(chosen: Settings) -> dict[str, Any]:

@@ -49,8 +49,10 @@ def list_contexts() -> None:
         click.echo(line)
 
 
-def first(every: tuple[Context, ...], chosen: Settings, name: str | None, url: str | None) -> Context:
-    """The cloud that is opened: by its name, its address, or the data folder. Raises Refusal."""
+def first(
+    every: tuple[Context, ...], chosen: Settings, name: str | None, url: str | None, os_cloud: str | None = None
+) -> Context:
+    """The cloud that is opened: by its name here or in clouds.yaml, its address, or the data folder. Raises Refusal."""
     if name is not None:
         found = next((each for each in every if each.name == name), None)
         if found is None:
@@ -59,5 +61,8 @@ def first(every: tuple[Context, ...], chosen: Settings, name: str | None, url: s
         return found
     if url is not None and not contexts.is_address(url):
         raise Refusal(f"{url!r} is not the address of a cloud; it looks like http://127.0.0.1:8774.")
-    kind, place = ("url", url.rstrip("/")) if url is not None else ("data", str(folder_of(chosen)))
+    if os_cloud is not None:
+        kind, place = "os_cloud", os_cloud
+    else:
+        kind, place = ("url", url.rstrip("/")) if url is not None else ("data", str(folder_of(chosen)))
     return contexts.at(every, kind, place) or contexts.unlisted(every, kind, place)

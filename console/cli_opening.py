@@ -21,8 +21,9 @@ from console.settings import Settings
 
 if TYPE_CHECKING:
     from console.audit import AuditLog
-    from console.client import ClientError, CloudClient
+    from console.client import CloudClient
     from console.launch import Backend
+    from console.port import ClientError
     from console.screens.options import Opened
 
 TOKEN_COMMAND_SECONDS = 30.0
@@ -74,7 +75,7 @@ class Opener:
 
     def open(self, context: Context) -> Opened:
         """How to reach a cloud; for a simulated one with its process, which begins now. Raises ClientError."""
-        from console.client import ClientError
+        from console.port import ClientError
 
         opener = _OPENERS.get(context.kind)
         if opener is None:
@@ -197,7 +198,31 @@ def _open_address(clouds: Opener, context: Context) -> Opened:
     return Opened(factory)
 
 
-_OPENERS: Mapping[str, Callable[[Opener, Context], Opened]] = {"data": _open_folder, "url": _open_address}
+def _open_openstack(clouds: Opener, context: Context) -> Opened:
+    from console.app import wall_clock
+    from console.openstack import open_cloud
+    from console.openstack.login import CloudProblem
+    from console.port import ClientError
+    from console.screens.options import Opened
+
+    try:
+        factory = open_cloud(
+            context.place,
+            requests_max=clouds.chosen.requests_per_minute,
+            wall_now=wall_clock,
+            logs=_audit_log,
+            is_production=lambda _: context.is_production,
+        )
+    except CloudProblem as problem:
+        raise ClientError(str(problem).rstrip("."), "not_opened", False) from problem
+    return Opened(factory)
+
+
+_OPENERS: Mapping[str, Callable[[Opener, Context], Opened]] = {
+    "data": _open_folder,
+    "url": _open_address,
+    "os_cloud": _open_openstack,
+}
 
 
 def _audit_log(cloud_id: str, data: Path | None = None) -> AuditLog:
@@ -277,6 +302,6 @@ class _Tokens:
 
     @staticmethod
     def _error(sentence: str) -> ClientError:
-        from console.client import ClientError
+        from console.port import ClientError
 
         return ClientError(sanitise(sentence), "no_token", False)

@@ -1,16 +1,15 @@
-"""The port to a cloud: the only module that knows HTTP.
+"""The client of a cloud of our own kind, which speaks `/ops/v1`.
 
-Two things happen here and nowhere else in the console. Every failure, of the wire or of the API, becomes a ClientError
-with a sentence to show. And every text is made harmless (`sanitising`): names are hostile input, and what leaves this
-module holds no character that moves a cursor, hides, or turns the direction of writing.
+Two things happen in a client and nowhere else in the console. Every failure, of the wire or of the API, becomes a
+ClientError with a sentence to show. And every text is made harmless (`sanitising`): names are hostile input, and what
+leaves this module holds no character that moves a cursor, hides, or turns the direction of writing.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from copy import copy
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +18,8 @@ from urllib.parse import urlsplit
 from console import wire, wire_explain, wire_parts, wire_plans, wire_rehearsal, wire_room, wire_services
 from console.client_backups import PAGE_ROWS, actions, quoted
 from console.client_billing import BillingRequests
+from console.exchange import CONNECT_SECONDS, decode, exchange
+from console.port import ClientError, Port
 from console.records import (
     CellRecord,
     Changes,
@@ -39,71 +40,37 @@ from console.records import (
     Status,
     Tasks,
 )
-from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
+from console.records_audit import Audit
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
 from console.records_rehearsal import Rehearsal
 from console.records_room import WhatIfRecord
 from console.records_services import Services
-from console.sanitising import clean, sanitise
+from console.sanitising import sanitise
+from console.written_down import WrittenDown
 
 if TYPE_CHECKING:
     import httpx
 
     from console.audit import AuditLog
 
+__all__ = ("CONNECT_SECONDS", "ClientError", "CloudClient", "connect", "decode", "load")
+
 T = TypeVar("T")
 
 PREFIX = "/ops/v1"
 HOST_OF_SOCKETS = "stratodeck"
 """What the Host header says on a Unix socket, where no name was looked up."""
-CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 10.0
 
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
-_OUTCOME_UNKNOWN = "the connection broke in the middle: the request may have been carried out; look before repeating it"
-
-
-@dataclass(eq=False)
-class ClientError(Exception):
-    """A request that brought no result, in a sentence for the operator.
-
-    `code` is the API's own, or one of `no_answer` (nobody listens), `timeout`, `broken`, `outcome_unknown` (a verb was
-    sent and its answer never came), `bad_answer` (not understood), `bad_address`. Codes in `OFFLINE` mean that the
-    cloud itself cannot be reached; every other one is an answer of it. `is_retryable` says that the same request may
-    simply be sent again.
-    """
-
-    sentence: str
-    code: str
-    is_retryable: bool
-
-    OFFLINE = frozenset({"no_answer", "timeout", "broken"})
-
-    def __str__(self) -> str:
-        return self.sentence
-
-    @property
-    def is_offline(self) -> bool:
-        return self.code in self.OFFLINE
-
-
-# Hostile texts ---------------------------------------------------------------------------------------------------
-
-
-def decode(body: bytes) -> Any:
-    """JSON with every text sanitised. ASCII without escapes holds nothing to sanitise, which is nearly every list."""
-    import orjson
-
-    value = orjson.loads(body)
-    return value if body.isascii() and b"\\" not in body and b"\x7f" not in body else clean(value)
 
 
 # The client ------------------------------------------------------------------------------------------------------
 
 
-class CloudClient(BillingRequests):
+class CloudClient(BillingRequests, Port):
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
 
     def __init__(
@@ -117,9 +84,8 @@ class CloudClient(BillingRequests):
         `is_production` says of a cloud's id whether a mistake hurts there.
         """
         self._http = http
-        self._logs = logs
+        self._written = WrittenDown(logs)
         self._is_production = is_production
-        self._log: AuditLog | None = None
         self._moment: str | None = None
 
     async def close(self) -> None:
@@ -129,8 +95,7 @@ class CloudClient(BillingRequests):
 
     async def hello(self) -> Hello:
         hello = await self.read("", wire.hello)
-        if self._logs is not None:
-            self._log = self._logs(hello.cloud_id)
+        self._written.belongs_to(hello.cloud_id)
         return hello._replace(is_production=self._is_production(hello.cloud_id))
 
     async def status(self) -> Status:
@@ -221,10 +186,7 @@ class CloudClient(BillingRequests):
 
     async def audit(self) -> Audit:
         """What was done to this cloud from here. It is read here, so it is there without the cloud too."""
-        import asyncio
-
-        log = self._log
-        return Audit(() if log is None else await asyncio.to_thread(log.records))
+        return await self._written.audit()
 
     # Verbs
 
@@ -354,40 +316,16 @@ class CloudClient(BillingRequests):
         assert self._moment is None, "the past is only read"
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
         content = orjson.dumps(body)
-        async with self._written_down(method, path, body):
+        async with await self._written_down(method, path, body):
             return _understood(await self._answer(method, path, content=content, headers=headers), read)
 
-    @asynccontextmanager
-    async def _written_down(self, method: str, path: str, body: Mapping[str, Any]) -> AsyncIterator[None]:
-        """A request that could change something is in the log before it is sent, or is not sent at all."""
-        if self._logs is None or body.get("preview") or path.startswith("/preview/"):
-            yield
-            return
-        if self._log is None:
+    async def _written_down(self, method: str, path: str, body: Mapping[str, Any]) -> AbstractAsyncContextManager[None]:
+        """Around a request that could change something; a preview does not."""
+        if body.get("preview") or path.startswith("/preview/"):
+            return nullcontext()
+        if self._written.needs_cloud:
             await self.hello()
-        import asyncio
-
-        from console.audit import AuditProblem
-
-        log = self._log
-        assert log is not None, "the cloud has said its id"
-        try:
-            id = await asyncio.to_thread(log.begin, method, path, body)
-        except AuditProblem as problem:
-            raise ClientError(f"nothing was sent: {problem}", "audit", False) from problem
-        outcome, sentence = ACCEPTED, ""
-        try:
-            yield
-        except ClientError as error:
-            outcome, sentence = _outcome_of(error), error.sentence
-            raise
-        except BaseException:
-            outcome = UNKNOWN
-            raise
-        finally:
-            with suppress(AuditProblem):
-                # What was done cannot be undone because a disk is full: that it is unknown is what the log then says.
-                log.end(id, outcome, sentence)
+        return self._written.request(method, path, body)
 
     async def _answer(
         self,
@@ -400,21 +338,9 @@ class CloudClient(BillingRequests):
         seconds: float = ANSWER_SECONDS,
     ) -> httpx.Response:
         """The response of a request that was carried out. Every other end is a ClientError."""
-        import httpx
-
-        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
-        try:
-            response = await self._http.request(
-                method, PREFIX + path, params=params, content=content, headers=headers, timeout=timeout
-            )
-        except httpx.ConnectTimeout as failure:
-            raise ClientError(f"no answer within {CONNECT_SECONDS:g} s", "timeout", True) from failure
-        except httpx.ConnectError as failure:
-            raise ClientError(_connect_sentence(failure), "no_answer", True) from failure
-        except httpx.TransportError as failure:
-            raise _lost(failure, method, seconds) from failure
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as failure:
-            raise ClientError(sanitise(str(failure)) or type(failure).__name__, "bad_address", False) from failure
+        response = await exchange(
+            self._http, method, PREFIX + path, seconds=seconds, params=params, content=content, headers=headers
+        )
         if response.is_success:
             return response
         raise _refused(response)
@@ -474,37 +400,6 @@ def _understood(response: httpx.Response, read: Callable[[Any], T]) -> T:
         return read(decode(response.content))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as failure:
         raise ClientError("the cloud answered something that is not understood", "bad_answer", False) from failure
-
-
-def _connect_sentence(failure: Exception) -> str:
-    cause: BaseException | None = failure
-    while cause is not None:
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
-        if isinstance(cause, FileNotFoundError):
-            return "its socket is gone"
-        if isinstance(cause, PermissionError):
-            return "its socket may not be opened"
-        cause = cause.__cause__ or cause.__context__
-    return sanitise(str(failure)) or "no connection"
-
-
-def _lost(failure: httpx.TransportError, method: str, seconds: float) -> ClientError:
-    """A connection that was made and brought no answer. A verb may have been carried out all the same."""
-    import httpx
-
-    if method != "GET" and not isinstance(failure, httpx.PoolTimeout | httpx.UnsupportedProtocol):
-        return ClientError(_OUTCOME_UNKNOWN, "outcome_unknown", False)
-    if isinstance(failure, httpx.TimeoutException):
-        return ClientError(f"no answer within {seconds:g} s", "timeout", True)
-    return ClientError("the connection broke", "broken", True)
-
-
-def _outcome_of(error: ClientError) -> str:
-    """What the log says of a request that brought no result."""
-    if error.code == "no_answer":
-        return NOT_SENT
-    return UNKNOWN if error.code in ("outcome_unknown", "bad_answer") or error.is_offline else REFUSED
 
 
 def _refused(response: httpx.Response) -> ClientError:

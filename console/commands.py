@@ -38,6 +38,7 @@ from console.reasons import (
     simulated_only,
     switches,
 )
+from console.records_offer import Offer
 
 VIEWS: tuple[str, ...] = names.VIEWS
 """Views in the order of their digits: overview is 0. Of those beyond 9 some have a letter."""
@@ -99,6 +100,8 @@ class Command(NamedTuple):
     """Whether a verb of a kind is about objects that are there already."""
     can_undo: bool = False
     """Whether it waits for a grace before it is sent: it disturbs what works, and asks for nothing but a yes."""
+    is_foreign: bool = False
+    """Whether only clouds have it that are not ours."""
 
 
 def _needs_deletable(selection: Selection) -> str | None:
@@ -242,6 +245,8 @@ COMMANDS: tuple[Command, ...] = (
             "server", "about 12 s", disabled_reason=off_unless({"running"}), can_undo=True),
     Command("server.stop", ("o",), "power off", "cut the power", 2, SERVER_VIEWS, "server", "memory is lost",
             disabled_reason=off_unless({"running", "paused"}), can_undo=True),
+    Command("server.reboot", ("y",), "reboot", "ask the server to restart itself", 2, SERVER_VIEWS, "server",
+            "it restarts by itself", disabled_reason=off_unless({"running"}), can_undo=True, is_foreign=True),
     Command("server.restarts", ("r",), "start again when room", "start it again each time it was stopped for room", 1,
             SERVER_VIEWS, "server", "disturbs nobody", disabled_reason=restarts(wanted=True), can_undo=True),
     Command("server.stays", ("R",), "do not start again", "leave it stopped once it was stopped for room", 1,
@@ -412,6 +417,7 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     has_own = kind in {"server", "drive", "host", "group", "schedule", "backup", "account"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
     found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
+    found = [each for each in found if not each.is_foreign or (selection.offer and each.id in selection.offer.verbs)]
     if selection.view == "faults":
         found = sorted((each for each in found if "faults" in each.views), key=lambda each: each.id != "host.fail")
     # A view of the cloud's own has verbs of the cloud that no other view has, whatever its rows are about.
@@ -433,7 +439,17 @@ def reason_off(command: Command, selection: Selection) -> str | None:
         return "the cloud is silent"
     if command.needs_row and command.verb_of not in (None, "cloud") and (reason := _needs_row(selection)) is not None:
         return reason
+    if selection.offer is not None and command.verb_of is not None:
+        return _reason_of_offer(command, selection, selection.offer)
     return command.disabled_reason(selection)
+
+
+def _reason_of_offer(command: Command, selection: Selection, offer: Offer) -> str | None:
+    """Another kind of cloud has few of the verbs, and some in other states than ours."""
+    verb = offer.verbs.get(command.id)
+    if verb is None:
+        return offer.lacks.get(command.id, offer.no_verb)
+    return off_unless(verb.states)(selection) if verb.states else None
 
 
 def clashes(commands: Sequence[Command] = COMMANDS) -> list[str]:
@@ -500,7 +516,8 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
     sections.append(("in the past, after T", then))
     for kind in ("server", "drive", "schedule", "backup", "host", "group", "cell", "account", "cloud"):
         rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
-                for command in registry if command.verb_of == kind and view in command.views]  # fmt: skip
+                for command in registry
+                if command.verb_of == kind and view in command.views and not command.is_foreign]  # fmt: skip
         if rows:
             sections.append((f"actions on a {kind}", rows))
     if view in LISTS:

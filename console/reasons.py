@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from console.records_offer import Offer
+
 
 class Item(NamedTuple):
     """One object that a command would act on, as the console knows it now."""
@@ -41,6 +43,8 @@ class Selection(NamedTuple):
     """How many marked rows the filter hides; they are not acted on."""
     is_mixed: bool = False
     """Whether the items are of several clouds."""
+    offer: Offer | None = None
+    """What there is of a cloud that is not one of ours."""
 
     @property
     def kind(self) -> str | None:

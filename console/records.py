@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from console.records_audit import Audit
 from console.records_backups import BackupAnswer, ScheduleRecord
 from console.records_billing import Billing, CostRecord, ShortAccount
+from console.records_offer import Offer, Pace
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_rehearsal import Rehearsal
 from console.records_services import Services
@@ -25,6 +26,8 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 UNKNOWN = "unknown"
 """The state of a server whose cell does not answer."""
+PARTLY = "partly"
+"""The state of a zone of which some servers are UNKNOWN and others answer."""
 
 
 class SizeRecord(NamedTuple):
@@ -178,7 +181,7 @@ class HostRecord(NamedTuple):
 class CellRecord(NamedTuple):
     name: str
     state: str
-    """`up`, `down` or `hung`."""
+    """`up`, `down` or `hung`; of a zone of another kind of cloud also `partly`."""
     reason: str = ""
     since: datetime | None = None
     """Wall time, like everything about whether a cell answers."""
@@ -205,6 +208,11 @@ class CellRecord(NamedTuple):
     @property
     def is_up(self) -> bool:
         return self.state == "up"
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing in it answers."""
+        return self.state not in ("up", PARTLY)
 
 
 class TaskRecord(NamedTuple):
@@ -332,6 +340,8 @@ class Hello(NamedTuple):
     clock: ClockRecord | None = None
     account: AccountRecord | None = None
     is_production: bool = False
+    offer: Offer | None = None
+    """What there is of a cloud that is not one of ours."""
 
 
 class Status(NamedTuple):
@@ -346,6 +356,12 @@ class Status(NamedTuple):
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
     short_of_money: tuple[ShortAccount, ...] = ()
+    pace: Pace | None = None
+    """Of a cloud that is looked at now and then: how old what is known of it may be."""
+    troubles: tuple[str, ...] = ()
+    """What of it does not answer as it should, in sentences, while the cloud itself does."""
+    offer: Offer | None = None
+    """As of `Hello`, where more is known by now."""
 
 
 class Hosts(NamedTuple):

@@ -139,6 +139,8 @@ SETTINGS: tuple[Setting, ...] = (
             "--context", example={"lab": {"data": "~/clouds/lab", "colour": "green"}}),
     Setting("refresh_seconds", Kind.NUMBER, 1.0, "How often the console asks for what the feed does not tell.",
             least=0.2, most=2),
+    Setting("requests_per_minute", Kind.WHOLE, 30, "The most that an OpenStack of --os-cloud is asked in a minute; "
+            "what you ask for by a key is not held back.", least=6, most=600),
 )  # fmt: skip
 
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
@@ -164,6 +166,7 @@ class Settings(NamedTuple):
     keys: Mapping[str, object] | None
     clouds: Mapping[str, object] | None
     refresh_seconds: float
+    requests_per_minute: int
     sources: Mapping[str, Source]
 
     def is_chosen(self, name: str) -> bool:

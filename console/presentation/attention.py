@@ -47,7 +47,7 @@ def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:
     """
     glyphs = frame.glyphs
     return [
-        *(_cell(cell, glyphs) for cell in _silent(mirror)),
+        *(_cell(cell, glyphs, is_zone=mirror.offer is not None) for cell in _silent(mirror)),
         *_hosts(mirror, glyphs),
         *_stranded(mirror, glyphs),
         *_groups(mirror, glyphs),
@@ -63,8 +63,12 @@ def _silent(mirror: Mirror) -> list[CellRecord]:
     return sorted(silent, key=lambda cell: (figures.cell_state(cell).rank, cell.name))
 
 
-def _cell(cell: CellRecord, glyphs: Glyphs) -> Alarm:
+def _cell(cell: CellRecord, glyphs: Glyphs, *, is_zone: bool = False) -> Alarm:
     look = figures.cell_state(cell, glyphs)
+    if is_zone:
+        remedy = "what is UNKNOWN is kept as last known; it lies in a cell that does not answer"
+        what = f"{look.word}; {cell.reason}"
+        return Alarm(f"cell:{cell.name}", look.glyph, look.tone, cell.name, what, remedy, cell.since, True)
     unknown, waits = cell.unknown or 0, cell.waiting_tasks or 0
     known = [f"{unknown:,} servers UNKNOWN"] if unknown else []
     known += [f"{waits} task{'s wait' if waits != 1 else ' waits'}"] if waits else []
@@ -90,7 +94,8 @@ def _hosts(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
         else:
             number = held[host.name]
             what = "host down" + (f"; {number} server{'s' if number != 1 else ''} unavailable" if number else "")
-            remedy = "host lost without notice: no grace"
+            remedy = "its service does not report; whether its servers run is not known" \
+                if mirror.offer is not None else "host lost without notice: no grace"  # fmt: skip
         yield Alarm(f"host:{host.name}", glyphs.lost, Tone.CRIT, host.name, what, remedy, host.state_since)
 
 

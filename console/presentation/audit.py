@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from operator import attrgetter
 from urllib.parse import unquote
 
@@ -29,6 +30,8 @@ from console.presentation.mirror import Mirror
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, AuditRecord
 
 ORDERS = ("newest",)
+_NOVA = {"os-start": "start", "os-stop": "shut down"}
+"""What verbs of the Compute API are called here."""
 _OBJECT = re.compile(r"/(servers|drives|hosts|cells|groups|snapshots)/([^/?]+)(?:/(\w+))?.*")
 
 
@@ -102,7 +105,9 @@ def words(mirror: Mirror, each: AuditRecord) -> str:
                 "clock/advance": "advance the clock"}.get(place)  # fmt: skip
         if made is None:
             return f"{each.method} {each.path}"
-        told = [str(each.body[name]) for name in ("name", "mode", "rate", "seconds") if name in each.body]
+        inner = each.body.get("server")
+        body = inner if isinstance(inner, Mapping) else each.body
+        told = [str(body[name]) for name in ("name", "mode", "rate", "seconds") if name in body]
         return " ".join((made, *told[:2]))
     kind, key, part = found[1], unquote(found[2]), found[3]
     name = mirror.name_of(key) or (key[:8] if len(key) == 36 else key)
@@ -112,6 +117,11 @@ def words(mirror: Mirror, each: AuditRecord) -> str:
     if part in ("nics", "snapshots"):
         verb = {"POST": "attach a NIC to" if part == "nics" else "snapshot", "DELETE": "detach a NIC from"}
         return f"{verb.get(each.method, each.method)} {name}"
+    if action is None and part == "action":
+        # Nova's own: the verb is the name of the body.
+        action = next((_NOVA.get(verb, verb) for verb in each.body), None)
+    if action is None and each.method == "DELETE" and part is None:
+        action = "delete"
     if action is None:
         return f"{each.method} {what} {name}"
     is_place = what in ("host", "cell", "group")

@@ -30,8 +30,10 @@ from console.presentation.lines import (
     left,
     right,
     span_width,
+    wrap,
 )
 from console.presentation.mirror import Mirror
+from console.presentation.offered import zone_word
 from console.records import CellRecord, SizeRecord
 
 HISTORY = 8
@@ -109,7 +111,7 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
         return frame.glyphs.ellipsis
     if frame.filter:
         return f"no cells match /{frame.filter}   esc clears the filter"
-    return "this cloud has no cells"
+    return f"this cloud has no {zone_word(mirror)}s"
 
 
 def _find(mirror: Mirror, key: str | None) -> CellRecord | None:
@@ -243,6 +245,8 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
     if cell.is_up:
         return (Span(f"{cell.name}: answers; enter opens its servers", Tone.MUTED),)
     known = f" at {figures.instant(cell.since, frame.wall_now)}" if cell.since is not None else ""
+    if mirror.offer is not None:
+        return (Span(f"{cell.name}: {cell.reason}; those rows are kept as last known", Tone.MUTED),)
     text = f"{cell.name}: rows kept as last known{known}, marked {frame.glyphs.last_known}; nothing is placed there"
     return (Span(text, Tone.MUTED),)
 
@@ -253,7 +257,10 @@ def preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
     if cell is None:
         return ()
     lines = [blank(frame.width)]
-    lines += _up_lines(mirror, frame, cell) if cell.is_up else _silent_lines(frame, cell)
+    if mirror.offer is not None:
+        lines += _zone_lines(mirror, frame, cell)
+    else:
+        lines += _up_lines(mirror, frame, cell) if cell.is_up else _silent_lines(frame, cell)
     return (*lines, *_task_lines(mirror, frame, cell))
 
 
@@ -281,6 +288,28 @@ def _silent_lines(frame: Frame, cell: CellRecord) -> list[Line]:
         _labelled(frame, "answer", last_answer(cell, frame)),
         *_risk_lines(frame, cell),
     ]
+
+
+def _zone_lines(mirror: Mirror, frame: Frame, zone: CellRecord) -> list[Line]:
+    """A zone of another kind of cloud, and what its rows can tell of cells."""
+    assert mirror.offer is not None, "only another kind of cloud has zones here"
+    since = f" since {figures.instant(zone.since, frame.wall_now)}" if zone.since is not None else ""
+    look = figures.cell_state(zone, frame.glyphs)
+    name = fit_name(zone.name, 7, frame.glyphs)
+    if zone.is_up:
+        lines = _up_lines(mirror, frame, zone)
+    else:
+        lines = [
+            _labelled(frame, name, f"{look.word}{since}: {zone.reason}", look.tone),
+            _labelled(frame, "known", "id, project and creation"),
+            _labelled(frame, "kept", "what was seen here last, shown dimmed with ~"),
+            _labelled(frame, "not now", "start, shut down, reboot, delete: the API fails each of them"),
+        ]
+    lines.append(blank(frame.width))
+    lines += [
+        compose(frame.width, left(1, row, Tone.MUTED)) for row in wrap(mirror.offer.cells, max(1, frame.width - 3))
+    ]
+    return lines
 
 
 def last_answer(cell: CellRecord, frame: Frame) -> str:

@@ -187,8 +187,11 @@ def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: Serv
         facts += [
             Fact("drives" if place == 0 else "", _drive_line(drive, glyphs), f"drive:{drive.id}")
             for place, drive in enumerate(detail.drives)
-        ] or [fact("drives", "none", glyphs, Tone.MUTED)]
-        facts += parts.nic_facts(detail.nics, glyphs)
+        ] or [_no_drives(mirror, detail, glyphs)]
+        if mirror.offer is not None and "addresses" not in detail.raw:
+            facts.append(fact("NICs", None, glyphs))
+        else:
+            facts += parts.nic_facts(detail.nics, glyphs)
         facts += backup_detail.server_facts(mirror, frame, server.id)
     facts += event_facts(mirror, frame, (server.id,))
     return facts
@@ -218,6 +221,17 @@ def _cost_facts(detail: ServerDetail, glyphs: Glyphs) -> list[Fact]:
         words = f"{money.money(cost.lost)} paid for {cost.stops:,} run{plural} that came to nothing"
         found += [fact("lost", words, glyphs, Tone.WARN), fact("net", f"{money.money(cost.net)} saved", glyphs)]
     return found
+
+
+def _no_drives(mirror: Mirror, detail: ServerDetail, glyphs: Glyphs) -> Fact:
+    if mirror.offer is None:
+        return fact("drives", "none", glyphs, Tone.MUTED)
+    told = detail.raw.get("os-extended-volumes:volumes_attached")
+    if told is None:
+        return fact("volumes", None, glyphs)
+    volumes = len(told)
+    text = f"{volumes} attached, which are Cinder's" if volumes else "none attached"
+    return fact("volumes", text, glyphs, Tone.MUTED)
 
 
 def _drive_line(drive: DriveRecord, glyphs: Glyphs) -> Line:

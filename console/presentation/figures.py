@@ -353,7 +353,16 @@ class StateLook:
     """Worst first, of a host or a cell."""
 
 
-_RANKS = {"unavailable": 0, "unknown": 1, "paused": 2, "starting": 5, "stopping": 6, "running": 8, "stopped": 9}
+_RANKS = {
+    "unavailable": 0,
+    "error": 0,
+    "unknown": 1,
+    "paused": 2,
+    "starting": 5,
+    "stopping": 6,
+    "running": 8,
+    "stopped": 9,
+}
 
 
 def server_rank(server: ServerRecord) -> int:
@@ -367,8 +376,8 @@ def server_rank(server: ServerRecord) -> int:
 def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
     """The look of a server's state. What waits for room, what has been given notice, and what others stopped say so."""
     match server.state:
-        case "unavailable":
-            return StateLook(glyphs.lost, "lost", Tone.CRIT, "X")
+        case "unavailable" | "error" as state:
+            return StateLook(glyphs.lost, "error" if state == "error" else "lost", Tone.CRIT, "X")
         case "unknown":
             return StateLook(glyphs.unknown, "UNKNOWN", Tone.UNKNOWN, "U")
         case "paused":
@@ -437,6 +446,8 @@ def cell_state(cell: CellRecord, glyphs: Glyphs = UNICODE) -> StateLook:
             return StateLook(glyphs.running, "up", Tone.OK, "R", 2)
         case "hung":
             return StateLook(glyphs.unknown, "hung", Tone.UNKNOWN, "U", 1)
+        case "partly":
+            return StateLook(glyphs.attention, "partly", Tone.WARN, "P", 1)
         case _:
             return StateLook(glyphs.lost, "down", Tone.CRIT, "X", 0)
 

@@ -136,6 +136,8 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
         return frame.glyphs.ellipsis
     if frame.filter:
         return f"no groups match /{frame.filter}   esc clears the filter"
+    if mirror.offer is not None:
+        return "no server groups, and no servers that share a tag group:NAME"
     return "no groups: servers that share a tag group:NAME make one"
 
 

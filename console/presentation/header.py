@@ -28,10 +28,14 @@ from console.presentation.lines import (
     span_width,
 )
 from console.presentation.mirror import Mirror
+from console.presentation.offered import zone_word
+from console.records_offer import Pace
 
 POLL_SECONDS = 1
 AGE_SHOUTS_SECONDS = 3 * POLL_SECONDS
 STALE_SECONDS = 10 * POLL_SECONDS
+LOOK_SECONDS = 10
+"""How long a look at a cloud may take that has no feed."""
 
 NARROW, MEDIUM, WIDE = 60, 80, 120
 
@@ -53,8 +57,9 @@ def worst_fact(mirror: Mirror, frame: Frame) -> WorstFact:
         return WorstFact(glyphs.busy, "asking the cloud", "asking", Tone.MUTED)
     silent, total = sum(not cell.is_up for cell in mirror.cells), len(mirror.cells)
     if silent:
-        words = f"{silent} of {total} cell{'s' if total != 1 else ''} degraded"
-        return WorstFact(glyphs.attention, words, f"{silent}/{total} cells", Tone.WARN)
+        noun = zone_word(mirror)
+        words = f"{silent} of {total} {noun}{'s' if total != 1 else ''} degraded"
+        return WorstFact(glyphs.attention, words, f"{silent}/{total} {noun}s", Tone.WARN)
     down = sum(host.state == "down" and mirror.is_host_known(host) for host in mirror.hosts or ())
     if down:
         words = f"{down} host{'s' if down != 1 else ''} down"
@@ -63,7 +68,10 @@ def worst_fact(mirror: Mirror, frame: Frame) -> WorstFact:
     if fragile:
         words = f"{fragile} group{'s' if fragile != 1 else ''} at risk"
         return WorstFact(glyphs.violation, words, words, Tone.CRIT)
-    words = "no cells" if not total else "its cell is up" if total == 1 else f"all {total} cells up"
+    noun = zone_word(mirror)
+    words = f"no {noun}s" if not total else f"its {noun} is up" if total == 1 else f"all {total} {noun}s up"
+    if mirror.troubles:
+        return WorstFact(glyphs.attention, words, words, Tone.WARN)
     return WorstFact(glyphs.running, words, words, Tone.MUTED)
 
 
@@ -73,7 +81,7 @@ def header(mirror: Mirror, frame: Frame) -> Line:
     gap = 2 if width < NARROW else 3
     name = fit_name(frame.cloud or mirror.kind or "stratodeck", 12, frame.glyphs)
     words = fact.short if width < NARROW else fact.words
-    end = _past(mirror, frame) or (*_clock(mirror, frame), *_age(mirror, frame))
+    end = _past(mirror, frame) or (*_pace(mirror, frame), *_clock(mirror, frame), *_age(mirror, frame))
     room = width - 2 - span_width(end)
     column = 1 + cells(name) + gap
     shown: Line = (Span(name, Tone.ACCENT, is_bold=True),)
@@ -165,6 +173,17 @@ def _past(mirror: Mirror, frame: Frame) -> Line:
     return (Span(text, Tone.WARN, is_reversed=True), *stale)
 
 
+def _pace(mirror: Mirror, frame: Frame) -> Line:
+    """How much a cloud is asked, where every question is a load on it: `12/30 req/min`."""
+    pace = mirror.pace
+    if pace is None or frame.width < NARROW:
+        return ()
+    word = f" {pace.word}" if pace.word and frame.width >= WIDE else ""
+    unit = "req/min" if frame.width >= WIDE else "/min"
+    tone = Tone.WARN if pace.requests >= pace.requests_max or pace.word == "held off" else Tone.MUTED
+    return (Span(f"{pace.requests}/{pace.requests_max} {unit}{word}  ", tone),)
+
+
 def _clock(mirror: Mirror, frame: Frame) -> Line:
     """The cloud's time and, when it is not the wall's, how it runs."""
     if frame.width < NARROW or mirror.clock is None:
@@ -180,14 +199,21 @@ def _age(mirror: Mirror, frame: Frame) -> Line:
     seconds = mirror.age_seconds(frame.wall_now)
     if seconds is None:
         return (Span(f"age {frame.glyphs.nobody_said}", Tone.MUTED),)
-    if seconds > STALE_SECONDS:
+    # What is looked at now and then may be as old as that.
+    late = seconds if mirror.pace is None else seconds - _quiet_seconds(mirror.pace)
+    if late > STALE_SECONDS:
         text = figures.age(seconds)
         if frame.width < NARROW and "m" in text:
             text = text[: text.index("m") + 1]
         return (Span(f"STALE {text}", Tone.CRIT, is_reversed=True),)
-    if seconds > AGE_SHOUTS_SECONDS:
+    if late > AGE_SHOUTS_SECONDS:
         return (Span(f"AGE {figures.age(seconds)}", Tone.WARN, is_reversed=True),)
     return (Span(f"age {figures.age(seconds)}", Tone.MUTED),)
+
+
+def _quiet_seconds(pace: Pace) -> float:
+    """How long nothing may be heard while all is well: until the next look, and as long as that may take."""
+    return LOOK_SECONDS + (pace.wait_seconds or 0.0)
 
 
 def crumbs(view: View, frame: Frame) -> Line:

@@ -93,7 +93,8 @@ def sentence(mirror: Mirror, frame: Frame, host: HostRecord) -> str:
     cell = mirror.cell(host.cell)
     if not mirror.is_host_known(host):
         at_instant = figures.instant(cell.since, frame.wall_now) if cell is not None and cell.since else "some time"
-        return f"{host.cell} does not answer; last known {host.state} at {at_instant}"
+        silent = host.cell if mirror.offer is None else "its cell"
+        return f"{silent} does not answer; last known {host.state} at {at_instant}"
     since = figures.age_since(host.state_since, frame.now) or frame.glyphs.nobody_said
     if host.kind == "storage":
         holds = f"{host.drives or 0:,} drive{'' if host.drives == 1 else 's'}"
@@ -101,7 +102,7 @@ def sentence(mirror: Mirror, frame: Frame, host: HostRecord) -> str:
         free = f"{figures.gib(left_bytes)} of {figures.gib(host.storage_bytes or 0)} GiB free"
     else:
         holds = f"{host.servers or 0:,} server{'' if host.servers == 1 else 's'}"
-        free = "nothing free for a start"
+        free = "nothing free for a start" if mirror.offer is None else "its free room is not told"
         if host.free is not None and host.free.cpu_mhz:
             free = f"free for a start: {figures.ghz(host.free.cpu_mhz)} GHz, {figures.gib(host.free.memory_bytes)} GiB"
     match host.state:

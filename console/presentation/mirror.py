@@ -51,6 +51,7 @@ from console.records_backups import (
     Storage,
 )
 from console.records_billing import Billing, ShortAccount
+from console.records_offer import Offer, Pace
 from console.records_rehearsal import Rehearsal
 from console.records_services import ServiceRecord, Services
 
@@ -71,6 +72,12 @@ class Mirror:
     account: AccountRecord | None = None
     is_production: bool = False
     """Whether a mistake hurts here, as the operator's settings say."""
+    offer: Offer | None = None
+    """What there is of a cloud that is not one of ours; None: all there is to show."""
+    pace: Pace | None = None
+    """How gently a cloud is asked that is looked at now and then."""
+    troubles: tuple[str, ...] = ()
+    """What of it does not answer as it should, while the cloud itself does."""
     clock: ClockRecord | None = None
     clock_at: datetime | None = None
     """The wall's instant at which the clock was read."""
@@ -217,6 +224,10 @@ class Mirror:
     def age_seconds(self, wall_now: datetime) -> float | None:
         """How old what is shown is; None before there is anything. A quiet feed is not an old one."""
         ages = []
+        if self.pace is not None:
+            # What the last looks add up to is no newer than they are.
+            at = self.answered_at.get("servers")
+            return None if at is None else max(0.0, (wall_now - at).total_seconds())
         for source, quiet_seconds in (("status", 0), ("servers", FEED_WAIT_SECONDS)):
             if source in self.answered_at:
                 ages.append((wall_now - self.answered_at[source]).total_seconds() - quiet_seconds)
@@ -226,9 +237,9 @@ class Mirror:
         return next((cell for cell in self.cells or () if cell.name == name), None)
 
     def is_cell_up(self, name: str) -> bool:
-        """Whether a cell answers. One that nobody has spoken of yet is taken to."""
+        """Whether anything of a cell answers. One that nobody has spoken of yet is taken to."""
         cell = self.cell(name)
-        return cell is None or cell.is_up
+        return cell is None or not cell.is_silent
 
     def is_host_known(self, host: HostRecord) -> bool:
         return host.is_reachable and self.is_cell_up(host.cell)
@@ -292,6 +303,7 @@ class Mirror:
             kind=answer.kind,
             account=answer.account,
             is_production=answer.is_production,
+            offer=answer.offer,
             **clock,
         )
 
@@ -304,9 +316,12 @@ class Mirror:
             ("tasks_open", answer.tasks_open),
             ("tasks_ended", answer.tasks_ended),
             ("tasks_waiting", answer.tasks_waiting),
+            ("pace", answer.pace),
+            ("offer", answer.offer),
         ):
             if value is not None:
                 changes[name] = value
+        changes["troubles"] = answer.troubles
         if answer.clock is not None:
             changes |= {"clock": answer.clock, "clock_at": at}
         changes["short_of_money"] = answer.short_of_money
@@ -314,8 +329,9 @@ class Mirror:
 
     def _with_cells(self, cells: tuple[CellRecord, ...], at: datetime) -> Mirror:
         """The mirror with these cells; the rows of those that have just stopped answering become unknown."""
-        before = {cell.name: cell.is_up for cell in self.cells or ()}
-        lost = {cell.name: cell.since or at for cell in cells if not cell.is_up and before.get(cell.name, True)}
+        # What is silent of a zone that answers in part tells each of its rows itself.
+        before = {cell.name: not cell.is_silent for cell in self.cells or ()}
+        lost = {cell.name: cell.since or at for cell in cells if cell.is_silent and before.get(cell.name, True)}
         back = {cell.name for cell in cells if cell.is_up and before.get(cell.name) is False}
         news = back | ({cell.name for cell in cells} - before.keys())
         fleet, drives = self.fleet, self.drives
@@ -501,7 +517,9 @@ def _with_kept_hosts(before: tuple[HostRecord, ...] | None, hosts: tuple[HostRec
     known = {host.name: host for host in before or ()}
     # What the feed has told of a host may be newer than a list that was on its way.
     hosts = tuple(_newer_state(known.get(host.name), host) for host in hosts)
-    kept = (host._replace(is_reachable=False) for host in before or () if host.cell not in answered)
+    told = {host.name for host in hosts}
+    missing = (host for host in before or () if host.cell not in answered and host.name not in told)
+    kept = (host._replace(is_reachable=False) for host in missing)
     return tuple(sorted((*hosts, *kept), key=lambda host: (host.cell, host.name)))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from operator import attrgetter
 
-from console.presentation import attention, backfill, events, figures, filtering, redundancy, schedules, tasks
+from console.presentation import attention, backfill, events, figures, filtering, offered, redundancy, schedules, tasks
 from console.presentation import cells as cells_view
 from console.presentation.attention import Alarm
 from console.presentation.columns import Table
@@ -96,7 +96,8 @@ def _cells_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     if mirror.cells is None:
         return Lines([compose(width, left(1, frame.glyphs.ellipsis, Tone.MUTED))] * 4, head=head)
     if not mirror.cells:
-        return Lines([compose(width, left(1, "this cloud has no cells", Tone.MUTED))], head=head)
+        words = f"this cloud has no {offered.zone_word(mirror)}s" if mirror.is_complete else frame.glyphs.ellipsis
+        return Lines([compose(width, left(1, words, Tone.MUTED))], head=head)
     shown = sorted(mirror.cells, key=lambda cell: cell.name)
     rows = Rows(head, shown, lambda cell: cell_row(mirror, frame, cell, width), cells_view.key_of)
     if width < 100 or len(shown) < 2:
@@ -249,7 +250,7 @@ def _going_on(mirror: Mirror, frame: Frame, width: int) -> Lines:
     if width >= 60:
         lines.append(_servers_line(mirror, frame, width))
         keys.append("view:servers")
-    parts = [_tasks_text(mirror, frame.glyphs)]
+    parts = [offered.sentence(mirror, "tasks") or _tasks_text(mirror, frame.glyphs)]
     following = next_backups(mirror)
     if following and width >= 60:
         title, at_instant = following[0]
@@ -287,6 +288,7 @@ def _servers_line(mirror: Mirror, frame: Frame, width: int) -> Line:
         (f"{glyphs.busy} busy", busy, Tone.ACCENT),
         (f"{glyphs.stopped} stop", states["stopped"], Tone.MUTED),
         (f"{glyphs.lost} lost", states["unavailable"], Tone.CRIT),
+        (f"{glyphs.lost} error", states["error"], Tone.CRIT),
         (f"{glyphs.unknown} UNKNOWN", states["unknown"], Tone.UNKNOWN),
     ]
     spans: list[Span] = []
@@ -305,7 +307,8 @@ def _events_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     latest = list(reversed(mirror.events[-EVENTS_SHOWN:]))
     head = compose(width, left(1, "EVENTS", Tone.MUTED))
     if not latest:
-        return Lines([compose(width, left(1, "nothing has happened yet", Tone.MUTED))], head=head)
+        words = offered.sentence(mirror, "events") or "nothing has happened yet"
+        return Lines([compose(width, left(1, words, Tone.MUTED))], head=head)
     return Rows(head, latest, lambda event: events.row(mirror, frame, event, width), lambda event: f"event:{event.key}")
 
 
@@ -340,6 +343,9 @@ def _fits_region(mirror: Mirror, frame: Frame, width: int) -> Lines:
         "most_free_by_cpu": ("backfilling, most CPU", Tone.BACKFILL),
         "most_free_by_memory": ("backfilling, most memory", Tone.BACKFILL),
     }
+    nothing = offered.sentence(mirror, "capacity")
+    if nothing is not None:
+        return offered.aside(ruled(width, glyphs, left(3, "WHAT FITS NOW", muted)), nothing, width, frame)
     sizes = {name: size for name, size, _ in backfill.fits(mirror)}
     for name, (words, tone) in names.items():
         size = sizes.get(name)
@@ -361,6 +367,9 @@ def _fits_region(mirror: Mirror, frame: Frame, width: int) -> Lines:
 def _lowest_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     """The servers that are left with the least of their size."""
     glyphs, muted = frame.glyphs, Tone.MUTED
+    nothing = offered.sentence(mirror, "backfill")
+    if nothing is not None:
+        return offered.aside(ruled(width, glyphs, left(3, "LOWEST perf_factor", muted)), nothing, width, frame)
     rows = mirror.fleet.shrunk[:LOWEST_SHOWN]
     if width >= 50:
         head = ruled(width, glyphs, left(3, "LOWEST perf_factor", muted), right(34, "CPU", muted),
@@ -424,6 +433,9 @@ def _risk_region(mirror: Mirror, frame: Frame, width: int) -> Region:
 def _tasks_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     glyphs = frame.glyphs
     head = ruled(width, glyphs, left(3, "TASKS", Tone.MUTED), right(57, "DONE", Tone.MUTED))
+    nothing = offered.sentence(mirror, "tasks")
+    if nothing is not None:
+        return offered.aside(head, nothing, width, frame)
     going = [task for task in tasks.without_sources(mirror.tasks or ()) if task.state == "open"]
     rows = tasks.running_order(mirror, frame, going)[:TASKS_SHOWN]
     if not rows:
@@ -446,6 +458,9 @@ def _tasks_region(mirror: Mirror, frame: Frame, width: int) -> Region:
 def _backups_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     glyphs = frame.glyphs
     head = ruled(width, glyphs, left(3, "NEXT BACKUPS", Tone.MUTED), right(57, "IN", Tone.MUTED))
+    nothing = offered.sentence(mirror, "backups")
+    if nothing is not None:
+        return offered.aside(head, nothing, width, frame)
     lines = []
     for title, instant in next_backups(mirror)[:BACKUPS_SHOWN]:
         wait = figures.countdown((instant - frame.now).total_seconds())

@@ -41,12 +41,14 @@ def census(mirror: Mirror) -> str:
     if mirror.cells is None:
         return mirror.problem or "asking the cloud"
     if not mirror.is_complete:
+        if mirror.offer is not None:
+            return "asking for the servers"
         silent = [cell.name for cell in mirror.cells if not cell.is_up]
         asked = f"asking {len(mirror.cells)} cells"
         return f"{asked}; {', '.join(silent)} do{'es' if len(silent) == 1 else ''} not answer" if silent else asked
     states = mirror.fleet.by_state
     words = {"unavailable": "lost", "unknown": "UNKNOWN", "running": "run"}
-    order = ("unavailable", "unknown", "paused", "starting", "stopping", "running", "stopped")
+    order = ("unavailable", "error", "unknown", "paused", "starting", "stopping", "running", "stopped")
     return ", ".join(f"{states[state]:,} {words.get(state, state)}" for state in order if states[state])
 
 
@@ -56,13 +58,17 @@ def sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
     host = server.host or "no host"
     match server.state:
         case "unknown":
-            return _unknown_sentence(frame, server)
+            return _unknown_sentence(mirror, frame, server)
         case "unavailable":
             return f"lost {since} ago on {host}" + (f": {_reason(server)}" if server.reason else "")
+        case "error":
+            return f"in error on {host}" + (f": {server.reason}" if server.reason else "; the cloud does not say why")
         case "starting" if server.waits:
             return f"waits for its room on {host}, for {since} now; others are being stopped for it"
         case "starting" | "stopping":
             return f"{server.state} on {host} for {since}"
+        case "running" if server.reason:
+            return f"running on {host}: {server.reason}"
         case "running" if server.notice_until is not None:
             left_seconds = (server.notice_until - frame.now).total_seconds()
             cause = mirror.name_of(server.notice_for) or "another"
@@ -75,16 +81,20 @@ def sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
             return f"started {since} ago on {host}" + (shrank if made_smaller else "")
         case "stopped" if server.reason:
             return f"stopped {since} ago: {_stop_reason(mirror, server)}"
+        case "stopped" if server.state_since is None:
+            return "stopped"
         case _:
             return f"{server.state} for {since}"
 
 
-def _unknown_sentence(frame: Frame, server: ServerRecord) -> str:
+def _unknown_sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
+    # A zone is no cell: what is UNKNOWN in it lies in one that does not answer, whichever that is.
+    cell = server.cell if mirror.offer is None else "its cell"
     if server.known_at is None:
-        return f"{server.cell} does not answer, and nothing was ever known of it here"
+        return f"{cell} does not answer, and nothing was ever known of it here"
     known = figures.instant(server.known_at, frame.wall_now)
     was = f"last known {server.last_state}" if server.last_state else "last known"
-    return f"{server.cell} does not answer; {was} on {server.host or 'no host'} at {known}"
+    return f"{cell} does not answer; {was} on {server.host or 'no host'} at {known}"
 
 
 def _shrunk_sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
@@ -124,6 +134,8 @@ def waiting(mirror: Mirror, progress: str, backend_says: str | None, frame: Fram
         return progress, Tone.ACCENT
     if not mirror.answered_at:
         return backend_says or "connecting", Tone.MUTED
+    if mirror.troubles:
+        return "; ".join(mirror.troubles), Tone.WARN
     if not mirror.is_complete and mirror.servers_total:
         return f"reading servers: {len(mirror.servers):,} of {mirror.servers_total:,}", Tone.ACCENT
     return None

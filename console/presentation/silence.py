@@ -55,6 +55,8 @@ class Silence(NamedTuple):
     """Rows of theirs that the filter leaves out although it may match what they are now."""
     unread: int = 0
     """Rows of theirs that the cloud counts and has not told here."""
+    is_partial: bool = False
+    """Whether they are zones, of which other rows may well answer."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ def _silence(mirror: Mirror, frame: Frame, kind: _Kind[R], shown: Sequence[R]) -
     if not names or mirror.is_offline:
         return None
     rows, wanted = kind.rows, frame.filter
+    is_partial = mirror.offer is not None
     if not wanted:
-        return Silence(names, _count(rows, frame))
+        return Silence(names, _count(rows, frame), is_partial=is_partial)
     hosts = [host for host in mirror.hosts or () if host.cell in names]
     question = ("silence", frame.scope, wanted, names, len(mirror.fleet), len(hosts))
     kept = [row for row in shown if not row.is_reachable]
@@ -109,7 +112,7 @@ def _silence(mirror: Mirror, frame: Frame, kind: _Kind[R], shown: Sequence[R]) -
     hidden = rows.found(
         (*question, len(kept)), lambda: _hidden(kind, {row.id for row in kept}, query.terms, names, hosts)
     )
-    return Silence(names, len(kept), len(hidden))
+    return Silence(names, len(kept), len(hidden), is_partial=is_partial)
 
 
 def _hidden(
@@ -204,8 +207,10 @@ def _texts(silence: Silence, noun: str, frame: Frame) -> list[str]:
     names = silence.cells
     who = " and ".join(names) if len(names) <= 2 else f"{len(names)} cells"
     does = "does" if len(names) == 1 else "do"
+    if silence.is_partial:
+        return _texts_of_zones(silence, noun, frame)
     its = "its" if len(names) == 1 else "their"
-    shown, more, unread = (figures.count(number) for number in silence[1:])
+    shown, more, unread = (figures.count(number) for number in silence[1:4])
     long, middle, short, least = [], [], [], []
     if silence.shown:
         is_one = silence.shown == 1
@@ -231,3 +236,18 @@ def _texts(silence: Silence, noun: str, frame: Frame) -> list[str]:
         f"{len(names)} silent: {', '.join(short)}",
         f"{len(names)} silent: {' '.join(least)}",
     ]
+
+
+def _texts_of_zones(silence: Silence, noun: str, frame: Frame) -> list[str]:
+    """Of UNKNOWN rows that lie in some cell, nobody knows which."""
+    shown, more = figures.count(silence.shown), figures.count(silence.may_match)
+    long, short = [], []
+    if silence.shown:
+        long.append(f"{shown} {noun}{'s are' if silence.shown != 1 else ' is'} shown as last known")
+        short.append(f"{shown} last known")
+    if silence.may_match:
+        word = " more" if silence.shown else ""
+        long.append(f"{more}{word} may match /{frame.filter}")
+        short.append(f"{more} may match")
+    return [f"UNKNOWN in {' and '.join(silence.cells)}: {'; '.join(long)}", f"UNKNOWN: {', '.join(short)}",
+            ", ".join(short)]  # fmt: skip

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from textual.screen import Screen
 
-from console.client import ClientError, CloudClient
 from console.commands import Command, reason_off, verbs_for
+from console.port import ClientError, Port
 from console.presentation import plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.mirror import Mirror
@@ -50,12 +50,13 @@ _ACTIONS = {
     "server.start_away": "start",
     "server.shutdown": "shutdown",
     "server.stop": "stop",
+    "server.reboot": "reboot",
     "server.delete": "delete",
     "server.delete_all": "delete",
 }
 _FIELDS: Mapping[str, Mapping[str, Any]] = {"server.delete_all": {"with_drives": True}}
 """What a verb sends with its action."""
-_VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
+_VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "reboot": "reboot", "delete": "delete"}
 _VERBS_OF = {
     "server": clone_verbs.act,
     "drive": drive_verbs.act,
@@ -76,7 +77,7 @@ class Host(Protocol):
     @property
     def mirror(self) -> Mirror: ...
     @property
-    def client(self) -> CloudClient | None: ...
+    def client(self) -> Port | None: ...
     def frame(self) -> Frame: ...
     def wall_now(self) -> datetime: ...
     def selection(self) -> Selection: ...
@@ -156,7 +157,7 @@ class Acting:
         except ClientError as error:
             self._host.say(f"{title}: {error.sentence}", Tone.CRIT)
 
-    async def _do(self, client: CloudClient, command: Command, selection: Selection) -> None:
+    async def _do(self, client: Port, command: Command, selection: Selection) -> None:
         match command.id:
             case id if id in backup_verbs.CREATING:
                 await backup_verbs.create(self._host, client, command)
@@ -229,7 +230,7 @@ class Acting:
 
     # ------------------------------------------------------------------------------------------------------ servers
 
-    async def _act_on_servers(self, client: CloudClient, command: Command, selection: Selection) -> None:
+    async def _act_on_servers(self, client: Port, command: Command, selection: Selection) -> None:
         action, fields = _ACTIONS[command.id], _FIELDS.get(command.id, {})
         items = [
             item
@@ -272,7 +273,7 @@ class Acting:
 
     async def _send(
         self,
-        client: CloudClient,
+        client: Port,
         action: str,
         targets: Sequence[_Target],
         plans: Mapping[str, PlanRecord],
@@ -353,7 +354,7 @@ class Acting:
 
     # -------------------------------------------------------------------------------------------------------- cells
 
-    async def _ask(self, client: CloudClient, selection: Selection) -> None:
+    async def _ask(self, client: Port, selection: Selection) -> None:
         for item in selection.items:
             cell = await client.ask_cell(item.name)
             self._host.say(f"{cell.name}: {cell.state}  {cell.reason}".rstrip())
@@ -362,7 +363,9 @@ class Acting:
 
     def _copy_request(self, command: Command, selection: Selection) -> None:
         item = selection.items[0] if selection.items else None
-        if not command.needs_row:
+        if selection.offer is not None:
+            self._host.say("there is no request to copy: this cloud speaks another API than ours", Tone.WARN)
+        elif not command.needs_row:
             self._host.copy(objects.curl_of_creation(command.id.partition(".")[0]))
         elif command.id in _ACTIONS and item is not None:
             avoid = objects.siblings(self._host.mirror, item.key) if command.id == "server.start_apart" else ()
@@ -411,8 +414,7 @@ def _fact(head: str, sentence: str, tone: Tone, frame: Frame) -> Line:
 
 
 def _only(selection: Selection, item: Item) -> Selection:
-    return Selection(selection.view, (item,), selection.is_read_only, selection.is_stale, selection.is_simulated,
-                     selection.clock_mode)  # fmt: skip
+    return selection._replace(items=(item,), hidden=0)
 
 
 def _names(targets: Sequence[_Target]) -> str:
@@ -435,7 +437,9 @@ def _name_to_type(command: Command, selection: Selection) -> str | None:
 
 def _menu_item(command: Command, selection: Selection, frame: Frame) -> plan.MenuItem:
     title = command.title.replace("…", frame.glyphs.ellipsis)
-    return plan.MenuItem(command.keys[0], title, command.cost, command.impact, reason_off(command, selection))
+    verb = selection.offer.verbs.get(command.id) if selection.offer is not None else None
+    cost = verb.cost if verb is not None else command.cost
+    return plan.MenuItem(command.keys[0], title, cost, command.impact, reason_off(command, selection))
 
 
 def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from console.client import ClientError
+from console.port import ClientError
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.plan import labelled
 from console.presentation.sentences import named

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
-from console.client import CloudClient
+from console.port import Port
 from console.presentation.protection import Protection
 from console.records import Answer, EventRecord
 from console.records_backups import Backups, Schedules
@@ -62,7 +62,7 @@ class BackupSources:
         is_old = name in self._old or now - read_at >= timedelta(seconds=OLD_SECONDS)
         return is_old and now >= self._rests_until[name]
 
-    async def read(self, client: CloudClient, name: str, deliver: Deliver) -> None:
+    async def read(self, client: Port, name: str, deliver: Deliver) -> None:
         """Read it and hand it over, a long list also as it grows. Raises ClientError."""
         begun = self._wall_now()
         self._old.discard(name)
@@ -86,7 +86,7 @@ class BackupSources:
         self._read_at[name], self._rests_until[name] = begun, ended + REST_FACTOR * (ended - begun)
 
 
-async def _read_schedules(client: CloudClient, scope: str | None, deliver: Deliver) -> None:
+async def _read_schedules(client: Port, scope: str | None, deliver: Deliver) -> None:
     page = whole = await client.schedules_page(scope=scope)
     while page.next is not None:
         await deliver(whole)
@@ -95,7 +95,7 @@ async def _read_schedules(client: CloudClient, scope: str | None, deliver: Deliv
     await deliver(whole)
 
 
-async def _read_backups(client: CloudClient, scope: str | None, deliver: Deliver) -> None:
+async def _read_backups(client: Port, scope: str | None, deliver: Deliver) -> None:
     page = whole = await client.backups_page(scope=scope)
     while page.next is not None:
         await deliver(whole)
@@ -104,7 +104,7 @@ async def _read_backups(client: CloudClient, scope: str | None, deliver: Deliver
     await deliver(whole)
 
 
-async def _read_coverage(client: CloudClient, deliver: Deliver) -> None:
+async def _read_coverage(client: Port, deliver: Deliver) -> None:
     page = whole = await client.coverage_page()
     for _ in range(1, COVERAGE_PAGES_MAX):
         if page.next is None:

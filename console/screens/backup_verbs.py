@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from console.client import ClientError, CloudClient
 from console.commands import Command, reason_off
+from console.port import ClientError, Port
 from console.presentation import backup_forms, backup_plans, creating, plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.presentation.sentences import named
@@ -44,7 +44,7 @@ PREVIEWS_MAX = 20
 T = TypeVar("T")
 
 
-async def create(host: Host, client: CloudClient, command: Command) -> None:
+async def create(host: Host, client: Port, command: Command) -> None:
     """Ask of what, then as of a server. May raise ClientError."""
     title = "New schedule" if command.id == "schedule.create" else "Back up now"
     projects = {each.project_id: each.name for each in (await client.storage()).projects}
@@ -63,7 +63,7 @@ async def create(host: Host, client: CloudClient, command: Command) -> None:
     _tell(host, sentence)
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Carry one of `IDS` out. May raise ClientError."""
     items = [item for item in selection.items if reason_off(command, selection._replace(items=(item,))) is None]
     item = items[0]
@@ -141,7 +141,7 @@ def _zone(body: Mapping[str, Any], before: ScheduleRecord | None) -> str:
 
 
 def _live(
-    host: Host, client: CloudClient, asked: Mapping[str, Any], before: ScheduleRecord | None = None
+    host: Host, client: Port, asked: Mapping[str, Any], before: ScheduleRecord | None = None
 ) -> Callable[[Mapping[str, Any]], Awaitable[Lines]]:
     """What the form shows below its fields."""
 
@@ -154,7 +154,7 @@ def _live(
     return live
 
 
-async def _schedule(host: Host, client: CloudClient, sources: Sequence[_Source]) -> str | None:
+async def _schedule(host: Host, client: Port, sources: Sequence[_Source]) -> str | None:
     name, look = _called(sources), _live(host, client, sources[0].asked)
 
     async def live(body: Mapping[str, Any]) -> Lines:
@@ -182,7 +182,7 @@ async def _schedule(host: Host, client: CloudClient, sources: Sequence[_Source])
     return sentence
 
 
-async def _edit(host: Host, client: CloudClient, id: str) -> str | None:
+async def _edit(host: Host, client: Port, id: str) -> str | None:
     before = (await client.schedule_detail(id)).schedule
     version = before.version
 
@@ -217,7 +217,7 @@ async def _edit(host: Host, client: CloudClient, id: str) -> str | None:
 
 
 def _loss(
-    host: Host, client: CloudClient, before: ScheduleRecord
+    host: Host, client: Port, before: ScheduleRecord
 ) -> Callable[[Mapping[str, Any]], Awaitable[Confirmation | None]]:
     """Asks about the backups that go by an edit and would stay without it; None where there are none."""
 
@@ -245,7 +245,7 @@ def _asked_of(schedule: ScheduleRecord) -> Sequence[str]:
 # --- backups ---------------------------------------------------------------------------------------------------------
 
 
-async def _back_up(host: Host, client: CloudClient, sources: Sequence[_Source]) -> str | None:
+async def _back_up(host: Host, client: Port, sources: Sequence[_Source]) -> str | None:
     name = _called(sources)
 
     async def live(body: Mapping[str, Any]) -> Lines:
@@ -262,7 +262,7 @@ async def _back_up(host: Host, client: CloudClient, sources: Sequence[_Source]) 
     return sentence
 
 
-async def _restore(host: Host, client: CloudClient, item: Item, id: str) -> str | None:
+async def _restore(host: Host, client: Port, item: Item, id: str) -> str | None:
     when = _when(host, id)
     title = f"Restore {item.name}{when}"
     flavor = await _flavor(host, title, await client.flavors(id))
@@ -312,7 +312,7 @@ async def _flavor(host: Host, title: str, flavors: Sequence[FlavorRecord]) -> Fl
 # --- of one or several -----------------------------------------------------------------------------------------------
 
 
-async def _confirm(host: Host, client: CloudClient, command: Command, items: Sequence[Item]) -> None:
+async def _confirm(host: Host, client: Port, command: Command, items: Sequence[Item]) -> None:
     kind, _, action = command.id.partition(".")
     verb, sentence = _CONFIRMED[command.id]
     title = sentence.format(_what(host, kind, items))
@@ -368,7 +368,7 @@ _DONE = {"run": "is being taken", "drill": "is being tried", "delete": "deleted"
 
 
 async def _each(
-    host: Host, client: CloudClient, action: str, items: Sequence[Item], versions: Mapping[str, int | None]
+    host: Host, client: Port, action: str, items: Sequence[Item], versions: Mapping[str, int | None]
 ) -> None:
     """One after the other. What is refused of a single one is raised; of several the first is told."""
     problems: list[str] = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.client import ClientError, CloudClient
 from console.commands import Command
+from console.port import ClientError, Port
 from console.presentation import cell_plan
 from console.presentation.lines import Tone
 from console.reasons import Selection
@@ -20,7 +20,7 @@ STATES = {"cell.up": "up", "cell.down": "down", "cell.hung": "hung"}
 _TITLES = {"down": "Take {} down", "hung": "Hang {}", "up": "Let {} answer"}
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Inject a fault into the cells of the selection, or take it away. May raise ClientError."""
     state = STATES[command.id]
     names = [item.name for item in selection.items]
@@ -47,9 +47,7 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         host.say("cancelled; nothing was sent", Tone.MUTED)
 
 
-async def _send(
-    host: Host, client: CloudClient, names: list[str], state: str, shown: dict[str, CellPlanRecord]
-) -> None:
+async def _send(host: Host, client: Port, names: list[str], state: str, shown: dict[str, CellPlanRecord]) -> None:
     """Each of several cells was looked at as things are; the first one changes them for the next."""
     for name in names:
         plan = shown[name].token if len(names) == 1 and name in shown else None

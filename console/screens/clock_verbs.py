@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console import command_line
-from console.client import CloudClient
 from console.commands import Command
+from console.port import Port
 from console.presentation import clock, faults
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.plan import labelled
@@ -59,7 +59,7 @@ async def _ask_rate(host: Host, acting: Acting) -> None:
             host.say(f"{given.text} is no rate: a number above 0, up to {RATE_MAX:,}", Tone.WARN)
 
 
-async def end_faults(host: Host, client: CloudClient, command: Command) -> None:
+async def end_faults(host: Host, client: Port, command: Command) -> None:
     """Take back all that is injected, cells first. May raise ClientError."""
     found = faults.injected(host.mirror)
     title = f"Take back {len(found)} fault{'s' if len(found) != 1 else ''}"

@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from console.client import CloudClient
 from console.commands import Command
+from console.port import Port
 from console.presentation import creating, picking, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.mirror import Mirror
@@ -32,7 +32,7 @@ _NOTES = {
 }
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Clone the one server of the selection, after its plan was shown. May raise ClientError."""
     action, item = ACTIONS[command.id], selection.items[0]
     title = _TITLES[action].format(item.name)

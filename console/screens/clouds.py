@@ -155,6 +155,11 @@ class Clouds:
         for each in self._screens.values() if screen.is_across else (screen,):
             each.feed.wake()
 
+    def hurry(self, screen: MainScreen) -> None:
+        """Somebody wants to know now: also of a cloud that is looked at now and then."""
+        for each in self._screens.values() if screen.is_across else (screen,):
+            each.feed.hurry()
+
     def heed_news(self) -> None:
         """Something came for a cloud that is out of sight."""
         if self.in_sight.is_across:
@@ -196,7 +201,7 @@ class Clouds:
             context.noun,
             context.place,
             context.colour,
-            None if screen is None else screen.mirror,
+            None if screen is None else screen.mirror_now,
             self._problems.get(context.name) or given_up or "",
             screen is not None and screen.is_in_sight,
             context.is_production,

@@ -36,18 +36,21 @@ def items(mirror: Mirror, key: str, row: str) -> list[CopyItem]:
     """What can be copied of the row with this key; a client that knows nothing of its kind is off."""
     kind, name = objects.split_key(mirror, key)
     item = objects.item_of(mirror, key)
+    program = "openstack" if mirror.offer is None else f"openstack --os-cloud {shlex.quote(mirror.kind)}"
+    of_ours = None if mirror.offer is None else "of our own clouds only"
     words = [shlex.quote(word) for word in (name.split("/", 1) if kind == "service" else [name])]
     script = f"import cloudsigma; print(cloudsigma.resource.{_CLOUDSIGMA.get(kind)}().get({name!r}))"
     return [
         CopyItem("i", "id", name),
         CopyItem("n", "name", item.name if item is not None else key),
         CopyItem("r", "row", row),
-        CopyItem("c", "curl", objects.curl(mirror, key)),
-        _command("o", "openstack", kind, _OPENSTACK.get(kind, "").format(*words)),
-        _command("p", "cloudsigma in Python", kind, f"python3 -c {shlex.quote(script)}" if kind in _CLOUDSIGMA else ""),
-        _command("s", "stratodeck", kind, _STRATODECK.get(kind, "").format(*words)),
-    ]
+        CopyItem("c", "curl", objects.curl(mirror, key), of_ours),
+        _command("o", "openstack", kind, _OPENSTACK.get(kind, "").format(*words).replace("openstack", program, 1)),
+        _command("p", "cloudsigma in Python", kind, f"python3 -c {shlex.quote(script)}" if kind in _CLOUDSIGMA else "",
+                 of_ours),
+        _command("s", "stratodeck", kind, _STRATODECK.get(kind, "").format(*words), of_ours),
+    ]  # fmt: skip
 
 
-def _command(letter: str, title: str, kind: str, text: str) -> CopyItem:
-    return CopyItem(letter, title, text, None if text else f"no command for a {kind}")
+def _command(letter: str, title: str, kind: str, text: str, off: str | None = None) -> CopyItem:
+    return CopyItem(letter, title, text, off if text else f"no command for a {kind}")

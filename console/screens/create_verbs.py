@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from console.client import CloudClient
+from console.port import Port
 from console.presentation import creating, figures, picking, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.picking import Option
@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from console.screens.acting import Host
 
 
-async def act(host: Host, client: CloudClient, kind: str) -> None:
+async def act(host: Host, client: Port, kind: str) -> None:
     """Ask what the new `drive` or `server` is to be, and make it. May raise ClientError."""
+    if host.mirror.offer is not None:
+        from console.screens import flavored_verbs
+
+        await flavored_verbs.create(host, client)
+        return
     cells = sorted(cell.name for cell in host.mirror.cells or ())
     limits = await client.limits()
     if kind == "drive":
@@ -103,7 +108,7 @@ def _drive_plan(host: Host, body: Mapping[str, Any], limits: Limits) -> Confirma
     return agreed_to(host, f"Create {body['name']}", "create", 1, lines)
 
 
-def _creation_plan(host: Host, client: CloudClient, body: Mapping[str, Any]) -> Confirmation:
+def _creation_plan(host: Host, client: Port, body: Mapping[str, Any]) -> Confirmation:
     title = f"Create {body['name']}"
 
     async def ask() -> Briefing:
@@ -129,7 +134,7 @@ def _ids_by_name(host: Host, *, is_for_drive: bool = False) -> Callable[[str], S
     return find
 
 
-def _drive_maker(client: CloudClient) -> Callable[[Mapping[str, Any], str], Awaitable[str]]:
+def _drive_maker(client: Port) -> Callable[[Mapping[str, Any], str], Awaitable[str]]:
     async def make(fields: Mapping[str, Any], key: str) -> str:
         drive = await client.create_drive(fields, key=key)
         where = f" on {drive.host}" if drive.host else ""
@@ -138,7 +143,7 @@ def _drive_maker(client: CloudClient) -> Callable[[Mapping[str, Any], str], Awai
     return make
 
 
-def _server_maker(client: CloudClient) -> Callable[[Mapping[str, Any], str], Awaitable[str]]:
+def _server_maker(client: Port) -> Callable[[Mapping[str, Any], str], Awaitable[str]]:
     async def make(fields: Mapping[str, Any], key: str) -> str:
         server = await client.create_server(fields, key=key)
         return f"{server.title} is there, stopped, in {server.cell}; /{server.title} finds it"

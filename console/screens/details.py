@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from console.client import ClientError
+from console.port import ClientError
 from console.presentation.lines import Tone
 from console.screens import objects, views
 

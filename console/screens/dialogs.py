@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.worker import Worker, WorkerState
 
-from console.client import ClientError
+from console.port import ClientError
 from console.presentation import header, plan
 from console.presentation.lines import Frame, Line, Span, Tone, wrap
 from console.screens.boxed import BoxDialog

@@ -31,9 +31,12 @@ _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to no
 
 def do(screen: MainScreen, command_id: str) -> None:
     """Do what a key asks for."""
-    is_past = screen.then.is_on
+    is_past, offer = screen.then.is_on, screen.mirror.offer
     if is_past and (reason := time_travel.off_in_the_past(command_id)) is not None:
         screen.say(f"{reason}: esc goes back to now", Tone.WARN)
+        return
+    if offer is not None and command_id in offer.lacks:
+        screen.say(f"{commands.BY_ID[command_id].title} is off: {offer.lacks[command_id]}", Tone.WARN)
         return
     if command_id.startswith("view."):
         screen.jump(Place(command_id.removeprefix("view.")))

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from console.client import ClientError, CloudClient
 from console.commands import BY_ID, Command, reason_off
+from console.port import ClientError, Port
 from console.presentation import creating, drive_detail, picking, plan
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.reasons import Item, Selection
@@ -39,7 +39,7 @@ class _Job:
     """What was asked for, as labels and texts."""
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Carry a verb out for the drives of the selection, as far as it is on for them. May raise ClientError."""
     action = _action(command)
     items = [item for item in selection.items if item.kind == "drive" and _is_on(command, selection, item)]
@@ -65,7 +65,7 @@ OF_SERVERS = {"server.attach_drive": "drive.attach", "server.detach_drive": "dri
 """Verbs of a server that do one of a drive's, after the drive was chosen."""
 
 
-async def act_for_server(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act_for_server(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Choose the drive that the one server of the selection is given, or that is taken from it; then as for the drive.
 
     May raise ClientError.
@@ -95,7 +95,7 @@ async def act_for_server(host: Host, client: CloudClient, command: Command, sele
     host.reload()
 
 
-async def _all_drives(host: Host, client: CloudClient) -> Iterable[DriveRecord]:
+async def _all_drives(host: Host, client: Port) -> Iterable[DriveRecord]:
     """The mirror has them only where a view has shown them."""
     if host.mirror.are_drives_complete:
         return host.mirror.drives.by_id.values()
@@ -121,7 +121,7 @@ def _drive(host: Host, job: _Job) -> DriveRecord | None:
 # What a verb needs to know -----------------------------------------------------------------------------------------
 
 
-async def _rename(host: Host, client: CloudClient, job: _Job) -> None:
+async def _rename(host: Host, client: Port, job: _Job) -> None:
     ask = Ask(f"Rename {job.item.name}", "name", host.frame(), text=job.item.name, note="tier 1: acts on enter")
     given: Given | None = await host.ask_dialog(ask)
     if given is None or given.text == job.item.name:
@@ -181,7 +181,7 @@ def _action(command: Command) -> str:
     return command.id.removeprefix("drive.")
 
 
-async def _confirm(host: Host, client: CloudClient, command: Command, jobs: Sequence[_Job], left_out: int) -> None:
+async def _confirm(host: Host, client: Port, command: Command, jobs: Sequence[_Job], left_out: int) -> None:
     action = _action(command)
     plans: dict[str, PlanRecord] = {}
 
@@ -258,9 +258,7 @@ def _job_lines(host: Host, action: str, job: _Job, frame: Frame) -> list[Line]:
     return made
 
 
-async def _send(
-    host: Host, client: CloudClient, action: str, jobs: Sequence[_Job], plans: Mapping[str, PlanRecord]
-) -> None:
+async def _send(host: Host, client: Port, action: str, jobs: Sequence[_Job], plans: Mapping[str, PlanRecord]) -> None:
     problems: list[str] = []
     outcome: OutcomeRecord | None = None
     for job in jobs:

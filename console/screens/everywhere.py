@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
-from console.client import CloudClient
+from console.port import Port
 from console.presentation import across, sentences
 from console.presentation.across import Gathered
 from console.presentation.lines import Frame, Tone, View
@@ -132,17 +132,17 @@ class _Owned:
     @property
     def mirror(self) -> Mirror:
         """The owner's."""
-        return self._owner.mirror
+        return self._owner.mirror_now
 
     @property
-    def client(self) -> CloudClient | None:
+    def client(self) -> Port | None:
         """The owner's."""
         return self._owner.client
 
     def frame(self) -> Frame:
         """The room of the list, and the instant of the cloud."""
         return self._front.frame()._replace(
-            now=self._owner.mirror.now(self.wall_now()), cloud=self._owner.name_of_cloud, scope=None
+            now=self._owner.mirror_now.now(self.wall_now()), cloud=self._owner.name_of_cloud, scope=None
         )
 
     def wall_now(self) -> datetime:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from textual.message import Message
 
-from console.client import ClientError, CloudClient
+from console.port import LATER, ClientError, Port
 from console.presentation.mirror import Mirror
 from console.records import Answer, ServersPage
 from console.screens.backup_sources import BackupSources
@@ -82,7 +82,7 @@ class Feed:
 
     def __init__(
         self,
-        factory: Callable[[], Awaitable[CloudClient]],
+        factory: Callable[[], Awaitable[Port]],
         post: Callable[[Message], object],
         *,
         wall_now: Callable[[], datetime],
@@ -112,7 +112,7 @@ class Feed:
         self.is_resting = False
         """Whether nobody looks."""
         self._roused = asyncio.Event()
-        self.client: CloudClient | None = None
+        self.client: Port | None = None
 
     def wake(self) -> None:
         """Ask again now instead of when the pause is over."""
@@ -122,11 +122,23 @@ class Feed:
     def rest(self, *, is_resting: bool) -> None:
         """Ask seldom, because nobody looks; or as often as ever again, and at once."""
         was_resting, self.is_resting = self.is_resting, is_resting
+        self.attend(is_watched=not is_resting)
         if is_resting:
             self._roused.clear()
         elif was_resting:
             self._roused.set()
             self.wake()
+
+    def hurry(self) -> None:
+        """Somebody asks for all of it now, also of a cloud that is looked at now and then."""
+        if self.client is not None:
+            self.client.hurry()
+        self.wake()
+
+    def attend(self, *, is_watched: bool) -> None:
+        """Somebody looks at the screen, or nobody can."""
+        if self.client is not None:
+            self.client.attend(is_watched=is_watched)
 
     async def beat(self) -> None:
         """The heartbeat. Never returns."""
@@ -229,6 +241,8 @@ class Feed:
             except ClientError as error:
                 if error.is_retryable:
                     raise
+                if error.code == LATER:
+                    continue
                 # Not for this account: the rest of the cloud still answers, so this is no outage.
                 self._refused.add(name)
         for source in self._backups.due(self._wanted() - self._refused, self._mirror().protection):

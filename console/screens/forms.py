@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
-from console.client import ClientError
+from console.port import ClientError
 from console.presentation import creating, header
 from console.presentation.creating import Field
 from console.presentation.lines import Frame, Line, Span, Tone, wrap

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from console.client import CloudClient
+from console.port import Port
 from console.presentation.lines import Frame, Tone
 from console.presentation.mirror import Mirror
 from console.reasons import Selection
@@ -109,7 +109,7 @@ class Holding:
         return self._host.mirror
 
     @property
-    def client(self) -> CloudClient | None:
+    def client(self) -> Port | None:
         """As of the host."""
         return self._host.client
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from console.client import CloudClient
 from console.commands import Command
+from console.port import Port
 from console.presentation import group_plan
 from console.presentation.lines import Tone
 from console.reasons import Selection
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.screens.acting import Host
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Carry a verb out for the one group of the selection. May raise ClientError."""
     name = selection.items[0].name
     if command.id == "group.end":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from console.client import CloudClient
 from console.commands import Command
+from console.port import Port
 from console.presentation import host_plan
 from console.presentation.lines import Tone
 from console.reasons import Selection
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _VERBS = {"fail": "lose it", "recover": "recover", "drain": "drain", "evacuate": "evacuate"}
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Carry a verb out for the one host of the selection, after its plan was shown. May raise ClientError."""
     action = command.id.removeprefix("host.")
     name = selection.items[0].name

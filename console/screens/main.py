@@ -21,9 +21,9 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from console import commands
-from console.client import CloudClient
 from console.commands import VIEWS, Command
 from console.names import ALL_CLOUDS
+from console.port import Port
 from console.presentation import sentences
 from console.presentation.columns import Column
 from console.presentation.lines import Frame, Tone, View
@@ -171,6 +171,8 @@ class MainScreen(Screen[None]):
         self.set_interval(TICK_SECONDS, self._tick)
         # Not before the application takes keys: what is typed at the very beginning is typed before there is data.
         self.call_after_refresh(self.app.call_later, self._loops.begin)
+        # Out of sight, where a terminal says so, a cloud that must be asked again and again is left alone.
+        self.watch(self.app, "app_focus", lambda is_seen: self.feed.attend(is_watched=is_seen), init=False)
 
     # ---------------------------------------------------------------------------------------------- what workers say
 
@@ -242,7 +244,7 @@ class MainScreen(Screen[None]):
         return self._mirror.now(self.wall_now())
 
     @property
-    def client(self) -> CloudClient | None:
+    def client(self) -> Port | None:
         """The connection, once there was an answer."""
         return self.feed.client
 
@@ -320,6 +322,7 @@ class MainScreen(Screen[None]):
             clock_mode=None if clock is None else clock.mode,
             is_past=self.then.is_on,
             hidden=hidden,
+            offer=self._mirror.offer,
         )
 
     def say(self, sentence: str, tone: Tone = Tone.TEXT, *, is_verbatim: bool = False) -> None:
@@ -417,10 +420,6 @@ class MainScreen(Screen[None]):
         self.framing.show_status()
         self.framing.show_keys()
 
-    def render_keys(self) -> None:
-        """Draw the row of keys."""
-        self.framing.show_keys()
-
     def on_resize(self) -> None:
         """Everything is laid out for a width, so all is made anew."""
         self._render_all()
@@ -486,7 +485,7 @@ class MainScreen(Screen[None]):
         backend = self.backend
         if backend is not None and backend.has_given_up:
             self.run_worker(backend.restart(), group="backend", exclusive=True, exit_on_error=False)
-        self.clouds.wake(self)
+        self.clouds.hurry(self)
 
     def act(self, work: Callable[[], Awaitable[None]], *, opens_menu: bool = False) -> None:
         """Run a verb, one at a time. Keys typed until its menu is there are for the menu."""
@@ -521,6 +520,7 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
+        self.feed.attend(is_watched=True)
         if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen):
             return
         if self.letters.take(event):
@@ -597,4 +597,4 @@ class MainScreen(Screen[None]):
     @on(Prompt.Typed)
     def _follow_typing(self, message: Prompt.Typed) -> None:
         self.typed_line.follow(message.text, message.kind)
-        self.render_keys()
+        self.framing.show_keys()

@@ -6,8 +6,8 @@ import uuid
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from console.client import CloudClient
 from console.commands import Command
+from console.port import Port
 from console.presentation import money
 from console.presentation.lines import Tone
 from console.reasons import Selection
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BALANCE_MAX = Decimal(10**9)
 
 
-async def act(host: Host, client: CloudClient, _command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, _command: Command, selection: Selection) -> None:
     """Ask for a balance, and give it. May raise ClientError."""
     name = objects.split_key(host.mirror, selection.items[0].key)[1]
     billing = host.mirror.billing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from console.client import CloudClient
 from console.commands import Command
+from console.port import Port
 from console.presentation import parts, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.reasons import Item, Selection
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 IDS = frozenset({"server.attach_nic", "server.detach_nic"})
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Carry one of `IDS` out for the one server of the selection. May raise ClientError."""
     item = selection.items[0]
     work = _attach if command.id == "server.attach_nic" else _detach
@@ -32,7 +32,7 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         host.reload()
 
 
-async def _attach(host: Host, client: CloudClient, item: Item) -> str | None:
+async def _attach(host: Host, client: Port, item: Item) -> str | None:
     choices = await client.network_choices(item.key)
 
     async def send(given: Mapping[str, Any], key: str) -> str:
@@ -44,7 +44,7 @@ async def _attach(host: Host, client: CloudClient, item: Item) -> str | None:
     return sentence
 
 
-async def _detach(host: Host, client: CloudClient, item: Item) -> str | None:
+async def _detach(host: Host, client: Port, item: Item) -> str | None:
     nics = (await client.server(item.key)).nics
     if not nics:
         return f"{item.name} has no network interface"

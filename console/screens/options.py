@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from console.client import CloudClient
 from console.commands import VIEWS
 from console.contexts import Context
 from console.kept import Keeper
 from console.keymaps import DEFAULT as DEFAULT_KEYMAP
 from console.keymaps import Keymap
+from console.port import Port
 from console.presentation.lines import Glyphs
 from console.screens.feed import POLL_SECONDS
 
@@ -68,7 +68,7 @@ MENU_CLASS = "-menu"
 class Opened:
     """How to reach a cloud that was opened."""
 
-    client_factory: Callable[[], Awaitable[CloudClient]]
+    client_factory: Callable[[], Awaitable[Port]]
     """Returns a connected client or raises ClientError; awaited again after each failure, it may return the same."""
     backend: Backend | None = None
     """The console's own child process that serves it, where it has one."""
@@ -80,7 +80,7 @@ class Opened:
 class Options:
     """What the main screen is made with."""
 
-    client_factory: Callable[[], Awaitable[CloudClient]]
+    client_factory: Callable[[], Awaitable[Port]]
     wall_now: Callable[[], datetime]
     glyphs: Glyphs
     is_read_only: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from console.client import ClientError, CloudClient
+from console.port import ClientError, Port
 from console.presentation import moments, past
 from console.presentation.drive_fleet import DriveFleet
 from console.presentation.fleet import Fleet
@@ -40,7 +40,7 @@ class Shown:
 class PastFeed:
     """Asks one cloud. Raises ClientError."""
 
-    def __init__(self, client: CloudClient, now: Callable[[], Mirror]) -> None:
+    def __init__(self, client: Port, now: Callable[[], Mirror]) -> None:
         self._client = client
         self._now = now
         self.stretch = PastEvents(())
@@ -130,7 +130,7 @@ class PastFeed:
     # Rows
 
     async def rows_of(
-        self, then: CloudClient, before: Shown | None, changes: Changes, status: Status, *, wants_drives: bool
+        self, then: Port, before: Shown | None, changes: Changes, status: Status, *, wants_drives: bool
     ) -> Rows:
         if before is None:
             silent = sorted(cell.name for cell in status.cells if not cell.is_up)
@@ -145,7 +145,7 @@ class PastFeed:
         found = await self._drives(then) if must_read else None
         return moments.stepped(Rows(known.fleet, known.drives, known.are_drives_complete), changes, told, found)
 
-    async def _servers(self, then: CloudClient, silent: Iterable[str]) -> list[ServerRecord]:
+    async def _servers(self, then: Port, silent: Iterable[str]) -> list[ServerRecord]:
         found: list[ServerRecord] = []
         after: str | None = None
         while True:
@@ -158,7 +158,7 @@ class PastFeed:
             found += await self._servers_of(then, cell)
         return found
 
-    async def _servers_of(self, then: CloudClient, cell: str) -> list[ServerRecord]:
+    async def _servers_of(self, then: Port, cell: str) -> list[ServerRecord]:
         found: list[ServerRecord] = []
         after: str | None = None
         while True:
@@ -168,7 +168,7 @@ class PastFeed:
             if after is None:
                 return found
 
-    async def _drives(self, then: CloudClient) -> list[DriveRecord]:
+    async def _drives(self, then: Port) -> list[DriveRecord]:
         found: list[DriveRecord] = []
         after: str | None = None
         while True:
@@ -180,7 +180,7 @@ class PastFeed:
 
     # All else
 
-    async def told_of(self, then: CloudClient, source: str, at: datetime) -> list[Answer]:
+    async def told_of(self, then: Port, source: str, at: datetime) -> list[Answer]:
         """What a source says of the moment; nothing where the account may not see it."""
         asked: dict[str, Callable[[], Awaitable[Answer]]] = {
             "hosts": then.hosts,
@@ -202,7 +202,7 @@ class PastFeed:
                 raise
         return answers
 
-    async def _read_backing(self, then: CloudClient, source: str, at: datetime, answers: list[Answer]) -> None:
+    async def _read_backing(self, then: Port, source: str, at: datetime, answers: list[Answer]) -> None:
         sources = BackupSources(lambda: at)
 
         async def take(answer: Answer) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from console.client import ClientError, CloudClient
 from console.commands import Command
+from console.port import ClientError, Port
 from console.presentation.lines import Tone
 from console.reasons import Selection
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RESTARTS = {"server.restarts": True, "server.stays": False}
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Ask that backfilling servers be started again after they were stopped for room, or that they be not."""
     wanted = RESTARTS[command.id]
     items = [item for item in selection.items if item.restarts is not None and item.restarts is not wanted]

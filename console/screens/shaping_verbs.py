@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from console.client import ClientError, CloudClient
 from console.commands import Command
+from console.port import ClientError, Port
 from console.presentation import creating, figures, parts, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.reasons import Selection
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 IDS = frozenset({"server.edit", "server.resize", "drive.edit", "drive.resize"})
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Carry one of `IDS` out for the one object of the selection. May raise ClientError."""
     kind, id = objects.split_key(host.mirror, selection.items[0].key)
     if command.id.endswith(".edit"):
@@ -44,7 +44,7 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         host.reload()
 
 
-async def _edit_form(host: Host, client: CloudClient, kind: str, id: str) -> Form:
+async def _edit_form(host: Host, client: Port, kind: str, id: str) -> Form:
     found: Any = await client.server(id) if kind == "server" else await client.drive(id)
     known = found.server if kind == "server" else found.drive
     meta = found.raw.get("meta") or {}
@@ -57,7 +57,7 @@ async def _edit_form(host: Host, client: CloudClient, kind: str, id: str) -> For
     return Form(f"Edit {known.title}", fields, host.frame(), send, verb="change", is_edit=True)
 
 
-async def _server_size_form(host: Host, client: CloudClient, id: str) -> Form:
+async def _server_size_form(host: Host, client: Port, id: str) -> Form:
     server = (await client.server(id)).server
     limits = await client.limits(server.project_id)
     fields = creating.size_fields(
@@ -83,7 +83,7 @@ def _size(server: ServerRecord) -> str:
     return f"{figures.ghz(server.cpu_mhz or 0)} GHz and {figures.gib(server.memory_bytes or 0)} GiB"
 
 
-def _resize_plan(host: Host, client: CloudClient, server: ServerRecord, body: Mapping[str, Any]) -> Confirmation:
+def _resize_plan(host: Host, client: Port, server: ServerRecord, body: Mapping[str, Any]) -> Confirmation:
     title = f"Resize {server.title}"
     resized = replace(server, **body)
 
@@ -105,7 +105,7 @@ def _resize_plan(host: Host, client: CloudClient, server: ServerRecord, body: Ma
     return Confirmation(title, ask, host.frame(), wall_now=host.wall_now, is_changed=is_changed)
 
 
-async def _drive_size_form(host: Host, client: CloudClient, id: str) -> Form:
+async def _drive_size_form(host: Host, client: Port, id: str) -> Form:
     drive = (await client.drive(id)).drive
     limits = await client.limits(drive.project_id)
     field = parts.drive_size_field(drive, limits, await _storage_host(client, drive.host))
@@ -127,7 +127,7 @@ async def _drive_size_form(host: Host, client: CloudClient, id: str) -> Form:
     return Form(title, (field,), host.frame(), send, verb="preview", is_edit=True, confirm=confirm)
 
 
-async def _storage_host(client: CloudClient, name: str | None) -> HostRecord | None:
+async def _storage_host(client: Port, name: str | None) -> HostRecord | None:
     """None also where the account may not look at hosts: only staff may."""
     try:
         hosts = (await client.hosts()).hosts

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from console.client import CloudClient
 from console.commands import Command
+from console.port import Port
 from console.presentation import creating, figures, parts, picking, plan
 from console.presentation.lines import Frame, Line, Tone
 from console.reasons import Item, Selection
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 IDS = frozenset({"drive.snapshot", "drive.clone_snapshot", "drive.delete_snapshot"})
 
 
-async def act(host: Host, client: CloudClient, command: Command, selection: Selection) -> None:
+async def act(host: Host, client: Port, command: Command, selection: Selection) -> None:
     """Carry one of `IDS` out for the one drive of the selection. May raise ClientError."""
     item = selection.items[0]
     id = objects.split_key(host.mirror, item.key)[1]
@@ -44,7 +44,7 @@ async def act(host: Host, client: CloudClient, command: Command, selection: Sele
         host.reload()
 
 
-async def _take(host: Host, client: CloudClient, item: Item, id: str) -> str | None:
+async def _take(host: Host, client: Port, item: Item, id: str) -> str | None:
     async def send(fields: Mapping[str, Any], key: str) -> str:
         taken = await client.take_snapshot(id, fields, key=key)
         return f"{item.name}: snapshot {taken.name} is being taken"
@@ -67,7 +67,7 @@ async def _picked(host: Host, item: Item, snapshots: Sequence[SnapshotRecord]) -
     return None if given is None else next(each for each in snapshots if each.id == given.keys[0])
 
 
-async def _clone(host: Host, client: CloudClient, drive_id: str, snapshot: SnapshotRecord) -> str | None:
+async def _clone(host: Host, client: Port, drive_id: str, snapshot: SnapshotRecord) -> str | None:
     drive = host.mirror.drives.by_id.get(drive_id)
     limits = await client.limits()
     avoid: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ async def _clone(host: Host, client: CloudClient, drive_id: str, snapshot: Snaps
     return sentence
 
 
-async def _delete(host: Host, client: CloudClient, _drive_id: str, snapshot: SnapshotRecord) -> str | None:
+async def _delete(host: Host, client: Port, _drive_id: str, snapshot: SnapshotRecord) -> str | None:
     title = f"Delete snapshot {snapshot.name}"
 
     async def briefing() -> Briefing:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from textual.worker import Worker
 
 from console import commands
-from console.client import ClientError, CloudClient
+from console.port import ClientError, Port
 from console.presentation import moments, past
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.mirror import Mirror
@@ -68,7 +68,7 @@ class TimeTravel:
         return moments.with_stretches(shown.mirror, self._screen.mirror_now.pasts)
 
     @property
-    def client(self) -> CloudClient | None:
+    def client(self) -> Port | None:
         """Who answers for the moment."""
         client = self._screen.client
         return None if client is None or self._shown is None else client.then(self._shown.moment.text)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
-from console.client import ClientError, CloudClient
+from console.port import ClientError, Port
 from console.presentation import event_words, events, past
 from console.presentation.lines import Tone
 from console.records import PastEvents
@@ -143,7 +143,7 @@ def _to_known_alarm(screen: MainScreen, known: PastEvents, start: past.Position,
 # -------------------------------------------------------------------------------------------------------------- asking
 
 
-def _work(screen: MainScreen, ask: Callable[[CloudClient], Awaitable[object]]) -> None:
+def _work(screen: MainScreen, ask: Callable[[Port], Awaitable[object]]) -> None:
     """Ask for a part of the log; a newer wish takes the place of an older one."""
     client = screen.client
     if client is None:
@@ -167,7 +167,7 @@ async def _deliver(screen: MainScreen, known: PastEvents) -> PastEvents:
     return known
 
 
-async def _read_around(screen: MainScreen, client: CloudClient, at: datetime, object_id: str | None) -> PastEvents:
+async def _read_around(screen: MainScreen, client: Port, at: datetime, object_id: str | None) -> PastEvents:
     """What happened at an instant, before it and after it."""
     place = at.isoformat()
     before, after = await asyncio.gather(
@@ -182,16 +182,14 @@ async def _read_around(screen: MainScreen, client: CloudClient, at: datetime, ob
     return known
 
 
-async def _read_object(screen: MainScreen, client: CloudClient, object_id: str) -> PastEvents:
+async def _read_object(screen: MainScreen, client: Port, object_id: str) -> PastEvents:
     """The newest events of one object."""
     found = await client.events(limit=PAGE_LIMIT, object_id=object_id)
     is_begun = len(found.events) < PAGE_LIMIT
     return await _deliver(screen, PastEvents(found.events, object_id, is_begun=is_begun, is_current=True))
 
 
-async def _read_on(
-    screen: MainScreen, client: CloudClient, known: PastEvents, direction: int, limit: int
-) -> PastEvents:
+async def _read_on(screen: MainScreen, client: Port, known: PastEvents, direction: int, limit: int) -> PastEvents:
     """The stretch with one more page before or after it. A page before holds the oldest known event again."""
     if direction < 0:
         place = past.place_text(known.events[0])
@@ -204,7 +202,7 @@ async def _read_on(
     return await _deliver(screen, known._replace(events=past.joined(known.events, page.events)))
 
 
-async def _search(screen: MainScreen, client: CloudClient, start: past.Position, direction: int) -> None:
+async def _search(screen: MainScreen, client: Port, start: past.Position, direction: int) -> None:
     """Read on until there is an alarm, the log ends, or enough was read."""
     known = past.window(screen.mirror, screen.frame())
     if known is None and screen.place.past_at is not None:

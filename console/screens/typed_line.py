@@ -97,7 +97,7 @@ class TypedLine:
                 self._end()
                 if kind == "/":
                     self._screen.change(filter=self._filter_before)
-        self._screen.render_keys()
+        self._screen.framing.show_keys()
 
     def _problem_of(self, kind: str, text: str) -> str:
         match kind:

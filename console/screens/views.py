@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from console import commands
-from console.client import ClientError, CloudClient
+from console.port import ClientError, Port
 from console.presentation import overview
 from console.presentation.columns import Table
 from console.presentation.lines import Frame, View
@@ -55,6 +55,8 @@ Held = Detail | WhyDetail | GroupPlanRecord | AccountMoney
 
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
     """The sources (`hosts`, `drives`, `backups schedule:ID`, ...) that a place needs while it is in sight."""
+    if mirror.offer is not None and place.view in mirror.offer.views:
+        return frozenset()
     sources = _WANTED.get(place.view, frozenset())
     if place.view in ("backups", "calendar"):
         sources |= {f"{place.view} {place.scope or ''}".strip()}
@@ -83,8 +85,10 @@ def _shows_drives(key: str, mirror: Mirror) -> bool:
     return kind == "drive"
 
 
-def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Awaitable[Held]] | None:
+def asking(client: Port, mirror: Mirror, place: Place) -> Callable[[], Awaitable[Held]] | None:
     """What is asked of the cloud about the object that a page shows; None where the mirror has all there is."""
+    if mirror.offer is not None and place.view in mirror.offer.views:
+        return None
     if place.view == "groups":
         return _asking_to_restore(client, mirror, place.scope)
     if place.view not in ("detail", "raw", "why"):
@@ -105,7 +109,7 @@ def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Aw
             return None
 
 
-async def _server(client: CloudClient, server_id: str) -> ServerDetail:
+async def _server(client: Port, server_id: str) -> ServerDetail:
     """With what it costs, where the cloud tells that."""
     found = await client.server(server_id)
     with suppress(ClientError):
@@ -113,7 +117,7 @@ async def _server(client: CloudClient, server_id: str) -> ServerDetail:
     return found
 
 
-def _asking_to_restore(client: CloudClient, mirror: Mirror, name: str | None) -> Callable[[], Awaitable[Held]] | None:
+def _asking_to_restore(client: Port, mirror: Mirror, name: str | None) -> Callable[[], Awaitable[Held]] | None:
     """Only of a group with collisions, and where the cloud has told what would restore some: only staff may ask."""
     group = next((each for each in mirror.groups or () if each.name == name), None)
     if group is None or group.fix is None:
@@ -141,6 +145,11 @@ def make(
 
         if (told := moments.instead(place.view, mirror, frame)) is not None:
             return told
+    lacking = DRIVES if DRIVES in place.modes else place.view
+    if mirror.offer is not None and lacking in mirror.offer.views:
+        from console.presentation import offered
+
+        return offered.instead(place.view, mirror.offer.views[lacking], frame)
     match place.view:
         case "overview":
             return overview.view(mirror, frame)

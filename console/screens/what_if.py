@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual import events
 from textual.timer import Timer
 
-from console.client import ClientError
+from console.port import ClientError
 from console.presentation import creating, header, what_if
 from console.presentation.creating import Field
 from console.presentation.lines import Frame, Line, Span, Tone

@@ -54,8 +54,8 @@ def test_contexts_lists_them_and_says_how_one_is_written(file: Path) -> None:
     ("arguments", "sentence"),
     [
         (["--context", "lap"], "No cloud is called 'lap': there are lab, far."),
-        (["--context", "lab", "--url", "http://a.example"], "--url and --data do so too"),
-        (["--context", "lab", "--data", "/srv/b"], "--url and --data do so too"),
+        (["--context", "lab", "--url", "http://a.example"], "--url, --os-cloud and --data do so too"),
+        (["--context", "lab", "--data", "/srv/b"], "--url, --os-cloud and --data do so too"),
         (["--context", "far", "--listen", "0"], "https://far.example is a cloud that runs elsewhere"),
         (["--context", "lab", "--token", "x"], "--token goes with --url"),
         (["--context", "lab", "contexts"], "--context is the console's"),

@@ -70,6 +70,10 @@ def test_a_wide_terminal_says_how_long_it_took(width: int, end: str) -> None:
         ("/servers/id-web-31/nics", {}, "attach a NIC to web-31"),
         ("/clock/advance", {"seconds": 60}, "advance the clock 60"),
         ("/something/new", {}, "POST /something/new"),
+        ("/servers", {"server": {"name": "web-99", "flavorRef": "1"}}, "create server web-99"),
+        ("/servers/id-web-31/action", {"os-start": None}, "start web-31"),
+        ("/servers/id-web-31/action", {"reboot": {"type": "SOFT"}}, "reboot web-31"),
+        ("/servers/id-web-31/action", {}, "POST server web-31"),
     ],
 )
 def test_a_request_is_said_in_words(path: str, asked: dict[str, Any], words: str) -> None:
