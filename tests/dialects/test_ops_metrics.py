@@ -204,6 +204,29 @@ def test_no_secret_is_ever_in_a_log(tell: Tell, log: io.StringIO, monkeypatch: p
     tell(story)
 
 
+def test_no_secret_is_in_an_event_or_in_what_is_remembered_of_a_silent_cell(tell: Tell) -> None:
+    """The log outlives a password; who may see a server is told the one that it has."""
+
+    async def story(wired: Wired) -> None:
+        body = {"name": "web", "cpu": 1000, "mem": 2**30}
+        made = good(await wired.sigma.post("/servers/", json={**body, "vnc_password": "first-secret"}), 201)
+        path = f"/servers/{made['objects'][0]['uuid']}/"
+        changed = good(await wired.sigma.put(path, json={**body, "vnc_password": "second-secret"}))
+        pair = good(await wired.sigma.post("/keypairs/", json={"name": "mine"}), 201)["objects"][0]
+        await wired.app.cloud.store.flush_last_known()
+        events = json.dumps(await wired.events())
+        remembered = await wired.app.cloud.store.cloud_read(lambda tx: tx.last_known([changed["uuid"]]))
+
+        assert changed["vnc_password"] == "second-secret"
+        assert "server.edited" in events or "server.changed" in events
+        assert [each.picture["attributes"]["vnc_password"] for each in remembered] == ["***"]
+        for secret in ("first-secret", "second-secret", pair["private_key"][100:160]):
+            assert secret not in events
+            assert secret not in str(remembered)
+
+    tell(story)
+
+
 @pytest.mark.parametrize(("logged", "statuses"), [("none", []), ("problems", [500]), ("requests", [200, 500])])
 def test_the_setting_says_what_is_written(
     tell: Tell, logged: str, statuses: list[int], monkeypatch: pytest.MonkeyPatch
