@@ -210,7 +210,7 @@ class Table(Generic[T]):
         return self._make(*self._all(thing)[:-1], version)
 
     def picture(self, thing: T) -> dict[str, Any]:
-        """What is not empty, by column, with JSON columns as values. `of_picture` makes the object again, but for secrets."""
+        """What is not empty, by column; JSON as values. `of_picture` makes the object again, but for its secrets."""
         picture: dict[str, Any] = {}
         for field, value in zip(self._fields, self._values(thing), strict=True):
             if value is None:
