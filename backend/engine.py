@@ -7,6 +7,7 @@ gives the same events as waiting would. Tasks of a cell that does not answer wai
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
@@ -26,6 +27,9 @@ from backend.operations.feed import CLOUD_FILE
 from backend.store import CloudTransaction
 
 SAVE_CLOCK_SECONDS = 5
+
+LOG = logging.getLogger("stratodeck.cells")
+LOG.addHandler(logging.NullHandler())
 
 
 class Engine:
@@ -171,9 +175,13 @@ class Engine:
             return
         cloud = self._cloud
         now = cloud.clock.now()
+        told = {"cell": cell, "state": after.state.value, "reason": after.reason, "is_injected": after.is_injected}
         if after.state is ReachabilityState.UP:
             cloud.resumed_at[cell] = now
             self._returned.add(cell)
+            LOG.info("cell answers", extra={"fields": told})
+        else:
+            LOG.error("cell does not answer", extra={"fields": told})
         note = asyncio.get_running_loop().create_task(self._note(cell, after, now))
         self._notes.add(note)
         note.add_done_callback(self._notes.discard)

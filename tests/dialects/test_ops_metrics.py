@@ -164,6 +164,20 @@ def test_a_line_of_the_log_has_the_ids_that_the_client_has_seen(tell: Tell, log:
     tell(story)
 
 
+def test_a_cell_that_falls_silent_is_in_the_log_with_the_reason(tell: Tell, log: io.StringIO) -> None:
+    async def story(wired: Wired) -> None:
+        await wired.break_cell("cell-2")
+        await wired.ops.put("/cells/cell-2/reachability", json={"state": "up"})
+
+        found = [line for line in lines(log) if line["logger"] == "stratodeck.cells" and line["cell"] == "cell-2"]
+        assert [(line["level"], line["message"], line["reason"]) for line in found[-2:]] == [
+            ("error", "cell does not answer", "injected: down"),
+            ("info", "cell answers", ""),
+        ]
+
+    tell(story)
+
+
 async def _log_in(wired: Wired) -> httpx.Response:
     password = {"user": {"name": OPERATOR, "domain": {"id": "default"}, "password": PASSWORDS[OPERATOR]}}
     body = {"auth": {"identity": {"methods": ["password"], "password": password}}}
