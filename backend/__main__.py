@@ -50,6 +50,8 @@ KINDS = ("demo", "empty")
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8774
 DEFAULT_SEED = 1
+DEFAULT_REHEARSAL_RATE = 60.0
+"""Simulated seconds in a second, while somebody watches."""
 
 POLL_SECONDS = 0.05
 """How often a child that stands by looks whether an owner that is still starting answers."""
@@ -133,6 +135,11 @@ def main(arguments: Sequence[str] | None = None, *, cloud: Cloud | None = None) 
         clock_rate=given.clock_rate,
         log=given.log,
     )
+    if given.rehearse is not None and cloud is None:
+        from backend.rehearsals.watched import Watched
+
+        rate = given.clock_rate or DEFAULT_REHEARSAL_RATE
+        cloud = Watched(Folder().open, given.rehearse, seed=given.rehearse_seed, rate=rate)
     return be_child(options, cloud=cloud) if given.child else serve(options, cloud=cloud)
 
 
@@ -151,6 +158,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log", choices=("none", "problems", "requests"), default="problems", help="what is logged (problems)"
     )
+    parser.add_argument("--rehearse", metavar="FILE", help="rehearse this scenario, in a folder that holds no cloud")
+    parser.add_argument("--rehearse-seed", type=int, metavar="N", help="in place of the scenario's")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return parser
 

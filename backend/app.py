@@ -21,6 +21,7 @@ from backend.dialects import cloudsigma, identity, image, nodeconductor, nova, o
 from backend.dialects.requests import Requests
 from backend.engine import Engine
 from backend.operations import Cloud, metering
+from backend.operations.past import Past
 from backend.store import LIST_DEADLINE_SECONDS, Store
 
 
@@ -65,11 +66,12 @@ class App:
         self.cloud = cloud
         self.engine = engine
         self.requests = Requests(PREFIXES)
+        self.past = Past(cloud)
         port = EnginePort(engine, cloud.clock)
         app = Starlette(exception_handlers=wire.EXCEPTION_HANDLERS)
         app.router = wire.DialectRouter(
             {
-                ops.PREFIX: ops.routes(cloud, credentials, port, self.requests),
+                ops.PREFIX: ops.routes(cloud, credentials, port, self.requests, self.past),
                 cloudsigma.PREFIX: cloudsigma.routes(cloud, credentials),
                 nova.PREFIX: nova.routes(cloud, credentials),
                 identity.PREFIX: identity.routes(cloud, credentials),
@@ -115,7 +117,11 @@ async def running(
         engine = Engine(cloud)
         await engine.start()
         async with _together(store.watch(), engine.run(), engine.keep_clock(), metering.follow(cloud)):
-            yield App(cloud, engine, credentials, hosts=hosts)
+            app = App(cloud, engine, credentials, hosts=hosts)
+            try:
+                yield app
+            finally:
+                await app.past.close()
         await engine.noted()
         await engine.save_clock()
     finally:

@@ -101,7 +101,8 @@ class _Cell:
     drives: dict[str, Picture] = field(default_factory=dict)
 
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+"""Of an object."""
 
 
 def with_names(sentence: str, names: Mapping[str, tuple[str, str]]) -> str:
@@ -114,7 +115,7 @@ def with_names(sentence: str, names: Mapping[str, tuple[str, str]]) -> str:
         is_said = sentence[: found.start()].rstrip().endswith(kind)
         return f"{name} ({found[0]})" if is_said else f"{kind} {name} ({found[0]})"
 
-    return _ID.sub(told, sentence)
+    return ID.sub(told, sentence)
 
 
 def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
@@ -186,7 +187,9 @@ def _check(
     with _named("cloud.db"):
         _check_backups(seen.cloud, report)
         cloud = seen.cloud
-        report.usage_intervals = check_usage(cloud.broken_intervals(), cloud.every_interval(), cloud.every_step())
+        report.usage_intervals = check_usage(
+            cloud.broken_intervals(), cloud.every_interval(), cloud.every_presumed(), cloud.every_step()
+        )
     numbers = CellLog()
     with _named("cloud.db"):
         _check_networks(seen, report)

@@ -29,40 +29,31 @@ same in another order, or with a `count` written out, describes the same fleet: 
 
 Nothing here touches a data folder; `fleet_folder` makes one of a fleet, and finds the fleet in one.
 
-Reading order: Fleet, read, parse, `_Table` (how a key is checked), render.
+Reading order: Fleet, read, parse, render; `toml_table` is how a key is checked.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from backend.cloud.lifecycle import GRACE_SECONDS_DEFAULT
 from backend.cloud.model import SMALLEST_SERVER, HostKind
 from backend.folder import OPERATOR, toml_string
-from backend.quoting import shown
+from backend.toml_table import INTEGER_MAX, NAME, Table, Unreadable, Wrong, parsed, read_text
 
-INTEGER_MAX = 2**63 - 1
-"""What the store can hold; also of the sum of a fleet."""
 HOSTS_MAX = 200_000
 CELLS_MAX = 100
 """Each is a file with threads of its own."""
-FILE_BYTES_MAX = 64 * 2**20
 GRACE_SECONDS_MAX = 366 * 86_400
 
 FLOOR_PERMILLE_DEFAULT = 250
 PROJECT_DEFAULT = "operations"
 CENTRAL = "cloud"
 """The name under which cloud.db counts ids and events: no cell can have it."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NAME_WORDS = "at most 64 of A-Z, a-z, 0-9, '.', '_', '-', the first a letter or a digit"
 
 
 class FleetProblem(Exception):
@@ -134,25 +125,11 @@ class Fleet:
 
 def read(path: Path) -> Fleet:
     """Read a fleet from a file. Raises FleetProblem."""
+    missing = "--cloud takes `demo`, `empty`, or a TOML file that describes a fleet."
     try:
-        if path.is_dir():
-            raise FleetProblem(f"{path} is a folder, expected a TOML file that describes a fleet.")
-        if path.exists() and not path.is_file():
-            raise FleetProblem(f"{path} is not a regular file, expected a TOML file that describes a fleet.")
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise FleetProblem(f"{path} has {path.stat().st_size:,} bytes, expected at most {FILE_BYTES_MAX:,}.")
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise FleetProblem(
-            f"There is no file {path}. --cloud takes `demo`, `empty`, or a TOML file that describes a fleet."
-        ) from None
-    except OSError as error:
-        raise FleetProblem(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise FleetProblem(
-            f"{path}: line {line} holds the byte 0x{error.object[error.start]:02x}, expected text in UTF-8."
-        ) from error
+        text = read_text(path, wanted="a TOML file that describes a fleet", missing=missing)
+    except Unreadable as problem:
+        raise FleetProblem(str(problem)) from problem
     return parse(text, file=str(path))
 
 
@@ -166,134 +143,16 @@ def parse(text: str, *, file: str) -> Fleet:
         FleetProblem: one sentence, of the first thing that is wrong.
     """
     try:
-        whole = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FleetProblem(f"{file}: this is not TOML: {str(error)[:200]}.") from error
-    except ValueError as error:
-        raise FleetProblem(f"{file}: a number has too many digits, expected one up to {INTEGER_MAX}.") from error
-    except RecursionError as error:
-        raise FleetProblem(f"{file}: arrays or tables are nested too deeply to be a fleet.") from error
-    try:
-        return _fleet(_Table("", whole))
-    except _Wrong as wrong:
+        return of_table(Table("", parsed(text, file=file, noun="a fleet")))
+    except Unreadable as problem:
+        raise FleetProblem(str(problem)) from problem
+    except Wrong as wrong:
         raise FleetProblem(f"{file}: {wrong}.") from None
 
 
-class _Wrong(Exception):
-    """The key, what was found, what was expected: a sentence without its file."""
-
-
-def _found(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f"the string {shown(value)}"
-    if isinstance(value, int | float):
-        # Turning an integer of a million digits into text is refused by Python, and would help nobody.
-        return "a number far too large" if isinstance(value, int) and value.bit_length() > 128 else str(value)
-    if isinstance(value, list):
-        return f"an array of {len(value)}" if value else "an empty array"
-    if isinstance(value, date | time):
-        return f"the date or time {value.isoformat()}"
-    return "a table"
-
-
-class _Table:
-    """One table of the file, and where it stands in it: every check names the key in full."""
-
-    def __init__(self, where: str, values: Mapping[str, Any]) -> None:
-        self._where = where
-        self._values = values
-
-    def key(self, key: str) -> str:
-        bare = key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else shown(key)
-        return f"{self._where}.{bare}" if self._where else bare
-
-    def has(self, key: str) -> bool:
-        return key in self._values
-
-    def wrong(self, key: str, expected: str) -> _Wrong:
-        if key not in self._values:
-            return _Wrong(f"{self.key(key)} is missing, expected {expected}")
-        return _Wrong(f"{self.key(key)} is {_found(self._values[key])}, expected {expected}")
-
-    def check_keys(self, known: Sequence[str], noun: str) -> None:
-        for key in self._values:
-            if key not in known:
-                raise _Wrong(f"{self.key(key)} is not a key of {noun}, expected one of {', '.join(known)}")
-
-    def integer(self, key: str, low: int, high: int, unit: str = "", *, default: int | None = None) -> int:
-        value: object = self._values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise self.wrong(key, f"an integer from {low} to {high}" + (f" ({unit})" if unit else ""))
-        return value
-
-    def word(self, key: str, words: Sequence[str], *, default: str | None = None) -> str:
-        value = self._values.get(key, default)
-        if not isinstance(value, str) or value not in words:
-            raise self.wrong(key, " or ".join(f'"{word}"' for word in words))
-        return value
-
-    def yes_or_no(self, key: str) -> bool:
-        value = self._values.get(key, False)
-        if not isinstance(value, bool):
-            raise self.wrong(key, "true or false")
-        return value
-
-    def name(self, key: str = "name") -> str:
-        """Of a cell, which is a file's name too, or of a host, which stands in addresses."""
-        value = self._values.get(key)
-        if not isinstance(value, str) or not _NAME.fullmatch(value):
-            raise self.wrong(key, f"a name: {_NAME_WORDS}")
-        return value
-
-    def text(self, key: str, length_max: int, forbidden: str, *, default: str | None = None) -> str:
-        value = self._values.get(key, default)
-        is_good = isinstance(value, str) and 0 < len(value) <= length_max and value.isprintable()
-        if not is_good or value != value.strip() or any(each in value for each in forbidden):
-            without = " without " + " or ".join({" ": "spaces", ":": "':'"}[each] for each in forbidden)
-            raise self.wrong(key, f"a name of 1 to {length_max} printable characters" + (without if forbidden else ""))
-        assert isinstance(value, str)
-        return value
-
-    def permille(self, key: str, *, default: int) -> int:
-        """A share over 0 and at most 1, in thousandths."""
-        if key not in self._values:
-            return default
-        value: Any = self._values[key]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
-        if not is_number or round(value * 1000) < 1 or abs(value * 1000 - round(value * 1000)) > 1e-6:
-            raise self.wrong(key, "a number over 0 and at most 1, to the thousandth")
-        thousandths: int = round(value * 1000)
-        return thousandths
-
-    def tables(self, key: str, *, at_most: int, needs_one: bool) -> list[_Table]:
-        value = self._values.get(key, [])
-        expected = f"{'1' if needs_one else '0'} to {at_most} tables [[{self._form(key)}]]"
-        if not isinstance(value, list) or len(value) > at_most or (needs_one and not value):
-            raise self.wrong(key, expected)
-        for index, each in enumerate(value):
-            if not isinstance(each, dict):
-                raise _Wrong(f"{self.key(key)}[{index}] is {_found(each)}, expected a table [[{self._form(key)}]]")
-        return [_Table(f"{self.key(key)}[{index}]", each) for index, each in enumerate(value)]
-
-    def _form(self, key: str) -> str:
-        parent = re.sub(r"\[\d+\]", "", self._where)
-        return f"{parent}.{key}" if parent else key
-
-    def once(self, name: str, seen: dict[str, str], *, expected: str, is_a_file: bool = False) -> None:
-        """Refuse a name that was given before, as a file's also in another case. `seen` has where, by name."""
-        known = name.lower() if is_a_file else name
-        if known in seen:
-            but = " but for upper and lower case" if is_a_file else ""
-            raise _Wrong(f"{self.key('name')} is {shown(name)}, as is {seen[known]}.name{but}, expected {expected}")
-        seen[known] = self._where
-
-
-def _fleet(top: _Table) -> Fleet:
-    top.check_keys(
-        ("seed", "perf_factor_floor", "grace_seconds", "placement", "accounts", "cells"), "the file's top level"
-    )
+def of_table(top: Table, noun: str = "the file's top level") -> Fleet:
+    """The fleet that a table of a file describes. Raises Wrong, of the first thing that is wrong."""
+    top.check_keys(("seed", "perf_factor_floor", "grace_seconds", "placement", "accounts", "cells"), noun)
     seed = top.integer("seed", -INTEGER_MAX - 1, INTEGER_MAX, default=0)
     is_packed = top.word("placement", ("spread", "pack"), default="spread") == "pack"
     floor_permille = top.permille("perf_factor_floor", default=FLOOR_PERMILLE_DEFAULT)
@@ -311,15 +170,15 @@ def _fleet(top: _Table) -> Fleet:
         accounts=accounts,
     )
     if not any(host.kind is HostKind.COMPUTE for host in fleet.hosts):
-        raise _Wrong('cells has no host of kind "compute", expected at least one: servers live on them')
+        raise Wrong('cells has no host of kind "compute", expected at least one: servers live on them')
     for field in ("cpu_mhz", "memory_bytes", "capacity_bytes"):
         whole = sum(getattr(host, field) for host in fleet.hosts)
         if whole > INTEGER_MAX:
-            raise _Wrong(f"the {field} of all hosts add up to {whole}, expected at most {INTEGER_MAX} for a fleet")
+            raise Wrong(f"the {field} of all hosts add up to {whole}, expected at most {INTEGER_MAX} for a fleet")
     return fleet
 
 
-def _accounts(tables: Sequence[_Table]) -> tuple[FleetAccount, ...]:
+def _accounts(tables: Sequence[Table]) -> tuple[FleetAccount, ...]:
     """In normal form: none listed are the standard ones, and the operator is always there."""
     found: list[FleetAccount] = []
     seen: dict[str, str] = {}
@@ -343,7 +202,7 @@ def _accounts(tables: Sequence[_Table]) -> tuple[FleetAccount, ...]:
     return tuple(sorted(found))
 
 
-def _cells(tables: Sequence[_Table]) -> tuple[FleetCell, ...]:
+def _cells(tables: Sequence[Table]) -> tuple[FleetCell, ...]:
     found: list[FleetCell] = []
     files: dict[str, str] = {}
     names: dict[str, str] = {}
@@ -362,12 +221,12 @@ def _cells(tables: Sequence[_Table]) -> tuple[FleetCell, ...]:
                 hosts.append(made)
                 hosts_total += 1
                 if hosts_total > HOSTS_MAX:
-                    raise _Wrong(f"cells has more than {HOSTS_MAX} hosts, expected at most that many in a fleet")
+                    raise Wrong(f"cells has more than {HOSTS_MAX} hosts, expected at most that many in a fleet")
         found.append(FleetCell(name, tuple(sorted(hosts))))
     return tuple(found)
 
 
-def _hosts(table: _Table) -> Iterator[FleetHost]:
+def _hosts(table: Table) -> Iterator[FleetHost]:
     """One, or as many as its `count` says."""
     kind = HostKind(table.word("kind", [kind.value for kind in HostKind]))
     of_kind = ("cpu_mhz", "memory_bytes") if kind is HostKind.COMPUTE else ("capacity_bytes",)
@@ -386,7 +245,7 @@ def _hosts(table: _Table) -> Iterator[FleetHost]:
         return
     count = table.integer("count", 1, HOSTS_MAX)
     for numbered in numbered_names(name, count):
-        if not _NAME.fullmatch(numbered):
+        if not NAME.fullmatch(numbered):
             raise table.wrong("name", f"a name that leaves room for -{count} within 64 characters")
         yield _named(model, numbered)
 
@@ -441,7 +300,7 @@ def _folded(hosts: Sequence[FleetHost]) -> Iterator[tuple[FleetHost, int | None]
         stem, dash, digits = host.name.rpartition("-")
         if host.name not in by_name:
             continue
-        if dash and _NAME.fullmatch(stem) and len(digits) >= 2 and digits == f"{1:0{len(digits)}}":
+        if dash and NAME.fullmatch(stem) and len(digits) >= 2 and digits == f"{1:0{len(digits)}}":
             count = _run_length(by_name, host, stem, len(digits))
             if count >= 2 and max(2, len(str(count))) == len(digits):
                 for name in numbered_names(stem, count):

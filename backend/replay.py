@@ -168,6 +168,27 @@ def run(
     Raises:
         ReplayProblem: no such trace, an option that does not go with it, or a file or folder that cannot be taken.
     """
+    plan = _planned(name, hours=hours, backfill_share=backfill_share, seed=seed, cloud=cloud)
+    if path is None:
+        with tempfile.TemporaryDirectory(prefix="stratodeck-replay-") as temporary:
+            return _run(plan, Path(temporary), None, progress)
+    return _run(plan, path, path, progress)
+
+
+def fill(name: str, path: Path, *, hours: float | None = None, seed: int) -> None:
+    """The cloud that `run` leaves, in a folder that the caller has claimed and that holds none.
+
+    Raises:
+        ReplayProblem.
+    """
+    plan = _planned(name, hours=hours, backfill_share=None, seed=seed, cloud=None)
+    try:
+        asyncio.run(_Drive(plan, _make(path, plan)).run(path, progress=lambda share: None))
+    except (FolderError, Unreachable, OutcomeUnknown, TraceProblem) as error:
+        raise ReplayProblem(f"The cloud of {name} cannot be filled: {error}") from error
+
+
+def _planned(name: str, *, hours: float | None, backfill_share: float | None, seed: int, cloud: Path | None) -> _Plan:
     try:
         found = trace.find(name)
         hours = _checked_hours(found, hours)
@@ -181,11 +202,7 @@ def run(
         fleet = _fleet_of(found, peak) if cloud is None else _own_fleet(cloud)
     except (TraceProblem, FleetProblem) as problem:
         raise ReplayProblem(str(problem)) from problem
-    plan = _Plan(found, hours, backfill_share, seed, peak, fleet)
-    if path is None:
-        with tempfile.TemporaryDirectory(prefix="stratodeck-replay-") as temporary:
-            return _run(plan, Path(temporary), None, progress)
-    return _run(plan, path, path, progress)
+    return _Plan(found, hours, backfill_share, seed, peak, fleet)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ It paints before anything is connected: `client_factory` is awaited in a worker 
 imports the backend, and losing it never ends the console.
 """
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -44,7 +45,8 @@ class ConsoleApp(App[None]):
     own child process, None where there is none. `palette` is dark, light or contrast; NO_COLOR overrides it.
     `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1; what can be
     taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
-    one; `export_folder` is where exports go, None for the working folder.
+    one; `export_folder` is where exports go, None for the working folder. `mistakes_of` says what is wrong with a
+    scenario's file, None where none can be rehearsed.
     """
 
     CSS_PATH = "console.tcss"
@@ -73,6 +75,7 @@ class ConsoleApp(App[None]):
         keymap: Keymap = DEFAULT_KEYMAP,
         keeper: Keeper | None = None,
         export_folder: Path | None = None,
+        mistakes_of: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         # Textual takes NO_COLOR out of the environment, and without its ANSI mode from the first line it only turns
         # colours to greys: so this is asked before, and both the mode and the theme are set before anything is drawn.
@@ -97,7 +100,11 @@ class ConsoleApp(App[None]):
             keymap=keymap,
             keeper=keeper or Keeper(None),
             export_folder=export_folder,
+            rehearse=None if mistakes_of is None else self._rehearse,
         )
+        self._mistakes_of = mistakes_of
+        self.rehearsal_wanted: tuple[str, float] | None = None
+        """The scenario to watch after this console has ended, and its simulated seconds in a second."""
 
     @property
     def main(self) -> MainScreen:
@@ -105,6 +112,15 @@ class ConsoleApp(App[None]):
         screen = next(each for each in self.screen_stack if isinstance(each, MainScreen))
         assert isinstance(screen, MainScreen), "it is always on the stack"
         return screen
+
+    async def _rehearse(self, name: str, rate: float) -> str | None:
+        assert self._mistakes_of is not None, "only where a scenario can be looked at"
+        mistakes = await asyncio.to_thread(self._mistakes_of, name)
+        if not mistakes:
+            self.rehearsal_wanted = name, rate
+            self.exit(return_code=0)
+            return None
+        return mistakes[0] + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
 
     def get_default_screen(self) -> Screen[None]:
         """The frame is the bottom of the stack, so that the first paint is already it."""

@@ -7,6 +7,7 @@ console nothing of the backend, and completion in a shell answers at once.
     cli_check     verifying a folder: `check`
     cli_data      a whole cloud as one file: `data`
     cli_doctor    what is wrong, and what to do: `doctor`
+    cli_rehearse  what would happen, on a cloud of its own: `rehearse`
     cli_shell     the command line's own: `settings`, `completion`
     cli_options   options that several of them share, and how all of them refuse
 
@@ -26,7 +27,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from console import cli_check, cli_clouds, cli_data, cli_doctor, cli_running, cli_shell, settings
+from console import cli_check, cli_clouds, cli_data, cli_doctor, cli_rehearse, cli_running, cli_shell, settings
 from console.cli_options import (
     DEFAULT_PORT,
     Given,
@@ -103,6 +104,7 @@ def main(
     NO_COLOR is respected.
     """
     context.obj = Given({"cloud": kind, **looks})
+    context.meta[cli_rehearse.WATCHES] = _watch
     if context.invoked_subcommand is not None:
         _refuse_misplaced(context)
         return
@@ -166,8 +168,11 @@ def _open_console_at(url: str, token: str | None, chosen: Settings) -> None:
         client = client or connect(url=url, token=token, logs=_audit_log, is_production=is_production)
         return client
 
-    app = _console_app()(factory, **_looks(chosen))
+    app = _console_app()(factory, **_looks(chosen), mistakes_of=cli_rehearse.mistakes_of)
     app.run()
+    if app.rehearsal_wanted is not None:
+        _watch(*app.rehearsal_wanted, chosen)
+        _open_console_at(url, token, chosen)
     raise SystemExit(app.return_code or 0)
 
 
@@ -180,6 +185,28 @@ def _open_console_on(listen: int | None, chosen: Settings) -> None:
     seed = chosen.seed if chosen.is_chosen("seed") else None
     log = chosen.log if chosen.is_chosen("log") else None
     backend = launch.Backend(launch.command(folder, kind=kind, port=listen, seed=seed, clock_rate=clock_rate, log=log))
+    app = _run_console(backend, folder, chosen)
+    if app.rehearsal_wanted is not None:
+        _watch(*app.rehearsal_wanted, chosen)
+        _open_console_on(listen, chosen)
+    raise SystemExit(app.return_code or 0)
+
+
+def _watch(name: str, rate: float, chosen: Settings, *, seed: int | None = None, data: Path | None = None) -> None:
+    """The console on the cloud of a scenario, while that goes on. It returns when one leaves it."""
+    _refuse_without_terminal()
+    import tempfile
+
+    from console import launch
+
+    with tempfile.TemporaryDirectory(prefix="stratodeck-rehearsal-") as temporary:
+        folder = Path(temporary) if data is None else data
+        backend = launch.Backend(launch.command(folder, seed=seed, clock_rate=rate, rehearse=name))
+        _run_console(backend, folder, chosen, landing_view="rehearsal")
+
+
+def _run_console(backend: Backend, folder: Path, chosen: Settings, **other_looks: object) -> ConsoleApp:
+    """One console on one folder, from its first paint until it is left. Raises Refusal where there is no cloud."""
     console_app = _console_app()
     # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
     backend.begin()
@@ -188,14 +215,15 @@ def _open_console_on(listen: int | None, chosen: Settings) -> None:
             client_factory(backend, _production(chosen, str(folder)), folder),
             backend=backend,
             progress=lambda: _progress(backend, app),
-            **_looks(chosen),
+            mistakes_of=cli_rehearse.mistakes_of,
+            **{**_looks(chosen), **other_looks},
         )
         app.run()
     finally:
         backend.stop()
     if backend.refusal is not None:
         raise Refusal(backend.refusal)
-    raise SystemExit(app.return_code or 0)
+    return app
 
 
 def _looks(chosen: Settings) -> dict[str, Any]:
@@ -358,6 +386,7 @@ for command in (
     cli_running.host,
     cli_clouds.cloud_group,
     cli_clouds.replay,
+    cli_rehearse.rehearse,
     cli_check.check,
     cli_data.data_group,
     cli_doctor.doctor,

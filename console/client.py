@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from console import wire, wire_billing, wire_explain, wire_parts, wire_plans, wire_room, wire_services
-from console.client_backups import PAGE_ROWS, BackupRequests, actions, quoted
+from console import wire, wire_explain, wire_parts, wire_plans, wire_rehearsal, wire_room, wire_services
+from console.client_backups import PAGE_ROWS, actions, quoted
+from console.client_billing import BillingRequests
 from console.records import (
     CellRecord,
     Changes,
@@ -38,10 +40,10 @@ from console.records import (
     Tasks,
 )
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
-from console.records_billing import Billing
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
 from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+from console.records_rehearsal import Rehearsal
 from console.records_room import WhatIfRecord
 from console.records_services import Services
 from console.sanitising import clean, sanitise
@@ -101,7 +103,7 @@ def decode(body: bytes) -> Any:
 # The client ------------------------------------------------------------------------------------------------------
 
 
-class CloudClient(BackupRequests):
+class CloudClient(BillingRequests):
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
 
     def __init__(
@@ -118,6 +120,7 @@ class CloudClient(BackupRequests):
         self._logs = logs
         self._is_production = is_production
         self._log: AuditLog | None = None
+        self._moment: str | None = None
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -140,9 +143,9 @@ class CloudClient(BackupRequests):
         """What `os-services` says, and what was last known."""
         return await self.read("/services", wire_services.services)
 
-    async def billing(self) -> Billing:
-        """What is burnt now, and what this month comes to, of all accounts that one may see."""
-        return await self.read("/billing", wire_billing.billing)
+    async def rehearsal(self) -> Rehearsal:
+        """What is rehearsed on this cloud, and what has become of it."""
+        return await self.read("/rehearsal", wire_rehearsal.rehearsal)
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = PAGE_ROWS, cell: str | None = None
@@ -192,6 +195,16 @@ class CloudClient(BackupRequests):
         """
         asked = {"after": cursor, "wait_seconds": wait_seconds, "limit": limit}
         return await self.read("/changes", wire.changes, asked, patience_seconds=wait_seconds)
+
+    def then(self, moment: str) -> CloudClient:
+        """The same cloud as it was at a place in the log, as of `events`. It is only read."""
+        found = copy(self)
+        found._moment = moment
+        return found
+
+    async def differences(self, after: str | None = None) -> Changes:
+        """At a moment (see `then`): its cursor, and which servers and drives were otherwise at another one's."""
+        return await self.read("/differences", wire.changes, {"after": after})
 
     async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
         return await self.read("/tasks", wire.tasks, {"state": state, "limit": limit})
@@ -328,7 +341,8 @@ class CloudClient(BackupRequests):
         *,
         patience_seconds: float = 0.0,
     ) -> T:
-        params = {name: str(value) for name, value in (asked or {}).items() if value is not None}
+        asked = {**(asked or {}), "at": self._moment}
+        params = {name: str(value) for name, value in asked.items() if value is not None}
         seconds = ANSWER_SECONDS + patience_seconds
         return _understood(await self._answer("GET", path, params=params, seconds=seconds), read)
 
@@ -337,6 +351,7 @@ class CloudClient(BackupRequests):
     ) -> T:
         import orjson
 
+        assert self._moment is None, "the past is only read"
         headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
         content = orjson.dumps(body)
         async with self._written_down(method, path, body):

@@ -53,6 +53,15 @@ class SetPalette(NamedTuple):
     name: str
 
 
+class Rehearse(NamedTuple):
+    """Run a scenario on a cloud of its own, and watch."""
+
+    name: str
+    """Of a file, or of one that comes with the product."""
+    rate: float = 60.0
+    """Simulated seconds in a second."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leave:
     """Leave the console."""
@@ -79,7 +88,7 @@ class Sort(NamedTuple):
 
 Columns = Sequence[Column[Any]]
 
-Request = GoTo | OpenNamed | Find | Sort | Run | SetClock | Advance | SetPalette | Leave | Problem
+Request = GoTo | OpenNamed | Find | Sort | Run | SetClock | Advance | SetPalette | Rehearse | Leave | Problem
 
 LINE_WORDS: tuple[str, ...] = (
     *VIEWS[1:],
@@ -88,15 +97,18 @@ LINE_WORDS: tuple[str, ...] = (
     "host",
     "drive",
     "group",
+    "account",
     "sort",
     "find",
     "advance",
     "palette",
+    "rehearse",
     "refresh",
     "freeze",
     "help",
     "quit",
 )
+_LIST_OF = {"host": "hosts", "drive": "drives", "account": "billing"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RUN_WORDS = {"refresh": "refresh", "freeze": "freeze", "help": "help"}
 
@@ -121,12 +133,14 @@ def parse_line(text: str) -> Request:
     rest = words[1:]
     if name is None:
         return Problem(f"no command or view is called {words[0]}")
-    if name in ("host", "drive", "find"):
+    if name in ("host", "drive", "account", "find"):
         # A name may hold spaces and slashes: all that follows the word is meant.
         whole = text.strip().partition(" ")[2].strip()
         if name == "find":
             return Find(whole) if whole else Run("find")
-        return OpenNamed(name, whole) if whole else GoTo(f"{name}s", None, rest_of_filter)
+        return OpenNamed(name, whole) if whole else GoTo(_LIST_OF[name], None, rest_of_filter)
+    if name == "rehearse":
+        return _parse_rehearse(text.strip().partition(" ")[2].strip())
     if name == "calendar" and rest and not rest[0].startswith("/"):
         # The name of a zone has a slash in it.
         return GoTo(name, text.split()[1], text.partition(" /")[2])
@@ -201,6 +215,15 @@ def _parse_seconds(text: str) -> int | None:
     return int(digits) * _SECONDS[unit] or None
 
 
+def _parse_rehearse(argument: str) -> Request:
+    """A file's name may hold spaces and slashes; a rate may follow it."""
+    name, _, last = argument.rpartition(" ")
+    if name and last.startswith("x"):
+        found = _parse_clock(last)
+        return Rehearse(name.strip(), found.rate or 1.0) if isinstance(found, SetClock) else found
+    return Rehearse(argument) if argument else GoTo("rehearsal")
+
+
 def _parse_clock(argument: str) -> Request:
     if argument in ("manual", "wall"):
         return SetClock(argument)
@@ -218,6 +241,9 @@ def _whole_word(beginning: str) -> str | None:
     """The word that is meant: itself, or the first in the order of LINE_WORDS that begins so."""
     if beginning in LINE_WORDS:
         return beginning
+    if beginning == "rehearsal":
+        # What it shows is called so.
+        return "rehearse"
     return next((word for word in LINE_WORDS if word.startswith(beginning)), None)
 
 

@@ -44,7 +44,7 @@ VIEWS: tuple[str, ...] = names.VIEWS
 _VIEW_LETTERS = {"schedules": "b", "backups": "B", "coverage": "U", "calendar": "C", "storage": "Q"}
 
 LISTS = frozenset(VIEWS)
-PAGES = frozenset({"detail", "raw", "why", "help"})
+PAGES = frozenset({"detail", "raw", "why", "help", "rehearsal"})
 """Views that are read rather than chosen from: opened over a list, left with esc."""
 
 SERVER_VIEWS = frozenset({"overview", "servers", "groups", "backfill", "detail", "why"})
@@ -67,10 +67,14 @@ WHY_VIEWS = frozenset({"why"})
 """Views of one decision, with others before and after it."""
 TIME_VIEWS = frozenset({"events"})
 """Views of which the past can be seen."""
+PAST = "past"
+"""No view: the keys of the bar over whichever view is shown as it was. They come before the view's own."""
+IN_THE_PAST = frozenset({PAST})
 CALENDAR_VIEWS = frozenset({"calendar"})
 """Views whose hours may be those of another zone."""
 CELL_VIEWS = frozenset({"overview", "cells", "detail", "capacity", "faults"})
 CLOCK_VIEWS = frozenset({"clock"})
+ACCOUNT_VIEWS = frozenset({"overview", "billing", "detail"})
 
 
 class Command(NamedTuple):
@@ -179,6 +183,27 @@ COMMANDS: tuple[Command, ...] = (
     Command("time.minute_back", ("left_curly_bracket",), "minute", "one minute back", views=TIME_VIEWS, rank=2),
     Command("time.minute_on", ("right_curly_bracket",), "minute on", "one minute forth; past now is now",
             views=TIME_VIEWS),
+    Command("then", ("T",), "time travel", "see every view as it was, with a bar over what has happened",
+            views=LISTS | PAGES, rank=45),
+    Command("then.event_back", ("left_square_bracket",), "event", "one event back", views=IN_THE_PAST, rank=1),
+    Command("then.event_on", ("right_square_bracket",), "event on", "one event on", views=IN_THE_PAST),
+    Command("then.minute_back", ("left_curly_bracket",), "minute", "one minute back", views=IN_THE_PAST, rank=2),
+    Command("then.minute_on", ("right_curly_bracket",), "minute on", "one minute on; past now is now",
+            views=IN_THE_PAST),
+    Command("then.alarm_back", ("left_parenthesis",), "alarm", "the alarm before", views=IN_THE_PAST, rank=3),
+    Command("then.alarm_on", ("right_parenthesis",), "alarm on", "the alarm after", views=IN_THE_PAST),
+    Command("then.time", ("t",), "time", "go to a time: 14:03, 14:03:20, -10m, -2h, 2026-11-14 09:00, now",
+            views=IN_THE_PAST, rank=4),
+    Command("then.this_back", ("comma",), "of this", "the event before of what is under the cursor", views=IN_THE_PAST,
+            rank=6),
+    Command("then.this_on", ("full_stop",), "of this on", "the event after of what is under the cursor",
+            views=IN_THE_PAST),
+    Command("then.hour_back", ("less_than_sign",), "hour", "one hour back", views=IN_THE_PAST, rank=7),
+    Command("then.hour_on", ("greater_than_sign",), "hour on", "one hour on", views=IN_THE_PAST),
+    Command("then.day_back", ("minus",), "day", "one day back", views=IN_THE_PAST, rank=8),
+    Command("then.day_on", ("plus",), "day on", "one day on", views=IN_THE_PAST),
+    Command("then.now", ("escape",), "now", "back to now, and to where you were", views=IN_THE_PAST, rank=5),
+    Command("then.here", ("T",), "stay", "back to now, and stay on this view", views=IN_THE_PAST),
     Command("zone", ("z",), "zone", "hours of UTC, or of the zone of the row's schedule", views=CALENDAR_VIEWS, rank=2),
     Command("freeze", ("f",), "freeze", "hold the screen still; changes are counted", rank=40),
     Command("measure", ("M",), "CPU/memory", "show CPU or memory", views=frozenset({"capacity"}), rank=5),
@@ -308,6 +333,8 @@ COMMANDS: tuple[Command, ...] = (
             "its servers turn UNKNOWN", disabled_reason=cell_not_in("down")),
     Command("cell.hung", ("h",), "hang it", "inject a fault: it takes requests and never answers", 2, CELL_VIEWS,
             "cell", "its servers turn UNKNOWN", disabled_reason=cell_not_in("hung")),
+    Command("account.balance", ("b",), "give a balance …", "give it a balance that it is held to", 1, ACCOUNT_VIEWS,
+            "account", "asks how much", disabled_reason=alone(never_off)),
     Command("clock.advance", ("t",), "advance the clock 60 s", "run all that falls due in the next minute", 1, LISTS,
             "cloud", "does not go back", disabled_reason=clock_not_wall),
     Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 2, LISTS,
@@ -346,13 +373,19 @@ SHOWN_KEYS = {
     "minus": "-",
     "underscore": "_",
     "at": "@",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
 }
 
 
-_PAIRS = {"time.alarm_before": "( )", "time.minute_back": "{ }", "why.earlier": "( )"}
+_PAIRS = {"time.alarm_before": "( )", "time.minute_back": "{ }", "why.earlier": "( )", "then.event_back": "[ ]",
+          "then.minute_back": "{ }", "then.alarm_back": "( )", "then.this_back": ", .", "then.hour_back": "< >",
+          "then.day_back": "- +"}  # fmt: skip
 """What the key row prints for a command together with its opposite."""
 
 
@@ -375,7 +408,7 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     """
     # In an empty list there is still something to make.
     kind = selection.kind if selection.items else _KINDS_LISTED.get(selection.view)
-    has_own = kind in {"server", "drive", "host", "group", "schedule", "backup"}
+    has_own = kind in {"server", "drive", "host", "group", "schedule", "backup", "account"}
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
     found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
     if selection.view == "faults":
@@ -389,6 +422,8 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
 
 def reason_off(command: Command, selection: Selection) -> str | None:
     """Why the command is off now, as words that follow "off: "; None when it is on."""
+    if command.impact and selection.is_past:
+        return "this is the past"
     if command.impact and selection.is_read_only:
         return "read-only"
     if command.impact and selection.is_stale:
@@ -458,7 +493,9 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
         ]
         if rows:
             sections.append((title, rows))
-    for kind in ("server", "drive", "schedule", "backup", "host", "group", "cell", "cloud"):
+    then = [(" ".join(map(shown_key, command.keys)), command.help) for command in registry if PAST in command.views]
+    sections.append(("in the past, after T", then))
+    for kind in ("server", "drive", "schedule", "backup", "host", "group", "cell", "account", "cloud"):
         rows = [(f"x {command.keys[0]}", f"{command.help} (tier {command.impact})")
                 for command in registry if command.verb_of == kind and view in command.views]  # fmt: skip
         if rows:
@@ -474,7 +511,7 @@ _HELP_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("go", ("open", "target", "back", "history.", "line", "filter", "find", "bookmark", "palette", "view.", "quit")),
     ("look", ("describe", "why", "raw", "events", "preview", "sort", "columns", "measure", "groups.", "fold", "what_if",
               "zone", "freeze", "refresh", "help")),
-    ("travel in time", ("time",)),
+    ("travel in time", ("time", "then")),
     ("mark", ("mark",)),
     ("act and take away", ("actions", "create", "delete", "undo", "copy", "export")),
 )  # fmt: skip
@@ -495,6 +532,7 @@ LINE_HELP: tuple[tuple[str, str], ...] = (
     ("drive NAME", "one drive"),
     ("cell NAME", "the servers of a cell"),
     ("group NAME", "one availability group"),
+    ("account NAME", "one account: its subscriptions and its ledger"),
     ("advance 60", "advance the simulated clock; also 5m, 2h, 1d"),
     ("clock manual", "stop the simulated clock; also wall, or a rate such as x60"),
     ("palette light", "dark, light or contrast"),

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from console import commands
-from console.commands import COMMANDS, PAGES, VIEWS, Command
+from console.commands import COMMANDS, PAGES, PAST, VIEWS, Command
 from console.names import KEYMAPS
 
 _MAPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -38,7 +38,7 @@ _NAMES = {"solidus": "slash", "reverse_solidus": "backslash", "commercial_at": "
           "plus_sign": "plus", "low_line": "underscore"}  # fmt: skip
 """Signs that the terminal's library calls otherwise than Unicode does."""
 KEYS_MAX = 5
-VIEWS_AND_PAGES = (*VIEWS, *sorted(PAGES))
+VIEWS_AND_PAGES = (*VIEWS, *sorted(PAGES), PAST)
 
 
 class KeymapProblem(Exception):

@@ -88,10 +88,22 @@ def command(
     seed: int | None = None,
     clock_rate: float | None = None,
     log: str | None = None,
+    rehearse: str | None = None,
 ) -> tuple[str, ...]:
-    """How the child of this folder is started. With `-P` no `backend` in the working directory takes its place."""
+    """How the child of this folder is started. With `-P` no `backend` in the working directory takes its place.
+
+    `rehearse` names a scenario, whose cloud is served with its steps under way; `seed` is then its own.
+    """
     parts = [sys.executable, "-P", "-m", "backend", "--child", "--data", str(folder)]
-    given = {"--cloud": kind, "--port": port, "--seed": seed, "--clock-rate": clock_rate, "--log": log}
+    seed_option = "--seed" if rehearse is None else "--rehearse-seed"
+    given = {
+        "--cloud": kind,
+        "--port": port,
+        seed_option: seed,
+        "--clock-rate": clock_rate,
+        "--log": log,
+        "--rehearse": rehearse,
+    }
     for name, value in given.items():
         if value is not None:
             parts += [name, str(value)]

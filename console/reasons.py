@@ -35,6 +35,8 @@ class Selection(NamedTuple):
     is_stale: bool = False
     is_simulated: bool = True
     clock_mode: str | None = None
+    is_past: bool = False
+    """Whether what is shown is a moment of the past."""
     hidden: int = 0
     """How many marked rows the filter hides; they are not acted on."""
 

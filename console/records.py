@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from console.records_audit import Audit
 from console.records_backups import BackupAnswer, ScheduleRecord
-from console.records_billing import Billing
+from console.records_billing import Billing, CostRecord, ShortAccount
 from console.records_parts import NicRecord, SnapshotRecord
+from console.records_rehearsal import Rehearsal
 from console.records_services import Services
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -344,6 +345,7 @@ class Status(NamedTuple):
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
+    short_of_money: tuple[ShortAccount, ...] = ()
 
 
 class Hosts(NamedTuple):
@@ -410,6 +412,7 @@ class ServerDetail(NamedTuple):
     drives: tuple[DriveRecord, ...] = ()
     raw: Mapping[str, Any] = NOTHING
     nics: tuple[NicRecord, ...] = ()
+    cost: CostRecord | None = None
 
 
 class DriveDetail(NamedTuple):
@@ -428,7 +431,7 @@ class HostDetail(NamedTuple):
 
 Answer = (
     Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
-    | Audit | Billing
+    | Audit | Billing | Rehearsal
 )  # fmt: skip
 Detail = ServerDetail | DriveDetail | HostDetail
 

@@ -52,20 +52,68 @@ class LevelHistory(NamedTuple):
     next_at: datetime | None
 
 
-class BackfilledRecord(NamedTuple):
-    """What backfilling came to this month, for one server or for all of an owner's."""
+class CostRecord(NamedTuple):
+    """What one server came to this month, or all the backfilling ones of an owner: then without id and name."""
 
     owner: str
     paid: Decimal
+    """For CPU and memory, at burst prices."""
     saved: Decimal
     """What the same would have cost more as a normal server."""
     not_billed: Decimal
     """What shrinking took away, and was not paid for."""
     stops: int
     lost: Decimal
-    """What was paid for runs that ended with a stop for room."""
+    """What was paid for runs that ended with a stop for room, or with their host."""
+    net: Decimal
+    """What was saved, less what was lost."""
     server_id: str | None = None
     name: str | None = None
+    is_backfilling: bool = True
+    per_hour: Decimal = Decimal(0)
+    """Now."""
+    this_month: Decimal = Decimal(0)
+    """With its traffic."""
+
+
+class SubscriptionRecord(NamedTuple):
+    id: str
+    resource: str
+    amount: int
+    status: str
+    renews: bool
+    price: Decimal
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+class LedgerRecord(NamedTuple):
+    """One row; an amount below zero was paid to the account."""
+
+    kind: str
+    """`burst`, `payment`, `subscription` or `correction`."""
+    reason: str
+    amount: Decimal
+    balance: Decimal | None
+    """After it."""
+    at: datetime | None = None
+
+
+class AccountMoney(NamedTuple):
+    """What one account bought and paid: its subscriptions, and the newest rows of its ledger first."""
+
+    account: str
+    subscriptions: tuple[SubscriptionRecord, ...]
+    rows: tuple[LedgerRecord, ...]
+    rows_total: int
+
+
+class ShortAccount(NamedTuple):
+    """An account that is held to a balance which is gone, or lasts less than five days."""
+
+    account: str
+    balance: Decimal
+    lasts_seconds: int | None = None
 
 
 class Billing(NamedTuple):
@@ -82,5 +130,10 @@ class Billing(NamedTuple):
     month_ends_at: datetime | None = None
     owners: tuple[BillingOwner, ...] = ()
     history: tuple[LevelHistory, ...] = ()
-    servers: tuple[BackfilledRecord, ...] = ()
-    by_owner: tuple[BackfilledRecord, ...] = ()
+    servers: tuple[CostRecord, ...] = ()
+    """Those that came to most this month."""
+    servers_total: int = 0
+    by_owner: tuple[CostRecord, ...] = ()
+    """Of their backfilling servers."""
+    silent: tuple[str, ...] = ()
+    """Cells that are billed by what was last known of them."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from sys import intern
 from types import MappingProxyType
@@ -51,6 +52,7 @@ from console.records import (
     Tasks,
 )
 from console.records_backups import ScheduleRecord
+from console.records_billing import ShortAccount
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -58,7 +60,7 @@ Body = Mapping[str, Any]
 _NO_META: Mapping[str, str] = MappingProxyType({})
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=2048)
 def required_instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
@@ -101,7 +103,13 @@ def size(body: Body | None, host: str | None = None) -> SizeRecord | None:
         return None
     cpu = body["cpu_mhz"] if "cpu_mhz" in body else body["cpu"]
     memory = body["memory_bytes"] if "memory_bytes" in body else body["mem"]
-    return SizeRecord(int(cpu), int(memory), host if host is not None else body.get("host"))
+    return _size(cpu, memory, host if host is not None else body.get("host"))
+
+
+@lru_cache(maxsize=8192)
+def _size(cpu_mhz: int, memory_bytes: int, host: str | None) -> SizeRecord:
+    """The same object for the same size: a large cloud's hosts are of few kinds, and many of them are empty or full."""
+    return SizeRecord(int(cpu_mhz), int(memory_bytes), host)
 
 
 def server(row: Body) -> ServerRecord:
@@ -175,20 +183,21 @@ def drive(row: Body) -> DriveRecord:
 
 def host(row: Body) -> HostRecord:
     get = row.get
+    storage_bytes, used_bytes = get("storage_bytes"), get("used_bytes")
     has_capacity = get("cpu_mhz") is not None and get("memory_bytes") is not None
     return HostRecord(
-        name=row["name"],
-        cell=row["cell"],
-        kind=row["kind"],
-        state=row["state"],
+        name=intern(row["name"]),
+        cell=intern(row["cell"]),
+        kind=intern(row["kind"]),
+        state=intern(row["state"]),
         state_since=instant(get("state_since")),
         capacity=size(row) if has_capacity else None,
         normal=size(get("normal")),
         backfilling=size(get("backfilling")),
         backfilling_nominal=size(get("backfilling_nominal")),
         free=size(get("free")),
-        storage_bytes=get("storage_bytes"),
-        used_bytes=get("used_bytes"),
+        storage_bytes=None if storage_bytes is None else _number(storage_bytes),
+        used_bytes=None if used_bytes is None else _number(used_bytes),
         servers=get("servers"),
         drives=get("drives"),
         is_reachable=get("reachable", True) is not False,
@@ -396,7 +405,20 @@ def status(body: Body) -> Status:
         tasks_open=tasks.get("open"),
         tasks_ended=tasks.get("ended"),
         tasks_waiting=tasks.get("waiting"),
+        short_of_money=many(short_of_money, body.get("short_of_money") or ()),
     )
+
+
+def short_of_money(row: Body) -> ShortAccount:
+    return ShortAccount(row["account"], amount(row["balance"]), row.get("lasts_seconds"))
+
+
+def amount(text: Any) -> Decimal:
+    """An amount of money, as exact as it was told. Raises ValueError."""
+    try:
+        return Decimal(text)
+    except InvalidOperation as problem:
+        raise ValueError("it is no amount of money") from problem
 
 
 def hosts(body: Body) -> Hosts:

@@ -5,24 +5,34 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from console.records_billing import BackfilledRecord, Billing, BillingLine, BillingOwner, LevelHistory
-from console.wire import Body, instant, many
+from console.records_billing import (
+    Billing,
+    BillingLine,
+    BillingOwner,
+    CostRecord,
+    LedgerRecord,
+    LevelHistory,
+    SubscriptionRecord,
+)
+from console.wire import Body, amount, instant, many
 
 
 def billing(body: Body) -> Billing:
     return Billing(
         currency=body["currency"],
         lines=many(_line, body["lines"]),
-        burst_per_hour=Decimal(body["burst_per_hour"]),
-        backfilling_per_hour=Decimal(body["backfilling_per_hour"]),
-        at_normal_price_per_hour=Decimal(body["backfilling_at_normal_price_per_hour"]),
-        charged_this_month=Decimal(body["charged_this_month"]),
-        projected_this_month=Decimal(body["projected_this_month"]),
+        burst_per_hour=amount(body["burst_per_hour"]),
+        backfilling_per_hour=amount(body["backfilling_per_hour"]),
+        at_normal_price_per_hour=amount(body["backfilling_at_normal_price_per_hour"]),
+        charged_this_month=amount(body["charged_this_month"]),
+        projected_this_month=amount(body["projected_this_month"]),
         month_ends_at=instant(body.get("month_ends_at")),
         owners=many(_owner, body["owners"]),
         history=many(_history, body["history"]),
-        servers=many(_backfilled, body["servers"]),
-        by_owner=many(_backfilled, body["by_owner"]),
+        servers=many(cost, body["servers"]),
+        servers_total=body["servers_total"],
+        by_owner=many(cost, body["by_owner"]),
+        silent=tuple(each["cell"] for each in body["silent"]),
     )
 
 
@@ -31,8 +41,8 @@ def _line(row: Body) -> BillingLine:
         resource=row["resource"],
         using=row["using"],
         burst=row["burst"],
-        price=Decimal(row["price"]),
-        cost_per_hour=Decimal(row["cost_per_hour"]),
+        price=amount(row["price"]),
+        cost_per_hour=amount(row["cost_per_hour"]),
         unit=row["unit"],
         subscribed=row.get("subscribed"),
         level=row["level"],
@@ -43,10 +53,10 @@ def _line(row: Body) -> BillingLine:
 def _owner(row: Body) -> BillingOwner:
     return BillingOwner(
         account=row["account"],
-        balance=Decimal(row["balance"]),
-        normal_per_hour=Decimal(row["normal_per_hour"]),
-        backfilling_per_hour=Decimal(row["backfilling_per_hour"]),
-        charged_this_month=Decimal(row["charged_this_month"]),
+        balance=amount(row["balance"]),
+        normal_per_hour=amount(row["normal_per_hour"]),
+        backfilling_per_hour=amount(row["backfilling_per_hour"]),
+        charged_this_month=amount(row["charged_this_month"]),
         is_finite=row["is_finite"],
         lasts_seconds=row.get("lasts_seconds"),
     )
@@ -61,14 +71,57 @@ def _history(row: Body) -> LevelHistory:
     return LevelHistory(row["follows"], tuple(levels), row["next_level"], instant(row.get("next_at")))
 
 
-def _backfilled(row: Body) -> BackfilledRecord:
-    return BackfilledRecord(
+def cost(row: Body) -> CostRecord:
+    """Of one server, or of all of an owner's."""
+    return CostRecord(
         owner=row["owner"],
-        paid=Decimal(row["paid"]),
-        saved=Decimal(row["saved"]),
-        not_billed=Decimal(row["not_billed"]),
+        paid=amount(row["paid"]),
+        saved=amount(row["saved"]),
+        not_billed=amount(row["not_billed"]),
         stops=row["stops"],
-        lost=Decimal(row["lost"]),
+        lost=amount(row["lost"]),
+        net=amount(row["net"]),
         server_id=row.get("server_id"),
         name=row.get("name"),
+        is_backfilling=row.get("is_backfilling", True),
+        per_hour=amount(row.get("per_hour", "0")),
+        this_month=amount(row.get("this_month", "0")),
     )
+
+
+def subscriptions(body: Body) -> tuple[SubscriptionRecord, ...]:
+    return many(_subscription, body["subscriptions"])
+
+
+def ledger(body: Body) -> tuple[tuple[LedgerRecord, ...], int]:
+    """A page, and how many rows there are in all."""
+    return many(_ledger_row, body["rows"]), body["total"]
+
+
+def _subscription(row: Body) -> SubscriptionRecord:
+    return SubscriptionRecord(
+        id=row["id"],
+        resource=row["resource"],
+        amount=row["amount"],
+        status=row["status"],
+        renews=row["renews"],
+        price=amount(row["price"]),
+        begins_at=instant(row.get("begins_at")),
+        ends_at=instant(row.get("ends_at")),
+    )
+
+
+def _ledger_row(row: Body) -> LedgerRecord:
+    balance = row.get("balance")
+    return LedgerRecord(
+        kind=row["kind"],
+        reason=row["reason"],
+        amount=amount(row["amount"]),
+        balance=None if balance is None else amount(balance),
+        at=instant(row.get("at")),
+    )
+
+
+def given(body: Body) -> Decimal:
+    """The balance that an account has been given."""
+    return amount(body["balance"])

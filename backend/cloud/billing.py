@@ -2,7 +2,8 @@
 
 A *tick* is five simulated minutes, counted from 1970; instants are whole microseconds since then. In each tick every
 resource of an account that was used beyond its subscriptions is one row: used x time, at the level of that tick. A
-level is worked out at the beginning of the tick before, from the load of that instant. Rows are rounded by themselves,
+level is worked out at the beginning of the tick before, from the load of the instant before that: so what is told as
+the next level depends on nothing that is still to happen. Rows are rounded by themselves,
 to 20 places, so their sum is the balance to the last of them.
 
 Long stretches in which nothing changes are one `Run`: what the rows of a year add up to costs what happened in it, not
@@ -14,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from backend.cloud.instants import MICROSECONDS, instant_of
 from backend.cloud.prices import (
@@ -79,6 +81,11 @@ def summed(series: Iterable[Series]) -> list[tuple[int, int]]:
     return found
 
 
+def of_resource(found: Mapping[tuple[str, str], Series], resource: str) -> list[tuple[int, int]]:
+    """All of a resource, from what is of each resource and file."""
+    return summed(steps for (name, _), steps in found.items() if name == resource)
+
+
 def beyond(using: Series, subscribed: Series) -> list[tuple[int, int]]:
     """What is used beyond the subscriptions, at every instant."""
     if not subscribed:
@@ -113,14 +120,14 @@ def level_at(levels: Levels, tick: int) -> int:
 
 
 def levels_of(load: Series, capacity: Series, end: int) -> list[tuple[int, int]]:
-    """The burst levels of the ticks before `end`. The level of a tick is that of the load a tick before it began."""
+    """The burst levels of the ticks before `end`: that of the load just before the instant a tick before it began."""
     instants = sorted({at for at, _ in load} | {at for at, _ in capacity})
     found: list[tuple[int, int]] = []
     before = 1
     counts = zip(instants, amounts_at(load, instants), amounts_at(capacity, instants), strict=True)
     latest: tuple[int, int] | None = None
     for at, used, there in counts:
-        tick = -(-at // TICK) + 1  # The first whose beginning is a tick or more behind it.
+        tick = at // TICK + 2  # The first that begins a tick behind the end of the tick that it is in.
         if tick >= end:
             break
         if latest is not None and latest[0] < tick and latest[1] != before:
@@ -193,15 +200,36 @@ def account_runs(
 # --- the ledger -------------------------------------------------------------------------------------------------------
 
 
+LumpKind = Literal["payment", "subscription", "correction"]
+
+
 @dataclass(frozen=True, slots=True)
 class Lump:
-    """What was paid or bought at an instant: below 0 is paid to the account."""
+    """What was paid, bought or corrected at an instant: an amount below 0 is paid to the account."""
 
     at: int
     number: int
-    """Unique among the account's lumps, and ascending with the instants."""
+    """Unique among the account's rows."""
     amount: int
     reason: str
+    kind: LumpKind = "payment"
+    place: int = 0
+    """Among those of one instant: in which order they were written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What the rows of one resource, told before it was known better, were wrong by."""
+
+    at: int
+    """When it became known."""
+    resource: str
+    begins_at: int
+    ends_at: int
+    used: int
+    """More, as what the rows say of it adds up."""
+    amount: int
+    """More, in 10**-20 dollars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +243,7 @@ class Row:
     run: Run | None
     """Of a tick; None for a lump."""
     reason: str
+    kind: Literal["burst", "payment", "subscription", "correction"] = "burst"
     initial: int = 0
     """The balance before it, and after it."""
     end: int = 0
@@ -298,7 +327,35 @@ def human_interval(run: Run) -> str:
 
 
 def lump_row(lump: Lump) -> Row:
-    return Row(lump.at, str(lump.number), lump.amount, None, lump.reason)
+    return Row(lump.at, str(lump.number), lump.amount, None, lump.reason, lump.kind)
+
+
+def correction(
+    resource: str,
+    known: tuple[Series, Series],
+    subscribed: Series,
+    levels: Levels,
+    *,
+    first: int,
+    end: int,
+    at: int,
+) -> Correction | None:
+    """What became known at `at` of the ticks from `first` to before `end`; None where it comes to nothing.
+
+    Args:
+        known: What was known to be in use before, and now. The levels stay as they were told.
+    """
+    before, now = known
+    totals = []
+    for using in known:
+        found = list(runs(resource, beyond(using, subscribed), levels, first, end))
+        totals.append((sum(run.count * average(run) for run in found), sum(run.count * run.charge for run in found)))
+    used, amount = totals[1][0] - totals[0][0], totals[1][1] - totals[0][1]
+    if not (used or amount):
+        return None
+    more = summed([now, [(instant, -each) for instant, each in before]])
+    ends_at = more[-1][0] if more[-1][1] == 0 else end * TICK
+    return Correction(at, resource, more[0][0], min(ends_at, end * TICK), used, amount)
 
 
 def with_balances(rows: Sequence[Row], before: int) -> list[Row]:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from backend.cloud.model import HOST_LOST
+
 Kind = Literal["server", "drive", "host"]
 KINDS: tuple[Kind, ...] = ("server", "drive", "host")
 CLOUD = ""
@@ -37,7 +39,8 @@ class Interval:
     ended_at: int | None
     state: str
     """Of a server `running`, `waiting` (for room), `unavailable` or `stopped`, or in its place the reason, where it was
-    not asked to stop: `displaced`, `host_lost`. Of a host its own. Of a drive `kept`."""
+    not asked to stop: `displaced`, `host_lost`. Of a host its own. Of a drive `kept`. Of what has gone, but whose cell
+    fell silent before it told so, `gone`."""
     cpu_mhz: int = 0
     """Nominal, of a server; of a host its capacity."""
     memory_bytes: int = 0
@@ -108,8 +111,9 @@ def _server(before: Interval, after: Mapping[str, Any]) -> Interval:
     state = before.state
     if "state" in after:
         holds = after["state"] in _HOLDING
-        # A server that was stopped for room, or for want of its host, says so.
-        state = after["state"] if after["state"] != "stopped" else after.get("reason") or "stopped"
+        # A server that was stopped for room, or for want of its host, says so: the latter before it was stopped.
+        reason = after.get("reason", HOST_LOST if before.state == "unavailable" else None)
+        state = after["state"] if after["state"] != "stopped" else reason or "stopped"
     if holds:
         state = RUNNING if cpu else WAITING
     cpu_type = before.cpu_type
@@ -175,6 +179,32 @@ def in_use(interval: Interval | None) -> dict[tuple[str, str], int]:
             found = {(account, f"{prefix}cpu"): cpu, (account, f"{prefix}mem"): memory}
             found |= {(CLOUD, LOAD_CPU): cpu, (CLOUD, LOAD_MEMORY): memory, (account, "tx"): interval.sent_rate}
     return {key: amount for key, amount in found.items() if amount}
+
+
+GONE = "gone"
+
+
+def presumed(
+    before: Interval | None, picture: Happened | None, since: int, sent_rate: SentRate = sends_nothing
+) -> Interval | None:
+    """What is taken for true of an object whose cell is silent: what its last picture says, from `since` on.
+
+    Args:
+        before: What its events told, as far as they were taken; None where they told nothing.
+        picture: All of it; None where the object was gone.
+        since: The earliest instant. What began later than that, began then.
+
+    Returns:
+        None where that is what its events told.
+    """
+    if picture is None:
+        assert before is not None, "who has neither events nor a picture is not known"
+        at = max(since, before.begun_at)
+        return Interval(before.object_id, before.kind, before.account, at, None, GONE)
+    after = followed(None, picture, sent_rate)
+    if after is None or (before is not None and (after.state, in_use(after)) == (before.state, in_use(before))):
+        return None
+    return replace(after, begun_at=max(since, picture.at, 0 if before is None else before.begun_at))
 
 
 def changed(before: Interval | None, after: Interval | None) -> dict[tuple[str, str], int]:

@@ -172,7 +172,8 @@ def money(units: int) -> Decimal:
 
 def money_text(units: int) -> str:
     """As the published API writes it: `0.00014583333333333333`."""
-    return f"{money(units):f}"
+    digits = f"{abs(units):0{PLACES + 1}d}"
+    return f"{'-' if units < 0 else ''}{digits[:-PLACES]}.{digits[-PLACES:]}"
 
 
 def money_of(value: Decimal) -> int:
@@ -223,7 +224,25 @@ def months_later(at: datetime, months: int) -> datetime:
 
 def subscription_price(resource: str, amount: int, start: datetime, end: datetime) -> int:
     """What so much of it costs from start to end, with the discount of that length, in 10**-20 dollars."""
+    return _subscription_price(resource, amount, start, end, 100 - discount_percent(start, end))
+
+
+def full_price(resource: str, amount: int, start: datetime, end: datetime) -> int:
+    """The same without a discount."""
+    return _subscription_price(resource, amount, start, end, 100)
+
+
+def _subscription_price(resource: str, amount: int, start: datetime, end: datetime, percent: int) -> int:
     microseconds = microseconds_of(end) - microseconds_of(start)
     what = RESOURCES[resource]
-    asked = PRICES[resource][0] * (100 - discount_percent(start, end)) * amount * microseconds
+    asked = PRICES[resource][0] * percent * amount * microseconds
     return divided(asked * 10 ** (PLACES - PRICE_PLACES - 2), what.multiplier * MICROSECONDS)
+
+
+def apart(needed: int, balance: int) -> tuple[str, str]:
+    """Two amounts with two decimal places, or so many that one sees that they differ."""
+    for places in (2, 4, 8, PLACES):
+        texts = f"{money(needed):.{places}f}", f"{money(balance):.{places}f}"
+        if texts[0] != texts[1] or needed == balance:
+            return texts
+    return texts

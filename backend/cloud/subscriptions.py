@@ -1,7 +1,8 @@
 """Subscriptions: what is bought beforehand, for how long, and what it covers.
 
 **Source**: CloudSigma API 2.0, "Subscriptions". An end is rounded to the next noon UTC, a start to the noon before it
-but no earlier than now. `extend` buys another subscription behind the last of the chain.
+but no earlier than now. `extend` buys another subscription behind the last of the chain. One that was bought until an
+end is extended, and renewed, by as many days as it had; one that was bought for a period by that, reckoned anew.
 
 A subscription that renews itself is bought again at each end, for the same period, for ever: that is a function of what
 was bought and of the time, so nothing is written when it happens. What has happened is written down when somebody
@@ -19,16 +20,24 @@ from typing import Literal
 
 from backend.cloud.errors import Invalid
 from backend.cloud.instants import instant_of, microseconds_of
-from backend.cloud.prices import is_sold, months_later, subscription_price
+from backend.cloud.prices import discount_percent, full_price, is_sold, months_later, subscription_price
 
 Status = Literal["active", "inactive", "expired"]
 SUBSCRIPTIONS_AT_ONCE_MAX = 500
 """**Source**: CloudSigma API 2.0, "Subscriptions": in one request."""
-AMOUNT_MAX = 10**18
+AMOUNTS_MAX = {
+    **dict.fromkeys(("cpu", "intel_cpu"), 100_000_000),
+    **dict.fromkeys(("mem", "intel_mem"), 2**50),
+    "dssd": 2**55,
+    **dict.fromkeys(("ip", "vlan"), SUBSCRIPTIONS_AT_ONCE_MAX),
+}
+"""In base units: 100,000 GHz, a pebibyte, 32 of them. More than any cloud has; what is asked for is a slip."""
 YEARS_MAX = 10
+SOLD_SINGLY = frozenset({"ip", "vlan"})
+"""**Source**: "Creating": an amount bigger than one generates several subscriptions of that type."""
 
-_PART = re.compile(r"(\d{1,6})\s*(day|week|month|year)s?", re.ASCII)
-_LENGTH = re.compile(r"(\d{1,5}) days?, (\d{1,2}):(\d\d):(\d\d)(?:\.\d+)?", re.ASCII)
+_PART = re.compile(r"(\d{1,20})\s*(day|week|month|year)s?", re.ASCII)
+_LENGTH = re.compile(r"(\d{1,20}) days?, (\d{1,2}):(\d\d):(\d\d)(?:\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,8 @@ class Term:
     ends_at: int
     price: int
     """In 10**-20 dollars."""
+    place: int = 0
+    """Among what was paid and bought: in which order it was written. 0 of one that came by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +87,14 @@ def renewed(subscription: Subscription, last: Term) -> Term:
     """The term behind the last one: its period again, or as long as the first."""
     begins = instant_of(last.ends_at)
     first = subscription.terms[0]
-    if subscription.period:
-        ends = end_of(begins, subscription.period)
-    else:
-        ends = next_noon(begins + timedelta(microseconds=first.ends_at - first.begins_at))
+    ends = end_of(begins, subscription.period) if subscription.period else next_noon(begins + days_of(first))
     price = subscription_price(subscription.resource, subscription.amount, begins, ends)
     return Term(last.ends_at, last.ends_at, microseconds_of(ends), price)
+
+
+def days_of(term: Term) -> timedelta:
+    """How long it was, in days: from the day on which it began to that on which it ended, one at least."""
+    return max(timedelta(days=1), instant_of(term.ends_at).date() - instant_of(term.begins_at).date())
 
 
 def covered(subscriptions: Iterable[Subscription], now: int) -> dict[str, list[tuple[int, int]]]:
@@ -129,6 +142,16 @@ class Offer:
     price: int
     renews: bool
 
+    @property
+    def percent_off(self) -> int:
+        """How much cheaper it is for its length."""
+        return discount_percent(self.begins, self.ends)
+
+    @property
+    def money_off(self) -> int:
+        """In 10**-20 dollars."""
+        return full_price(self.resource, self.amount, self.begins, self.ends) - self.price
+
 
 def offer(asked: Asked, now: datetime, *, earliest: datetime | None = None) -> Offer:
     """What is offered for what is asked.
@@ -141,11 +164,11 @@ def offer(asked: Asked, now: datetime, *, earliest: datetime | None = None) -> O
     """
     if not is_sold(asked.resource):
         raise Invalid("resource", f"there are no subscriptions of {asked.resource[:40]}")
-    if not 0 < asked.amount <= AMOUNT_MAX:
-        raise Invalid("amount", f"must be between 1 and {AMOUNT_MAX}")
+    if not 0 < asked.amount <= AMOUNTS_MAX[asked.resource]:
+        raise Invalid("amount", f"must be between 1 and {AMOUNTS_MAX[asked.resource]}")
     begins, ends = _times(asked, now, earliest)
     if ends <= begins:
-        raise Invalid("end_time", "must be after the start")
+        raise Invalid("end_time", f"must be after the start, {begins:%Y-%m-%d %H:%M} UTC")
     if ends <= now:
         raise Invalid("end_time", "is past")
     if ends > months_later(now, 12 * YEARS_MAX):
@@ -161,6 +184,8 @@ def _times(asked: Asked, now: datetime, earliest: datetime | None) -> tuple[date
         raise Invalid("period", "is ambiguous beside start_time and end_time")
     if end is None and period is None:
         raise Invalid("period", "say a period or an end_time")
+    if earliest is not None and end is not None and period is not None:
+        raise Invalid("period", "is ambiguous beside end_time: it begins where the one before it ends")
     if earliest is not None:
         return earliest, next_noon(end) if end is not None else end_of(earliest, str(period))
     if end is not None and start is None and period is not None:
@@ -175,7 +200,7 @@ def end_of(start: datetime, period: str) -> datetime:
     try:
         return next_noon(months_later(start, months) + length)
     except (OverflowError, ValueError) as problem:
-        raise Invalid("period", f"must be at most {YEARS_MAX} years") from problem
+        raise Invalid("period", _TOO_LONG) from problem
 
 
 def _before(end: datetime, period: str) -> datetime:
@@ -183,13 +208,18 @@ def _before(end: datetime, period: str) -> datetime:
     try:
         return months_later(end - length, -months)
     except (OverflowError, ValueError) as problem:
-        raise Invalid("period", f"must be at most {YEARS_MAX} years") from problem
+        raise Invalid("period", _TOO_LONG) from problem
+
+
+_TOO_LONG = f"must be at least a day and at most {YEARS_MAX} years"
 
 
 def _parsed(period: str) -> tuple[int, timedelta]:
     text = period.strip().lower()
     if found := _LENGTH.fullmatch(text):
         days, hours, minutes, seconds = map(int, found.groups())
+        if days > 366 * YEARS_MAX:
+            raise Invalid("period", _TOO_LONG)
         return 0, timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     months, days = 0, 0
     rest = _PART.sub(" ", text).replace(",", " ").replace("and", " ")
@@ -203,7 +233,7 @@ def _parsed(period: str) -> tuple[int, timedelta]:
         else:
             days += number * (7 if noun == "week" else 1)
     if months > 12 * YEARS_MAX or days > 366 * YEARS_MAX or months + days == 0:
-        raise Invalid("period", f"must be at least a day and at most {YEARS_MAX} years")
+        raise Invalid("period", _TOO_LONG)
     return months, timedelta(days=days)
 
 

@@ -485,7 +485,7 @@ class Fragments:
         found = self._kept.get(id)
         if found is not None and found[0] == version:
             return found[1]
-        fragment = orjson.Fragment(orjson.dumps(render()))
+        fragment = orjson.Fragment(_dumped_to_keep(render()))
         if len(self._kept) >= self._count_max:
             for old in list(self._kept)[: self._count_max // 2]:
                 del self._kept[old]
@@ -494,7 +494,13 @@ class Fragments:
 
 
 async def json_of(make: Callable[[], Awaitable[Any]]) -> bytes:
-    return orjson.dumps(await make())
+    """A body that is kept."""
+    return _dumped_to_keep(await make())
+
+
+def _dumped_to_keep(content: Any) -> bytes:
+    """JSON in no more memory than it needs: what orjson returns may hold the whole of its buffer, 16 KB for a row."""
+    return bytes(memoryview(orjson.dumps(content)))
 
 
 def kept_answers(cloud: Cloud) -> Kept[bytes]:

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from backend.clock import Clock
 from backend.cloud.errors import Conflict, NotFound
@@ -75,6 +75,13 @@ class RequestKey:
         return answer
 
 
+class Rehearsed(Protocol):
+    """A rehearsal that is under way, or over."""
+
+    async def told(self) -> Mapping[str, Any]:
+        """How far it is, and what has become of the cloud, as plain values."""
+
+
 class Cloud:
     """What every operation needs: the store, the clock, the settings, and who is waiting for news."""
 
@@ -90,6 +97,8 @@ class Cloud:
         self.resumed_at: dict[str, datetime] = {}
         """When each cell last came back, in simulated time: its waiting tasks run no earlier than this."""
         self.next_due: dict[str, datetime | None] = {}
+        self.rehearsal: Rehearsed | None = None
+        """What is rehearsed on this cloud; None on one that is no rehearsal's."""
         self.engine_wake = asyncio.Event()
         self._news = asyncio.Event()
         self._is_ending = False

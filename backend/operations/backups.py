@@ -294,7 +294,7 @@ def resume_stalled(tx: CloudTransaction, cells: Collection[str], *, now: datetim
     for task in tx.open_backup_tasks(COPY):
         if "stalled_at" in task.payload and not set(task.payload["cells"]).isdisjoint(cells):
             payload = {name: value for name, value in task.payload.items() if name != "stalled_at"}
-            tx.reschedule(task, due_at=now, payload=payload)
+            tx.reschedule(task, due_at=now, payload=payload, at=now)
 
 
 # --- go --------------------------------------------------------------------------------------------------------------

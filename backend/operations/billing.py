@@ -1,10 +1,7 @@
 """Money: the balance, the ledger, burst levels, and whether an account can pay for what it wants.
 
 Everything that is told is worked out when it is asked for, from what `metering` has made of the events, for the ticks
-that are over. A tick is over when nothing that falls due in it is still to be done in a cell that answers.
-
-While a cell does not answer, what was last known of it goes on. Where it had still to tell something from before it
-fell silent, the ticks since then are worked out anew when it returns: their rows are what they would have been.
+that are closed. What was told stays as it is: see `closing`.
 
 What was worked out is kept as marks, hour by hour, so that a page of the ledger costs what the page and its hour hold.
 """
@@ -17,26 +14,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backend.cloud import billing
-from backend.cloud.billing import FIVE_DAYS_SECONDS, Levels, Lump, Mark, Row, Series, tick_of
+from backend.cloud.billing import FIVE_DAYS_SECONDS, Correction, Levels, Lump, Mark, Row, Series, tick_of
 from backend.cloud.errors import Forbidden, Invalid, NoFunds
 from backend.cloud.instants import instant_of, microseconds_of
-from backend.cloud.metering import CAPACITY_CPU, CAPACITY_MEMORY, CLOUD, LOAD_CPU, LOAD_MEMORY
-from backend.cloud.model import Account, ReachabilityState, Size
-from backend.cloud.prices import CURRENCY, RESOURCES, TICK, UNIT, money, shown
+from backend.cloud.model import Account, Size
+from backend.cloud.prices import CURRENCY, RESOURCES, TICK, UNIT, apart, shown
 from backend.cloud.subscriptions import Subscription, covered
-from backend.operations import Cloud
-from backend.operations.metering import caught_up
+from backend.operations import Cloud, burst_levels
+from backend.operations.burst_levels import CHUNK_TICKS
+from backend.operations.closing import told
 from backend.store import CloudTransaction
 
 OPENING_CREDIT = 1_000_000 * UNIT
 """What every account has from the beginning. Only one that was given another balance is ever held to it."""
 OPENING_NUMBER = 0
-SUBSCRIPTION_NUMBERS = 10_000
-"""Of the terms of one subscription; payments have the numbers below."""
-_CHUNK_TICKS = 576
-"""Two days: what is worked out at once, so that nobody else waits long meanwhile."""
-_LOADS = {"cpu": (LOAD_CPU, CAPACITY_CPU), "mem": (LOAD_MEMORY, CAPACITY_MEMORY)}
-_BOTH = (LOAD_CPU, CAPACITY_CPU, LOAD_MEMORY, CAPACITY_MEMORY)
+_SUBSCRIPTIONS, _TERMS = 10**12, 10**5
+"""The first number of what was bought, and how many terms one subscription may have; payments have the lowest numbers,
+and the rows of ticks those between."""
+_CORRECTIONS = 10**17
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,84 +89,32 @@ class Book:
         return mark.rows + bisect_right(self.lumps, mark.tick * TICK - 1, key=lambda lump: lump.at)
 
 
-def over_until(cloud: Cloud) -> int:
-    """The tick before which everything has happened."""
-    now = cloud.clock.now()
-    for cell, due in cloud.next_due.items():
-        is_cell = cell in cloud.store.cell_names
-        if due is not None and is_cell and cloud.store.reachability(cell).state is ReachabilityState.UP:
-            now = min(now, due)
-    return tick_of(microseconds_of(now))
-
-
-# --- levels -----------------------------------------------------------------------------------------------------------
-
-
-async def _levels(cloud: Cloud, end: int) -> Mapping[str, Levels]:
-    """The burst levels of the ticks before `end`, by what they follow."""
-    accounting = cloud.accounting
-    first = accounting.levels_end
-    if first == 0:
-        begun = await cloud.store.cloud_read(lambda tx: tx.first_use(CLOUD))
-        if begun is None:
-            return {}
-        first = tick_of(begun)
-    while first < end:
-        until = min(end, first + _CHUNK_TICKS)
-        begins, ends = (first - 1) * TICK, (until - 1) * TICK + 1
-        found = await cloud.store.cloud_read(
-            lambda tx, begins=begins, ends=ends: tx.in_use(CLOUD, begins, ends, resources=_BOTH)  # type: ignore[misc]
-        )
-        for name, (load, capacity) in _LOADS.items():
-            part = billing.levels_of(_summed(found, load), _summed(found, capacity), until)
-            if not part or part[0][0] > first:
-                part = [(first, 1), *part]
-            known = [step for step in accounting.levels.get(name, ()) if step[0] < first]
-            for step in part:
-                if step[1] != (known[-1][1] if known else 1):
-                    known.append(step)
-            accounting.levels[name] = known
-        first = accounting.levels_end = until
-    return {name: list(steps) for name, steps in accounting.levels.items()}
-
-
-def _summed(found: Mapping[tuple[str, str], Series], resource: str) -> list[tuple[int, int]]:
-    return billing.summed([steps for (name, _), steps in found.items() if name == resource])
-
-
-async def levels_of_now(cloud: Cloud) -> tuple[dict[str, int], dict[str, int]]:
-    tick = tick_of(microseconds_of(cloud.clock.now()))
-    known = await _levels(cloud, tick + 2)
-    at = (tick, tick + 1)
-    now, then = ({name: billing.level_at(billing.levels_for(name, known), each) for name in RESOURCES} for each in at)
-    return now, then
-
-
 async def levels_now(cloud: Cloud) -> tuple[dict[str, int], dict[str, int]]:
     """Of every resource that is billed: the burst level now, and the one that is next."""
-    async with caught_up(cloud):
-        return await levels_of_now(cloud)
+    async with told(cloud):
+        return await burst_levels.of_now(cloud)
 
 
 # --- an account's book ------------------------------------------------------------------------------------------------
 
 
 async def _book(cloud: Cloud, account: str) -> Book:
-    end = over_until(cloud)
+    end = cloud.accounting.closed
     now = microseconds_of(cloud.clock.now())
-    known = await _levels(cloud, end)
+    known = await burst_levels.until(cloud, end)
 
     def read(tx: CloudTransaction) -> tuple[list[Subscription], list[Lump], Mapping[str, Series]]:
         owned, first = tx.owned_from(account), tx.first_use(account)
         begun = [microseconds_of(tx.identity()[3]), *(steps[0][0] for steps in owned.values())]
         opened_at = min(begun if first is None else [*begun, first])
         lumps = [Lump(opened_at, OPENING_NUMBER, -OPENING_CREDIT, "Opening credit"), *tx.payments(account)]
+        lumps += [_correction(*each) for each in tx.corrections(account)]
         return tx.subscriptions(account), lumps, owned
 
     subscriptions, lumps, owned = await cloud.store.cloud_read(read)
     opened = tick_of(lumps[0].at)
     lumps += _bought(subscriptions, now)
-    lumps.sort(key=lambda lump: (lump.at, lump.number))
+    lumps.sort(key=lambda lump: (lump.at, lump.place, lump.number))
     basis = Basis(account, covered(subscriptions, now), known, owned)
     return Book(basis, await _marks(cloud, basis, min(opened, end), end), lumps)
 
@@ -180,24 +123,32 @@ def _bought(subscriptions: Sequence[Subscription], now: int) -> list[Lump]:
     return [
         Lump(
             term.bought_at,
-            each.number * SUBSCRIPTION_NUMBERS + index,
+            _SUBSCRIPTIONS + each.number * _TERMS + index,
             term.price,
             f"Subscription: {shown(each.resource, each.amount)} from {instant_of(term.begins_at):%Y-%m-%d %H:%M}"
             f" to {instant_of(term.ends_at):%Y-%m-%d %H:%M}",
+            "subscription",
+            term.place,
         )
         for each in subscriptions
         for index, term in enumerate(each.terms_until(now))
     ]
 
 
+def _correction(number: int, place: int, found: Correction) -> Lump:
+    reason = (
+        f"Correction: {found.resource} from {instant_of(found.begins_at):%Y-%m-%d %H:%M}"
+        f" to {instant_of(found.ends_at):%Y-%m-%d %H:%M}, of what a cell told late"
+    )
+    return Lump(found.at, _CORRECTIONS + number, found.amount, reason, "correction", place)
+
+
 async def _marks(cloud: Cloud, basis: Basis, first: int, end: int) -> Sequence[Mark]:
     marks = cloud.accounting.marks.setdefault(basis.account, [])
     if not marks:
         marks.append(Mark(first, 0, 0))
-    # A cell that is back has things to do that were due before: the ticks since then are not over any more.
-    del marks[max(1, bisect_right(marks, end, key=lambda mark: mark.tick)) :]
     while marks[-1].tick < end:
-        until = min(end, marks[-1].tick + _CHUNK_TICKS)
+        until = min(end, marks[-1].tick + CHUNK_TICKS)
         runs = await _runs(cloud, basis, marks[-1].tick, until)
         marks += billing.marked(marks[-1], runs, until)
     return marks[:]
@@ -206,13 +157,13 @@ async def _marks(cloud: Cloud, basis: Basis, first: int, end: int) -> Sequence[M
 async def _runs(cloud: Cloud, basis: Basis, first: int, end: int) -> list[billing.Run]:
     """Of the ticks from `first` to before `end`."""
     found = await cloud.store.cloud_read(lambda tx: tx.in_use(basis.account, first * TICK, end * TICK))
-    using = {name: _summed(found, name) for name in {resource for resource, _ in found}}
+    using = {name: billing.of_resource(found, name) for name in {resource for resource, _ in found}}
     return list(billing.account_runs({**using, **basis.owned}, basis.subscribed, basis.levels, first, end))
 
 
 async def balance(cloud: Cloud, account: str) -> int:
     """In 10**-20 dollars."""
-    async with caught_up(cloud):
+    async with told(cloud):
         return (await _book(cloud, account)).balance
 
 
@@ -224,16 +175,24 @@ async def ledger(
     offset: int = 0,
     since: int | None = None,
     before: int | None = None,
+    is_oldest_first: bool = False,
 ) -> Ledger:
-    """The newest rows first, of those at or after `since` and before `before`; both in microseconds."""
-    async with caught_up(cloud):
+    """The newest rows first, of those at or after `since` and before `before`; both in microseconds.
+
+    The oldest first, a row keeps its offset for ever: rows are only ever added behind all others.
+    """
+    async with told(cloud):
         book = await _book(cloud, account)
         lowest = 0 if since is None else await _index_of(cloud, book, since)
         highest = book.total if before is None else await _index_of(cloud, book, before)
-        high = max(lowest, highest - offset)
-        low = max(lowest, high - limit)
+        if is_oldest_first:
+            low = min(highest, lowest + offset)
+            high = min(highest, low + limit)
+        else:
+            high = max(lowest, highest - offset)
+            low = max(lowest, high - limit)
         rows = await _rows(cloud, book, low, high) if low < high else []
-    return Ledger(rows[::-1], max(0, highest - lowest))
+    return Ledger(rows if is_oldest_first else rows[::-1], max(0, highest - lowest))
 
 
 async def _rows(cloud: Cloud, book: Book, low: int, high: int) -> list[Row]:
@@ -253,8 +212,8 @@ async def _between(cloud: Cloud, book: Book, begin: int, last: int) -> tuple[lis
     is_last = last == len(book.marks) - 1
     lumps = [lump for lump in book.lumps[len(before) :] if is_last or lump.at < stop.tick * TICK]
     rows = billing.tick_rows(runs) + [billing.lump_row(lump) for lump in lumps]
-    # What is paid at the instant at which a tick ends comes behind the rows of the tick.
-    rows.sort(key=lambda row: (row.at, row.run is None, int(row.id)))
+    # What is paid at the instant at which a tick ends comes behind its rows; both are in their order already.
+    rows.sort(key=lambda row: (row.at, row.run is None))
     balance = -start.charged - sum(lump.amount for lump in before)
     return billing.with_balances(rows, balance), start.rows + len(before)
 
@@ -266,35 +225,41 @@ async def _index_of(cloud: Cloud, book: Book, at: int) -> int:
     return index + sum(row.at < at for row in rows)
 
 
-async def burst_by_day(
-    cloud: Cloud, account: str, begin: datetime, end: datetime
-) -> dict[tuple[str, str], tuple[int, int]]:
-    """By day and resource, what it cost and how much of it there was, summed over the ticks between the two."""
-    async with caught_up(cloud):
+async def burst_by_day(cloud: Cloud, account: str, begins: int, ends: int) -> dict[tuple[str, str], tuple[int, int]]:
+    """By day and resource, what it cost and how much of it there was, summed over the ticks between the two.
+
+    With the corrections, each on the day on which it became known.
+    """
+    async with told(cloud):
         book = await _book(cloud, account)
-        first = max(book.marks[0].tick, -(-microseconds_of(begin) // TICK))
-        last = min(book.marks[-1].tick, tick_of(microseconds_of(end)))
+        first = max(book.marks[0].tick, -(-begins // TICK))
+        last = min(book.marks[-1].tick, tick_of(ends))
         found: dict[tuple[str, str], tuple[int, int]] = {}
         while first < last:
-            until = min(last, first + _CHUNK_TICKS)
+            until = min(last, first + CHUNK_TICKS)
             for run in await _runs(cloud, book.basis, first, until):
                 for day, count in billing.by_day(run):
                     key = (f"{instant_of(day):%Y-%m-%d}", run.resource)
                     cost, used = found.get(key, (0, 0))
                     found[key] = (cost + count * run.charge, used + count * billing.average(run))
             first = until
+        for _, _, each in await cloud.store.cloud_read(lambda tx: tx.corrections(account)):
+            if begins <= each.at < ends:
+                key = (f"{instant_of(each.at):%Y-%m-%d}", each.resource)
+                cost, used = found.get(key, (0, 0))
+                found[key] = (cost + each.amount, used + each.used)
         return found
 
 
 async def use_at_ticks(cloud: Cloud, account: str, begin: int, end: int) -> list[tuple[int, str, int]]:
     """Instant, resource and amount of what was in use at the beginning of each tick between the two, in order."""
-    async with caught_up(cloud):
+    async with told(cloud):
         found = await cloud.store.cloud_read(lambda tx: (tx.in_use(account, begin, end), tx.owned_from(account)))
     steps, owned = found
     instants = range(-(-begin // TICK) * TICK, end, TICK)
     rows = []
     for place, name in enumerate(RESOURCES):
-        series = owned.get(name) or _summed(steps, name)
+        series = owned.get(name) or billing.of_resource(steps, name)
         for at, amount in zip(instants, billing.amounts_at(series, instants), strict=True):
             if amount:
                 rows.append((at, place, amount))
@@ -320,7 +285,7 @@ class Standing:
 
 
 async def standing(cloud: Cloud, account: str) -> Standing:
-    async with caught_up(cloud):
+    async with told(cloud):
         return await standing_of(cloud, account)
 
 
@@ -333,14 +298,14 @@ async def standing_of(cloud: Cloud, account: str) -> Standing:
     found = await cloud.store.cloud_read(lambda tx: tx.in_use(account, now, now + 1))
     uses = {}
     for name in RESOURCES:
-        using = book.basis.owned.get(name) or _summed(found, name)
+        using = book.basis.owned.get(name) or billing.of_resource(found, name)
         subscribed = book.basis.subscribed.get(name, ())
         uses[name] = Use(billing.amount_at(using, now), billing.amount_at(subscribed, now))
-    return Standing(book.balance, uses, (await levels_of_now(cloud))[0])
+    return Standing(book.balance, uses, (await burst_levels.of_now(cloud))[0])
 
 
 async def charged_since(cloud: Cloud, account: str, at: datetime) -> int:
-    """What the rows of the ticks that have begun since then add up to, and the subscriptions bought since."""
+    """What the rows of the ticks that have begun since then add up to, and what was bought and corrected since."""
     book = await _book(cloud, account)
     first = -(-microseconds_of(at) // TICK)
     place = max(0, bisect_right(book.marks, first, key=lambda mark: mark.tick) - 1)
@@ -349,8 +314,8 @@ async def charged_since(cloud: Cloud, account: str, at: datetime) -> int:
     if mark.tick < first < book.marks[-1].tick:
         runs = await _runs(cloud, book.basis, mark.tick, first)
         charged -= sum(run.charge * run.count for run in runs)
-    bought = (each for each in book.lumps if each.at >= microseconds_of(at) and each.number >= SUBSCRIPTION_NUMBERS)
-    return charged + sum(each.amount for each in bought)
+    since = (each for each in book.lumps if each.at >= microseconds_of(at) and each.kind != "payment")
+    return charged + sum(each.amount for each in since)
 
 
 async def newest_rows(cloud: Cloud, account: str) -> list[Row]:
@@ -358,11 +323,6 @@ async def newest_rows(cloud: Cloud, account: str) -> list[Row]:
     book = await _book(cloud, account)
     end = book.marks[-1].tick
     return billing.tick_rows(await _runs(cloud, book.basis, end - 1, end))
-
-
-async def known_levels(cloud: Cloud) -> Mapping[str, Levels]:
-    """The burst levels of all ticks until now, by what they follow."""
-    return await _levels(cloud, tick_of(microseconds_of(cloud.clock.now())) + 1)
 
 
 def instant_of_tick(tick: int) -> datetime:
@@ -386,7 +346,7 @@ async def check_funds(cloud: Cloud, account: str, what: str, more: Mapping[str, 
     found = await standing(cloud, account)
     needed = found.burn(FIVE_DAYS_SECONDS, more)
     if found.balance < needed:
-        raise NoFunds(f"{what} for five days", f"{money(needed):.2f}", f"{money(found.balance):.2f}", CURRENCY)
+        raise NoFunds(f"{what} for five days", *apart(needed, found.balance), CURRENCY)
 
 
 def of_server(size: Size, *, is_backfilling: bool, cpu_type: str = "amd") -> dict[str, int]:

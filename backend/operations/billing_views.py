@@ -1,8 +1,10 @@
 """What an operator wants to know of money: what is burnt now, by whom, and what shrinking and stops came to.
 
-Everything is of this calendar month, in UTC. What a backfilling server paid, would have paid at its full size and would
-have paid at the normal burst prices is exact for each server, to the microsecond, and not rounded by ticks: it adds up
-to the ledger's rows of backfilling but for their rounding. Subscriptions do not enter into it: none covers backfilling.
+Everything is of this calendar month, in UTC. What a server came to at burst prices, and what a backfilling one would
+have paid at its full size or at the normal prices, is exact for each server, to the microsecond, and not rounded by
+ticks: of backfilling it adds up to the ledger's rows and corrections but for their rounding. Of normal servers it is
+what they would come to without subscriptions, which are an account's and no server's. Drives and addresses are billed
+apart.
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ from backend.cloud.billing import Levels, Meterage, Row, levels_for, tick_of
 from backend.cloud.errors import Forbidden
 from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import RUNNING, Interval
-from backend.cloud.model import DISPLACED, Account
-from backend.cloud.prices import BACKFILL_OF, HOUR_SECONDS, RESOURCES, months_later
-from backend.operations import Cloud, billing
+from backend.cloud.model import DISPLACED, HOST_LOST, Account
+from backend.cloud.prices import BACKFILL_OF, HOUR_SECONDS, LOAD_OF, RESOURCES, months_later
+from backend.operations import Cloud, billing, burst_levels
 from backend.operations.billing import Standing, Use
-from backend.operations.metering import caught_up
+from backend.operations.closing import Silent, silent_cells, told
+from backend.operations.servers import entry_for
 
 HISTORY_TICKS = 288
 """How far back the burst levels are told: a day."""
-SERVERS_MAX = 200
+SERVERS_MAX = 2_000
+"""So many are told of at once, those that came to most; of any other by its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +62,30 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Backfilled:
-    """What backfilling came to for one server, or one owner's, this month. Amounts in 10**-20 dollars."""
+class Cost:
+    """What one server came to this month, or the backfilling ones of an owner. Amounts in 10**-20 dollars."""
 
     id: str
     """The server's; of an owner its name."""
     owner: str
-    paid: int
-    at_full_size: int
+    is_backfilling: bool = True
+    per_hour: int = 0
+    """Now, with its traffic; 0 of one that does not run."""
+    paid: int = 0
+    """For CPU and memory, at burst prices."""
+    traffic: int = 0
+    at_full_size: int = 0
     """What it would have paid had it never been smaller than asked for."""
-    at_normal_price: int
+    at_normal_price: int = 0
     """What a normal server of the sizes that it really had would have paid in bursts."""
-    stops: int
-    """How often it was stopped for room."""
-    lost: int
+    stops: int = 0
+    """How often a backfilling one was stopped for room, or because its host was lost."""
+    lost: int = 0
     """What was paid for runs that ended so."""
+
+    @property
+    def this_month(self) -> int:
+        return self.paid + self.traffic
 
     @property
     def not_billed(self) -> int:
@@ -83,6 +96,23 @@ class Backfilled:
     def saved(self) -> int:
         """By backfilling, compared with the normal price of the same."""
         return self.at_normal_price - self.paid
+
+    @property
+    def net(self) -> int:
+        """What backfilling saved less what was paid for runs that came to nothing."""
+        return self.saved - self.lost
+
+    def plus(self, other: Cost) -> Cost:
+        return replace(
+            self,
+            per_hour=self.per_hour + other.per_hour,
+            paid=self.paid + other.paid,
+            traffic=self.traffic + other.traffic,
+            at_full_size=self.at_full_size + other.at_full_size,
+            at_normal_price=self.at_normal_price + other.at_normal_price,
+            stops=self.stops + other.stops,
+            lost=self.lost + other.lost,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +127,13 @@ class Summary:
     """The rows of the last tick that is over; of one account only."""
     begun_at: datetime
     ends_at: datetime
-    servers: Sequence[Backfilled]
-    """Those that saved most by backfilling first."""
-    by_owner: Sequence[Backfilled]
+    servers: Sequence[Cost]
+    """Those that came to most first; as many as are told of at once."""
+    servers_total: int
+    by_owner: Sequence[Cost]
+    """Of their backfilling servers."""
+    silent: Sequence[Silent]
+    """Cells that are billed by what was last known of them."""
 
     @property
     def charged_this_month(self) -> int:
@@ -135,34 +169,22 @@ async def summary(cloud: Cloud, actor: Account, name: str | None = None) -> Summ
 
 async def _summary(cloud: Cloud, names: Sequence[str]) -> Summary:
     now = cloud.clock.now()
-    begun_at = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    async with caught_up(cloud):
+    begun_at = _month(now)
+    async with told(cloud):
         finite = await billing.finite_accounts(cloud)
         standings: dict[str, Standing] = {}
         owners = []
         for name in names:
             standings[name] = found = await billing.standing_of(cloud, name)
-            burst = {resource: use.burst for resource, use in found.uses.items()}
-            grey = {resource: burst.pop(resource) for resource in BACKFILL_OF}
-            owners.append(
-                Owner(
-                    name,
-                    found.balance,
-                    name in finite,
-                    core.burn(burst, found.levels, HOUR_SECONDS),
-                    core.burn(grey, found.levels, HOUR_SECONDS),
-                    await billing.charged_since(cloud, name, begun_at),
-                )
-            )
-        levels, following = await billing.levels_of_now(cloud)
-        known = await billing.known_levels(cloud)
+            charged = await billing.charged_since(cloud, name, begun_at)
+            owners.append(_owner(name, found, is_finite=name in finite, charged=charged))
+        levels, following = await burst_levels.of_now(cloud)
+        known = await burst_levels.known(cloud)
         newest = await billing.newest_rows(cloud, names[0]) if len(names) == 1 else []
         begins, ends = microseconds_of(begun_at), microseconds_of(now)
-        intervals = await cloud.store.cloud_read(lambda tx: tx.backfilling_intervals(begins, ends))
-    servers = sorted(
-        backfilled((each for each in intervals if each.account in standings), known, begins, ends),
-        key=lambda each: (-each.saved, each.id),
-    )
+        intervals = await cloud.store.cloud_read(lambda tx: tx.server_intervals(begins, ends + 1))
+    mine = (each for each in intervals if each.account in standings)
+    servers = sorted(costs(mine, known, levels, begins, ends), key=lambda each: (-each.this_month, each.id))
     return Summary(
         at=now,
         lines=[_line(name, list(standings.values()), levels, following) for name in RESOURCES],
@@ -173,7 +195,9 @@ async def _summary(cloud: Cloud, names: Sequence[str]) -> Summary:
         begun_at=begun_at,
         ends_at=months_later(begun_at, 1),
         servers=servers[:SERVERS_MAX],
-        by_owner=added_up(servers),
+        servers_total=len(servers),
+        by_owner=added_up(each for each in servers if each.is_backfilling),
+        silent=silent_cells(cloud),
     )
 
 
@@ -195,62 +219,136 @@ def _last(steps: Levels, tick: int) -> Levels:
     return [(first, core.level_at(steps, first)), *(step for step in steps if first < step[0] <= tick)]
 
 
-def backfilled(intervals: Iterable[Interval], known: Mapping[str, Levels], begins: int, ends: int) -> list[Backfilled]:
-    """For each server what its backfilling came to between the two instants; its intervals in their order."""
-    meters = {name: Meterage(name, levels_for(name, known)) for name in (*BACKFILL_OF, *BACKFILL_OF.values())}
+async def cost_of(cloud: Cloud, actor: Account, server_id: str) -> Cost:
+    """What one server came to this month, and costs now. Raises NotFound."""
+    found = await entry_for(cloud, actor, server_id)
+    now = cloud.clock.now()
+    begins, ends = microseconds_of(_month(now)), microseconds_of(now)
+    async with told(cloud):
+        levels, _ = await burst_levels.of_now(cloud)
+        known = await burst_levels.known(cloud)
+        intervals = await cloud.store.cloud_read(lambda tx: tx.server_intervals(begins, ends + 1, server_id))
+    return next(iter(costs(intervals, known, levels, begins, ends)), Cost(server_id, found.owner, found.is_backfilling))
+
+
+def _month(now: datetime) -> datetime:
+    """When it began."""
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def costs(
+    intervals: Iterable[Interval], known: Mapping[str, Levels], levels: Mapping[str, int], begins: int, ends: int
+) -> list[Cost]:
+    """What each server came to between the two instants, and costs at their end; its intervals in their order."""
+    meters = {name: Meterage(name, levels_for(name, known)) for name in (*LOAD_OF, "tx")}
     by_server: dict[str, list[Interval]] = defaultdict(list)
     for each in intervals:
         by_server[each.object_id].append(each)
-    return [_of_server(found, meters, begins, ends) for found in by_server.values()]
+    return [_of_server(found, meters, levels, begins, ends) for found in by_server.values()]
 
 
-def _of_server(found: Sequence[Interval], meters: Mapping[str, Meterage], begins: int, ends: int) -> Backfilled:
+_LOST = (DISPLACED, HOST_LOST)
+"""How runs end that came to nothing."""
+
+
+def _of_server(
+    found: Sequence[Interval], meters: Mapping[str, Meterage], levels: Mapping[str, int], begins: int, ends: int
+) -> Cost:
     weighted: dict[tuple[str, str], int] = defaultdict(int)
     stops = 0
     run: dict[str, int] = defaultdict(int)
     for each in found:
         begun, ended = max(each.begun_at, begins), ends if each.ended_at is None else min(each.ended_at, ends)
-        if each.state == DISPLACED and each.begun_at >= begins:
+        if each.state in _LOST and each.is_backfilling and each.begun_at >= begins:
             stops += 1
             for name, weight in run.items():
                 weighted["lost", name] += weight
         if each.state != RUNNING:
-            run.clear()
+            if each.state != "unavailable":
+                # Whose host is lost has not come to its end yet.
+                run.clear()
             continue
-        for name, had, size in (
-            ("bcpu", each.cpu_mhz_had, each.cpu_mhz),
-            ("bmem", each.memory_bytes_had, each.memory_bytes),
-        ):
+        for name, had, size in _sizes(each):
             weight = meters[name].weight(begun, ended)
-            normal = BACKFILL_OF[name]
+            normal = BACKFILL_OF.get(name, name)
             weighted["paid", name] += had * weight
             weighted["full", name] += size * weight
             weighted["normal", normal] += had * meters[normal].weight(begun, ended)
             run[name] += had * weight
+        weighted["traffic", "tx"] += each.sent_rate * meters["tx"].weight(begun, ended)
     money: dict[str, int] = defaultdict(int)
     for (what, name), total in weighted.items():
         money[what] += meters[name].cost(total)
-    first = found[0]
-    return Backfilled(
-        first.object_id, first.account, money["paid"], money["full"], money["normal"], stops, money["lost"]
+    last = found[-1]
+    burst = {name: had for name, had, _ in _sizes(last)} | {"tx": last.sent_rate} if last.state == RUNNING else {}
+    return Cost(
+        last.object_id,
+        last.account,
+        last.is_backfilling,
+        core.burn(burst, levels, HOUR_SECONDS),
+        money["paid"],
+        money["traffic"],
+        money["full"],
+        money["normal"],
+        stops,
+        money["lost"],
     )
 
 
-def added_up(servers: Iterable[Backfilled]) -> list[Backfilled]:
+def _sizes(each: Interval) -> tuple[tuple[str, int, int], tuple[str, int, int]]:
+    """By what name its CPU and its memory are billed, what it had of each, and what it asked for."""
+    prefix = "b" if each.is_backfilling else "intel_" if each.cpu_type == "intel" else ""
+    return (
+        (f"{prefix}cpu", each.cpu_mhz_had, each.cpu_mhz),
+        (f"{prefix}mem", each.memory_bytes_had, each.memory_bytes),
+    )
+
+
+def added_up(servers: Iterable[Cost]) -> list[Cost]:
     """By owner, by name."""
-    found: dict[str, Backfilled] = {}
+    found: dict[str, Cost] = {}
     for each in servers:
-        before = found.get(each.owner, Backfilled(each.owner, each.owner, 0, 0, 0, 0, 0))
-        found[each.owner] = Backfilled(
-            each.owner,
-            each.owner,
-            before.paid + each.paid,
-            before.at_full_size + each.at_full_size,
-            before.at_normal_price + each.at_normal_price,
-            before.stops + each.stops,
-            before.lost + each.lost,
-        )
+        found[each.owner] = found.get(each.owner, Cost(each.owner, each.owner)).plus(each)
     return [found[name] for name in sorted(found)]
+
+
+SHORT_SECONDS = 5 * 86_400
+"""Whose balance lasts less than this is short of money: what is started must be paid for as long."""
+
+
+async def short_of_money(cloud: Cloud, actor: Account) -> list[Owner]:
+    """The accounts that are held to a balance, and have none left or soon will: all for staff, else one's own."""
+    finite = await billing.finite_accounts(cloud)
+    wanted = sorted(name for name in finite if actor.is_staff or name == actor.name)
+    if not wanted:
+        return []
+    tick = tick_of(microseconds_of(cloud.clock.now()))
+    found: list[Owner] = await cloud.kept.of((short_of_money, *wanted, tick), lambda: _short(cloud, wanted))
+    return found
+
+
+async def _short(cloud: Cloud, names: Sequence[str]) -> list[Owner]:
+    found = []
+    async with told(cloud):
+        for name in names:
+            owner = _owner(name, await billing.standing_of(cloud, name), is_finite=True, charged=0)
+            lasts = lasts_seconds(owner)
+            if owner.balance < 0 or (lasts is not None and lasts < SHORT_SECONDS):
+                found.append(owner)
+    return found
+
+
+def _owner(name: str, found: Standing, *, is_finite: bool, charged: int) -> Owner:
+    burst = {resource: use.burst for resource, use in found.uses.items()}
+    grey = {resource: burst.pop(resource) for resource in BACKFILL_OF}
+    return Owner(
+        name,
+        found.balance,
+        is_finite,
+        core.burn(burst, found.levels, HOUR_SECONDS),
+        core.burn(grey, found.levels, HOUR_SECONDS),
+        charged,
+    )
 
 
 def lasts_seconds(owner: Owner) -> int | None:

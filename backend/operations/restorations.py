@@ -384,12 +384,13 @@ async def answered(cloud: Cloud, request: RequestKey) -> Task | None:
 
 async def end(cloud: Cloud, group: str) -> Task:
     """Move nobody any more: the member that is on its way starts, the rest stays. Raises NotFound."""
+    now = cloud.clock.now()
 
     def mark(tx: CloudTransaction) -> Task:
         task = _open_chain(tx, group)
         if task is None:
             raise NotFound("restoration of group", group)
-        return tx.reschedule(task, due_at=task.due_at, payload={**task.payload, "is_ending": True})
+        return tx.reschedule(task, due_at=task.due_at, payload={**task.payload, "is_ending": True}, at=now)
 
     return await cloud.store.cloud_write(mark)
 
@@ -523,12 +524,12 @@ def _wait_for(tx: CloudTransaction, task: Task, cell: str) -> None:
 
 async def resume(cloud: Cloud, cells: Iterable[str]) -> None:
     """These cells answer: what waits for them goes on."""
-    answering = frozenset(cells)
+    answering, now = frozenset(cells), cloud.clock.now()
 
     def wake(tx: CloudTransaction) -> None:
         for task in tx.tasks(is_open=True, limit=10_000):
             if task.kind == "restore" and task.payload.get("waits_for") in answering:
                 payload = {name: value for name, value in task.payload.items() if name != "waits_for"}
-                tx.reschedule(task, due_at=task.due_at, payload=payload)
+                tx.reschedule(task, due_at=task.due_at, payload=payload, at=now)
 
     await cloud.store.cloud_write(wake)

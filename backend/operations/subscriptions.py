@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from backend.cloud.errors import Invalid, NoFunds, NotFound
 from backend.cloud.instants import instant_of, microseconds_of
 from backend.cloud.model import Account
-from backend.cloud.prices import CURRENCY, money
-from backend.cloud.subscriptions import SUBSCRIPTIONS_AT_ONCE_MAX, Asked, Offer, Subscription, Term, offer
+from backend.cloud.prices import CURRENCY, apart, subscription_price
+from backend.cloud.subscriptions import (
+    SOLD_SINGLY,
+    SUBSCRIPTIONS_AT_ONCE_MAX,
+    Asked,
+    Offer,
+    Subscription,
+    Term,
+    days_of,
+    offer,
+)
 from backend.operations import Cloud, billing
 from backend.store import CloudTransaction
 
@@ -31,6 +41,13 @@ def _one(tx: CloudTransaction, actor: Account, number: int) -> Subscription:
     raise NotFound("subscription", str(number))
 
 
+def grouped(found: Sequence[Subscription]) -> list[tuple[Subscription, Sequence[Subscription]]]:
+    """Those that extend no other one, each with what extends it, one behind the other."""
+    by_number = {each.number: each for each in found}
+    chains = children(found)
+    return [(each, [by_number[number] for number in chains[each.number]]) for each in found if each.parent is None]
+
+
 def children(found: Sequence[Subscription]) -> Mapping[int, Sequence[int]]:
     """By the number of each that was extended, those of what extends it, one behind the other."""
     by_parent = {each.parent: each.number for each in found if each.parent is not None}
@@ -48,7 +65,15 @@ def offers(cloud: Cloud, asked: Sequence[Asked]) -> list[Offer]:
     if len(asked) > SUBSCRIPTIONS_AT_ONCE_MAX:
         raise Invalid("objects", f"may be at most {SUBSCRIPTIONS_AT_ONCE_MAX} at once")
     now = cloud.clock.now()
-    return [offer(each, now) for each in asked]
+    found = [offer(each, now) for each in asked]
+    counts = [each.amount if each.resource in SOLD_SINGLY else 1 for each in found]
+    if sum(counts) > SUBSCRIPTIONS_AT_ONCE_MAX:
+        raise Invalid("amount", f"may come to at most {SUBSCRIPTIONS_AT_ONCE_MAX} subscriptions at once")
+    made: list[Offer] = []
+    for each, count in zip(found, counts, strict=True):
+        price = each.price if count == 1 else subscription_price(each.resource, 1, each.begins, each.ends)
+        made += [replace(each, amount=each.amount // count, price=price)] * count
+    return made
 
 
 async def buy(cloud: Cloud, actor: Account, asked: Sequence[Asked]) -> list[Subscription]:
@@ -61,7 +86,7 @@ async def _buy(cloud: Cloud, actor: Account, found: Sequence[Offer], *, parent: 
     if actor.name in await billing.finite_accounts(cloud):
         balance = await billing.balance(cloud, actor.name)
         if balance < price:
-            raise NoFunds("buy it", f"{money(price):.2f}", f"{money(balance):.2f}", CURRENCY)
+            raise NoFunds("buy the subscription", *apart(price, balance), CURRENCY)
     now = microseconds_of(cloud.clock.now())
 
     def write(tx: CloudTransaction) -> list[Subscription]:
@@ -81,8 +106,10 @@ async def _buy(cloud: Cloud, actor: Account, found: Sequence[Offer], *, parent: 
     return bought
 
 
-async def extend(cloud: Cloud, actor: Account, number: int, *, period: str | None = None) -> list[Subscription]:
-    """Buy another one behind the last of the chain: for `period`, or as long as it was bought for.
+async def extend(
+    cloud: Cloud, actor: Account, number: int, *, period: str | None = None, end: datetime | None = None
+) -> list[Subscription]:
+    """Buy another one behind the last of the chain: for `period`, until `end`, or as long as it was bought for.
 
     Raises:
         NotFound, Invalid, NoFunds.
@@ -96,10 +123,10 @@ async def extend(cloud: Cloud, actor: Account, number: int, *, period: str | Non
     now = cloud.clock.now()
     terms = last.terms_until(microseconds_of(now))
     begins = max(now, instant_of(terms[-1].ends_at))
-    length = instant_of(last.terms[0].ends_at) - instant_of(last.terms[0].begins_at)
-    asked = Asked(last.resource, last.amount, period=period or last.period or None)
-    if period is None and not last.period:
-        asked = replace(asked, end=begins + length)
+    asked = Asked(last.resource, last.amount, period=period, end=end)
+    if period is None and end is None:
+        again = {"period": last.period} if last.period else {"end": begins + days_of(last.terms[0])}
+        asked = replace(asked, **again)
     bought = await _buy(cloud, actor, [offer(asked, now, earliest=begins)], parent=last_number)
     if last.renews:
         # From here on the last of the chain is what renews itself.

@@ -22,6 +22,7 @@ Map, from the disk upwards
     copying          copies of all files of a folder as they were at one instant
     rewinding        rows as they were before an event
     fleet            `Store`, which puts these together
+    past, past_files the same at a moment of the past: copies that events are undone on
 """
 
 from backend.store.backups import Place, Wanted
@@ -49,6 +50,7 @@ from backend.store.looking import FolderLook, look
 from backend.store.migrations import SCHEMA_VERSIONS
 from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
 from backend.store.pages import Sort, key_of
+from backend.store.past import PastStore
 from backend.store.rewinding import Rewinding
 from backend.store.rows import Table
 from backend.store.transaction import Transaction
@@ -77,6 +79,7 @@ __all__ = [
     "LastKnown",
     "Page",
     "PageRow",
+    "PastStore",
     "Place",
     "Project",
     "Rewinding",

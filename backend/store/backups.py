@@ -439,7 +439,9 @@ class BackupsTransaction(CentralRowsTransaction):
     def remove_backup(
         self, backup: Backup, *, at: datetime, actor: str = "cloud", details: Mapping[str, Any] | None = None
     ) -> None:
-        self._remove(BACKUP, backup, at=at, actor=actor, details=details)
+        # What it contained goes with it; whose it was stays known.
+        named = {"source_name": backup.source_name} if backup.source_name else {}
+        self._remove(BACKUP, backup, at=at, actor=actor, details={**named, **(details or {})})
 
     # Their tasks
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from operator import attrgetter
+from typing import Literal
 
-from backend.cloud.billing import Lump
+from backend.cloud.billing import Correction, Lump
 from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import Interval
 from backend.cloud.networks import sent_rate
-from backend.cloud.prices import RESOURCES
+from backend.cloud.prices import RESOURCES, TICK
 from backend.cloud.subscriptions import Subscription, Term
 from backend.store.networks import NetworksTransaction
 from backend.store.rows import Row, instant_of, json_of
@@ -30,14 +31,38 @@ _CLOSE = (
 _ADD_INTERVAL = (
     f"INSERT INTO usage_interval (file, {_INTERVAL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 )
-_STEP_OF = "FROM usage_step WHERE account = ? AND resource = ? AND file = ?"
-_BEFORE = f"SELECT amount {_STEP_OF} AND at < ? ORDER BY at DESC LIMIT 1"
-_FROM = f"SELECT at, amount {_STEP_OF} AND at >= ? ORDER BY at"
-_AFTER = "SELECT resource, file, at, amount FROM usage_step WHERE account = ? AND at > ? AND at < ? ORDER BY at"
-_BACKFILLING = (
-    f"SELECT {_INTERVAL} FROM usage_interval WHERE is_backfilling = 1 AND object_kind = 'server'"  # noqa: S608
-    " AND (ended_at IS NULL OR ended_at > ?) AND begun_at < ? ORDER BY object_id, begun_at"
+_PRESUMED = f"SELECT {_INTERVAL} FROM presumed_interval WHERE file = ?"  # noqa: S608
+_ADD_PRESUMED = _ADD_INTERVAL.replace("usage_interval", "presumed_interval")
+_SERVERS = (
+    f"SELECT {_INTERVAL} FROM usage_interval WHERE object_kind = 'server'"  # noqa: S608
+    " AND (ended_at IS NULL OR ended_at > ?) AND begun_at < ?"
 )
+_PRESUMED_SERVERS = f"SELECT {_INTERVAL} FROM presumed_interval WHERE object_kind = 'server'"  # noqa: S608
+
+
+class _Steps:
+    """Series of amounts: those that the ledger's rows are made of, or how far they were wrong."""
+
+    def __init__(self, table: str, condition: str) -> None:
+        of_one = f"FROM {table} WHERE account = ? AND resource = ? AND file = ? {condition}"
+        self.before = f"SELECT amount {of_one} AND at < ? ORDER BY at DESC LIMIT 1"
+        self.since = f"SELECT at, amount {of_one} AND at >= ? ORDER BY at"
+        self.clear = f"DELETE {of_one} AND at >= ?"
+        self.within = (
+            f"SELECT resource, file, at, amount FROM {table} WHERE account = ?"  # noqa: S608
+            f" {condition} AND at > ? AND at < ? ORDER BY at"
+        )
+        layer = condition[-1:] + ", " if condition else ""
+        self.add = f"INSERT INTO {table} VALUES (?, ?, ?, {layer}?, ?)"  # noqa: S608
+
+
+_BOOKED = _Steps("usage_step", "")
+_SETTLED = _Steps("late_step", "AND is_fresh = 0")
+_FRESH = _Steps("late_step", "AND is_fresh = 1")
+_LAYERS = {"booked": _BOOKED, "settled": _SETTLED, "fresh": _FRESH}
+Layer = Literal["booked", "settled", "fresh"]
+"""What the rows of the ledger are made of; how much more there was, for which there are corrections, and for which
+there are none yet."""
 
 _BROKEN = """
 SELECT DISTINCT object_id FROM (
@@ -53,12 +78,15 @@ Changes = Mapping[tuple[str, str], Mapping[int, int]]
 """By account and resource: by instant, how much more is in use from it on."""
 
 
-_FIELDS = attrgetter(*(field.name for field in fields(Interval)))
+_NAMES = tuple(field.name for field in fields(Interval))
+_FIELDS = attrgetter(*_NAMES)
+_FLAG = _NAMES.index("is_backfilling")
 
 
 def _interval_of(row: Row) -> Interval:
-    found = Interval(*row)
-    return found if not found.is_backfilling else replace(found, is_backfilling=True)
+    values = list(row)
+    values[_FLAG] = bool(values[_FLAG])
+    return Interval(*values)
 
 
 class BillingTransaction(NetworksTransaction):
@@ -105,37 +133,124 @@ class BillingTransaction(NetworksTransaction):
             found[server_id] = [(0, sent_rate(wiring.interfaces))]
         return found
 
+    def closed_tick(self) -> int:
+        """What is of the ticks before this one has been told, and stays as it is."""
+        found: int = self._run("SELECT tick FROM closed_tick").fetchone()[0]
+        return found
+
+    def close_ticks(self, tick: int) -> None:
+        """Before this one."""
+        self._run("UPDATE closed_tick SET tick = ?", (tick,))
+
     def add_usage(self, file: str, changes: Changes) -> None:
-        """More, or less, in use from some instants on. What is known of later ones moves with it."""
+        """More, or less, in use from some instants on. What is known of later ones moves with it.
+
+        What is of a tick that is closed counts from where the last of them ends, and is late before that.
+        """
+        closed_at = self.closed_tick() * TICK
         for (account, resource), more in sorted(changes.items()):
-            key, first = (account, resource, file), min(more)
-            row = self._run(_BEFORE, (*key, first)).fetchone()
-            total = 0 if row is None else row[0]
-            by_instant = dict(more)
-            before = total
-            for at, amount in self._run(_FROM, (*key, first)).fetchall():
-                by_instant[at] = by_instant.get(at, 0) + amount - before
-                before = amount
-            steps = []
-            for at in sorted(by_instant):
-                if by_instant[at]:
-                    total += by_instant[at]
-                    steps.append((*key, at, total))
-            self._run(f"DELETE {_STEP_OF} AND at >= ?", (*key, first))
-            self._connection.executemany("INSERT INTO usage_step VALUES (?, ?, ?, ?, ?)", steps)
+            booked: dict[int, int] = {}
+            late: dict[int, int] = {}
+            for at, amount in more.items():
+                place = max(at, closed_at)
+                booked[place] = booked.get(place, 0) + amount
+                if at < closed_at:
+                    late[at] = late.get(at, 0) + amount
+                    late[closed_at] = late.get(closed_at, 0) - amount
+            self._add_steps(_BOOKED, (account, resource, file), booked)
+            if late:
+                self._add_steps(_FRESH, (account, resource, file), late)
+
+    def _add_steps(self, steps: _Steps, key: tuple[str, str, str], more: Mapping[int, int]) -> None:
+        first = min(more)
+        row = self._run(steps.before, (*key, first)).fetchone()
+        total = before = 0 if row is None else row[0]
+        by_instant = dict(more)
+        for at, amount in self._run(steps.since, (*key, first)).fetchall():
+            by_instant[at] = by_instant.get(at, 0) + amount - before
+            before = amount
+        found = []
+        for at in sorted(by_instant):
+            if by_instant[at]:
+                total += by_instant[at]
+                found.append((*key, at, total))
+        self._run(steps.clear, (*key, first))
+        self._connection.executemany(steps.add, found)
 
     def in_use(
-        self, account: str, begins: int, ends: int, *, resources: Iterable[str] = RESOURCES
+        self, account: str, begins: int, ends: int, *, resources: Iterable[str] = RESOURCES, layer: Layer = "booked"
     ) -> dict[tuple[str, str], list[tuple[int, int]]]:
         """By resource and file, what was in use from `begins` to before `ends`: as steps, the first at `begins`."""
+        steps = _LAYERS[layer]
         found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        files = [name for (name,) in self._run("SELECT name FROM cell").fetchall()]
         for resource in resources:
-            for file in self.metered():
-                row = self._run(_BEFORE, (account, resource, file, begins + 1)).fetchone()
+            for file in files:
+                row = self._run(steps.before, (account, resource, file, begins + 1)).fetchone()
                 if row is not None and row[0]:
                     found[resource, file] = [(begins, row[0])]
-        for resource, file, at, amount in self._run(_AFTER, (account, begins, ends)):
+        for resource, file, at, amount in self._run(steps.within, (account, begins, ends)):
             found.setdefault((resource, file), []).append((at, amount))
+        return found
+
+    # What became known late, and what is taken for true until it does
+
+    def fresh(self) -> dict[tuple[str, str], int]:
+        """By account and resource, from when on there is something that no correction stands for yet."""
+        text = "SELECT account, resource, min(at) FROM late_step WHERE is_fresh = 1 GROUP BY account, resource"
+        return {(account, resource): at for account, resource, at in self._run(text)}
+
+    def settle(self) -> None:
+        """All that is fresh is corrected."""
+        text = "SELECT account, resource, file, at, amount FROM late_step WHERE is_fresh = 1 ORDER BY 1, 2, 3, 4"
+        changes: dict[tuple[str, str, str], dict[int, int]] = {}
+        before: dict[tuple[str, str, str], int] = {}
+        for account, resource, file, at, amount in self._run(text).fetchall():
+            key = (account, resource, file)
+            changes.setdefault(key, {})[at] = amount - before.get(key, 0)
+            before[key] = amount
+        self._run("DELETE FROM late_step WHERE is_fresh = 1")
+        for key, more in changes.items():
+            self._add_steps(_SETTLED, key, more)
+
+    def add_correction(self, account: str, correction: Correction) -> None:
+        text = (
+            "INSERT INTO correction (account, at, resource, begins_at, ends_at, used, amount, place)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        each = correction
+        values = (account, each.at, each.resource, each.begins_at, each.ends_at, each.used, str(each.amount))
+        self._run(text, (*values, self._next_place()))
+
+    def corrections(self, account: str) -> list[tuple[int, int, Correction]]:
+        """Each with its number and its place, in the order of their instants."""
+        text = (
+            "SELECT number, place, at, resource, begins_at, ends_at, used, amount FROM correction"
+            " WHERE account = ? ORDER BY at, place"
+        )
+        return [
+            (number, place, Correction(at, resource, begins_at, ends_at, used, int(amount)))
+            for number, place, at, resource, begins_at, ends_at, used, amount in self._run(text, (account,))
+        ]
+
+    def presumed_files(self) -> set[str]:
+        return {file for (file,) in self._run("SELECT DISTINCT file FROM presumed_interval")}
+
+    def presumed(self, file: str) -> list[Interval]:
+        """What is taken for true of the objects of a silent cell."""
+        return [_interval_of(row) for row in self._run(_PRESUMED, (file,))]
+
+    def replace_presumed(self, file: str, intervals: Iterable[Interval]) -> None:
+        self._run("DELETE FROM presumed_interval WHERE file = ?", (file,))
+        self._connection.executemany(_ADD_PRESUMED, [(file, *_FIELDS(each)) for each in intervals])
+
+    def every_open_interval(self, file: str) -> list[Interval]:
+        text = f"SELECT {_INTERVAL} FROM usage_interval WHERE file = ? AND ended_at IS NULL"  # noqa: S608
+        return [_interval_of(row) for row in self._run(text, (file,))]
+
+    def mirrored_event(self, file: str) -> int:
+        """`last_known` tells of the cell's events up to this number."""
+        found: int = self._run("SELECT mirrored_event FROM cell WHERE name = ?", (file,)).fetchone()[0]
         return found
 
     def first_use(self, account: str) -> int | None:
@@ -154,9 +269,22 @@ class BillingTransaction(NetworksTransaction):
                 found.setdefault(resource, []).append((microseconds_of(instant_of(created_at)), total))
         return found
 
-    def backfilling_intervals(self, begins: int, ends: int) -> list[Interval]:
-        """Of the servers that were backfilling then, those that reach into the time from `begins` to before `ends`."""
-        return [_interval_of(row) for row in self._run(_BACKFILLING, (begins, ends))]
+    def server_intervals(self, begins: int, ends: int, server_id: str | None = None) -> list[Interval]:
+        """Of all servers, or of one, those that reach into the time from `begins` to before `ends`, in order.
+
+        What is taken for true of a server of a silent cell stands in the place of what it was last told to be.
+        """
+        one, values = (" AND object_id = ?", (server_id,)) if server_id is not None else ("", ())
+        found = [_interval_of(row) for row in self._run(f"{_SERVERS}{one}", (begins, ends, *values))]
+        presumed = {row[0]: _interval_of(row) for row in self._run(f"{_PRESUMED_SERVERS}{one}", values)}
+        for place, each in enumerate(found):
+            if each.ended_at is None and each.object_id in presumed:
+                found[place] = replace(each, ended_at=presumed[each.object_id].begun_at)
+        found += [each for each in presumed.values() if each.begun_at < ends]
+        return sorted(
+            (each for each in found if each.ended_at is None or each.ended_at > max(begins, each.begun_at)),
+            key=lambda each: (each.object_id, each.begun_at),
+        )
 
     def intervals_of(self, object_id: str) -> list[Interval]:
         """All that are known, in order."""
@@ -172,10 +300,19 @@ class BillingTransaction(NetworksTransaction):
         for file, *row in self._run(f"SELECT file, {_INTERVAL} FROM usage_interval"):  # noqa: S608
             yield file, _interval_of(row)
 
-    def every_step(self) -> Iterator[tuple[tuple[str, str, str], int, int]]:
-        """Account, resource and file; instant; amount. In this order."""
-        for account, resource, file, at, amount in self._run("SELECT * FROM usage_step ORDER BY 1, 2, 3, 4"):
-            yield (account, resource, file), at, amount
+    def every_presumed(self) -> Iterator[tuple[str, Interval]]:
+        """With the file that it is of."""
+        for file, *row in self._run(f"SELECT file, {_INTERVAL} FROM presumed_interval"):  # noqa: S608
+            yield file, _interval_of(row)
+
+    def every_step(self) -> Iterator[tuple[tuple[str, str, str, int], int, int]]:
+        """Account, resource, file and layer; instant; amount. In this order."""
+        text = (
+            "SELECT account, resource, file, 2, at, amount FROM usage_step"
+            " UNION ALL SELECT account, resource, file, is_fresh, at, amount FROM late_step ORDER BY 1, 2, 3, 4, 5"
+        )
+        for account, resource, file, layer, at, amount in self._run(text):
+            yield (account, resource, file, layer), at, amount
 
     # What was paid
 
@@ -189,15 +326,19 @@ class BillingTransaction(NetworksTransaction):
 
     def add_payment(self, account: str, at: int, amount: int, reason: str) -> None:
         """To the account; below 0 from it."""
-        text = "INSERT INTO payment (account, at, amount, reason) VALUES (?, ?, ?, ?)"
-        self._run(text, (account, at, str(amount), reason))
+        text = "INSERT INTO payment (account, at, amount, reason, place) VALUES (?, ?, ?, ?, ?)"
+        self._run(text, (account, at, str(amount), reason, self._next_place()))
 
     def payments(self, account: str) -> list[Lump]:
         """In the order of their instants."""
-        rows = self._run(
-            "SELECT at, number, amount, reason FROM payment WHERE account = ? ORDER BY at, number", (account,)
-        )
-        return [Lump(at, number, -int(amount), reason) for at, number, amount, reason in rows]
+        text = "SELECT at, number, amount, reason, place FROM payment WHERE account = ? ORDER BY at, number"
+        rows = self._run(text, (account,))
+        return [Lump(at, number, -int(amount), reason, place=place) for at, number, amount, reason, place in rows]
+
+    def _next_place(self) -> int:
+        (place,) = self._run("UPDATE closed_tick SET next_place = next_place + 1 RETURNING next_place - 1").fetchone()
+        assert isinstance(place, int)
+        return place
 
     # What was bought
 
@@ -205,11 +346,11 @@ class BillingTransaction(NetworksTransaction):
         """In the order in which they were bought."""
         terms: dict[int, list[Term]] = {}
         text = (
-            "SELECT subscription, bought_at, begins_at, ends_at, price FROM subscription_term"
+            "SELECT subscription, bought_at, begins_at, ends_at, price, place FROM subscription_term"
             " JOIN subscription ON number = subscription WHERE account = ? ORDER BY subscription, begins_at"
         )
-        for number, bought_at, begins_at, ends_at, price in self._run(text, (account,)):
-            terms.setdefault(number, []).append(Term(bought_at, begins_at, ends_at, int(price)))
+        for number, bought_at, begins_at, ends_at, price, place in self._run(text, (account,)):
+            terms.setdefault(number, []).append(Term(bought_at, begins_at, ends_at, int(price), place))
         rows = self._run(
             "SELECT number, id, account, resource, amount, period, renews, parent FROM subscription"
             " WHERE account = ? ORDER BY number",
@@ -236,7 +377,7 @@ class BillingTransaction(NetworksTransaction):
             ),
         )
         assert made.lastrowid is not None
-        self._add_terms(made.lastrowid, subscription.terms)
+        self._add_terms(made.lastrowid, [replace(each, place=self._next_place()) for each in subscription.terms])
         return made.lastrowid
 
     def save_subscription(self, before: Subscription, after: Subscription) -> None:
@@ -245,5 +386,5 @@ class BillingTransaction(NetworksTransaction):
         self._add_terms(before.number, after.terms[len(before.terms) :])
 
     def _add_terms(self, number: int, terms: Iterable[Term]) -> None:
-        rows = [(number, each.bought_at, each.begins_at, each.ends_at, str(each.price)) for each in terms]
-        self._connection.executemany("INSERT INTO subscription_term VALUES (?, ?, ?, ?, ?)", rows)
+        rows = [(number, each.bought_at, each.begins_at, each.ends_at, str(each.price), each.place) for each in terms]
+        self._connection.executemany("INSERT INTO subscription_term VALUES (?, ?, ?, ?, ?, ?)", rows)

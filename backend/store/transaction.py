@@ -57,7 +57,9 @@ _EVENTS_OF_KIND = (
 _EVENTS_WHERE = f"SELECT {EVENT_COLUMNS} FROM event WHERE"  # noqa: S608
 _AT_OR_BEFORE = "(at, number) <= (?, ?) ORDER BY at DESC, number DESC LIMIT ?"
 _BEHIND = "(at, number) > (?, ?) ORDER BY at, number LIMIT ?"
-_TASK_INSERT = f"INSERT INTO task ({TASK_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, 'open', NULL, NULL, ?, ?)"  # noqa: S608
+_TASK_INSERT = (
+    f"INSERT INTO task ({TASK_COLUMNS}, begun_number) VALUES (NULL, ?, ?, ?, ?, ?, 'open', NULL, NULL, ?, ?, ?)"  # noqa: S608
+)
 _TASK_FIND = f"SELECT {TASK_COLUMNS} FROM task WHERE id = ?"  # noqa: S608
 _TASKS_OPEN_OF = f"SELECT {TASK_COLUMNS} FROM task WHERE object_id = ? AND state = 'open' ORDER BY id"  # noqa: S608
 _TASK_LAST_OF = f"SELECT {TASK_COLUMNS} FROM task WHERE object_id = ? ORDER BY id DESC LIMIT 1"  # noqa: S608
@@ -69,7 +71,11 @@ _TASKS_SINCE = (
     f"SELECT {TASK_COLUMNS} FROM task WHERE kind = ? AND object_kind = ?"  # noqa: S608
     " AND (state = 'open' OR (state <> 'open' AND ended_at > ?)) ORDER BY id"
 )
-_TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ? WHERE id = ? AND state = 'open'"
+_TASK_END = "UPDATE task SET state = ?, ended_at = ?, result = ?, ended_number = ? WHERE id = ? AND state = 'open'"
+_TASK_WAS_DUE = (
+    "INSERT INTO task_put_off (task_id, number, at, due_at, payload) SELECT id, ?, ?, due_at, payload FROM task"
+    " WHERE id = ?"
+)
 _TASK_RESCHEDULE = "UPDATE task SET due_at = ?, payload = ? WHERE id = ? AND state = 'open'"
 _TASK_NEXT_DUE = "SELECT min(due_at) FROM task WHERE state = 'open'"
 
@@ -124,6 +130,8 @@ class Transaction:
         self._do = connection.cursor().execute
         """The same for what gives no row, or is asked for one that has a number or key: it makes no new cursor."""
         self._event_number: int | None = None
+        self._has_emitted = False
+        """Whether the job has."""
         self._data_version: int | None = None
         self._ahead: set[int] = set()
         """The tasks that `each_due_task` has read and that are still open."""
@@ -172,6 +180,7 @@ class Transaction:
             ),
         )
         self._event_number = number
+        self._has_emitted = True
         return number
 
     def events(self, *, after: int, limit: int) -> list[Event]:
@@ -255,7 +264,10 @@ class Transaction:
         """Open a task that falls due at `due_at`."""
         payload = payload or {}
         stored = json_of(payload) if payload else "{}"
-        made = self._do(_TASK_INSERT, (kind, object_kind, object_id, text_of(begun_at), text_of(due_at), actor, stored))
+        about = (kind, object_kind, object_id)
+        made = self._do(
+            _TASK_INSERT, (*about, text_of(begun_at), text_of(due_at), actor, stored, self._number_of_change())
+        )
         assert made.lastrowid is not None
         self._opened_by_job += 1
         if self._soonest is None or due_at < self._soonest:
@@ -320,14 +332,21 @@ class Transaction:
 
     def end_task(self, task: Task, state: TaskState, *, at: datetime, result: str | None = None) -> None:
         assert state is not TaskState.OPEN, "a task is not ended by opening it"
-        done = self._do(_TASK_END, (state.value, text_of(at), result, task.id))
+        done = self._do(_TASK_END, (state.value, text_of(at), result, self._number_of_change(), task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
         self._opened_by_job -= 1
         self._next_due = None
         self._ahead.discard(task.id)
 
-    def reschedule(self, task: Task, *, due_at: datetime, payload: Mapping[str, Any]) -> Task:
-        """The same open task, for a later step of its work."""
+    def _number_of_change(self) -> int:
+        """The event with which a change of the tasks is seen; see the schema."""
+        return self.last_event_number() + (0 if self._has_emitted else 1)
+
+    def reschedule(
+        self, task: Task, *, due_at: datetime, payload: Mapping[str, Any], at: datetime | None = None
+    ) -> Task:
+        """The same open task, for a later step of its work. `at` is when; None: when it had fallen due."""
+        self._do(_TASK_WAS_DUE, (self._number_of_change(), text_of(at or task.due_at), task.id))
         done = self._do(_TASK_RESCHEDULE, (text_of(due_at), json_of(payload), task.id))
         assert done.rowcount == 1, f"task {task.file}/{task.id} is not open"
         self._next_due = None
@@ -412,12 +431,14 @@ class Transaction:
         """The job's savepoint was released."""
         self._opened_by_batch += self._opened_by_job
         self._opened_by_job = 0
+        self._has_emitted = False
 
     def drop_job(self) -> None:
         """The job's savepoint was rolled back."""
         self._event_number = None
         self._next_due = None
         self._opened_by_job = 0
+        self._has_emitted = False
 
     def before_commit(self, epoch: int) -> None:
         """The batch is whole, and is committed next."""

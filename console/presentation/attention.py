@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.presentation import figures, redundancy
+from console.presentation import figures, money, redundancy
 from console.presentation.columns import Column, Kind
 from console.presentation.lines import Frame, Glyphs, Tone
 from console.presentation.mirror import Mirror
@@ -42,7 +42,9 @@ COLUMNS: tuple[Column[Alarm], ...] = (
 
 
 def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:
-    """Cells that do not answer, lost hosts, fragile groups, schedules that are off, then backfilling in one line."""
+    """Cells that do not answer, lost hosts, fragile groups, schedules that are off, backups that are missing, accounts
+    short of money, then backfilling in one line.
+    """
     glyphs = frame.glyphs
     return [
         *(_cell(cell, glyphs) for cell in _silent(mirror)),
@@ -51,6 +53,7 @@ def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:
         *_groups(mirror, glyphs),
         *_schedules(mirror, glyphs),
         *_uncovered(mirror, glyphs),
+        *_short(mirror, glyphs),
         *_backfill(mirror, glyphs),
     ]
 
@@ -159,6 +162,17 @@ def _uncovered(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
     if parts:
         remedy = "enter lists them, the worst first; a schedule of their project covers them all"
         yield Alarm("view:coverage", glyphs.attention, Tone.WARN, "backups", "; ".join(parts), remedy)
+
+
+def _short(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    """Accounts that are held to a balance which is gone, or soon will be."""
+    for each in sorted(mirror.short_of_money, key=lambda each: (each.lasts_seconds or 0, each.account)):
+        is_gone = each.balance <= 0
+        lasts = "" if is_gone or each.lasts_seconds is None else f", lasts {figures.age(each.lasts_seconds)}"
+        what = f"balance {money.money(each.balance)}{lasts}"
+        remedy = "it starts and makes nothing that it cannot pay for five days; x there gives it a balance"
+        tone, glyph = (Tone.CRIT, glyphs.violation) if is_gone else (Tone.WARN, glyphs.attention)
+        yield Alarm(f"account:{each.account}", glyph, tone, each.account, what, remedy)
 
 
 def _backfill(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from console.presentation import backup_detail, event_words, figures, parts, redundancy, services, tasks
+from console.presentation import backup_detail, event_words, figures, money, parts, redundancy, services, tasks
 from console.presentation import cells as cells_view
 from console.presentation.facts import Fact, event_facts, fact, gone, instant_and_age, pane_lines, region_of
 from console.presentation.lines import (
@@ -183,6 +183,7 @@ def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: Serv
         facts.append(fact("reason", server.reason, glyphs, Tone.WARN))
     facts.append(fact("version", None if server.version is None else str(server.version), glyphs))
     if detail is not None and detail.server.id == server.id:
+        facts += _cost_facts(detail, glyphs)
         facts += [
             Fact("drives" if place == 0 else "", _drive_line(drive, glyphs), f"drive:{drive.id}")
             for place, drive in enumerate(detail.drives)
@@ -191,6 +192,32 @@ def _more_facts(mirror: Mirror, frame: Frame, server: ServerRecord, detail: Serv
         facts += backup_detail.server_facts(mirror, frame, server.id)
     facts += event_facts(mirror, frame, (server.id,))
     return facts
+
+
+def _cost_facts(detail: ServerDetail, glyphs: Glyphs) -> list[Fact]:
+    """What it costs, and what being shrunk and backfilling came to; its drives are billed apart."""
+    cost = detail.cost
+    if cost is None:
+        return []
+    found = [
+        fact(
+            "costs",
+            f"{money.money(cost.per_hour, 4)} an hour now, at burst prices" if cost.per_hour else "nothing now",
+            glyphs,
+        ),
+        fact("this month", money.money(cost.this_month), glyphs),
+    ]
+    if cost.is_backfilling:
+        shrunk = f"{money.money(cost.not_billed)} not billed, for what it did not have"
+        found += [
+            fact("shrinking", shrunk, glyphs, Tone.BACKFILL),
+            fact("saved", f"{money.money(cost.saved)} less than as a normal server", glyphs, Tone.OK),
+        ]
+    if cost.stops:
+        plural = "s" if cost.stops != 1 else ""
+        words = f"{money.money(cost.lost)} paid for {cost.stops:,} run{plural} that came to nothing"
+        found += [fact("lost", words, glyphs, Tone.WARN), fact("net", f"{money.money(cost.net)} saved", glyphs)]
+    return found
 
 
 def _drive_line(drive: DriveRecord, glyphs: Glyphs) -> Line:

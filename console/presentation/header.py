@@ -197,6 +197,8 @@ def crumbs(view: View, frame: Frame) -> Line:
     if frame.width < NARROW:
         # Only the last figure of the note is worth the room: how many rows there are.
         note = note.rsplit("   ", 1)[-1]
+    if frame.past_at is not None and frame.width >= NARROW:
+        note = _as_it_was(note, frame)
     end = frame.width - 1 - cells(note)
     path: list[Span] = []
     for crumb in view.crumbs:
@@ -206,6 +208,14 @@ def crumbs(view: View, frame: Frame) -> Line:
     if frame.filter:
         path.append(Span(f" /{frame.filter}", Tone.TEXT))
     return compose(frame.width, at(1, cut(path, max(0, end - 2))), left(end, note))
+
+
+def _as_it_was(note: str, frame: Frame) -> str:
+    """What stands beside every view of the past. The events say it themselves, in their note."""
+    if note.startswith("as it was"):
+        return note
+    long, short = f"as it was, read only   {note}".rstrip(), f"as it was   {note}".rstrip()
+    return long if cells(long) <= frame.width // 2 else short
 
 
 def status(line: Line, frame: Frame) -> Line:

@@ -50,7 +50,8 @@ from console.records_backups import (
     Schedules,
     Storage,
 )
-from console.records_billing import Billing
+from console.records_billing import Billing, ShortAccount
+from console.records_rehearsal import Rehearsal
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -90,6 +91,9 @@ class Mirror:
     audit: tuple[AuditRecord, ...] | None = None
     """What was done to this cloud from here, oldest first; None until a view has asked for it."""
     billing: Billing | None = None
+    short_of_money: tuple[ShortAccount, ...] = ()
+    rehearsal: Rehearsal | None = None
+    """None until a view has asked for it."""
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -158,7 +162,7 @@ class Mirror:
             case Audit():
                 # It is this machine's own: that it was read says nothing of the cloud.
                 return replace(self, audit=answer.records)
-            case Services() | Billing():
+            case Services() | Billing() | Rehearsal():
                 return self._after_listing(answer, at)
             case Events() | PastEvents():
                 return self._after_events(answer, at)
@@ -305,6 +309,7 @@ class Mirror:
                 changes[name] = value
         if answer.clock is not None:
             changes |= {"clock": answer.clock, "clock_at": at}
+        changes["short_of_money"] = answer.short_of_money
         return self._with_cells(cells, at)._answered("status", at, **changes)
 
     def _with_cells(self, cells: tuple[CellRecord, ...], at: datetime) -> Mirror:
@@ -412,7 +417,9 @@ class Mirror:
             **drive_changes,
         )
 
-    def _after_listing(self, answer: Services | Billing, at: datetime) -> Mirror:
+    def _after_listing(self, answer: Services | Billing | Rehearsal, at: datetime) -> Mirror:
+        if isinstance(answer, Rehearsal):
+            return self._answered("rehearsal", at, rehearsal=answer)
         if isinstance(answer, Billing):
             return self._answered("billing", at, billing=answer)
         return self._answered("services", at, services=answer.services)

@@ -30,6 +30,7 @@ from console.screens import (
     drive_verbs,
     group_verbs,
     host_verbs,
+    money_verbs,
     nic_verbs,
     objects,
     server_verbs,
@@ -55,7 +56,13 @@ _ACTIONS = {
 _FIELDS: Mapping[str, Mapping[str, Any]] = {"server.delete_all": {"with_drives": True}}
 """What a verb sends with its action."""
 _VERBS = {"start": "start", "shutdown": "shut down", "stop": "power off", "delete": "delete"}
-_VERBS_OF = {"server": clone_verbs.act, "drive": drive_verbs.act, "host": host_verbs.act, "group": group_verbs.act}
+_VERBS_OF = {
+    "server": clone_verbs.act,
+    "drive": drive_verbs.act,
+    "host": host_verbs.act,
+    "group": group_verbs.act,
+    "account": money_verbs.act,
+}
 """What carries out the verbs of each kind that are not done here."""
 _VERBS_WITH_FORMS = {
     id: module.act for module in (shaping_verbs, nic_verbs, snapshot_verbs, backup_verbs) for id in sorted(module.IDS)
@@ -365,7 +372,7 @@ class Acting:
             self._host.copy(
                 objects.curl_of_action(item.key, action, clone_verbs.avoided(self._host.mirror, item.key, action))
             )
-        elif command.id in _VERBS_WITH_FORMS and item is not None:
+        elif (command.id in _VERBS_WITH_FORMS or command.verb_of == "account") and item is not None:
             self._host.copy(objects.curl_of_form(self._host.mirror, item.key, command.id))
         elif command.verb_of in ("drive", "host", "group") and item is not None:
             action = command.id.partition(".")[2].replace("rename", "edit")

@@ -36,7 +36,7 @@ def begin(screen: MainScreen) -> None:
         screen.say("no cloud has said yet which one it is: bookmarks belong to one", Tone.WARN)
         return
     taken = " ".join(of(screen))
-    screen.ask_letter(f"bookmark this place as: a letter{f' (there are {taken})' if taken else ''}   esc leaves", keep)
+    screen.letters.ask(f"bookmark this place as: a letter{f' (there are {taken})' if taken else ''}   esc leaves", keep)
 
 
 def keep(screen: MainScreen, letter: str) -> None:

@@ -23,7 +23,7 @@ class Details:
     def ask(self) -> None:
         """Ask about the object of the page in sight, where the mirror does not have all there is."""
         screen = self._screen
-        key, client = screen.place.scope, screen.client
+        key, client = screen.place.scope, screen.then.client or screen.client
         ask = None if key is None or client is None else views.asking(client, screen.mirror, screen.place)
         if key is not None and ask is not None:
             screen.run_worker(self._fetch(ask, key), group="detail", exclusive=True, exit_on_error=False)
@@ -32,6 +32,9 @@ class Details:
         try:
             self.held = {key: await ask()}
         except ClientError as error:
+            if self._screen.then.moment is not None:
+                # What was said of another moment is not true of this one.
+                self.held = {}
             item = objects.item_of(self._screen.mirror, key)
             self._screen.say(f"{key if item is None else item.name}: {error.sentence}", Tone.WARN)
         else:

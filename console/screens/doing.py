@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from console import command_line, commands
 from console.presentation import filtering, past
 from console.presentation.lines import Tone
-from console.screens import bookmarks, finding, objects, travelling, views
+from console.screens import bookmarks, finding, objects, time_travel, travelling, views
 from console.screens.places import Place
 
 if TYPE_CHECKING:
@@ -26,23 +28,33 @@ _HERE_SENTENCE = "this row is the instant that is looked at; esc goes back to no
 
 def do(screen: MainScreen, command_id: str) -> None:
     """Do what a key asks for."""
+    is_past = screen.then.is_on
+    if is_past and (reason := time_travel.off_in_the_past(command_id)) is not None:
+        screen.say(f"{reason}: esc goes back to now", Tone.WARN)
+        return
     if command_id.startswith("view."):
         screen.jump(Place(command_id.removeprefix("view.")))
     else:
         _DOINGS[command_id](screen)
-    if command_id.startswith("move."):
+    if command_id.startswith("move.") and not is_past:
         travelling.follow(screen)
 
 
 def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
     """Do what a line after `:` asks for, or go to the time that was typed."""
     if kind == "@":
-        travelling.go_to(screen, text)
-        return
-    if kind == "\\":
+        go_to = screen.then.go_to if screen.then.is_on else partial(travelling.go_to, screen)
+        go_to(text)
+    elif kind == "\\":
         finding.find(screen, text)
-        return
-    match command_line.parse_line(text):
+    else:
+        _obey_line(screen, command_line.parse_line(text))
+
+
+def _obey_line(screen: MainScreen, line: command_line.Request) -> None:
+    match line:
+        case command_line.Advance() | command_line.SetClock() if screen.then.is_on:
+            screen.say(f"{time_travel.UNCHANGEABLE}: esc goes back to now", Tone.WARN)
         case command_line.Problem(sentence):
             screen.say(sentence, Tone.WARN)
         case command_line.OpenNamed(kind, name):
@@ -59,10 +71,25 @@ def obey(screen: MainScreen, text: str, kind: str = ":") -> None:
             _quit(screen)
         case command_line.SetPalette(name):
             screen.set_palette(name)
+        case command_line.Advance() | command_line.SetClock() | command_line.Rehearse() as asked:
+            _move_time(screen, asked)
+
+
+def _move_time(screen: MainScreen, asked: command_line.Advance | command_line.SetClock | command_line.Rehearse) -> None:
+    match asked:
         case command_line.Advance(seconds):
             screen.act(lambda: screen.acting.advance(seconds))
         case command_line.SetClock(mode, rate):
             _set_clock(screen, mode, rate)
+        case command_line.Rehearse(name, seconds_a_second):
+            screen.act(lambda: _rehearse(screen, name, seconds_a_second))
+
+
+async def _rehearse(screen: MainScreen, name: str, rate: float) -> None:
+    """On a cloud of its own, which takes the place of this one until one leaves it."""
+    problem = await screen.rehearse(name, rate)
+    if problem:
+        screen.say(problem, Tone.WARN, is_verbatim=True)
 
 
 def _set_clock(screen: MainScreen, mode: str, rate: float | None) -> None:
@@ -120,6 +147,9 @@ def sort_by_head(screen: MainScreen, words: str) -> None:
 def _open_named(screen: MainScreen, kind: str, name: str) -> None:
     """Show a host or a drive by its name; where several drives have it, or none yet, the list of those that match."""
     mirror = screen.mirror
+    if kind == "account":
+        screen.enter(Place("detail", f"account:{name}"))
+        return
     if kind == "host":
         if mirror.hosts is None or any(host.name == name for host in mirror.hosts):
             screen.enter(Place("detail", f"host:{name}"))
@@ -205,6 +235,10 @@ def _later(screen: MainScreen) -> None:
 
 def _time(screen: MainScreen) -> None:
     screen.begin_prompt("@")
+
+
+def _jump(**by: int) -> Callable[[MainScreen], None]:
+    return lambda screen: screen.then.jump(timedelta(**by))
 
 
 def _line(screen: MainScreen) -> None:
@@ -469,6 +503,22 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "sort": _sort,
     "sort.reverse": _reverse,
     "time": _time,
+    "then": lambda screen: screen.then.begin(),
+    "then.here": lambda screen: screen.then.begin(),
+    "then.now": lambda screen: screen.then.end(),
+    "then.time": _time,
+    "then.event_back": lambda screen: screen.then.step(-1),
+    "then.event_on": lambda screen: screen.then.step(1),
+    "then.minute_back": _jump(minutes=-1),
+    "then.minute_on": _jump(minutes=1),
+    "then.hour_back": _jump(hours=-1),
+    "then.hour_on": _jump(hours=1),
+    "then.day_back": _jump(days=-1),
+    "then.day_on": _jump(days=1),
+    "then.alarm_back": lambda screen: screen.then.to_alarm(-1),
+    "then.alarm_on": lambda screen: screen.then.to_alarm(1),
+    "then.this_back": lambda screen: screen.then.to_event_of_this(-1),
+    "then.this_on": lambda screen: screen.then.to_event_of_this(1),
     "time.minute_back": lambda screen: travelling.step(screen, -1),
     "time.minute_on": lambda screen: travelling.step(screen, 1),
     "time.alarm_before": lambda screen: travelling.to_alarm(screen, -1),

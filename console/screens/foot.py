@@ -27,6 +27,8 @@ class Situation(NamedTuple):
     """How far a backend is that is being made."""
     frozen_at: datetime | None = None
     changes_held: int = 0
+    is_past: bool = False
+    """Whether a moment of the past is shown, under its bar."""
 
 
 def status(now: Situation, frame: Frame) -> Line:
@@ -58,4 +60,7 @@ def keys(
     if is_ranging:
         first.append(("v", "end range"))
     has_preview = now.view.has_preview or not has_pane
+    if now.is_past:
+        # Those of the bar come before the view's own keys, and take their places.
+        first += commands.hints(commands.PAST, registry=registry)
     return header.keys(commands.hints(view, first, has_preview=has_preview, registry=registry), frame)

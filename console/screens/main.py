@@ -10,7 +10,7 @@ Reading order: compose, the handlers of the feed, `_render_all`, the keys at the
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from console import commands
@@ -33,8 +32,11 @@ from console.records import Changes
 from console.screens import doing, foot, objects, views
 from console.screens.details import Details
 from console.screens.feed import Answered, DrivesBegun, Failed, Feed, Restarted
+from console.screens.letters import Letters
 from console.screens.options import Options
 from console.screens.places import Place, Trail
+from console.screens.repainting import Repainting
+from console.screens.time_travel import TimeTravel
 from console.screens.typed_ahead import TypedAhead
 from console.screens.typed_line import TypedLine
 from console.widgets.middle import Middle
@@ -45,7 +47,6 @@ from console.widgets.table import RegionList
 if TYPE_CHECKING:
     from console.screens.acting import Acting
 
-REPAINT_SECONDS = 0.1
 TICK_SECONDS = 1.0
 SAID_SECONDS = 10
 FRAME_LINES = 4
@@ -61,25 +62,26 @@ class MainScreen(Screen[None]):
 
     def __init__(self, options: Options) -> None:
         super().__init__(id="main")
-        self._options = options
+        self._options, self.set_palette = options, options.set_palette
         self._mirror = Mirror()
         self._held: Mirror | None = None
         self._frozen_at: datetime | None = None
         self._changes_held = 0
         self.keymap, self.keeper = options.keymap, options.keeper
-        self._letter_taker: Callable[[str], None] | None = None
+        self.letters = Letters(self)
         self.trail = Trail.begin(VIEWS[0], options.landing_view)
         self._view = View("", (), "", ())
         self._said: tuple[str, Tone] | None = None
         self._said_at, self._progress = options.wall_now(), ""
         self._details = Details(self)
+        self.then: TimeTravel = TimeTravel(self)
         self._has_pane = True
         self.sought = ""
         """What n and N look for: the last filter, or what was to be found."""
         self._ahead = TypedAhead()
         self.typed_line = TypedLine(self)
-        self._repaint: Timer | None = None
-        self._is_outdated, self._was_loading = False, True
+        self._repainting = Repainting(self, self._render_all)
+        self._was_loading = True
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
         self.feed = Feed(
@@ -87,7 +89,7 @@ class MainScreen(Screen[None]):
             self.post_message,
             wall_now=options.wall_now,
             mirror=lambda: self._mirror,
-            wanted=lambda: self._wanted,
+            wanted=lambda: self.wanted,
             poll_seconds=options.poll_seconds,
         )
 
@@ -103,6 +105,7 @@ class MainScreen(Screen[None]):
         yield Bar(id="header")
         yield Bar(id="crumbs")
         yield self._middle
+        yield from self.then.bars
         yield Bar(id="status")
         with Horizontal(id="prompt-row"):
             yield self.typed_line.kind_bar
@@ -150,7 +153,8 @@ class MainScreen(Screen[None]):
             self._changes_held += len(answer.servers) + len(answer.drives) + len(answer.removed)
         if had_failed:
             self._said = None
-        self.render_soon()
+        if not message.is_followed:
+            self.render_soon()
 
     @on(Failed)
     def _take_failure(self, message: Failed) -> None:
@@ -189,38 +193,36 @@ class MainScreen(Screen[None]):
             )  # fmt: skip
 
     def _tick(self) -> None:
-        """Ages grow, and what was said of an action that went well grows old."""
+        """Ages grow, which each second's answers have just drawn; what was said of what went well grows old."""
         is_old = (self.wall_now() - self._said_at).total_seconds() > SAID_SECONDS
         if is_old and self._said is not None and self._said[1] is not Tone.CRIT:
             self._said = None
-        if self._repaint is None:
-            self._render_all()
+        self._repainting.again_after(TICK_SECONDS * 0.95)
 
     @property
     def is_settled(self) -> bool:
-        """Whether all that is known is drawn: nothing has come since the last repaint."""
-        return self._repaint is None and not self._is_outdated
+        """Whether all that is known is drawn."""
+        return self._repainting.is_settled
 
     def render_soon(self) -> None:
-        """Repaint now, or when the last repaint is a tenth of a second old."""
-        if self._repaint is not None:
-            self._is_outdated = True
-            return
-        self._render_all()
-        self._repaint = self.set_timer(REPAINT_SECONDS, self._repaint_again)
-
-    def _repaint_again(self) -> None:
-        self._repaint = None
-        if self._is_outdated:
-            self._is_outdated = False
-            self.render_soon()
+        """Draw what has come."""
+        self._repainting.soon()
 
     # ------------------------------------------------------------------------------------------- what acting asks for
 
     @property
     def mirror(self) -> Mirror:
-        """What is known of the cloud now, also while the screen is frozen."""
+        """What is known of the cloud now, also while the screen is frozen; of the past while that is shown."""
+        return self.then.mirror or self._mirror
+
+    @property
+    def mirror_now(self) -> Mirror:
+        """What is known of the cloud now, whatever is shown."""
         return self._mirror
+
+    def now(self) -> datetime:
+        """The cloud's instant."""
+        return self._mirror.now(self.wall_now())
 
     @property
     def client(self) -> CloudClient | None:
@@ -244,10 +246,10 @@ class MainScreen(Screen[None]):
     def frame(self) -> Frame:
         """The room, the instants and the operator's choices for this place."""
         wall_now, place = self._frozen_at or self.wall_now(), self.trail.here
-        return Frame(
+        frame = Frame(
             width=self.app.size.width,
             height=self.app.size.height,
-            now=self._shown_mirror.now(wall_now),
+            now=(self._held or self._mirror).now(wall_now),
             wall_now=wall_now,
             glyphs=self._options.glyphs,
             filter=place.filter,
@@ -260,6 +262,7 @@ class MainScreen(Screen[None]):
             is_read_only=self._options.is_read_only,
             columns=self.keeper.kept.columns.get(place.view, ()),
         )
+        return self.then.framed(frame)
 
     @property
     def export_folder(self) -> Path:
@@ -280,7 +283,7 @@ class MainScreen(Screen[None]):
         """What a command would act on: the marked rows, else what is looked at."""
         marks = objects.shown_marks(self.view, self.place.filter, self.active.marks)
         keys = sorted(marks) or [key for key in (self.subject,) if key is not None]
-        found = (objects.item_of(self._mirror, key) for key in keys)
+        found = (objects.item_of(self.mirror, key) for key in keys)
         clock = self._mirror.clock
         return Selection(
             view=self.place.view,
@@ -289,6 +292,7 @@ class MainScreen(Screen[None]):
             is_stale=self._mirror.is_offline,
             is_simulated=clock is not None or not self._mirror.answered_at,
             clock_mode=None if clock is None else clock.mode,
+            is_past=self.then.is_on,
             hidden=len(self.active.marks) - len(marks),
         )
 
@@ -299,6 +303,11 @@ class MainScreen(Screen[None]):
         """
         words = sentence if is_verbatim else sentences.named(self._mirror, sentence)
         self._said, self._said_at = (words, tone), self.wall_now()
+        self._render_status()
+
+    def unsay(self) -> None:
+        """Take away what was said."""
+        self._said = None
         self._render_status()
 
     def copy(self, text: str) -> None:
@@ -318,7 +327,7 @@ class MainScreen(Screen[None]):
 
     @property
     def _shown_mirror(self) -> Mirror:
-        return self._held if self._held is not None else self._mirror
+        return self.then.mirror or self._held or self._mirror
 
     @property
     def active(self) -> RegionList:
@@ -333,27 +342,29 @@ class MainScreen(Screen[None]):
     @property
     def _is_loading(self) -> bool:
         """Whether rows of the view in sight are still to come."""
-        return not self._mirror.is_complete or ("drives" in self._wanted and not self._mirror.are_drives_complete)
+        return not self.mirror.is_complete or ("drives" in self.wanted and not self.mirror.are_drives_complete)
 
     @property
-    def _wanted(self) -> frozenset[str]:
-        return views.wanted(replace(self.trail.here, cursor=self.cursor_key), self._mirror)
+    def wanted(self) -> frozenset[str]:
+        """The sources that the view in sight needs."""
+        return views.wanted(replace(self.trail.here, cursor=self.cursor_key), self.mirror)
 
     @property
     def _room(self) -> int:
-        return max(1, self.app.size.height - FRAME_LINES)
+        return max(1, self.app.size.height - FRAME_LINES - self.then.height)
 
     def _render_all(self, *, at: tuple[str | None, int | None] = (None, None)) -> None:
         """Make the view for what is known now, and draw everything."""
         if not self.is_mounted or self.app.size.width == 0:
             return
+        self._repainting.drawn()
         frame = self.frame()
         self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
         self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
         self._was_loading = self._is_loading
         self._crumbs.show(header.crumbs(self._view, frame))
-        self._header.show(header.header(self._shown_mirror, frame._replace(wall_now=self.wall_now())))
+        self._header.show(header.header(self._shown_mirror, self.then.seen_from_now(frame)))
         self._render_status()
         self.render_keys()
         self._replay_pending()
@@ -366,7 +377,7 @@ class MainScreen(Screen[None]):
 
     def _situation(self) -> foot.Situation:
         return foot.Situation(
-            self._mirror,
+            self.mirror,
             self._view,
             self.cursor_key,
             self._said,
@@ -374,6 +385,7 @@ class MainScreen(Screen[None]):
             self._progress,
             self._frozen_at,
             self._changes_held,
+            self.then.moment is not None,
         )
 
     def _render_status(self) -> None:
@@ -412,8 +424,14 @@ class MainScreen(Screen[None]):
             self.body.set_marks(place.marks)
         self.reload()
         self._render_all(at=(place.cursor, place.region))
+        self.then.arrived()
         if views.wanted(place, self._mirror) - views.wanted(before, self._mirror):
             self.feed.wake()
+
+    def show_moment(self, trail: Trail) -> None:
+        """Show a place at another moment, or at now."""
+        self.set_class(self.then.moment is not None, "-past")
+        self.go(trail)
 
     def kept_trail(self) -> Trail:
         """The trail with the cursor and the marks of this place written down."""
@@ -436,11 +454,7 @@ class MainScreen(Screen[None]):
 
     def columns_of(self, view: str) -> Sequence[Column[Any]]:
         """The columns of a view, whether it is in sight or not; none of one that has no table."""
-        if view == self.place.view:
-            table = self._view.table
-        else:
-            # Which columns there are does not depend on what is in them.
-            table = views.make(Place(view), Mirror(), self.frame()._replace(filter="", scope=None), {}).table
+        table = self._view.table if view == self.place.view else views.table_of(view, self.frame())
         return () if table is None else table.columns
 
     def toggle_pane(self) -> None:
@@ -456,16 +470,17 @@ class MainScreen(Screen[None]):
             self._held, self._frozen_at = None, None
         self._render_all()
 
+    async def rehearse(self, name: str, rate: float) -> str | None:
+        """Leave for the cloud of a scenario, or say why not."""
+        begin = self._options.rehearse
+        return "no rehearsal can be begun from here" if begin is None else await begin(name, rate)
+
     def refresh_now(self) -> None:
         """Ask again at once; start a backend that has given up."""
         backend = self._options.backend
         if backend is not None and backend.has_given_up:
             self.run_worker(backend.restart(), group="backend", exclusive=True, exit_on_error=False)
         self.feed.wake()
-
-    def set_palette(self, name: str) -> None:
-        """Choose a set of colours."""
-        self._options.set_palette(name)
 
     def act(self, work: Callable[[], Awaitable[None]], *, opens_menu: bool = False) -> None:
         """Run a verb, one at a time. Keys typed until its menu is there are for the menu."""
@@ -502,36 +517,19 @@ class MainScreen(Screen[None]):
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
         if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen):
             return
-        if self._letter_taker is not None:
-            event.stop()
-            self._take_letter(event, self._letter_taker)
+        if self.letters.take(event):
             return
-        command = self.keymap.for_key(self.place.view, event.key)
+        command = self._command_of(event.key)
         if command is None:
             return
         event.stop()
         event.prevent_default()
         if self._said is not None:
-            self._said = None
-            self._render_status()
+            self.unsay()
         if command.id.startswith(_ROW_COMMANDS) and self._must_wait():
             self._ahead.wait(event.key)
             return
         self.run_command(command)
-
-    def ask_letter(self, question: str, take: Callable[["MainScreen", str], None]) -> None:
-        """Give the next letter or digit to `take`; esc gives it nothing."""
-        self._letter_taker = partial(take, self)
-        self.say(question, Tone.ACCENT)
-
-    def _take_letter(self, event: events.Key, take: Callable[[str], None]) -> None:
-        self._letter_taker, self._said = None, None
-        character = event.character or ""
-        if character.isascii() and character.isalnum():
-            take(character)
-        elif event.key != "escape":
-            self.say("nothing was kept: a bookmark is a letter or a digit", Tone.WARN)
-        self._render_status()
 
     def show_at(self, key: str) -> None:
         """Put the cursor on the row with this key."""
@@ -539,17 +537,21 @@ class MainScreen(Screen[None]):
 
     def _must_wait(self) -> bool:
         """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
-        is_empty = not self.body.has_rows or self._mirror.cells is None
-        return self.place.view in VIEWS and is_empty and (self._is_loading or self._is_outdated)
+        is_empty = not self.body.has_rows or self.mirror.cells is None
+        return self.place.view in VIEWS and is_empty and (self._is_loading or self._repainting.is_outdated)
 
     def _replay_pending(self) -> None:
         if not self._must_wait():
             self._ahead.replay(self._run_key)
 
     def _run_key(self, key: str) -> None:
-        command = self.keymap.for_key(self.place.view, key)
+        command = self._command_of(key)
         if command is not None:
             self.run_command(command)
+
+    def _command_of(self, key: str) -> Command | None:
+        found = (self.keymap.for_key(place, key) for place in self.then.key_places(key))
+        return next((command for command in found if command is not None), None)
 
     def run_command(self, command: Command) -> None:
         """Do what a command of the registry says."""
@@ -571,7 +573,8 @@ class MainScreen(Screen[None]):
     def _press_hint(self, message: Bar.Pointed) -> None:
         """A click on a hint is its key."""
         first = message.bar.accent_before(message.column).split(" ")[0]
-        command = next((c for c in self.keymap.commands_of(self.place.view) if self.keymap.shown(c) == first), None)
+        known = (each for place in self.then.key_places("") for each in self.keymap.commands_of(place))
+        command = next((each for each in known if self.keymap.shown(each) == first), None)
         if command is not None and not self.typed_line.is_open:
             self.run_command(command)
 

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from console.commands import VIEWS
 from console.names import PALETTES
@@ -226,7 +227,7 @@ def curl(mirror: Mirror, key: str) -> str:
         return _curl(record.method, record.path.removeprefix("/"), record.body)
     lists = {"cell": "cells", "host": "hosts", "group": "groups", "task": "tasks"}
     single = {each: f"{each}s/{name}" for each in ("server", "drive", "schedule", "backup")}
-    paths = {**single, **lists}
+    paths = {**single, **lists, "account": f"billing/ledger?account={quote(name)}"}
     return _curl("GET", paths.get(kind, "status"))
 
 
@@ -251,6 +252,7 @@ def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
 
 _SCHEDULE = {"cron": "30 2 * * *", "time_zone": "UTC", "retention_days": 14}
 _FORMS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "account.balance": ("PUT", "accounts/{}/balance", {"balance": "100.00"}),
     "server.backup": ("POST", "backups", {"source_kind": "server", "source_id": "{}", "description": "NOTE"}),
     "server.schedule": ("POST", "schedules", {"source_kind": "server", "source_id": "{}", **_SCHEDULE}),
     "schedule.edit": ("PATCH", "schedules/{}", _SCHEDULE),

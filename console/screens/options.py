@@ -58,5 +58,7 @@ class Options:
     keymap: Keymap = DEFAULT_KEYMAP
     keeper: Keeper = field(default_factory=lambda: Keeper(None))
     """Chosen columns and bookmarks."""
+    rehearse: Callable[[str, float], Awaitable[str | None]] | None = None
+    """Leaves the console for one on the cloud of a scenario, or says why not; None where that cannot be."""
     export_folder: Path | None = None
     """Where exports are written; None for where the console was started."""

@@ -94,7 +94,7 @@ def open_events(screen: MainScreen, scope: str) -> None:
     """Show the events of an object, also those of long ago."""
     screen.enter(Place("events", scope))
     object_id = past.object_of(screen.mirror, scope)
-    if object_id is not None:
+    if object_id is not None and screen.then.moment is None:
         _work(screen, lambda client: _read_object(screen, client, object_id))
 
 

@@ -4,14 +4,18 @@ A list is drawn by `view` of the module of presentation that has its name.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 from console import commands
-from console.client import CloudClient
+from console.client import ClientError, CloudClient
 from console.presentation import overview
+from console.presentation.columns import Table
 from console.presentation.lines import Frame, View
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
+from console.records_billing import AccountMoney
 from console.records_explain import WhyDetail
 from console.records_plans import GroupPlanRecord
 from console.screens import objects
@@ -37,6 +41,7 @@ _WANTED: Mapping[str, frozenset[str]] = {
     "coverage": frozenset({"coverage", "schedules"}),
     "storage": frozenset({"storage"}),
     "billing": frozenset({"billing"}),
+    "rehearsal": frozenset({"rehearsal"}),
 }
 
 DRIVES = "drives"
@@ -44,7 +49,7 @@ DRIVES = "drives"
 FOLDED = "folded"
 """The mode in which hosts are folded into cells."""
 
-Held = Detail | WhyDetail | GroupPlanRecord
+Held = Detail | WhyDetail | GroupPlanRecord | AccountMoney
 """What a page was told of its object."""
 
 
@@ -60,6 +65,8 @@ def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
         sources |= {(about or "").replace(":", " ", 1)}
     if (about or "").startswith("project:"):
         sources |= {"storage"}
+    if place.view == "detail" and (place.scope or "").startswith("account:"):
+        sources |= {"billing"}
     if place.view == "detail" and place.scope in mirror.servers:
         sources |= {f"schedules server:{place.scope}", f"backups server:{place.scope}"}
     if place.view == "groups" and DRIVES in place.modes:
@@ -87,13 +94,23 @@ def asking(client: CloudClient, mirror: Mirror, place: Place) -> Callable[[], Aw
         case "server" | "drive" if place.view == "why":
             return lambda: client.explain(name, decision=place.decision or None)
         case "server" if name in mirror.servers:
-            return lambda: client.server(name)
+            return lambda: _server(client, name)
+        case "account":
+            return lambda: client.account_money(name)
         case "drive":
             return lambda: client.drive(name)
         case "host":
             return lambda: client.host_detail(name)
         case _:
             return None
+
+
+async def _server(client: CloudClient, server_id: str) -> ServerDetail:
+    """With what it costs, where the cloud tells that."""
+    found = await client.server(server_id)
+    with suppress(ClientError):
+        found = found._replace(cost=await client.cost(server_id))
+    return found
 
 
 def _asking_to_restore(client: CloudClient, mirror: Mirror, name: str | None) -> Callable[[], Awaitable[Held]] | None:
@@ -119,6 +136,11 @@ def make(
     held = details.get(key)
     if place.modes:
         frame = frame._replace(modes=place.modes, is_folded=FOLDED in place.modes)
+    if frame.past_at is not None:
+        from console.presentation import moments
+
+        if (told := moments.instead(place.view, mirror, frame)) is not None:
+            return told
     match place.view:
         case "overview":
             return overview.view(mirror, frame)
@@ -146,6 +168,11 @@ def make(
             return view(mirror, frame)
 
 
+def table_of(name: str, frame: Frame) -> Table[Any] | None:
+    """The table of a view that is not in sight: which columns there are does not depend on what is in them."""
+    return make(Place(name), Mirror(), frame._replace(filter="", scope=None), {}).table
+
+
 def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
     match objects.split_key(mirror, key)[0]:
         case "drive":
@@ -160,6 +187,10 @@ def _detail(key: str, mirror: Mirror, frame: Frame, held: Held | None) -> View:
             from console.presentation import project_detail
 
             return project_detail.view(mirror, key, frame)
+        case "account":
+            from console.presentation import account_detail
+
+            return account_detail.view(mirror, key, frame, held if isinstance(held, AccountMoney) else None)
         case "backup":
             from console.presentation import backup_detail
 

@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,20 +20,23 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from backend.check import check
+from backend.cloud.billing import Row, level_at
 from backend.cloud.errors import CloudError
 from backend.cloud.instants import microseconds_of
-from backend.cloud.metering import Happened
 from backend.cloud.model import GIB, Event, ReachabilityState, Server, Size
 from backend.cloud.prices import LOAD_OF, TICK, charge, level_of
 from backend.cloud.subscriptions import Asked, covered
-from backend.operations import billing, drives, losses, metering, servers, subscriptions
+from backend.operations import billing, burst_levels, drives, losses, metering, servers, subscriptions
 from backend.operations.drives import DriveSpec
-from backend.store import CellTransaction, CloudTransaction
+from backend.store import CellTransaction
 from backend.usage_checker import check_usage
+from tests.backend.billed_year import live_through, steps_of_pages
 from tests.backend.support import OPERATOR, Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
 
 CELLS = ("cell-1", "cell-2")
+BOOKED = 2
+"""The layer of steps that the rows are made of."""
 DAY = 288 * TICK
 
 
@@ -116,22 +119,54 @@ def integrated(told: list[Told], subscribed: dict[str, list[tuple[int, int]]], e
     return {key: used for key, used in found.items() if used and not key[1].startswith("+")}
 
 
-async def check_ledger(on: Harness) -> None:
+@dataclass
+class Memory:
+    """What was told: none of it may ever be told otherwise."""
+
+    rows: list[tuple[str, int, int, str, int, int]] = field(default_factory=list)
+    levels: dict[tuple[str, int], int] = field(default_factory=dict)
+    was_late: bool = False
+    """Whether anything was corrected, or taken for true; from then on rows are not what the events say tick by tick."""
+
+    def compare(self, rows: Sequence[Row], levels: dict[tuple[str, int], int], *, closed: int) -> None:
+        told = [(row.id, row.at, row.amount, row.reason, row.initial, row.end) for row in rows]
+        assert told[: len(self.rows)] == self.rows
+        assert {key: levels[key] for key in self.levels} == self.levels
+        self.rows = [row for row in told if row[1] <= closed * TICK]
+        self.levels = levels
+
+
+async def check_ledger(on: Harness, memory: Memory) -> None:
     """The balance is the sum of all rows, and the rows are what the events say, each tick once."""
     cloud = on.cloud
-    end = -1
-    # A cell that has just been found to answer again does what was due: until it has, ticks are not over.
-    while end != billing.over_until(cloud):
-        end = billing.over_until(cloud)
+    closed = -1
+    # A cell that has just been found to answer again tells what it had to tell.
+    while closed != cloud.accounting.closed:
+        closed = cloud.accounting.closed
         found = await billing.ledger(cloud, OPERATOR, limit=10**9)
         balance = await billing.balance(cloud, OPERATOR)
-        metered = await cloud.store.cloud_read(lambda tx: tx.metered())
+        metered, presumed, corrections, late = await cloud.store.cloud_read(
+            lambda tx: (
+                tx.metered(),
+                tx.presumed_files(),
+                tx.corrections(OPERATOR),
+                [step for step in tx.every_step() if step[0][3] != BOOKED],
+            )
+        )
     rows = found.rows[::-1]
     assert len(rows) == found.total
     assert balance == -sum(row.amount for row in rows)
     assert (rows[0].initial, rows[-1].end) == (0, balance)
     assert all(one.end == other.initial for one, other in pairwise(rows))
     assert len({row.id for row in rows}) == len(rows)
+    assert all(row.amount == charge(row.run.resource, row.run.level, row.run.used) for row in rows if row.run)
+    known = await burst_levels.until(cloud, closed + 2)
+    ticks = range(microseconds_of(NOON) // TICK, closed + 2)
+    levels = {(name, tick): level_at(known.get(name, ()), tick) for name in ("cpu", "mem") for tick in ticks}
+    assert all(row.run.level == levels[LOAD_OF[row.run.resource], row.at // TICK - 1]
+               for row in rows if row.run and row.run.resource in LOAD_OF)  # fmt: skip
+    memory.compare(rows, levels, closed=closed)
+    memory.was_late |= bool(presumed or late)
 
     told = []
     for cell in CELLS:
@@ -140,23 +175,36 @@ async def check_ledger(on: Harness) -> None:
             if event.number <= metered.get(cell, 0):
                 each.take(event)
         told.append(each)
-    now = microseconds_of(cloud.clock.now())
     bought = await cloud.store.cloud_read(lambda tx: tx.subscriptions(OPERATOR))
-    expected = integrated(told, covered(bought, now), end)
+    cover = covered(bought, microseconds_of(cloud.clock.now()))
+    assert not {"bcpu", "bmem"} & cover.keys()
+    expected = integrated(told, cover, closed)
     billed = {
         (row.at // TICK - 1, row.run.resource): row.run
         for row in rows
         if row.run is not None and row.run.resource not in ("ip", "vlan")
     }
-    assert {key: run.used for key, run in billed.items()} == expected
-    for tick in {tick for tick, _ in billed}:
-        load = in_use_at(told, (tick - 1) * TICK)
-        for name, follows in LOAD_OF.items():
-            if (tick, name) in billed:
-                level = level_of(load.get(f"+load_{follows}", 0), load.get(f"+capacity_{follows}", 0))
-                assert billed[tick, name].level == level
-    assert all(row.amount == charge(row.run.resource, row.run.level, row.run.used) for row in rows if row.run)
-    await cloud.store.cloud_read(lambda tx: check_usage(tx.broken_intervals(), tx.every_interval(), tx.every_step()))
+    if not memory.was_late:
+        assert {key: run.used for key, run in billed.items()} == expected
+        for tick in {tick for tick, _ in billed}:
+            load = in_use_at(told, (tick - 1) * TICK - 1)
+            for name, follows in LOAD_OF.items():
+                if (tick, name) in billed:
+                    level = level_of(load.get(f"+load_{follows}", 0), load.get(f"+capacity_{follows}", 0))
+                    assert billed[tick, name].level == level
+    if not presumed:
+        # Whatever was taken for true meanwhile: in the end each resource comes to what was really used of it.
+        truth: dict[str, int] = defaultdict(int)
+        for (tick, name), used in expected.items():
+            truth[name] += charge(name, levels[LOAD_OF[name], tick] if name in LOAD_OF else 1, used)
+        for (_, name), run in billed.items():
+            truth[name] -= run.charge
+        for _, _, correction in corrections:
+            truth[correction.resource] -= correction.amount
+        assert not any(truth.values())
+    await cloud.store.cloud_read(
+        lambda tx: check_usage(tx.broken_intervals(), tx.every_interval(), tx.every_presumed(), tx.every_step())
+    )
 
 
 def on_disk(folder: Path, cell: str) -> list[Event]:
@@ -241,6 +289,7 @@ class History:
 
 def tell(seed: int, steps: int) -> None:
     chance = Random(seed)
+    memory = Memory()
 
     async def lives(folder: Path) -> None:
         at: datetime = NOON
@@ -249,10 +298,10 @@ def tell(seed: int, steps: int) -> None:
                 history = History(on, chance)
                 for _ in range(steps):
                     await history.step()
-                await check_ledger(on)
+                await check_ledger(on, memory)
                 await history.give_back()
                 await on.engine.advance(chance.choice((0, 1000)))
-                await check_ledger(on)
+                await check_ledger(on, memory)
                 at = on.clock.now()
 
     with tempfile.TemporaryDirectory() as folder:
@@ -295,70 +344,49 @@ def test_events_that_were_taken_are_not_taken_again_whoever_still_has_them(tmp_p
 
         assert await store.cloud_write(again) is None
         await on.engine.advance(900)
-        await check_ledger(on)
+        await check_ledger(on, Memory())
 
     in_a_cloud(tmp_path / "data", story, cells=CELLS, hosts=1)
+
+
+def test_what_was_told_of_a_silent_cell_is_kept_over_a_restart_and_corrected_once(tmp_path: Path) -> None:
+    """Its server ran for an hour and was stopped before anybody asked about money."""
+
+    async def story() -> None:
+        memory, told = Memory(), []
+        async with opened(tmp_path / "data") as on:
+            server = await on.running("web", cell="cell-1")
+            await on.engine.advance(3600)
+            await servers.stop_server(on.cloud, on.operator, server.id)
+            await on.cloud.store.inject("cell-1", ReachabilityState.DOWN)
+            await on.engine.advance(3600)
+            await check_ledger(on, memory)
+            told.append(await billing.balance(on.cloud, OPERATOR))
+        async with opened(tmp_path / "data", at=on.clock.now()) as again:
+            await check_ledger(again, memory)
+            told.append(await billing.balance(again.cloud, OPERATOR))
+            await again.cloud.store.inject("cell-1", ReachabilityState.UP)
+            for _ in range(2):
+                await check_ledger(again, memory)
+                told.append(await billing.balance(again.cloud, OPERATOR))
+
+            corrections = await again.cloud.store.cloud_read(lambda tx: tx.corrections(OPERATOR))
+            assert [each.resource for _, _, each in corrections] == ["cpu", "mem"]
+            assert told[0] == told[1] > told[2] == told[3]
+            assert told[1] - told[2] == sum(each.amount for _, _, each in corrections)
+
+    make_folder(tmp_path / "data", cells=CELLS, hosts=1)
+    asyncio.run(story())
 
 
 # --- what a page costs ------------------------------------------------------------------------------------------------
 
 
-def a_history(servers_count: int, days: int) -> Iterator[list[Happened]]:
-    """Each server is started and stopped again each day, at its own time of the day; portion by portion."""
-    made_at = microseconds_of(NOON)
-    told = []
-    for number in range(servers_count):
-        after = {"owner": OPERATOR, "state": "stopped", "cpu_mhz": 2000, "memory_bytes": GIB, "is_backfilling": False}
-        told.append(Happened(made_at, "server.created", "server", f"s{number}", after))
-    yield told
-    for day in range(days):
-        told = []
-        for number in range(servers_count):
-            at = made_at + day * DAY + number * DAY // servers_count
-            on = {"state": "running", "cpu_mhz_effective": 2000, "memory_bytes_effective": GIB}
-            off = {"state": "stopped", "cpu_mhz_effective": None, "memory_bytes_effective": None}
-            told.append(Happened(at, "server.running", "server", f"s{number}", on))
-            told.append(Happened(at + DAY // 3, "server.stopped", "server", f"s{number}", off))
-        yield sorted(told, key=lambda each: each.at)
-
-
-def take_next(tx: CloudTransaction, part: list[Happened]) -> None:
-    """As if the cell had told so much more; its own events are behind what was taken by far."""
-    after = tx.metered().get("cell-1", 0)
-    assert metering.take_in(tx, file="cell-1", events=part, after=after, last=10**9 + after) is not None
-
-
-async def costs_of_pages(on: Harness, *, servers_count: int, days: int, portion: int) -> list[int]:
-    """How many steps SQLite takes for pages of 20 rows, from the newest to the oldest."""
-    store = on.cloud.store
-    for told in a_history(servers_count, days):
-        for start in range(0, len(told), portion):
-            part = told[start : start + portion]
-            await store.cloud_write(partial(take_next, part=part))
-    on.clock.move_to(NOON + timedelta(days=days))
-    whole = await billing.ledger(on.cloud, OPERATOR, limit=1)
-    assert whole.total > days * 288 * 2
-    steps = 0
-
-    def count() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    await store.cloud_read(lambda tx: tx._connection.set_progress_handler(count, 10))
-    costs = []
-    for offset in (0, whole.total // 4, whole.total // 2, 3 * whole.total // 4, whole.total - 21):
-        steps = 0
-        page = await billing.ledger(on.cloud, OPERATOR, limit=20, offset=offset)
-        assert len(page.rows) == 20
-        costs.append(steps)
-    await store.cloud_read(lambda tx: tx._connection.set_progress_handler(None, 10))
-    return costs
-
-
 def costs_in(folder: Path, **shape: int) -> list[int]:
     async def story(on: Harness) -> list[int]:
-        return await costs_of_pages(on, **shape)
+        total = await live_through(on, **shape)
+        assert total > shape["days"] * 288 * 2
+        return await steps_of_pages(on, total)
 
     return in_a_cloud(folder, story, cells=CELLS, hosts=1)
 

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import fleet_file
+from backend import fleet_file, toml_table
 from backend.cloud.model import GIB, HostKind
 from backend.fleet_file import (
-    INTEGER_MAX,
     STANDARD_ACCOUNTS,
     Fleet,
     FleetAccount,
@@ -23,6 +22,7 @@ from backend.fleet_file import (
 )
 from backend.folder import OPERATOR
 from backend.operations import Settings
+from backend.toml_table import INTEGER_MAX
 from tests.strategies import QUICK, fleets
 
 HOST = """
@@ -314,6 +314,6 @@ def test_a_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "huge").open("wb") as file:
-        file.truncate(fleet_file.FILE_BYTES_MAX + 1)
+        file.truncate(toml_table.FILE_BYTES_MAX + 1)
 
     assert "has 67,108,865 bytes, expected at most 67,108,864" in problem_with(tmp_path / "huge")

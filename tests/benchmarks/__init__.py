@@ -28,6 +28,7 @@ NAMES = (
     "replay",
     "cron_next",
     "schedule_tick",
+    "ledger_page",
     "memory",
     "idle",
 )

@@ -87,12 +87,12 @@ def test_what_is_beyond_the_subscriptions_is_so_at_every_instant(
 
 @QUICK
 @given(series, series, st.integers(0, END + 3))
-def test_a_level_follows_the_load_of_the_instant_a_tick_before_its_tick_began(
+def test_a_level_follows_the_load_just_before_the_instant_a_tick_before_its_tick_began(
     load: list[tuple[int, int]], capacity: list[tuple[int, int]], tick: int
 ) -> None:
     found = billing.levels_of(load, capacity, END + 3)
 
-    at = (tick - 1) * TICK
+    at = (tick - 1) * TICK - 1
     expected = prices.level_of(value_at(load, at), value_at(capacity, at))
     if tick < END + 3:
         assert billing.level_at(found, tick) == expected

@@ -36,7 +36,7 @@ from console.records import (
     Tasks,
 )
 from console.records_backups import ScheduleRecord
-from console.records_billing import BackfilledRecord, Billing, BillingLine, BillingOwner, LevelHistory
+from console.records_billing import Billing, BillingLine, BillingOwner, CostRecord, LevelHistory
 from console.records_services import ServiceRecord, Services
 
 GIB = 2**30
@@ -429,15 +429,19 @@ def the_billing() -> Billing:
             LevelHistory("mem", ((today(13, 0), 11),), 11, today(14, 10)),
         ),
         servers=(
-            BackfilledRecord("operator@stratodeck.local", money("76.14"), money("116.1"), money(0), 0, money(0),
-                             "id-render-12", "render-12"),
-            BackfilledRecord("operator@stratodeck.local", money("27.14"), money("41.25"), money("2.35"), 1,
-                             money("0.004"), "id-train-09", "train-09"),
+            CostRecord("operator@stratodeck.local", money("310.5"), money(0), money(0), 0, money(0), money(0),
+                       "id-web-01", "web-01", False, money("0.4312"), money("312.75")),
+            CostRecord("operator@stratodeck.local", money("76.14"), money("116.1"), money(0), 0, money(0),
+                       money("116.1"), "id-render-12", "render-12", True, money("0.11"), money("76.14")),
+            CostRecord("operator@stratodeck.local", money("27.14"), money("41.25"), money("2.35"), 1, money("0.004"),
+                       money("41.246"), "id-train-09", "train-09", True, money("0.052"), money("27.14")),
         ),
+        servers_total=3,
         by_owner=(
-            BackfilledRecord("operator@stratodeck.local", money("103.28"), money("157.35"), money("2.35"), 1,
-                             money("0.004")),
+            CostRecord("operator@stratodeck.local", money("103.28"), money("157.35"), money("2.35"), 1,
+                       money("0.004"), money("157.346")),
         ),
+        silent=("cell-3",),
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ from console.records import (
     Tasks,
 )
 from console.records_audit import Audit, AuditRecord
-from console.records_billing import Billing
+from console.records_billing import AccountMoney, Billing, BillingOwner, CostRecord, LedgerRecord
 from console.records_explain import ExplanationRecord, MarkRecord, WhyDetail
 from console.records_plans import (
     CellOutcomeRecord,
@@ -52,6 +52,7 @@ from console.records_plans import (
     RestartRecord,
     StandingRecord,
 )
+from console.records_rehearsal import Rehearsal
 from console.records_services import ServiceRecord, Services
 from tests.console.fake_parts import FakeParts
 from tests.console.fake_protection import FakeProtection
@@ -301,10 +302,29 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
             )
         )
 
+    async def rehearsal(self) -> Rehearsal:
+        await self._request("rehearsal")
+        return Rehearsal(None)
+
     async def billing(self) -> Billing:
         await self._request("billing")
         none = Decimal(0)
-        return Billing("USD", (), none, none, none, none, none)
+        owner = BillingOwner("operator@example.org", Decimal(100), none, none, none, is_finite=True)
+        return Billing("USD", (), none, none, none, none, none, owners=(owner,))
+
+    async def account_money(self, name: str) -> AccountMoney:
+        await self._request("account_money", name)
+        row = LedgerRecord("payment", "Balance given", Decimal(-100), Decimal(100), NOON)
+        return AccountMoney(name, (), (row,), 1)
+
+    async def cost(self, server_id: str) -> CostRecord:
+        await self._request("cost", server_id)
+        none = Decimal(0)
+        return CostRecord("operator@example.org", none, none, none, 0, none, none, server_id)
+
+    async def give_balance(self, name: str, amount: Decimal, *, key: str | None = None) -> Decimal:
+        await self._request("give_balance", name, amount)
+        return amount
 
     async def servers_page(
         self, *, after: str | None = None, limit: int = 1000, cell: str | None = None

@@ -21,6 +21,15 @@ async def until(pilot: Pilot[Any], *words: str) -> str:
     raise AssertionError(f"never saw {words}:\n{text}")
 
 
+async def until_without(pilot: Pilot[Any], word: str) -> None:
+    """Once the screen does not show the word any more."""
+    for _ in range(60):
+        await pilot.pause()
+        if word not in screen_text(app_of(pilot)):
+            return
+    raise AssertionError(f"{word} never went:\n{screen_text(app_of(pilot))}")
+
+
 async def type_line(pilot: Pilot[Any], text: str) -> None:
     """The first key, which may open a prompt, and the others as fast as they come: each wait takes 20 ms at least."""
     await pilot.press(_NAMES.get(text[0], text[0]))

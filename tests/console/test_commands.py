@@ -15,6 +15,7 @@ from console.command_line import (
     Leave,
     OpenNamed,
     Problem,
+    Rehearse,
     Request,
     Run,
     SetClock,
@@ -229,6 +230,10 @@ def test_help_names_every_command_of_a_view() -> None:
         ("clock x60", SetClock("rate", 60.0)),
         ("clock 2.5", SetClock("rate", 2.5)),
         ("palette light", SetPalette("light")),
+        ("rehearse", GoTo("rehearsal")),
+        ("rehearsal", GoTo("rehearsal")),
+        ("reh my files/a drain.toml", Rehearse("my files/a drain.toml", 60.0)),
+        ("rehearse surge-over-backfill x600", Rehearse("surge-over-backfill", 600.0)),
     ],
 )
 def test_a_line_is_understood(line: str, request_: Request) -> None:
@@ -236,7 +241,8 @@ def test_a_line_is_understood(line: str, request_: Request) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "   ", "nonsense", "advance soon", "advance -5", "clock soon", "clock nan", "palette x"]
+    "line",
+    ["", "   ", "nonsense", "advance soon", "advance -5", "clock soon", "clock nan", "palette x", "reh it x0"],
 )
 def test_a_line_that_makes_no_sense_is_a_sentence(line: str) -> None:
     assert isinstance(command_line.parse_line(line), Problem)

@@ -63,7 +63,7 @@ def the_logged_cloud() -> Mirror:
         ("storage", "full<30d share<1", "1 of 4"),
         ("storage", "trend:endless", "1 of 4"),
         ("capacity", "backfill>20 state:up", "1 of 6"),
-        ("billing", "saved>50", "1 of 2"),
+        ("billing", "saved>50", "1 of 3"),
         ("audit", "outcome:unknown ago<5m", "1 of 2"),
         ("clock", "backup due<2h", None),
         ("faults", "injected:yes", None),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from console import wire_billing
-from console.presentation import billing
+from console.presentation import billing, money
 from console.presentation.lines import text_of
 from console.presentation.mirror import Mirror
 from tests.console.drawn import a_silent_cloud, body, plate, the_row
@@ -21,6 +22,7 @@ def test_what_is_burnt_stands_first_and_backfilling_has_a_dash_where_nothing_can
     lines = [line.rstrip() for line in body(billing.view(the_cloud(), a_frame(height=40)))]
 
     assert lines == [
+        "  ? cell-3 does not answer: billed as last known; corrections follow",
         "  RESOURCE              USING  SUBSCRIBED     BURST UNIT      PRICE       USD/h",
         "    CPU               3,052.0     3,000.0      52.0  GHz     0.0162        0.84",
         "    memory            9,148.0     9,600.0       0.0  GiB     0.0221        0.00",
@@ -33,28 +35,41 @@ def test_what_is_burnt_stands_first_and_backfilling_has_a_dash_where_nothing_can
         "  ▒ at the normal price                                                   66.58",
         "  this month so far                                                    8,412.06",
         "  until 30 Nov at this rate                                           14,996.21",
+        "  ▒ saved, less what stops lost                                          157.35",
         "",
         "  CPU level     10 ██████████··········  then 11 from 14:10                   ▄",
+        "                   since 13:30:00; 8 from 13:00:00             24 h, 2 h a sign",
         "  memory level  11 ███████████·········  then 11 from 14:10                   ▅",
+        "                   since 13:00:00                              24 h, 2 h a sign",
         "",
-        "  ACCOUNT                           BALANCE    LASTS normal/h     ▒ /h    MONTH",
-        "  operator@stratodeck.local        8,412.06   13d00h     0.84    26.56 8,400.00",
-        "  tenant@stratodeck.local        999,999.94        ∞     0.03     0.00    12.06",
+        "  ACCOUNT                        BALANCE   LASTS normal/h    ▒ /h SHARE   MONTH",
+        "  operator@st…k.local held      8,412.06  13d00h     0.84   26.56  100%   8,400",
+        "  tenant@stratodeck.local     999,999.94       ∞     0.03    0.00    0%   12.06",
         "",
-        "  BACKFILLED THIS MONTH                PAID     SAVED    SHRUNK  STOPS     LOST",
-        "  operator@stratodeck.local          103.28    157.35      2.35      1    <0.01",
-        "  render-12                           76.14    116.10         ·      ·        ·",
-        "  train-09                            27.14     41.25      2.35      1    <0.01",
+        "  BACKFILLED THIS MONTH            PAID    SAVED  SHRUNK STOPS    LOST      NET",
+        "  operator@stratodeck.local      103.28   157.35    2.35     1   <0.01   157.35",
+        "",
+        "  SERVER                          NOW/h    MONTH   SAVED  SHRUNK STOPS     LOST",
+        "    web-01                       0.4312   312.75       ·       ·     ·        ·",
+        "  ▒ render-12                    0.1100    76.14  116.10       ·     ·        ·",
+        "  ▒ train-09                     0.0520    27.14   41.25    2.35     1    <0.01",
     ]
 
 
-def test_a_low_terminal_keeps_what_is_burnt_and_the_servers() -> None:
+def test_a_low_terminal_keeps_what_is_burnt_the_accounts_and_the_servers() -> None:
     lines = [line.rstrip() for line in body(billing.view(the_cloud(), a_frame(height=24)))]
 
     heads = [line.split()[0] for line in lines if line.strip() and line.split()[0].isupper()]
-    assert heads == ["RESOURCE", "CPU", "BACKFILLED"]
-    assert lines[-1].startswith("  train-09")
-    assert len(lines) <= 19
+    assert heads == ["RESOURCE", "CPU", "ACCOUNT", "SERVER"]
+    assert lines[-1].startswith("  ▒ train-09")
+
+
+def test_what_is_left_out_of_the_list_is_counted() -> None:
+    mirror = replace(the_cloud(), billing=the_billing()._replace(servers_total=1_203))
+
+    lines = body(billing.view(mirror, a_frame()))
+
+    assert "and 1,200 more that came to less" in lines[-1]
 
 
 @pytest.mark.parametrize(
@@ -68,26 +83,28 @@ def test_a_low_terminal_keeps_what_is_burnt_and_the_servers() -> None:
     ],
 )
 def test_no_figure_is_wider_than_its_column(amount: str, shown: str) -> None:
-    assert billing.money_in(8, Decimal(amount)) == shown
+    assert money.money_in(8, Decimal(amount)) == shown
 
 
 def test_backfilling_has_its_tone_and_a_level_to_come_warns() -> None:
     lines = billing.view(the_cloud(), a_frame(height=40)).regions
 
-    assert set(plate(lines[0].line(2))) >= {"b"}
-    assert "w" in plate(lines[4].line(0))
-    assert "w" not in plate(lines[4].line(1))
+    assert set(plate(lines[1].line(2))) >= {"b"}
+    assert "w" in plate(lines[5].line(0))
+    assert "w" not in plate(lines[5].line(2))
 
 
 @pytest.mark.parametrize(
     ("choices", "names"),
     [
-        ({}, ["render-12", "train-09"]),
-        ({"sort": "stops"}, ["train-09", "render-12"]),
-        ({"sort": "shrunk"}, ["train-09", "render-12"]),
-        ({"sort": "paid", "is_descending": True}, ["train-09", "render-12"]),
-        ({"sort": "name"}, ["render-12", "train-09"]),
+        ({}, ["web-01", "render-12", "train-09"]),
+        ({"sort": "saved"}, ["render-12", "train-09", "web-01"]),
+        ({"sort": "stops"}, ["train-09", "render-12", "web-01"]),
+        ({"sort": "shrunk"}, ["train-09", "render-12", "web-01"]),
+        ({"sort": "now"}, ["train-09", "render-12", "web-01"]),
+        ({"sort": "name"}, ["render-12", "train-09", "web-01"]),
         ({"filter": "train"}, ["train-09"]),
+        ({"filter": "kind:back"}, ["render-12", "train-09"]),
         ({"filter": "nothing like it"}, []),
     ],
 )
@@ -95,12 +112,36 @@ def test_servers_are_sorted_and_found(choices: dict[str, Any], names: list[str])
     assert [row.name for row in billing.visible(the_billing(), a_frame(**choices))] == names
 
 
-def test_a_server_says_in_a_sentence_what_it_came_to() -> None:
-    told = text_of(billing.status(the_cloud(), a_frame(), "id-train-09"))
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        (
+            "id-train-09",
+            "train-09: 0.0520 an hour now, 27.14 this month, 41.25 less than as a normal server; "
+            "shrinking took 2.35 worth; 1 stop lost <0.01",
+        ),
+        (
+            "id-web-01",
+            "web-01: 0.4312 an hour now, 312.75 this month, at burst prices; its drives are billed apart",
+        ),
+        (
+            "account:tenant@stratodeck.local",
+            "tenant@stratodeck.local: not held to its balance; enter: its ledger, x: a balance",
+        ),
+    ],
+)
+def test_a_row_says_in_a_sentence_what_it_came_to(key: str, sentence: str) -> None:
+    assert text_of(billing.status(the_cloud(), a_frame(), key)) == sentence
 
-    assert told == (
-        "train-09: 27.14 paid, 41.25 less than as a normal server; shrinking took 2.35 worth; 1 stops lost <0.01"
-    )
+
+@pytest.mark.parametrize(("balance", "lasts", "tone"), [("-3", 0, "c"), ("9", 86_400, "w"), ("900", 9 * 86_400, "t")])
+def test_who_is_held_to_a_balance_that_does_not_last_is_warned_of(balance: str, lasts: int, tone: str) -> None:
+    owner = the_billing().owners[0]._replace(balance=Decimal(balance), lasts_seconds=lasts)
+    mirror = replace(the_cloud(), billing=the_billing()._replace(owners=(owner,)))
+
+    row = the_row(billing.view(mirror, a_frame(height=40)), "account:operator@stratodeck.local")
+
+    assert plate(row)[38] == tone
 
 
 def test_what_was_last_told_of_money_is_grey_once_the_cloud_is_silent() -> None:
@@ -115,7 +156,7 @@ def test_what_was_last_told_of_money_is_grey_once_the_cloud_is_silent() -> None:
 
 @pytest.mark.parametrize(("amount", "text"), [("0", "0.00"), ("0.004", "<0.01"), ("8412.063", "8,412.06")])
 def test_an_amount_that_is_too_small_to_write_is_not_written_as_nothing(amount: str, text: str) -> None:
-    assert billing.money(Decimal(amount)) == text
+    assert money.money(Decimal(amount)) == text
 
 
 def test_the_answer_of_the_api_becomes_records() -> None:
@@ -132,8 +173,9 @@ def test_the_answer_of_the_api_becomes_records() -> None:
             "history": [{"follows": "cpu", "levels": [{"at": "2026-11-20T12:00:00Z", "level": 3}], "next_level": 4,
                          "next_at": "2026-11-20T12:05:00Z"}],
             "servers": [{"server_id": "x", "name": None, "owner": "a", "paid": none, "saved": none, "not_billed": none,
-                         "stops": 0, "lost": none}],
-            "by_owner": [],
+                         "stops": 0, "lost": none, "net": none, "is_backfilling": False, "per_hour": "0.5",
+                         "this_month": "7"}],
+            "servers_total": 3, "by_owner": [], "silent": [{"cell": "cell-3", "since": "2026-11-20T12:00:00Z"}],
         }
     )  # fmt: skip
 
@@ -141,7 +183,8 @@ def test_the_answer_of_the_api_becomes_records() -> None:
     assert (found.lines[0].is_backfilling, found.lines[0].subscribed) == (True, None)
     assert found.owners[0].balance == Decimal("-1.5")
     assert found.history[0].levels[0][1] == 3
-    assert found.servers[0].name is None
+    assert (found.servers[0].name, found.servers[0].per_hour, found.servers_total) == (None, Decimal("0.5"), 3)
+    assert found.silent == ("cell-3",)
 
 
 @pytest.mark.anyio

@@ -17,6 +17,7 @@ CARDS = ("servers", "drives", "hosts", "groups", "backfill", "cells")
 CASES = [
     *((name, WIDE) for name in STORIES),
     ("schedules", CARD),
+    ("time-travel", CARD),
     *((name, size) for name in CARDS for size in (CARD, LARGE)),
 ]
 

@@ -138,6 +138,10 @@ class Clients:
     def login(self) -> dict[str, str]:
         return {"api_endpoint": f"{self.url}{PREFIX}/", "username": OPERATOR, "password": PASSWORDS[OPERATOR]}
 
+    def give_balance(self, amount: str) -> None:
+        """What the account that asks has to live on, and is held to."""
+        self._ops.put(f"/accounts/{OPERATOR}/balance", json={"balance": amount}).raise_for_status()
+
     def advance(self, seconds: int = 60) -> None:
         answer = self._ops.post("/clock/advance", json={"seconds": seconds})
         assert answer.status_code == 200, answer.text

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+
+import pytest
 
 from tests.dialects.proofs import Clients, cannot, documented, proves
 from tests.dialects.proofs_servers import a_running_server
@@ -18,7 +23,21 @@ documented(
     *("GET /subscriptions/", "GET /subscriptions/schema/", "POST /subscriptions/", "GET /subscriptions/{uuid}/"),
     *(f"POST /subscriptions/{{uuid}}/action/?do={action}" for action in ("extend", "auto_renew")),
 )
+documented("/groupedsubscriptions/", "GET /groupedsubscriptions/", "GET /groupedsubscriptions/schema/")
 documented("/subscriptioncalculator/", "GET /subscriptioncalculator/schema/", "POST /subscriptioncalculator/")
+
+ENOUGH = "1000000000"
+
+
+@contextmanager
+def poor(on: Clients) -> Iterator[None]:
+    """Who asks has a cent to live on, until the block ends."""
+    on.give_balance("0.01")
+    try:
+        yield
+    finally:
+        on.give_balance(ENOUGH)
+
 
 MONTH = {"resource": "cpu", "amount": 1000, "period": "1 month"}
 
@@ -77,8 +96,24 @@ def subscribe(on: Clients) -> None:
     assert bought["price"] == price
     assert before - Decimal(on.of("Balance").get()["balance"]) == Decimal(price) + Decimal(extended["price"])
     assert on.of("Subscriptions").get(bought["id"])["descendants"] == [extended["resource_uri"]]
+    until = on.of("Subscriptions").extend(bought["id"], {"end_time": "2027-12-24"})
+    assert until["end_time"] == "2027-12-24T12:00:00+00:00"
+    assert Decimal(until["price"]) > Decimal(extended["price"])
     listed = {each["id"]: each for each in on.of("Subscriptions").list(query_params={"status": "notexpired"})}
     assert (listed[bought["id"]]["status"], listed[extended["id"]]["status"]) == ("active", "inactive")
+
+
+@proves("cloudsigma", "Subscriptions.create without the money for it", "GET /balance/")
+def refused_for_money(on: Clients) -> None:
+    errors = importlib.import_module("cloudsigma.errors")
+    with poor(on):
+        with pytest.raises(errors.ClientError) as refusal:
+            on.of("Subscriptions").create(MONTH)
+        has = on.of("Balance").get()["balance"]
+
+    assert refusal.value.status_code == 402
+    assert '"error_type":"payment"' in refusal.value.args[0]
+    assert Decimal(has) == Decimal("0.01")
 
 
 @proves(
@@ -120,6 +155,9 @@ def subscriptions_of_nodes(on: Clients) -> None:
 
     (found,) = [each for each in driver.ex_list_subscriptions(resources=["dssd"]) if each.id == bought.id]
     assert (found.auto_renew, found.status, found.amount) == (True, "active", 2**30)
+    with poor(on), pytest.raises(Exception, match="Not enough funds") as refusal:
+        driver.ex_create_subscription(amount=2**30, period="30 days", resource="dssd")
+    assert (refusal.value.http_code, refusal.value.error_type) == (402, "payment")  # type: ignore[attr-defined]
 
 
 cannot(
@@ -127,11 +165,13 @@ cannot(
     NO_METHOD,
     *(f"GET /{name}/{end}" for name in ("dailyburstusage", "usage") for end in ("", "schema/")),
     "POST /subscriptions/{uuid}/action/?do=auto_renew",
+    *("GET /groupedsubscriptions/", "GET /groupedsubscriptions/schema/"),
 )
 cannot(
     "libcloud",
     NO_METHOD,
     *(f"GET /{name}/schema/" for name in (*_READ, *_BURST, "subscriptions", "subscriptioncalculator")),
     *(f"GET /{name}/" for name in ("discount", "ledger", "licenses", *_BURST)),
+    *("GET /groupedsubscriptions/", "GET /groupedsubscriptions/schema/"),
     *("GET /subscriptions/{uuid}/", "POST /subscriptions/{uuid}/action/?do=extend", "POST /subscriptioncalculator/"),
 )

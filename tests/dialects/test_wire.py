@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -270,6 +271,19 @@ def test_a_fragment_is_rendered_again_only_for_another_version() -> None:
         fragments.of(str(number), 1, lambda: render("y"))
 
     assert rendered == ["x"] * 2 + ["y"] * 10
+
+
+def test_a_kept_fragment_holds_no_more_memory_than_its_text() -> None:
+    fragments, row = wire.Fragments(), {"name": "web-31", "tags": ["blue"] * 100}
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            fragments.of(str(number), 1, lambda: row)
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held_bytes < 100 * (len(orjson.dumps(row)) + 500)
 
 
 def test_an_avoid_list_is_in_one_spelling_and_in_its_order() -> None:

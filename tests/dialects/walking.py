@@ -81,7 +81,7 @@ class Step:
 
 _SIGMA, _NOVA, _API = cloudsigma.PREFIX, nova.PREFIX + "/v2.1", nodeconductor.PREFIX
 OBJECTS: tuple[tuple[str, str], ...] = (
-    (r"/ops/v1/(servers|explain)/{id}", "server"),
+    (r"/ops/v1/(servers|explain|billing/servers)/{id}", "server"),
     (r"/ops/v1/drives/{id}", "drive"),
     (r"/ops/v1/snapshots/{id}", "snapshot"),
     (r"/ops/v1/cells/{name}", "cell"),

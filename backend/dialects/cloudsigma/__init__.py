@@ -10,6 +10,7 @@ CPU is MHz over all cores, memory and sizes are bytes; the path's last slash may
     nics      network interfaces         tags, central, profiles           what lies centrally
     announcements, passes                the websocket                       billing   money
     rates     requests a minute
+    announcements, passes                the websocket   billing, subscriptions    money
 
 What the published API has and this does not: uploads and downloads, XML. What was never published and is
 ours: the shape of `perf_factor` and of `free_resources` (both `{"cpu", "mem"}`), the body of the 403 for an account
@@ -38,6 +39,7 @@ from backend.dialects.cloudsigma import (
     servers,
     sessions,
     snapshots,
+    subscriptions,
     table,
     tags,
 )
@@ -95,6 +97,7 @@ PATHS: tuple[Path | OpenPath, ...] = (
     *central.PATHS,
     *profiles.PATHS,
     *billing.PATHS,
+    *subscriptions.PATHS,
     OpenPath("/accounts/action", {"POST": sessions.act}),
 )
 

@@ -13,9 +13,10 @@ snake_case; a bearer token always; every refusal is `{"error": {"code", "message
     table       an endpoint, and its refusals     separation      what became of an avoid list
     document    OpenAPI 3.1                       cloning         clones of servers
     setting     settings of the whole cloud   services        the Compute API's services
-    room        what fits, and what-ifs
+    room        what fits, and what-ifs       differences     between moments of the past, as log_places writes them
     sizing      limits, previews, resizing    networks, snapshots   interfaces of servers, snapshots of drives
     billing     money                         metrics    how it goes, for Prometheus
+    rehearsing  a rehearsal that is under way
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ from backend.dialects.ops import (
     billing,
     bodies,
     bodies_backups,
+    differences,
     explaining,
     networks,
     reads,
+    rehearsing,
     restoring,
     room,
     schema,
@@ -44,6 +47,7 @@ from backend.dialects.ops import (
     schema_explain,
     schema_networks,
     schema_plans,
+    schema_rehearsal,
     schema_room,
     schema_services,
     schema_sizing,
@@ -61,12 +65,13 @@ from backend.dialects.ops.table import ERRORS, PREFIX, Context, Engine, Turns, g
 from backend.dialects.requests import Requests
 from backend.operations import Cloud
 from backend.operations.cells import Pictures
+from backend.operations.past import Past
 
 __all__ = ["ERRORS", "PREFIX", "TABLE", "refuse", "routes"]
 
 TABLE = (
-    get("", reads.hello, "Which cloud this is, and who asks", schema.Hello, query=NoQuery),
-    get("/openapi.json", reads.openapi, "This document", schema.Document, query=NoQuery),
+    get("", reads.hello, "Which cloud this is, and who asks", schema.Hello, query=NoQuery, shows_past=False),
+    get("/openapi.json", reads.openapi, "This document", schema.Document, query=NoQuery, shows_past=False),
     get("/status", reads.status, "All that is small and changes by itself", schema.Status, query=NoQuery),
     get(
         "/changes",
@@ -74,6 +79,14 @@ TABLE = (
         "What has changed after a cursor, or will soon",
         schema.Changes,
         query=bodies.ChangesQuery,
+        shows_past=False,
+    ),
+    get(
+        "/differences",
+        differences.differences,
+        "What was otherwise at a moment than at another",
+        schema.Differences,
+        query=bodies.DifferencesQuery,
     ),
     get("/servers", reads.list_servers, "A page of servers", schema.ServerPage, query=bodies.ServersQuery),
     write(
@@ -363,6 +376,14 @@ TABLE = (
         query=NoQuery,
         staff_action="see the metrics",
     ),
+    get(
+        "/rehearsal",
+        rehearsing.get_rehearsal,
+        "What is rehearsed on this cloud, and what has become of it",
+        schema_rehearsal.RehearsalAnswer,
+        query=NoQuery,
+        staff_action="watch a rehearsal",
+    ),
     get("/clock", reads.clock, "The cloud's time", schema.ClockRow, query=NoQuery),
     write(
         "PATCH",
@@ -422,6 +443,20 @@ TABLE = (
         schema_billing.LedgerPage,
         query=bodies.LedgerQuery,
     ),
+    get(
+        "/billing/servers/{id}",
+        billing.server_cost,
+        "What one server costs now, and came to this month",
+        schema_billing.CostRow,
+        query=bodies.NoQuery,
+    ),
+    get(
+        "/billing/subscriptions",
+        billing.list_subscriptions,
+        "The subscriptions of an account, one's own without its name",
+        schema_billing.SubscriptionList,
+        query=bodies.BillingQuery,
+    ),
     write(
         "PUT",
         "/accounts/{name}/balance",
@@ -456,7 +491,7 @@ def _document() -> bytes:
     return document(TABLE)
 
 
-def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine, requests: Requests) -> list[Route]:
+def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine, requests: Requests, past: Past) -> list[Route]:
     context = Context(
         cloud=cloud,
         credentials=credentials,
@@ -468,5 +503,6 @@ def routes(cloud: Cloud, credentials: wire.Credentials, engine: Engine, requests
         document=_document,
         turns=Turns(),
         requests=requests,
+        past=past,
     )
     return routes_of(TABLE, context)

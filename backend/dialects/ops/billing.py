@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from backend.cloud.billing import Row, average
 from backend.cloud.errors import Forbidden, Invalid
-from backend.cloud.instants import MICROSECONDS, instant_of
+from backend.cloud.instants import MICROSECONDS, instant_of, microseconds_of
+from backend.cloud.model import Account
 from backend.cloud.prices import (
     BACKFILL_OF,
     CURRENCY,
@@ -16,6 +19,7 @@ from backend.cloud.prices import (
     money_text,
     price_of,
 )
+from backend.cloud.subscriptions import Subscription
 from backend.dialects.ops.bodies import BalanceToGive, BillingQuery, LedgerQuery, NoBody, NoQuery
 from backend.dialects.ops.schema_billing import (
     AccountBalance,
@@ -23,19 +27,23 @@ from backend.dialects.ops.schema_billing import (
     BillingLine,
     BillingOwner,
     BillingSummary,
+    CostRow,
     LedgerPage,
     LedgerRow,
     LevelHistory,
+    ShortAccount,
+    SubscriptionList,
+    SubscriptionRow,
 )
 from backend.dialects.ops.table import Answer, Call
 from backend.dialects.wire import instant_text
-from backend.operations import billing, billing_views, servers
-from backend.operations.billing_views import Backfilled, Line, Owner, Summary
+from backend.operations import Cloud, billing, billing_views, last_known, servers, subscriptions
+from backend.operations.billing_views import Cost, Line, Owner, Summary
 
 
 async def billing_summary(call: Call[BillingQuery, NoBody]) -> Answer:
     found = await billing_views.summary(call.cloud, call.account, call.query.account)
-    names = await servers.names_of(call.cloud, [each.id for each in found.servers])
+    names = await _names(call.cloud, [each.id for each in found.servers])
     burst = sum(line.cost_per_hour for line in found.lines)
     content: BillingSummary = {
         "at": instant_text(found.at),
@@ -52,8 +60,10 @@ async def billing_summary(call: Call[BillingQuery, NoBody]) -> Answer:
         "month_ends_at": instant_text(found.ends_at),
         "charged_this_month": money_text(found.charged_this_month),
         "projected_this_month": money_text(found.projected),
-        "servers": [_backfilled(each, each.id, names.get(each.id)) for each in found.servers],
-        "by_owner": [_backfilled(each, None, None) for each in found.by_owner],
+        "servers": [_cost(each, names.get(each.id)) for each in found.servers],
+        "servers_total": found.servers_total,
+        "by_owner": [_backfilled(each) for each in found.by_owner],
+        "silent": [{"cell": each.cell, "since": instant_text(each.since)} for each in found.silent],
     }
     return Answer(content)
 
@@ -101,16 +111,81 @@ def _history(found: Summary) -> list[LevelHistory]:
     ]
 
 
-def _backfilled(each: Backfilled, server_id: str | None, name: str | None) -> BackfilledRow:
+def _backfilled(each: Cost) -> BackfilledRow:
     return {
-        "server_id": server_id,
-        "name": name,
         "owner": each.owner,
         "paid": money_text(each.paid),
         "saved": money_text(each.saved),
         "not_billed": money_text(each.not_billed),
         "stops": each.stops,
         "lost": money_text(each.lost),
+        "net": money_text(each.net),
+    }
+
+
+def _cost(each: Cost, name: str | None) -> CostRow:
+    return {
+        "server_id": each.id,
+        "name": name,
+        "is_backfilling": each.is_backfilling,
+        "per_hour": money_text(each.per_hour),
+        "this_month": money_text(each.this_month),
+        **_backfilled(each),
+    }
+
+
+async def _names(cloud: Cloud, server_ids: Sequence[str]) -> Mapping[str, str]:
+    """Of those whose cell does not answer what they were last called."""
+    names: dict[str, str] = await cloud.kept.of((_names, *server_ids), lambda: servers.names_of(cloud, server_ids))
+    seen = await last_known.pictures(cloud, (each for each in server_ids if each not in names))
+    return names | {id_: each.picture["name"] for id_, each in seen.items() if "name" in each.picture}
+
+
+async def server_cost(call: Call[NoQuery, NoBody]) -> Answer:
+    server_id = call.path["id"]
+    found = await billing_views.cost_of(call.cloud, call.account, server_id)
+    names = await _names(call.cloud, [server_id])
+    content: CostRow = _cost(found, names.get(server_id))
+    return Answer(content)
+
+
+async def list_subscriptions(call: Call[BillingQuery, NoBody]) -> Answer:
+    account = await _account(call, call.query.account)
+    now = microseconds_of(call.cloud.clock.now())
+    found = await subscriptions.list_subscriptions(call.cloud, account)
+    rows = [_subscription(each, now) for each in found]
+    rows.sort(key=lambda row: (row["ends_at"], int(row["id"])), reverse=True)
+    content: SubscriptionList = {"account": account.name, "subscriptions": rows}
+    return Answer(content)
+
+
+def _subscription(each: Subscription, now: int) -> SubscriptionRow:
+    terms = each.terms_until(now)
+    return {
+        "id": str(each.number),
+        "resource": each.resource,
+        "amount": each.amount,
+        "unit": RESOURCES[each.resource].unit,
+        "status": each.status(now),
+        "begins_at": instant_text(instant_of(terms[0].begins_at)),
+        "ends_at": instant_text(instant_of(terms[-1].ends_at)),
+        "renews": each.renews,
+        "price": money_text(terms[-1].price),
+    }
+
+
+async def _account(call: Call[Any, Any], name: str | None) -> Account:
+    """The account that is asked about, one's own without a name. Raises Forbidden, NotFound."""
+    if name not in (None, call.account.name) and not call.account.is_staff:
+        raise Forbidden("look at the money of others", "only staff may")
+    return await call.cloud.account(name or call.account.name)
+
+
+def short_row(owner: Owner) -> ShortAccount:
+    return {
+        "account": owner.name,
+        "balance": money_text(owner.balance),
+        "lasts_seconds": billing_views.lasts_seconds(owner),
     }
 
 
@@ -123,6 +198,7 @@ def _row(row: Row, *, has_balance: bool = True) -> LedgerRow:
         "used": None if run is None else average(run),
         "seconds": None if run is None else run.active // MICROSECONDS,
         "level": None if run is None else run.level,
+        "kind": row.kind,
         "reason": row.reason,
         "amount": money_text(row.amount),
         "balance": money_text(row.end) if has_balance else None,
@@ -132,10 +208,7 @@ def _row(row: Row, *, has_balance: bool = True) -> LedgerRow:
 async def ledger(call: Call[LedgerQuery, NoBody]) -> Answer:
     """By keyset: what was said as `before` is the instant of the last row and how many of that instant were told."""
     query, cloud = call.query, call.cloud
-    name = query.account or call.account.name
-    if name != call.account.name and not call.account.is_staff:
-        raise Forbidden("look at the money of others", "only staff may")
-    account = await cloud.account(name)
+    account = await _account(call, query.account)
     at, told = _place(query.before)
     found = await billing.ledger(cloud, account.name, offset=told, limit=query.limit, before=at)
     last = found.rows[-1] if found.rows else None

@@ -311,6 +311,12 @@ class EventsQuery(Query):
     object: Annotated[str, Field(max_length=255)] | None = None
 
 
+class DifferencesQuery(Query):
+    """`after` is the `cursor` of another answer of this endpoint."""
+
+    after: Cursor | None = None
+
+
 class ExplainQuery(Query):
     """`decision` is the number of an event of the object's cell: `server.placed`, or `drive.created`."""
 

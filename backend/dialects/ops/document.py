@@ -87,6 +87,8 @@ def _operation(endpoint: Endpoint[Any, Any]) -> dict[str, Any]:
         "parameters": [*_path_parameters(endpoint.path), *_query_parameters(endpoint.query)],
         "responses": answers,
     }
+    if endpoint.shows_past:
+        operation["parameters"].append(_AT)
     if endpoint.method != "GET":
         operation["parameters"].append(_IDEMPOTENCY)
     if endpoint.body is not NoBody:
@@ -100,6 +102,15 @@ _IDEMPOTENCY: Mapping[str, Any] = {
     "required": False,
     "description": "A repeat with the same key and body gets the same answer; another body is a conflict.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+
+_AT: Mapping[str, Any] = {
+    "name": "at",
+    "in": "query",
+    "required": False,
+    "description": "The answer of a moment of the past: an instant, or AT,FILE,NUMBER of the event that was newest.",
+    "schema": {"type": "string", "maxLength": 350},
 }
 
 

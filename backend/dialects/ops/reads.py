@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -27,7 +26,7 @@ from backend.cloud.model import (
     Task,
 )
 from backend.dialects import wire
-from backend.dialects.ops import backing, bodies, document, networks, render, schema
+from backend.dialects.ops import backing, billing, bodies, document, networks, render, schema
 from backend.dialects.ops.bodies import (
     ChangesQuery,
     DrivesQuery,
@@ -37,6 +36,7 @@ from backend.dialects.ops.bodies import (
     ServersQuery,
     TasksQuery,
 )
+from backend.dialects.ops.log_places import position_of
 from backend.dialects.ops.room import capacity_row
 from backend.dialects.ops.schema import CellRow, EventRow, GroupRow, HostRow
 from backend.dialects.ops.table import Answer, Call, TQuery
@@ -44,6 +44,7 @@ from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_non
 from backend.operations import (
     accounts,
     backup_previews,
+    billing_views,
     cells,
     drives,
     feed,
@@ -100,11 +101,12 @@ async def list_accounts(call: Call[NoQuery, NoBody]) -> Answer:
 async def status(call: Call[NoQuery, NoBody]) -> Answer:
     """Everything that changes by itself and is small: what a console asks for each second."""
     cloud, account, pictures = call.cloud, call.account, call.context.pictures
-    views, found_groups, listing, found_schedules = await asyncio.gather(
+    views, found_groups, listing, found_schedules, short = await asyncio.gather(
         cells.list_cells(cloud, pictures),
         groups.list_groups(cloud, account, pictures),
         tasks.list_tasks(cloud, account, is_open=True, limit=1),
         schedules.notable_schedules(cloud, account),
+        billing_views.short_of_money(cloud, account),
     )
     capacity = await what_fits(cloud, pictures) if account.is_staff else None
     rows = [await _cell_row(call, view) for view in views]
@@ -121,6 +123,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
             },
             "schedules": [backing.schedule_row(view) for view in found_schedules],
             "accounts_seen": len(await cloud.accounts()) if account.is_staff else 1,
+            "short_of_money": [billing.short_row(each) for each in short],
         }
     )
 
@@ -444,7 +447,7 @@ async def _list_drives(call: Call[DrivesQuery, NoBody]) -> schema.DrivePage:
 # ------------------------------------------------------------------------------------------------ what happens in it
 
 
-def _cursor(text: str) -> str:
+def checked_cursor(text: str) -> str:
     """The cursor itself. Raises Invalid for one that the store could not even look up."""
     if any(type(number) is not int or number > INTEGER_MAX for number in feed.decode(text).values()):
         raise Invalid("after", "is not a cursor of this cloud; begin again with a list")
@@ -459,7 +462,7 @@ async def changes(call: Call[ChangesQuery, NoBody]) -> Answer:
     cloud, query = call.cloud, call.query
     loop = asyncio.get_running_loop()
     deadline = loop.time() + query.wait_seconds
-    after = _cursor(query.after)
+    after = checked_cursor(query.after)
     while True:
         left = deadline - loop.time()
         news = asyncio.create_task(cloud.changed(max(0.0, left)))
@@ -500,32 +503,15 @@ async def list_events(call: Call[EventsQuery, NoBody]) -> Answer:
     if len(ways) > 1 or (query.after is not None and query.object is not None):
         raise Invalid(ways[1] if len(ways) > 1 else "object", f"cannot be asked for together with `{ways[0]}`")
     if query.after is not None:
-        found = await feed.changes(call.cloud, call.account, _cursor(query.after), limit=query.limit)
+        found = await feed.changes(call.cloud, call.account, checked_cursor(query.after), limit=query.limit)
         return Answer({"events": _changed_event_rows(found), "cursor": found.cursor})
-    until, since = _position("until", query.until), _position("since", query.since)
+    until = None if query.until is None else position_of("until", query.until)
+    since = None if query.since is None else position_of("since", query.since)
     cursor = await feed.cursor_now(call.cloud)
     told = await feed.told_events(
         call.cloud, call.account, limit=query.limit, object_id=query.object, until=until, since=since
     )
     return Answer({"events": [render.event_row(event, told.names) for event in told.events], "cursor": cursor})
-
-
-def _position(field: str, text: str | None) -> feed.Position | None:
-    """An instant, or an event's `AT,FILE,NUMBER`. Raises Invalid for anything else."""
-    if text is None:
-        return None
-    at_text, _, event = text.partition(",")
-    file, _, number = event.rpartition(",")
-    try:
-        at = datetime.fromisoformat(at_text)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError) as problem:
-        raise Invalid(field, f"{at_text!r} is not an instant; write it like 2026-11-20T14:03:27Z") from problem
-    if not event:
-        return feed.Position(at)
-    if not (file and number.isascii() and number.isdigit() and len(number) < 19):
-        raise Invalid(field, f"{event!r} names no event; write it like 2026-11-20T14:03:27Z,cell-1,17")
-    return feed.Position(at, file, int(number))
 
 
 async def list_tasks(call: Call[TasksQuery, NoBody]) -> Answer:

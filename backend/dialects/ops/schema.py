@@ -14,6 +14,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from backend.dialects.ops.schema_backups import OutlookRow, ScheduleRow
+from backend.dialects.ops.schema_billing import ShortAccount
 from backend.dialects.ops.schema_networks import NicRow
 from backend.dialects.ops.schema_separation import AvoidedRow, CopyPlanRow
 
@@ -466,6 +467,7 @@ class Status(TypedDict):
     tasks: TaskCounts
     schedules: list[ScheduleRow]
     accounts_seen: int
+    short_of_money: list[ShortAccount]
 
 
 class ServerPage(TypedDict):
@@ -522,6 +524,15 @@ class DriveMade(DriveRow):
 
 class PlanAnswer(TypedDict):
     plan: PlanRow
+
+
+class Differences(TypedDict):
+    """`removed` are ids of what is not there at the moment. `cursor` is the moment's."""
+
+    cursor: str
+    servers: list[ServerRow]
+    drives: list[DriveRow]
+    removed: list[str]
 
 
 class Changes(TypedDict):

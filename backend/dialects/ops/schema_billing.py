@@ -55,7 +55,10 @@ class LevelHistory(TypedDict):
 
 
 class LedgerRow(TypedDict):
-    """`amount` below zero was paid to the account. `resource` is null for what is no burst."""
+    """`amount` below zero was paid to the account. `kind` is burst, payment, subscription or correction.
+
+    `resource` and what follows it are null for what is no burst. Rows never change once they were told.
+    """
 
     id: str
     at: str
@@ -63,30 +66,91 @@ class LedgerRow(TypedDict):
     used: int | None
     seconds: int | None
     level: int | None
+    kind: str
     reason: str
     amount: str
     balance: str | None
 
 
-class BackfilledRow(TypedDict):
-    """What backfilling came to this month; of an owner `server_id` and `name` are null.
+class CostRow(TypedDict):
+    """What one server came to this month at burst prices, and costs an hour now; its drives are billed apart.
 
-    `saved` is what the same would have cost more as a normal server, `not_billed` what shrinking took away and
-    was not paid for, `lost` what was paid for runs that ended with a stop for room.
+    Of a normal server that is without the subscriptions of its account. `saved` is what the same would have cost more
+    as a normal server, `not_billed` what shrinking took away and was not paid for, `lost` what was paid for runs that
+    ended with a stop for room or with their host, `net` is `saved` less that.
     """
 
-    server_id: str | None
+    server_id: str
     name: str | None
+    owner: str
+    is_backfilling: bool
+    per_hour: str
+    this_month: str
+    paid: str
+    saved: str
+    not_billed: str
+    stops: int
+    lost: str
+    net: str
+
+
+class BackfilledRow(TypedDict):
+    """What backfilling came to this month for all of an owner's servers; see CostRow."""
+
     owner: str
     paid: str
     saved: str
     not_billed: str
     stops: int
     lost: str
+    net: str
+
+
+class SilentCell(TypedDict):
+    """A cell that does not answer, since when (wall time).
+
+    Its servers are billed by what was last known of them. When it tells what really was, no row that was told changes:
+    what they were wrong by is a correction, a row of its own.
+    """
+
+    cell: str
+    since: str
+
+
+class SubscriptionRow(TypedDict):
+    """One subscription; `status` is active, inactive or expired. Amounts are in the resource's base units."""
+
+    id: str
+    resource: str
+    amount: int
+    unit: str
+    status: str
+    begins_at: str
+    ends_at: str
+    renews: bool
+    price: str
+
+
+class SubscriptionList(TypedDict):
+    """Those that end last first."""
+
+    account: str
+    subscriptions: Sequence[SubscriptionRow]
+
+
+class ShortAccount(TypedDict):
+    """An account that is held to a balance, and has none left, or less than five days of what it burns."""
+
+    account: str
+    balance: str
+    lasts_seconds: int | None
 
 
 class BillingSummary(TypedDict):
-    """Of one account, or of all. `newest` are the rows of the last five minutes that are over, of one account only."""
+    """Of one account, or of all. `newest` are the rows of the last five minutes that are over, of one account only.
+
+    `servers` are those that came to most this month, 2,000 at most, of `servers_total`.
+    """
 
     at: str
     account: str | None
@@ -102,8 +166,10 @@ class BillingSummary(TypedDict):
     month_ends_at: str
     charged_this_month: str
     projected_this_month: str
-    servers: Sequence[BackfilledRow]
+    servers: Sequence[CostRow]
+    servers_total: int
     by_owner: Sequence[BackfilledRow]
+    silent: Sequence[SilentCell]
 
 
 class LedgerPage(TypedDict):

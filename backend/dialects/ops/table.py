@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
@@ -30,10 +30,12 @@ from backend.cloud.errors import (
 from backend.cloud.model import Account
 from backend.dialects import wire
 from backend.dialects.ops.bodies import Body, NoBody, NoQuery, Query
+from backend.dialects.ops.log_places import position_of
 from backend.dialects.requests import Requests
 from backend.operations import Cloud, RequestKey
 from backend.operations.cells import Pictures
 from backend.operations.kept import Kept
+from backend.operations.past import Moment, Past
 
 PREFIX = "/ops/v1"
 REALM = "stratodeck"
@@ -131,6 +133,18 @@ class Context:
     document: Callable[[], bytes]
     turns: Turns
     requests: Requests
+    past: Past
+
+    def then(self, moment: Moment) -> Context:
+        """The same for a moment of the past. Rows are not shared: of one version there may be another effect then."""
+        return replace(
+            self,
+            cloud=moment.cloud,
+            pictures=moment.pictures,
+            server_rows=wire.Fragments(),
+            drive_rows=wire.Fragments(),
+            answers=wire.kept_answers(moment.cloud),
+        )
 
 
 TQuery = TypeVar("TQuery", bound=Query)
@@ -198,6 +212,8 @@ class Endpoint(Generic[TQuery, TBody]):
     body: type[TBody]
     staff_action: str | None = None
     """What only staff may do here, as it is said in the refusal; None: any account."""
+    shows_past: bool = False
+    """Whether `at=` asks for the answer of a moment of the past."""
 
     def handle(self, context: Context) -> wire.Handler:
         """The endpoint as a handler of requests: credentials, then the right, then query and body, then the work."""
@@ -207,15 +223,21 @@ class Endpoint(Generic[TQuery, TBody]):
             if self.staff_action is not None and not account.is_staff:
                 raise Forbidden(self.staff_action, "only staff may")
             raw = b"" if request.method in ("GET", "HEAD") else await wire.read_body(request)
+            asked = dict(request.query_params)
+            moment = asked.pop("at", None) if self.shows_past else None
             call = Call(
                 context=context,
                 account=account,
                 path=request.path_params,
-                query=wire.validated(self.query, dict(request.query_params)),
+                query=wire.validated(self.query, asked),
                 body=wire.validated(self.body, wire.parse_json(raw)),
                 request=None if request.method in ("GET", "HEAD") else wire.request_key(request, raw, account),
             )
-            answer = await self.handler(call)
+            if moment is None:
+                answer = await self.handler(call)
+            else:
+                async with context.past.at(position_of("at", moment)) as found:
+                    answer = await self.handler(replace(call, context=context.then(found)))
             if answer.media_type is not None:
                 return Response(answer.content, answer.status, headers={"Content-Type": answer.media_type})
             return wire.JsonAnswer(answer.content, answer.status)
@@ -231,8 +253,9 @@ def get(
     *,
     query: type[TQuery],
     staff_action: str | None = None,
+    shows_past: bool = True,
 ) -> Endpoint[TQuery, NoBody]:
-    return Endpoint("GET", path, handler, summary, {200: answer}, query, NoBody, staff_action)
+    return Endpoint("GET", path, handler, summary, {200: answer}, query, NoBody, staff_action, shows_past)
 
 
 def write(

@@ -1,0 +1,57 @@
+"""Money and what it is paid for, as words: amounts, resources, units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+NAMES: Mapping[str, str] = {
+    "cpu": "CPU",
+    "mem": "memory",
+    "intel_cpu": "CPU, Intel",
+    "intel_mem": "memory, Intel",
+    "bcpu": "backfill CPU",
+    "bmem": "backfill memory",
+    "dssd": "drives",
+    "ip": "IPs",
+    "vlan": "VLANs",
+    "tx": "traffic",
+}
+_GIB = 2**30
+_UNITS: Mapping[str, tuple[str, int]] = {
+    **dict.fromkeys(("cpu", "intel_cpu", "bcpu"), ("GHz", 1000)),
+    **dict.fromkeys(("mem", "intel_mem", "bmem", "dssd"), ("GiB", _GIB)),
+    "tx": ("MB/s", 10**6),
+}
+"""How an amount is shown, and how many base units make one of it; pieces are what is left."""
+
+
+def money(amount: Decimal, places: int = 2) -> str:
+    """`8,412.06`. What is too small for its places, and not nothing, is not written as nothing."""
+    text = f"{amount:,.{places}f}"
+    if amount and not Decimal(text.replace(",", "")):
+        return f"<{Decimal(1).scaleb(-places)}" if amount > 0 else f"-<{Decimal(1).scaleb(-places)}"
+    return text
+
+
+def money_in(room: int, amount: Decimal) -> str:
+    """With as many digits as there is room for, so that no two figures touch: `21,238`, `1.2M`."""
+    for text in (money(amount), f"{amount:,.0f}", f"{amount / 10**6:,.1f}M", f"{amount / 10**9:,.1f}G"):
+        if len(text) <= room:
+            return text
+    return f"{amount:.0e}"
+
+
+def rate_in(room: int, amount: Decimal) -> str:
+    """Of an hour, which is little: with four places where there is room for them."""
+    text = money(amount, 4)
+    return text if len(text) <= room else money_in(room, amount)
+
+
+def unit_of(resource: str) -> str:
+    return _UNITS.get(resource, ("", 1))[0]
+
+
+def amount_text(resource: str, amount: int) -> str:
+    _, whole = _UNITS.get(resource, ("", 1))
+    return f"{amount:,}" if whole == 1 else f"{amount / whole:,.1f}"

@@ -1,0 +1,273 @@
+"""The whole console at a moment of the past: what the keys of the bar do.
+
+Behind the bar nothing stops: the mirror of now goes on being told what happens, and is there again with one key. A step
+is asked for behind the screen, and the newest wish takes the place of those before it; until its answer is there the
+moment before it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from textual.worker import Worker
+
+from console import commands
+from console.client import ClientError, CloudClient
+from console.presentation import moments, past
+from console.presentation.lines import Frame, Line, Tone
+from console.presentation.mirror import Mirror
+from console.presentation.moments import Moment
+from console.screens import objects
+from console.screens.feed import Answered
+from console.screens.past_feed import PastFeed, Shown
+from console.screens.places import Trail
+from console.widgets.painting import Bar
+
+if TYPE_CHECKING:
+    from console.screens.main import MainScreen
+
+WORKER_GROUP = "then"
+UNCHANGEABLE = "the past cannot be changed"
+OFF_IN_THE_PAST = frozenset({"create", "delete", "what_if", "undo", "freeze", "refresh"})
+"""Commands that are about now whatever is looked at; verbs are off by themselves."""
+
+_OF_DECISIONS = ("left_parenthesis", "right_parenthesis")
+"""Keys that go from one decision to another where one is explained, as they do at the present."""
+
+Find = Callable[[], Awaitable[Moment | None]]
+
+
+class TimeTravel:
+    """Which moment is shown, if not now."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self._screen = screen
+        self._shown: Shown | None = None
+        self._target: Moment | None = None
+        """Where the last key leads to, whether it is shown yet or not."""
+        self._left: Trail | None = None
+        self._feed: PastFeed | None = None
+        self.bars = (Bar(id="time-density"), Bar(id="time-line"))
+
+    # What is shown
+
+    @property
+    def moment(self) -> Moment | None:
+        """The moment that is shown; None at the present."""
+        return None if self._shown is None else self._shown.moment
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """What is known of the moment; for the log of an object also what was read of that."""
+        shown = self._shown
+        if shown is None or self._screen.place.view != "events":
+            return None if shown is None else shown.mirror
+        return moments.with_stretches(shown.mirror, self._screen.mirror_now.pasts)
+
+    @property
+    def client(self) -> CloudClient | None:
+        """Who answers for the moment."""
+        client = self._screen.client
+        return None if client is None or self._shown is None else client.then(self._shown.moment.text)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the bar has been asked for, whatever has been answered so far: keys are its own from then on."""
+        return self._target is not None
+
+    def key_places(self, key: str) -> tuple[str, ...]:
+        """Where a key is looked for: those of the bar come before those of the view."""
+        view = self._screen.place.view
+        is_of_view = view in commands.WHY_VIEWS and key in _OF_DECISIONS
+        return (view,) if not self.is_on or is_of_view else (commands.PAST, view)
+
+    @property
+    def height(self) -> int:
+        """Of the bar."""
+        size = self._screen.app.size
+        return moments.bar_height(Frame(width=size.width, height=size.height)) if self._shown is not None else 0
+
+    def framed(self, frame: Frame) -> Frame:
+        """The frame of the moment. The log is read from now on: it says how long ago things were."""
+        if self._shown is None:
+            return frame
+        at = self._shown.moment.at
+        frame = frame._replace(past_at=at, height=max(1, frame.height - self.height))
+        if self._screen.place.view == "events":
+            # Of how much happened when the bar tells.
+            return frame._replace(has_pane=False)
+        return frame._replace(now=at, wall_now=at)
+
+    def seen_from_now(self, frame: Frame) -> Frame:
+        """For the header, which says how long ago the moment was; the bar is drawn with it."""
+        frame = frame._replace(wall_now=self._screen.wall_now())
+        if self._shown is None or self._feed is None:
+            self._draw(())
+            return frame
+        size = self._screen.app.size
+        frame = frame._replace(now=self._screen.now(), width=size.width, height=size.height)
+        self._draw(moments.bar(self._shown.moment, self._feed.stretch, frame.now, frame))
+        return frame
+
+    def _draw(self, lines: tuple[Line, ...]) -> None:
+        for bar, line in zip(self.bars, (*((),) * (len(self.bars) - len(lines)), *lines), strict=True):
+            bar.display = bool(line)
+            bar.show(line)
+
+    # There and back
+
+    def begin(self) -> None:
+        """Open the bar at the newest event, or at the time that the events are looked at; in the past, end here."""
+        screen = self._screen
+        if self.is_on:
+            self._end(screen.kept_trail())
+            return
+        if screen.client is None:
+            screen.say("there is no connection yet", Tone.WARN)
+            return
+        self._feed = PastFeed(screen.client, lambda: screen.mirror_now)
+        events, at = screen.mirror_now.events, screen.place.past_at
+        moment = Moment(events[-1].at, events[-1]) if events and at is None else Moment(at or screen.frame().now)
+        self._left = screen.kept_trail()
+        self._go(moment)
+
+    def end(self) -> None:
+        """Back to now, and to where one was."""
+        self._end(self._left or self._screen.kept_trail())
+
+    def _end(self, trail: Trail) -> None:
+        self._screen.workers.cancel_group(self._screen, WORKER_GROUP)
+        self._shown = self._target = self._left = self._feed = None
+        self._screen.show_moment(trail)
+
+    # Steps
+
+    def step(self, direction: int) -> None:
+        """To the event before or after this one."""
+        if self._target is None or self._feed is None:
+            return
+        start = self._target
+        moment = moments.beside(self._feed.stretch.events, start.position, direction)
+        if moment is not None:
+            self._go(moment)
+        else:
+            self._look_for(lambda: self._read_beside(start, direction))
+
+    def jump(self, by: timedelta) -> None:
+        """So much later, or earlier; past now is now."""
+        if self._target is None:
+            return
+        moment = moments.later(self._target, by, self._screen.now())
+        if moment is None:
+            self.end()
+        else:
+            self._go(moment)
+
+    def to_alarm(self, direction: int) -> None:
+        """To the alarm before or after this, through as many pages of the log as that needs."""
+        feed, start = self._feed, self._target
+        if feed is None or start is None:
+            return
+        moment = moments.alarm_beside(feed.stretch.events, start, direction)
+        if moment is not None:
+            self._go(moment)
+        else:
+            which = "before" if direction < 0 else "after"
+            self._look_for(lambda: feed.search(start, direction), f"there is no alarm {which} this")
+
+    def to_event_of_this(self, direction: int) -> None:
+        """To the event before or after this moment of what is under the cursor."""
+        screen, target, feed = self._screen, self._target, self._feed
+        key = screen.subject
+        about = None if key is None or key == past.HERE else objects.events_about(screen.mirror, key)
+        if target is None or feed is None:
+            return
+        if about is None:
+            screen.say("nothing with a log of its own is under the cursor", Tone.MUTED)
+            return
+        self._look_for(lambda: feed.beside(target, direction, about))
+
+    def go_to(self, text: str) -> None:
+        """To a time as it was typed, which has no problem."""
+        at = past.parse_time(text, self._screen.now())
+        assert not isinstance(at, str), "the line stays open while what is typed is no time"
+        if at is None:
+            self.end()
+        else:
+            self._go(Moment(at))
+
+    def arrived(self) -> None:
+        """Another place is in sight: ask for what it needs of the moment."""
+        shown = self._shown
+        if shown is not None and self._screen.wanted - shown.told:
+            self._run(self._add)
+        elif shown is not None and self._screen.place.view == "events":
+            self._run(self._read_log_of_object)
+
+    # Behind the screen
+
+    async def _read_beside(self, start: Moment, direction: int) -> Moment | None:
+        feed = self._feed
+        assert feed is not None, "whoever steps has begun"
+        found = await feed.around(start.at)
+        return moments.beside(found.events, start.position, direction)
+
+    def _look_for(self, find: Find, otherwise: str = "nothing is recorded beyond this") -> None:
+        async def work() -> None:
+            moment = await find()
+            if moment is None:
+                self._screen.say(f"{otherwise}; esc goes back to now", Tone.MUTED)
+            else:
+                self._target = moment
+                await self._look(moment)
+
+        self._run(work)
+
+    def _go(self, moment: Moment) -> None:
+        self._target = moment
+        self._run(lambda: self._look(moment))
+
+    def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+        async def guarded() -> None:
+            try:
+                await work()
+            except ClientError as error:
+                # Where not even the first look succeeded the bar closes again.
+                self._target = self.moment
+                self._screen.say(f"the past cannot be shown: {error.sentence}", Tone.WARN)
+
+        _: Worker[None] = self._screen.run_worker(guarded, group=WORKER_GROUP, exclusive=True, exit_on_error=False)
+
+    async def _look(self, moment: Moment) -> None:
+        feed = self._feed
+        assert feed is not None, "whoever looks has begun"
+        self._shown = await feed.look(moment, self._shown, self._screen.wanted)
+        trail = self._screen.kept_trail()
+        if trail.here.view == "events":
+            trail = trail.left_as(replace(trail.here, cursor=past.HERE, region=None))
+        self._screen.show_moment(trail)
+        await self._read_log_of_object()
+
+    async def _add(self) -> None:
+        feed, shown = self._feed, self._shown
+        if feed is None or shown is None:
+            return
+        self._shown = await feed.add(shown, self._screen.wanted)
+        self._screen.render_soon()
+
+    async def _read_log_of_object(self) -> None:
+        """What happened to the object whose log is in sight, around the moment."""
+        screen, feed, moment = self._screen, self._feed, self.moment
+        if feed is None or moment is None or screen.place.view != "events" or screen.place.scope is None:
+            return
+        object_id = past.object_of(screen.mirror, screen.place.scope)
+        if object_id is not None:
+            screen.post_message(Answered(await feed.around(moment.at, object_id), screen.wall_now()))
+
+
+def off_in_the_past(command_id: str) -> str | None:
+    """Why a command is off while the past is shown; None for one that is not."""
+    return UNCHANGEABLE if command_id in OFF_IN_THE_PAST else None

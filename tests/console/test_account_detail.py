@@ -1,0 +1,148 @@
+"""The page of an account, what a server costs on its own page, and who is short of money on the overview."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from console.client import ClientError
+from console.presentation import account_detail, attention, detail
+from console.presentation.mirror import Mirror
+from console.records import ServerDetail
+from console.records_billing import AccountMoney, CostRecord, LedgerRecord, ShortAccount, SubscriptionRecord
+from console.screens.money_verbs import amount_of
+from tests.console.drawn import body
+from tests.console.examples import GIB, a_frame, the_cloud, today
+from tests.console.fakes import FakeCloud, an_app
+from tests.console.stories import type_line, until
+
+OPERATOR = "operator@stratodeck.local"
+HELD = AccountMoney(
+    OPERATOR,
+    (
+        SubscriptionRecord("2", "cpu", 3_000_000, "active", True, Decimal("35.4"), today(12, 0), today(18, 0)),
+        SubscriptionRecord("1", "mem", 4 * GIB, "expired", False, Decimal(2), today(9, 0), today(12, 0)),
+    ),
+    (
+        LedgerRecord("correction", "Correction: cpu from 12:00 on", Decimal("0.0316"), Decimal("99.9"), today(14, 0)),
+        LedgerRecord("burst", "Burst: 2.00 GHz of cpu for 5 minutes at 13:50", Decimal("0.0013"), Decimal(100),
+                     today(13, 55)),
+        LedgerRecord("payment", "Balance given", Decimal(-50), Decimal("100.0013"), today(13, 50)),
+    ),
+    1_203,
+)  # fmt: skip
+
+
+def test_an_account_shows_what_it_has_what_it_subscribed_and_the_newest_of_its_ledger() -> None:
+    view = account_detail.view(the_cloud(), f"account:{OPERATOR}", a_frame(height=40), HELD)
+
+    lines = [line.rstrip() for line in body(view)]
+    assert lines[1].split()[-1] == "8,412.06"
+    assert lines[8:] == [
+        "  SUBSCRIPTIONS                   UNTIL         STATUS",
+        "  3,000.0 GHz of CPU              18:00:00      active, renews itself     35.40",
+        "  4.0 GiB of memory               12:00:00      expired                    2.00",
+        "",
+        "  LEDGER                                                   AMOUNT       BALANCE",
+        "  14:00:00     Correction: cpu from 12:00 on              -0.0316         99.90",
+        "  13:55:00     2.00 GHz of cpu for 5 minutes              -0.0013        100.00",
+        "  13:50:00     Balance given                              50.0000        100.00",
+        "  and 1,200 older, which GET /ops/v1/billing/ledger pages",
+    ]
+
+
+@pytest.mark.parametrize("mirror", [Mirror(), the_cloud()])
+def test_an_account_that_was_not_told_of_yet_says_so(mirror: Mirror) -> None:
+    assert body(account_detail.view(mirror, "account:nobody", a_frame(), None))[-1].strip() == "…"
+
+
+def test_a_server_says_what_it_costs_and_what_shrinking_it_saved() -> None:
+    server = the_cloud().servers["id-train-09"]
+    money = Decimal
+    cost = CostRecord(OPERATOR, money("27.14"), money("41.25"), money("2.35"), 1, money("0.5"), money("40.75"),
+                      server.id, per_hour=money("0.052"), this_month=money("27.14"))  # fmt: skip
+
+    text = "\n".join(body(detail.describe(the_cloud(), server.id, a_frame(height=60), ServerDetail(server, cost=cost))))
+
+    for words in (
+        "0.0520 an hour now",
+        "27.14",
+        "2.35 not billed, for what it did not have",
+        "41.25 less than as a normal server",
+        "0.50 paid for 1 run that came to nothing",
+        "40.75 saved",
+    ):
+        assert words in text
+    assert "an hour now" not in "\n".join(
+        body(detail.describe(the_cloud(), server.id, a_frame(), ServerDetail(server)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "what", "tone"),
+    [
+        (ShortAccount("broke", Decimal(-2), 0), "balance -2.00", "crit"),
+        (ShortAccount("soon", Decimal(3), 86_400), "balance 3.00, lasts 1d00h", "warn"),
+    ],
+)
+def test_who_is_short_of_money_needs_attention(account: ShortAccount, what: str, tone: str) -> None:
+    mirror = replace(the_cloud(), short_of_money=(account,))
+
+    (alarm,) = [each for each in attention.alarms(mirror, a_frame()) if each.key.startswith("account:")]
+
+    assert (alarm.who, alarm.what, alarm.tone.value) == (account.account, what, tone)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("100", "100"), (" 1,000.50 ", "1000.50"), ("0", "0"), ("-1", None), ("NaN", None), ("1e12", None), ("ten", None)],
+)
+def test_an_amount_is_read_as_it_is_typed(text: str, amount: str | None) -> None:
+    assert amount_of(text) == (None if amount is None else Decimal(amount))
+
+
+@pytest.mark.anyio
+async def test_an_account_is_found_in_the_bill_described_and_given_a_balance() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "cell-1")
+        await pilot.press("colon")
+        await type_line(pilot, "billing")
+        await pilot.press("enter")
+        await until(pilot, "operator@exa")
+        await pilot.press("enter")
+        text = await until(pilot, "Balance given")
+        await pilot.press("x")
+        await until(pilot, "give a balance")
+        await pilot.press("b")
+        await until(pilot, "what it has to live on")
+        await pilot.press(*["backspace"] * 6)
+        await type_line(pilot, "250")
+        await pilot.press("enter")
+        said = await until(pilot, "250.00")
+
+    assert "none: all that is used is burst" in text
+    assert ("give_balance", "operator@example.org", Decimal(250)) in cloud.requests
+    assert "is held to it" in said
+
+
+@pytest.mark.anyio
+async def test_a_server_is_described_also_where_nobody_tells_what_it_costs() -> None:
+    class Silent(FakeCloud):
+        async def cost(self, server_id: str) -> CostRecord:
+            raise ClientError(f"no cost of {server_id}", "not_found", is_retryable=False)
+
+    app = an_app(Silent())
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "cell-1")
+        await pilot.press("1")
+        await until(pilot, "web-01")
+        await pilot.press("d")
+        text = await until(pilot, "drives")
+
+    assert "an hour now" not in text
