@@ -157,7 +157,7 @@ def _secrets(path: Path) -> Iterator[Finding]:
         if not file.exists():
             yield Finding("ok", name, "is not there; the next start makes it")
             continue
-        if file.stat().st_mode & 0o077:
+        if folder.exposed(file.stat().st_mode, path.stat().st_mode):
             yield Finding(
                 "bad",
                 name,

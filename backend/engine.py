@@ -7,6 +7,7 @@ gives the same events as waiting would. Tasks of a cell that does not answer wai
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
@@ -26,6 +27,9 @@ from backend.operations.feed import CLOUD_FILE
 from backend.store import CloudTransaction
 
 SAVE_CLOCK_SECONDS = 5
+
+LOG = logging.getLogger("stratodeck.cells")
+LOG.addHandler(logging.NullHandler())
 
 
 class Engine:
@@ -116,6 +120,10 @@ class Engine:
     async def _run_until(self, due: datetime, *, now: datetime) -> int:
         cloud = self._cloud
         count = 0
+        # A cell that is behind catches up in one transaction, as far as cloud.db asks nothing of it on the way: one for
+        # each instant would be slower than a busy cloud makes them.
+        central = cloud.next_due.get(CLOUD_FILE)
+        reach = now if central is None else max(due, min(now, central))
         for file, at in list(cloud.next_due.items()):
             if at is None or at > due:
                 continue
@@ -129,7 +137,7 @@ class Engine:
                 cloud.next_due[file] = await cloud.store.cloud_read(lambda tx: tx.next_due())
                 count += 1
             elif cloud.store.reachability(file).state is ReachabilityState.UP:
-                count += await self._run_cell(file, due)
+                count += await self._run_cell(file, reach)
         return count
 
     async def _resume_backups(self, cell: str, now: datetime) -> None:
@@ -167,9 +175,13 @@ class Engine:
             return
         cloud = self._cloud
         now = cloud.clock.now()
+        told = {"cell": cell, "state": after.state.value, "reason": after.reason, "is_injected": after.is_injected}
         if after.state is ReachabilityState.UP:
             cloud.resumed_at[cell] = now
             self._returned.add(cell)
+            LOG.info("cell answers", extra={"fields": told})
+        else:
+            LOG.error("cell does not answer", extra={"fields": told})
         note = asyncio.get_running_loop().create_task(self._note(cell, after, now))
         self._notes.add(note)
         note.add_done_callback(self._notes.discard)

@@ -181,17 +181,23 @@ def strangers(path: Path) -> str | None:
     return None if is_ours or not names else names[0]
 
 
+def exposed(mode: int, folder_mode: int) -> int:
+    """What of a mode others can make use of: who may not enter the folder reaches nothing in it."""
+    return (mode & 0o070 if folder_mode & 0o010 else 0) | (mode & 0o007 if folder_mode & 0o001 else 0)
+
+
 def unsafe(path: Path) -> Iterator[str]:
     """Why nobody should serve what lies in this folder: others could change it, or lead us out of it. Sentences."""
     try:
-        if path.stat().st_mode & 0o022:
+        top = path.stat().st_mode
+        if top & 0o022:
             yield f"Others can write to the folder {path}. Take that from them: chmod go-w {shlex.quote(str(path))}"
         for inside in (path, path / "cells"):
             for found in sorted(inside.iterdir()) if inside.is_dir() else ():
                 mode = found.lstat().st_mode
                 if stat.S_ISLNK(mode):
                     yield f"{found} is a symbolic link. Put what it leads to in its place: a data folder holds none."
-                elif (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and mode & 0o022:
+                elif (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and exposed(mode, top) & 0o022:
                     yield f"Others can write to {found}. Take that from them: chmod go-w {shlex.quote(str(found))}"
     except OSError as error:
         yield f"The data folder {path} cannot be read: {_reason(error)}."

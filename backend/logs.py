@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 LOGGED = ("none", "problems", "requests")
-"""What is written: nothing of requests; those that went wrong here; and each of them."""
+"""What is written: nothing; what goes wrong here, cells that fall silent among it; and each request as well."""
 
 BYTES_MAX = 16 * 2**20
 """How long `backend.log` becomes before it begins anew."""

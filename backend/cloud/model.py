@@ -427,3 +427,14 @@ class Reachability:
     """Until it is asked again; None while it answers."""
     history: tuple[ReachabilityState, ...] = ()
     """The last eight answers, oldest first."""
+
+
+SECRET_ATTRIBUTES = frozenset({"vnc_password"})
+UNTOLD = "***"
+
+
+def without_secrets(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """As events and pictures tell them, which outlive a password and are read by more people than may know it."""
+    if SECRET_ATTRIBUTES.isdisjoint(attributes):
+        return dict(attributes)
+    return {name: UNTOLD if value and name in SECRET_ATTRIBUTES else value for name, value in attributes.items()}

@@ -21,6 +21,8 @@ NO_ROUTE = "none"
 PATH_LENGTH_MAX = 200
 
 LOG = logging.getLogger("stratodeck.requests")
+# Where nobody has asked for a log there is none, rather than bare words on standard error.
+LOG.addHandler(logging.NullHandler())
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ from backend.cloud.model import (
     Server,
     ServerState,
     Size,
+    without_secrets,
 )
 from backend.store.frozen import maker
 
@@ -133,11 +134,11 @@ def _words(name: str) -> Field:
     return Field(name, (name,), text, list, shown_of=lambda text: list(words_of(text)))
 
 
-def _object(name: str) -> Field:
+def _object(name: str, told: Callable[[Mapping[str, Any]], dict[str, Any]] = dict) -> Field:
     def text(value: Mapping[str, Any]) -> str:
         return json_of(dict(value)) if value else "{}"
 
-    return Field(name, (name,), text, dict, shown_of=object_of)
+    return Field(name, (name,), text, told, shown_of=lambda text: told(object_of(text)))
 
 
 def _size(name: str, ending: str = "") -> Field:
@@ -209,7 +210,7 @@ class Table(Generic[T]):
         return self._make(*self._all(thing)[:-1], version)
 
     def picture(self, thing: T) -> dict[str, Any]:
-        """What is not empty, by column, with JSON columns as values. `of_picture` makes the object again."""
+        """What is not empty, by column; JSON as values. `of_picture` makes the object again, but for its secrets."""
         picture: dict[str, Any] = {}
         for field, value in zip(self._fields, self._values(thing), strict=True):
             if value is None:
@@ -391,7 +392,7 @@ SERVER: Table[Server] = Table(
         _words("avoid"),
         _object("meta"),
         _words("tags"),
-        _object("attributes"),
+        _object("attributes", without_secrets),
         _plain("lost_from"),
     ],
     _server_of,
@@ -449,7 +450,7 @@ DRIVE: Table[Drive] = Table(
         _words("avoid"),
         _object("meta"),
         _words("tags"),
-        _object("attributes"),
+        _object("attributes", without_secrets),
         _plain("lost_from"),
     ],
     _drive_of,

@@ -16,6 +16,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from backend.archive import ArchiveProblem
 from backend.cloud.errors import CloudError
 from backend.operations import drives, servers
 from backend.operations.drives import DriveSpec
-from backend.store import FolderError, snapshot_of
+from backend.store import FolderError, copying, snapshot_of
 from backend.store.migrations import SCHEMA_VERSIONS
 from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
@@ -64,8 +65,15 @@ def clean(path: Path) -> checking.Report:
 # --- one instant ------------------------------------------------------------------------------------------------------
 
 
-def test_the_snapshots_of_all_files_are_of_one_instant(data: Path) -> None:
-    """A number is written to the first cell, to the second, then to cloud.db, over and over, while they are read."""
+@pytest.mark.parametrize("free_rounds", [copying.FREE_ROUNDS, 0])
+def test_the_snapshots_of_all_files_are_of_one_instant(
+    data: Path, monkeypatch: pytest.MonkeyPatch, free_rounds: int
+) -> None:
+    """A number is written to the first cell, to the second, then to cloud.db, over and over, while they are read.
+
+    Without free rounds those who write to cloud.db are held up each time.
+    """
+    monkeypatch.setattr(copying, "FREE_ROUNDS", free_rounds)
     is_over = threading.Event()
     paths = [data / "cells/cell-1.db", data / "cells/cell-2.db", data / "cloud.db"]
     for path in paths:
@@ -73,7 +81,7 @@ def test_the_snapshots_of_all_files_are_of_one_instant(data: Path) -> None:
             connection.execute("CREATE TABLE counted (number INTEGER)")
             connection.execute("INSERT INTO counted VALUES (0)")
 
-    def count() -> None:
+    def write() -> None:
         connections = [sqlite3.connect(path, isolation_level=None, timeout=5) for path in paths]
         for connection in connections:
             connection.execute("PRAGMA synchronous = OFF")
@@ -83,7 +91,7 @@ def test_the_snapshots_of_all_files_are_of_one_instant(data: Path) -> None:
         for connection in connections:
             connection.close()
 
-    writer = threading.Thread(target=count)
+    writer = threading.Thread(target=write)
     writer.start()
     try:
         found = []
@@ -100,6 +108,19 @@ def test_the_snapshots_of_all_files_are_of_one_instant(data: Path) -> None:
     assert found[0] != found[-1], "nothing was written meanwhile"
     for first, second, last in found:
         assert first >= second >= last >= first - 1
+
+
+def test_a_cloud_that_never_stands_still_is_told_of(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = count()
+    monkeypatch.setattr(copying._Watched, "heard", lambda self: next(commits))
+    monkeypatch.setattr(copying, "PAUSE_SECONDS", 0)
+
+    with pytest.raises(FolderError, match="written to so often"):
+        archive.export(data, tmp_path / "cloud.sd", now=NOON)
+
+    assert [each.name for each in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_cloud_under_load_is_exported_whole_again_and_again(data: Path, tmp_path: Path) -> None:

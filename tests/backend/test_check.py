@@ -11,7 +11,11 @@ import orjson
 import pytest
 
 from backend import check as checking
+from backend.cloud.model import Size
+from backend.operations import servers
+from backend.operations.servers import ServerSpec
 from backend.store import FolderError
+from tests.backend.support import Harness, in_a_cloud
 from tests.demo import copied
 
 CELL = "cells/cell-1.db"
@@ -395,3 +399,17 @@ def test_the_breach_of_a_folder_names_the_server(demo: Path, tmp_path: Path) -> 
     with opened(demo / CELL) as connection:
         ((name, id_),) = connection.execute(f"SELECT name, id FROM server WHERE id = {RUNNING}")
     assert breach == f"cell-1: server {name} ({id_}) is running on no host."
+
+
+def test_a_log_that_still_has_the_secrets_of_older_versions_is_no_breach(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        spec = ServerSpec("web", Size(2000, 2**30), cell="cell-1", attributes={"vnc_password": "secret"})
+        await servers.create_server(on.cloud, on.operator, spec)
+
+    in_a_cloud(tmp_path / "data", story)
+    with closing(sqlite3.connect(tmp_path / "data/cells/cell-1.db", isolation_level=None)) as connection:
+        changed = connection.execute("UPDATE event SET changes = replace(changes, '\"***\"', '\"secret\"')")
+        assert changed.rowcount
+        assert connection.execute("SELECT count(*) FROM event WHERE changes LIKE '%secret%'").fetchone() == (1,)
+
+    assert checking.check(tmp_path / "data").breach is None

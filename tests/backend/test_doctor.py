@@ -45,6 +45,11 @@ def tear(path: Path) -> None:
         file.write(os.urandom(20_000))
 
 
+def open_to_others(path: Path, name: str, mode: int) -> None:
+    path.chmod(0o755)
+    (path / name).chmod(mode)
+
+
 def link(path: Path) -> None:
     path.rename(path.parent.parent / "elsewhere")
     path.symlink_to(path.parent.parent / "elsewhere")
@@ -78,7 +83,12 @@ def test_a_folder_that_is_not_there_is_no_fault_and_is_not_made(tmp_path: Path) 
 
 CASES: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "others can write": (lambda path: path.chmod(0o777), "bad", "permissions", "chmod go-w"),
-    "others can write a file": (lambda path: (path / "cloud.db").chmod(0o666), "bad", "permissions", "chmod go-w"),
+    "others can write a file": (
+        lambda path: open_to_others(path, "cloud.db", 0o666),
+        "bad",
+        "permissions",
+        "chmod go-w",
+    ),
     "a link": (lambda path: link(path / "cells/cell-1.db"), "bad", "permissions", "Put what it leads to in its place"),
     "no cloud.db": (lambda path: (path / "cloud.db").unlink(), "bad", "cloud", "import an export"),
     "no cloud.db database": (lambda path: tear(path / "cloud.db"), "bad", "cloud.db", "Import an export"),
@@ -103,7 +113,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
         "stratodeck cell up cell-2",
     ),
     "open secrets": (
-        lambda path: (path / "credentials.toml").chmod(0o644),
+        lambda path: open_to_others(path, "credentials.toml", 0o644),
         "bad",
         "credentials.toml",
         "chmod 600",
@@ -134,6 +144,14 @@ def test_each_fault_is_named_with_what_to_do(data: Path, case: str) -> None:
     assert (found[0].level, found[0].subject) == (level, subject)
     assert advice in str(found[0].advice)
     assert {each.subject for each in found} <= {subject, "cells/cell-1.db"}
+
+
+def test_in_a_folder_that_nobody_else_can_enter_modes_do_not_matter(data: Path) -> None:
+    for place in ("cells", "cloud.db", "credentials.toml"):
+        (data / place).chmod(0o777)
+
+    assert wrong(data) == []
+    folder.claim(data).release()
 
 
 def test_a_folder_of_something_else_is_no_data_folder(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from backend.cloud.model import BackupState, ServerState
 from backend.operations import backup_previews, backups, cells, drives, feed, groups, schedules, servers
 from backend.operations.drives import DriveSpec
+from backend.store import Commit
 from tests.backend.support import Harness, in_a_cloud, make_folder, opened
 from tests.builders import NOON
 
@@ -39,6 +40,55 @@ def test_moving_the_clock_far_gives_the_same_events_as_moving_it_second_by_secon
     near = in_a_cloud(tmp_path / "near", lambda on: story(on, [1] * 60), **shape)
     assert far == near
     assert (NOON + timedelta(seconds=48), "server.running") in far
+
+
+def test_a_cell_that_is_behind_catches_up_in_one_transaction_with_each_task_at_its_own_instant(tmp_path: Path) -> None:
+    """Under load many fall due in the time that one commit takes: one for each would never catch up."""
+
+    async def story(on: Harness) -> None:
+        for number in range(6):
+            server = await on.server(f"web-{number}", cell="cell-1", vcpus=1)
+            await servers.start_server(on.cloud, on.operator, server.id)
+            await on.engine.advance(0.25)
+        before = await on.cloud.store.cell_read("cell-1", lambda tx: tx.epoch())
+        on.clock.move_to(NOON + timedelta(seconds=60))
+
+        await on.engine.run_due(on.clock.now())
+
+        assert await on.cloud.store.cell_read("cell-1", lambda tx: tx.epoch()) == before + 1
+        ran = [event.at - NOON for event in await on.events() if event.kind == "server.running"]
+        assert ran == [timedelta(seconds=8 + number / 4) for number in range(6)]
+
+    in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_cell_that_is_behind_stops_where_a_schedule_reads_from_it(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        early, late = await on.server("early", cell="cell-1"), await on.server("late", cell="cell-1")
+        await schedules.create_schedule(on.cloud, on.operator, early.id, description="x", cron="* * * * *")
+        await on.engine.advance(50)
+        await servers.start_server(on.cloud, on.operator, early.id)
+        await on.engine.advance(5)
+        await servers.start_server(on.cloud, on.operator, late.id)
+        on.clock.move_to(NOON + timedelta(seconds=90))
+        files: list[str] = []
+        known = on.cloud.store.on_commit
+        assert known is not None
+
+        def tell(commit: Commit) -> None:
+            files.append(commit.file)
+            known(commit)
+
+        on.cloud.store.on_commit = tell
+
+        await on.engine.run_due(on.clock.now())
+
+        in_order = [file for at, file in enumerate(files) if at == 0 or files[at - 1] != file]
+        assert in_order[:3] == ["cell-1", "cloud", "cell-1"], "58 s, 60 s, 63 s"
+        ran = [event.at - NOON for event in await on.events() if event.kind == "server.running"]
+        assert ran == [timedelta(seconds=58), timedelta(seconds=63)]
+
+    in_a_cloud(tmp_path / "data", story)
 
 
 def test_a_cell_that_falls_silent_on_the_way_makes_nobody_else_late(tmp_path: Path) -> None:

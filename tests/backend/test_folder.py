@@ -76,6 +76,7 @@ def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
 def test_what_others_can_write_is_refused_with_what_to_do(tmp_path: Path, place: str) -> None:
     make_folder(tmp_path / "data")
     (tmp_path / "data/token.key").touch(0o600)
+    (tmp_path / "data").chmod(0o755)
     before = mode_of(tmp_path / "data" / place)
     (tmp_path / "data" / place).chmod(before | 0o020)
 

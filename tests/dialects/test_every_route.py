@@ -18,6 +18,7 @@ import pytest
 
 from backend.dialects.wire import BODY_BYTES_MAX
 from tests.backend.support import OPERATOR, TENANT
+from tests.builders import NOON
 from tests.dialects.walking import NOTHING, READER, SHARED, Answered, Step, Walk, issued, kind_of, proof, walked
 
 OPEN = {
@@ -183,6 +184,35 @@ def test_a_tenant_cannot_tell_what_others_have_from_what_there_is_not(walk: Tell
             elif not shaped(step, there):
                 wrong.append(f"{step}: {there.body[:200]!r}")
         assert wrong == [], "\n".join(wrong)
+
+    walk(story)
+
+
+MOMENTS = {"now": "", "then": f"at={NOON + timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}"}
+"""The operator's API shows any moment of the past as well."""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_a_tenant_reads_holds_nothing_of_what_others_have(walk: Tell, moment: str) -> None:
+    async def story(on: Walk) -> None:
+        theirs = {id for kind, id in on.objects.items() if kind not in SHARED and len(id) > 12}
+        seen: set[str] = set()
+        for step in on.steps():
+            if step.method != "GET" or (moment == "then" and step.dialect != "ops"):
+                continue
+            path = step.path(on.values(step, exists=True))
+            whole = (await on.send("GET", path, proof(step.dialect, OPERATOR), query=MOMENTS[moment])).body.decode()
+            seen |= {id for id in theirs if id in whole or id.replace("-", "") in whole}
+            answer = await on.send("GET", path, proof(step.dialect, TENANT), query=MOMENTS[moment])
+            text = answer.body.decode()
+            if answer.status == 200:
+                leaked = [id for id in theirs if id in text or id.replace("-", "") in text]
+                assert leaked == [], f"{step}: {leaked} in {text[:500]}"
+            elif moment == "then" and kind_of(step) not in (None, *SHARED):
+                nothing = step.path(on.values(step, exists=False))
+                other = await on.send("GET", nothing, proof(step.dialect, TENANT), query=MOMENTS[moment])
+                assert told(on, step, answer, exists=True) == told(on, step, other, exists=False), step
+        assert len(seen) >= len(theirs) - 1 if moment == "now" else len(seen) >= 8, theirs - seen
 
     walk(story)
 

@@ -164,6 +164,20 @@ def test_a_line_of_the_log_has_the_ids_that_the_client_has_seen(tell: Tell, log:
     tell(story)
 
 
+def test_a_cell_that_falls_silent_is_in_the_log_with_the_reason(tell: Tell, log: io.StringIO) -> None:
+    async def story(wired: Wired) -> None:
+        await wired.break_cell("cell-2")
+        await wired.ops.put("/cells/cell-2/reachability", json={"state": "up"})
+
+        found = [line for line in lines(log) if line["logger"] == "stratodeck.cells" and line["cell"] == "cell-2"]
+        assert [(line["level"], line["message"], line["reason"]) for line in found[-2:]] == [
+            ("error", "cell does not answer", "injected: down"),
+            ("info", "cell answers", ""),
+        ]
+
+    tell(story)
+
+
 async def _log_in(wired: Wired) -> httpx.Response:
     password = {"user": {"name": OPERATOR, "domain": {"id": "default"}, "password": PASSWORDS[OPERATOR]}}
     body = {"auth": {"identity": {"methods": ["password"], "password": password}}}
@@ -200,6 +214,29 @@ def test_no_secret_is_ever_in_a_log(tell: Tell, log: io.StringIO, monkeypatch: p
         assert lines(log)[-1]["status"] == 500
         assert "no server for" in lines(log)[-1]["trace"]
         assert [secret for secret in secrets if secret in text] == []
+
+    tell(story)
+
+
+def test_no_secret_is_in_an_event_or_in_what_is_remembered_of_a_silent_cell(tell: Tell) -> None:
+    """The log outlives a password; who may see a server is told the one that it has."""
+
+    async def story(wired: Wired) -> None:
+        body = {"name": "web", "cpu": 1000, "mem": 2**30}
+        made = good(await wired.sigma.post("/servers/", json={**body, "vnc_password": "first-secret"}), 201)
+        path = f"/servers/{made['objects'][0]['uuid']}/"
+        changed = good(await wired.sigma.put(path, json={**body, "vnc_password": "second-secret"}))
+        pair = good(await wired.sigma.post("/keypairs/", json={"name": "mine"}), 201)["objects"][0]
+        await wired.app.cloud.store.flush_last_known()
+        events = json.dumps(await wired.events())
+        remembered = await wired.app.cloud.store.cloud_read(lambda tx: tx.last_known([changed["uuid"]]))
+
+        assert changed["vnc_password"] == "second-secret"
+        assert "server.edited" in events or "server.changed" in events
+        assert [each.picture["attributes"]["vnc_password"] for each in remembered] == ["***"]
+        for secret in ("first-secret", "second-secret", pair["private_key"][100:160]):
+            assert secret not in events
+            assert secret not in str(remembered)
 
     tell(story)
 
