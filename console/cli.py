@@ -6,6 +6,7 @@ console nothing of the backend, and completion in a shell answers at once.
     cli_clouds    whole clouds as files and folders: `cloud export`, `replay`
     cli_check     verifying a folder: `check`
     cli_rehearse  what would happen, on a cloud of its own: `rehearse`
+    cli_web       in a browser: `web`
     cli_shell     the command line's own: `settings`, `completion`
     cli_options   options that several of them share, and how all of them refuse
 
@@ -16,6 +17,7 @@ exit status 2; a cloud that did not answer in time, or would not do it, is exit 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -25,7 +27,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from console import cli_check, cli_clouds, cli_rehearse, cli_running, cli_shell, settings
+from console import cli_check, cli_clouds, cli_rehearse, cli_running, cli_shell, cli_web, settings
 from console.cli_options import (
     DEFAULT_PORT,
     Given,
@@ -148,7 +150,9 @@ def _checked_url(url: str) -> str:
 
 
 def _refuse_without_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # In a browser textual-serve is the terminal, and says so in this way.
+    is_terminal = "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
+    if not is_terminal:
         raise Refusal("The console needs a terminal. Without one, `stratodeck serve` serves the same cloud.")
 
 
@@ -384,5 +388,6 @@ for command in (
     cli_check.check,
     cli_shell.settings,
     cli_shell.completion,
+    cli_web.web,
 ):
     main.add_command(command)
