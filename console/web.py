@@ -138,7 +138,7 @@ class WebConsole(Server):
             await websocket.prepare(request)
             await session.start(*(to_int(request.query.get(name, ""), 80) for name in ("width", "height")))
             await self._process_messages(websocket, session)
-        except (AssertionError, LookupError, TypeError, ValueError):
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError):
             # A page of ours says nothing of the kind.
             await websocket.close(code=WSCloseCode.POLICY_VIOLATION)
         finally:
