@@ -19,7 +19,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -150,9 +150,7 @@ def _checked_url(url: str) -> str:
 
 
 def _refuse_without_terminal() -> None:
-    # In a browser textual-serve is the terminal, and says so in this way.
-    is_terminal = "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
-    if not is_terminal:
+    if not _is_in_browser() and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refusal("The console needs a terminal. Without one, `stratodeck serve` serves the same cloud.")
 
 
@@ -170,7 +168,7 @@ def _open_console_at(url: str, token: str | None, chosen: Settings) -> None:
         client = client or connect(url=url, token=token, logs=_audit_log, is_production=is_production)
         return client
 
-    app = _console_app()(factory, **_looks(chosen), mistakes_of=cli_rehearse.mistakes_of)
+    app = _console_app()(factory, **_looks(chosen), mistakes_of=_mistakes_of())
     app.run()
     if app.rehearsal_wanted is not None:
         _watch(*app.rehearsal_wanted, chosen)
@@ -216,7 +214,7 @@ def _run_console(backend: Backend, folder: Path, chosen: Settings, **other_looks
             client_factory(backend, _production(chosen, str(folder)), folder),
             backend=backend,
             progress=lambda: _progress(backend, app),
-            mistakes_of=cli_rehearse.mistakes_of,
+            mistakes_of=_mistakes_of(),
             **{**_looks(chosen), **other_looks},
         )
         app.run()
@@ -225,6 +223,16 @@ def _run_console(backend: Backend, folder: Path, chosen: Settings, **other_looks
     if backend.refusal is not None:
         raise Refusal(backend.refusal)
     return app
+
+
+def _mistakes_of() -> Callable[[str], Sequence[str]] | None:
+    """In a browser a tab is one console, from its beginning to its end: no other can take its place."""
+    return None if _is_in_browser() else cli_rehearse.mistakes_of
+
+
+def _is_in_browser() -> bool:
+    """textual-serve is the terminal then, and says so in this way."""
+    return "TEXTUAL_DRIVER" in os.environ
 
 
 def _looks(chosen: Settings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from console.cli_options import Refusal, chosen_settings, data_option, folder_of
+from console.cli_options import Refusal, chosen_settings, cloud_option, data_option, folder_of
 
 DEFAULT_PORT = 8775
 
@@ -16,8 +16,9 @@ DEFAULT_PORT = 8775
 @click.command(short_help="Serve the console to a browser of this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: a free one.")
 @data_option
+@cloud_option
 @click.option("--read-only", is_flag=True, help="Nobody who opens it changes anything.")
-def web(*, port: int, data: Path | None, read_only: bool) -> None:
+def web(*, port: int, data: Path | None, kind: str | None, read_only: bool) -> None:
     """Serve the same console to browsers on this machine, and to nobody else.
 
     Prints the address to open, with a token in it that counts until this ends. Each tab is a console of its own; all of
@@ -36,7 +37,9 @@ def web(*, port: int, data: Path | None, read_only: bool) -> None:
     import asyncio
 
     folder = folder_of(chosen_settings(data=data))
-    command = [sys.executable, "-P", "-m", "console", "--data", str(folder), *(["--read-only"] if read_only else [])]
+    command = [sys.executable, "-P", "-m", "console", "--data", str(folder)]
+    command += ["--cloud", kind] if kind is not None else []
+    command += ["--read-only"] if read_only else []
     try:
         bound = serving.bind(port)
     except OSError as error:
