@@ -77,7 +77,10 @@ def _drawn(each: ReportLine, frame: Frame) -> Iterator[Line]:
     label_tone = tone if each.kind == "bad" else Tone.MUTED
     label = left(2, f"{each.label:>10}", label_tone)
     match each.kind:
-        case "heading" | "verdict":
+        case "verdict":
+            # It is the first line already.
+            return
+        case "heading":
             yield from _wrapped(2, each.text, tone, frame, bold=True)
         case "met" | "failed":
             sign = frame.glyphs.done if each.kind == "met" else frame.glyphs.violation

@@ -137,8 +137,8 @@ def test_another_seed_gives_another_cloud(reports: dict[str, Report]) -> None:
     ("expected", "what", "found"),
     [
         ("stopped_max = 1", "servers stopped", "2"),
-        ('recovery_max = "1h"', "recovery", "that something is not whole yet"),
-        ("groups_apart = true", "groups that were apart", "that members of web share a host"),
+        ('recovery_max = "1h"', "recovery", "something is not whole yet"),
+        ("groups_apart = true", "groups that were apart", "members of web share a host"),
         ('groups_apart = ["nobody"]', "groups nobody", "no group nobody"),
         ('[expected.servers]\nweb-01 = "stopped"', "server web-01", "running"),
         ('[expected.servers]\nweb-9 = "running"', "server web-9", "no such server"),
@@ -228,7 +228,7 @@ def test_a_cell_that_stays_silent_is_not_recovered_from_and_its_file_is_put_back
         a_scenario(WEB, DOWN.replace("cell-down", "cell-garbage"), expected='recovery_max = "1h"'), tmp_path / "kept"
     )
 
-    assert verdicts(report)["recovery"] == ("that something is not whole yet", False)
+    assert verdicts(report)["recovery"] == ("something is not whole yet", False)
     assert check.check(tmp_path / "kept").breach is None
     assert not list((tmp_path / "kept").glob("*.aside"))
 
