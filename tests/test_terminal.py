@@ -171,9 +171,8 @@ def test_a_rehearsal_takes_the_place_of_the_cloud_and_gives_it_back(data: Path) 
 
 @pytest.mark.thorough
 def test_a_rehearsal_is_watched_from_the_command_line(tmp_path: Path) -> None:
-    with terminal(
-        "rehearse", "drain-in-full-cell", "--watch", "--rate", "2000", "--data", str(tmp_path / "kept")
-    ) as on:
+    kept = tmp_path / "kept"
+    with terminal("rehearse", "drain-in-full-cell", "--watch", "--rate", "2000", "--data", str(kept)) as on:
         on.wait("A drain in a full cell", "of its time")
         on.wait("invariants: all hold", "PAUSED")
         on.type(":q\r")
