@@ -242,6 +242,7 @@ class Rehearsal:
         self._seen: dict[str, int] = {}
         """The number of the last event that was read, by file."""
         self._events: list[Event] = []
+        self._reading = asyncio.Lock()
         self._known: dict[str, str] = {}
         """Names of servers by id."""
         self._doings = [_Doing(step, _about(step)) for step in scenario.steps]
@@ -292,9 +293,11 @@ class Rehearsal:
     async def _read(self) -> None:
         """What has happened since the last look; of a cell that does not answer it is read when it does."""
         fresh: list[Event] = []
-        while len(part := await self._read_part()) >= EVENTS_AT_ONCE:
+        # Who watches reads too, and no event may be taken twice.
+        async with self._reading:
+            while len(part := await self._read_part()) >= EVENTS_AT_ONCE:
+                fresh += part
             fresh += part
-        fresh += part
         fresh.sort(key=lambda event: (event.at, event.file, event.number))
         self._events += fresh
         for event in fresh:
