@@ -139,7 +139,7 @@ async def test_however_many_watch_nothing_is_told_twice(tmp_path: Path) -> None:
     large = 'do = "create"\nname = "large"\ncount = 4\ncpu_mhz = 7000\nmemory_bytes = 2147483648'
 
     async with watching(written(tmp_path, a_text(render, f'at = "5m"\n{large}')), tmp_path / "data") as (_, client):
-        while not (await asyncio.gather(*(look(client) for _ in range(8))))[0].is_over:
+        while not (await asyncio.gather(*(look(client) for _ in range(3))))[0].is_over:
             pass
         report = (await client.get("/ops/v1/rehearsal")).json()["rehearsal"]["report"]
 
