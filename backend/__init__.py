@@ -1,6 +1,7 @@
 """The simulated cloud: rings outside, capabilities inside.
 
     __main__    the process: socket, lock, ready line          folder   the data folder's files that are not databases
+    rehearsals  what a scenario says is done to a cloud of its own, and judged
     app         wiring only: store + engine + dialects -> one ASGI app
     dialects    one published API a file: parse -> operation -> render
     engine      runs what falls due                            seed, fleet_folder, replay   the demo cloud; a cloud of
@@ -8,6 +9,7 @@
                 save, emit
     store       typed load and save; one file for the cloud, one a cell; the only SQL
     fleet_file  a fleet as TOML, every mistake named           trace    real workloads, and files of one's own
+    toml_table  how a key of a TOML file is checked
     cloud       the pure core: values in, decisions out        quoting  what others wrote, in our sentences
     archive     a whole cloud as one file, and back            doctor   what is wrong with a folder, and what to do
     logs        what is said, as lines of JSON                  durations   how long things took

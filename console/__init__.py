@@ -1,8 +1,7 @@
 """The operator's terminal: one console over one cloud or several, whatever they are.
 
-    cli            the command line, with cli_running, cli_clouds, cli_check, cli_data, cli_doctor, cli_rehearse,
-                   cli_shell, cli_contexts, cli_opening (how each kind of cloud is opened) and cli_options; the only
-                   importer of the backend, and late
+    cli            the command line, with its parts cli_*; the only importer of the backend, and late
+    web            the same console in a browser: who may come in
     app            thin: palettes, and the frame as the bottom of the screen stack
     screens        compose, workers, what a key does; no formatting, no rules
     widgets        draw the lines that they are given

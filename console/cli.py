@@ -9,6 +9,7 @@ console nothing of the backend, and completion in a shell answers at once.
     cli_data      a whole cloud as one file: `data`
     cli_doctor    what is wrong, and what to do: `doctor`
     cli_rehearse  what would happen, on a cloud of its own: `rehearse`
+    cli_web       in a browser: `web`
     cli_shell     the command line's own: `settings`, `completion`
     cli_options   options that several of them share, and how all of them refuse
 
@@ -19,7 +20,9 @@ exit status 2; a cloud that did not answer in time, or would not do it, is exit 
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +39,7 @@ from console import (
     cli_rehearse,
     cli_running,
     cli_shell,
+    cli_web,
     settings,
 )
 from console.cli_options import (
@@ -188,7 +192,7 @@ def _refuse_misplaced(context: click.Context) -> None:
 
 
 def _refuse_without_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _is_in_browser() and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refusal("The console needs a terminal. Without one, `stratodeck serve` serves the same cloud.")
 
 
@@ -220,7 +224,7 @@ def _run_console(chosen: Settings, clouds: Opener, **other_looks: object) -> Con
             progress=opened.progress,
             # One cloud that the settings do not name is not called anything.
             clouds=clouds if len(clouds.contexts) > 1 or clouds.first.is_listed else None,
-            mistakes_of=cli_rehearse.mistakes_of,
+            mistakes_of=_mistakes_of(),
             **looks,
         )
         clouds.on_refusal = partial(app.exit, return_code=2)
@@ -240,6 +244,16 @@ def _opened(clouds: Opener) -> Opened:
     except ClientError as problem:
         whose = f"{clouds.first.name}: " if clouds.first.is_listed else ""
         raise Refusal(f"{whose}{problem.sentence}.") from problem
+
+
+def _mistakes_of() -> Callable[[str], Sequence[str]] | None:
+    """In a browser a tab is one console, from its beginning to its end: no other can take its place."""
+    return None if _is_in_browser() else cli_rehearse.mistakes_of
+
+
+def _is_in_browser() -> bool:
+    """textual-serve is the terminal then, and says so in this way."""
+    return "TEXTUAL_DRIVER" in os.environ
 
 
 def _looks(chosen: Settings) -> dict[str, Any]:
@@ -352,5 +366,6 @@ for command in (
     cli_doctor.doctor,
     cli_shell.settings,
     cli_shell.completion,
+    cli_web.web,
 ):
     main.add_command(command)

@@ -62,7 +62,7 @@ def _list(context: click.Context, parameter: click.Parameter, is_asked: bool) ->
     "--rate",
     type=click.FloatRange(0, 100_000, min_open=True),
     metavar="N",
-    help=f"Simulated seconds in each second, with --watch.  [default: {DEFAULT_RATE:g}]",
+    help=f"Simulated seconds in each second.  [default: {DEFAULT_RATE:g} with --watch; without it nothing waits]",
 )
 def rehearse(
     *,
@@ -77,9 +77,9 @@ def rehearse(
     """Run the scenario of FILE, or one that comes with the product, on a simulated cloud of its own.
 
     A scenario says what happens when (cells and hosts that fail, drains, servers that come and go, schedules), and what
-    is expected at the end. Simulated time runs as fast as the machine allows. The report says who was shrunk or
-    stopped and for whom, which backups were missed, which invariant, group or target was violated, and how long it
-    took until all was well; with the same file and seed it is the same, byte for byte.
+    is expected at the end. Simulated time runs as fast as the machine allows, or at --rate. The report says who was
+    shrunk or stopped and for whom, which backups were missed, which invariant, group or target was violated, and how
+    long it took until all was well; without a rate, the same file and seed give the same one, byte for byte.
 
     Ends with 0 where all that was expected is so, with 1 where something is not, and with 2 for a file that is wrong.
     """
@@ -89,8 +89,6 @@ def rehearse(
     if is_watched:
         _watch(file, is_json=is_json, seed=seed, data=data, rate=rate)
         return
-    if rate is not None:
-        raise click.UsageError("--rate goes with --watch: without it nothing waits.")
     from dataclasses import replace
 
     from backend.folder import FolderProblem
@@ -98,7 +96,7 @@ def rehearse(
 
     try:
         found = scenario_of(file)
-        report = _run(found if seed is None else replace(found, seed=seed), data)
+        report = _run(found if seed is None else replace(found, seed=seed), data, rate)
     except ScenarioProblem as problem:
         raise Refusal("\n".join(problem.sentences)) from problem
     except FolderProblem as problem:
@@ -153,17 +151,17 @@ def scenario_of(file: str) -> Scenario:
     return scenario.read(shipped.find(file))
 
 
-def _run(found: Scenario, data: Path | None) -> Report:
+def _run(found: Scenario, data: Path | None, rate: float | None) -> Report:
     from backend.rehearsals import running
 
     if not sys.stderr.isatty():
-        return running.rehearse(found, data)
+        return running.rehearse(found, data, rate=rate)
     with click.progressbar(length=1000, label="Rehearsing", file=sys.stderr, item_show_func=_shown) as bar:
 
         def tell(sentence: str, share: float) -> None:
             bar.update(int(share * 1000) - bar.pos, sentence)
 
-        return running.rehearse(found, data, progress=tell)
+        return running.rehearse(found, data, rate=rate, progress=tell)
 
 
 def _shown(sentence: Any) -> str | None:

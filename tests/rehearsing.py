@@ -140,6 +140,6 @@ def right_scenarios(draw: st.DrawFn) -> Scenario:
     """Up to a dozen steps of all kinds on the two small cells, within an hour."""
     steps = []
     for act in draw(st.lists(_acts(), min_size=1, max_size=12)):
-        at = draw(st.integers(0, 3600))
+        at = draw(st.integers(0, 3300))
         steps.append("\n".join(f"{key} = {as_toml(value)}" for key, value in {"at": at, **act}.items()))
     return a_scenario(*steps)

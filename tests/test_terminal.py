@@ -153,3 +153,29 @@ def test_a_second_console_attaches_and_takes_over(data: Path) -> None:
             second.wait_until(lambda _: backend_pid(data) not in (owner, None), "a backend of its own")
             second.type(":cells\r")
             second.wait("worst first", DOWN, without=("no answer",))
+
+
+@pytest.mark.thorough
+def test_a_rehearsal_takes_the_place_of_the_cloud_and_gives_it_back(data: Path) -> None:
+    with terminal("--data", str(data)) as on:
+        on.wait("overview", DOWN)
+        on.type(":rehearse host-lost-under-pair x2000\r")
+        on.wait("A host is lost under a redundant pair", "x2000")
+        assert backend_pid(data) is None
+        on.wait("invariants: all hold", "PAUSED")
+        on.type(":q\r")
+        on.wait("overview", DOWN, "db-main", without=("redundant pair",))
+        on.type(":q\r")
+        assert on.wait_for_end() == 0
+
+
+@pytest.mark.thorough
+def test_a_rehearsal_is_watched_from_the_command_line(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    with terminal("rehearse", "drain-in-full-cell", "--watch", "--rate", "2000", "--data", str(kept)) as on:
+        on.wait("A drain in a full cell", "of its time")
+        on.wait("invariants: all hold", "PAUSED")
+        on.type(":q\r")
+        assert on.wait_for_end() == 0
+
+    assert (kept / "cloud.db").exists()

@@ -132,8 +132,9 @@ class Report:
 
     def _verdicts(self) -> Iterator[Row]:
         for each in self.expectations:
-            end = f": found {each.found}" if each.is_met else f": expected {each.expected}, found {each.found}"
-            yield Row("met" if each.is_met else "failed", "", f"{each.what}{end}")
+            beside = "" if each.expected in each.found else f" ({each.expected})"
+            told = f"{each.found}{beside}" if each.is_met else f"expected {each.expected}, found {each.found}"
+            yield Row("met" if each.is_met else "failed", "", f"{each.what}: {told}")
         failed = sum(not each.is_met for each in self.expectations)
         verdict = f"{failed} of {len(self.expectations)} failed." if failed else "All that was expected is so."
         yield Row("verdict", "", verdict)
@@ -187,7 +188,7 @@ class Report:
     def _backups(self) -> Iterator[Row]:
         ready, failed = self.backups["ready"], self.backups["failed"]
         if ready or failed or self.missed or self.backups["aged"]:
-            told = f"{ready} ready, {len(failed)} failed, {self.backups['overlapped']} refused for the one before"
+            told = f"{ready} ready, {len(failed)} failed, {self.backups['overlapped']} refused as the last was not over"
             yield Row("bad" if failed else "fact", "backups", told)
             yield from _some(f"{each['name']}: {each['reason']}" for each in failed)
         if (copy := self.backups["longest_copy"]) is not None:
@@ -325,7 +326,7 @@ class _Rows:
 
 def judged(report: Report, expected: Expected, story: Story) -> Iterator[Expectation]:
     """What was expected, what was found."""
-    yield Expectation("all invariants hold", "that they do", report.breach or "that they do", report.breach is None)
+    yield Expectation("invariants", "all hold", report.breach or "all hold", report.breach is None)
     for what, most, found in (
         ("servers stopped", expected.stopped_max, len({each["name"] for each in report.stopped})),
         ("servers shrunk", expected.shrunk_max, len(report.shrunk)),
@@ -336,7 +337,7 @@ def judged(report: Report, expected: Expected, story: Story) -> Iterator[Expecta
             yield Expectation(what, f"at most {most}", str(found), found <= most)
     if expected.recovery_seconds_max is not None:
         took, most = report.recovery_seconds, expected.recovery_seconds_max
-        told = "that something is not whole yet" if took is None else _told(took)
+        told = "something is not whole yet" if took is None else _told(took)
         yield Expectation("recovery", f"within {_told(most)}", told, took is not None and took <= most)
     yield from _ages(report, expected)
     if expected.groups_apart:
@@ -359,9 +360,7 @@ def _ages(report: Report, expected: Expected) -> Iterator[Expectation]:
         with_target = [each for each in aged if each["target_seconds"] is not None]
         over = [each for each in with_target if each["oldest_seconds"] > each["target_seconds"]]
         told = f"{len(over)} of {len(with_target)} over theirs: {', '.join(each['name'] for each in over[:4])}"
-        yield Expectation(
-            "targets of schedules", "that each is met", told if over else f"that all {len(with_target)} are", not over
-        )
+        yield Expectation("targets of schedules", "all met", told if over else f"all met, {len(with_target)}", not over)
 
 
 def _groups(wanted: bool | tuple[str, ...], groups: Mapping[str, GroupSeen]) -> Iterator[Expectation]:
@@ -369,11 +368,11 @@ def _groups(wanted: bool | tuple[str, ...], groups: Mapping[str, GroupSeen]) -> 
     assert not isinstance(names, bool)
     missing = [name for name in names if name not in groups]
     shared = [name for name in names if name in groups and not groups[name].is_apart]
-    told = "that they are"
+    told = "apart in the end"
     if missing:
         told = f"no group {', '.join(missing)}"
     elif shared:
-        told = f"that members of {', '.join(shared)} share a host"
+        told = f"members of {', '.join(shared)} share a host"
     what = "groups that were apart" if wanted is True else f"groups {', '.join(names)}"
     yield Expectation(what, "apart in the end", told, not missing and not shared)
 

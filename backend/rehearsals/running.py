@@ -1,8 +1,8 @@
 """Doing what a scenario says, on a cloud of its own, and telling what became of it.
 
 `rehearse` runs it at once on a clock that moves only from one thing that is due to the next: nothing waits, and the
-same file with the same seed gives the same report, byte for byte. `Rehearsal` is the same work on a cloud that is open
-already and whose time runs by itself, for whoever watches.
+same file with the same seed gives the same report, byte for byte; or at a rate, as life would have it. `Rehearsal` is
+the same work on a cloud that is open already, for whoever watches.
 
 A step that the cloud refuses is told in the report and ends nothing. Cells are broken as an operator's fault (`down`,
 `hung`), or by putting something else in the place of their file (`garbage`, `old`); before the end every file is put
@@ -17,7 +17,7 @@ import asyncio
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -56,6 +56,8 @@ PATIENCE_SECONDS = 2.0
 """How long a cell may take to answer. A rehearsal that does not wait can afford more than somebody at a terminal, and
 its report must not depend on how busy the machine is."""
 
+LOOK_SECONDS = 0.5
+"""How long one waits for an instant, at most, before one looks whether the clock still goes there."""
 EVENTS_AT_ONCE = 10_000
 AGAIN_SECONDS = 0.3
 """How long a change that spans two files may take while the cloud that is checked is being served."""
@@ -68,24 +70,26 @@ def rehearse(
     scenario: Scenario,
     path: Path | None = None,
     *,
+    rate: float | None = None,
     progress: Progress = lambda sentence, share: None,
 ) -> Report:
-    """Run it from the beginning to the end, without waiting.
+    """Run it from the beginning to the end.
 
     Args:
         path: Where to keep the cloud: a folder that holds none. None takes a temporary one.
+        rate: Simulated seconds in a second. None: nothing waits, and the report is the same each time.
 
     Raises:
         ScenarioProblem: it names a cell or a host that its cloud does not have.
         FolderProblem: the folder cannot be used, or holds a cloud.
     """
     if path is not None:
-        return _rehearse(scenario, path, progress)
+        return _rehearse(scenario, path, rate, progress)
     with tempfile.TemporaryDirectory(prefix="stratodeck-rehearsal-") as temporary:
-        return _rehearse(scenario, Path(temporary), progress)
+        return _rehearse(scenario, Path(temporary), rate, progress)
 
 
-def _rehearse(scenario: Scenario, path: Path, progress: Progress) -> Report:
+def _rehearse(scenario: Scenario, path: Path, rate: float | None, progress: Progress) -> Report:
     with folder.claim(path) as claim:
         if (claim.path / "cloud.db").exists():
             raise FolderProblem(
@@ -93,7 +97,11 @@ def _rehearse(scenario: Scenario, path: Path, progress: Progress) -> Report:
             )
         progress("making the cloud", 0.0)
         make(scenario, claim.path, clock={"mode": "manual", "rate": 0.0})
-        rehearsal = asyncio.run(_run_at_once(scenario, claim.path, progress))
+        rehearsal = asyncio.run(
+            _run_at_once(scenario, claim.path, progress)
+            if rate is None
+            else _run_paced(scenario, claim.path, rate, progress)
+        )
         progress("checking what is left", 1.0)
         return rehearsal.report(check.check(claim.path).breach)
 
@@ -109,11 +117,38 @@ async def _run_at_once(scenario: Scenario, path: Path, progress: Progress) -> Re
         return rehearsal
 
 
+async def _run_paced(scenario: Scenario, path: Path, rate: float, progress: Progress) -> Rehearsal:
+    async with _opened(path, rate=rate) as (cloud, engine):
+        working = asyncio.create_task(engine.run())
+        rehearsal = Rehearsal(scenario, cloud, engine, reach=waiting(cloud, engine), progress=progress)
+        try:
+            await rehearsal.run()
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+        return rehearsal
+
+
+def waiting(cloud: Cloud, engine: Engine) -> Callable[[datetime], Awaitable[None]]:
+    """How a cloud whose time runs by itself gets somewhere. A clock that is stopped on the way, or set, is news."""
+
+    async def reach(at: datetime) -> None:
+        while cloud.clock.now() < at:
+            seconds = cloud.clock.seconds_until(at)
+            await cloud.changed(LOOK_SECONDS if seconds is None else min(LOOK_SECONDS, max(seconds, 0.01)))
+        await engine.run_due(cloud.clock.now())
+
+    return reach
+
+
 @asynccontextmanager
-async def _opened(path: Path) -> AsyncIterator[tuple[Cloud, Engine]]:
-    """The cloud of a folder, with nothing that works by itself: only who moves the clock does anything."""
+async def _opened(path: Path, *, rate: float | None = None) -> AsyncIterator[tuple[Cloud, Engine]]:
+    """The cloud of a folder. Without a rate nothing in it works by itself: only who moves the clock does anything."""
     try:
         clock = Clock.manual(stands_at(path))
+        if rate is not None:
+            clock = Clock(mode="rate", rate=rate, simulated_at=stands_at(path))
         store = await Store.open(path, wall=clock.wall_now, list_deadline_seconds=PATIENCE_SECONDS)
         try:
             cloud = Cloud(store, clock)
@@ -207,6 +242,7 @@ class Rehearsal:
         self._seen: dict[str, int] = {}
         """The number of the last event that was read, by file."""
         self._events: list[Event] = []
+        self._reading = asyncio.Lock()
         self._known: dict[str, str] = {}
         """Names of servers by id."""
         self._doings = [_Doing(step, _about(step)) for step in scenario.steps]
@@ -257,9 +293,11 @@ class Rehearsal:
     async def _read(self) -> None:
         """What has happened since the last look; of a cell that does not answer it is read when it does."""
         fresh: list[Event] = []
-        while len(part := await self._read_part()) >= EVENTS_AT_ONCE:
+        # Who watches reads too, and no event may be taken twice.
+        async with self._reading:
+            while len(part := await self._read_part()) >= EVENTS_AT_ONCE:
+                fresh += part
             fresh += part
-        fresh += part
         fresh.sort(key=lambda event: (event.at, event.file, event.number))
         self._events += fresh
         for event in fresh:
@@ -278,6 +316,12 @@ class Rehearsal:
         parts = [part for part in answers if isinstance(part, list) and part]
         self._seen |= {part[-1].file: part[-1].number for part in parts}
         return [event for part in parts for event in part]
+
+    @property
+    def share(self) -> float:
+        """How much of its time is over, 0 to 1."""
+        passed = (self._cloud.clock.now() - self._began_at).total_seconds()
+        return min(1.0, passed / self.scenario.lasts_seconds)
 
     @property
     def has_begun(self) -> bool:

@@ -45,12 +45,14 @@ from backend import fleet_file, trace
 from backend.cloud.model import ServerState
 from backend.fleet_file import Fleet, FleetProblem
 from backend.quoting import shown
-from backend.rehearsals.steps import LASTS_SECONDS_MAX, VERBS, Act, CellFault, Step, length, told_seconds
+from backend.rehearsals.steps import LASTS_SECONDS_MAX, VERBS, Act, CellFault, Create, Step, length, told_seconds
 from backend.toml_table import INTEGER_MAX, Table, Unreadable, Wrong, parsed, read_text
 
 BEGIN_DEFAULT = datetime(2026, 1, 5, tzinfo=UTC)
 SEED_DEFAULT = 1
 STEPS_MAX = 10_000
+SERVERS_TOTAL_MAX = 100_000
+"""That all steps together make."""
 MISTAKES_MAX = 50
 """So many are told of one file."""
 
@@ -168,6 +170,9 @@ class _Reading:
         begin = self._get(lambda: _instant(top, whole), BEGIN_DEFAULT)
         hours = self._get(lambda: _hours(top, whole, cloud), None)
         steps = self._steps(top, whole, lasts)
+        count = sum(step.act.count for step in steps if isinstance(step.act, Create))
+        if count > SERVERS_TOTAL_MAX:
+            self.mistakes.append(f"steps make {count:,} servers, expected at most {SERVERS_TOTAL_MAX:,} in all")
         expected = Expected()
         if "expected" in whole:
             expected = self._get(lambda: self._expected(top, whole), expected)
@@ -235,6 +240,9 @@ class _Reading:
         keys, make = VERBS[verb]
         self._keys(table, ("at", "after", "do", *keys), f"a step {verb}", line=line)
         act: Act | None = self._get(lambda: make(table, values), None, line=line)
+        if isinstance(act, Create) and at + act.over_seconds > lasts:
+            told = f"expected a time that ends by {told_seconds(lasts)}, as all of it does"
+            self.mistakes.append(f"{line}{table.key('over')} is {told_seconds(act.over_seconds)}, {told}")
         return at, None if act is None else Step(at, verb, act)
 
     def _expected(self, top: Table, whole: Mapping[str, Any]) -> Expected:

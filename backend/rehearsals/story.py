@@ -194,7 +194,7 @@ class Story:
 
     def count_from(self, at: datetime) -> None:
         """Forget what happened, and remember how it is: the rehearsal proper begins."""
-        self._look_at_groups(at)
+        self._look_at_groups(self._at or at)
         self.shrunk.clear()
         for kept in (self.stopped, self.out, self.silent, self.missed, self.evacuations):
             kept.clear()
@@ -217,7 +217,7 @@ class Story:
         self._silent_now = {each.cell: each for each in self.silent}
 
     def end(self, at: datetime) -> None:
-        self._look_at_groups(at)
+        self._look_at_groups(self._at or at)
         for id, schedule in self._schedules.items():
             if schedule.get("is_active"):
                 self._age(id, at)

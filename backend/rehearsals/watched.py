@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,9 +18,6 @@ from backend.rehearsals import running, scenario, shipped
 from backend.rehearsals.report import Report
 from backend.rehearsals.running import Rehearsal
 from backend.rehearsals.scenario import Scenario, ScenarioProblem
-
-LOOK_SECONDS = 0.5
-"""How long somebody may be told the same before it is looked at again."""
 
 
 class Options(Protocol):
@@ -46,15 +42,14 @@ class Told:
     scenario: Scenario
     rehearsal: Rehearsal | None = None
     sentence: str = "about to begin"
-    share: float = 0.0
     problem: str | None = None
     """Why it has ended before its end."""
     report: Report | None = None
     """Once all is over and checked."""
 
     def take(self, sentence: str, share: float) -> None:
-        """From the rehearsal: what it does now."""
-        self.sentence, self.share = sentence, share
+        """From the rehearsal: what it does now. How far it is, it knows better at any time."""
+        self.sentence = sentence
 
     def end(self, task: asyncio.Task[None]) -> None:
         """The rehearsal has ended; a fault of ours ends it too, and is raised when the cloud is closed."""
@@ -62,21 +57,22 @@ class Told:
             self.problem = f"The rehearsal itself failed ({type(error).__name__}): backend.log may say why."
 
     async def told(self) -> Mapping[str, Any]:
-        found = self.report or await self._so_far()
+        found, share = self.report or await self._so_far(), self._share
+        now_seconds = None if self.report else share * self.scenario.lasts_seconds
         return {
             "title": self.scenario.title,
             "lasts_seconds": self.scenario.lasts_seconds,
             "sentence": self.sentence,
-            "share": round(self.share, 4),
+            "share": round(share, 4),
             "is_over": self.report is not None or self.problem is not None,
             "problem": self.problem,
-            "lines": [row._asdict() for row in found.rows(None if self.report else self._now_seconds)] if found else [],
+            "lines": [row._asdict() for row in found.rows(now_seconds)] if found else [],
             "report": None if self.report is None else self.report.to_json(),
         }
 
     @property
-    def _now_seconds(self) -> float:
-        return self.share * self.scenario.lasts_seconds
+    def _share(self) -> float:
+        return 0.0 if self.rehearsal is None else self.rehearsal.share
 
     async def _so_far(self) -> Report | None:
         """Nothing of it is checked yet, and what is expected may still come."""
@@ -136,25 +132,16 @@ class Watched:
 
 async def _rehearse(app: App, told: Told) -> None:
     cloud, engine = app.cloud, app.engine
-
-    async def reach(at: datetime) -> None:
-        while (now := cloud.clock.now()) < at:
-            # A clock that was stopped, or set to another rate, is news.
-            seconds = cloud.clock.seconds_until(at)
-            await cloud.changed(LOOK_SECONDS if seconds is None else min(LOOK_SECONDS, max(seconds, 0.01)))
-            told.share = min(1.0, (now - begun_at).total_seconds() / told.scenario.lasts_seconds)
-        await engine.run_due(cloud.clock.now())
-
-    begun_at = cloud.clock.now()
+    reach = running.waiting(cloud, engine)
     told.rehearsal = Rehearsal(told.scenario, cloud, engine, reach=reach, progress=told.take)
     try:
         await told.rehearsal.run()
     except ScenarioProblem as problem:
         told.problem = " ".join(problem.sentences)
         return
-    told.take("checking what is left", 1.0)
+    told.sentence = "checking what is left"
     cloud.clock.change(mode="manual")
     await engine.save_clock()
     told.report = await told.rehearsal.checked()
-    told.take("over", 1.0)
+    told.sentence = "over"
     cloud.tell()

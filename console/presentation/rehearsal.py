@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from console.presentation.lines import Frame, Line, Lines, Tone, View, compose, left
 from console.presentation.mirror import Mirror
+from console.presentation.widths import wrap
 from console.records_rehearsal import RehearsalRecord, ReportLine
 
 TEXT_COLUMN = 14
@@ -76,13 +77,27 @@ def _drawn(each: ReportLine, frame: Frame) -> Iterator[Line]:
     label_tone = tone if each.kind == "bad" else Tone.MUTED
     label = left(2, f"{each.label:>10}", label_tone)
     match each.kind:
-        case "heading" | "verdict":
-            yield compose(frame.width, left(2, each.text, tone, bold=True))
+        case "verdict":
+            # It is the first line already.
+            return
+        case "heading":
+            yield from _wrapped(2, each.text, tone, frame, bold=True)
         case "met" | "failed":
             sign = frame.glyphs.done if each.kind == "met" else frame.glyphs.violation
-            yield compose(frame.width, left(2, f"{sign} {each.text}", tone))
+            yield from _wrapped(2, f"{sign} {each.text}", tone, frame)
         case "detail" | "refused":
-            yield compose(frame.width, left(DETAIL_COLUMN, each.text, tone))
+            yield from _wrapped(DETAIL_COLUMN, each.text, tone, frame)
         case _:
             text_tone = Tone.MUTED if each.kind == "ahead" else Tone.TEXT
-            yield compose(frame.width, label, left(TEXT_COLUMN, each.text, text_tone))
+            first, *more = wrap(each.text, frame.width - TEXT_COLUMN - 1)
+            yield compose(frame.width, label, left(TEXT_COLUMN, first, text_tone))
+            for row in more:
+                yield compose(frame.width, left(DETAIL_COLUMN, row, text_tone))
+
+
+def _wrapped(column: int, text: str, tone: Tone, frame: Frame, *, bold: bool = False) -> Iterator[Line]:
+    """What does not fit goes on two columns further in."""
+    first, *more = wrap(text, frame.width - column - 3)
+    yield compose(frame.width, left(column, first, tone, bold=bold))
+    for row in more:
+        yield compose(frame.width, left(column + 2, row, tone, bold=bold))

@@ -130,6 +130,16 @@ def test_another_seed_gives_another_cloud(reports: dict[str, Report]) -> None:
     assert other.moved != reports["host-lost-under-pair"].moved
 
 
+def test_at_a_rate_the_same_happens_but_for_the_moments_at_which_one_looks() -> None:
+    wanted = a_scenario(WEB, RENDER, DOWN, UP, expected="stopped_max = 0")
+
+    at_once, paced = rehearse(wanted), rehearse(wanted, rate=20_000)
+
+    assert paced.is_met
+    assert [(step.what, step.done) for step in paced.steps] == [(step.what, step.done) for step in at_once.steps]
+    assert [(each["cell"], each["seconds"] is None) for each in paced.silent] == [("cell-1", False)]
+
+
 # ------------------------------------------------------------------------------------------------------- expectations
 
 
@@ -137,8 +147,8 @@ def test_another_seed_gives_another_cloud(reports: dict[str, Report]) -> None:
     ("expected", "what", "found"),
     [
         ("stopped_max = 1", "servers stopped", "2"),
-        ('recovery_max = "1h"', "recovery", "that something is not whole yet"),
-        ("groups_apart = true", "groups that were apart", "that members of web share a host"),
+        ('recovery_max = "1h"', "recovery", "something is not whole yet"),
+        ("groups_apart = true", "groups that were apart", "members of web share a host"),
         ('groups_apart = ["nobody"]', "groups nobody", "no group nobody"),
         ('[expected.servers]\nweb-01 = "stopped"', "server web-01", "running"),
         ('[expected.servers]\nweb-9 = "running"', "server web-9", "no such server"),
@@ -228,7 +238,7 @@ def test_a_cell_that_stays_silent_is_not_recovered_from_and_its_file_is_put_back
         a_scenario(WEB, DOWN.replace("cell-down", "cell-garbage"), expected='recovery_max = "1h"'), tmp_path / "kept"
     )
 
-    assert verdicts(report)["recovery"] == ("that something is not whole yet", False)
+    assert verdicts(report)["recovery"] == ("something is not whole yet", False)
     assert check.check(tmp_path / "kept").breach is None
     assert not list((tmp_path / "kept").glob("*.aside"))
 
@@ -264,6 +274,7 @@ def test_a_folder_is_kept_as_the_rehearsal_left_it_and_taken_only_when_it_holds_
         rehearse(wanted, tmp_path / "other")
 
 
+@pytest.mark.thorough
 def test_the_demo_can_be_rehearsed_on(tmp_path: Path) -> None:
     wanted = replace(
         a_scenario('at = "5m"\ndo = "host-lost"\nhost = "c1-h01"', expected='recovery_max = "3m"'),

@@ -131,3 +131,16 @@ def test_a_file_that_is_wrong_is_refused_with_every_mistake(tmp_path: Path) -> N
 
     with pytest.raises(FolderProblem, match=r"lasts is missing(.|\n)*cloud is missing|cloud is missing(.|\n)*lasts"):
         watched.make(Options(path=tmp_path / "data"), lambda sentence, share: None)
+
+
+@pytest.mark.anyio
+async def test_however_many_watch_nothing_is_told_twice(tmp_path: Path) -> None:
+    render = f'do = "create"\nname = "render"\ncount = 2\nbackfilling = true\n{SMALL}'
+    large = 'do = "create"\nname = "large"\ncount = 4\ncpu_mhz = 7000\nmemory_bytes = 2147483648'
+
+    async with watching(written(tmp_path, a_text(render, f'at = "5m"\n{large}')), tmp_path / "data") as (_, client):
+        while not (await asyncio.gather(*(look(client) for _ in range(3))))[0].is_over:
+            pass
+        report = (await client.get("/ops/v1/rehearsal")).json()["rehearsal"]["report"]
+
+    assert [(each["name"], each["times"]) for each in report["shrunk"]] == [("render-01", 1), ("render-02", 1)]

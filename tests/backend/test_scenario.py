@@ -94,6 +94,14 @@ def test_every_mistake_is_told_with_its_line_its_key_and_what_was_expected() -> 
         (a_text('at = 1\nafter = 1\ndo = "drain"\nhost = "a"'), "steps[0].after is there beside `at`, expected one of"),
         (a_text(f'do = "create"\nname = "x"\nfloor = 0.5\n{LARGE}'), "steps[0].floor is 0.5, expected it only beside"),
         (a_text('do = "schedule"\nservers = "x"\ncron = "* * *"'), 'steps[0].cron is the string "* * *", which '),
+        (
+            a_text(f'at = "50m"\ndo = "create"\nname = "x"\nover = "11m"\n{SMALL}'),
+            "[0].over is 11m, expected a time that",
+        ),
+        (
+            a_text(*[f'do = "create"\nname = "x"\ncount = 20000\n{SMALL}'] * 6),
+            "steps make 120,000 servers, expected",
+        ),
         (a_text('do = "settings"'), "expected one of list_records_by_skipping_down_cells, default_cpu_type too"),
         (a_text('do = "stop"\nservers = []'), "steps[0].servers is an empty array, expected the name of a server"),
     ],

@@ -52,7 +52,7 @@ from console.records_plans import (
     RestartRecord,
     StandingRecord,
 )
-from console.records_rehearsal import Rehearsal
+from console.records_rehearsal import Rehearsal, RehearsalRecord
 from console.records_services import ServiceRecord, Services
 from tests.console.fake_parts import FakeParts
 from tests.console.fake_protection import FakeProtection
@@ -184,6 +184,7 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
     log: list[EventRecord] = field(default_factory=list)
     """All that has happened, oldest first; one event where nothing is given."""
     audited: tuple[AuditRecord, ...] = ()
+    rehearsed: RehearsalRecord | None = None
     requests: list[tuple[Any, ...]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -304,7 +305,7 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
 
     async def rehearsal(self) -> Rehearsal:
         await self._request("rehearsal")
-        return Rehearsal(None)
+        return Rehearsal(self.rehearsed)
 
     async def billing(self) -> Billing:
         await self._request("billing")

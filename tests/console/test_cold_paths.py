@@ -90,7 +90,8 @@ def test_what_needs_no_cloud_loads_nothing_heavy_and_nothing_of_the_backend(argu
     assert {name for name in found if name.startswith("console.")} <= {
         "console.cli", "console.cli_check", "console.cli_clouds", "console.cli_contexts", "console.cli_data",
         "console.cli_doctor", "console.cli_options", "console.cli_rehearse", "console.cli_running", "console.cli_shell",
-        "console.completion", "console.contexts", "console.names", "console.sanitising", "console.settings",
+        "console.cli_web", "console.completion", "console.contexts", "console.names", "console.sanitising",
+        "console.settings",
     }  # fmt: skip
 
 

@@ -30,6 +30,18 @@ def seen(record: RehearsalRecord | None) -> View:
     return rehearsal.view(Mirror().apply(Rehearsal(record), NOW), a_frame())
 
 
+def test_what_is_too_long_goes_on_below() -> None:
+    record = RehearsalRecord("A test", 7200, "", 0.5, False, lines=(
+        ReportLine("detail", "", "render-04: " + "its host was lost " * 5),
+        ReportLine("bad", "off", "nightly: " + "over quota " * 8),
+    ))  # fmt: skip
+
+    lines = [line.rstrip() for line in body(rehearsal.view(Mirror().apply(Rehearsal(record), NOW), a_frame()))][2:]
+
+    assert [line[:18].strip() != "" for line in lines] == [True, False, True, True]
+    assert max(map(len, lines)) < 80
+
+
 def tones(view: View, words: str) -> set[Tone]:
     region = view.regions[0]
     line = next(region.line(index) for index in range(len(region)) if words in text_of(region.line(index)))

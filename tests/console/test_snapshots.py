@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from backend.rehearsals import scenario, shipped
+from backend.rehearsals.running import rehearse
+from console.records_rehearsal import RehearsalRecord, ReportLine
 from tests.console.fake_clouds import an_app_of, four_clouds, see_several
-from tests.console.fakes import ManualClock
+from tests.console.fakes import FakeCloud, ManualClock, an_app
+from tests.console.stories import until
 from tests.demo import STORIES, DemoConsole, copied, play
 
 WIDE, CARD, LARGE = (120, 40), (80, 24), (200, 60)
@@ -50,6 +54,19 @@ def test_several_clouds_are_as_they_were(name: str, size: tuple[int, int], snap_
     clock, choice = ManualClock(), four_clouds()
 
     assert snap_compare(an_app_of(choice, clock), terminal_size=size, run_before=see)
+
+
+@pytest.mark.parametrize("size", [WIDE, CARD], ids=["120x40", "80x24"])
+def test_the_report_of_a_rehearsal_is_as_it_was(size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
+    report = rehearse(scenario.read(shipped.find("host-lost-under-pair")))
+    lines = tuple(ReportLine(*row) for row in report.rows())
+    record = RehearsalRecord(report.scenario, report.lasts_seconds, "over", 1.0, True, lines=lines)
+    app = an_app(FakeCloud(rehearsed=record), landing_view="rehearsal")
+
+    async def shown(pilot: Pilot[Any]) -> None:
+        await until(pilot, "all that was expected is so")
+
+    assert snap_compare(app, terminal_size=size, run_before=shown)
 
 
 def test_the_same_screen_in_ascii(demo: Path, tmp_path: Path, snap_compare: Callable[..., bool]) -> None:
