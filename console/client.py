@@ -59,6 +59,8 @@ HOST_OF_SOCKETS = "stratodeck"
 """What the Host header says on a Unix socket, where no name was looked up."""
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 10.0
+PAST_SECONDS = 50.0
+"""How much longer an answer of the past may take."""
 
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
 _OUTCOME_UNKNOWN = "the connection broke in the middle: the request may have been carried out; look before repeating it"
@@ -341,6 +343,9 @@ class CloudClient(BackupRequests):
         patience_seconds: float = 0.0,
     ) -> T:
         asked = {**(asked or {}), "at": self._moment}
+        if self._moment is not None:
+            # The first look, and one that is far away, are rebuilt event by event.
+            patience_seconds += PAST_SECONDS
         params = {name: str(value) for name, value in asked.items() if value is not None}
         seconds = ANSWER_SECONDS + patience_seconds
         return _understood(await self._answer("GET", path, params=params, seconds=seconds), read)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from console.screens.main import MainScreen
 
 WORKER_GROUP = "then"
+LATE_SECONDS = 0.4
 UNCHANGEABLE = "the past cannot be changed"
 OFF_IN_THE_PAST = frozenset({"create", "delete", "what_if", "undo", "freeze", "refresh"})
 """Commands that are about now whatever is looked at; verbs are off by themselves."""
@@ -244,7 +245,13 @@ class TimeTravel:
     async def _look(self, moment: Moment) -> None:
         feed = self._feed
         assert feed is not None, "whoever looks has begun"
-        self._shown = await feed.look(moment, self._shown, self._screen.wanted)
+        # A step is there before anything could be read of it; what takes longer is said.
+        late = self._screen.set_timer(LATE_SECONDS, lambda: self._screen.say(_on_the_way(moment), Tone.MUTED))
+        try:
+            self._shown = await feed.look(moment, self._shown, self._screen.wanted)
+        finally:
+            late.stop()
+        self._screen.unsay()
         trail = self._screen.kept_trail()
         if trail.here.view == "events":
             trail = trail.left_as(replace(trail.here, cursor=past.HERE, region=None))
@@ -266,6 +273,10 @@ class TimeTravel:
         object_id = past.object_of(screen.mirror, screen.place.scope)
         if object_id is not None:
             screen.post_message(Answered(await feed.around(moment.at, object_id), screen.wall_now()))
+
+
+def _on_the_way(moment: Moment) -> str:
+    return f"on the way to {moment.at:%H:%M:%S}, event by event"
 
 
 def off_in_the_past(command_id: str) -> str | None:
