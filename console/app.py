@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import constants
 from textual.app import App
@@ -24,6 +24,9 @@ from console.presentation.lines import ASCII, UNICODE
 from console.screens.feed import POLL_SECONDS
 from console.screens.main import MainScreen
 from console.screens.options import Backend, Options
+
+if TYPE_CHECKING:
+    from console.recording import Recording
 
 ESCAPE_DELAY_SECONDS = 0.025
 """How long a lone esc may turn out to be the start of a sequence. Textual waits 0.1 s, which feels stuck."""
@@ -44,7 +47,8 @@ class ConsoleApp(App[None]):
     own child process, None where there is none. `palette` is dark, light or contrast; NO_COLOR overrides it.
     `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1; what can be
     taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
-    one; `export_folder` is where exports go, None for the working folder.
+    one; `export_folder` is where exports go, None for the working folder. `recordings` opens the file in which what is
+    seen of a cloud without a log is written down, by its id; None for nowhere.
     """
 
     CSS_PATH = "console.tcss"
@@ -73,6 +77,7 @@ class ConsoleApp(App[None]):
         keymap: Keymap = DEFAULT_KEYMAP,
         keeper: Keeper | None = None,
         export_folder: Path | None = None,
+        recordings: "Callable[[str], Recording] | None" = None,
     ) -> None:
         # Textual takes NO_COLOR out of the environment, and without its ANSI mode from the first line it only turns
         # colours to greys: so this is asked before, and both the mode and the theme are set before anything is drawn.
@@ -97,6 +102,7 @@ class ConsoleApp(App[None]):
             keymap=keymap,
             keeper=keeper or Keeper(None),
             export_folder=export_folder,
+            recordings=recordings,
         )
 
     @property

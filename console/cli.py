@@ -17,6 +17,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from console.audit import AuditLog
     from console.client import CloudClient
     from console.launch import Backend
+    from console.recording import Recording
 
 DEFAULT_HOST = "127.0.0.1"
 
@@ -218,7 +220,14 @@ def _looks(chosen: Settings) -> dict[str, Any]:
         "confirms_all": chosen.confirm_all,
         "undo_seconds": chosen.undo_seconds,
         "poll_seconds": chosen.refresh_seconds,
+        "recordings": partial(_recording, megabytes=chosen.record_megabytes) if chosen.record else None,
     }
+
+
+def _recording(cloud_id: str, *, megabytes: int) -> Recording:
+    from console.recording import Recording, folder_of_user
+
+    return Recording(folder_of_user(), cloud_id, bytes_max=megabytes * 2**20)
 
 
 def _production(chosen: Settings, place: str) -> Callable[[str], bool]:

@@ -107,6 +107,9 @@ def decode(body: bytes) -> Any:
 class CloudClient(BackupRequests):
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
 
+    keeps_log = True
+    """Whether the cloud can tell what it was: see `then`. The past of one that cannot is what was recorded here."""
+
     def __init__(
         self,
         http: httpx.AsyncClient,

@@ -126,6 +126,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("keymap", Kind.WORD, "default", "Which keys ask for what; k9s has that program's.", "--keymap",
             names.KEYMAPS),
     Setting("keys", Kind.KEYS, None, "Keys of your own in place of the keymap's.", example={"filter": "ctrl+g"}),
+    Setting("record", Kind.SWITCH, False, "Write down what is seen of clouds that keep no log themselves, so that T "
+            "shows it later; it lies in your folder of state."),
+    Setting("record_megabytes", Kind.WHOLE, 100, "How much of one cloud is kept; the oldest goes first.", least=1,
+            most=10_000),
     Setting("refresh_seconds", Kind.NUMBER, 1.0, "How often the console asks for what the feed does not tell.",
             least=0.2, most=2),
 )  # fmt: skip
@@ -151,6 +155,8 @@ class Settings(NamedTuple):
     export_folder: Path | None
     keymap: str
     keys: Mapping[str, object] | None
+    record: bool
+    record_megabytes: int
     refresh_seconds: float
     sources: Mapping[str, Source]
 

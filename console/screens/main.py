@@ -75,7 +75,7 @@ class MainScreen(Screen[None]):
         self._said: tuple[str, Tone] | None = None
         self._said_at, self._progress = options.wall_now(), ""
         self._details = Details(self)
-        self.then: TimeTravel = TimeTravel(self)
+        self.then: TimeTravel = TimeTravel(self, options.recordings)
         self._has_pane = True
         self.sought = ""
         """What n and N look for: the last filter, or what was to be found."""
@@ -199,6 +199,7 @@ class MainScreen(Screen[None]):
             self._said = None
         if self._repaint is None:
             self._render_all()
+        self.then.record()
 
     @property
     def is_settled(self) -> bool:
@@ -520,9 +521,7 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
-        if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen):
-            return
-        if self.letters.take(event):
+        if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen) or self.letters.take(event):
             return
         command = self._command_of(event.key)
         if command is None:

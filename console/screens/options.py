@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from console.client import CloudClient
 from console.commands import VIEWS
@@ -13,6 +13,9 @@ from console.keymaps import DEFAULT as DEFAULT_KEYMAP
 from console.keymaps import Keymap
 from console.presentation.lines import Glyphs
 from console.screens.feed import POLL_SECONDS
+
+if TYPE_CHECKING:
+    from console.recording import Recording
 
 
 class Backend(Protocol):
@@ -58,5 +61,7 @@ class Options:
     keymap: Keymap = DEFAULT_KEYMAP
     keeper: Keeper = field(default_factory=lambda: Keeper(None))
     """Chosen columns and bookmarks."""
+    recordings: "Callable[[str], Recording] | None" = None
+    """What is seen of a cloud that keeps no log is written down here, by the cloud's id; None for nowhere."""
     export_folder: Path | None = None
     """Where exports are written; None for where the console was started."""
