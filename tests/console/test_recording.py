@@ -87,7 +87,7 @@ FLEETS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(FLEETS)
 def test_every_instant_shows_the_fleet_that_was_there_when_it_was_the_newest(fleets: list[dict[int, str]]) -> None:
     mirrors = [
