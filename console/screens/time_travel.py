@@ -38,8 +38,8 @@ UNCHANGEABLE = "the past cannot be changed"
 OFF_IN_THE_PAST = frozenset({"create", "delete", "what_if", "undo", "freeze", "refresh"})
 """Commands that are about now whatever is looked at; verbs are off by themselves."""
 
-_OF_DECISIONS = ("left_parenthesis", "right_parenthesis")
-"""Keys that go from one decision to another where one is explained, as they do at the present."""
+_OF_VIEWS = {"why": ("left_parenthesis", "right_parenthesis"), "help": ("escape",)}
+"""Keys that do what they do at the present: from one decision to another, and out of the help."""
 
 Find = Callable[[], Awaitable[Moment | None]]
 
@@ -89,7 +89,7 @@ class TimeTravel:
     def key_places(self, key: str) -> tuple[str, ...]:
         """Where a key is looked for: those of the bar come before those of the view."""
         view = self._screen.place.view
-        is_of_view = view in commands.WHY_VIEWS and key in _OF_DECISIONS
+        is_of_view = key in _OF_VIEWS.get(view, ())
         return (view,) if not self.is_on or is_of_view else (commands.PAST, view)
 
     @property
