@@ -4,8 +4,7 @@ The copy is private and temporary: a database without a name, which SQLite keeps
 every table but the log, the tasks and the remembered requests. Those are read from the file itself, as views that end
 at the moment, so that whoever reads a transaction of this finds in it what a transaction of then would have found.
 
-What events say nothing of is as it is now: which accounts there are, the zone that was asked for, who is plugged into
-which network.
+What events say nothing of is as it is now: which accounts there are, the zone that was asked for, key pairs.
 """
 
 from __future__ import annotations
@@ -344,6 +343,10 @@ class Silence(NamedTuple):
     """Whether nothing has been said of it since: it is silent, or answers, to this day."""
 
 
+_LAST_WIRED = (
+    "SELECT details FROM live.event WHERE object_id = ? AND number <= ? AND kind = 'server.interfaces_changed'"
+    " ORDER BY number DESC LIMIT 1"
+)
 _LAST_SAID = (
     "SELECT number, kind, at, details FROM live.event WHERE object_kind = 'cell' AND object_id = ?"
     " AND number <= ? ORDER BY number DESC LIMIT 1"
@@ -359,11 +362,22 @@ class PastCloud(PastFile):
     def __init__(self, path: Path) -> None:
         self._gone: dict[tuple[str, str], tuple[Any, ...]] = {}
         """Rows of directories and snapshots that are not there at the moment, by table and id: as they are later."""
+        self._rewired: set[str] = set()
         super().__init__(path, "cloud")
         self.transaction = _CloudThen(self._connection)
 
     def come_to(self, number: int) -> None:
         self.transaction.come_to(number)
+        for server_id in sorted(self._rewired):
+            self._wire(server_id)
+        self._rewired.clear()
+
+    def _wire(self, server_id: str) -> None:
+        """Give a server the interfaces that it had; where the log does not tell, it keeps those of now."""
+        row = self._run(_LAST_WIRED, (server_id, self.number)).fetchone()
+        told = {"interfaces": []} if row is None else orjson.loads(row[0])
+        if "interfaces" in told:
+            self.transaction.rewire(server_id, told["interfaces"])
 
     def take_other(self, event: Changed, *, is_back: bool) -> None:
         values = {field: old if is_back else new for field, (old, new) in event.changes.items()}
@@ -374,6 +388,8 @@ class PastCloud(PastFile):
             case "account":
                 for field in values.keys() & {"project_id", "is_staff", "may_backfill"}:
                     self._run(f"UPDATE account SET {field} = ? WHERE id = ?", (values[field], event.object_id))  # noqa: S608
+            case "server":
+                self._rewired.add(event.object_id)
             case "snapshot" if event.is_creation or event.is_removal:
                 self._enter_snapshot(event.object_id, is_there=event.is_creation != is_back)
             case "snapshot":
@@ -415,9 +431,15 @@ class PastCloud(PastFile):
             if thing is None:
                 self._forget(table, id_)
                 continue
-            self._bring_back(table, id_)
+            if not self._is_entered(table, id_):
+                self._bring_back(table, id_)
+                # It went with the server, and no event says so.
+                self._wire(id_)
             self._enter(table, cell, thing)
         self._run("COMMIT")
+
+    def _is_entered(self, table: str, id_: str) -> bool:
+        return self._run(f"SELECT 1 FROM main.{table} WHERE id = ?", (id_,)).fetchone() is not None  # noqa: S608
 
     def _enter(self, table: str, cell: str, thing: Any) -> None:
         values = {"cell": cell, "project_id": thing.project_id, "owner": thing.owner, "state": "active",

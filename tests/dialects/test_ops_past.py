@@ -72,6 +72,30 @@ def test_a_server_that_is_gone_is_there_again_with_all_that_it_had(tmp_path: Pat
     in_a_past(tmp_path, story)
 
 
+def test_the_interfaces_of_a_server_are_those_that_it_had_also_when_it_is_gone(tmp_path: Path) -> None:
+    async def story(cloud: Wired) -> None:
+        made = await cloud.server("wired")
+        bare = await now_over(cloud)
+        nics = good(await cloud.ops.post(f"/servers/{made['id']}/nics", json={"configuration": "dhcp"}), 201)["nics"]
+        plugged = await now_over(cloud)
+        good(await cloud.ops.delete(f"/servers/{made['id']}/nics/{nics[0]['mac']}"))
+        good(await cloud.ops.post(f"/servers/{made['id']}/nics", json={"configuration": "manual"}), 201)
+        other = await now_over(cloud)
+        good(await cloud.ops.post(f"/servers/{made['id']}/actions", json={"action": "delete"}), 202)
+        await cloud.advance(5)
+
+        async def nics_at(at: str) -> list[Any]:
+            found: list[Any] = good(await cloud.ops.get(f"/servers/{made['id']}", params={"at": at}))["nics"]
+            return found
+
+        assert [nic["configuration"] for nic in await nics_at(other)] == ["manual"]
+        assert await nics_at(plugged) == nics
+        assert await nics_at(bare) == []
+        assert [nic["configuration"] for nic in await nics_at(other)] == ["manual"]
+
+    in_a_past(tmp_path, story)
+
+
 def test_differences_tell_what_to_change_in_either_direction(tmp_path: Path) -> None:
     async def story(cloud: Wired) -> None:
         early = await cloud.server("early")
