@@ -227,7 +227,7 @@ class PastFile:
         order = " DESC" if number < self.number else ""
         for kind, object_kind, id_, version, changes, details in self._run(_BETWEEN + order, (low, high)):
             # Only a removal has anything to say beside its changes, and the log is long.
-            more = object_of(details) if kind == "backup.deleted" else {}
+            more = object_of(details) if kind in ("backup.deleted", "snapshot.deleted") else {}
             yield Changed(kind, object_kind, id_, version, object_of(changes), more)
 
     def _picture(self, table: Table[Any], id_: str) -> dict[str, Any] | None:
@@ -391,7 +391,7 @@ class PastCloud(PastFile):
             case "server":
                 self._rewired.add(event.object_id)
             case "snapshot" if event.is_creation or event.is_removal:
-                self._enter_snapshot(event.object_id, is_there=event.is_creation != is_back)
+                self._enter_snapshot(event, is_there=event.is_creation != is_back)
             case "snapshot":
                 for field in values.keys() & {"name", "meta", "tags"}:
                     value = values[field] if field == "name" else json_of(values[field])
@@ -399,12 +399,12 @@ class PastCloud(PastFile):
                 version = event.version - is_back
                 self._run("UPDATE snapshot SET version = ? WHERE id = ?", (version, event.object_id))
 
-    def _enter_snapshot(self, id_: str, *, is_there: bool) -> None:
-        """What was removed before the copy was made is not known."""
-        if is_there:
-            self._bring_back("snapshot", id_)
-        else:
-            self._forget("snapshot", id_)
+    def _enter_snapshot(self, event: Changed, *, is_there: bool) -> None:
+        """One that went with its drive before the copy was made is not known."""
+        if not is_there:
+            self._forget("snapshot", event.object_id)
+        elif not self._bring_back("snapshot", event.object_id) and "row" in event.details:
+            self.transaction.put_back_snapshot(event.details["row"])
 
     def _forget(self, table: str, id_: str) -> None:
         row = self._run(f"SELECT * FROM main.{table} WHERE id = ?", (id_,)).fetchone()  # noqa: S608
