@@ -10,7 +10,7 @@ What events say nothing of is as it is now: which accounts there are, the zone t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -318,6 +318,21 @@ class PastCell(PastFile):
 
         return tx.undone(begin)
 
+    def keys(self) -> set[Key]:
+        """Of every server and drive."""
+        return {(kind, id_) for kind in ("server", "drive") for (id_,) in self._run(f"SELECT id FROM {kind}")}  # noqa: S608
+
+    def some(self, keys: Iterable[Key]) -> dict[Key, Any]:
+        """Those of these servers and drives that are there."""
+        ids: dict[str, list[str]] = {"server": [], "drive": []}
+        for kind, id_ in keys:
+            ids[kind].append(id_)
+        things: dict[Key, Any] = {
+            ("server", id_): each for id_, each in self.transaction.servers(ids["server"]).items()
+        }
+        things.update((("drive", id_), each) for id_, each in self.transaction.drives(ids["drive"]).items())
+        return things
+
     def all(self) -> dict[Key, Any]:
         """Every host, server and drive."""
         tx = self.transaction
@@ -455,16 +470,15 @@ class PastCloud(PastFile):
         text = f"INSERT INTO main.{table} (id, {names}) VALUES (?, {marks}) ON CONFLICT (id) DO UPDATE SET {changed}"  # noqa: S608
         self._run(text, (thing.id, *values.values()))
 
-    def agree(self, cell: str, things: Mapping[Key, Any]) -> None:
+    def agree(self, cell: PastCell) -> None:
         """With all that there is in a cell: the two files were not copied at one instant."""
-        missing: dict[Key, Any] = {}
-        for kind in ("server", "drive"):
-            listed = self._run(f"SELECT id FROM main.{kind}_directory WHERE cell = ?", (cell,))  # noqa: S608
-            known = {id_ for (id_,) in listed}
-            there = {id_ for each, id_ in things if each == kind}
-            missing |= {(kind, id_): None for id_ in known - there}
-            missing |= {(kind, id_): things[kind, id_] for id_ in there - known}
-        self.enter(cell, missing)
+        known = {
+            (kind, id_)
+            for kind in ("server", "drive")
+            for (id_,) in self._run(f"SELECT id FROM main.{kind}_directory WHERE cell = ?", (cell.file,))  # noqa: S608
+        }
+        there = cell.keys()
+        self.enter(cell.file, {**dict.fromkeys(known - there), **cell.some(there - known)})
 
     # Cells that did not answer
 
