@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import constants
 from textual.app import App
@@ -25,6 +25,9 @@ from console.screens.clouds import FIRST, Clouds
 from console.screens.feed import POLL_SECONDS
 from console.screens.main import MainScreen
 from console.screens.options import Backend, CloudChoice, Options
+
+if TYPE_CHECKING:
+    from console.recording import Recording
 
 ESCAPE_DELAY_SECONDS = 0.025
 """How long a lone esc may turn out to be the start of a sequence. Textual waits 0.1 s, which feels stuck."""
@@ -47,6 +50,8 @@ class ConsoleApp(App[None]):
     taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
     one; `export_folder` is where exports go, None for the working folder. `mistakes_of` says what is wrong with a
     scenario's file, None where none can be rehearsed. `clouds` are the others that there are, with this one among them.
+    `recordings` opens the file in which what is seen of a cloud without a log is written down, by its id; None for
+    nowhere.
     """
 
     CSS_PATH = "console.tcss"
@@ -79,6 +84,7 @@ class ConsoleApp(App[None]):
         export_folder: Path | None = None,
         mistakes_of: Callable[[str], Sequence[str]] | None = None,
         clouds: CloudChoice | None = None,
+        recordings: "Callable[[str], Recording] | None" = None,
     ) -> None:
         # Textual takes NO_COLOR out of the environment, and without its ANSI mode from the first line it only turns
         # colours to greys: so this is asked before, and both the mode and the theme are set before anything is drawn.
@@ -104,6 +110,7 @@ class ConsoleApp(App[None]):
             keeper=keeper or Keeper(None),
             export_folder=export_folder,
             rehearse=None if mistakes_of is None else self._rehearse,
+            recordings=recordings,
         )
         self._mistakes_of = mistakes_of
         self.rehearsal_wanted: tuple[str, float] | None = None

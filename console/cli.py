@@ -59,6 +59,7 @@ from console.settings import BY_NAME, Settings
 if TYPE_CHECKING:
     from console.app import ConsoleApp
     from console.cli_opening import Opener
+    from console.recording import Recording
     from console.screens.options import Opened
 
 DEFAULT_HOST = "127.0.0.1"
@@ -279,7 +280,14 @@ def _looks(chosen: Settings) -> dict[str, Any]:
         "confirms_all": chosen.confirm_all,
         "undo_seconds": chosen.undo_seconds,
         "poll_seconds": chosen.refresh_seconds,
+        "recordings": partial(_recording, megabytes=chosen.record_megabytes) if chosen.record else None,
     }
+
+
+def _recording(cloud_id: str, *, megabytes: int) -> Recording:
+    from console.recording import Recording, folder_of_user
+
+    return Recording(folder_of_user(), cloud_id, bytes_max=megabytes * 2**20)
 
 
 def _console_app() -> type[ConsoleApp]:

@@ -63,6 +63,8 @@ PREFIX = "/ops/v1"
 HOST_OF_SOCKETS = "stratodeck"
 """What the Host header says on a Unix socket, where no name was looked up."""
 ANSWER_SECONDS = 10.0
+PAST_SECONDS = 50.0
+"""How much longer an answer of the past may take."""
 
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
 
@@ -72,6 +74,8 @@ _RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
 
 class CloudClient(BillingRequests, Port):
     """One cloud, spoken to in `/ops/v1`. Every method raises ClientError and nothing else."""
+
+    keeps_log = True
 
     def __init__(
         self,
@@ -304,6 +308,9 @@ class CloudClient(BillingRequests, Port):
         patience_seconds: float = 0.0,
     ) -> T:
         asked = {**(asked or {}), "at": self._moment}
+        if self._moment is not None:
+            # The first look, and one that is far away, are rebuilt event by event.
+            patience_seconds += PAST_SECONDS
         params = {name: str(value) for name, value in asked.items() if value is not None}
         seconds = ANSWER_SECONDS + patience_seconds
         return _understood(await self._answer("GET", path, params=params, seconds=seconds), read)

@@ -97,6 +97,9 @@ def not_offered(what: str) -> ClientError:
 class Port(Protocol):
     """One cloud. Every method raises ClientError and nothing else; `client` says what each one is."""
 
+    keeps_log: bool = False
+    """Whether it tells of its own past: see `then`. Of one that does not, the console may write down what it sees."""
+
     # How often it is asked
 
     def attend(self, *, is_watched: bool) -> None:

@@ -137,6 +137,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("keys", Kind.KEYS, None, "Keys of your own in place of the keymap's.", example={"filter": "ctrl+g"}),
     Setting("clouds", Kind.CLOUDS, None, "The clouds that C and --context open; `stratodeck contexts` explains them.",
             "--context", example={"lab": {"data": "~/clouds/lab", "colour": "green"}}),
+    Setting("record", Kind.SWITCH, False, "Write down what is seen of clouds that keep no log themselves, so that T "
+            "shows it later; it lies in your folder of state."),
+    Setting("record_megabytes", Kind.WHOLE, 100, "How much of one cloud is kept; the oldest goes first.", least=1,
+            most=10_000),
     Setting("refresh_seconds", Kind.NUMBER, 1.0, "How often the console asks for what the feed does not tell.",
             least=0.2, most=2),
     Setting("requests_per_minute", Kind.WHOLE, 30, "The most that an OpenStack of --os-cloud is asked in a minute; "
@@ -165,6 +169,8 @@ class Settings(NamedTuple):
     keymap: str
     keys: Mapping[str, object] | None
     clouds: Mapping[str, object] | None
+    record: bool
+    record_megabytes: int
     refresh_seconds: float
     requests_per_minute: int
     sources: Mapping[str, Source]

@@ -144,7 +144,6 @@ STORIES = {
         Story("events", (":events", "<enter>"), "web-31"),
         Story("past", (":events", "<enter>", "<left_parenthesis>", "<left_parenthesis>", "<left_parenthesis>"), "PAST"),
         Story("time-travel", ("T", "<left_curly_bracket>", "<left_curly_bracket>", "<left_curly_bracket>"), "-3m"),
-        Story("time-travel-why", (":servers /web-31", "<enter>", "T", "w", "<left_square_bracket>"), "why here"),
         Story("detail", (":servers /web-31", "<enter>", "d"), "web-31"),
         Story("why", (":servers /web-31", "<enter>", "w"), "decided by"),
         Story("help", ("?",), "half"),

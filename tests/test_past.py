@@ -83,7 +83,7 @@ def test_every_answer_of_a_moment_is_what_it_was_then(tmp_path: Path) -> None:
 
 
 def test_every_view_of_a_moment_is_what_it_was_then(tmp_path: Path) -> None:
-    look_back(tmp_path / "data", 5, 60, 0.15)
+    look_back(tmp_path / "data", 5, 50, 0.12)
 
 
 @pytest.mark.thorough

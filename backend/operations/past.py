@@ -29,6 +29,10 @@ class Moment:
     pictures: Pictures
 
 
+IDLE_SECONDS = 300.0
+"""In real time: for as long after the last question the copies are kept."""
+
+
 class Past:
     """Of one live cloud."""
 
@@ -37,6 +41,8 @@ class Past:
         self._turn = asyncio.Lock()
         self._store: PastStore | None = None
         self._moment: Moment | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def at(self, position: Position) -> AsyncIterator[Moment]:
@@ -53,7 +59,25 @@ class Past:
             if moment is None or not self._is_still(moment, position):
                 self._moment = None
                 moment = self._moment = await self._moved(position)
-            yield moment
+            try:
+                yield moment
+            finally:
+                self._wait_for_questions()
+
+    def _wait_for_questions(self) -> None:
+        """Let go of the copies, and of all that was worked out of them, when nobody asks any more."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._let_go)
+
+    def _let_go(self) -> None:
+        self._closing = asyncio.get_running_loop().create_task(self._close())
+
+    async def _close(self) -> None:
+        async with self._turn:
+            store, self._store, self._moment = self._store, None, None
+            if store is not None:
+                await store.close()
 
     def _is_still(self, moment: Moment, position: Position) -> bool:
         """Whether the moment is there already, with the cells that can be read now, and all that lies before it."""
@@ -80,9 +104,9 @@ class Past:
         return Moment(position, cloud, Pictures(cloud))
 
     async def close(self) -> None:
-        if self._store is not None:
-            await self._store.close()
-            self._store = self._moment = None
+        if self._idle is not None:
+            self._idle.cancel()
+        await self._close()
 
 
 @dataclass(frozen=True, slots=True)

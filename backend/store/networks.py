@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -297,8 +297,8 @@ class NetworksTransaction(CentralRowsTransaction):
                 "INSERT INTO server_key_pair (server_id, key_pair_id, position) VALUES (?, ?, ?)",
                 (server_id, key_pair_id, position),
             )
-        self._tell_of_interfaces(server_id, project_id, at=at, actor=actor)
         stored_wiring = self.wiring([server_id]).get(server_id, Wiring())
+        self._tell_of_interfaces(server_id, project_id, stored_wiring.interfaces, at=at, actor=actor)
         # What is billed of a run is what it had then, whatever becomes of the interfaces before it is reckoned.
         values = (server_id, microseconds_of(at), sent_rate(stored_wiring.interfaces))
         self._run("INSERT OR REPLACE INTO traffic_rate (server_id, at, rate) VALUES (?, ?, ?)", values)
@@ -311,8 +311,11 @@ class NetworksTransaction(CentralRowsTransaction):
             number += 1
         return number
 
-    def _tell_of_interfaces(self, server_id: str, project_id: str, *, at: datetime, actor: str) -> None:
-        details = {"project_id": project_id}
+    def _tell_of_interfaces(
+        self, server_id: str, project_id: str, after: Iterable[Interface], *, at: datetime, actor: str
+    ) -> None:
+        """With all that it has now: what it had at any moment is in the last of these before it."""
+        details = {"project_id": project_id, "interfaces": [_interface_row(each) for each in after]}
         self.emit("server.interfaces_changed", "server", server_id, at=at, actor=actor, details=details)
 
     def forget_policy(self, policy: FirewallPolicy, *, at: datetime, actor: str) -> None:
@@ -320,8 +323,16 @@ class NetworksTransaction(CentralRowsTransaction):
         servers = {each.server_id: each.project_id for each in self.interfaces_with("policy_id", [policy.id])}
         self._run("UPDATE interface SET policy_id = NULL WHERE policy_id = ?", (policy.id,))
         for server_id, project_id in sorted(servers.items()):
-            self._tell_of_interfaces(server_id, project_id, at=at, actor=actor)
+            left = self.wiring([server_id]).get(server_id, Wiring()).interfaces
+            self._tell_of_interfaces(server_id, project_id, left, at=at, actor=actor)
         self.remove_owned(FIREWALL_POLICY, policy, at=at, actor=actor)
+
+    def rewire(self, server_id: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Give a server the interfaces that an event told of, and no others."""
+        self._run("DELETE FROM interface WHERE server_id = ?", (server_id,))
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            self._run(f"INSERT OR REPLACE INTO interface ({_INTERFACE_COLUMNS}) VALUES ({marks})", tuple(row))  # noqa: S608
 
     def unplug_server(self, server_id: str) -> None:
         """It has gone: its interfaces and what they held are free."""

@@ -42,6 +42,8 @@ class PastStore(Store):
         self._live = live
         self._cloud_then: PastCloud | None = None
         self._cells: dict[str, PastCell] = {}
+        self._up_since: dict[str, datetime] = {}
+        self._outdated: set[str] = set()
         self._states: dict[str, Reachability] = {}
         self._built_at = -1
         self._remembered: dict[str, int] = {}
@@ -70,18 +72,20 @@ class PastStore(Store):
             Invalid: nothing is recorded of it.
             Unreachable: cloud.db cannot be read.
         """
-        silent = {
-            cell: self._live.reachability(cell)
-            for cell in self.cell_names
-            if self._live.reachability(cell).state is not ReachabilityState.UP
-        }
+        found = {cell: self._live.reachability(cell) for cell in self.cell_names}
+        silent = {cell for cell, each in found.items() if each.state is not ReachabilityState.UP}
+        for cell, each in found.items():
+            if self._up_since.get(cell) != each.since:
+                # It may be another file by now.
+                self._outdated.add(cell)
+            self._up_since[cell] = each.since
         revision = self._live.revision
         await self._work(lambda: self._move(at, file, number, silent))
         self._built_at = revision
         self.at = at
         self.revision += 1
 
-    def _move(self, at: datetime, file: str | None, number: int, silent: dict[str, Reachability]) -> None:
+    def _move(self, at: datetime, file: str | None, number: int, silent: set[str]) -> None:
         def number_in(each: PastFile) -> int:
             if each.file == file:
                 return min(number, each.last_number())
@@ -94,24 +98,26 @@ class PastStore(Store):
             for cell, each in self._cells.items():
                 cloud.enter(cell, each.move(number_in(each), at))
             for cell in self.cell_names:
-                self._settle(cloud, cell, at, silent.get(cell))
+                self._settle(cloud, cell, at, is_readable=cell not in silent)
         except sqlite3.Error as error:
             self._close()
             raise Unreachable(CLOUD, f"the log cannot be read: {error}") from error
         self.settings = cloud.transaction.settings()
         self.numbers = {CLOUD: cloud.number, **{cell: file.number for cell, file in self._cells.items()}}
 
-    def _open(self, silent: dict[str, Reachability]) -> PastCloud:
+    def _open(self, silent: set[str]) -> PastCloud:
         """The copies of all files that can be read now, each made when it is first asked for."""
-        for cell in silent.keys() & self._cells.keys():
+        for cell in (silent | self._outdated) & self._cells.keys():
             self._cells.pop(cell).close()
+            self._remembered.pop(cell, None)
+        self._outdated.clear()
         wanted = [cell for cell in self.cell_names if cell not in silent and cell not in self._cells]
         for cell in wanted:
             self._cells[cell] = PastCell(self.path / "cells" / f"{cell}.db", cell)
         if self._cloud_then is None:
             self._cloud_then = PastCloud(self.path / "cloud.db")
         for cell in wanted:
-            self._cloud_then.agree(cell, self._cells[cell].all())
+            self._cloud_then.agree(self._cells[cell])
         return self._cloud_then
 
     def _check_begun(self, at: datetime, cloud: PastCloud) -> None:
@@ -122,11 +128,11 @@ class PastStore(Store):
         if at < begun:
             raise Invalid("at", f"lies before {begun:%Y-%m-%d %H:%M:%S} UTC, when what is recorded here begins")
 
-    def _settle(self, cloud: PastCloud, cell: str, at: datetime, now: Reachability | None) -> None:
+    def _settle(self, cloud: PastCloud, cell: str, at: datetime, *, is_readable: bool) -> None:
         """Whether a cell answered, and what was last seen of it where it did not."""
         said = cloud.silence(cell)
         since = said.since or self.created_at
-        if now is not None:
+        if not is_readable:
             is_told = said.is_last and said.state != "up"
             cloud.remember_as_now(cell, at, is_told=is_told)
             self._remembered.pop(cell, None)

@@ -4,14 +4,13 @@ The copy is private and temporary: a database without a name, which SQLite keeps
 every table but the log, the tasks and the remembered requests. Those are read from the file itself, as views that end
 at the moment, so that whoever reads a transaction of this finds in it what a transaction of then would have found.
 
-What events say nothing of is as it is now: which accounts there are, the zone that was asked for, who is plugged into
-which network.
+What events say nothing of is as it is now: which accounts there are, the zone that was asked for, key pairs.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -19,6 +18,8 @@ from urllib.parse import quote
 
 import orjson
 
+from backend.cloud.billing import tick_of
+from backend.cloud.instants import microseconds_of
 from backend.cloud.model import Host, Server, Task
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
@@ -228,7 +229,7 @@ class PastFile:
         order = " DESC" if number < self.number else ""
         for kind, object_kind, id_, version, changes, details in self._run(_BETWEEN + order, (low, high)):
             # Only a removal has anything to say beside its changes, and the log is long.
-            more = object_of(details) if kind == "backup.deleted" else {}
+            more = object_of(details) if kind in ("backup.deleted", "snapshot.deleted") else {}
             yield Changed(kind, object_kind, id_, version, object_of(changes), more)
 
     def _picture(self, table: Table[Any], id_: str) -> dict[str, Any] | None:
@@ -319,6 +320,21 @@ class PastCell(PastFile):
 
         return tx.undone(begin)
 
+    def keys(self) -> set[Key]:
+        """Of every server and drive."""
+        return {(kind, id_) for kind in ("server", "drive") for (id_,) in self._run(f"SELECT id FROM {kind}")}  # noqa: S608
+
+    def some(self, keys: Iterable[Key]) -> dict[Key, Any]:
+        """Those of these servers and drives that are there."""
+        ids: dict[str, list[str]] = {"server": [], "drive": []}
+        for kind, id_ in keys:
+            ids[kind].append(id_)
+        things: dict[Key, Any] = {
+            ("server", id_): each for id_, each in self.transaction.servers(ids["server"]).items()
+        }
+        things.update((("drive", id_), each) for id_, each in self.transaction.drives(ids["drive"]).items())
+        return things
+
     def all(self) -> dict[Key, Any]:
         """Every host, server and drive."""
         tx = self.transaction
@@ -344,6 +360,10 @@ class Silence(NamedTuple):
     """Whether nothing has been said of it since: it is silent, or answers, to this day."""
 
 
+_LAST_WIRED = (
+    "SELECT details FROM live.event WHERE object_id = ? AND number <= ? AND kind = 'server.interfaces_changed'"
+    " ORDER BY number DESC LIMIT 1"
+)
 _LAST_SAID = (
     "SELECT number, kind, at, details FROM live.event WHERE object_kind = 'cell' AND object_id = ?"
     " AND number <= ? ORDER BY number DESC LIMIT 1"
@@ -359,11 +379,28 @@ class PastCloud(PastFile):
     def __init__(self, path: Path) -> None:
         self._gone: dict[tuple[str, str], tuple[Any, ...]] = {}
         """Rows of directories and snapshots that are not there at the moment, by table and id: as they are later."""
+        self._rewired: set[str] = set()
         super().__init__(path, "cloud")
         self.transaction = _CloudThen(self._connection)
 
+    def move(self, number: int, at: datetime) -> dict[Key, Any]:
+        """As of every file. Ticks of money that were told later had not been told then."""
+        moved = super().move(number, at)
+        self._run("UPDATE main.closed_tick SET tick = min(tick, ?)", (tick_of(microseconds_of(at)),))
+        return moved
+
     def come_to(self, number: int) -> None:
         self.transaction.come_to(number)
+        for server_id in sorted(self._rewired):
+            self._wire(server_id)
+        self._rewired.clear()
+
+    def _wire(self, server_id: str) -> None:
+        """Give a server the interfaces that it had; where the log does not tell, it keeps those of now."""
+        row = self._run(_LAST_WIRED, (server_id, self.number)).fetchone()
+        told = {"interfaces": []} if row is None else orjson.loads(row[0])
+        if "interfaces" in told:
+            self.transaction.rewire(server_id, told["interfaces"])
 
     def take_other(self, event: Changed, *, is_back: bool) -> None:
         values = {field: old if is_back else new for field, (old, new) in event.changes.items()}
@@ -374,8 +411,10 @@ class PastCloud(PastFile):
             case "account":
                 for field in values.keys() & {"project_id", "is_staff", "may_backfill"}:
                     self._run(f"UPDATE account SET {field} = ? WHERE id = ?", (values[field], event.object_id))  # noqa: S608
+            case "server":
+                self._rewired.add(event.object_id)
             case "snapshot" if event.is_creation or event.is_removal:
-                self._enter_snapshot(event.object_id, is_there=event.is_creation != is_back)
+                self._enter_snapshot(event, is_there=event.is_creation != is_back)
             case "snapshot":
                 for field in values.keys() & {"name", "meta", "tags"}:
                     value = values[field] if field == "name" else json_of(values[field])
@@ -383,12 +422,12 @@ class PastCloud(PastFile):
                 version = event.version - is_back
                 self._run("UPDATE snapshot SET version = ? WHERE id = ?", (version, event.object_id))
 
-    def _enter_snapshot(self, id_: str, *, is_there: bool) -> None:
-        """What was removed before the copy was made is not known."""
-        if is_there:
-            self._bring_back("snapshot", id_)
-        else:
-            self._forget("snapshot", id_)
+    def _enter_snapshot(self, event: Changed, *, is_there: bool) -> None:
+        """One that went with its drive before the copy was made is not known."""
+        if not is_there:
+            self._forget("snapshot", event.object_id)
+        elif not self._bring_back("snapshot", event.object_id) and "row" in event.details:
+            self.transaction.put_back_snapshot(event.details["row"])
 
     def _forget(self, table: str, id_: str) -> None:
         row = self._run(f"SELECT * FROM main.{table} WHERE id = ?", (id_,)).fetchone()  # noqa: S608
@@ -415,9 +454,15 @@ class PastCloud(PastFile):
             if thing is None:
                 self._forget(table, id_)
                 continue
-            self._bring_back(table, id_)
+            if not self._is_entered(table, id_):
+                self._bring_back(table, id_)
+                # It went with the server, and no event says so.
+                self._wire(id_)
             self._enter(table, cell, thing)
         self._run("COMMIT")
+
+    def _is_entered(self, table: str, id_: str) -> bool:
+        return self._run(f"SELECT 1 FROM main.{table} WHERE id = ?", (id_,)).fetchone() is not None  # noqa: S608
 
     def _enter(self, table: str, cell: str, thing: Any) -> None:
         values = {"cell": cell, "project_id": thing.project_id, "owner": thing.owner, "state": "active",
@@ -433,16 +478,15 @@ class PastCloud(PastFile):
         text = f"INSERT INTO main.{table} (id, {names}) VALUES (?, {marks}) ON CONFLICT (id) DO UPDATE SET {changed}"  # noqa: S608
         self._run(text, (thing.id, *values.values()))
 
-    def agree(self, cell: str, things: Mapping[Key, Any]) -> None:
+    def agree(self, cell: PastCell) -> None:
         """With all that there is in a cell: the two files were not copied at one instant."""
-        missing: dict[Key, Any] = {}
-        for kind in ("server", "drive"):
-            listed = self._run(f"SELECT id FROM main.{kind}_directory WHERE cell = ?", (cell,))  # noqa: S608
-            known = {id_ for (id_,) in listed}
-            there = {id_ for each, id_ in things if each == kind}
-            missing |= {(kind, id_): None for id_ in known - there}
-            missing |= {(kind, id_): things[kind, id_] for id_ in there - known}
-        self.enter(cell, missing)
+        known = {
+            (kind, id_)
+            for kind in ("server", "drive")
+            for (id_,) in self._run(f"SELECT id FROM main.{kind}_directory WHERE cell = ?", (cell.file,))  # noqa: S608
+        }
+        there = cell.keys()
+        self.enter(cell.file, {**dict.fromkeys(known - there), **cell.some(there - known)})
 
     # Cells that did not answer
 

@@ -120,5 +120,10 @@ class SnapshotsTransaction(Transaction):
                 version=snapshot.version + 1,
                 actor=actor,
                 changes=changes,
-                details={"drive": snapshot.drive_id},
+                details={"drive": snapshot.drive_id, "row": list(_row(snapshot))},
             )
+
+    def put_back_snapshot(self, row: Row) -> None:
+        """As the event told that removed it."""
+        marks = ", ".join("?" * len(row))
+        self._run(f"INSERT OR IGNORE INTO snapshot ({_COLUMNS}) VALUES ({marks})", tuple(row))  # noqa: S608

@@ -56,8 +56,6 @@ _LACKS = {
     "group.end": "Nova computes no plan",
     "what_if": "Nova computes no plan",
     "account.balance": "Nova has no prices",
-    "then": "Nova keeps no record of its past",
-    "time": "Nova keeps no record of its past",
     "cell.ask": "Nova asks its cells itself",
     **dict.fromkeys(("cell.up", "cell.down", "cell.hung", "faults.end"), "it is a real cloud"),
     **dict.fromkeys(

@@ -223,7 +223,7 @@ def crumbs(view: View, frame: Frame) -> Line:
     if frame.width < NARROW:
         # Only the last figure of the note is worth the room: how many rows there are.
         note = note.rsplit("   ", 1)[-1]
-    if frame.past_at is not None and frame.width >= NARROW:
+    if frame.past_at is not None and frame.width >= NARROW and view.name != "help":
         note = _as_it_was(note, frame)
     end = frame.width - 1 - cells(note)
     path: list[Span] = []

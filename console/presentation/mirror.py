@@ -119,6 +119,8 @@ class Mirror:
     """Cells that answer again, whose rows must be asked for anew (`servers_page(cell=NAME)`)."""
     answered_at: Mapping[str, datetime] = field(default_factory=dict)
     """By source (`status`, `servers`, `hosts`, `tasks`, `events`): the wall's instant of its last answer."""
+    is_recorded: bool = False
+    """Whether it is of the past, put together from what this console wrote down."""
     problem: str | None = None
     """Why the last request failed, in a sentence; None after an answer."""
     failed_at: datetime | None = None

@@ -24,6 +24,10 @@ BAR_FROM_ROWS, BAR_FROM_COLUMNS = 20, 60
 """Below these the bar is one line: the ruler without the density above it."""
 
 
+NOT_RECORDED = frozenset({"schedules", "backups", "coverage", "calendar", "storage", "events", "billing", "why"})
+"""Views of what a cloud itself has to tell of the past."""
+
+
 class Moment(NamedTuple):
     at: datetime
     event: EventRecord | None = None
@@ -142,10 +146,14 @@ def with_stretches(mirror: Mirror, others: Mapping[str | None, PastEvents]) -> M
 
 def instead(view: str, mirror: Mirror, frame: Frame) -> View | None:
     """A sentence in place of a view of which the past cannot be told; None for one that can be shown."""
-    if view != "audit" or mirror.clock is None or mirror.clock.mode == "wall":
+    if view in NOT_RECORDED and mirror.is_recorded:
+        sentence = "this cloud keeps no log, and this is not among what the console writes down of it"
+    elif view == "audit" and mirror.clock is not None and mirror.clock.mode != "wall":
+        sentence = "what was done from here is written down by the wall's time, and this cloud has a time of its own:"
+        sentence += " nobody can say what had been done by then"
+    else:
         return None
-    sentence = "what was done from here is written down by the wall's time, and this cloud has a time of its own:"
-    lines = wrap(f"{sentence} nobody can say what had been done by then; esc goes back to now", frame.width - 4)
+    lines = wrap(f"{sentence}; esc goes back to now", frame.width - 4)
     return View(view, (view,), "", (Lines([compose(frame.width, left(2, line, Tone.MUTED)) for line in lines]),))
 
 

@@ -23,7 +23,7 @@ class Details:
     def ask(self) -> None:
         """Ask about the object of the page in sight, where the mirror does not have all there is."""
         screen = self._screen
-        key, client = screen.place.scope, screen.then.client or screen.client
+        key, client = screen.place.scope, screen.then.client if screen.then.is_on else screen.client
         ask = None if key is None or client is None else views.asking(client, screen.mirror, screen.place)
         if key is not None and ask is not None:
             screen.run_worker(self._fetch(ask, key), group="detail", exclusive=True, exit_on_error=False)

@@ -77,7 +77,7 @@ class MainScreen(Screen[None]):
         self._view = View("", (), "", ())
         self.framing = Framing(self, options)
         self.details = Details(self)
-        self.then: TimeTravel = TimeTravel(self)
+        self.then: TimeTravel = TimeTravel(self, options.recordings)
         self.has_pane = True
         self.sought = ""
         """What n and N look for: the last filter, or what was to be found."""
@@ -214,6 +214,7 @@ class MainScreen(Screen[None]):
         """Ages grow, which each second's answers have just drawn; what was said of what went well grows old."""
         self.framing.fade(self.wall_now())
         self._repainting.again_after(TICK_SECONDS * 0.95)
+        self.then.record()
 
     @property
     def is_settled(self) -> bool:
@@ -521,9 +522,7 @@ class MainScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
         self.feed.attend(is_watched=True)
-        if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen):
-            return
-        if self.letters.take(event):
+        if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen) or self.letters.take(event):
             return
         command = self._command_of(event.key)
         if command is None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from console.commands import VIEWS
 from console.contexts import Context
@@ -14,6 +14,9 @@ from console.keymaps import Keymap
 from console.port import Port
 from console.presentation.lines import Glyphs
 from console.screens.feed import POLL_SECONDS
+
+if TYPE_CHECKING:
+    from console.recording import Recording
 
 
 class Backend(Protocol):
@@ -99,6 +102,8 @@ class Options:
     """Chosen columns and bookmarks."""
     rehearse: Callable[[str, float], Awaitable[str | None]] | None = None
     """Leaves the console for one on the cloud of a scenario, or says why not; None where that cannot be."""
+    recordings: "Callable[[str], Recording] | None" = None
+    """What is seen of a cloud that keeps no log is written down here, by the cloud's id; None for nowhere."""
     export_folder: Path | None = None
     """Where exports are written; None for where the console was started."""
     context: Context | None = None

@@ -96,6 +96,11 @@ class PastFeed:
         is_begun, is_current = len(before.events) < EVENTS_LIMIT, len(after.events) < EVENTS_LIMIT
         return PastEvents(past.joined(before.events, after.events), object_id, is_begun=is_begun, is_current=is_current)
 
+    async def step(self, moment: Moment, direction: int) -> Moment | None:
+        """The event before or after a moment, where the known stretch does not reach it."""
+        found = await self.around(moment.at)
+        return moments.beside(found.events, moment.position, direction)
+
     async def beside(self, moment: Moment, direction: int, object_id: str) -> Moment | None:
         """The event of an object before or after a moment, however far away."""
         at = moment.text

@@ -22,20 +22,24 @@ from console.presentation.mirror import Mirror
 from console.presentation.moments import Moment
 from console.screens import objects
 from console.screens.feed import Answered
-from console.screens.past_feed import PastFeed, Shown
 from console.screens.places import Trail
 from console.widgets.painting import Bar
 
 if TYPE_CHECKING:
+    # Loaded when the bar is opened, or something is recorded: the first paint needs none of it.
+    from console.recording import Recording
     from console.screens.main import MainScreen
+    from console.screens.past_feed import PastFeed, Shown
+    from console.screens.recorded_feed import RecordedFeed, Recorder
 
 WORKER_GROUP = "then"
+LATE_SECONDS = 0.4
 UNCHANGEABLE = "the past cannot be changed"
 OFF_IN_THE_PAST = frozenset({"create", "delete", "what_if", "undo", "freeze", "refresh"})
 """Commands that are about now whatever is looked at; verbs are off by themselves."""
 
-_OF_DECISIONS = ("left_parenthesis", "right_parenthesis")
-"""Keys that go from one decision to another where one is explained, as they do at the present."""
+_OF_VIEWS = {"why": ("left_parenthesis", "right_parenthesis"), "help": ("escape",)}
+"""Keys that do what they do at the present: from one decision to another, and out of the help."""
 
 Find = Callable[[], Awaitable[Moment | None]]
 
@@ -43,13 +47,15 @@ Find = Callable[[], Awaitable[Moment | None]]
 class TimeTravel:
     """Which moment is shown, if not now."""
 
-    def __init__(self, screen: MainScreen) -> None:
-        self._screen = screen
+    def __init__(self, screen: MainScreen, recordings: Callable[[str], Recording] | None) -> None:
+        """`recordings` opens that of the cloud with an id; None where nothing is to be recorded."""
+        self._screen, self._recordings = screen, recordings
+        self._recorder: Recorder | None = None
         self._shown: Shown | None = None
         self._target: Moment | None = None
         """Where the last key leads to, whether it is shown yet or not."""
         self._left: Trail | None = None
-        self._feed: PastFeed | None = None
+        self._feed: PastFeed | RecordedFeed | None = None
         self.bars = (Bar(id="time-density"), Bar(id="time-line"))
 
     # What is shown
@@ -69,9 +75,11 @@ class TimeTravel:
 
     @property
     def client(self) -> Port | None:
-        """Who answers for the moment."""
+        """Who answers for the moment; nobody for one that was recorded."""
         client = self._screen.client
-        return None if client is None or self._shown is None else client.then(self._shown.moment.text)
+        if client is None or self._shown is None or self._is_recorded:
+            return None
+        return client.then(self._shown.moment.text)
 
     @property
     def is_on(self) -> bool:
@@ -81,7 +89,7 @@ class TimeTravel:
     def key_places(self, key: str) -> tuple[str, ...]:
         """Where a key is looked for: those of the bar come before those of the view."""
         view = self._screen.place.view
-        is_of_view = view in commands.WHY_VIEWS and key in _OF_DECISIONS
+        is_of_view = key in _OF_VIEWS.get(view, ())
         return (view,) if not self.is_on or is_of_view else (commands.PAST, view)
 
     @property
@@ -117,6 +125,39 @@ class TimeTravel:
             bar.display = bool(line)
             bar.show(line)
 
+    # Recording
+
+    @property
+    def _is_recorded(self) -> bool:
+        """Whether the cloud keeps no log, so that only what was written down here is known of its past."""
+        client = self._screen.client
+        return client is not None and not client.keeps_log
+
+    @property
+    def _recording(self) -> Recording | None:
+        if self._recorder is None and self._recordings is not None and self._screen.mirror_now.cloud:
+            from console.screens.recorded_feed import Recorder
+
+            self._recorder = Recorder(self._recordings(self._screen.mirror_now.cloud))
+        return None if self._recorder is None else self._recorder.recording
+
+    def record(self) -> None:
+        """Write down what has changed since the last time, where that is wanted and nobody else does."""
+        screen = self._screen
+        if screen.client is None or not self._is_recorded or self._recording is None:
+            return
+        recorder = self._recorder
+        assert recorder is not None, "it was made with the recording"
+        mirror, at = screen.mirror_now, screen.now()
+
+        async def write() -> None:
+            before = recorder.problem
+            await recorder.write(mirror, at)
+            if recorder.problem and recorder.problem != before:
+                screen.say(f"nothing is recorded: {recorder.problem}", Tone.WARN)
+
+        _: Worker[None] = screen.run_worker(write, group="record", exit_on_error=False)
+
     # There and back
 
     def begin(self) -> None:
@@ -128,11 +169,22 @@ class TimeTravel:
         if screen.client is None or not screen.mirror_now.answered_at:
             screen.say("there is no connection yet", Tone.WARN)
             return
-        self._feed = PastFeed(screen.client, lambda: screen.mirror_now)
         events, at = screen.mirror_now.events, screen.place.past_at
-        moment = Moment(events[-1].at, events[-1]) if events and at is None else Moment(at or screen.frame().now)
-        self._left = screen.kept_trail()
-        self._go(moment)
+        moment = Moment(events[-1].at, events[-1]) if events and at is None else Moment(at or screen.now())
+        if not self._is_recorded:
+            from console.screens.past_feed import PastFeed
+
+            self._feed = PastFeed(screen.client, lambda: screen.mirror_now)
+            self._left = screen.kept_trail()
+            self._go(moment)
+        elif self._recording is None:
+            screen.say("this cloud keeps no log; with record = true in the settings this console keeps one", Tone.WARN)
+        else:
+            from console.screens.recorded_feed import RecordedFeed
+
+            feed = self._feed = RecordedFeed(self._recording, lambda: screen.mirror_now)
+            self._left, self._target = screen.kept_trail(), moment
+            self._look_for(feed.newest, "nothing is recorded yet")
 
     def end(self) -> None:
         """Back to now, and to where one was."""
@@ -147,14 +199,14 @@ class TimeTravel:
 
     def step(self, direction: int) -> None:
         """To the event before or after this one."""
-        if self._target is None or self._feed is None:
+        feed, start = self._feed, self._target
+        if feed is None or start is None:
             return
-        start = self._target
-        moment = moments.beside(self._feed.stretch.events, start.position, direction)
+        moment = moments.beside(feed.stretch.events, start.position, direction)
         if moment is not None:
             self._go(moment)
         else:
-            self._look_for(lambda: self._read_beside(start, direction))
+            self._look_for(lambda: feed.step(start, direction))
 
     def jump(self, by: timedelta) -> None:
         """So much later, or earlier; past now is now."""
@@ -209,17 +261,13 @@ class TimeTravel:
 
     # Behind the screen
 
-    async def _read_beside(self, start: Moment, direction: int) -> Moment | None:
-        feed = self._feed
-        assert feed is not None, "whoever steps has begun"
-        found = await feed.around(start.at)
-        return moments.beside(found.events, start.position, direction)
-
     def _look_for(self, find: Find, otherwise: str = "nothing is recorded beyond this") -> None:
         async def work() -> None:
             moment = await find()
             if moment is None:
-                self._screen.say(f"{otherwise}; esc goes back to now", Tone.MUTED)
+                self._target = self.moment
+                way_back = "" if self._target is None else "; esc goes back to now"
+                self._screen.say(f"{otherwise}{way_back}", Tone.MUTED)
             else:
                 self._target = moment
                 await self._look(moment)
@@ -244,7 +292,13 @@ class TimeTravel:
     async def _look(self, moment: Moment) -> None:
         feed = self._feed
         assert feed is not None, "whoever looks has begun"
-        self._shown = await feed.look(moment, self._shown, self._screen.wanted)
+        # A step is there before anything could be read of it; what takes longer is said.
+        late = self._screen.set_timer(LATE_SECONDS, lambda: self._screen.say(_on_the_way(moment), Tone.MUTED))
+        try:
+            self._shown = await feed.look(moment, self._shown, self._screen.wanted)
+        finally:
+            late.stop()
+        self._screen.unsay()
         trail = self._screen.kept_trail()
         if trail.here.view == "events":
             trail = trail.left_as(replace(trail.here, cursor=past.HERE, region=None))
@@ -266,6 +320,10 @@ class TimeTravel:
         object_id = past.object_of(screen.mirror, screen.place.scope)
         if object_id is not None:
             screen.post_message(Answered(await feed.around(moment.at, object_id), screen.wall_now()))
+
+
+def _on_the_way(moment: Moment) -> str:
+    return f"on the way to {moment.at:%H:%M:%S}, event by event"
 
 
 def off_in_the_past(command_id: str) -> str | None:

@@ -162,6 +162,7 @@ def some_drives() -> list[DriveRecord]:
 class FakeCloud(FakeParts, FakeProtection, CloudClient):
     """Answers like a small cloud. `outage` is raised by every request while it is set."""
 
+    keeps_log = False
     servers: list[ServerRecord] = field(default_factory=some_servers)
     drives: list[DriveRecord] = field(default_factory=some_drives)
     host_states: dict[str, str] = field(default_factory=lambda: {"c1-h01": "up", "c1-h02": "up", "c1-s01": "up"})

@@ -27,6 +27,7 @@ def an_event(number: int, kind: str, server: ServerRecord, at: datetime) -> Even
 class RememberingCloud(FakeCloud):
     """`moments` are the servers from each instant on."""
 
+    keeps_log = True
     moments: Sequence[tuple[datetime, Sequence[ServerRecord]]] = ()
     asked_at: datetime | None = None
     refusal_of_past: ClientError | None = field(default=None)

@@ -182,7 +182,7 @@ async def test_where_the_past_is_refused_the_console_stays_at_now_and_says_why()
         assert app.main.place.view == "overview"
 
 
-@pytest.mark.parametrize(("size", "lines"), [((40, 12), 1), ((80, 19), 1), ((60, 20), 2)])
+@pytest.mark.parametrize(("size", "lines"), [((40, 12), 1), ((60, 20), 2)])
 async def test_the_bar_gives_way_where_there_is_little_room(size: tuple[int, int], lines: int) -> None:
     app = an_app(a_remembering_cloud())
 

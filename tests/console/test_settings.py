@@ -294,6 +294,7 @@ def test_what_the_settings_say_of_looks_is_what_the_console_is_made_with(
     assert looks == {
         "palette": "light", "is_ascii": True, "is_read_only": True, "confirms_all": True, "poll_seconds": 0.5,
         "landing_view": "cells", "undo_seconds": 10.0, "export_folder": Path("/srv/out"),
+        "recordings": None,
     }  # fmt: skip
     assert {*looks, "keymap", "keeper"} <= set(inspect.signature(ConsoleApp).parameters)
 

@@ -72,6 +72,50 @@ def test_a_server_that_is_gone_is_there_again_with_all_that_it_had(tmp_path: Pat
     in_a_past(tmp_path, story)
 
 
+def test_the_interfaces_of_a_server_are_those_that_it_had_also_when_it_is_gone(tmp_path: Path) -> None:
+    async def story(cloud: Wired) -> None:
+        made = await cloud.server("wired")
+        bare = await now_over(cloud)
+        nics = good(await cloud.ops.post(f"/servers/{made['id']}/nics", json={"configuration": "dhcp"}), 201)["nics"]
+        plugged = await now_over(cloud)
+        good(await cloud.ops.delete(f"/servers/{made['id']}/nics/{nics[0]['mac']}"))
+        good(await cloud.ops.post(f"/servers/{made['id']}/nics", json={"configuration": "manual"}), 201)
+        other = await now_over(cloud)
+        good(await cloud.ops.post(f"/servers/{made['id']}/actions", json={"action": "delete"}), 202)
+        await cloud.advance(5)
+
+        async def nics_at(at: str) -> list[Any]:
+            found: list[Any] = good(await cloud.ops.get(f"/servers/{made['id']}", params={"at": at}))["nics"]
+            return found
+
+        assert [nic["configuration"] for nic in await nics_at(other)] == ["manual"]
+        assert await nics_at(plugged) == nics
+        assert await nics_at(bare) == []
+        assert [nic["configuration"] for nic in await nics_at(other)] == ["manual"]
+
+    in_a_past(tmp_path, story)
+
+
+def test_a_snapshot_that_was_removed_is_there_again_under_the_name_of_then(tmp_path: Path) -> None:
+    async def story(cloud: Wired) -> None:
+        drive = await cloud.drive("disk")
+        taken = good(await cloud.ops.post(f"/drives/{drive['id']}/snapshots", json={"name": "first"}), 201)
+        await cloud.advance(60)
+        before = good(await cloud.ops.get(f"/drives/{drive['id']}"))
+        at = await now_over(cloud)
+        where = f"/snapshots/{taken['id']}/actions"
+        good(await cloud.ops.post(where, json={"action": "edit", "name": "second"}), 202)
+        await cloud.advance(1)
+        good(await cloud.ops.post(where, json={"action": "delete"}), 202)
+        await cloud.advance(1)
+
+        assert good(await cloud.ops.get(f"/drives/{drive['id']}", params={"at": at})) == before
+        assert [each["name"] for each in before["snapshots"]] == ["first"]
+        assert good(await cloud.ops.get(f"/drives/{drive['id']}"))["snapshots"] == []
+
+    in_a_past(tmp_path, story)
+
+
 def test_differences_tell_what_to_change_in_either_direction(tmp_path: Path) -> None:
     async def story(cloud: Wired) -> None:
         early = await cloud.server("early")
