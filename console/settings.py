@@ -119,8 +119,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("confirm_all", Kind.SWITCH, False, "Ask also before a verb that its opposite undoes (tier 1)."),
     Setting("undo_seconds", Kind.NUMBER, 10.0, "How long `u` takes back a verb that can be taken back, before it is "
             "sent; 0 sends at once.", least=0, most=300),
-    Setting("production", Kind.TEXTS, (), "Clouds where a mistake hurts: their ids, addresses or data folders. They "
-            "have a red frame, and verbs that disturb anybody ask for a name.", example=("https://cloud.example.org",)),
+    Setting("production", Kind.TEXTS, (), "Clouds where a mistake hurts: their ids, addresses, data folders or names "
+            "in clouds.yaml. They have a red frame, and verbs that disturb anybody ask for a name.",
+            example=("https://cloud.example.org",)),
     Setting("export_folder", Kind.FOLDER, None, "Where E writes files; without one, where the console was started.",
             example="~/exports"),
     Setting("keymap", Kind.WORD, "default", "Which keys ask for what; k9s has that program's.", "--keymap",

@@ -123,7 +123,7 @@ def test_of_a_zone_only_a_part_of_which_is_silent_that_is_said() -> None:
 
         found = await zone(on)
         assert (found.state, found.is_up, found.is_silent) == ("partly", False, False)
-        assert found.reason == "2 of 5 servers and 1 of 2 compute hosts UNKNOWN"
+        assert found.reason == "2 of 5 servers and 1 of 2 hosts UNKNOWN"
 
         nova.silent.add("one")
         await on.look()

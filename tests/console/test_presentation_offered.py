@@ -127,11 +127,11 @@ def test_zones_are_called_zones_and_what_is_unknown_in_them_lies_in_some_cell() 
 
     assert header.worst_fact(mirror, frame).words == "1 of 1 zone degraded"
     drawn = "\n".join(body(cells.view(mirror, frame), "cell:nova"))
-    assert "partly since 12:00:00: 1 of 3 servers UNKNOWN" in drawn
+    assert "part since 12:00:00: 1 of 3 servers UNKNOWN" in drawn
     assert CELLS.split(".", maxsplit=1)[0] in " ".join(drawn.split())
     assert "its tasks wait" not in drawn
     (alarm,) = [alarm for alarm in attention.alarms(mirror, frame) if alarm.key == "cell:nova"]
-    assert (alarm.what, alarm.who) == ("partly; 1 of 3 servers UNKNOWN", "nova")
+    assert (alarm.what, alarm.who) == ("part; 1 of 3 servers UNKNOWN", "nova")
 
     lost = replace(
         a_server(0, cell="nova", host="h0"), state="unknown", last_state="running", is_reachable=False, known_at=NOON
