@@ -136,7 +136,7 @@ async def test_a_server_is_made_of_what_the_cloud_has() -> None:
     opened = Opened(a_nova())
 
     async with opened.app.run_test(size=(100, 36)) as pilot:
-        await until(pilot, "run 3")
+        await until(pilot, "run 3", "1 group at risk")
         await pilot.press("1")
         await until(pilot, "one-00")
         await pilot.press("plus")
