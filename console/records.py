@@ -357,7 +357,9 @@ class Status(NamedTuple):
     pace: Pace | None = None
     """Of a cloud that is looked at now and then: how old what is known of it may be."""
     troubles: tuple[str, ...] = ()
-    """What of it does not answer as it should, in sentences, while the cloud itself does."""
+    """Why what is shown is old although the cloud answers, in sentences."""
+    notes: Mapping[str, str] = NOTHING
+    """By view: what is missing from its rows, or is older than they say."""
     offer: Offer | None = None
     """As of `Hello`, where more is known by now."""
 
