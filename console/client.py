@@ -30,7 +30,6 @@ from console.records import (
     Events,
     Hello,
     HostDetail,
-    HostPlanRecord,
     Hosts,
     OutcomeRecord,
     PlanRecord,
@@ -43,7 +42,7 @@ from console.records import (
 from console.records_audit import Audit
 from console.records_explain import WhyDetail
 from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
-from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord, HostPlanRecord
 from console.records_rehearsal import Rehearsal
 from console.records_room import WhatIfRecord
 from console.records_services import Services

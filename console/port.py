@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         Events,
         Hello,
         HostDetail,
-        HostPlanRecord,
         Hosts,
         OutcomeRecord,
         PlanRecord,
@@ -55,7 +54,13 @@ if TYPE_CHECKING:
     from console.records_billing import AccountMoney, Billing, CostRecord
     from console.records_explain import WhyDetail
     from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
-    from console.records_plans import CellOutcomeRecord, CellPlanRecord, GroupOutcomeRecord, GroupPlanRecord
+    from console.records_plans import (
+        CellOutcomeRecord,
+        CellPlanRecord,
+        GroupOutcomeRecord,
+        GroupPlanRecord,
+        HostPlanRecord,
+    )
     from console.records_rehearsal import Rehearsal
     from console.records_room import WhatIfRecord
     from console.records_services import Services

@@ -359,7 +359,9 @@ class Status(NamedTuple):
     pace: Pace | None = None
     """Of a cloud that is looked at now and then: how old what is known of it may be."""
     troubles: tuple[str, ...] = ()
-    """What of it does not answer as it should, in sentences, while the cloud itself does."""
+    """Why what is shown is old although the cloud answers, in sentences."""
+    notes: Mapping[str, str] = NOTHING
+    """By view: what is missing from its rows, or is older than they say."""
     offer: Offer | None = None
     """As of `Hello`, where more is known by now."""
 
@@ -545,48 +547,6 @@ class PlanRecord(NamedTuple):
     """Of a clone that is then started."""
     token: str | None = None
     """What the action is given to do this, or nothing."""
-
-
-class MoveRecord(NamedTuple):
-    """What an action on a host would do to one server."""
-
-    id: str
-    name: str | None = None
-    is_backfilling: bool | None = None
-    cpu_mhz: int | None = None
-    memory_bytes: int | None = None
-    state: str = ""
-    outcome: str = ""
-    """`moves`, `stops`, `stays`, `pauses`, `returns` or `unavailable`."""
-    to: str | None = None
-    """The host that it moves to."""
-    problem: str | None = None
-    """Why it stays."""
-    stops: tuple[StoppedRecord, ...] = ()
-    """Who is stopped so that it fits there."""
-    shrinks: int = 0
-
-    @property
-    def title(self) -> str:
-        return self.name or self.id[:8]
-
-
-class HostPlanRecord(NamedTuple):
-    """What an action on a host would do, before it is done."""
-
-    action: str
-    host: str
-    is_allowed: bool = True
-    problem: str | None = None
-    code: str | None = None
-    version: int | None = None
-    """The host's version that the plan was made for."""
-    sentences: tuple[str, ...] = ()
-    moves: tuple[MoveRecord, ...] = ()
-    seconds: float | None = None
-    """How long it takes; of `fail`, how long the host may be away before its servers leave it."""
-    token: str | None = None
-    """As of a `PlanRecord`."""
 
 
 class OutcomeRecord(NamedTuple):

@@ -1,4 +1,4 @@
-"""What an API said it would do to a group or a cell, frozen; `records` has all others."""
+"""What an API said it would do to a group, a cell or a host, frozen; `records` has all others."""
 
 from __future__ import annotations
 
@@ -91,3 +91,45 @@ class GroupOutcomeRecord(NamedTuple):
 
 class CellOutcomeRecord(NamedTuple):
     cell: CellRecord
+
+
+class MoveRecord(NamedTuple):
+    """What an action on a host would do to one server."""
+
+    id: str
+    name: str | None = None
+    is_backfilling: bool | None = None
+    cpu_mhz: int | None = None
+    memory_bytes: int | None = None
+    state: str = ""
+    outcome: str = ""
+    """`moves`, `stops`, `stays`, `pauses`, `returns` or `unavailable`."""
+    to: str | None = None
+    """The host that it moves to."""
+    problem: str | None = None
+    """Why it stays."""
+    stops: tuple[StoppedRecord, ...] = ()
+    """Who is stopped so that it fits there."""
+    shrinks: int = 0
+
+    @property
+    def title(self) -> str:
+        return self.name or self.id[:8]
+
+
+class HostPlanRecord(NamedTuple):
+    """What an action on a host would do, before it is done."""
+
+    action: str
+    host: str
+    is_allowed: bool = True
+    problem: str | None = None
+    code: str | None = None
+    version: int | None = None
+    """The host's version that the plan was made for."""
+    sentences: tuple[str, ...] = ()
+    moves: tuple[MoveRecord, ...] = ()
+    seconds: float | None = None
+    """How long it takes; of `fail`, how long the host may be away before its servers leave it."""
+    token: str | None = None
+    """As of a `PlanRecord`."""

@@ -34,11 +34,9 @@ from console.records import (
     FixRecord,
     GroupRecord,
     Hello,
-    HostPlanRecord,
     HostRecord,
     Hosts,
     MemberRecord,
-    MoveRecord,
     OutcomeRecord,
     PlanRecord,
     ResizedRecord,
@@ -53,6 +51,7 @@ from console.records import (
 )
 from console.records_backups import ScheduleRecord
 from console.records_billing import ShortAccount
+from console.records_plans import HostPlanRecord, MoveRecord
 
 T = TypeVar("T")
 Body = Mapping[str, Any]

@@ -105,7 +105,8 @@ class OpenStackClient(Port):
         )
 
     def _offer(self) -> Any:
-        return offer(refuses=self._looking.refused)
+        version = None if self._compute.says_unknown else ".".join(map(str, self._compute.version))
+        return offer(refuses=self._looking.refused, silent_about_cells=version)
 
     async def status(self) -> Status:
         """What the last looks add up to. After a failure of the wire the cloud is asked whether it is there at all."""
@@ -119,6 +120,7 @@ class OpenStackClient(Port):
             groups=known.group_records(),
             pace=self._pace.record(),
             troubles=self._looking.troubles,
+            notes=self._looking.notes,
             offer=self._offer(),
         )
 
@@ -165,11 +167,13 @@ class OpenStackClient(Port):
 
     async def _show(self, server_id: str) -> Mapping[str, Any]:
         try:
-            body = (await self._compute.get(f"/servers/{_quoted(server_id)}", is_asked=True)).body["server"]
+            answer = await self._compute.get(f"/servers/{_quoted(server_id)}", is_asked=True)
         except ClientError as error:
             raise self._of_server(error, server_id) from error
-        # The published sample has a list where the API has an object.
-        found: Mapping[str, Any] = body[0] if isinstance(body, list) and body else body
+        async with understood():
+            body = answer.body["server"]
+            # The published sample has a list where the API has an object.
+            found: Mapping[str, Any] = body[0] if isinstance(body, list) else body
         return found
 
     def _of_server(self, error: ClientError, server_id: str) -> ClientError:

@@ -274,7 +274,7 @@ def _reason(name: str, silent: int, total: int, hosts_silent: int, hosts: int) -
     if silent:
         parts.append(f"{silent} of {total} servers")
     if hosts_silent:
-        parts.append(f"{hosts_silent} of {hosts} compute hosts")
+        parts.append(f"{hosts_silent} of {hosts} hosts")
     return f"{' and '.join(parts)} UNKNOWN" if parts else ""
 
 

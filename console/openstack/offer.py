@@ -67,13 +67,18 @@ CELLS = (
     "Nova tells no client of its cells. These are availability zones; one cell may hold several, or a part of one. "
     "What is UNKNOWN in a zone lies in a cell that does not answer."
 )
+OLD = "In {} this cloud leaves servers of silent cells out without a word, so each that is missing is asked for."
 NO_PLAN = "Nova computes no plan: who else this would touch is not known before"
 ADMINS_ONLY = "only administrators of this cloud are told of its {}"
 
 
-def offer(*, refuses: frozenset[str] = frozenset()) -> Offer:
-    """`refuses` are the sources that this account may not see: `hosts`, `services`, `groups`."""
+def offer(*, refuses: frozenset[str] = frozenset(), silent_about_cells: str | None = None) -> Offer:
+    """`refuses` are the sources that this account may not see: `hosts`, `services`, `groups`.
+
+    `silent_about_cells` is the version of a cloud that says nothing of servers whose cell does not answer.
+    """
     views = dict(_VIEWS)
     for name in refuses & {"hosts", "services", "groups"}:
         views[name] = ADMINS_ONLY.format({"hosts": "hypervisors", "groups": "server groups"}.get(name, name)) + "."
-    return Offer(views, _VERBS, _LACKS, CELLS, "Nova has no such verb")
+    cells = CELLS if silent_about_cells is None else f"{CELLS} {OLD.format(silent_about_cells)}"
+    return Offer(views, _VERBS, _LACKS, cells, "Nova has no such verb")

@@ -47,6 +47,8 @@ MARKERS_MAX = 3
 
 FAILING_SECONDS = 30.0
 """How often everything is read of a cloud that fails every filtered list."""
+LIST = "list"
+"""The trouble of all that is shown: the others are of one view each."""
 WORDS = {"groups": "server groups", "hosts": "hypervisors"}
 
 _REFUSALS = frozenset({"forbidden", "not_found"})
@@ -87,7 +89,14 @@ class Looking:
     def troubles(self) -> tuple[str, ...]:
         held = self._pace.held_seconds
         asked = (f"the cloud asks for fewer requests: none for {duration(held)}",) if held else ()
-        return (*asked, *self._troubles.values())
+        return (*asked, *(text for what, text in self._troubles.items() if what == LIST))
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """By view; of servers there may be several."""
+        found = {view: text for view, text in self._troubles.items() if view in ("hosts", "groups", "services")}
+        of_servers = "; ".join(self._troubles[what] for what in ("all", "hidden", "pages") if what in self._troubles)
+        return {**({"servers": of_servers} if of_servers else {}), **found}
 
     def zones(self) -> tuple[CellRecord, ...]:
         return self.known.zones(self._wall_now())
@@ -211,12 +220,12 @@ class Looking:
             if error.code != "slow_down":
                 wait = self._pace.interval_seconds
                 again = "" if wait is None else f"; asked again in {duration(wait)}"
-                self._troubles["servers"] = f"the list of servers: {error.sentence}{again}"
+                self._troubles[LIST] = f"the list of servers: {error.sentence}{again}"
             # It is asked again when it is due, whatever it was.
             raise ClientError(error.sentence, error.code, True) from error
         self._looked_at = self._now()
         self._pace.answered(self._now() - begun)
-        self._troubles.pop("servers", None)
+        self._troubles.pop(LIST, None)
         self.known.seen_at = self._wall_now()
         self._say_of_silence(self._now() - begun)
         return found
@@ -233,9 +242,6 @@ class Looking:
             self._troubles["all"] = f"the cloud says UNKNOWN of all {total} servers{slow}{up}{why}"
         if self._is_full and (silent or self.known.silent_hosts):
             self._troubles["hidden"] = "the list is full of servers that answer: UNKNOWN ones may be missing from it"
-        if not self._compute.says_unknown:
-            version = ".".join(map(str, self._compute.version))
-            self._troubles["hidden"] = f"in {version} this cloud leaves servers of silent cells out without a word"
 
     async def _look(self) -> None:
         """What is due: services, for they are told soonest; who answers, then what changed."""
@@ -317,8 +323,9 @@ class Looking:
 
     async def _ask_for(self, id: str) -> None:
         try:
-            body = (await self._compute.get(f"/servers/{id}")).body["server"]
+            answer = await self._compute.get(f"/servers/{id}")
             async with understood():
+                body = answer.body["server"]
                 is_unknown = body["status"] == "UNKNOWN"
                 row = None if is_unknown else wire.server(body, self.flavors)
         except ClientError as error:
@@ -368,7 +375,7 @@ class Looking:
         async with understood():
             found = [wire.service(row) for row in body["services"]]
         # A list that is full, or that does not answer at all, tells of nobody that is silent.
-        is_list_silent = self._is_full or "servers" in self._troubles
+        is_list_silent = self._is_full or LIST in self._troubles
         self.known.take_services(found, self._wall_now(), is_list_silent=is_list_silent)
 
     async def _take_groups(self) -> None:
@@ -406,9 +413,10 @@ class Looking:
             async with understood():
                 rows: Sequence[Mapping[str, Any]] = body["hypervisors"]
                 found += [wire.host(row, self.known.zones_of_hosts) for row in rows]
-            if not wire.has_more(body, "hypervisors") or not rows:
+                has_more = wire.has_more(body, "hypervisors") and bool(rows)
+                params = {"marker": str(rows[-1]["id"]), "limit": str(PAGE_ROWS)} if has_more else {}
+            if not has_more:
                 break
-            params = {"marker": str(rows[-1]["id"]), "limit": str(PAGE_ROWS)}
         self.known.take_hosts(wire.merged(found))
 
     async def _tried_now(self, source: str, read: Callable[[], Awaitable[None]]) -> None:

@@ -48,6 +48,7 @@ def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:
     glyphs = frame.glyphs
     return [
         *(_cell(cell, glyphs, is_zone=mirror.offer is not None) for cell in _silent(mirror)),
+        *_notes(mirror, glyphs),
         *_hosts(mirror, glyphs),
         *_stranded(mirror, glyphs),
         *_groups(mirror, glyphs),
@@ -76,6 +77,12 @@ def _cell(cell: CellRecord, glyphs: Glyphs, *, is_zone: bool = False) -> Alarm:
     retry = "" if cell.next_try_seconds is None else f"; asked again in {figures.countdown(cell.next_try_seconds)}"
     remedy = f"its tasks resume by themselves when it answers{retry}"
     return Alarm(f"cell:{cell.name}", look.glyph, look.tone, cell.name, "; ".join(parts), remedy, cell.since, True)
+
+
+def _notes(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    """What a cloud that answers does not tell as it should."""
+    for view, text in mirror.notes.items():
+        yield Alarm(f"view:{view}", glyphs.attention, Tone.WARN, view, text, text)
 
 
 def _hosts(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:

@@ -447,7 +447,7 @@ def cell_state(cell: CellRecord, glyphs: Glyphs = UNICODE) -> StateLook:
         case "hung":
             return StateLook(glyphs.unknown, "hung", Tone.UNKNOWN, "U", 1)
         case "partly":
-            return StateLook(glyphs.attention, "partly", Tone.WARN, "P", 1)
+            return StateLook(glyphs.attention, "part", Tone.WARN, "P", 1)
         case _:
             return StateLook(glyphs.lost, "down", Tone.CRIT, "X", 0)
 

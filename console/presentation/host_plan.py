@@ -9,7 +9,8 @@ from __future__ import annotations
 from console.presentation import figures
 from console.presentation.lines import Frame, Line, Tone, compose, fit_name, fit_sentence, left
 from console.presentation.plan import VALUE_COLUMN, labelled, stopped_row
-from console.records import HostPlanRecord, MoveRecord, StoppedRecord
+from console.records import StoppedRecord
+from console.records_plans import HostPlanRecord, MoveRecord
 
 NAMES_SHOWN = 40
 """More than a host usually holds; the dialog scrolls."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from console.presentation import figures
 from console.presentation.lines import cells
-from console.records import HostPlanRecord, MoveRecord, OutcomeRecord
+from console.records import OutcomeRecord
+from console.records_plans import HostPlanRecord, MoveRecord
 
 _ORDER = ("unavailable", "stops", "stays", "pauses", "moves", "returns")
 _HEADS = ("SERVER", "GHZ", "GIB", "OUTCOME", "TO, OR WHY")

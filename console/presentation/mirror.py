@@ -77,7 +77,9 @@ class Mirror:
     pace: Pace | None = None
     """How gently a cloud is asked that is looked at now and then."""
     troubles: tuple[str, ...] = ()
-    """What of it does not answer as it should, while the cloud itself does."""
+    """Why what is shown is old, while the cloud itself answers."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """By view: what is missing from its rows, or is older than they say."""
     clock: ClockRecord | None = None
     clock_at: datetime | None = None
     """The wall's instant at which the clock was read."""
@@ -323,7 +325,7 @@ class Mirror:
         ):
             if value is not None:
                 changes[name] = value
-        changes["troubles"] = answer.troubles
+        changes |= {"troubles": answer.troubles, "notes": answer.notes}
         if answer.clock is not None:
             changes |= {"clock": answer.clock, "clock_at": at}
         changes["short_of_money"] = answer.short_of_money

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from console.presentation.lines import Frame, Line, Lines, Span, Tone, View, at, compose, ruled, wrap
+from dataclasses import replace
+
+from console.presentation.lines import Frame, Line, Lines, Span, Tone, View, at, compose, fit_sentence, ruled, wrap
 from console.presentation.mirror import Mirror
 
 
@@ -26,6 +28,17 @@ def aside(head: Line, text: str, width: int, frame: Frame) -> Lines:
     """A panel beside the list, with a sentence in the place of its rows."""
     rows = [ruled(width, frame.glyphs, at(3, (Span(row, Tone.MUTED),))) for row in wrap(text, max(1, width - 5))]
     return Lines(rows, head=head)
+
+
+def with_note(view: View, mirror: Mirror, frame: Frame) -> View:
+    """The view with what is missing from its rows below them, where a cloud has told of that."""
+    text = mirror.notes.get(view.name)
+    if text is None:
+        return view
+    width = frame.width - view.pane_width
+    words = fit_sentence(text, max(1, width - 4), frame.glyphs)
+    line = compose(width, at(1, (Span(frame.glyphs.attention, Tone.WARN), Span(f" {words}", Tone.WARN))))
+    return replace(view, below=(*view.below, line))
 
 
 def zone_word(mirror: Mirror) -> str:

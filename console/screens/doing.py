@@ -379,7 +379,8 @@ def _refresh(screen: MainScreen) -> None:
     if screen.place.view == "groups":
         # Its plan is asked for with the place.
         screen.go(screen.kept_trail())
-    if screen.place.view == "cells" and screen.cursor_key is not None and screen.client is not None:
+    is_ours = screen.mirror.offer is None
+    if is_ours and screen.place.view == "cells" and screen.cursor_key is not None and screen.client is not None:
         screen.act(lambda: screen.acting.run(commands.BY_ID["cell.ask"], screen.selection()))
 
 

@@ -10,7 +10,8 @@ from console.port import Port
 from console.presentation import host_plan
 from console.presentation.lines import Tone
 from console.reasons import Selection
-from console.records import HostPlanRecord, OutcomeRecord
+from console.records import OutcomeRecord
+from console.records_plans import HostPlanRecord
 from console.screens.agreeing import confirmed
 from console.screens.dialogs import Briefing
 

@@ -167,14 +167,23 @@ def make(
         case "groups":
             from console.presentation import groups
 
-            return groups.view(mirror, frame, held if isinstance(held, GroupPlanRecord) else None)
+            shown = groups.view(mirror, frame, held if isinstance(held, GroupPlanRecord) else None)
+            return _noted(shown, mirror, frame)
         case "help":
             from console.presentation import help as help_view
 
             return help_view.view(commands.help_sections(place.scope or commands.VIEWS[0], registry), frame)
         case name:
             view: Callable[[Mirror, Frame], View] = import_module(f"console.presentation.{name}").view
-            return view(mirror, frame)
+            return _noted(view(mirror, frame), mirror, frame)
+
+
+def _noted(view: View, mirror: Mirror, frame: Frame) -> View:
+    if not mirror.notes:
+        return view
+    from console.presentation import offered
+
+    return offered.with_note(view, mirror, frame)
 
 
 def table_of(name: str, frame: Frame) -> Table[Any] | None:

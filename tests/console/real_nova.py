@@ -349,4 +349,6 @@ async def zone(on: Console, name: str = "nova") -> CellRecord:
 
 
 async def troubles(on: Console) -> str:
-    return " ".join((await on.client.status()).troubles)
+    """All that the cloud does not tell as it should."""
+    status = await on.client.status()
+    return " ".join((*status.troubles, *status.notes.values()))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from console.presentation.host_table import lines, outcome_sentence
-from console.records import HostPlanRecord, HostRecord, MoveRecord, OutcomeRecord, StoppedRecord
+from console.records import HostRecord, OutcomeRecord, StoppedRecord
+from console.records_plans import HostPlanRecord, MoveRecord
 from console.wire import outcome
 from tests.console.examples import GIB
 

@@ -10,9 +10,7 @@ import pytest
 from textual.events import AppBlur, AppFocus
 from textual.pilot import Pilot
 
-from console.app import ConsoleApp
 from console.openstack.offer import offer
-from console.port import Port
 from console.presentation.lines import Frame
 from console.presentation.mirror import Mirror
 from console.records import Hello
@@ -20,7 +18,8 @@ from console.screens import views
 from console.screens.places import Place
 from tests.console.drawn import body
 from tests.console.fakes import NOON, screen_text
-from tests.console.real_nova import Console, RealNova, a_console, some
+from tests.console.opened import Opened, a_nova
+from tests.console.real_nova import RealNova, a_console
 from tests.console.stories import bar, type_line, until
 
 pytestmark = pytest.mark.anyio
@@ -36,61 +35,6 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would change the drawing from outside."""
     for name in ("NO_COLOR", "TEXTUAL_THEME", "ESCDELAY"):
         monkeypatch.delenv(name, raising=False)
-
-
-class HandTimer:
-    """Seconds that pass when a test says so: who waits, waits for that."""
-
-    def __init__(self, on: Console) -> None:
-        self._on = on
-        self._passed = asyncio.Event()
-        self.seconds = 0.0
-
-    def now(self) -> float:
-        return self.seconds
-
-    def pass_by(self, seconds: float) -> None:
-        self.seconds += seconds
-        self._on.clock.advance(seconds)
-        passed, self._passed = self._passed, asyncio.Event()
-        passed.set()
-
-    async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
-        until_at = None if seconds is None else self.seconds + seconds
-        while not event.is_set() and (until_at is None or self.seconds < until_at):
-            waits = [asyncio.ensure_future(each.wait()) for each in (event, self._passed)]
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for each in waits:
-                    each.cancel()
-
-
-class Opened:
-    """The console on such a cloud, with the timer in a test's hand."""
-
-    def __init__(self, nova: RealNova, **options: Any) -> None:
-        self.nova = nova
-        on = a_console(nova, requests_max=30)
-        self.timer = HandTimer(on)
-        on.pace._timer = self.timer
-        self.client = on.client
-
-        async def connect() -> Port:
-            return on.client
-
-        self.app = ConsoleApp(connect, now=on.clock, poll_seconds=0.2, **options)
-
-
-def a_nova(**more: Any) -> RealNova:
-    group = {
-        "id": "g",
-        "name": "web",
-        "policy": "anti-affinity",
-        "rules": {},
-        "members": ["one-id-0000", "one-id-0001"],
-    }
-    return RealNova([*some(3), *some(2, cell="two", host="c2-host1", status="SHUTOFF")], groups=[group], **more)
 
 
 async def goes_to(pilot: Pilot[Any], view: str) -> None:
@@ -123,7 +67,7 @@ async def test_servers_hosts_services_and_groups_are_shown_and_a_silent_cell_lea
         await goes_to(pilot, "hosts")
         await until(pilot, "UNKNOWN c2-host1")
         await goes_to(pilot, "cells")
-        text = await until(pilot, "partly", "Nova tells no client of its cells", "2 of 5 servers and 1 of 2 compute")
+        text = await until(pilot, "▲ part", "Nova tells no client of its cells", "2 of 5 servers and 1 of 2 hosts")
         assert "1 of 1 zone degraded" in text
 
         opened.nova.silent.clear()
@@ -192,7 +136,7 @@ async def test_a_server_is_made_of_what_the_cloud_has() -> None:
     opened = Opened(a_nova())
 
     async with opened.app.run_test(size=(100, 36)) as pilot:
-        await until(pilot, "run 3")
+        await until(pilot, "run 3", "1 group at risk")
         await pilot.press("1")
         await until(pilot, "one-00")
         await pilot.press("plus")

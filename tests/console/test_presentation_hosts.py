@@ -10,7 +10,8 @@ import pytest
 from console.presentation import host_detail, host_plan, hosts
 from console.presentation.lines import Grid, Line, Tone, View, text_of
 from console.presentation.mirror import Mirror
-from console.records import HostDetail, HostPlanRecord, Hosts, MoveRecord, ServersPage, StoppedRecord
+from console.records import HostDetail, Hosts, ServersPage, StoppedRecord
+from console.records_plans import HostPlanRecord, MoveRecord
 from tests.console.drawn import a_silent_cloud, body, plate
 from tests.console.examples import (
     GIB,

@@ -15,7 +15,8 @@ from console.presentation.mirror import Mirror
 from console.reasons import Item, Selection
 from console.records import CellRecord, Changes, Hello, HostRecord, Hosts, ServerRecord, ServersPage, Status
 from console.records_offer import Pace
-from console.screens import copying
+from console.screens import copying, views
+from console.screens.places import Place
 from tests.console.drawn import body
 from tests.console.fakes import NOON, a_server
 
@@ -120,6 +121,20 @@ def test_troubles_are_said_while_the_cloud_answers_and_gone_with_the_next_status
     assert sentences.waiting(mirror.apply(Status(None, (a_zone("up"),)), NOON), "", None, a_frame()) is None
 
 
+def test_what_a_view_does_not_have_is_said_below_its_rows_and_on_the_overview() -> None:
+    notes = {"servers": "UNKNOWN ones may be missing", "hosts": "hypervisors: the cloud failed with 500"}
+    mirror = a_mirror().apply(Status(None, (a_zone("up"),), notes=notes), NOON)
+    frame = a_frame()
+
+    for view, text in notes.items():
+        below_it = views.make(Place(view), mirror, frame, {}).below
+        assert [text_of(line).strip() for line in below_it] == [f"{frame.glyphs.attention} {text}"]
+    assert views.make(Place("groups"), mirror, frame, {}).below == ()
+    alarms = {alarm.key: alarm.what for alarm in attention.alarms(mirror, frame)}
+    assert alarms["view:hosts"] == "hypervisors: the cloud failed with 500"
+    assert sentences.waiting(mirror, "", None, frame) is None, "the status row is for the row under the cursor"
+
+
 def test_zones_are_called_zones_and_what_is_unknown_in_them_lies_in_some_cell() -> None:
     zone = a_zone("partly", reason="1 of 3 servers UNKNOWN", servers=3, unknown=1, since=NOON)
     mirror = a_mirror(zone)
@@ -127,11 +142,11 @@ def test_zones_are_called_zones_and_what_is_unknown_in_them_lies_in_some_cell() 
 
     assert header.worst_fact(mirror, frame).words == "1 of 1 zone degraded"
     drawn = "\n".join(body(cells.view(mirror, frame), "cell:nova"))
-    assert "partly since 12:00:00: 1 of 3 servers UNKNOWN" in drawn
+    assert "part since 12:00:00: 1 of 3 servers UNKNOWN" in drawn
     assert CELLS.split(".", maxsplit=1)[0] in " ".join(drawn.split())
     assert "its tasks wait" not in drawn
     (alarm,) = [alarm for alarm in attention.alarms(mirror, frame) if alarm.key == "cell:nova"]
-    assert (alarm.what, alarm.who) == ("partly; 1 of 3 servers UNKNOWN", "nova")
+    assert (alarm.what, alarm.who) == ("part; 1 of 3 servers UNKNOWN", "nova")
 
     lost = replace(
         a_server(0, cell="nova", host="h0"), state="unknown", last_state="running", is_reachable=False, known_at=NOON

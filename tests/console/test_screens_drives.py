@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from console.records import HostPlanRecord, MoveRecord, PlanRecord
+from console.records import PlanRecord
+from console.records_plans import HostPlanRecord, MoveRecord
 from console.screens.asking import Ask
 from console.screens.dialogs import Confirmation, Menu
 from console.widgets.box import Box
