@@ -44,15 +44,25 @@ class Steady(httpx.AsyncBaseTransport):
     def __init__(self, app: App) -> None:
         self._inner = httpx.ASGITransport(app)
         self.is_cut = False
+        self.begun = 0
+        """How many requests have come; the one that waits for changes is not counted."""
+        self.open = 0
+        """How many of them have not been answered."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_cut:
             raise httpx.ConnectError("connection refused", request=request)
-        response = await self._inner.handle_async_request(request)
-        body = await response.aread()
+        is_counted = not request.url.path.endswith("/changes")
+        self.begun += is_counted
+        self.open += is_counted
+        try:
+            response = await self._inner.handle_async_request(request)
+            body = await response.aread()
+        finally:
+            self.open -= is_counted
         if b'"answer_ms"' in body:
             found = orjson.loads(body)
-            for cell in found.get("cells", [found]):
+            for cell in found.get("cells", [found.get("cell", found)]):
                 _steady(cell)
             body = orjson.dumps(found)
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
@@ -73,9 +83,11 @@ class DemoConsole(ConsoleApp):
     CSS_PATH = str(Path(console.__file__).with_name("console.tcss"))
     """Textual looks for it beside the module of the subclass."""
 
-    def __init__(self, folder: Path, *, is_production: bool = False, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, *, is_production: bool = False, account: str = seed.OPERATOR, **options: Any
+    ) -> None:
         super().__init__(self._connect, now=lambda: NOW, **options)
-        self._is_production = is_production
+        self._is_production, self._account = is_production, account
         self._folder = folder
         self._open = AsyncExitStack()
         self._client: CloudClient | None = None
@@ -83,7 +95,7 @@ class DemoConsole(ConsoleApp):
 
     async def _connect(self) -> CloudClient:
         if self._client is None:
-            credentials = keyring(self._folder, Credentials({seed.OPERATOR: Secrets("a-password", TOKEN)}))
+            credentials = keyring(self._folder, Credentials({self._account: Secrets("a-password", TOKEN)}))
             context = running(self._folder, credentials=credentials, clock=Clock.manual(NOW))
             self.wire = Steady(await self._open.enter_async_context(context))
             headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -160,8 +172,12 @@ STORIES = {
 
 
 def make_demo(folder: Path) -> Path:
+    return make_cloud(folder, "demo")
+
+
+def make_cloud(folder: Path, kind: str) -> Path:
     clock_state = {"mode": "manual", "rate": 0, "simulated_at": NOON.isoformat()}
-    seed.make(folder, "demo", seed=1, now=NOON, clock_state=clock_state)
+    seed.make(folder, kind, seed=1, now=NOON, clock_state=clock_state)
     return folder
 
 

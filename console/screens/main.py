@@ -72,7 +72,7 @@ class MainScreen(Screen[None]):
         self._view = View("", (), "", ())
         self._said: tuple[str, Tone] | None = None
         self._said_at, self._progress = options.wall_now(), ""
-        self._details = Details(self)
+        self.details = Details(self)
         self._has_pane = True
         self.sought = ""
         """What n and N look for: the last filter, or what was to be found."""
@@ -274,7 +274,7 @@ class MainScreen(Screen[None]):
     @property
     def held(self) -> views.Held | None:
         """What the cloud said of the object of this page."""
-        return self._details.held.get(self.place.scope or "")
+        return self.details.held.get(self.place.scope or "")
 
     def selection(self) -> Selection:
         """What a command would act on: the marked rows, else what is looked at."""
@@ -348,7 +348,7 @@ class MainScreen(Screen[None]):
         if not self.is_mounted or self.app.size.width == 0:
             return
         frame = self.frame()
-        self._view = views.make(self.trail.here, self._shown_mirror, frame, self._details.held, self.keymap.registry)
+        self._view = views.make(self.trail.here, self._shown_mirror, frame, self.details.held, self.keymap.registry)
         # What was drawn before belongs to loading when it was not over then, though it may be over by now.
         self._middle.show(self._view, self._room, at=at, is_loading=self._was_loading)
         self._was_loading = self._is_loading
@@ -494,7 +494,7 @@ class MainScreen(Screen[None]):
 
     def reload(self) -> None:
         """Ask about the object of this page."""
-        self._details.ask()
+        self.details.ask()
 
     # ----------------------------------------------------------------------------------------------------------- keys
 
