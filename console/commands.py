@@ -423,11 +423,13 @@ def hints(
     first: Sequence[tuple[str, str]] = (),
     *,
     has_preview: bool = True,
+    off: frozenset[str] = frozenset(),
     registry: Sequence[Command] = COMMANDS,
 ) -> list[tuple[str, str]]:
     """What the key row says, as (key, words), most used first and `? help` last; it cuts from the right.
 
-    `first` are hints that the state of the screen puts before all others. Without a pane none is promised.
+    `first` are hints that the state of the screen puts before all others. Without a pane none is promised, and none
+    of the commands that are `off` here.
     """
     shown = sorted(
         (c for c in registry if c.rank and c.keys and c.verb_of is None and view in c.views),
@@ -438,7 +440,8 @@ def hints(
     for command in shown:
         is_own = command.keys == BY_ID[command.id].keys
         key = (_PAIRS.get(command.id) if is_own else None) or shown_key(command.keys[0])
-        is_off = (command.id == "back" and view == VIEWS[0]) or (command.id == "preview" and not has_preview)
+        is_off = command.id in off or (command.id == "back" and view == VIEWS[0])
+        is_off = is_off or (command.id == "preview" and not has_preview)
         if key not in taken and not is_off:
             found.append((key, command.title))
     return found

@@ -18,6 +18,7 @@ from console.records_audit import Audit
 from console.records_backups import BackupAnswer, ScheduleRecord
 from console.records_billing import Billing
 from console.records_parts import NicRecord, SnapshotRecord
+from console.records_refused import Refused
 from console.records_services import Services
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -428,7 +429,7 @@ class HostDetail(NamedTuple):
 
 Answer = (
     Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
-    | Audit | Billing
+    | Audit | Billing | Refused
 )  # fmt: skip
 Detail = ServerDetail | DriveDetail | HostDetail
 

@@ -30,6 +30,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
 )
 from console.presentation.mirror import Mirror
 from console.records_backups import BackupRecord, Backups, StorageRecord, VerdictRecord
@@ -54,7 +55,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     elif shown:
         region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(listed, frame), Tone.MUTED))], head=drawn.head)
+        region = Lines([remark(frame, _instead(listed, frame))], head=drawn.head)
     return View(
         "backups",
         crumbs(mirror, frame),

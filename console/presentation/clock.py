@@ -25,6 +25,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -56,9 +57,9 @@ def view(mirror: Mirror, frame: Frame) -> View:
             regions.append(Rows(_head(frame), shown, lambda due: _row(frame, due), table.key_of))
         else:
             words = f"nothing matches /{frame.filter}   esc clears the filter" if frame.filter else "nothing falls due"
-            line = compose(frame.width, left(2, words, Tone.MUTED))
+            line = remark(frame, words)
             regions.append(Lines([line], head=_head(frame)))
-    number = filtering.number_of(len(shown), len(found), frame.filter)
+    number = filtering.number_of(len(shown), None if mirror.clock is None else len(found), frame.filter, frame.glyphs)
     return View(
         "clock",
         ("clock",),

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from console.presentation import fuzzy
 from console.presentation.columns import EXAMPLES, NUMBERS, Column, Kind, Value, find, parse_number
+from console.presentation.glyphs import UNICODE, Glyphs
 
 T = TypeVar("T")
 
@@ -114,8 +115,10 @@ def _parse_comparison(column: Column[Any], operator: str, text: str, *, is_inver
     return Comparison(column.name, "=" if operator == ":" else operator, number, is_inverted)
 
 
-def number_of(shown: int, total: int, text: str) -> str:
-    """`12 of 480` where a filter is on, `480` otherwise."""
+def number_of(shown: int, total: int | None, text: str, glyphs: Glyphs = UNICODE) -> str:
+    """`12 of 480` where a filter is on, `480` otherwise; None is a list that nobody has told of."""
+    if total is None:
+        return glyphs.nobody_said
     return f"{shown:,} of {total:,}" if text else f"{total:,}"
 
 

@@ -205,7 +205,10 @@ def crumbs(view: View, frame: Frame) -> Line:
         path.append(Span(crumb, Tone.ACCENT))
     if frame.filter:
         path.append(Span(f" /{frame.filter}", Tone.TEXT))
-    return compose(frame.width, at(1, cut(path, max(0, end - 2))), left(end, note))
+    room = max(0, end - 2)
+    if span_width(path) > room:
+        path = [*cut(path, max(0, room - cells(frame.glyphs.ellipsis))), Span(frame.glyphs.ellipsis, Tone.MUTED)]
+    return compose(frame.width, at(1, cut(path, room)), left(end, note))
 
 
 def status(line: Line, frame: Frame) -> Line:

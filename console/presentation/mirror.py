@@ -51,6 +51,7 @@ from console.records_backups import (
     Storage,
 )
 from console.records_billing import Billing
+from console.records_refused import Refused
 from console.records_services import ServiceRecord, Services
 
 Row = TypeVar("Row", ServerRecord, DriveRecord)
@@ -90,6 +91,8 @@ class Mirror:
     audit: tuple[AuditRecord, ...] | None = None
     """What was done to this cloud from here, oldest first; None until a view has asked for it."""
     billing: Billing | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why this account is not told of a source, by its name."""
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -155,10 +158,7 @@ class Mirror:
             case Tasks():
                 tasks = (*answer.tasks, *_kept_tasks(self.tasks, answer))
                 return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
-            case Audit():
-                # It is this machine's own: that it was read says nothing of the cloud.
-                return replace(self, audit=answer.records)
-            case Services() | Billing():
+            case Services() | Billing() | Audit() | Refused():
                 return self._after_listing(answer, at)
             case Events() | PastEvents():
                 return self._after_events(answer, at)
@@ -288,6 +288,7 @@ class Mirror:
             kind=answer.kind,
             account=answer.account,
             is_production=answer.is_production,
+            refused={},
             **clock,
         )
 
@@ -412,10 +413,17 @@ class Mirror:
             **drive_changes,
         )
 
-    def _after_listing(self, answer: Services | Billing, at: datetime) -> Mirror:
-        if isinstance(answer, Billing):
-            return self._answered("billing", at, billing=answer)
-        return self._answered("services", at, services=answer.services)
+    def _after_listing(self, answer: Services | Billing | Audit | Refused, at: datetime) -> Mirror:
+        match answer:
+            case Billing():
+                return self._answered("billing", at, billing=answer)
+            case Services():
+                return self._answered("services", at, services=answer.services)
+            case Audit():
+                # It is this machine's own: that it was read says nothing of the cloud.
+                return replace(self, audit=answer.records)
+            case Refused():
+                return replace(self, refused={**self.refused, answer.source: answer.sentence})
 
     def _after_events(self, answer: Events | PastEvents, at: datetime) -> Mirror:
         if isinstance(answer, Events):

@@ -19,6 +19,7 @@ from textual.message import Message
 from console.client import ClientError, CloudClient
 from console.presentation.mirror import Mirror
 from console.records import Answer, ServersPage
+from console.records_refused import Refused
 from console.screens.backup_sources import BackupSources
 
 POLL_SECONDS = 1.0
@@ -151,6 +152,7 @@ class Feed:
             except ClientError as error:
                 if not error.is_retryable:
                     self._refused.add("drives")
+                    await self._deliver(Refused("drives", error.sentence))
             self._drives_wanted.clear()
 
     async def _read_all_drives(self) -> None:
@@ -194,6 +196,7 @@ class Feed:
                     raise
                 # Not for this account: the rest of the cloud still answers, so this is no outage.
                 self._refused.add(name)
+                await self._deliver(Refused(name, error.sentence))
         for source in self._backups.due(self._wanted() - self._refused, self._mirror().protection):
             try:
                 await self._backups.read(client, source, self._deliver)
@@ -201,6 +204,7 @@ class Feed:
                 if error.is_retryable:
                     raise
                 self._refused.add(source)
+                await self._deliver(Refused(source, error.sentence))
         # Before the change feed has a cursor, what happened while the list was read would be missed.
         is_time = self._cursor is not None and "drives" not in self._refused
         if is_time and "drives" in self._wanted() and not self._mirror().are_drives_complete:

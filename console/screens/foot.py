@@ -11,6 +11,7 @@ from console.commands import Command
 from console.presentation import header, sentences
 from console.presentation.lines import Frame, Line, Tone, View
 from console.presentation.mirror import Mirror
+from console.screens import objects
 from console.screens.options import Backend
 
 
@@ -27,6 +28,8 @@ class Situation(NamedTuple):
     """How far a backend is that is being made."""
     frozen_at: datetime | None = None
     changes_held: int = 0
+    subject: str | None = None
+    """The key of what a page is about."""
 
 
 def status(now: Situation, frame: Frame) -> Line:
@@ -58,4 +61,15 @@ def keys(
     if is_ranging:
         first.append(("v", "end range"))
     has_preview = now.view.has_preview or not has_pane
-    return header.keys(commands.hints(view, first, has_preview=has_preview, registry=registry), frame)
+    hints = commands.hints(view, first, has_preview=has_preview, off=_off(now, view), registry=registry)
+    return header.keys(hints, frame)
+
+
+def _off(now: Situation, view: str) -> frozenset[str]:
+    """Commands that do nothing on the page in sight: there is nothing to open, or its object is placed nowhere."""
+    off = set()
+    if view in commands.PAGES and now.cursor_key is None:
+        off.add("open")
+    if view == "detail" and objects.split_key(now.mirror, now.subject or "")[0] not in ("server", "drive"):
+        off.add("why")
+    return frozenset(off)

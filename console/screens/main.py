@@ -374,6 +374,7 @@ class MainScreen(Screen[None]):
             self._progress,
             self._frozen_at,
             self._changes_held,
+            self.subject,
         )
 
     def _render_status(self) -> None:

@@ -4,12 +4,13 @@ A list is drawn by `view` of the module of presentation that has its name.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 
 from console import commands
 from console.client import CloudClient
 from console.presentation import overview
-from console.presentation.lines import Frame, View
+from console.presentation.lines import Frame, Lines, Region, View, remark, span_width, text_of
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
 from console.records_explain import WhyDetail
@@ -113,8 +114,30 @@ def make(
 ) -> View:
     """The view of a place; `details` are what was asked for of single objects, `registry` the commands with their keys.
 
-    All but the first are loaded when they are first looked at: the first paint needs none of them.
+    All but the first are loaded when they are first looked at: the first paint needs none of them. What this account
+    is not told of is said where its rows would be.
     """
+    view = _make(place, mirror, frame, details, registry)
+    refused = [mirror.refused[source] for source in sorted(wanted(place, mirror)) if source in mirror.refused]
+    if not refused or place.view not in commands.VIEWS:
+        return view
+    return replace(view, regions=tuple(_refused(region, refused[0], frame) for region in view.regions))
+
+
+def _refused(region: Region, sentence: str, frame: Frame) -> Region:
+    """The region; where nothing but a sign stands in it that its rows are still to come, the sentence."""
+    if not isinstance(region, Lines) or {text_of(line).strip() for line in region.lines} != {frame.glyphs.ellipsis}:
+        return region
+    return replace(region, lines=[remark(frame, sentence, width=span_width(region.lines[0]))])
+
+
+def _make(
+    place: Place,
+    mirror: Mirror,
+    frame: Frame,
+    details: Mapping[str, Held],
+    registry: Sequence[commands.Command],
+) -> View:
     key = place.scope or ""
     held = details.get(key)
     if place.modes:

@@ -74,9 +74,8 @@ async def walk(pilot: Pilot[Any], chosen: Iterable[str] = ()) -> tuple[Known, li
         seen += keys_of(app)
     for key in (*chosen, *seen):
         subjects.setdefault(objects.split_key(app.main.mirror, key)[0], key)
-    for kind in KINDS:
-        if (key := subjects.get(kind)) is None:
-            continue
+    for kind in filter(subjects.__contains__, KINDS):
+        key = subjects[kind]
         drilled = objects.place_of(app.main.mirror, key, f"{kind}s")
         places += [Place("detail", key), *([Place("raw", key)] if kind in ("server", "audit") else [])]
         places += [Place("why", key)] if kind in ("server", "drive") else []
@@ -125,9 +124,9 @@ def is_lacking(app: DemoConsole) -> bool:
     wanted = views.wanted(replace(app.main.place, cursor=app.main.cursor_key), mirror)
     if mirror.hosts is None or not all(map(mirror.protection.has, wanted)):
         return True
-    lists = {"drives": mirror.are_drives_complete or None, "services": mirror.services, "audit": mirror.audit}
-    lists |= {"billing": mirror.billing, "tasks": mirror.tasks}
-    return any(name in wanted and found is None for name, found in lists.items())
+    if "drives" in wanted and not mirror.are_drives_complete:
+        return True
+    return any(name in wanted and getattr(mirror, name) is None for name in ("services", "audit", "billing", "tasks"))
 
 
 # The stage -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 
 from backend import seed
 from console.screens.places import Place
-from tests.console.staging import CARD, LARGE, SIZES, SMALL, WIDE, Known, Size, Stage, problems_of, settle, walk
+from tests.console.staging import CARD, SIZES, SMALL, WIDE, Known, Size, Stage, problems_of, settle, walk
 from tests.demo import DemoConsole, copied, make_cloud
 
 FOLDER = Path(__file__).with_name("goldens")
