@@ -57,7 +57,7 @@ def keys_of(app: DemoConsole) -> Iterable[str]:
         yield from (key for index in range(len(region)) if (key := region.key(index)) is not None)
 
 
-async def walk(pilot: Pilot[Any], chosen: Iterable[str] = ()) -> tuple[Known, list[Place]]:
+async def walk(pilot: Pilot[Any], chosen: Iterable[str] = (), *, has_pages: bool = True) -> tuple[Known, list[Place]]:
     """Look at every view of the registry, and at a page of every kind of object: all of it is known then.
 
     Of each kind the object is one of the `chosen` keys, or else the first that any view shows.
@@ -81,7 +81,7 @@ async def walk(pilot: Pilot[Any], chosen: Iterable[str] = ()) -> tuple[Known, li
         places += [Place("why", key)] if kind in ("server", "drive") else []
         places += [drilled] if drilled not in places else []
     places.append(Place("help", "servers"))
-    for place in places[len(held) :]:
+    for place in places[len(held) :] if has_pages else ():
         await visit(pilot, place, held)
     return Known(app.main.mirror, held), places
 
@@ -166,8 +166,10 @@ class Stage(ConsoleApp):
         """What the terminal shows of a place."""
         screen = self.main
         assert isinstance(screen, StagedScreen)
-        screen.stage(known, place)
-        return screen_text(self)
+        with self.batch_update():
+            # What comes of it is read below: nobody looks at what is drawn on the way.
+            screen.stage(known, place)
+            return screen_text(self)
 
 
 def problems_of(text: str, size: Size, *, is_ascii: bool = False) -> list[str]:

@@ -1,14 +1,16 @@
 """Every view and page as plain text: at every size, in every state that a cloud can be in, with both sets of glyphs.
 
-The texts lie in `goldens/`, a file a view. After a change: `pytest tests/console/test_goldens.py --snapshot-update`,
-and read the difference. What no screen may do, whatever it shows, is asked of each of them too.
+The texts lie in `goldens/`, a file a view, and all dialogs in one. After a change, accept what has become of them
+with `pytest -m "" tests/console/test_goldens.py --snapshot-update`, and read the difference. What no screen may do,
+whatever it shows, is asked of each of them too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +18,11 @@ from typing import NamedTuple
 import pytest
 
 from backend import seed
+from console.commands import COMMANDS, PAGES
 from console.screens.places import Place
-from tests.console.staging import CARD, SIZES, SMALL, WIDE, Known, Size, Stage, problems_of, settle, walk
+from tests.console.fakes import screen_text
+from tests.console.openings import OF_LISTS, box_text, closed, opened, openings
+from tests.console.staging import CARD, SIZES, SMALL, WIDE, Known, Size, Stage, problems_of, settle, visit, walk
 from tests.demo import DemoConsole, copied, make_cloud
 
 FOLDER = Path(__file__).with_name("goldens")
@@ -50,6 +55,9 @@ SHOTS = (
 )
 """Each state with a small and with an ordinary terminal, and what there is at every size."""
 
+WITHOUT_PAGES = frozenset({"empty", "dark", "refused"})
+"""States in which there is no object, or none that a page would tell anything else of than its list."""
+
 
 @pytest.fixture(autouse=True)
 def steady_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +66,9 @@ def steady_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
 
 
-async def known_of(folder: Path, *, account: str = seed.OPERATOR, is_dark: bool = False) -> tuple[Known, list[Place]]:
+async def known_of(
+    folder: Path, *, account: str = seed.OPERATOR, is_dark: bool = False, has_pages: bool = False
+) -> tuple[Known, list[Place]]:
     """All that an account is told of a cloud; with `is_dark`, after each of its cells has stopped answering."""
     app = DemoConsole(folder, account=account, poll_seconds=3600)
     async with app.run_test(size=CARD) as pilot:
@@ -69,12 +79,12 @@ async def known_of(folder: Path, *, account: str = seed.OPERATOR, is_dark: bool 
                 await app.main.client.act_on_cell(cell.name, "down")
             app.main.refresh_now()
             await settle(pilot)
-        return await walk(pilot, CHOSEN)
+        return await walk(pilot, CHOSEN, has_pages=has_pages)
 
 
 async def known_states(demo: Path, folder: Path) -> tuple[dict[str, Known], list[Place]]:
     """Every state that a cloud can be in for those who look at it, and the places to look at."""
-    known, places = await known_of(copied(demo, folder / "demo"))
+    known, places = await known_of(copied(demo, folder / "demo"), has_pages=True)
     empty, _ = await known_of(make_cloud(folder / "empty", "empty"))
     refused, _ = await known_of(copied(demo, folder / "refused"), account=seed.TENANT)
     dark, _ = await known_of(copied(demo, folder / "dark"), is_dark=True)
@@ -94,7 +104,8 @@ async def drawn(
             for shot in shots:
                 if shot.is_ascii is is_ascii:
                     await pilot.resize_terminal(*shot.size)
-                    found += [(shot, place, stage.show(states[shot.state], place)) for place in places]
+                    seen = (place for place in places if shot.state not in WITHOUT_PAGES or place.view not in PAGES)
+                    found += [(shot, place, stage.show(states[shot.state], place)) for place in seen]
     return found
 
 
@@ -115,19 +126,28 @@ def files_of(found: Iterable[tuple[Shot, Place, str]]) -> dict[str, str]:
     return {name: "\n".join(texts) for name, texts in files.items()}
 
 
-def difference(before: str, after: str, name: str) -> Iterator[str]:
-    return difflib.unified_diff(before.splitlines(), after.splitlines(), name, "now", n=1, lineterm="")
+def sections_of(text: str) -> dict[str, str]:
+    """A golden file by its headings."""
+    sections = re.findall(r"^(════ .*)\n((?:(?!════ ).*\n?)*)", text, re.MULTILINE)
+    return {heading: body.rstrip("\n") for heading, body in sections}
 
 
-def compare(files: dict[str, str], *, is_update: bool, folder: Path = FOLDER) -> list[str]:
-    """What is not as it was, or nothing where that is accepted."""
-    if is_update:
-        folder.mkdir(exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        return []
-    kept = {name: (folder / name).read_text(encoding="utf-8") if (folder / name).exists() else "" for name in files}
-    return [line for name, text in files.items() if text != kept[name] for line in difference(kept[name], text, name)]
+def compare(files: dict[str, str], *, is_update: bool, is_whole: bool = True, folder: Path = FOLDER) -> list[str]:
+    """What is not as it was, or nothing where that is accepted. Sections that were not drawn are left as they are."""
+    changes: list[str] = []
+    for name, text in files.items():
+        kept = (folder / name).read_text(encoding="utf-8") if (folder / name).exists() else ""
+        before, now = sections_of(kept), sections_of(text)
+        if is_update:
+            folder.mkdir(exist_ok=True)
+            whole = {**before, **now} if not is_whole else now
+            sections = (f"{heading}\n{lines}\n" for heading, lines in whole.items())
+            (folder / name).write_text("\n".join(sections), encoding="utf-8")
+            continue
+        for heading, lines in now.items():
+            was = before.get(heading, "").split("\n")
+            changes += difflib.unified_diff(was, lines.split("\n"), f"{name}: {heading}", "now", n=2, lineterm="")
+    return changes
 
 
 def test_every_view_is_drawn_as_it_was(demo: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
@@ -145,6 +165,64 @@ def test_every_view_is_drawn_as_it_was(demo: Path, tmp_path: Path, pytestconfig:
 
     assert not wrong
     assert not changes, "\n".join(["--snapshot-update accepts this:", *changes[:LINES_SHOWN_MAX]])
+
+
+SAMPLE = frozenset({"server.start", "server.stop", "server.restarts", "server.edit", "server.delete", "server.create",
+                    "drive.clone", "schedule.edit", "backup.restore", "host.drain", "group.restore", "cell.down",
+                    "clock.hour", "palette", "columns", "export", "copy", "what_if", "actions"})  # fmt: skip
+"""A dialog of each sort: of all of them the shorter half of the time is too much."""
+NOT_OPENED = {"server.stays", "server.attach_drive", "server.detach_nic", "drive.attach", "drive.clone_snapshot",
+              "drive.delete_snapshot", "host.evacuate", "group.end", "clock.manual", "bookmarks"}  # fmt: skip
+"""What the demo has no object for."""
+
+
+async def dialogs_drawn(folder: Path, names: Collection[str]) -> tuple[dict[str, str], set[str], list[str]]:
+    """The boxes of the dialogs by their headings; those that opened; and what is wrong with any."""
+    app = DemoConsole(folder, poll_seconds=3600, confirms_all=True)
+    boxes: dict[str, str] = {}
+    found, wrong = set(), []
+    async with app.run_test(size=CARD) as pilot:
+        await settle(pilot)
+        for view in ("drives", "hosts", "schedules", "backups", "groups"):
+            await visit(pilot, Place(view), {})
+        chosen = [row.id for row in app.main.mirror.servers.values() if row.name == "web-31"]
+        for opening in openings(app.main.mirror, tuple(chosen)):
+            if opening.name not in names or not await opened(pilot, opening):
+                continue
+            found.add(opening.name)
+            for size in (SMALL, CARD):
+                await pilot.resize_terminal(*size)
+                boxes[f"════ {opening.name} ════ {size[0]}x{size[1]} "] = box_text(app)
+                wrong += [f"{opening.name} {size}: {each}" for each in problems_of(screen_text(app), size)]
+            await closed(pilot)
+    return boxes, found, wrong
+
+
+def check_dialogs(folder: Path, names: Collection[str], *, is_update: bool, is_whole: bool) -> set[str]:
+    """Hold the dialogs of these names against their golden file; those that opened."""
+    boxes, found, wrong = asyncio.run(dialogs_drawn(folder, names))
+    text = "\n".join(f"{heading:═<60}\n{box}\n" for heading, box in boxes.items())
+    changes = compare({"dialogs.txt": text}, is_update=is_update, is_whole=is_whole)
+
+    assert not wrong
+    assert not changes, "\n".join(["--snapshot-update accepts this:", *changes[:LINES_SHOWN_MAX]])
+    return found
+
+
+def test_a_dialog_of_each_sort_is_drawn_as_it_was(demo: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    is_update = pytestconfig.getoption("update_snapshots")
+
+    assert check_dialogs(copied(demo, tmp_path / "data"), SAMPLE, is_update=is_update, is_whole=False) == SAMPLE
+
+
+@pytest.mark.thorough
+def test_every_dialog_is_drawn_as_it_was(demo: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    every = {command.id for command in COMMANDS if command.verb_of is not None} | set(OF_LISTS)
+    is_update = pytestconfig.getoption("update_snapshots")
+
+    found = check_dialogs(copied(demo, tmp_path / "data"), every, is_update=is_update, is_whole=True)
+
+    assert every - found == NOT_OPENED
 
 
 @pytest.mark.thorough
