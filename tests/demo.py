@@ -38,6 +38,11 @@ TOKEN = "a-token-of-the-tests"
 TURNS_MAX = 2000
 
 
+Request = tuple[str, str, bytes]
+"""Method, path with what is asked, and body."""
+Answer = tuple[int, bytes]
+
+
 class Steady(httpx.AsyncBaseTransport):
     """The wire to the app, with the machine's own speed taken out. `is_cut` is a backend that has gone."""
 
@@ -48,6 +53,8 @@ class Steady(httpx.AsyncBaseTransport):
         """How many requests have come; the one that waits for changes is not counted."""
         self.open = 0
         """How many of them have not been answered."""
+        self.kept: dict[Request, Answer] | None = None
+        """What was answered, where that is to be kept."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_cut:
@@ -65,6 +72,9 @@ class Steady(httpx.AsyncBaseTransport):
             for cell in found.get("cells", [found.get("cell", found)]):
                 _steady(cell)
             body = orjson.dumps(found)
+        if self.kept is not None:
+            asked = request.method, request.url.raw_path.decode(), request.content
+            self.kept[asked] = response.status_code, body
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
         return httpx.Response(response.status_code, headers=headers, content=body)
 
@@ -84,10 +94,17 @@ class DemoConsole(ConsoleApp):
     """Textual looks for it beside the module of the subclass."""
 
     def __init__(
-        self, folder: Path, *, is_production: bool = False, account: str = seed.OPERATOR, **options: Any
+        self,
+        folder: Path,
+        *,
+        is_production: bool = False,
+        account: str = seed.OPERATOR,
+        through: Callable[[Steady], httpx.AsyncBaseTransport] = lambda wire: wire,
+        **options: Any,
     ) -> None:
+        """`through` is what lies between the client and the wire."""
         super().__init__(self._connect, now=lambda: NOW, **options)
-        self._is_production, self._account = is_production, account
+        self._is_production, self._account, self._through = is_production, account, through
         self._folder = folder
         self._open = AsyncExitStack()
         self._client: CloudClient | None = None
@@ -99,7 +116,7 @@ class DemoConsole(ConsoleApp):
             context = running(self._folder, credentials=credentials, clock=Clock.manual(NOW))
             self.wire = Steady(await self._open.enter_async_context(context))
             headers = {"Authorization": f"Bearer {TOKEN}"}
-            http = httpx.AsyncClient(transport=self.wire, base_url="http://stratodeck", headers=headers)
+            http = httpx.AsyncClient(transport=self._through(self.wire), base_url="http://stratodeck", headers=headers)
             audit = self._folder.with_name("audit")
             self._client = CloudClient(
                 http, lambda cloud_id: AuditLog(audit, cloud_id, lambda: NOW), lambda _: self._is_production
