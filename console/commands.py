@@ -500,6 +500,6 @@ LINE_HELP: tuple[tuple[str, str], ...] = (
     ("group NAME", "one availability group"),
     ("advance 60", "advance the simulated clock; also 5m, 2h, 1d"),
     ("clock manual", "stop the simulated clock; also wall, or a rate such as x60"),
-    ("palette light", "dark, light or contrast"),
+    ("palette light", f"{', '.join(names.PALETTES[:-1])} or {names.PALETTES[-1]}"),
     ("q", "leave the console"),
 )

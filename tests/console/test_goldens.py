@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from rich.color_triplet import ColorTriplet
+from rich.style import Style
 
 from backend import seed
-from console.commands import COMMANDS, PAGES
+from console.commands import COMMANDS, LISTS, PAGES
+from console.names import PALETTES
 from console.screens.places import Place
 from tests.console.fakes import screen_text
 from tests.console.openings import OF_LISTS, box_text, closed, opened, openings
@@ -46,17 +49,18 @@ class Shot(NamedTuple):
 SHOTS = (
     *(Shot("known", size) for size in SIZES),
     *(Shot("loading", size) for size in (SMALL, CARD)),
-    *(Shot("empty", size) for size in (SMALL, CARD)),
     *(Shot("silent", size) for size in (SMALL, CARD)),
-    *(Shot("dark", size) for size in (CARD, WIDE)),
+    Shot("empty", CARD),
+    Shot("dark", CARD),
     Shot("refused", CARD),
     Shot("known", CARD, is_ascii=True),
     Shot("dark", SMALL, is_ascii=True),
+    Shot("empty", WIDE, is_ascii=True),
 )
-"""Each state with a small and with an ordinary terminal, and what there is at every size."""
+"""Each state on an ordinary terminal, each size and each set of glyphs with what differs most there."""
 
-WITHOUT_PAGES = frozenset({"empty", "dark", "refused"})
-"""States in which there is no object, or none that a page would tell anything else of than its list."""
+PAGED = frozenset({*(Shot("known", size) for size in SIZES), Shot("loading", CARD), Shot("silent", CARD)})
+"""Where pages tell something else than the lists from which they are opened."""
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +108,7 @@ async def drawn(
             for shot in shots:
                 if shot.is_ascii is is_ascii:
                     await pilot.resize_terminal(*shot.size)
-                    seen = (place for place in places if shot.state not in WITHOUT_PAGES or place.view not in PAGES)
+                    seen = (place for place in places if shot in PAGED or place.view not in PAGES)
                     found += [(shot, place, stage.show(states[shot.state], place)) for place in seen]
     return found
 
@@ -150,26 +154,69 @@ def compare(files: dict[str, str], *, is_update: bool, is_whole: bool = True, fo
     return changes
 
 
-def test_every_view_is_drawn_as_it_was(demo: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    async def run() -> list[tuple[Shot, Place, str]]:
-        states, places = await known_states(demo, tmp_path)
-        return await drawn(states, places, SHOTS)
+async def styles_of(known: Known, places: Iterable[Place], palette: str) -> set[Style]:
+    """All styles in which anything is drawn with a palette; it is `none` where NO_COLOR is set."""
+    stage, found = Stage(palette=palette), set()
+    async with stage.run_test(size=CARD):
+        for place in places:
+            stage.show(known, place)
+            strips = stage.screen._compositor.render_strips()
+            found |= {segment.style or Style() for strip in strips for segment in strip if segment.text.strip()}
+    return found
 
-    found = asyncio.run(run())
+
+def contrast(style: Style) -> float:
+    """How far the colour of a text and that of its background are apart: 1 to 21."""
+    assert style.color is not None, "everything has a colour"
+    assert style.bgcolor is not None, "and a background"
+    darker, lighter = sorted(map(luminance, (style.color.get_truecolor(), style.bgcolor.get_truecolor())))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: ColorTriplet) -> float:
+    """Of 1, as WCAG 2 counts it."""
+    parts = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized)
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+
+CONTRASTS = {"dark": 4.5, "light": 4.5, "contrast": 4.5, "contrast-light": 7.0}
+GLYPHS_CONTRAST = 3.0
+
+
+def test_every_view_is_drawn_as_it_was(
+    demo: Path, tmp_path: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> tuple[list[tuple[Shot, Place, str]], dict[str, set[Style]]]:
+        states, places = await known_states(demo, tmp_path)
+        lists = [place for place in places if place.view in LISTS][::2]
+        styles = {palette: await styles_of(states["known"], lists, palette) for palette in PALETTES}
+        monkeypatch.setenv("NO_COLOR", "1")
+        styles["none"] = await styles_of(states["known"], lists, "dark")
+        monkeypatch.delenv("NO_COLOR")
+        return await drawn(states, places, SHOTS), styles
+
+    found, styles = asyncio.run(run())
     wrong = [
         f"{name_of(place)} {shot.title}: {problem}"
         for shot, place, text in found
         for problem in problems_of(text, shot.size, is_ascii=shot.is_ascii)
     ]
-    changes = compare(files_of(found), is_update=pytestconfig.getoption("update_snapshots"))
+    sections = (f"════ {palette} \n" + "\n".join(sorted(map(str, each))) for palette, each in styles.items())
+    files = {**files_of(found), "styles.txt": "\n\n".join(sections)}
+    changes = compare(files, is_update=pytestconfig.getoption("update_snapshots"))
 
     assert not wrong
     assert not changes, "\n".join(["--snapshot-update accepts this:", *changes[:LINES_SHOWN_MAX]])
+    assert {style.color.name for style in styles["none"] if style.color is not None} == {"default"}
+    assert {style.bgcolor.name for style in styles["none"] if style.bgcolor is not None} == {"default"}
+    for palette, least in CONTRASTS.items():
+        for style in styles[palette]:
+            # Of what is reversed under the cursor only the glyph of the state is, and its word is beside it.
+            assert contrast(style) >= (GLYPHS_CONTRAST if style.reverse else least), f"{palette}: {style}"
 
 
-SAMPLE = frozenset({"server.start", "server.stop", "server.restarts", "server.edit", "server.delete", "server.create",
-                    "drive.clone", "schedule.edit", "backup.restore", "host.drain", "group.restore", "cell.down",
-                    "clock.hour", "palette", "columns", "export", "copy", "what_if", "actions"})  # fmt: skip
+SAMPLE = frozenset({"server.start", "server.restarts", "server.edit", "server.delete", "drive.clone", "schedule.edit",
+                    "backup.restore", "host.drain", "palette", "columns", "what_if", "actions"})  # fmt: skip
 """A dialog of each sort: of all of them the shorter half of the time is too much."""
 NOT_OPENED = {"server.stays", "server.attach_drive", "server.detach_nic", "drive.attach", "drive.clone_snapshot",
               "drive.delete_snapshot", "host.evacuate", "group.end", "clock.manual", "bookmarks"}  # fmt: skip
