@@ -148,6 +148,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("history.forward", ("right_square_bracket",), "later", "the place after this one"),
     Command("line", ("colon",), "go to", "type a command: a view, a cell, the clock", rank=4),
     Command("filter", ("slash",), "filter", "show only rows that match", views=LISTS, rank=2),
+    Command("filter.value", ("asterisk",), "alike", "show only rows with the value of this one in the sorted column",
+            views=LISTS),
     Command("filter.page", ("ampersand",), "only", "show only lines that hold a text", views=frozenset({"raw"})),
     Command("find", ("backslash",), "find", "go to the next match, and hide nothing", views=LISTS),
     Command("find.page", ("slash", "backslash"), "find", "go to the next line that holds a text", views=PAGES, rank=22),

@@ -449,6 +449,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "line": _line,
     "filter": _filter,
     "filter.page": _filter,
+    "filter.value": finding.alike,
     "find": finding.begin,
     "find.page": finding.begin,
     "find.next": lambda screen: finding.again(screen, 1),

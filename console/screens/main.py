@@ -50,7 +50,8 @@ TICK_SECONDS = 1.0
 SAID_SECONDS = 10
 FRAME_LINES = 4
 
-_ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target", "time.", "why")
+_ROW_COMMANDS = ("move.", "filter.value", "mark", "open", "describe", "raw", "actions", "copy", "events", "target",
+                 "time.", "why")  # fmt: skip
 
 
 class MainScreen(Screen[None]):

@@ -19,7 +19,7 @@ from console.screens.main import MainScreen
 from console.screens.places import Place
 from console.widgets.box import Box
 from tests.console.fakes import screen_text
-from tests.console.staging import settle
+from tests.console.staging import Size, settle
 from tests.demo import TURNS_MAX, DemoConsole
 
 PLACES_OF_KINDS = {"group": "groups", "cloud": "clock"}
@@ -128,6 +128,17 @@ async def opened(pilot: Pilot[Any], opening: Opening) -> bool:
         if app.screen is app.main or not _IS_COMING.search(box_text(app)):
             break
     return app.screen is not app.main
+
+
+async def shrunk(pilot: Pilot[Any], size: Size) -> None:
+    """Make the terminal smaller, or leave it, and wait until the dialog in sight is drawn for its size."""
+    box = pilot.app.screen.query_one(Box)
+    await pilot.resize_terminal(*size)
+    for _ in range(TURNS_MAX):
+        await pilot.pause()
+        if box.region.right <= size[0] and box.region.bottom <= size[1]:
+            return
+    raise AssertionError(f"the box stays {box.region}")
 
 
 async def closed(pilot: Pilot[Any]) -> None:

@@ -24,7 +24,7 @@ from console.commands import COMMANDS, LISTS, PAGES
 from console.names import PALETTES
 from console.screens.places import Place
 from tests.console.fakes import screen_text
-from tests.console.openings import OF_LISTS, box_text, closed, opened, openings
+from tests.console.openings import OF_LISTS, box_text, closed, opened, openings, shrunk
 from tests.console.staging import CARD, SIZES, SMALL, WIDE, Known, Size, Stage, problems_of, settle, visit, walk
 from tests.demo import DemoConsole, copied, make_cloud
 
@@ -237,10 +237,11 @@ async def dialogs_drawn(folder: Path, names: Collection[str]) -> tuple[dict[str,
             if opening.name not in names or not await opened(pilot, opening):
                 continue
             found.add(opening.name)
-            for size in (SMALL, CARD):
-                await pilot.resize_terminal(*size)
+            for size in (CARD, SMALL):
+                await shrunk(pilot, size)
                 boxes[f"════ {opening.name} ════ {size[0]}x{size[1]} "] = box_text(app)
                 wrong += [f"{opening.name} {size}: {each}" for each in problems_of(screen_text(app), size)]
+            await pilot.resize_terminal(*CARD)
             await closed(pilot)
     return boxes, found, wrong
 
