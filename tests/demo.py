@@ -158,7 +158,7 @@ STORIES = {
         Story("group-drives", (":groups", "<enter>", "M"), "drives   "),
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
         Story("capacity", (":capacity", "<enter>"), "SPLIT"),
-        Story("what-if", (":capacity", "<enter>", "<W>", "<backspace>", "<3>"), "All 3 servers"),
+        Story("what-if", (":capacity", "<enter>", "<W>", "<3>"), "All 3 servers"),
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("services", (":services", "<enter>"), "nova-scheduler"),
         Story("schedules", (":schedules", "<enter>", "j", "j", "j"), "web nightly:"),

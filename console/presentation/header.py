@@ -192,7 +192,7 @@ def _age(mirror: Mirror, frame: Frame) -> Line:
 
 def crumbs(view: View, frame: Frame) -> Line:
     """Row 2: where one is, and the view's note at the right end."""
-    marks = f"   marked {len(frame.marks)}" if frame.marks and "marked" not in view.note else ""
+    marks = f"   marked {len(frame.marks):,}" if frame.marks and "marked" not in view.note else ""
     note = view.note + marks
     if frame.width < NARROW:
         # Only the last figure of the note is worth the room: how many rows there are.

@@ -40,7 +40,12 @@ def alike(screen: MainScreen) -> None:
     column = next((each for each in table.columns if each.name == order), table.columns[0])
     term = filtering.term_of(column, row)
     if term is None:
-        screen.say(f"no other row is alike in {column.name}: s or c sorts by another column", Tone.MUTED)
+        why = (
+            f"nobody knows its {column.name} now"
+            if column.value(row) is None
+            else f"no two rows share their {column.name}"
+        )
+        screen.say(f"{why}: s or c sorts by another column", Tone.MUTED)
         return
     words = screen.place.filter.split()
     text = " ".join([*words, *(word for word in term.split() if word not in words)])

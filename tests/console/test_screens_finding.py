@@ -135,7 +135,7 @@ async def test_an_asterisk_leaves_what_is_alike_in_the_sorted_column_and_narrows
         assert len(names(app_of(pilot))) > 1
         await type_line(pilot, ":sort age")
         await pilot.press("enter", "asterisk")
-        await until(pilot, "no other row is alike in age")
+        await until(pilot, "no two rows share their age")
 
 
 async def test_a_filter_that_means_nothing_stays_open_and_says_which_columns_there_are() -> None:
