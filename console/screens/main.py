@@ -542,7 +542,8 @@ class MainScreen(Screen[None]):
     def _must_wait(self) -> bool:
         """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
         is_empty = not self.body.has_rows or self._mirror.cells is None
-        return self.place.view in VIEWS and is_empty and (self._is_loading or self._is_outdated)
+        is_coming = self._is_loading or self._is_outdated or not views.is_told(self.place, self._mirror)
+        return self.place.view in VIEWS and is_empty and is_coming
 
     def _replay_pending(self) -> None:
         if not self._must_wait():

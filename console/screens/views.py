@@ -70,6 +70,21 @@ def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
     return sources
 
 
+def is_told(place: Place, mirror: Mirror) -> bool:
+    """Whether the cloud has told, or refused to tell, all that a place needs beside the status and the servers."""
+    return all(source in mirror.refused or _is_known(source, mirror) for source in wanted(place, mirror))
+
+
+def _is_known(source: str, mirror: Mirror) -> bool:
+    match source:
+        case "drives":
+            return mirror.are_drives_complete
+        case "hosts" | "tasks" | "services" | "audit" | "billing":
+            return getattr(mirror, source) is not None
+        case _:
+            return mirror.protection.has(source)
+
+
 def _shows_drives(key: str, mirror: Mirror) -> bool:
     kind, name = objects.split_key(mirror, key)
     if kind == "host":

@@ -121,12 +121,8 @@ async def settle(pilot: Pilot[Any]) -> None:
 def is_lacking(app: DemoConsole) -> bool:
     """Whether something that the place in sight wants is not known: it is on its way, or it was refused."""
     mirror = app.main.mirror
-    wanted = views.wanted(replace(app.main.place, cursor=app.main.cursor_key), mirror)
-    if mirror.hosts is None or not all(map(mirror.protection.has, wanted)):
-        return True
-    if "drives" in wanted and not mirror.are_drives_complete:
-        return True
-    return any(name in wanted and getattr(mirror, name) is None for name in ("services", "audit", "billing", "tasks"))
+    place = replace(app.main.place, cursor=app.main.cursor_key)
+    return mirror.hosts is None or not views.is_told(place, replace(mirror, refused={}))
 
 
 # The stage -------------------------------------------------------------------------------------------------------
