@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn
 
+from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -166,6 +167,12 @@ class Stage(ConsoleApp):
             # What comes of it is read below: nobody looks at what is drawn on the way.
             screen.stage(known, place)
             return screen_text(self)
+
+
+def sent_by(app: App[Any]) -> str:
+    """What goes out to the terminal for a whole frame of the screen in sight."""
+    update: Any = app.screen._compositor.render_update(full=True)
+    return str(update.render_segments(app.console))
 
 
 def problems_of(text: str, size: Size, *, is_ascii: bool = False) -> list[str]:

@@ -25,7 +25,20 @@ from console.names import PALETTES
 from console.screens.places import Place
 from tests.console.fakes import screen_text
 from tests.console.openings import OF_LISTS, box_text, closed, opened, openings, shrunk
-from tests.console.staging import CARD, SIZES, SMALL, WIDE, Known, Size, Stage, problems_of, settle, visit, walk
+from tests.console.staging import (
+    CARD,
+    SIZES,
+    SMALL,
+    WIDE,
+    Known,
+    Size,
+    Stage,
+    problems_of,
+    sent_by,
+    settle,
+    visit,
+    walk,
+)
 from tests.demo import DemoConsole, copied, make_cloud
 
 FOLDER = Path(__file__).with_name("goldens")
@@ -154,15 +167,16 @@ def compare(files: dict[str, str], *, is_update: bool, is_whole: bool = True, fo
     return changes
 
 
-async def styles_of(known: Known, places: Iterable[Place], palette: str) -> set[Style]:
-    """All styles in which anything is drawn with a palette; it is `none` where NO_COLOR is set."""
-    stage, found = Stage(palette=palette), set()
+async def styles_of(known: Known, places: Iterable[Place], palette: str) -> tuple[set[Style], set[str]]:
+    """All styles in which anything is drawn with a palette, and the codes that go out for them."""
+    stage, found, codes = Stage(palette=palette), set(), set()
     async with stage.run_test(size=CARD):
         for place in places:
             stage.show(known, place)
             strips = stage.screen._compositor.render_strips()
             found |= {segment.style or Style() for strip in strips for segment in strip if segment.text.strip()}
-    return found
+            codes |= {code for told in re.findall(r"\x1b\[([0-9;]*)m", sent_by(stage)) for code in told.split(";")}
+    return found, codes
 
 
 def contrast(style: Style) -> float:
@@ -181,6 +195,8 @@ def luminance(colour: ColorTriplet) -> float:
 
 CONTRASTS = {"dark": 4.5, "light": 4.5, "contrast": 4.5, "contrast-light": 7.0}
 GLYPHS_CONTRAST = 3.0
+COLOURLESS = {"0", "1", "2", "4", "7", "39", "49"}
+"""Codes that no terminal draws a colour for: attributes, and its own colours of text and background."""
 
 
 def test_every_view_is_drawn_as_it_was(
@@ -189,10 +205,11 @@ def test_every_view_is_drawn_as_it_was(
     async def run() -> tuple[list[tuple[Shot, Place, str]], dict[str, set[Style]]]:
         states, places = await known_states(demo, tmp_path)
         lists = [place for place in places if place.view in LISTS][::2]
-        styles = {palette: await styles_of(states["known"], lists, palette) for palette in PALETTES}
+        styles = {palette: (await styles_of(states["known"], lists, palette))[0] for palette in PALETTES}
         monkeypatch.setenv("NO_COLOR", "1")
-        styles["none"] = await styles_of(states["known"], lists, "dark")
+        styles["none"], codes = await styles_of(states["known"], lists, "dark")
         monkeypatch.delenv("NO_COLOR")
+        assert codes <= COLOURLESS
         return await drawn(states, places, SHOTS), styles
 
     found, styles = asyncio.run(run())

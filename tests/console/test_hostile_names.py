@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyte
 import pytest
@@ -36,7 +36,7 @@ from tests.console.hostile import (
     renaming,
 )
 from tests.console.openings import OF_LISTS, closed, opened, openings
-from tests.console.staging import CARD, SMALL, WIDE, Size, Stage, StagedScreen, settle, visit, walk
+from tests.console.staging import CARD, SMALL, WIDE, Size, Stage, StagedScreen, sent_by, settle, visit, walk
 from tests.demo import Answer, DemoConsole, Request, copied
 
 CHOSEN = ("cell:cell-2", "host:c2-h17", "group:web")
@@ -84,8 +84,7 @@ def recording(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Recording
 
 def terminal_of(app: ConsoleApp, size: Size) -> tuple[pyte.Screen, str]:
     """A terminal that has read what the screen in sight sends for a whole frame; and what that was."""
-    update: Any = app.screen._compositor.render_update(full=True)
-    sent = update.render_segments(app.console)
+    sent = sent_by(app)
     screen = pyte.Screen(*size)
     pyte.Stream(screen).feed(sent)
     return screen, sent
