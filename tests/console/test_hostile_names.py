@@ -43,9 +43,10 @@ CHOSEN = ("cell:cell-2", "host:c2-h17", "group:web")
 SIGNS = (
     "\x1b]2;owned\x07", "\x1b]52;c;b3duZWQ=\x07", "\x1b[2J", "\x1b[31m", "\x1b[1;1H", "\x1bc", "\x1bP1$r\x1b\\",
     "\x9b31m", "\x9d2;owned\x9c", "\x00", "\x07", "\x08\x08\x08", "\r", "\n", "\t", "\x0b", "\x7f", "\x85", "\u2028",
-    "\u202e", "\u2066", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\ufe0f", "\u3164", "\u2800", "\U000e0041",
-    "e\u0301", "\u0300\u0301\u0302", "日本", "한", "👩\u200d👧", "🇩🇪", "👍🏽", "ﷺ", "א", "[red]", "[/]", "[b",
-    "[@click=app.quit]x[/]", "[link=https://example.org]x", "{0}", "%s", "$(id)", "`", "\\", '"', "</a>", "  ", "—",
+    "\ud800", "\u202e", "\u2066", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\ufe0f", "\u3164", "\u2800",
+    "\U000e0041", "e\u0301", "\u0300\u0301\u0302", "日本", "한", "👩\u200d👧", "🇩🇪", "👍🏽", "ﷺ", "א",
+    "[red]", "[/]", "[b", "[@click=app.quit]x[/]", "[link=https://example.org]x", "{0}", "%s", "$(id)", "`", "\\", '"',
+    "</a>", "  ", "—",
 )  # fmt: skip
 LONG = "L" * 300
 
@@ -53,7 +54,7 @@ NAMELESS: frozenset[str] = frozenset({"help", "audit"})
 """Views that show no name of the cloud: nothing was done yet."""
 
 tails = st.lists(st.sampled_from(SIGNS), min_size=1, max_size=4).map("".join)
-NASTY = "\x1b]2;owned\x07\u202e[red]日🇩🇪👍🏽\x9b31m\u200b[@click=app.quit]x[/]\n"
+NASTY = "\x1b]2;owned\x07\ud800\u202e[red]日🇩🇪👍🏽\x9b31m\u200b[@click=app.quit]x[/]\n"
 """A little of everything, for what is too slow to try with many names."""
 
 
