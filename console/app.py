@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 ESCAPE_DELAY_SECONDS = 0.025
 """How long a lone esc may turn out to be the start of a sequence. Textual waits 0.1 s, which feels stuck."""
 
-_THEMES = {"dark": "textual-dark", "light": "textual-light", "contrast": "textual-dark", "none": "ansi-dark"}
+_THEMES = {"dark": "textual-dark", "light": "textual-light", "contrast": "textual-dark",
+           "contrast-light": "textual-light", "none": "ansi-dark"}  # fmt: skip
 
 
 def wall_clock() -> datetime:
@@ -45,7 +46,7 @@ class ConsoleApp(App[None]):
 
     `client_factory` returns a connected client or raises ClientError; it is awaited again after each failure and may
     return the same client. `progress` yields sentences about a backend that is being made. `backend` is the console's
-    own child process, None where there is none. `palette` is dark, light or contrast; NO_COLOR overrides it.
+    own child process, None where there is none. `palette` is one of `names.PALETTES`; NO_COLOR overrides it.
     `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1; what can be
     taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
     one; `export_folder` is where exports go, None for the working folder. `mistakes_of` says what is wrong with a
@@ -54,6 +55,8 @@ class ConsoleApp(App[None]):
     nowhere.
     """
 
+    FRAME: ClassVar[type[MainScreen]] = MainScreen
+    """What each cloud is shown in."""
     CSS_PATH = "console.tcss"
     TITLE = "stratodeck"
     ENABLE_COMMAND_PALETTE = False
@@ -115,7 +118,7 @@ class ConsoleApp(App[None]):
         self._mistakes_of = mistakes_of
         self.rehearsal_wanted: tuple[str, float] | None = None
         """The scenario to watch after this console has ended, and its simulated seconds in a second."""
-        self.clouds = Clouds(self, options, clouds)
+        self.clouds = Clouds(self, options, clouds, self.FRAME)
         self.add_mode(FIRST, self.clouds.make_first)
 
     @property
@@ -133,7 +136,7 @@ class ConsoleApp(App[None]):
         return mistakes[0] + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
 
     def set_palette(self, name: str) -> None:
-        """Choose dark, light or contrast; without colour there is nothing to choose."""
+        """Choose one of `names.PALETTES`; without colour there is nothing to choose."""
         if self._is_colourless:
             name = "none"
         for each in _THEMES:

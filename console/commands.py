@@ -155,6 +155,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("history.forward", ("right_square_bracket",), "later", "the place after this one"),
     Command("line", ("colon",), "go to", "type a command: a view, a cell, the clock", rank=4),
     Command("filter", ("slash",), "filter", "show only rows that match", views=LISTS, rank=2),
+    Command("filter.value", ("asterisk",), "alike", "show only rows with the value of this one in the sorted column",
+            views=LISTS),
     Command("filter.page", ("ampersand",), "only", "show only lines that hold a text", views=frozenset({"raw"})),
     Command("find", ("backslash",), "find", "go to the next match, and hide nothing", views=LISTS),
     Command("find.page", ("slash", "backslash"), "find", "go to the next line that holds a text", views=PAGES, rank=22),
@@ -477,11 +479,13 @@ def hints(
     first: Sequence[tuple[str, str]] = (),
     *,
     has_preview: bool = True,
+    off: frozenset[str] = frozenset(),
     registry: Sequence[Command] = COMMANDS,
 ) -> list[tuple[str, str]]:
     """What the key row says, as (key, words), most used first and `? help` last; it cuts from the right.
 
-    `first` are hints that the state of the screen puts before all others. Without a pane none is promised.
+    `first` are hints that the state of the screen puts before all others. Without a pane none is promised, and none
+    of the commands that are `off` here.
     """
     shown = sorted(
         (c for c in registry if c.rank and c.keys and c.verb_of is None and view in c.views),
@@ -492,7 +496,8 @@ def hints(
     for command in shown:
         is_own = command.keys == BY_ID[command.id].keys
         key = (_PAIRS.get(command.id) if is_own else None) or shown_key(command.keys[0])
-        is_off = (command.id == "back" and view == VIEWS[0]) or (command.id == "preview" and not has_preview)
+        is_off = command.id in off or (command.id == "back" and view == VIEWS[0])
+        is_off = is_off or (command.id == "preview" and not has_preview)
         if key not in taken and not is_off:
             found.append((key, command.title))
     return found
@@ -558,6 +563,6 @@ LINE_HELP: tuple[tuple[str, str], ...] = (
     ("account NAME", "one account: its subscriptions and its ledger"),
     ("advance 60", "advance the simulated clock; also 5m, 2h, 1d"),
     ("clock manual", "stop the simulated clock; also wall, or a rate such as x60"),
-    ("palette light", "dark, light or contrast"),
+    ("palette light", f"{', '.join(names.PALETTES[:-1])} or {names.PALETTES[-1]}"),
     ("q", "leave the console"),
 )

@@ -20,7 +20,18 @@ def decode(body: bytes) -> Any:
     """JSON with every text sanitised. ASCII without escapes holds nothing to sanitise, which is nearly every list."""
     import orjson
 
-    value = orjson.loads(body)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # Half of a pair of UTF-16 is no text, but other programs write it: one such name must not hide a whole list.
+        if b"\\u" not in body:
+            raise
+        import json
+
+        try:
+            value = json.loads(body)
+        except RecursionError as endless:
+            raise ValueError("nested without end") from endless
     return value if body.isascii() and b"\\" not in body and b"\x7f" not in body else clean(value)
 
 

@@ -1,4 +1,4 @@
-"""What the console keeps from one run to the next: the columns that were chosen, and bookmarks. One small JSON file.
+"""What the console keeps from one run to the next: chosen columns, bookmarks, typed lines. One small JSON file.
 
 A file that cannot be used is told in a sentence and left out; it is put aside before another takes its place. What is
 in it was perhaps written by another version: each part is checked, and a part that means nothing here is left out.
@@ -16,6 +16,8 @@ from console.sanitising import sanitise
 FILE_BYTES_MAX = 2**20
 TEXT_LENGTH_MAX = 500
 COLUMNS_MAX = 40
+LINES_MAX, CLOUDS_WITH_LINES_MAX = 50, 20
+LINE_KINDS = (":", "/")
 VERSION = 1
 
 
@@ -36,6 +38,16 @@ class Kept(NamedTuple):
     """By view."""
     bookmarks: Mapping[str, Mapping[str, Bookmark]] = {}
     """By the cloud's id, then by letter."""
+    lines: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    """By the cloud's id, then by what they were typed behind: `:` or `/`. The newest last, of lines and of clouds."""
+
+    def with_line(self, cloud: str, kind: str, line: str) -> Kept:
+        """The same with one more line. One that was typed before is only the newest now; the oldest are left out."""
+        of_cloud = self.lines.get(cloud, {})
+        lines = (*(each for each in of_cloud.get(kind, ()) if each != line), line)[-LINES_MAX:]
+        others = {each: known for each, known in self.lines.items() if each != cloud}
+        kept = [*others.items(), (cloud, {**of_cloud, kind: lines})]
+        return self._replace(lines=dict(kept[-CLOUDS_WITH_LINES_MAX:]))
 
 
 class Keeper:
@@ -83,11 +95,11 @@ class Keeper:
         if not isinstance(found, dict) or found.get("version") != VERSION:
             self._ignore("another version of Stratodeck wrote it, or something else did")
             return
-        self.kept = Kept(_columns(found.get("columns")), _bookmarks(found.get("bookmarks")))
+        self.kept = Kept(_columns(found.get("columns")), _bookmarks(found.get("bookmarks")), _lines(found.get("lines")))
 
     def _ignore(self, why: str) -> None:
         self._is_bad = True
-        self.problem = f"{sanitise(str(self._path))}: {why}; chosen columns and bookmarks are left out"
+        self.problem = f"{sanitise(str(self._path))}: {why}; what was kept is left out"
 
     def _save(self, path: Path) -> None:
         import json
@@ -99,6 +111,7 @@ class Keeper:
                 cloud: {letter: mark._asdict() for letter, mark in marks.items()}
                 for cloud, marks in self.kept.bookmarks.items()
             },
+            "lines": self.kept.lines,
         }
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
@@ -132,6 +145,21 @@ def _bookmarks(found: Any) -> dict[str, dict[str, Bookmark]]:
         cloud: {letter: mark for letter, each in marks.items() if len(letter) == 1 and (mark := _bookmark(each))}
         for cloud, marks in found.items()
         if isinstance(marks, dict)
+    }
+
+
+def _lines(found: Any) -> dict[str, dict[str, tuple[str, ...]]]:
+    if not isinstance(found, dict):
+        return {}
+    clouds = list(found.items())[-CLOUDS_WITH_LINES_MAX:]
+    return {
+        cloud: {
+            kind: tuple(lines[-LINES_MAX:])
+            for kind, lines in kinds.items()
+            if kind in LINE_KINDS and isinstance(lines, list) and all(map(_is_text, lines))
+        }
+        for cloud, kinds in clouds
+        if isinstance(kinds, dict)
     }
 
 

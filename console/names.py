@@ -7,7 +7,7 @@ VIEWS: tuple[str, ...] = ("overview", "servers", "drives", "hosts", "groups", "b
                           "clock", "faults", "billing")  # fmt: skip
 """Views in the order of their digits: overview is 0. Those beyond 9 have a name, and some a letter."""
 
-PALETTES: tuple[str, ...] = ("dark", "light", "contrast")
+PALETTES: tuple[str, ...] = ("dark", "light", "contrast", "contrast-light")
 
 KEYMAPS: tuple[str, ...] = ("default", "k9s")
 

@@ -19,6 +19,7 @@ from console.records_backups import BackupAnswer, ScheduleRecord
 from console.records_billing import Billing, CostRecord, ShortAccount
 from console.records_offer import Offer, Pace
 from console.records_parts import NicRecord, SnapshotRecord
+from console.records_refused import Refused
 from console.records_rehearsal import Rehearsal
 from console.records_services import Services
 
@@ -449,7 +450,7 @@ class HostDetail(NamedTuple):
 
 Answer = (
     Hello | Status | Hosts | ServersPage | DrivesPage | Changes | Tasks | Events | PastEvents | Services | BackupAnswer
-    | Audit | Billing | Rehearsal
+    | Audit | Billing | Rehearsal | Refused
 )  # fmt: skip
 Detail = ServerDetail | DriveDetail | HostDetail
 

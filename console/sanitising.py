@@ -10,9 +10,11 @@ from typing import Any
 
 _BLANKS = re.compile(r"[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
 _INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef"
+    "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
 )
-"""Printable by their category, and yet they draw nothing or change the width of what they follow."""
+"""Printable by their category, and yet they draw nothing, or change the width of what they follow: of flags and of
+colours of skin no two terminals say alike how many cells they take."""
 SHOWN_INSTEAD = "·"
 
 

@@ -194,7 +194,7 @@ def path_of_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def path_of_kept(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the console keeps chosen columns and bookmarks: beside nothing else of this program."""
+    """Where the console keeps chosen columns, bookmarks and typed lines: beside nothing else of this program."""
     if named := environment.get(KEPT_VARIABLE):
         return Path(named).expanduser().absolute()
     from platformdirs import user_state_path

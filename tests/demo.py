@@ -38,23 +38,43 @@ TOKEN = "a-token-of-the-tests"
 TURNS_MAX = 2000
 
 
+Request = tuple[str, str, bytes]
+"""Method, path with what is asked, and body."""
+Answer = tuple[int, bytes]
+
+
 class Steady(httpx.AsyncBaseTransport):
     """The wire to the app, with the machine's own speed taken out. `is_cut` is a backend that has gone."""
 
     def __init__(self, app: App) -> None:
         self._inner = httpx.ASGITransport(app)
         self.is_cut = False
+        self.begun = 0
+        """How many requests have come; the one that waits for changes is not counted."""
+        self.open = 0
+        """How many of them have not been answered."""
+        self.kept: dict[Request, Answer] | None = None
+        """What was answered, where that is to be kept."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_cut:
             raise httpx.ConnectError("connection refused", request=request)
-        response = await self._inner.handle_async_request(request)
-        body = await response.aread()
+        is_counted = not request.url.path.endswith("/changes")
+        self.begun += is_counted
+        self.open += is_counted
+        try:
+            response = await self._inner.handle_async_request(request)
+            body = await response.aread()
+        finally:
+            self.open -= is_counted
         if b'"answer_ms"' in body:
             found = orjson.loads(body)
-            for cell in found.get("cells", [found]):
+            for cell in found.get("cells", [found.get("cell", found)]):
                 _steady(cell)
             body = orjson.dumps(found)
+        if self.kept is not None:
+            asked = request.method, request.url.raw_path.decode(), request.content
+            self.kept[asked] = response.status_code, body
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
         return httpx.Response(response.status_code, headers=headers, content=body)
 
@@ -73,9 +93,18 @@ class DemoConsole(ConsoleApp):
     CSS_PATH = str(Path(console.__file__).with_name("console.tcss"))
     """Textual looks for it beside the module of the subclass."""
 
-    def __init__(self, folder: Path, *, is_production: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        is_production: bool = False,
+        account: str = seed.OPERATOR,
+        through: Callable[[Steady], httpx.AsyncBaseTransport] = lambda wire: wire,
+        **options: Any,
+    ) -> None:
+        """`through` is what lies between the client and the wire."""
         super().__init__(self._connect, now=lambda: NOW, **options)
-        self._is_production = is_production
+        self._is_production, self._account, self._through = is_production, account, through
         self._folder = folder
         self._open = AsyncExitStack()
         self._client: CloudClient | None = None
@@ -83,11 +112,11 @@ class DemoConsole(ConsoleApp):
 
     async def _connect(self) -> CloudClient:
         if self._client is None:
-            credentials = keyring(self._folder, Credentials({seed.OPERATOR: Secrets("a-password", TOKEN)}))
+            credentials = keyring(self._folder, Credentials({self._account: Secrets("a-password", TOKEN)}))
             context = running(self._folder, credentials=credentials, clock=Clock.manual(NOW))
             self.wire = Steady(await self._open.enter_async_context(context))
             headers = {"Authorization": f"Bearer {TOKEN}"}
-            http = httpx.AsyncClient(transport=self.wire, base_url="http://stratodeck", headers=headers)
+            http = httpx.AsyncClient(transport=self._through(self.wire), base_url="http://stratodeck", headers=headers)
             audit = self._folder.with_name("audit")
             self._client = CloudClient(
                 http, lambda cloud_id: AuditLog(audit, cloud_id, lambda: NOW), lambda _: self._is_production
@@ -129,7 +158,7 @@ STORIES = {
         Story("group-drives", (":groups", "<enter>", "M"), "drives   "),
         Story("backfill", (":backfill", "<enter>"), "most_free_by_cpu"),
         Story("capacity", (":capacity", "<enter>"), "SPLIT"),
-        Story("what-if", (":capacity", "<enter>", "<W>", "<backspace>", "<3>"), "All 3 servers"),
+        Story("what-if", (":capacity", "<enter>", "<W>", "<3>"), "All 3 servers"),
         Story("cells", (":cells", "<enter>"), "injected"),
         Story("services", (":services", "<enter>"), "nova-scheduler"),
         Story("schedules", (":schedules", "<enter>", "j", "j", "j"), "web nightly:"),
@@ -161,8 +190,12 @@ STORIES = {
 
 
 def make_demo(folder: Path) -> Path:
+    return make_cloud(folder, "demo")
+
+
+def make_cloud(folder: Path, kind: str) -> Path:
     clock_state = {"mode": "manual", "rate": 0, "simulated_at": NOON.isoformat()}
-    seed.make(folder, "demo", seed=1, now=NOON, clock_state=clock_state)
+    seed.make(folder, kind, seed=1, now=NOON, clock_state=clock_state)
     return folder
 
 

@@ -24,6 +24,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -47,7 +48,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     elif shown:
         region = Rows(_head(frame), shown, lambda each: row(mirror, frame, each), table.key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
+        region = Lines([remark(frame, _instead(mirror, frame))], head=_head(frame))
     number = filtering.number_of(len(shown), len(newest_first), frame.filter)
     order = sorting.note_of(frame, ORDERS, known)
     return View(

@@ -32,6 +32,7 @@ from console.presentation.lines import (
     left,
     matched,
     pane_filler,
+    remark,
     retoned,
     right,
     ruled,
@@ -213,7 +214,7 @@ def _fits_region(mirror: Mirror, frame: Frame, width: int) -> Lines:
         lines.append(compose(width, *placed))
     if _is_forbidden(mirror):
         text = "backfilling is not permitted to this account (403)"
-        lines[:3] = [compose(width, left(1, text, Tone.MUTED))]
+        lines[:3] = [remark(frame, text, column=1, width=width)]
     return Lines(lines, head=compose(width, *head))
 
 
@@ -225,8 +226,9 @@ def _fits_row(mirror: Mirror, frame: Frame, row: tuple[str, SizeRecord | None, T
         return [left(1, label, tone), right(27, glyphs.nobody_said, Tone.UNKNOWN),
                 right(33, glyphs.nobody_said, Tone.UNKNOWN)]  # fmt: skip
     figure = Tone.UNKNOWN if mirror.is_offline else Tone.TEXT
-    placed = [left(1, label, tone), right(27, figures.ghz(size.cpu_mhz), figure)]
-    placed.append(right(33, figures.gib(size.memory_bytes), figure))
+    write = figures.last_known if mirror.is_offline else figures.or_dash
+    placed = [left(1, label, tone), right(27, write(figures.ghz(size.cpu_mhz), glyphs), figure)]
+    placed.append(right(33, write(figures.gib(size.memory_bytes), glyphs), figure))
     if width >= 60:
         placed.append(left(36, _fits_host(mirror, frame, name, size, width), Tone.MUTED))
     return placed
@@ -263,7 +265,7 @@ def _gauges(mirror: Mirror, frame: Frame, rows: Sequence[ServerRecord]) -> tuple
     width = frame.width
     if not rows:
         text = _instead(mirror, frame)
-        empty = Lines([compose(width, left(3, text, Tone.MUTED))], head=_head(frame, width))
+        empty = Lines([remark(frame, text, column=3, width=width)], head=_head(frame, width))
         return blank_region(width), empty
     region = Rows(_head(frame, width), rows, lambda row: gauge_row(mirror, frame, row), lambda row: row.id)
     return blank_region(width), region
@@ -471,7 +473,7 @@ def _capacity_region(mirror: Mirror, frame: Frame, width: int) -> Lines:
         lines.append(_capacity_row(mirror, frame, cell, width))
         keys.append(cells_view.key_of(cell))
     text = "split: the part of a cell's free GHz that its best host cannot offer"
-    return Lines([*lines, compose(width, left(1, text, muted))], [*keys, None], head)
+    return Lines([*lines, remark(frame, text, column=1, width=width)], [*keys, None], head)
 
 
 def _capacity_row(mirror: Mirror, frame: Frame, cell: CellRecord, width: int) -> Line:

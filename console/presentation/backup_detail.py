@@ -34,7 +34,7 @@ def schedule_view(mirror: Mirror, key: str, frame: Frame) -> View:
         "detail",
         ("schedules", title),
         "describe",
-        (region_of(facts, frame.width) if facts else gone(title, frame),),
+        (region_of(facts, frame.width) if facts else gone(title, frame, is_told=bool(mirror.answered_at)),),
         status=lambda _key: (Span(f"{title}: {text}" if text else "", Tone.MUTED),),
     )
 
@@ -141,7 +141,7 @@ def backup_view(mirror: Mirror, key: str, frame: Frame) -> View:
         "detail",
         ("backups", title),
         "describe",
-        (region_of(facts, frame.width) if facts else gone(title, frame),),
+        (region_of(facts, frame.width) if facts else gone(title, frame, is_told=bool(mirror.answered_at)),),
     )
 
 

@@ -25,11 +25,13 @@ from console.presentation.lines import (
     Tone,
     View,
     at,
+    cells,
     compose,
     fit_name,
     fit_sentence,
     left,
     matched,
+    remark,
 )
 from console.presentation.mirror import Mirror
 from console.records_backups import BackupRecord, Backups, StorageRecord, VerdictRecord
@@ -54,7 +56,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     elif shown:
         region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(listed, frame), Tone.MUTED))], head=drawn.head)
+        region = Lines([remark(frame, _instead(listed, frame))], head=drawn.head)
     return View(
         "backups",
         crumbs(mirror, frame),
@@ -287,10 +289,13 @@ def _sum(frame: Frame, shown: Sequence[BackupRecord], verdicts: Mapping[str, Ver
     """How many there are, what they take, and how many go."""
     goes = sum(not verdict.is_kept for verdict in verdicts.values())
     total = sum(backup.size_bytes or 0 for backup in shown)
-    parts = [f"{len(shown):,} backups", f"{gib(total)} GiB"] + (
-        [f"{goes:,} {'goes' if goes == 1 else 'go'} at the next run"] if goes else []
-    )
-    return Lines([compose(frame.width, left(2, "   ".join(parts), Tone.WARN if goes else Tone.MUTED))])
+    number, size = f"{len(shown):,} backup{'' if len(shown) == 1 else 's'}", f"{gib(total)} GiB"
+    if not goes:
+        return Lines([remark(frame, f"{number}   {size}")])
+    words = f"{goes:,} {'goes' if goes == 1 else 'go'} at the next run"
+    line = f"{number}   {size}   {words}"
+    fits = cells(line) <= frame.width - 3
+    return Lines([compose(frame.width, left(2, line if fits else f"{number}   {words}", Tone.WARN))])
 
 
 def _foot(mirror: Mirror, frame: Frame) -> tuple[Line, ...]:

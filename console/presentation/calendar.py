@@ -30,6 +30,7 @@ from console.presentation.lines import (
     fit_name,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -242,7 +243,7 @@ def _schedules_region(
     head = _head(frame, calendar, grid, "SCHEDULE", "GiB")
     if not shown:
         words = f"no schedules match /{frame.filter}" if frame.filter else "nothing runs in these hours"
-        return Lines([compose(frame.width, left(2, words, Tone.MUTED))], head=head)
+        return Lines([remark(frame, words)], head=head)
     most = max((each.size_bytes or 0 for each in shown), default=0)
     crowded = [is_collision(hour) for hour in calendar.hours]
 

@@ -30,6 +30,7 @@ from console.presentation.lines import (
     compose,
     fit_name,
     left,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -197,7 +198,9 @@ def _amounts(frame: Frame, size: SizeRecord | None, column: int, step: int, *, i
     if not size.cpu_mhz or not size.memory_bytes:
         return [right(column + 5, glyphs.nothing, Tone.MUTED), right(column + 11, glyphs.nothing, Tone.MUTED)]
     tone = Tone.TEXT if is_known else Tone.UNKNOWN
-    placed = [right(column + 5, figures.ghz(size.cpu_mhz), tone), right(column + 11, figures.gib(size.memory_bytes))]
+    write = figures.or_dash if is_known else figures.last_known
+    placed = [right(column + 5, write(figures.ghz(size.cpu_mhz), glyphs), tone),
+              right(column + 11, write(figures.gib(size.memory_bytes), glyphs), tone)]  # fmt: skip
     if step >= 23:
         placed.append(left(column + 14, fit_name(size.host or "", 8, glyphs), Tone.MUTED))
     return placed
@@ -300,7 +303,7 @@ def _map(mirror: Mirror, frame: Frame, cells: Sequence[CellRecord]) -> Region:
     )
     if not cells:
         words = f"no cells match /{frame.filter}   esc clears the filter" if frame.filter else frame.glyphs.ellipsis
-        return Lines([compose(width, left(2, words, Tone.MUTED))], head=_map_head(frame, start, edge))
+        return Lines([remark(frame, words, width=width)], head=_map_head(frame, start, edge))
     # The cursor stops at the first layer of a cell; the others show the same hosts.
     rows = [
         [(start + place * scale, block) for place, block in enumerate(line.blocks)] if line.layer == LAYERS[0] else []

@@ -28,6 +28,7 @@ from console.presentation.lines import (
     fit_name,
     fit_sentence,
     left,
+    remark,
     right,
     span_width,
     wrap,
@@ -51,7 +52,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     elif shown:
         region = Rows(_head(frame), shown, lambda cell: row(mirror, frame, cell), key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
+        region = Lines([remark(frame, _instead(mirror, frame))], head=_head(frame))
     order = sorting.said(frame, "worst first", known)
     number = filtering.number_of(len(shown), len(mirror.cells or ()), frame.filter)
     note = frame.glyphs.nobody_said if mirror.cells is None else filtering.note(number, order, frame.filter)

@@ -25,6 +25,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -42,6 +43,10 @@ class Due(NamedTuple):
     at: datetime
 
 
+WIDTH_MAX = 100
+"""Beyond it the table would only have wider gaps."""
+
+
 def view(mirror: Mirror, frame: Frame) -> View:
     found = dues(mirror, frame.now)
     known = columns(frame)
@@ -56,9 +61,9 @@ def view(mirror: Mirror, frame: Frame) -> View:
             regions.append(Rows(_head(frame), shown, lambda due: _row(frame, due), table.key_of))
         else:
             words = f"nothing matches /{frame.filter}   esc clears the filter" if frame.filter else "nothing falls due"
-            line = compose(frame.width, left(2, words, Tone.MUTED))
+            line = remark(frame, words)
             regions.append(Lines([line], head=_head(frame)))
-    number = filtering.number_of(len(shown), len(found), frame.filter)
+    number = filtering.number_of(len(shown), None if mirror.clock is None else len(found), frame.filter, frame.glyphs)
     return View(
         "clock",
         ("clock",),
@@ -134,14 +139,16 @@ def _facts(mirror: Mirror, frame: Frame) -> list[Line]:
 
 def _head(frame: Frame) -> Line:
     width, muted = frame.width, Tone.MUTED
+    edge = min(width, WIDTH_MAX)
     if width < 60:
         return compose(width, left(2, "DUE NEXT", muted), right(width - 2, "IN", muted))
     return compose(width, left(2, "DUE NEXT", muted), left(18, "ABOUT", muted), left(44, "CELL", muted),
-                   right(width - 14, "AT", muted), right(width - 2, "IN", muted))  # fmt: skip
+                   right(edge - 14, "AT", muted), right(edge - 2, "IN", muted))  # fmt: skip
 
 
 def _row(frame: Frame, due: Due) -> Line:
     width, glyphs = frame.width, frame.glyphs
+    edge = min(width, WIDTH_MAX)
     wait = figures.countdown((due.at - frame.now).total_seconds())
     if width < 60:
         words = fit_sentence(f"{due.what} {due.about}", max(1, width - 14), glyphs)
@@ -151,8 +158,8 @@ def _row(frame: Frame, due: Due) -> Line:
         left(2, fit_name(due.what, 14, glyphs)),
         at(18, matched(Span(fit_name(due.about, 24, glyphs)), frame.filter)),
         left(44, fit_name(due.cell, 8, glyphs), Tone.MUTED),
-        right(width - 14, figures.instant(due.at, frame.now), Tone.MUTED),
-        right(width - 2, wait, Tone.ACCENT),
+        right(edge - 14, figures.instant(due.at, frame.now), Tone.MUTED),
+        right(edge - 2, wait, Tone.ACCENT),
     )
 
 

@@ -27,8 +27,8 @@ from console.presentation.lines import (
     compose,
     fit_name,
     fit_sentence,
-    left,
     matched,
+    remark,
 )
 from console.presentation.mirror import Mirror
 from console.records_backups import Coverage, CoverageRecord
@@ -50,7 +50,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     elif shown:
         region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(found, frame), Tone.MUTED))], head=drawn.head)
+        region = Lines([remark(frame, _instead(found, frame))], head=drawn.head)
     return View(
         "coverage",
         ("cells", frame.scope, "coverage") if frame.scope else ("coverage",),

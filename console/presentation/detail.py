@@ -57,9 +57,15 @@ def describe(mirror: Mirror, key: str, frame: Frame, detail: ServerDetail | None
         "detail",
         (_PLACES.get(kind, "servers"), title),
         "describe",
-        (region_of(facts, frame.width) if facts else gone(title, frame),),
+        (region_of(facts, frame.width) if facts else gone(title, frame, is_told=_is_told(mirror, kind)),),
         status=lambda _key: (Span(_summary(mirror, frame, key), Tone.MUTED),),
     )
+
+
+def _is_told(mirror: Mirror, kind: str) -> bool:
+    """Whether the cloud has told of all objects of a kind, so that one that is not among them is gone."""
+    told = {"cell": mirror.cells, "group": mirror.groups, "task": mirror.tasks, "service": mirror.services}
+    return mirror.is_offline or (told[kind] is not None if kind in told else mirror.is_complete)
 
 
 _PLACES = {"cell": "cells", "group": "groups", "task": "tasks", "event": "events", "service": "services"}  # fmt: skip
@@ -277,7 +283,7 @@ def _group_facts(mirror: Mirror, frame: Frame, name: str) -> list[Fact]:
     hosts = figures.or_dash(None if group.hosts is None else str(group.hosts), glyphs)
     facts = [
         fact("size", _members(group, hosts), glyphs, Tone.TEXT, redundancy.key_of(group)),
-        fact("needs", f"{group.needs} members must stay", glyphs),
+        fact("needs", f"{group.needs} {'member' if group.needs == 1 else 'members'} must stay", glyphs),
         Fact("collisions", (redundancy.collisions_span(group, glyphs),)),
         Fact("tolerates", (redundancy.tolerates_span(group, glyphs), Span(" lost hosts"))),
     ]
@@ -376,7 +382,7 @@ def raw(title: str, value: Mapping[str, Any], frame: Frame) -> View:
     return View(
         "raw",
         (fit_id(title, 24, frame.glyphs),),
-        f"raw JSON   {len(lines)} lines",
+        f"raw JSON   {len(lines)} line{'' if len(lines) == 1 else 's'}",
         (Lines(lines or [blank(frame.width)]),),
     )
 

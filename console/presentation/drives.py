@@ -28,6 +28,7 @@ from console.presentation.lines import (
     fit_name,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -193,7 +194,7 @@ def _instead(mirror: Mirror, frame: Frame, width: int) -> list[Line]:
         text = f"no drives in {frame.scope}   esc goes back"
     else:
         text = f"no drives yet   {'? shows what can be done' if frame.is_read_only else '+ creates one'}"
-    return [compose(width, left(2, text, Tone.MUTED))]
+    return [remark(frame, text, width=width)]
 
 
 # Rows ------------------------------------------------------------------------------------------------------------

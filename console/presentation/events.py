@@ -28,6 +28,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
 )
 from console.presentation.mirror import Mirror
 from console.records import EventRecord, PastEvents
@@ -51,16 +52,16 @@ def view(mirror: Mirror, frame: Frame) -> View:
     if rows:
         region: Rows[Row] | Lines = Rows(head(width), rows, lambda each: _row(mirror, frame, each), _key)
     else:
-        region = Lines([compose(width, left(2, _instead(mirror, frame), Tone.MUTED))], head=head(width))
+        region = Lines([remark(frame, _instead(mirror, frame), width=width)], head=head(width))
     regions: tuple[Rows[Row] | Lines, ...] = (region,)
     if frame.past_at is not None and not shown:
         words = frame.glyphs.ellipsis if known is None else _instead(mirror, frame)
-        regions = (region, Lines([compose(width, left(2, words, Tone.MUTED))]))
+        regions = (region, Lines([remark(frame, words, width=width)]))
     crumbs = (mirror.name_of(frame.scope) or frame.scope, "events") if frame.scope else ("events",)
     return View(
         "events",
         crumbs,
-        _note(frame, known, len(shown)),
+        _note(frame, known, len(shown), is_told=_is_told(mirror)),
         regions,
         lambda key: status(mirror, frame, shown, key),
         _density(frame, known, shown),
@@ -102,10 +103,12 @@ def _key(row: Row) -> str:
     return past.HERE if isinstance(row, datetime) else f"event:{row.key}"
 
 
-def _note(frame: Frame, known: PastEvents | None, number: int) -> str:
+def _note(frame: Frame, known: PastEvents | None, number: int, *, is_told: bool) -> str:
     """How many of those that are known are shown, and whether the log goes on."""
     if known is None:
         return "as it was   …" if frame.glyphs.name == "unicode" else "as it was   ."
+    if not is_told:
+        return frame.glyphs.nobody_said
     whole = len(known.events)
     counted = f"{number:,} of {whole:,}" if frame.filter or number != whole else f"{number:,}"
     more = "" if known.is_begun else "+"
@@ -117,7 +120,11 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
         return f"no events match /{frame.filter}   esc clears the filter"
     if frame.past_at is not None:
         return "nothing had happened yet"
-    return "nothing has happened yet" if "events" in mirror.answered_at or mirror.is_complete else frame.glyphs.ellipsis
+    return "nothing has happened yet" if _is_told(mirror) else frame.glyphs.ellipsis
+
+
+def _is_told(mirror: Mirror) -> bool:
+    return "events" in mirror.answered_at or mirror.is_complete
 
 
 def head(width: int) -> Line:

@@ -79,8 +79,9 @@ def view(mirror: Mirror, key: str, frame: Frame, held: WhyDetail | None, decisio
     crumbs = ("drives" if is_drive else "servers", title)
     head = Lines([_state(mirror, frame, identity, is_drive=is_drive), blank(frame.width)])
     if held is None or explanation is None:
-        words = left(LABEL_COLUMN, *_not_told(mirror, identity, title, is_drive=is_drive))
-        return View("why", crumbs, "why here", (head, Lines([compose(frame.width, words)])))
+        sentence, tone = _not_told(mirror, identity, title, is_drive=is_drive)
+        words = [compose(frame.width, left(LABEL_COLUMN, row, tone)) for row in wrap(sentence, frame.width - 2)]
+        return View("why", crumbs, "why here", (head, Lines(words)))
     page = _Page(mirror, frame, held, explanation)
     return View(
         "why",

@@ -5,12 +5,28 @@ What nobody said is `—`; what is last known keeps its tilde and says how old i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from console.presentation import event_words, figures
-from console.presentation.lines import Frame, Glyphs, Line, Lines, Span, Tone, at, compose, cut, left, ruled, wrap
+from console.presentation.lines import (
+    Frame,
+    Glyphs,
+    Line,
+    Lines,
+    Span,
+    Tone,
+    at,
+    cells,
+    compose,
+    left,
+    remark,
+    ruled,
+    span_width,
+    take,
+)
 from console.presentation.mirror import Mirror
 from console.records import EventRecord
 
@@ -36,21 +52,43 @@ def fact(label: str, text: str | None, glyphs: Glyphs, tone: Tone = Tone.TEXT, k
 
 
 def _lines(each: Fact, width: int) -> list[Line]:
-    """The fact on as many lines as its value needs. A value of several tones is one line, cut at its end."""
-    room = width - VALUE_COLUMN - 1
+    """The fact on as many lines as its value needs."""
     label = left(LABEL_COLUMN, each.label, Tone.MUTED)
-    if len(each.value) != 1:
-        return [compose(width, label, at(VALUE_COLUMN, cut(each.value, room)))]
-    span = each.value[0]
-    texts = wrap(span.text, room)
-    first = compose(width, label, left(VALUE_COLUMN, texts[0], span.tone))
-    return [first, *(compose(width, left(VALUE_COLUMN, text, span.tone)) for text in texts[1:])]
+    first, *rest = folded(each.value, width - VALUE_COLUMN - 1)
+    return [
+        compose(width, label, at(VALUE_COLUMN, first)),
+        *(compose(width, at(VALUE_COLUMN, line)) for line in rest),
+    ]
 
 
-def gone(title: str, frame: Frame) -> Lines:
-    """What stands where the facts of an object would be that is not there any more."""
-    words = left(1, f"{title} is not known any more   esc goes back", Tone.MUTED)
-    return Lines([compose(frame.width, words)], [None])
+def folded(value: Line, width: int) -> list[Line]:
+    """The spans on as many lines as they need, broken between words. A word that is wider than a line is cut."""
+    if span_width(value) <= width:
+        return [value]
+    lines: list[Line] = []
+    row: list[Span] = []
+    for span in value:
+        for blanks, word in _WORD.findall(span.text):
+            if row and span_width(row) + len(blanks) + cells(word) > width:
+                lines.append(tuple(row))
+                row = []
+            rest = word
+            while cells(rest) > width > 0:
+                start = take(rest, width) or rest[:1]
+                lines.append((span._replace(text=start),))
+                rest = rest[len(start) :]
+            row.append(span._replace(text=f"{blanks if row else ''}{rest}"))
+    return [*lines, tuple(row)]
+
+
+_WORD = re.compile(r"( *)([^ ]+|$)")
+"""A word with the blanks before it; at the end of a text, the blanks behind its last one."""
+
+
+def gone(title: str, frame: Frame, *, is_told: bool = True) -> Lines:
+    """What stands where the facts would be of an object that is not there any more, or was not told of yet."""
+    words = f"{title} is not known any more   esc goes back" if is_told else frame.glyphs.ellipsis
+    return Lines([remark(frame, words, column=1)], [None])
 
 
 def region_of(facts: Iterable[Fact], width: int) -> Lines:
@@ -89,9 +127,6 @@ def pane_lines(each: Fact, width: int, glyphs: Glyphs) -> Iterable[Line]:
     room = width - PANE_VALUE_COLUMN - 3
     label = left(2, each.label, Tone.MUTED)
     column = PANE_VALUE_COLUMN + 3
-    if len(each.value) != 1:
-        yield ruled(width, glyphs, label, at(column, cut(each.value, room)))
-        return
-    for number, text in enumerate(wrap(each.value[0].text, room - 1)):
-        value = left(column, text, each.value[0].tone)
+    for number, line in enumerate(folded(each.value, room - 1)):
+        value = at(column, line)
         yield ruled(width, glyphs, *((label, value) if number == 0 else (value,)))

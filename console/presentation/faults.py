@@ -23,6 +23,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -37,7 +38,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     query = filtering.parse(frame.filter, known)
     if mirror.clock is None:
         words = "asking the cloud" if not mirror.answered_at else "only a simulated cloud takes faults"
-        line = compose(frame.width, left(1, words, Tone.MUTED))
+        line = remark(frame, words, column=1)
         none: Table[Subject] = Table(known, (), key_of)
         return View(
             "faults", ("faults",), frame.glyphs.nobody_said, (Lines([line]),), table=none, problem=query.problem
@@ -136,7 +137,7 @@ def _region(mirror: Mirror, frame: Frame, title: str, found: Sequence[Subject], 
     )  # fmt: skip
     if not found:
         words = f"nothing matches /{frame.filter}   esc clears the filter" if frame.filter else instead
-        return Lines([compose(width, left(2, words, muted))], head=head)
+        return Lines([remark(frame, words, width=width)], head=head)
     return Rows(head, found, lambda each: row(mirror, frame, each), key_of)
 
 
@@ -184,7 +185,8 @@ def _for(age: str | None, clock: str) -> str:
 
 def status(mirror: Mirror, key: str | None) -> Line:
     if key is None:
-        return (Span("faults survive a restart of the cloud, and are taken back one by one or with x b", Tone.MUTED),)
+        return (Span("faults survive a restart of the cloud, and are taken back one by one or with x E", Tone.MUTED),)
     number = len(injected(mirror))
     words = f"{key.partition(':')[2]}: x shows what it would mean before it is injected"
-    return (Span(f"{words}; x E takes all {number} back" if number else words, Tone.MUTED),)
+    every = "it" if number == 1 else f"all {number}"
+    return (Span(f"{words}; x E takes {every} back" if number else words, Tone.MUTED),)

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from console.presentation import fuzzy
 from console.presentation.columns import EXAMPLES, NUMBERS, Column, Kind, Value, find, parse_number
+from console.presentation.glyphs import UNICODE, Glyphs
 
 T = TypeVar("T")
 
@@ -114,8 +115,34 @@ def _parse_comparison(column: Column[Any], operator: str, text: str, *, is_inver
     return Comparison(column.name, "=" if operator == ":" else operator, number, is_inverted)
 
 
-def number_of(shown: int, total: int, text: str) -> str:
-    """`12 of 480` where a filter is on, `480` otherwise."""
+def term_of(column: Column[T], row: T) -> str | None:
+    """The filter that leaves the rows which hold what this one holds in a column, as it would be typed.
+
+    None where there is none: what nobody knows is like nothing, and a time is like no other.
+    """
+    value = column.value(row)
+    if column.kind not in NUMBERS:
+        words = str(value or "").casefold().split()
+        if len(words) < 2:
+            return f"{column.name}={''.join(words)}"
+        # Of a word of few or of an id the beginning is compared, of a text what it holds.
+        told = words[:1] if column.kind in {Kind.WORD, Kind.ID} else words
+        return " ".join(f"{column.name}:{each}" for each in told)
+    if not isinstance(value, int | float) or column.kind is Kind.SECONDS:
+        return None
+    match column.kind:
+        case Kind.BYTES if value >= 2**30:
+            return f"{column.name}={value / 2**30:.3f}".rstrip("0").rstrip(".") + "g"
+        case Kind.BYTES:
+            return f"{column.name}={value:.0f}b"
+        case _:
+            return f"{column.name}={value:.10g}{'mhz' if column.kind is Kind.CPU else ''}"
+
+
+def number_of(shown: int, total: int | None, text: str, glyphs: Glyphs = UNICODE) -> str:
+    """`12 of 480` where a filter is on, `480` otherwise; None is a list that nobody has told of."""
+    if total is None:
+        return glyphs.nobody_said
     return f"{shown:,} of {total:,}" if text else f"{total:,}"
 
 

@@ -35,6 +35,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -66,7 +67,9 @@ def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> V
     By their drives, the groups are of storage hosts; folded, one group is of cells.
     """
     if DRIVES in frame.modes:
-        mirror, plan = replace(mirror, groups=group_drives.of_drives(mirror)), None
+        if mirror.groups is not None:
+            mirror = replace(mirror, groups=group_drives.of_drives(mirror))
+        plan = None
     if frame.is_folded and frame.scope is not None:
         mirror, plan = replace(mirror, groups=group_drives.of_cells(mirror.groups or (), mirror)), None
     if frame.scope is not None:
@@ -79,19 +82,22 @@ def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> V
     shown = list(filtering.matching(everything, query, known))
     if not shown:
         head = _list_head(frame.width)
-        regions: tuple[Region, ...] = (
-            Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=head),
-        )
+        regions: tuple[Region, ...] = (Lines([remark(frame, _instead(mirror, frame))], head=head),)
     elif frame.width >= MAP_FROM_WIDTH and mirror.cells:
         regions = map_regions(mirror, frame, shown)
     else:
         regions = (Rows(_list_head(frame.width), shown, lambda group: list_row(mirror, frame, group), key_of),)
     order = frame.sort if frame.sort in sorting.names(ORDERS, known) else "tolerates"
+    total = None if mirror.groups is None else len(everything)
     return View(
         "groups",
         ("groups",),
         _note(mirror, frame)
-        + filtering.note(filtering.number_of(len(shown), len(everything), frame.filter), f"sort {order}", frame.filter),
+        + filtering.note(
+            filtering.number_of(len(shown), total, frame.filter, frame.glyphs),
+            f"sort {order}",
+            frame.filter,
+        ),
         regions,
         status=lambda key: status(mirror, key),
         preview=lambda key: preview(mirror, frame, key),
@@ -109,7 +115,9 @@ def _note(mirror: Mirror, frame: Frame) -> str:
 
 
 def _place(frame: Frame) -> str:
-    return "cell" if frame.is_folded else "storage host" if DRIVES in frame.modes else "host"
+    if frame.is_folded and frame.scope is not None:
+        return "cell"
+    return "storage host" if DRIVES in frame.modes else "host"
 
 
 def columns(mirror: Mirror) -> tuple[Column[GroupRecord], ...]:
@@ -187,7 +195,7 @@ def _one(mirror: Mirror, frame: Frame, name: str, plan: GroupPlanRecord | None) 
     order = [each.name for each in worst_first(mirror, frame)]
     if group is None:
         text = f"there is no group {name} any more   esc goes back" if mirror.groups is not None else ""
-        empty = Lines([compose(frame.width, left(2, text or frame.glyphs.ellipsis, Tone.MUTED))])
+        empty = Lines([remark(frame, text or frame.glyphs.ellipsis)])
         return View("groups", ("groups", name), "", (empty,))
     place = order.index(name) + 1
     title = compose(frame.width, at(1, title_spans(group, frame.glyphs, place=_place(frame))))

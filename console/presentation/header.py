@@ -218,7 +218,7 @@ def _quiet_seconds(pace: Pace) -> float:
 
 def crumbs(view: View, frame: Frame) -> Line:
     """Row 2: where one is, and the view's note at the right end."""
-    marks = f"   marked {len(frame.marks)}" if frame.marks and "marked" not in view.note else ""
+    marks = f"   marked {len(frame.marks):,}" if frame.marks and "marked" not in view.note else ""
     note = view.note + marks
     if frame.width < NARROW:
         # Only the last figure of the note is worth the room: how many rows there are.
@@ -233,7 +233,10 @@ def crumbs(view: View, frame: Frame) -> Line:
         path.append(Span(crumb, Tone.ACCENT))
     if frame.filter:
         path.append(Span(f" /{frame.filter}", Tone.TEXT))
-    return compose(frame.width, at(1, cut(path, max(0, end - 2))), left(end, note))
+    room = max(0, end - 2)
+    if span_width(path) > room:
+        path = [*cut(path, max(0, room - cells(frame.glyphs.ellipsis))), Span(frame.glyphs.ellipsis, Tone.MUTED)]
+    return compose(frame.width, at(1, cut(path, room)), left(end, note))
 
 
 def _as_it_was(note: str, frame: Frame) -> str:

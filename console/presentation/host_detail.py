@@ -25,6 +25,7 @@ from console.presentation.lines import (
     cut,
     fit_name,
     left,
+    remark,
     right,
     ruled,
 )
@@ -264,7 +265,7 @@ def _servers(mirror: Mirror, frame: Frame, host: HostRecord) -> Region:
     line = compose(width, *head)
     if not rows:
         words = "no servers" if mirror.is_complete else frame.glyphs.ellipsis
-        return Lines([compose(width, left(2, words, muted))], head=line)
+        return Lines([remark(frame, words, width=width)], head=line)
     return Rows(line, rows, lambda row: _server_row(mirror, frame, row), lambda row: row.id)
 
 
@@ -327,7 +328,7 @@ def _drives(mirror: Mirror, frame: Frame, host: HostRecord) -> Region:
     if rows:
         return Rows(head, rows, lambda row: drives.row(mirror, frame, row, width), drives.key_of)
     words = "no drives" if mirror.are_drives_complete or mirror.is_offline else frame.glyphs.ellipsis
-    return Lines([compose(width, left(2, words, Tone.MUTED))], head=head)
+    return Lines([remark(frame, words, width=width)], head=head)
 
 
 # Beside the list ----------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -63,7 +64,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
             rows = chosen.region(table, frame, width)
         regions = (_map(mirror, frame, shown, width), blank_region(width), rows)
     else:
-        regions = (Lines([compose(width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame, width)),)
+        regions = (Lines([remark(frame, _instead(mirror, frame), width=width)], head=_head(frame, width)),)
     order = sorting.order_of(frame, ORDERS, known)
     number = filtering.number_of(len(shown), len(in_scope), frame.filter)
     return View(

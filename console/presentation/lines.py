@@ -358,6 +358,12 @@ def compose(width: int, *placed: Placed, bleed: bool = False) -> Line:
     return tuple(span for span in spans if span.text)
 
 
+def remark(frame: Frame, text: str, *, column: int = 2, width: int | None = None) -> Line:
+    """A sentence where rows would be, cut at a word where it is longer than the line."""
+    width = frame.width if width is None else width
+    return compose(width, left(column, fit_sentence(text, width - column - 1, frame.glyphs), Tone.MUTED))
+
+
 def ruled(width: int, glyphs: Glyphs, *placed: Placed) -> Line:
     """A line of a pane that stands beside another one: it begins with the rule between them."""
     return compose(width, left(0, glyphs.rule, Tone.MUTED), *placed)

@@ -52,6 +52,7 @@ from console.records_backups import (
 )
 from console.records_billing import Billing, ShortAccount
 from console.records_offer import Offer, Pace
+from console.records_refused import Refused
 from console.records_rehearsal import Rehearsal
 from console.records_services import ServiceRecord, Services
 
@@ -103,6 +104,8 @@ class Mirror:
     short_of_money: tuple[ShortAccount, ...] = ()
     rehearsal: Rehearsal | None = None
     """None until a view has asked for it."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why this account is not told of a source, by its name."""
     tasks_open: int | None = None
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
@@ -170,10 +173,7 @@ class Mirror:
             case Tasks():
                 tasks = (*answer.tasks, *_kept_tasks(self.tasks, answer))
                 return self._answered("tasks", at, tasks=tasks, tasks_open=answer.open, tasks_ended=answer.ended)
-            case Audit():
-                # It is this machine's own: that it was read says nothing of the cloud.
-                return replace(self, audit=answer.records)
-            case Services() | Billing() | Rehearsal():
+            case Services() | Billing() | Rehearsal() | Audit() | Refused():
                 return self._after_listing(answer, at)
             case Events() | PastEvents():
                 return self._after_events(answer, at)
@@ -308,6 +308,7 @@ class Mirror:
             account=answer.account,
             is_production=answer.is_production,
             offer=answer.offer,
+            refused={},
             **clock,
         )
 
@@ -437,12 +438,19 @@ class Mirror:
             **drive_changes,
         )
 
-    def _after_listing(self, answer: Services | Billing | Rehearsal, at: datetime) -> Mirror:
-        if isinstance(answer, Rehearsal):
-            return self._answered("rehearsal", at, rehearsal=answer)
-        if isinstance(answer, Billing):
-            return self._answered("billing", at, billing=answer)
-        return self._answered("services", at, services=answer.services)
+    def _after_listing(self, answer: Services | Billing | Rehearsal | Audit | Refused, at: datetime) -> Mirror:
+        match answer:
+            case Rehearsal():
+                return self._answered("rehearsal", at, rehearsal=answer)
+            case Billing():
+                return self._answered("billing", at, billing=answer)
+            case Services():
+                return self._answered("services", at, services=answer.services)
+            case Audit():
+                # It is this machine's own: that it was read says nothing of the cloud.
+                return replace(self, audit=answer.records)
+            case Refused():
+                return replace(self, refused={**self.refused, answer.source: answer.sentence})
 
     def _after_events(self, answer: Events | PastEvents, at: datetime) -> Mirror:
         if isinstance(answer, Events):

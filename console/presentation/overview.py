@@ -33,6 +33,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     pane_filler,
+    remark,
     retoned,
     right,
     ruled,
@@ -210,7 +211,7 @@ def _attention_region(mirror: Mirror, frame: Frame, alarms: list[Alarm], width: 
         text = "nothing needs attention" if mirror.cells is not None else frame.glyphs.ellipsis
         if frame.filter and mirror.cells is not None:
             text = f"nothing matches /{frame.filter}   esc clears the filter"
-        return Lines([compose(width, left(1, text, Tone.MUTED))], head=head)
+        return Lines([remark(frame, text, column=1, width=width)], head=head)
     is_one_clock = mirror.clock is None or mirror.clock.mode == "wall"
 
     def draw(alarm: Alarm, part: int) -> Line:

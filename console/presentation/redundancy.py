@@ -103,5 +103,6 @@ def title_spans(group: GroupRecord, glyphs: Glyphs, *, place: str = "host") -> L
         text = f"{glyphs.violation} {group.collisions} collision{'s' if group.collisions != 1 else ''}"
         spans += [Span(text, Tone.CRIT), Span("   ")]
     tolerates = tolerates_span(group, glyphs)
-    plural = "" if group.tolerates == 1 else "s"
-    return (*spans, Span("tolerates "), tolerates, Span(f" lost {place}{plural}"))
+    # Where it is long, what they are has just been said.
+    lost = f" lost {place}{'' if group.tolerates == 1 else 's'}" if " " not in place else " lost"
+    return (*spans, Span("tolerates "), tolerates, Span(lost))

@@ -29,13 +29,14 @@ from console.presentation.lines import (
     blank,
     cells,
     compose,
-    cut,
     fit_name,
     fit_sentence,
     left,
     matched,
+    remark,
     right,
     ruled,
+    span_width,
 )
 from console.presentation.mirror import Mirror
 from console.records_backups import FireRecord, SchedulePreviewRecord, ScheduleRecord
@@ -70,7 +71,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     elif shown:
         region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(width, left(2, _instead(mirror, frame), Tone.MUTED))], head=drawn.head)
+        region = Lines([remark(frame, _instead(mirror, frame), width=width)], head=drawn.head)
     return View(
         "schedules",
         ("cells", frame.scope, "schedules") if frame.scope else ("schedules",),
@@ -422,7 +423,14 @@ def _below(frame: Frame, schedule: ScheduleRecord, told: SchedulePreviewRecord |
         lines.append(compose(width, *(at(column, _fire(schedule, fires[number], fires)) for column, number in known)))
     rules = fit_sentence(keeping(schedule) or glyphs.nobody_said, width - 15, glyphs)
     lines.append(compose(width, left(1, "RETENTION", Tone.MUTED), left(13, rules)))
-    lines.append(compose(width, at(13, cut(_days(told, glyphs), width - 15))))
+    number, *days = _days(told, glyphs)
+    kept, used = [number], span_width((number,))
+    for day in days:
+        used += span_width((day,))
+        if used > width - 15:
+            break
+        kept.append(day)
+    lines.append(compose(width, at(13, tuple(kept))))
     return tuple(lines)
 
 

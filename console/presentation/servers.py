@@ -31,6 +31,7 @@ from console.presentation.lines import (
     fit_name,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -183,7 +184,7 @@ def _instead(mirror: Mirror, frame: Frame, width: int) -> list[Line]:
         text = f"no servers in {frame.scope}   esc goes back"
     else:
         text = f"no servers yet   {'? shows what can be done' if frame.is_read_only else '+ creates one'}"
-    return [compose(width, left(2, text, Tone.MUTED))]
+    return [remark(frame, text, width=width)]
 
 
 # Rows ------------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from console.presentation.lines import (
     fit_name,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -52,7 +53,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     elif shown:
         region = Rows(_head(frame), shown, lambda service: row(mirror, frame, service), lambda service: service.key)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(frame))
+        region = Lines([remark(frame, _instead(mirror, frame))], head=_head(frame))
     return View(
         "services",
         ("cells", frame.scope, "services") if frame.scope else ("services",),

@@ -21,10 +21,9 @@ from console.presentation.lines import (
     Span,
     Tone,
     View,
-    compose,
     fit_name,
-    left,
     matched,
+    remark,
 )
 from console.presentation.mirror import Mirror
 from console.records_backups import StorageRecord
@@ -45,8 +44,8 @@ def view(mirror: Mirror, frame: Frame) -> View:
     elif shown:
         region = Rows(drawn.head, shown, drawn.line, table.key_of)
     else:
-        region = Lines([compose(frame.width, left(2, _instead(mirror, frame), Tone.MUTED))], head=drawn.head)
-    number = filtering.number_of(len(shown), 0 if found is None else len(found.projects), frame.filter)
+        region = Lines([remark(frame, _instead(mirror, frame))], head=drawn.head)
+    number = filtering.number_of(len(shown), None if found is None else len(found.projects), frame.filter, frame.glyphs)
     return View(
         "storage",
         ("storage",),
@@ -219,7 +218,7 @@ def _legend(frame: Frame) -> Line:
         f"{glyphs.normal} drives  {glyphs.heat[3]} backups  {glyphs.heat[1]} still to come"
         f"  {glyphs.free} free  {glyphs.floor} quota   GiB"
     )
-    return compose(frame.width, left(2, text, Tone.MUTED))
+    return remark(frame, text)
 
 
 def sentence(frame: Frame, project: StorageRecord) -> str:

@@ -32,6 +32,7 @@ from console.presentation.lines import (
     fit_sentence,
     left,
     matched,
+    remark,
     right,
 )
 from console.presentation.mirror import Mirror
@@ -57,7 +58,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     if going:
         regions.append(Rows(_head(width), going, lambda task: row(mirror, frame, task), _key))
     else:
-        regions.append(Lines([compose(width, left(2, _instead(mirror, frame), Tone.MUTED))], head=_head(width)))
+        regions.append(Lines([remark(frame, _instead(mirror, frame), width=width)], head=_head(width)))
     if ended:
         regions += [blank_region(width), ended_region(mirror, frame, ended)]
     waits = sum(is_waiting(mirror, task) for task in going)
@@ -236,7 +237,7 @@ def _note(mirror: Mirror, frame: Frame, going: int, waits: int, ended: int) -> s
     if mirror.tasks is None:
         return frame.glyphs.nobody_said
     parts = [f"{going} run", f"{waits} wait"]
-    if ended:
+    if ended and frame.width >= 60:
         known = mirror.tasks_ended
         parts.append(f"{ended:,} of {known:,} ended" if known is not None and known > ended else f"{ended:,} ended")
     sort = f"sort {frame.sort}   " if frame.sort and frame.width >= 60 else ""

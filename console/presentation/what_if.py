@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from console.presentation.creating import ANYWHERE, Field, Wrong, cell_field, read_cpu, read_size
-from console.presentation.lines import Frame, Line, Placed, Span, Tone, compose, fit_name, fit_sentence, left, right
+from console.presentation.lines import (
+    Frame,
+    Line,
+    Placed,
+    Span,
+    Tone,
+    compose,
+    fit_name,
+    fit_sentence,
+    left,
+    right,
+    wrap,
+)
 from console.presentation.mirror import Mirror
 from console.presentation.plan import labelled, resized_lines
 from console.records_room import TrialRecord, WhatIfRecord
@@ -105,6 +117,6 @@ def asking(frame: Frame) -> tuple[Line, ...]:
     return ((Span(f"  asking where they would go {frame.glyphs.ellipsis}", Tone.MUTED),),)
 
 
-def wrong(sentence: str) -> tuple[Line, ...]:
+def wrong(sentence: str, frame: Frame) -> tuple[Line, ...]:
     """In place of an answer: nothing was asked, or it was refused."""
-    return ((Span(f"  {sentence}", Tone.WARN),),)
+    return tuple((Span(f"  {row}", Tone.WARN),) for row in wrap(sentence, frame.width - 3))

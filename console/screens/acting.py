@@ -17,7 +17,7 @@ from textual.screen import Screen
 from console.commands import Command, reason_off, verbs_for
 from console.port import ClientError, Port
 from console.presentation import plan
-from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
+from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence, wrap
 from console.presentation.mirror import Mirror
 from console.reasons import Item, Selection
 from console.records import OutcomeRecord, PlanRecord
@@ -195,7 +195,7 @@ class Acting:
                 title,
                 command.title,
                 command.impact,
-                lambda frame: [_fact(head, text, Tone.TEXT, frame) for head, text in words],
+                lambda frame: [line for head, text in words for line in _fact(head, text, Tone.TEXT, frame)],
             )
 
         words = [(head, text) for head, text in (("WHAT", command.help), ("COST", command.cost)) if text]
@@ -408,9 +408,9 @@ class Acting:
             self._host.copy(items[choice.index].text)
 
 
-def _fact(head: str, sentence: str, tone: Tone, frame: Frame) -> Line:
-    words = fit_sentence(sentence, max(1, frame.width - 13), frame.glyphs)
-    return (Span(f"{head:<12} ", Tone.MUTED), Span(words, tone))
+def _fact(head: str, sentence: str, tone: Tone, frame: Frame) -> list[Line]:
+    rows = enumerate(wrap(sentence, frame.width - 13))
+    return [(Span(f"{'' if number else head:<12} ", Tone.MUTED), Span(row, tone)) for number, row in rows]
 
 
 def _only(selection: Selection, item: Item) -> Selection:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def of(screen: MainScreen) -> Mapping[str, Bookmark]:
     """Those of this cloud that lead to a view that there is, by letter."""
-    marks = screen.keeper.kept.bookmarks.get(_cloud(screen), {})
+    marks = screen.keeper.kept.bookmarks.get(cloud_key(screen), {})
     return {letter: mark for letter, mark in sorted(marks.items()) if mark.view in VIEWS or mark.view in PAGES}
 
 
-def _cloud(screen: MainScreen) -> str:
-    """What the bookmarks of a cloud are kept under: simulated clouds of one seed have one id, but not one name."""
+def cloud_key(screen: MainScreen) -> str:
+    """What is kept of a cloud is kept under this: simulated clouds of one seed have one id, but not one name."""
     context = screen.context
     return f"{screen.mirror.cloud} {context.name}" if context is not None and context.is_listed else screen.mirror.cloud
 
@@ -47,7 +47,7 @@ def begin(screen: MainScreen) -> None:
 
 def keep(screen: MainScreen, letter: str) -> None:
     """Keep this place under a letter; what it held before is gone."""
-    place, cloud = screen.place, _cloud(screen)
+    place, cloud = screen.place, cloud_key(screen)
     mark = Bookmark(place.view, place.scope, place.filter, place.sort, place.is_descending)
 
     def change(kept: Kept) -> Kept:

@@ -34,8 +34,10 @@ FIRST = "@first"
 class Clouds:
     """The screens, by the names of their clouds. `choice` is None where there is one cloud and no name for it."""
 
-    def __init__(self, app: App[None], options: Options, choice: CloudChoice | None) -> None:
+    def __init__(self, app: App[None], options: Options, choice: CloudChoice | None, frame: type[MainScreen]) -> None:
+        """`frame` is what each cloud is shown in."""
         self._app = app
+        self._frame = frame
         self._options = options
         self._choice = choice
         self._screens: dict[str, MainScreen] = {}
@@ -58,9 +60,7 @@ class Clouds:
         return self._add("" if context is None else context.name, replace(self._options, context=context))
 
     def _add(self, name: str, options: Options) -> MainScreen:
-        from console.screens.main import MainScreen
-
-        self._screens[name] = MainScreen(options, self)
+        self._screens[name] = self._frame(options, self)
         return self._screens[name]
 
     # ------------------------------------------------------------------------------------------------------- sight

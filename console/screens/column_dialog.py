@@ -12,7 +12,7 @@ from console.kept import Kept
 from console.presentation import column_choice, header
 from console.presentation.column_choice import ColumnChoice
 from console.presentation.columns import Column
-from console.presentation.lines import Frame, Span, Tone
+from console.presentation.lines import Frame, Span, Tone, wrap
 from console.screens.boxed import BoxDialog
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
@@ -47,10 +47,11 @@ class ColumnDialog(BoxDialog[Chosen | None]):
         inner = self._frame._replace(width=max(1, width - BORDER_CELLS))
         box = self.query_one(Box)
         box.styles.width = width
-        foot = (Span(f"{len(self._choice.chosen)} shown; what does not fit is left out", Tone.MUTED),)
-        box.show(self._title, column_choice.lines(self._choice, self._columns, inner), ((Span(""),), foot))
+        words = wrap(f"{len(self._choice.chosen)} shown; what does not fit is left out", inner.width)
+        foot = ((Span(""),), *((Span(row, Tone.MUTED),) for row in words))
+        box.show(self._title, column_choice.lines(self._choice, self._columns, inner), foot)
         box.reveal(self._choice.at)
-        keys = [("space", "show"), ("J/K", "carry"), ("s", "sort by it"), ("enter", "keep"), ("r", "its own"),
+        keys = [("space", "show"), ("enter", "keep"), ("J/K", "carry"), ("s", "sort by it"), ("r", "its own"),
                 ("esc", "leave")]  # fmt: skip
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width)))
 

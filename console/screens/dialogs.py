@@ -15,7 +15,7 @@ from textual.worker import Worker, WorkerState
 
 from console.port import ClientError
 from console.presentation import header, plan
-from console.presentation.lines import Frame, Line, Span, Tone, wrap
+from console.presentation.lines import Frame, Line, Span, Tone, cells, wrap
 from console.screens.boxed import BoxDialog
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
@@ -279,7 +279,7 @@ class Confirmation(ModalScreen[bool]):
         tone = tone if self._name_demanded is None else Tone.CRIT
         box.show(briefing.title if briefing else self._title, lines, self._foot(inner), tone)
         keys = [("tab", "other button"), ("enter", "press"), ("r", "preview again"), ("esc", "cancel")]
-        if briefing is not None and briefing.name_to_type is not None:
+        if briefing is not None and briefing.name_to_type is not None and self.off_because is None:
             keys = [("enter", "confirm the name"), ("esc", "cancel")]
         self.query_one(Bar).show(header.keys(keys, self._frame._replace(width=size.width, height=size.height)))
 
@@ -301,8 +301,17 @@ class Confirmation(ModalScreen[bool]):
             rows = ((Span(row, Tone.WARN),) for row in wrap(reason, inner.width - 1))
             return ((Span(""),), (cancel, Span(f"   {briefing.verb}", Tone.MUTED)), *rows)
         button = Span(_button(briefing), _TIER_TONES[briefing.tier], is_reversed=self._is_on_button)
-        words = f"   tier {briefing.tier}: asks once; preview {int(self._age_seconds())}s old"
-        return ((Span(""),), (cancel, Span("   "), button, Span(words, Tone.MUTED)))
+        return ((Span(""),), *self._buttons(cancel, button, briefing.tier, inner.width))
+
+    def _buttons(self, cancel: Span, button: Span, tier: int, width: int) -> tuple[Line, ...]:
+        """Both buttons whole, below each other where they must be, and as much of what is said of them as fits."""
+        age = f"preview {int(self._age_seconds())}s old"
+        if cells(cancel.text) + 3 + cells(button.text) > width:
+            return ((button,), (cancel, Span(f"   tier {tier}", Tone.MUTED)))
+        room = width - cells(cancel.text) - 3 - cells(button.text)
+        said = (f"   tier {tier}: asks once; {age}", f"   tier {tier}; {age}", f"   {age}", f"   tier {tier}", "")
+        words = next(each for each in said if cells(each) <= room)
+        return ((cancel, Span("   "), button, Span(words, Tone.MUTED)),)
 
     # --------------------------------------------------------------------------------------------------------- keys
 

@@ -230,7 +230,10 @@ def _open(screen: MainScreen) -> None:
     if key is None or key == past.HERE:
         screen.say("nothing is under the cursor" if key is None else _HERE_SENTENCE, Tone.MUTED)
     else:
-        screen.enter(objects.place_of(screen.mirror, key, screen.place.view))
+        place = objects.place_of(screen.mirror, key, screen.place.view)
+        # One group of a map of drives is shown by its drives too.
+        is_same_view = place.view == screen.place.view
+        screen.enter(replace(place, modes=screen.place.modes) if is_same_view else place)
 
 
 def _target(screen: MainScreen) -> None:
@@ -523,6 +526,7 @@ _DOINGS: Mapping[str, Callable[[MainScreen], None]] = {
     "line": _line,
     "filter": _filter,
     "filter.page": _filter,
+    "filter.value": finding.alike,
     "find": finding.begin,
     "find.page": finding.begin,
     "find.next": lambda screen: finding.again(screen, 1),

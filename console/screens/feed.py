@@ -20,6 +20,7 @@ from textual.message import Message
 from console.port import LATER, ClientError, Port
 from console.presentation.mirror import Mirror
 from console.records import Answer, ServersPage
+from console.records_refused import Refused
 from console.screens.backup_sources import BackupSources
 
 POLL_SECONDS = 1.0
@@ -193,6 +194,7 @@ class Feed:
             except ClientError as error:
                 if not error.is_retryable:
                     self._refused.add("drives")
+                    await self._deliver(Refused("drives", error.sentence))
             self._drives_wanted.clear()
 
     async def _read_all_drives(self) -> None:
@@ -245,6 +247,7 @@ class Feed:
                     continue
                 # Not for this account: the rest of the cloud still answers, so this is no outage.
                 self._refused.add(name)
+                await self._deliver(Refused(name, error.sentence))
         for source in self._backups.due(self._wanted() - self._refused, self._mirror().protection):
             try:
                 await self._backups.read(client, source, self._deliver)
@@ -252,6 +255,7 @@ class Feed:
                 if error.is_retryable:
                     raise
                 self._refused.add(source)
+                await self._deliver(Refused(source, error.sentence))
         # Before the change feed has a cursor, what happened while the list was read would be missed.
         is_time = self._cursor is not None and "drives" not in self._refused
         if is_time and "drives" in self._wanted() and not self._mirror().are_drives_complete:

@@ -29,6 +29,30 @@ def find(screen: MainScreen, text: str) -> None:
     again(screen, 1)
 
 
+def alike(screen: MainScreen) -> None:
+    """Leave only the rows that hold what the row under the cursor holds in the column that the list is sorted by."""
+    table, key = screen.view.table, screen.cursor_key
+    row = None if table is None else next((each for each in table.rows if table.key_of(each) == key), None)
+    if table is None or row is None:
+        screen.say("nothing is under the cursor", Tone.MUTED)
+        return
+    order = screen.place.sort or next(iter(screen.view.orders), "")
+    column = next((each for each in table.columns if each.name == order), table.columns[0])
+    term = filtering.term_of(column, row)
+    if term is None:
+        why = (
+            f"nobody knows its {column.name} now"
+            if column.value(row) is None
+            else f"no two rows share their {column.name}"
+        )
+        screen.say(f"{why}: s or c sorts by another column", Tone.MUTED)
+        return
+    words = screen.place.filter.split()
+    text = " ".join([*words, *(word for word in term.split() if word not in words)])
+    screen.change(filter=text)
+    screen.sought = text
+
+
 def again(screen: MainScreen, step: int) -> None:
     """Go to the next or the previous one, from the end on to the beginning."""
     if not screen.sought:

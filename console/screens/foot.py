@@ -11,6 +11,7 @@ from console.commands import Command
 from console.presentation import header, sentences
 from console.presentation.lines import Frame, Line, Tone, View
 from console.presentation.mirror import Mirror
+from console.screens import objects
 from console.screens.options import Backend
 
 
@@ -29,6 +30,8 @@ class Situation(NamedTuple):
     changes_held: int = 0
     is_past: bool = False
     """Whether a moment of the past is shown, under its bar."""
+    subject: str | None = None
+    """The key of what a page is about."""
 
 
 def status(now: Situation, frame: Frame) -> Line:
@@ -60,7 +63,18 @@ def keys(
     if is_ranging:
         first.append(("v", "end range"))
     has_preview = now.view.has_preview or not has_pane
+    off = _off(now, view)
     if now.is_past:
         # Those of the bar come before the view's own keys, and take their places.
         first += commands.hints(commands.PAST, registry=registry)
-    return header.keys(commands.hints(view, first, has_preview=has_preview, registry=registry), frame)
+    return header.keys(commands.hints(view, first, has_preview=has_preview, off=off, registry=registry), frame)
+
+
+def _off(now: Situation, view: str) -> frozenset[str]:
+    """Commands that do nothing on the page in sight: there is nothing to open, or its object is placed nowhere."""
+    off = set()
+    if view in commands.PAGES and now.cursor_key is None:
+        off.add("open")
+    if view == "detail" and objects.split_key(now.mirror, now.subject or "")[0] not in ("server", "drive"):
+        off.add("why")
+    return frozenset(off)

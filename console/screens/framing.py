@@ -103,6 +103,7 @@ class Framing:
             screen.freezing.at,
             screen.freezing.changes,
             screen.then.moment is not None,
+            screen.subject,
         )
 
     def show_status(self) -> None:

@@ -41,7 +41,7 @@ from console.screens.options import Backend, Options
 from console.screens.places import Place, Trail
 from console.screens.repainting import Repainting
 from console.screens.time_travel import TimeTravel
-from console.screens.typed_ahead import TypedAhead
+from console.screens.typed_ahead import ROW_COMMANDS, TypedAhead
 from console.screens.typed_line import TypedLine
 from console.widgets.middle import Middle
 from console.widgets.painting import TONE_CLASSES, Bar
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 1.0
 FRAME_LINES = 4
-
-_ROW_COMMANDS = ("move.", "mark", "open", "describe", "raw", "actions", "copy", "events", "target", "time.", "why")
 
 
 class MainScreen(Screen[None]):
@@ -530,7 +528,7 @@ class MainScreen(Screen[None]):
         event.stop()
         event.prevent_default()
         self.unsay()
-        if command.id.startswith(_ROW_COMMANDS) and self._must_wait():
+        if command.id.startswith(ROW_COMMANDS) and self._must_wait():
             self._ahead.wait(event.key)
             return
         self.run_command(command)
@@ -542,7 +540,8 @@ class MainScreen(Screen[None]):
     def _must_wait(self) -> bool:
         """Whether rows are still to come or to be drawn here, so that a key for a row cannot act yet."""
         is_empty = not self.body.has_rows or (self.mirror.cells is None and not self.is_across)
-        return self.place.view in VIEWS and is_empty and (self._is_loading or self._repainting.is_outdated)
+        is_coming = self._is_loading or self._repainting.is_outdated or not views.is_told(self.place, self.mirror)
+        return self.place.view in VIEWS and is_empty and is_coming
 
     def _replay_pending(self) -> None:
         if not self._must_wait():

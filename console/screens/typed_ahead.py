@@ -13,6 +13,11 @@ from console.screens.options import MENU_CLASS
 PENDING_KEYS_MAX = 64
 
 
+ROW_COMMANDS = ("move.", "filter.value", "mark", "open", "describe", "raw", "actions", "copy", "events", "target",
+                "time.", "why")  # fmt: skip
+"""What begins the ids of commands that act on a row."""
+
+
 class TypedAhead:
     """Keys for rows that are still to come, and keys for a menu that is about to open."""
 

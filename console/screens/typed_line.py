@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from textual import events
 
 from console import command_line
+from console.kept import LINE_KINDS
 from console.names import ALL_CLOUDS
 from console.presentation import filtering
 from console.presentation.lines import Span, Tone
-from console.screens import doing, objects, travelling
+from console.screens import bookmarks, doing, objects, travelling
 from console.widgets.painting import Bar
 from console.widgets.prompt import Entered, Left, Prompt, takes
 
@@ -40,7 +41,9 @@ class TypedLine:
         self.is_open, self.problem = True, ""
         self._screen.show_prompt(True)
         self.kind_bar.show((Span(f" {kind}", Tone.ACCENT),))
-        self.prompt.begin(kind, text)
+        self.prompt.begin(
+            kind, text, self._screen.keeper.kept.lines.get(bookmarks.cloud_key(self._screen), {}).get(kind, ())
+        )
 
     def _end(self) -> None:
         self.is_open = False
@@ -92,12 +95,20 @@ class TypedLine:
                 self.problem = problem
             case Entered(kind, text):
                 self._end()
+                self._keep(kind, text)
                 self._obey(kind, text)
             case Left(kind):
                 self._end()
                 if kind == "/":
                     self._screen.change(filter=self._filter_before)
         self._screen.framing.show_keys()
+
+    def _keep(self, kind: str, text: str) -> None:
+        """Keep the line for the next run. What is typed in production is nobody else's to read, not even in a file."""
+        mirror, keeper = self._screen.mirror, self._screen.keeper
+        if kind in LINE_KINDS and text.strip() and mirror.cloud and not mirror.is_production:
+            cloud = bookmarks.cloud_key(self._screen)
+            keeper.change(lambda kept: kept.with_line(cloud, kind, text))
 
     def _problem_of(self, kind: str, text: str) -> str:
         match kind:

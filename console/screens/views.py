@@ -5,6 +5,7 @@ A list is drawn by `view` of the module of presentation that has its name.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -12,7 +13,7 @@ from console import commands
 from console.port import ClientError, Port
 from console.presentation import overview
 from console.presentation.columns import Table
-from console.presentation.lines import Frame, View
+from console.presentation.lines import Frame, Lines, Region, View, remark, span_width, text_of
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
 from console.records_billing import AccountMoney
@@ -78,6 +79,21 @@ def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
     return sources
 
 
+def is_told(place: Place, mirror: Mirror) -> bool:
+    """Whether the cloud has told, or refused to tell, all that a place needs beside the status and the servers."""
+    return all(source in mirror.refused or _is_known(source, mirror) for source in wanted(place, mirror))
+
+
+def _is_known(source: str, mirror: Mirror) -> bool:
+    match source:
+        case "drives":
+            return mirror.are_drives_complete
+        case "hosts" | "tasks" | "services" | "audit" | "billing":
+            return getattr(mirror, source) is not None
+        case _:
+            return mirror.protection.has(source)
+
+
 def _shows_drives(key: str, mirror: Mirror) -> bool:
     kind, name = objects.split_key(mirror, key)
     if kind == "host":
@@ -134,8 +150,30 @@ def make(
 ) -> View:
     """The view of a place; `details` are what was asked for of single objects, `registry` the commands with their keys.
 
-    All but the first are loaded when they are first looked at: the first paint needs none of them.
+    All but the first are loaded when they are first looked at: the first paint needs none of them. What this account
+    is not told of is said where its rows would be.
     """
+    view = _make(place, mirror, frame, details, registry)
+    refused = [mirror.refused[source] for source in sorted(wanted(place, mirror)) if source in mirror.refused]
+    if not refused or place.view not in commands.VIEWS:
+        return view
+    return replace(view, regions=tuple(_refused(region, refused[0], frame) for region in view.regions))
+
+
+def _refused(region: Region, sentence: str, frame: Frame) -> Region:
+    """The region; where nothing but a sign stands in it that its rows are still to come, the sentence."""
+    if not isinstance(region, Lines) or {text_of(line).strip() for line in region.lines} != {frame.glyphs.ellipsis}:
+        return region
+    return replace(region, lines=[remark(frame, sentence, width=span_width(region.lines[0]))])
+
+
+def _make(
+    place: Place,
+    mirror: Mirror,
+    frame: Frame,
+    details: Mapping[str, Held],
+    registry: Sequence[commands.Command],
+) -> View:
     key = place.scope or ""
     held = details.get(key)
     if place.modes:

@@ -50,6 +50,7 @@ class Trial(Form):
         self._ask = ask
         self._found: WhatIfRecord | None = None
         self._problem = ""
+        self._is_suggested = True
         self._rest: Timer | None = None
 
     def on_mount(self) -> None:
@@ -79,7 +80,7 @@ class Trial(Form):
 
     def _answer_lines(self, frame: Frame) -> Sequence[Line]:
         if self._problem:
-            return what_if.wrong(self._problem)
+            return what_if.wrong(self._problem, frame)
         return what_if.asking(frame) if self._found is None else what_if.lines(self._found, frame)
 
     def on_key(self, event: events.Key) -> None:
@@ -89,6 +90,21 @@ class Trial(Form):
             self.query_one(Box).page(1 if event.key == "pagedown" else -1)
         else:
             super().on_key(event)
+
+    def _go(self, step: int) -> None:
+        self._is_suggested = True
+        super()._go(step)
+
+    def _move(self, key: str) -> None:
+        self._is_suggested = False
+        super()._move(key)
+
+    def _edit(self, event: events.Key) -> None:
+        """What stands in a field that one comes to is a suggestion: the first sign that is typed takes its place."""
+        if self._is_suggested and event.is_printable:
+            self._texts[self._at], self._carets[self._at] = "", 0
+        self._is_suggested = False
+        super()._edit(event)
 
     def _type(self, text: str, caret: int | None = None) -> None:
         self._found, self._problem = None, ""

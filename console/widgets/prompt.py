@@ -1,6 +1,6 @@
 """The line for `:` commands and `/` filters. It lies over the status row while one types."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -79,8 +79,13 @@ class Prompt(Input):
         self._earlier: dict[str, list[str]] = {kind: [] for kind in self.KINDS}
         self._at = 0
 
-    def begin(self, kind: str, text: str = "") -> None:
-        """Take the keys, with `text` in the line, selected: what is typed takes its place, enter keeps it as it is."""
+    def begin(self, kind: str, text: str = "", kept: Sequence[str] = ()) -> None:
+        """Take the keys, with `text` in the line, selected: what is typed takes its place, enter keeps it as it is.
+
+        `kept` are lines of earlier runs, which come back behind those of this one.
+        """
+        own = self._earlier[kind]
+        own[:0] = [line for line in kept if line not in own]
         self.kind = kind
         self.suggester = None if kind == "@" else self._ghost
         self.placeholder = self.KINDS[kind]

@@ -526,3 +526,18 @@ def test_every_text_of_an_answer_is_sanitised_keys_too() -> None:
     assert (detail.server.name, detail.server.meta, detail.server.tags) == ("a·b", {"k·": "v·"}, ("t·",))
     assert detail.raw["meta"] == {"k·": "v·"}
     assert SHOWN_INSTEAD == "·"
+
+
+def test_half_a_pair_of_utf_16_is_shown_as_what_it_is_and_hides_nothing() -> None:
+    body = b'[{"name": "web\\ud800-01"}, {"name": "db"}]'
+
+    assert decode(body) == [{"name": f"web{SHOWN_INSTEAD}-01"}, {"name": "db"}]
+
+
+NO_JSON = (b"{", b'{"\\u0041": ', b"[" * 100_000, b'["\\u0041",' + b"[" * 100_000, b"\xff\\u0041")
+
+
+@pytest.mark.parametrize("body", NO_JSON, ids=["cut", "cut with an escape", "endless", "endless with one", "no text"])
+def test_what_is_no_json_is_a_value_error_and_nothing_else(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever its words, one sentence is said of it
+        decode(body)

@@ -76,7 +76,7 @@ def test_every_command_and_every_option_of_each_is_completed() -> None:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("stratodeck --palette ", ["plain,dark", "plain,light", "plain,contrast"]),
+        ("stratodeck --palette ", ["plain,dark", "plain,light", "plain,contrast", "plain,contrast-light"]),
         ("stratodeck --view ho", ["plain,hosts"]),
         ("stratodeck host e", ["plain,evacuate"]),
         ("stratodeck env ", ["plain,curl", "plain,cloudsigma", "plain,openstack", "plain,waldur"]),

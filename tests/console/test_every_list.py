@@ -11,6 +11,7 @@ import pytest
 
 from console.commands import COLUMN_VIEWS, VIEWS
 from console.presentation import exports, filtering, sorting
+from console.presentation.columns import NUMBERS, Kind
 from console.presentation.lines import Frame, View, text_of
 from console.presentation.lines import cells as cells_of
 from console.presentation.mirror import Mirror
@@ -122,6 +123,25 @@ def test_every_list_sorts_by_each_of_its_columns_with_the_unknown_last(name: str
             if name not in IN_PARTS and column.name not in made.orders:
                 is_known = [sorting.by_column(column)(row) is not None for row in made.table.rows]
                 assert is_known == sorted(is_known, reverse=True), f"{name} {column.name}"
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_what_a_row_holds_in_a_column_is_a_filter_that_leaves_this_row_and_those_alike(name: str) -> None:
+    table = draw(name, the_logged_cloud(), a_frame()).table
+    assert table is not None
+    for column in table.columns:
+        for row in table.rows[:3]:
+            term = filtering.term_of(column, row)
+            if term is None:
+                assert column.kind is Kind.SECONDS or column.value(row) is None
+                continue
+            query = filtering.parse(term, table.columns)
+            left = filtering.matching(table.rows, query, table.columns)
+            assert query.problem == ""
+            assert row in left, f"{name} {term}"
+            if "=" in term and column.kind not in NUMBERS:
+                values = {str(column.value(each) or "").casefold() for each in left}
+                assert values == {str(column.value(row) or "").casefold()}
 
 
 @pytest.mark.parametrize("name", VIEWS)

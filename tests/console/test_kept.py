@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.kept import Bookmark, Keeper, Kept
+from console.kept import CLOUDS_WITH_LINES_MAX, LINES_MAX, Bookmark, Keeper, Kept
 
 MARK = Bookmark("servers", "cell-2", "web cpu>4000", "cpu", True)
 
@@ -32,6 +32,24 @@ def test_what_is_kept_is_there_again_and_is_the_owners_alone(tmp_path: Path) -> 
     assert Keeper(path).kept == Kept({}, {"cloud-1": {"a": MARK}})
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["console.json"]
+
+
+def test_the_lines_of_a_cloud_are_there_again_the_newest_last_and_not_without_end(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "f")
+    for line in ("servers", "hosts", "servers"):
+        keeper.change(lambda kept, line=line: kept.with_line("cloud-1", ":", line))  # type: ignore[misc]
+    keeper.change(lambda kept: kept.with_line("cloud-2", "/", "web"))
+
+    assert Keeper(tmp_path / "f").kept.lines == {"cloud-1": {":": ("hosts", "servers")}, "cloud-2": {"/": ("web",)}}
+
+    kept = Kept()
+    for number in range(LINES_MAX + 5):
+        kept = kept.with_line("cloud-1", "/", f"web-{number}")
+    for number in range(CLOUDS_WITH_LINES_MAX):
+        kept = kept.with_line(f"other-{number}", "/", "db")
+        if number == 0:
+            assert kept.lines["cloud-1"]["/"][0] == "web-5"
+    assert "cloud-1" not in kept.lines
 
 
 def test_two_consoles_keep_each_others_changes(tmp_path: Path) -> None:
@@ -63,7 +81,7 @@ def test_a_file_that_cannot_be_used_is_told_and_put_aside_before_it_is_replaced(
 
     keeper = Keeper(path)
     assert keeper.kept == Kept()
-    assert keeper.problem == f"{path}: {why}; chosen columns and bookmarks are left out"
+    assert keeper.problem == f"{path}: {why}; what was kept is left out"
 
     keeper.change(with_mark)
     keeper.change(with_columns)

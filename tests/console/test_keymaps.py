@@ -41,15 +41,15 @@ def test_k9s_fingers_get_a_confirmation_and_never_a_deed() -> None:
 
 
 def test_keys_of_ones_own_take_the_place_of_the_maps() -> None:
-    keymap = keymaps.make("default", {"filter": ["ctrl+f", "/"], "move.page_down": "pagedown", "copy": "*"})
+    keymap = keymaps.make("default", {"filter": ["ctrl+f", "/"], "move.page_down": "pagedown", "copy": "-"})
 
     for key in ("ctrl+f", "slash"):
         found = keymap.for_key("servers", key)
         assert found is not None
         assert found.id == "filter"
     assert keymap.for_key("servers", "Y") is None
-    assert keymap.shown(next(c for c in keymap.registry if c.id == "copy")) == "*"
-    assert ("*", "copy") in commands.hints("servers", registry=keymap.registry)
+    assert keymap.shown(next(c for c in keymap.registry if c.id == "copy")) == "-"
+    assert ("-", "copy") in commands.hints("servers", registry=keymap.registry)
 
 
 def test_the_keys_of_the_example_and_of_the_readme_can_be() -> None:

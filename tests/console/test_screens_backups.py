@@ -10,7 +10,7 @@ from console.records import EventRecord
 from console.records_backups import CoverageRecord
 from tests.console.fake_protection import a_backup, a_schedule
 from tests.console.fakes import NOON, FakeCloud, ManualClock, an_app
-from tests.console.stories import bar, requests, type_line, until
+from tests.console.stories import app_of, bar, requests, type_at_once, type_line, until
 
 pytestmark = pytest.mark.anyio
 
@@ -190,3 +190,12 @@ async def test_storage_leads_to_the_backups_of_a_project() -> None:
         await until(pilot, "storage > shop > backups")
         assert "there is no backup of it" in await until(pilot, "sort newest")
         assert bar(app, "keys")
+
+
+async def test_a_key_that_is_typed_before_the_rows_of_a_list_have_come_waits_for_them() -> None:
+    async with an_app(FakeCloud()).run_test(size=(100, 30)) as pilot:
+        await until(pilot, "overview", "cell-1")
+        type_at_once(app_of(pilot), "Q", "enter")
+        await until(pilot, "storage > shop > backups")
+        type_at_once(app_of(pilot), "b", "d")
+        await until(pilot, "schedules > nightly 1", "describe")

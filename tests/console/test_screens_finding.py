@@ -83,6 +83,61 @@ async def test_a_line_narrows_filters_and_is_completed_by_tab() -> None:
         assert "servers @cell-2 state:unknown" in screen_text(app_of(pilot))
 
 
+class InProduction(FakeCloud):
+    """The same cloud where a mistake hurts."""
+
+    async def hello(self) -> Hello:
+        return (await super().hello())._replace(is_production=True)
+
+
+async def test_typed_lines_come_back_after_a_restart_to_the_same_cloud_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "console.json"
+
+    async def recalled(cloud: FakeCloud, kind: str) -> str:
+        async with an_app(cloud, keeper=Keeper(path)).run_test(size=SIZE) as pilot:
+            await at_servers(pilot)
+            await pilot.press(kind, "up")
+            return app_of(pilot).main.typed_line.prompt.value
+
+    async with an_app(keeper=Keeper(path)).run_test(size=SIZE) as pilot:
+        await at_servers(pilot)
+        await type_line(pilot, "/web cpu>1")
+        await pilot.press("enter")
+        await type_line(pilot, ":hosts @cell-1")
+        await pilot.press("enter")
+        await pilot.pause()
+
+    assert await recalled(FakeCloud(), "slash") == "web cpu>1"
+    assert await recalled(FakeCloud(), "colon") == "hosts @cell-1"
+    assert await recalled(AnotherCloud(), "colon") == ""
+
+
+async def test_what_is_typed_in_production_is_not_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "console.json"
+    async with an_app(InProduction(), keeper=Keeper(path)).run_test(size=SIZE) as pilot:
+        await at_servers(pilot)
+        await type_line(pilot, "/web")
+        await pilot.press("enter", "slash", "up")
+
+        assert app_of(pilot).main.typed_line.prompt.value == "web"
+    assert not path.exists()
+
+
+async def test_an_asterisk_leaves_what_is_alike_in_the_sorted_column_and_narrows_on() -> None:
+    async with an_app().run_test(size=SIZE) as pilot:
+        await at_servers(pilot)
+        await type_line(pilot, ":sort host")
+        await pilot.press("enter", "g", "asterisk")
+        assert app_of(pilot).main.place.filter == "host=c1-h01"
+        await type_line(pilot, ":sort cpu")
+        await pilot.press("enter", "asterisk", "asterisk")
+        assert app_of(pilot).main.place.filter == "host=c1-h01 cpu=4000mhz"
+        assert len(names(app_of(pilot))) > 1
+        await type_line(pilot, ":sort age")
+        await pilot.press("enter", "asterisk")
+        await until(pilot, "no two rows share their age")
+
+
 async def test_a_filter_that_means_nothing_stays_open_and_says_which_columns_there_are() -> None:
     async with an_app().run_test(size=SIZE) as pilot:
         await at_servers(pilot)

@@ -46,7 +46,8 @@ async def test_a_what_if_is_asked_while_one_types_and_makes_nothing() -> None:
         await until(pilot, "It finds a host.")
         assert requests(cloud, "what_if")[-1][1]["count"] == 1
 
-        await pilot.press("backspace", "3")
+        # What stands there is a suggestion: the first sign takes its place.
+        await pilot.press("3")
         await until(pilot, "All 3 servers find a host.", "c1-h02")
         await pilot.press("backspace")
         await until(pilot, "nothing is no number from 1 to 50")
@@ -54,6 +55,17 @@ async def test_a_what_if_is_asked_while_one_types_and_makes_nothing() -> None:
         await until(pilot, "FITS NOW", "SPLIT")
 
         assert {request[0] for request in cloud.requests} & {"act", "create_server"} == set()
+
+
+async def test_a_field_of_a_what_if_that_one_comes_back_to_begins_anew_unless_one_moves_in_it() -> None:
+    async with an_app(FakeCloud()).run_test(size=(80, 24)) as pilot:
+        await type_line(pilot, ":capacity")
+        await pilot.press("enter")
+        await until(pilot, "FITS NOW")
+        await pilot.press("W")
+        await until(pilot, "It finds a host.")
+        await pilot.press("1", "2", "tab", "shift+tab", "end", "3")
+        await until(pilot, "servers   123", "no number from 1 to 50")
 
 
 async def test_a_refused_what_if_is_said_in_the_dialog() -> None:
@@ -86,3 +98,14 @@ async def test_a_group_is_of_servers_or_drives_of_hosts_or_cells_and_a_colliding
         await until(pilot, "COLLIDING")
         await pilot.press("x")
         await until(pilot, "web-01   actions", "clone, start apart")
+
+
+async def test_a_group_of_the_map_of_drives_opens_with_its_drives() -> None:
+    async with an_app(FakeCloud()).run_test(size=(80, 24)) as pilot:
+        await type_line(pilot, ":groups")
+        await pilot.press("enter")
+        await until(pilot, "1   sort tolerates", "web")
+        await pilot.press("M")
+        await until(pilot, "drives   1   sort")
+        await pilot.press("enter")
+        await until(pilot, "groups > web", "1 storage host")

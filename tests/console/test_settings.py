@@ -144,12 +144,15 @@ def test_a_relative_path_of_the_environment_begins_where_one_is(
         ("Landing-View = 1", "FILE: Landing-View is not a setting; did you mean landing_view?"),
         ("[console]\nx = 1", f"FILE: console is not a setting; there are {', '.join(settings.BY_NAME)}."),
         ('"\\u001b[2J" = 1', f"FILE: ·[2J is not a setting; there are {', '.join(settings.BY_NAME)}."),
-        ('palette = "blue"', 'FILE: palette is "blue"; it takes "dark", "light" or "contrast".'),
-        ("palette = true", 'FILE: palette is true; it takes "dark", "light" or "contrast".'),
+        ('palette = "blue"', 'FILE: palette is "blue"; it takes "dark", "light", "contrast" or "contrast-light".'),
+        ("palette = true", 'FILE: palette is true; it takes "dark", "light", "contrast" or "contrast-light".'),
         ("keys = 3", "FILE: keys is 3; it takes a table of commands with their keys, in the file only."),
         ('keymap = "vi"', 'FILE: keymap is "vi"; it takes "default" or "k9s".'),
-        ('palette = ["dark"]', 'FILE: palette is a list; it takes "dark", "light" or "contrast".'),
-        ("palette = 2026-01-01", 'FILE: palette is 2026-01-01; it takes "dark", "light" or "contrast".'),
+        ('palette = ["dark"]', 'FILE: palette is a list; it takes "dark", "light", "contrast" or "contrast-light".'),
+        (
+            "palette = 2026-01-01",
+            'FILE: palette is 2026-01-01; it takes "dark", "light", "contrast" or "contrast-light".',
+        ),
         ('ascii = "true"', 'FILE: ascii is "true"; it takes true or false.'),
         ("ascii = 1", "FILE: ascii is 1; it takes true or false."),
         ("[ascii]", "FILE: ascii is a table; it takes true or false."),
@@ -178,7 +181,7 @@ def test_a_wrong_file_is_a_sentence_that_names_the_key_what_was_found_and_what_i
 @pytest.mark.parametrize(
     ("variable", "text", "said"),
     [
-        ("PALETTE", "blue", 'STRATODECK_PALETTE is "blue"; it takes "dark", "light" or "contrast".'),
+        ("PALETTE", "blue", 'STRATODECK_PALETTE is "blue"; it takes "dark", "light", "contrast" or "contrast-light".'),
         ("ASCII", "maybe", 'STRATODECK_ASCII is "maybe"; it takes true or false.'),
         ("SEED", "x", 'STRATODECK_SEED is "x"; it takes a whole number of 64 bits.'),
         ("REFRESH_SECONDS", "9", "STRATODECK_REFRESH_SECONDS is 9; it takes a number from 0.2 to 2."),

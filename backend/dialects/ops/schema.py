@@ -147,8 +147,8 @@ class CellRow(TypedDict):
     next_try_seconds: float | None
     history: list[str]
     hosts: int | None
-    servers: int
-    unknown: int
+    servers: int | None
+    unknown: int | None
     waiting_tasks: int | None
     backups_at_risk: int | None
     capacity: SizeRow | None
