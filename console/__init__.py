@@ -17,7 +17,7 @@
     commands       every key in one registry: title, impact, where it acts; keymaps: other keys for it
     reasons        what a verb would act on, and why it is off for that
     presentation   pure view-models: records -> lines of spans that carry meaning (a tone), not colour
-    kept           what is kept between runs: chosen columns, bookmarks
+    kept           what is kept between runs: chosen columns, bookmarks, typed lines
     contexts       the clouds that the settings name, with their rules: which is production is known here
     settings       one table of settings: checks, listing and example come from it; names: words shared with it
     records        frozen: what an API said; None is what it did not say

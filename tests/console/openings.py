@@ -50,6 +50,10 @@ def keys_of_kind(mirror: Mirror, kind: str) -> Iterator[str]:
             yield from (f"cell:{row.name}" for row in mirror.cells or ())
         case "group":
             yield from (f"group:{row.name}" for row in mirror.groups or ())
+        case "account":
+            yield from (
+                f"account:{row.account}" for row in (mirror.billing.owners if mirror.billing is not None else ())
+            )
         case "schedule":
             listed = mirror.protection.schedule_lists.get(None)
             yield from (f"schedule:{row.id}" for row in (listed.rows if listed is not None else ()))

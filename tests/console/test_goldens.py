@@ -247,7 +247,7 @@ async def dialogs_drawn(folder: Path, names: Collection[str]) -> tuple[dict[str,
     found, wrong = set(), []
     async with app.run_test(size=CARD) as pilot:
         await settle(pilot)
-        for view in ("drives", "hosts", "schedules", "backups", "groups"):
+        for view in ("drives", "hosts", "schedules", "backups", "groups", "billing"):
             await visit(pilot, Place(view), {})
         chosen = [row.id for row in app.main.mirror.servers.values() if row.name == "web-31"]
         for opening in openings(app.main.mirror, tuple(chosen)):

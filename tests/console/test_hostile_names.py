@@ -165,7 +165,7 @@ def test_hostile_names_change_nothing_but_their_own_cells(recording: Recording, 
 
 
 @pytest.mark.thorough
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(tail=tails | st.text(max_size=12), size=st.sampled_from([SMALL, CARD, WIDE]), is_long=st.booleans())
 def test_no_hostile_name_changes_anything_but_its_own_cells(
     recording: Recording, tail: str, size: Size, is_long: bool
