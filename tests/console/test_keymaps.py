@@ -52,8 +52,8 @@ def test_keys_of_ones_own_take_the_place_of_the_maps() -> None:
     assert ("-", "copy") in commands.hints("servers", registry=keymap.registry)
 
 
-def test_the_keys_of_the_example_and_of_the_readme_can_be() -> None:
-    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
+def test_the_keys_of_the_example_and_of_the_guide_can_be() -> None:
+    readme = (Path(__file__).parent.parent.parent / "console" / "README.md").read_text()
     told = tomllib.loads(readme.split("```toml\nkeymap")[1].split("```")[0].join(("keymap", "")))
     example = settings.BY_NAME["keys"].example
     assert isinstance(example, dict)
