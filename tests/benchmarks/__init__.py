@@ -18,6 +18,7 @@ from /proc, so they need Linux.
 NAMES = (
     "first_paint",
     "cursor_key",
+    "list_work",
     "key_under_load",
     "placement",
     "preemption",

@@ -1,7 +1,8 @@
 """`python -m tests.benchmarks.list_program console|table|stock ROWS`: a list in a terminal that nobody sees.
 
 Every frame is made to the last byte and thrown away, at 120 x 40. Each line on standard input is a number of keys and
-whether they scroll; the answer is how many milliseconds of this process's CPU one key took, until its frame was there.
+whether they scroll, or a kind of work and how often; the answer is how many milliseconds of this process's CPU one key,
+or one piece of the work, took until its frame was there.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -20,9 +24,15 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
+if TYPE_CHECKING:
+    from console.app import ConsoleApp
+
 SIZE = (120, 40)
 PAUSE_SECONDS = 0.02
 """Between keys, so that what a key leads to is over before the next one."""
+PATIENCE_SECONDS = 1.0
+SETTLED_SECONDS = 0.15
+"""After a piece of work, so that a repaint that it puts off is counted with it."""
 
 
 class UnseenDriver(HeadlessDriver):
@@ -102,7 +112,7 @@ PROGRAMS: Mapping[str, Callable[[int], App[None]]] = {
 }
 
 
-async def press(app: App[Any], keys: str) -> float:
+async def press(app: App[Any], keys: Iterable[str]) -> float:
     """CPU seconds until all of it is painted."""
     began = time.process_time()
     for key in keys:
@@ -136,6 +146,86 @@ async def _until(is_so: Callable[[], bool]) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
+# Work on a list, by the name of what is measured. Each piece of it is a key, or what the feed brings ---------------
+
+
+async def _worked(app: App[Any], work: str, times: int) -> float:
+    """CPU seconds of so many pieces of the work, each drawn before the next."""
+    from console.app import ConsoleApp
+
+    pieces = _ours(app, work, times) if isinstance(app, ConsoleApp) else _stock(app.query_one(DataTable), work, times)
+    seconds = 0.0
+    for piece in pieces:
+        UnseenDriver.painted.clear()
+        began = time.process_time()
+        piece()
+        # What changes nothing that is in sight paints nothing.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(UnseenDriver.painted.wait(), PATIENCE_SECONDS)
+        await asyncio.sleep(SETTLED_SECONDS)
+        seconds += time.process_time() - began
+    if work == "filter" and isinstance(app, ConsoleApp):
+        # Back to all rows; where they are in sight already nothing is painted.
+        app.post_message(events.Key("escape", None))
+        await asyncio.sleep(SETTLED_SECONDS)
+    return seconds
+
+
+def _ours(app: ConsoleApp, work: str, times: int) -> Iterator[Callable[[], object]]:
+    def key(name: str, sign: str | None = None) -> Callable[[], object]:
+        return lambda: app.post_message(events.Key(name, sign))
+
+    match work:
+        case "page":
+            yield from (key("pagedown" if n % 2 == 0 else "pageup") for n in range(times))
+        case "sort":
+            yield from (key("S", "S") for _ in range(times))
+        case "filter":
+            app.main.begin_prompt("/")
+            # Each sign narrows, or widens again.
+            yield from (key("9", "9") if n % 2 == 0 else key("backspace") for n in range(times))
+        case _:
+            yield from (partial(_bring, app, n) for n in range(times))
+
+
+def _bring(app: ConsoleApp, number: int) -> None:
+    """What the change feed brings in a second: a hundred servers have changed, some of those in sight among them."""
+    from tests.console.fakes import FakeCloud
+
+    cloud = app.main.client
+    assert isinstance(cloud, FakeCloud)
+    rows = list(app.main.mirror.servers.values())
+    states = ("stopped", "running")
+    cloud.push(*(replace(row, state=states[number % 2], version=2 + number) for row in rows[:: len(rows) // 100]))
+
+
+def _stock(table: DataTable[str], work: str, times: int) -> Iterator[Callable[[], object]]:
+    name = list(table.columns)[1]
+    match work:
+        case "page":
+            yield from (table.action_page_down if n % 2 == 0 else table.action_page_up for n in range(times))
+        case "sort":
+            yield from (partial(table.sort, name, reverse=n % 2 == 0) for n in range(times))
+        case "filter":
+            rows = [table.get_row_at(index) for index in range(table.row_count)]
+            for n in range(times):
+                yield partial(_fill, table, [row for row in rows if n % 2 or "9" in row[1]])
+        case _:
+            yield from (partial(_change, table, n) for n in range(times))
+
+
+def _fill(table: DataTable[str], rows: list[list[str]]) -> None:
+    table.clear()
+    for row in rows:
+        table.add_row(*row)
+
+
+def _change(table: DataTable[str], number: int) -> None:
+    state, columns = ("stopped", "running")[number % 2], list(table.columns)
+    for key in list(table.rows)[:: max(1, table.row_count // 100)]:
+        table.update_cell(key, columns[0], state)
+
+
 def main(side: str, rows: int) -> None:
     app = PROGRAMS[side](rows)
 
@@ -145,8 +235,12 @@ def main(side: str, rows: int) -> None:
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             asked = json.loads(line)
-            keys = _keys(asked["keys"], scrolls=asked["scrolls"])
-            say({"state": "done", "cpu_ms": 1000 * await press(app, keys) / len(keys)})
+            if "work" in asked:
+                seconds = await _worked(app, asked["work"], asked["times"]) / asked["times"]
+            else:
+                keys = _keys(asked["keys"], scrolls=asked["scrolls"])
+                seconds = await press(app, keys) / len(keys)
+            say({"state": "done", "cpu_ms": 1000 * seconds})
         app.exit()
 
     app.run(size=SIZE, auto_pilot=obey)

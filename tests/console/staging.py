@@ -80,7 +80,7 @@ async def walk(pilot: Pilot[Any], chosen: Iterable[str] = (), *, has_pages: bool
         places += [Place("detail", key), *([Place("raw", key)] if kind in ("server", "audit") else [])]
         places += [Place("why", key)] if kind in ("server", "drive") else []
         places += [drilled] if drilled not in places else []
-    places.append(Place("help", "servers"))
+    places += [Place("help", "servers"), Place("rehearsal")]
     for place in places[len(held) :] if has_pages else ():
         await visit(pilot, place, held)
     return Known(app.main.mirror, held), places

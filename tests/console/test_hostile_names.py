@@ -50,8 +50,8 @@ SIGNS = (
 )  # fmt: skip
 LONG = "L" * 300
 
-NAMELESS: frozenset[str] = frozenset({"help", "audit"})
-"""Views that show no name of the cloud: nothing was done yet."""
+NAMELESS: frozenset[str] = frozenset({"help", "audit", "rehearsal"})
+"""Views that show no name of the cloud: nothing was done yet, and the demo is no rehearsal."""
 
 tails = st.lists(st.sampled_from(SIGNS), min_size=1, max_size=4).map("".join)
 NASTY = "\x1b]2;owned\x07\ud800\u202e[red]日🇩🇪👍🏽\x9b31m\u200b[@click=app.quit]x[/]\n"
