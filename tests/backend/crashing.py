@@ -52,10 +52,13 @@ class Story:
         return self.name
 
 
-def failing_store(reached: Callable[[str], None], refuses: Callable[[str], bool] = lambda site: False) -> type[Store]:
+def failing_store(
+    reached: Callable[[str, Path], None], refuses: Callable[[str], bool] = lambda site: False
+) -> type[Store]:
     """A store whose every write is a failpoint, by the name of the place in the operations that asked for it.
 
-    `reached` is told when the write is durable and nobody has been told so; what is refused is refused unwritten.
+    `reached` is told that and the file when the write is durable and nobody has been told so; what is refused is
+    refused unwritten.
     """
 
     class FailingStore(Store):
@@ -72,7 +75,7 @@ def failing_store(reached: Callable[[str], None], refuses: Callable[[str], bool]
                 write.close()
                 raise Unreachable(file, "it fell silent right then")
             value = await write
-            reached(site)
+            reached(site, self.path / ("cloud.db" if file == "cloud" else f"cells/{file}.db"))
             return value
 
     return FailingStore
@@ -84,15 +87,15 @@ def _caller() -> str:
 
 
 class Counted:
-    """Kills this process after so many writes; tells where it was."""
+    """Kills this process after so many writes; tells where it was, and how much of which log was synced then."""
 
     def __init__(self, writes: int) -> None:
         self.left = writes
         self.is_counting = False
 
-    def __call__(self, site: str) -> None:
+    def __call__(self, site: str, path: Path) -> None:
         if self.is_counting:
-            print(site, flush=True)
+            print(f"{site}|{path.name}|{log_bytes(path)}", flush=True)
             self.left -= 1
             if self.left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -105,6 +108,35 @@ async def tell(on: Harness, story: Story) -> bool:
     except CloudError:
         return False
     return True
+
+
+def log_bytes(path: Path) -> int:
+    """Of the file's write-ahead log: when a write has returned, all of it is synced."""
+    return Path(f"{path}-wal").stat().st_size
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write as it was told of by `Counted`."""
+
+    site: str
+    file: str
+    """`cloud.db`, `cell-1.db`."""
+    log_bytes: int
+    is_acknowledged: bool
+    """Whether the story was acknowledged before it."""
+
+
+def writes_of(ended: Ended) -> list[Written]:
+    found: list[Written] = []
+    is_acknowledged = False
+    for line in ended.output.splitlines():
+        if line == DONE:
+            is_acknowledged = True
+        else:
+            site, file, size = line.split("|")
+            found.append(Written(site, file, int(size), is_acknowledged))
+    return found
 
 
 def live(folder: Path, story: Story, *, writes: int = 0, refused: str | None = None) -> Ended:
@@ -168,7 +200,7 @@ def latest(folder: Path) -> datetime:
 
 def sites_of(ended: Ended) -> list[str]:
     """The places that wrote, in order."""
-    return [line for line in ended.output.splitlines() if line != DONE]
+    return [each.site for each in writes_of(ended)]
 
 
 def copied(source: Path, target: Path) -> Path:
