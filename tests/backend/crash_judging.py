@@ -61,11 +61,16 @@ def killed(prepared: Prepared, story: Story, writes: int, *, refused: str | None
     return folder, crashing.DONE in ended.output.splitlines()
 
 
-def judge(prepared: Prepared, story: Story, told: Told, folder: Path, *, is_acknowledged: bool) -> None:
-    """Open what was left, and hold it against what there was and what was to be."""
+def settled(folder: Path) -> Counter[str]:
+    """Open what was left, which recovers it, and let time pass."""
     asyncio.run(settle(folder))
     assert_whole(folder)
-    left = holds(folder)
+    return holds(folder)
+
+
+def judge(prepared: Prepared, story: Story, told: Told, folder: Path, *, is_acknowledged: bool) -> None:
+    """Open what was left, and hold it against what there was and what was to be."""
+    left = settled(folder)
     if is_acknowledged:
         assert left == told.left, f"acknowledged and lost:\n{difference(left, told.left)}"
     elif story.is_whole:
