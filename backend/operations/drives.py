@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from backend.cloud import lifecycle, placement
@@ -462,9 +464,21 @@ async def delete_drive(
     await _delete(cloud, actor, entry, if_version=if_version, is_detached_first=is_detached_first, agreed=agreed)
 
 
-async def delete_with_server(cloud: Cloud, actor: Account, drive_id: str) -> None:
-    """Detach a drive from a server that is gone, and delete it, in one transaction of its cell. Raises as the above."""
-    await _delete(cloud, actor, await entry_for(cloud, actor, drive_id, to_change=True), is_detached_first=True)
+async def let_go(cloud: Cloud, actor: Account, attached: Iterable[Drive], going: Collection[str]) -> None:
+    """Delete those drives of a server that is gone which are marked as going with it, and detach the others.
+
+    The server is gone whatever becomes of them. What was lost or silenced since they were looked at stays, and is
+    detached when its cell returns.
+    """
+    for drive in attached:
+        if drive.id in going:
+            with contextlib.suppress(CloudError):
+                entry = await cloud.store.cloud_read(partial(CloudTransaction.find_drive_entry, id=drive.id))
+                if entry is not None:
+                    await _delete(cloud, actor, entry, is_detached_first=True)
+                continue
+        with contextlib.suppress(CloudError):
+            await detach_drive(cloud, actor, drive.id)
 
 
 async def _delete(

@@ -4,58 +4,38 @@
 nothing was acknowledged, so the entry goes. `deleting`: the deletion is finished. Entries with an operation under way
 here are left alone.
 
+A drive that is deleted with its server goes if the server has gone. Where that lies in another cell, cloud.db says what
+became of it, as soon as that cell has been recovered.
+
 A clone of a server needs nothing more: it and the copies of its drives are added to one cell in one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from backend.cloud.model import DriveState, Server, ServerState
+from backend.cloud.model import DriveState, ReachabilityState, Server, ServerState
 from backend.operations import Cloud, backups, drives, editing
 from backend.operations.servers import remove_in_cell
-from backend.store import CellTransaction, CloudTransaction
+from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState, ServerEntry
 
 
 async def recover(cloud: Cloud, cell: str) -> None:
     """Runs before the returning cell takes other writes."""
     now = cloud.clock.now()
-    servers, found_drives = await cloud.store.cloud_read(
-        lambda tx: (tx.unfinished_server_entries(cell), tx.unfinished_drive_entries(cell))
-    )
+    servers, found_drives, elsewhere = await cloud.store.cloud_read(lambda tx: _unfinished(tx, cell))
     # Asked last: what began since the entries were read must not be taken for something that was left behind.
     live = frozenset(cloud.live)
     servers = [entry for entry in servers if entry.id not in live]
     unfinished = [entry for entry in found_drives if entry.id not in live]
     without_right = [account.name for account in (await cloud.accounts()).values() if not account.may_backfill]
-    server_goals = {entry.id: entry.state for entry in servers}
-    drive_goals = {entry.id: entry.state for entry in unfinished}
-
-    def look_and_finish(tx: CellTransaction) -> tuple[dict[str, Server], dict[str, int], dict[str, str | None]]:
-        kept_servers: dict[str, Server] = {}
-        kept_drives: dict[str, int] = {}
-        for server_id, state in server_goals.items():
-            server = tx.find_server(server_id)
-            if server is None:
-                continue
-            if state == "deleting" and server.state is ServerState.STOPPED:
-                remove_in_cell(tx, server_id, now=now, actor="cloud")
-            else:
-                kept_servers[server_id] = server
-        for drive_id, state in drive_goals.items():
-            drive = tx.find_drive(drive_id)
-            if drive is None:
-                continue
-            if state == "deleting":
-                tx.remove_drive(drive, at=now, actor="cloud")
-            else:
-                kept_drives[drive_id] = drive.size_bytes
-        editing.forget_restarts(tx, without_right, now=now)
-        return kept_servers, kept_drives, tx.mounts()
-
-    kept_servers, kept_drives, mounts = await cloud.store.cell_write(cell, look_and_finish, is_recovery=True)
+    kept_servers, kept_drives, mounts = await cloud.store.cell_write(
+        cell,
+        lambda tx: _look_and_finish(tx, servers, unfinished, elsewhere, without_right=without_right, now=now),
+        is_recovery=True,
+    )
     mounting = {server_id for server_id in mounts.values() if server_id is not None}
     entries = await cloud.store.cloud_read(lambda tx: tx.server_entries(ids=mounting))
     gone = {entry.id for entry in servers if entry.id not in kept_servers}
@@ -73,16 +53,80 @@ async def recover(cloud: Cloud, cell: str) -> None:
                 backups.switch_off_schedules(tx, entry.id, reason="its server was deleted", now=now)
                 tx.remove_server_entry(entry.id)
         for drive in unfinished:
-            if drive.id in kept_drives:
-                tx.save_drive_entry(replace(drive, state="active", size_bytes=kept_drives[drive.id]))
-            else:
+            if drive.id not in kept_drives:
                 tx.remove_drive_entry(drive.id)
+            elif (size_bytes := kept_drives[drive.id]) is not None:
+                tx.save_drive_entry(replace(drive, state="active", size_bytes=size_bytes))
         for drive_id in left:
             tx.remove_drive_entry(drive_id)
         _agree_on_mounts(tx, cell, mounts)
 
     await cloud.store.cloud_write(close)
     await _enter_hosts(cloud, cell)
+    for other in await cloud.store.cloud_read(lambda tx: _cells_that_wait(tx, cell, [entry.id for entry in servers])):
+        if cloud.store.reachability(other).state is ReachabilityState.UP:
+            await recover(cloud, other)
+
+
+def _unfinished(
+    tx: CloudTransaction, cell: str
+) -> tuple[list[ServerEntry], list[DriveEntry], Mapping[str | None, EntryState]]:
+    """Servers and drives of the cell, and the states of the servers in other cells that have any of the drives."""
+    found = tx.unfinished_drive_entries(cell)
+    mounting = {entry.server_id for entry in found if entry.server_id is not None}
+    elsewhere: dict[str | None, EntryState] = {}
+    elsewhere |= {entry.id: entry.state for entry in tx.server_entries(ids=mounting) if entry.cell != cell}
+    return tx.unfinished_server_entries(cell), found, elsewhere
+
+
+def _look_and_finish(
+    tx: CellTransaction,
+    servers: Iterable[ServerEntry],
+    unfinished: Iterable[DriveEntry],
+    elsewhere: Mapping[str | None, EntryState],
+    *,
+    without_right: Iterable[str],
+    now: datetime,
+) -> tuple[dict[str, Server], dict[str, int | None], dict[str, str | None]]:
+    """Finish what can be finished in the cell.
+
+    Returns the servers that stay; the sizes of the drives that stay, None where that is not known yet; and what is
+    mounted where.
+    """
+    kept_servers: dict[str, Server] = {}
+    kept_drives: dict[str, int | None] = {}
+    for entry in servers:
+        server = tx.find_server(entry.id)
+        if server is None:
+            continue
+        if entry.state == "deleting" and server.state is ServerState.STOPPED:
+            remove_in_cell(tx, server.id, now=now, actor="cloud")
+        else:
+            kept_servers[server.id] = server
+    for each in unfinished:
+        drive = tx.find_drive(each.id)
+        if drive is None:
+            continue
+        mounting = drive.server_id
+        if each.state != "deleting" or elsewhere.get(mounting) in ("active", "building") or _is_there(tx, mounting):
+            kept_drives[drive.id] = drive.size_bytes
+        elif mounting in elsewhere:
+            kept_drives[drive.id] = None
+        else:
+            detached = drive if mounting is None else drives.detach_in_cell(tx, drive.id, now=now, actor="cloud")
+            tx.remove_drive(detached, at=now, actor="cloud")
+    editing.forget_restarts(tx, without_right, now=now)
+    return kept_servers, kept_drives, tx.mounts()
+
+
+def _is_there(tx: CellTransaction, server_id: str | None) -> bool:
+    return server_id is not None and tx.find_server(server_id) is not None
+
+
+def _cells_that_wait(tx: CloudTransaction, cell: str, server_ids: Collection[str]) -> list[str]:
+    """Those with drives that were to go with these servers of the cell, of which it is known now what became."""
+    waiting = {drive.cell for id in server_ids for drive in tx.drive_entries_of(id) if drive.state == "deleting"}
+    return sorted(waiting - {cell})
 
 
 async def _enter_hosts(cloud: Cloud, cell: str) -> None:

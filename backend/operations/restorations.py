@@ -32,6 +32,9 @@ Phase = Literal["stop", "start", "up"]
 STEPS_MAX = 50
 """Of one move that is gone through; it is over long before."""
 
+RETRY_SECONDS = 10
+"""When a cell is asked again that answers and takes nothing."""
+
 LISTED_DECISIONS_MAX = 200
 """For one group of a list: enough for all but the knottiest, and some milliseconds."""
 
@@ -428,6 +431,10 @@ async def _run(cloud: Cloud, task: Task) -> None:
         else:
             await _apply(cloud, task, chain, step, at=at)
             return
+        if cloud.store.reachability(cell).state is ReachabilityState.UP:
+            # It answers and takes nothing, as with a full disk. To ask again at once would be to ask for ever.
+            await cloud.store.cloud_write(lambda tx: _put_off(tx, task, at + timedelta(seconds=RETRY_SECONDS)))
+            return
     await cloud.store.cloud_write(lambda tx: _wait_for(tx, task, cell))
     if cloud.store.reachability(cell).state is ReachabilityState.UP:
         # It was back before it was waited for.
@@ -520,6 +527,12 @@ def _wait_for(tx: CloudTransaction, task: Task, cell: str) -> None:
     current = tx.find_task(task.id)
     if current is not None and current.state is TaskState.OPEN and "waits_for" not in current.payload:
         tx.reschedule(current, due_at=current.due_at, payload={**current.payload, "waits_for": cell})
+
+
+def _put_off(tx: CloudTransaction, task: Task, due_at: datetime) -> None:
+    current = tx.find_task(task.id)
+    if current is not None and current.state is TaskState.OPEN:
+        tx.reschedule(current, due_at=due_at, payload=current.payload)
 
 
 async def resume(cloud: Cloud, cells: Iterable[str]) -> None:

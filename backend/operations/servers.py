@@ -5,7 +5,6 @@ The life on a host is in `rooms` (who gets room, who is shrunk, who is stopped);
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -385,30 +384,31 @@ async def delete_server(
     entry, attached = await check_deletable(
         cloud, actor, server_id, recurse=recurse, if_version=if_version, only_backfilling=only_backfilling
     )
-    going = [drive for drive in attached if recurse in ("all_drives", f"{drive.media}s") or drive.id in leaving]
+    wanted = (drive for drive in attached if recurse in ("all_drives", f"{drive.media}s") or drive.id in leaving)
+    going = [drive for drive in wanted if actor.may_change(drive.project_id)]
     now = cloud.clock.now()
-    await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, server_id, "deleting"))
-    cloud.live.add(server_id)
+
+    def mark(tx: CloudTransaction, state: EntryState) -> None:
+        # Together, so that whatever happens now the drives go if the server goes.
+        set_server_entry_state(tx, server_id, state)
+        for drive in going:
+            drives.set_drive_entry(tx, drive.id, state=state)
+
+    await cloud.store.cloud_write(lambda tx: mark(tx, "deleting"))
+    ids = {server_id, *(drive.id for drive in going)}
+    cloud.live |= ids
     try:
         await cloud.store.cell_write(
             entry.cell, lambda tx: remove_in_cell(tx, server_id, now=now, actor=actor.name, agreed=agreed)
         )
+        await drives.let_go(cloud, actor, attached, {drive.id for drive in going})
     except OutcomeUnknown:
         raise
     except CloudError:
-        await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, server_id, "active"))
+        await cloud.store.cloud_write(lambda tx: mark(tx, "active"))
         raise
     finally:
-        cloud.live.discard(server_id)
-    for drive in attached:
-        # The server is gone whatever becomes of its drives. What was lost or silenced since they were looked at stays,
-        # and is detached when its cell returns.
-        if drive in going:
-            with contextlib.suppress(CloudError):
-                await drives.delete_with_server(cloud, actor, drive.id)
-                continue
-        with contextlib.suppress(CloudError):
-            await drives.detach_drive(cloud, actor, drive.id)
+        cloud.live -= ids
     await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 

@@ -89,7 +89,10 @@ async def buy(cloud: Cloud, actor: Account, asked: Sequence[Asked]) -> list[Subs
     return await _buy(cloud, actor, found, parent=None)
 
 
-async def _buy(cloud: Cloud, actor: Account, found: Sequence[Offer], *, parent: int | None) -> list[Subscription]:
+async def _buy(
+    cloud: Cloud, actor: Account, found: Sequence[Offer], *, parent: int | None, takes_over: bool = False
+) -> list[Subscription]:
+    """`takes_over`: the first renews itself in the place of its parent, in the transaction that buys it."""
     price = sum(each.price for each in found)
     if actor.name in await billing.finite_accounts(cloud):
         balance = await billing.balance(cloud, actor.name)
@@ -106,6 +109,10 @@ async def _buy(cloud: Cloud, actor: Account, found: Sequence[Offer], *, parent: 
                 0, tx.next_id("cloud"), actor.name, each.resource, each.amount, each.period, each.renews, parent, terms
             )
             bought.append(replace(made, number=tx.add_subscription(made)))
+        if takes_over:
+            assert parent is not None, "there is one to take over from"
+            _set_renewal(tx, actor, parent, False, now=now)
+            bought[0] = _set_renewal(tx, actor, bought[0].number, True, now=now)
         return bought
 
     bought = await cloud.store.cloud_write(write)
@@ -135,25 +142,22 @@ async def extend(
     if period is None and end is None:
         again = {"period": last.period} if last.period else {"end": begins + days_of(last.terms[0])}
         asked = replace(asked, **again)
-    bought = await _buy(cloud, actor, [offer(asked, now, earliest=begins)], parent=last_number)
-    if last.renews:
-        # From here on the last of the chain is what renews itself.
-        await set_renewal(cloud, actor, last_number, False)
-        bought = [await set_renewal(cloud, actor, bought[0].number, True)]
-    return bought
+    # The last of the chain is what renews itself.
+    another = offer(asked, now, earliest=begins)
+    return await _buy(cloud, actor, [another], parent=last_number, takes_over=last.renews)
 
 
 async def set_renewal(cloud: Cloud, actor: Account, number: int, renews: bool | None) -> Subscription:
     """Whether it renews itself at its end; None: the other way round. Raises NotFound, Invalid."""
     now = microseconds_of(cloud.clock.now())
+    return await cloud.store.cloud_write(lambda tx: _set_renewal(tx, actor, number, renews, now=now))
 
-    def write(tx: CloudTransaction) -> Subscription:
-        before = _one(tx, actor, number)
-        # What has happened of itself is written down, before what it follows from is changed.
-        after = replace(before, terms=before.terms_until(now), renews=not before.renews if renews is None else renews)
-        if not before.renews and after.renews and after.terms[-1].ends_at <= now:
-            raise Invalid("auto_renew", "it has expired")
-        tx.save_subscription(before, after)
-        return after
 
-    return await cloud.store.cloud_write(write)
+def _set_renewal(tx: CloudTransaction, actor: Account, number: int, renews: bool | None, *, now: int) -> Subscription:
+    before = _one(tx, actor, number)
+    # What has happened of itself is written down, before what it follows from is changed.
+    after = replace(before, terms=before.terms_until(now), renews=not before.renews if renews is None else renews)
+    if not before.renews and after.renews and after.terms[-1].ends_at <= now:
+        raise Invalid("auto_renew", "it has expired")
+    tx.save_subscription(before, after)
+    return after

@@ -215,7 +215,10 @@ def _taken() -> Invalid:
 
 
 async def edit_tag(cloud: Cloud, actor: Account, tag_id: str, spec: TagSpec) -> Tag:
-    """Raises NotFound, Forbidden, Invalid, Unreachable; what it cannot do all of, it does not begin."""
+    """The tag is called otherwise when all that carries it has the new word, so that asking again finds the rest.
+
+    Raises NotFound, Forbidden, Invalid, Unreachable; what it cannot do all of, it does not begin.
+    """
     known = await view(cloud, actor)
     tag = known.find(tag_id)
     _check_may_change(actor, tag)
@@ -240,9 +243,10 @@ async def edit_tag(cloud: Cloud, actor: Account, tag_id: str, spec: TagSpec) -> 
         after = replace(row, name=name, meta=row.meta if spec.meta is None else spec.meta)
         return tx.save_owned(TAG, row, after, at=now, actor=actor.name)
 
-    edited = await cloud.store.cloud_write(edit)
+    if name != tag.name:
+        await cloud.store.cloud_read(lambda tx: _check_is_new(tx, tag.project_id, name))
     await plan.carry_out(cloud, actor)
-    return edited
+    return await cloud.store.cloud_write(edit)
 
 
 async def delete_tag(cloud: Cloud, actor: Account, tag_id: str) -> None:

@@ -124,18 +124,20 @@ def make_folder(
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, at: datetime = NOON, deadline_seconds: float = 1.0) -> AsyncIterator[Harness]:
+async def opened(
+    folder: Path, *, at: datetime = NOON, deadline_seconds: float = 1.0, store: type[Store] = Store
+) -> AsyncIterator[Harness]:
     """A machine that is busy with other tests may take longer for a disk than a cell is given otherwise."""
     clock = Clock.manual(at)
-    store = await Store.open(folder, wall=clock.wall_now, list_deadline_seconds=deadline_seconds)
+    found = await store.open(folder, wall=clock.wall_now, list_deadline_seconds=deadline_seconds)
     try:
-        cloud = Cloud(store, clock)
+        cloud = Cloud(found, clock)
         engine = Engine(cloud)
         await engine.start()
         operator, tenant = await cloud.account(OPERATOR), await cloud.account(TENANT)
         yield Harness(cloud, engine, clock, operator, tenant, Pictures(cloud))
     finally:
-        await store.close()
+        await found.close()
 
 
 def in_a_cloud(folder: Path, story: Callable[[Harness], Awaitable[T]], **shape: Any) -> T:

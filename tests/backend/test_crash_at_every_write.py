@@ -1,0 +1,85 @@
+"""Killed after any write of any operation that spans files, the cloud is whole, and nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.backend import crashing
+from tests.backend.crash_judging import Prepared, judge, kill, killed, made, settled, told_whole
+from tests.backend.crash_stories import STORIES
+from tests.backend.crashing import Story, copied, difference
+from tests.backend.write_sites import operations_across_files
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return made(tmp_path_factory.mktemp("crash"))
+
+
+NEVER_KILLED = {
+    "forking.forked 1": "is rolled back: it writes nothing",
+    "recovery._enter_hosts 1": "reads, in the lane that writes",
+}
+"""Places in operations that span files which leave nothing behind, and why."""
+
+
+@pytest.mark.parametrize("story", STORIES[::2], ids=str)
+def test_killed_after_a_write(prepared: Prepared, story: Story) -> None:
+    """A sample of the next."""
+    told = told_whole(prepared, story)
+    kill(prepared, story, told, 1 + STORIES.index(story) // 2 % len(told.sites))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("story", STORIES, ids=str)
+def test_killed_after_each_write(prepared: Prepared, story: Story) -> None:
+    told = told_whole(prepared, story)
+    for writes in range(1, len(told.sites) + 1):
+        kill(prepared, story, told, writes)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("story", STORIES, ids=str)
+def test_killed_again_after_each_write_of_the_recovery(prepared: Prepared, story: Story) -> None:
+    told = told_whole(prepared, story)
+    for writes in range(1, len(told.sites) + 1):
+        left, is_acknowledged = killed(prepared, story, writes)
+        for more in range(1, 100):
+            folder = copied(left, prepared.scratch / "recovering")
+            if crashing.live_opening(folder, writes=more).status == 0:
+                break
+            judge(prepared, story, told, folder, is_acknowledged=is_acknowledged)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("story", STORIES, ids=str)
+def test_killed_after_each_write_of_a_story_that_a_cell_refuses(prepared: Prepared, story: Story) -> None:
+    """Where the cell falls silent in the middle, what was reserved goes back; killed while it does, it does too."""
+    told = told_whole(prepared, story)
+    for site in dict.fromkeys(told.sites):
+        refused = told_whole(prepared, story, refused=site)
+        if refused.sites == told.sites:
+            # It is a write of cloud.db.
+            continue
+        is_whole = story.is_whole and refused.left in (prepared.untold, told.left)
+        for writes in range(1, len(refused.sites) + 1):
+            folder, _ = killed(prepared, story, writes, refused=site)
+            # Whoever opens it is refused nothing, so what was begun may also be finished.
+            left = settled(folder)
+            assert not is_whole or left in (prepared.untold, told.left), f"half-done:\n{difference(left, told.left)}"
+
+
+@pytest.mark.thorough
+def test_every_place_where_an_operation_across_files_writes_has_been_killed(prepared: Prepared) -> None:
+    """A new one fails here until a story reaches it."""
+    reached = set(NEVER_KILLED)
+    for story in STORIES:
+        sites = told_whole(prepared, story).sites
+        reached |= set(sites)
+        for site in dict.fromkeys(sites):
+            reached |= set(told_whole(prepared, story, refused=site).sites)
+        for writes in range(1, len(sites) + 1):
+            folder, _ = killed(prepared, story, writes)
+            reached |= set(crashing.sites_of(crashing.live_opening(folder, writes=0)))
+    missing = {site for sites in operations_across_files().values() for site in sites} - reached
+    assert missing == set()
