@@ -42,8 +42,7 @@ class EnginePort:
         """Raises ClockError."""
         if mode not in ("wall", "rate", "manual"):
             raise ClockError("mode must be one of wall, rate, manual")
-        self.clock.change(mode=mode, rate=rate)  # type: ignore[arg-type]
-        await self.engine.save_clock()
+        await self.engine.change_clock(mode, rate)  # type: ignore[arg-type]
 
 
 PREFIXES = {

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
+from backend.clock import Mode
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
 from backend.operations import (
@@ -83,6 +84,16 @@ class Engine:
     async def save_clock(self) -> None:
         state = self._cloud.clock.state()
         await self._cloud.store.cloud_write(lambda tx: tx.save_clock_state(state))
+
+    async def change_clock(self, mode: Mode, rate: float | None) -> None:
+        """Go on from this instant in another mode; who sleeps until something is due works out anew how long.
+
+        Raises:
+            ClockError: see `Clock.change`.
+        """
+        self._cloud.clock.change(mode=mode, rate=rate)
+        await self.save_clock()
+        self._cloud.engine_wake.set()
 
     async def advance(self, seconds: float) -> datetime:
         """Move a timeline of its own forward, stopping at every instant at which something falls due."""

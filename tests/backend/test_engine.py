@@ -42,6 +42,24 @@ def test_moving_the_clock_far_gives_the_same_events_as_moving_it_second_by_secon
     assert (NOON + timedelta(seconds=48), "server.running") in far
 
 
+def test_another_rate_of_the_clock_wakes_who_sleeps_until_something_is_due(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        server = await on.server("web-01")
+        on.clock.change(mode="rate", rate=0.001)
+        await servers.start_server(on.cloud, on.operator, server.id)
+        running = asyncio.create_task(on.engine.run())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await on.engine.change_clock("rate", 1_000_000)
+        # Without being woken it sleeps for more than two hours.
+        async with asyncio.timeout(10):
+            while (await on.look(server.id)).state is not ServerState.RUNNING:
+                await asyncio.sleep(0)
+        running.cancel()
+
+    in_a_cloud(tmp_path, story, cells=("cell-1",))
+
+
 def test_a_cell_that_is_behind_catches_up_in_one_transaction_with_each_task_at_its_own_instant(tmp_path: Path) -> None:
     """Under load many fall due in the time that one commit takes: one for each would never catch up."""
 
