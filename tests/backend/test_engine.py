@@ -53,7 +53,7 @@ def test_another_rate_of_the_clock_wakes_who_sleeps_until_something_is_due(tmp_p
         await on.engine.change_clock("rate", 1_000_000)
         # Without being woken it sleeps for more than two hours.
         async with asyncio.timeout(10):
-            while (await on.look(server.id)).state is not ServerState.RUNNING:
+            while (await on.look(server.id)).state is not ServerState.RUNNING:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0)
         running.cancel()
 
