@@ -72,7 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun, done, answers, bad = time.monotonic(), 0, Counter[int](), 0  # noqa: TID251
     for seed in range(chosen.seed, chosen.seed + chosen.seeds):
         story = telling.tell(seed, chosen.steps)
+        seconds = time.process_time()
         told = tell(story, seed)
+        seconds = time.process_time() - seconds
+        if seconds > 3:
+            print(f"seed {seed} took {seconds:.1f} s", flush=True)
         done += len(story)
         if told.failed is not None:
             bad += 1

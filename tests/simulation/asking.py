@@ -326,6 +326,8 @@ ENDED: Mapping[str, tuple[str, str]] = {
 def id_of(kind: str, body: Any) -> str:
     """The id of what an answer says was made."""
     if isinstance(body, Mapping):
+        if isinstance(body.get(f"{kind}_id"), str) and "backup" in body:
+            return str(body[f"{kind}_id"])
         for inner in (kind, "objects", "backup", "drive", "server", "snapshot"):
             if isinstance(body.get(inner), Mapping | list) and body[inner]:
                 return id_of(kind, body[inner])

@@ -23,8 +23,6 @@ from backend.store.lane import BATCH_JOBS_MAX, FileLane, Job, Lane, WriteLane, l
 
 T = TypeVar("T")
 
-GATE_SECONDS = 0.01
-"""How often a lane that waits looks whether it may go on."""
 PAGES_MAX = 1_073_741_823
 """Of a file whose disk is not full: SQLite's own limit."""
 
@@ -132,7 +130,10 @@ class _Queue:
             self._end()
         elif not disk.death.is_set() and self._jobs:
             if not lane._gate.is_set():
-                self._wait(GATE_SECONDS)
+                self._is_due = True
+                if lane._step_begun is None:
+                    lane._step_begun = asyncio.get_running_loop().time()
+                _when_open(lane._gate, lambda: asyncio.get_running_loop().call_soon(self._work))
                 return
             seconds = disk.slow_seconds.get(lane.name, 0.0)
             if seconds and not self._has_waited:
@@ -188,6 +189,18 @@ class _Queue:
                 job.answer.set_exception(Unreachable(self._lane.name, "the process is gone"))
         if isinstance(self._lane, FileLane):
             self._lane._drop()
+
+
+def _when_open(gate: threading.Event, then: Callable[[], object]) -> None:
+    """Once, when it is opened."""
+    open_ = gate.set
+
+    def set_() -> None:
+        vars(gate)["set"] = open_
+        open_()
+        then()
+
+    vars(gate)["set"] = set_
 
 
 def _limit(lane: WriteLane, *, is_full: bool) -> None:
