@@ -141,7 +141,7 @@ def _device_and_inode(path: str, noun: str) -> tuple[int, int]:
     if not stat.S_ISREG(status.st_mode):
         # Opening a pipe would hang for ever in open(2), and so would the probe.
         raise FileFault(f"{noun} is not a regular file")
-    if status.st_size == 0:
+    if status.st_size == 0 and not path.endswith("-wal"):
         # SQLite takes it for a new database, and throws away the log that lies beside it.
         raise FileFault(f"{noun} is empty")
     return status.st_dev, status.st_ino

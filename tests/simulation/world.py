@@ -75,6 +75,7 @@ class _Process:
         if not self._over.done():
             self._over.set_exception(_Killed())
         await asyncio.wait({self.task})
+        self._over.exception()
         if not self.task.cancelled():
             self.task.exception()
 
