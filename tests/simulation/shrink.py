@@ -12,7 +12,7 @@ _DETAILS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b[a-z]?\d[\d,.]*\b|\([^)]*\)|
 
 def kind_of(what: str) -> str:
     """What went wrong without the ids, names and figures in it: two stories with the same are about the same thing."""
-    return _DETAILS.sub("*", what)[:120]
+    return _DETAILS.sub("*", what)[:60]
 
 
 def shrunk(

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any
 
 from backend.app import App, running
 from backend.clock import Clock
+from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import GIB, Size
 from backend.operations.cells import Pictures
 from backend.store import look
@@ -65,6 +67,10 @@ class _Process:
         if not self._opened.done():
             self.task.result()
         return self._opened.result()
+
+    @property
+    def why(self) -> str:
+        return "cancelled" if self.task.cancelled() else repr(self.task.exception())
 
     async def close(self) -> None:
         self._over.set_result(None)
@@ -137,6 +143,7 @@ class World:
         """Everything is put right, time passes, and all of it is looked at."""
         await self.mend_files()
         await self.mend_disks()
+        await asyncio.sleep(2)
         for cell in CELLS:
             await self._asked("inject", {"cell": cell, "state": "up"}, key=f"end-{cell}")
         await self.pass_time(600, key="end")
@@ -290,10 +297,12 @@ class World:
     async def _settle(self) -> None:
         """What follows at once from what was asked has happened."""
         await self.app.engine.noted()
-        await self.app.engine.run_due(self.app.cloud.clock.now())
+        # On a disk that is full the engine tries again later.
+        with suppress(Unreachable, OutcomeUnknown):
+            await self.app.engine.run_due(self.app.cloud.clock.now())
         await self.app.engine.noted()
         if self.process.task.done():
-            self.process.task.result()
+            raise Wrong(f"the backend has ended by itself: {self.process.why}")
 
     async def look(self, *, is_strict: bool = False) -> None:
         await self.console.look(self.app, self.wall)
