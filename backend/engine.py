@@ -69,9 +69,10 @@ class Engine:
         cloud = self._cloud
         while True:
             cloud.engine_wake.clear()
+            until = cloud.clock.now()
             try:
                 await self._record_again()
-                await self.run_due(cloud.clock.now())
+                await self.run_due(until)
             except (Unreachable, OutcomeUnknown) as error:
                 # Without cloud.db nothing can be done; what is due stays due until its disk is well again.
                 LOG.error("what is due cannot be run", extra={"fields": {"reason": str(error)}})
@@ -79,8 +80,9 @@ class Engine:
                 continue
             due = self._next_due()
             seconds = None if due is None else cloud.clock.seconds_until(due)
-            if self._unrecorded:
-                seconds = TRY_AGAIN_SECONDS if seconds is None else min(seconds, TRY_AGAIN_SECONDS)
+            if self._unrecorded or (due is not None and due <= until):
+                # A disk that is full refuses what is due at once, again and again.
+                seconds = TRY_AGAIN_SECONDS
             try:
                 async with asyncio.timeout(seconds):
                     await cloud.engine_wake.wait()

@@ -54,7 +54,7 @@ class Watcher:
                 await self._read_servers(client, wall, cell=cell)
             if not self.mirror.are_drives_complete:
                 await self._read_drives(client, wall)
-            await self._compare(client)
+            await self._compare(client, wall)
         except ClientError as error:
             if not error.is_retryable:
                 raise Wrong(f"the console was told: {error.sentence}") from error
@@ -100,9 +100,14 @@ class Watcher:
             if after is None:
                 return
 
-    async def _compare(self, client: CloudClient) -> None:
-        servers = (await client.servers_page(limit=1000)).servers
-        drives = (await client.drives_page(limit=1000)).drives
+    async def _compare(self, client: CloudClient, wall: Callable[[], datetime]) -> None:
+        for _ in range(TURNS_MAX):
+            servers = (await client.servers_page(limit=1000)).servers
+            drives = (await client.drives_page(limit=1000)).drives
+            if await self._is_quiet(client, wall):
+                break
+        else:
+            return
         up = {cell.name for cell in (await client.status()).cells if cell.is_up}
         if up != {cell.name for cell in self.mirror.cells or () if cell.is_up}:
             # It fell silent, or came back, while we looked.

@@ -33,6 +33,8 @@ from tests.simulation.watch import Promises, Watch, Wrong
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 DEADLINE_SECONDS = 0.2
+WALL_SECONDS_MAX = 60.0
+"""The backend looks after its cells twice a second, whatever else happens."""
 NOT_SURE = (b"outcome", b"NovaException", b"DBConnectionError")
 """What is in the answers of 500 that say that a cell does not answer: Nova has no other word for it."""
 
@@ -109,7 +111,6 @@ class World:
     def __post_init__(self) -> None:
         self._digest = hashlib.sha256()
         self.promises = Promises()
-        self._steps = 0
 
     # Time
 
@@ -216,7 +217,6 @@ class World:
     # Steps
 
     async def step(self, step: Step) -> None:
-        self._steps += 1
         values = step.values
         answer: Answered | None = None
         match step.deed:
@@ -249,9 +249,9 @@ class World:
                 answer = await self._asked(step.deed, values, key=f"step-{step.number}")
         await self._settle()
         self.take(f"{step.number} {step.deed} {'' if answer is None else answer.status}", answer.told if answer else b"")
-        if self._steps % self.look_every == 0:
+        if step.number % self.look_every == 0:
             await self.look()
-        self.watch.step(self.readable(), is_whole=self._steps % self.whole_every == 0)
+        self.watch.step(self.readable(), is_whole=step.number % self.whole_every == 0)
         self.take("events", self.watch.digest())
 
     def take(self, title: str, content: bytes) -> None:
@@ -290,7 +290,7 @@ class World:
 
     async def pass_time(self, seconds: float, *, key: str) -> None:
         if self.is_wall:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(min(seconds, WALL_SECONDS_MAX))
         else:
             await self._asked("advance", {"seconds": seconds}, key=key)
 
