@@ -1,4 +1,4 @@
-"""`python -m tests.simulate --seed N --steps M`: one seed is one story of the whole system; `--seeds K` tells K of them.
+"""`python -m tests.simulate --seed N --steps M`: one seed is one story of the whole system; `--seeds K` tells K.
 
 A story that goes wrong is made as short as it can be and printed, a sentence a step. See `tests.simulation`.
 """
@@ -22,7 +22,7 @@ from tests.simulation.steps import Step
 from tests.simulation.virtual import virtual
 from tests.simulation.world import Failed, World, live
 
-IN_MEMORY = Path("/dev/shm")  # noqa: S108  # where there is one: no story is about how fast the disk is
+IN_MEMORY = Path("/dev/shm")  # where there is one: no story is about how fast the disk is
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A process that is killed closes nothing; what it leaves behind is not what these stories are about.
     warnings.simplefilter("ignore", ResourceWarning)
     gc.set_threshold(50_000, 20, 100)
-    begun, done, answers, bad = time.monotonic(), 0, Counter[int](), 0  # noqa: TID251
+    begun, done, answers, bad = time.monotonic(), 0, Counter[int](), 0
     for seed in range(chosen.seed, chosen.seed + chosen.seeds):
         story = telling.tell(seed, chosen.steps)
         seconds = time.process_time()
@@ -90,7 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"seed {seed}: {len(story):,} steps, digest {told.digest}")
             print("refused:", dict(sorted(told.world.refused.items())))
     seconds = time.monotonic() - begun
-    print(f"{chosen.seeds:,} seeds, {done:,} steps in {seconds:,.1f} s: {done / seconds:,.0f} a second; {bad} went wrong")
+    print(
+        f"{chosen.seeds:,} seeds, {done:,} steps in {seconds:,.1f} s: {done / seconds:,.0f} a second; {bad} went wrong"
+    )
     print("answers:", ", ".join(f"{count:,} x {status}" for status, count in sorted(answers.items())))
     return 1 if bad else 0
 

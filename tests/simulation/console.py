@@ -81,7 +81,9 @@ class Watcher:
         await self._read_servers(client, wall)
         await self._read_drives(client, wall)
 
-    async def _read_servers(self, client: CloudClient, wall: Callable[[], datetime], *, cell: str | None = None) -> None:
+    async def _read_servers(
+        self, client: CloudClient, wall: Callable[[], datetime], *, cell: str | None = None
+    ) -> None:
         after = None
         while True:
             page = await client.servers_page(after=after, limit=PAGE_ROWS, cell=cell)

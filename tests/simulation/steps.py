@@ -40,7 +40,7 @@ class _Told(dict[str, Any]):
 
 
 SENTENCES: Mapping[str, str] = {
-    "create server": "{name} is made through {by}: {vcpus} vCPUs, {gib} GiB, backfilling: {is_backfilling}, cell: {cell}",
+    "create server": "{name} is made through {by}: {vcpus} vCPUs, {gib} GiB, backfills: {is_backfilling}, cell: {cell}",
     "boot": "{name} is booted through nova with flavor {flavor}",
     "start": "{server} is started through {by}, avoiding {avoid}",
     "stop": "{server} is stopped through {by}: {action}",
@@ -127,7 +127,11 @@ class Teller:
 
     def killed(self, number: int) -> Mapping[str, Any]:
         (deed,) = self.chance.choices(KILLED_IN, [DEEDS[name][0] for name in KILLED_IN])
-        return {"commits": self.chance.choice((0, 1, 1, 2, 2, 3, 4)), "deed": deed, "inner": DEEDS[deed][1](self, number)}
+        return {
+            "commits": self.chance.choice((0, 1, 1, 2, 2, 3, 4)),
+            "deed": deed,
+            "inner": DEEDS[deed][1](self, number),
+        }
 
 
 def _create(t: Teller, n: int) -> Mapping[str, Any]:
@@ -168,7 +172,10 @@ READS: Sequence[tuple[str, str]] = (
     *(("ops", path) for path in ("/services", "/schedules", "/backups", "/backups/coverage", "/billing", "/cells")),
     *(("ops", path) for path in ("/groups/web/plan", "/schedules/calendar", "/billing/ledger", "/backups/storage")),
     *(("sigma", path) for path in ("/servers/detail/", "/drives/detail/", "/bservers/", "/balance/", "/currentusage/")),
-    *(("sigma", path) for path in ("/ledger/", "/snapshots/", "/jobs/", "/servers/availability_groups/", "/libdrives/")),
+    *(
+        ("sigma", path)
+        for path in ("/ledger/", "/snapshots/", "/jobs/", "/servers/availability_groups/", "/libdrives/")
+    ),
     *(("nova", path) for path in ("/servers/detail", "/servers", "/os-services", "/os-hypervisors", "/limits")),
     *(("identity", path) for path in ("/v3/projects", "/v3/auth/catalog", "/v3/users")),
     *(("image", path) for path in ("/v2/images", "/v2/schemas/image")),

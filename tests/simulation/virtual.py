@@ -60,7 +60,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         answer: asyncio.Future[T] = self.create_future()
         try:
             answer.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001  # whoever asked hears of it
+        except Exception as error:  # whoever asked hears of it
             answer.set_exception(error)
         return answer
 

@@ -25,7 +25,7 @@ _EVENTS_AFTER = """
 SELECT number, at, kind, object_kind, object_id, object_version, changes, details FROM event
 WHERE number > ? ORDER BY number
 """
-_MADE_NAME = re.compile(r"[sd]\d+")
+_MADE_NAME = re.compile(r"s\d+")
 
 
 class Wrong(Exception):
@@ -259,12 +259,12 @@ class Watch:
             known = self._known.get(cell_name)
             if known is None or known.cell is None:
                 continue
-            for things in (known.cell.servers, known.cell.drives):
-                for id, thing in things.items():
-                    if _MADE_NAME.fullmatch(str(thing["name"])):
-                        counted[str(thing["name"])] += 1
-                    if (wanted := promises.names.get(id)) is not None and thing["name"] != wanted:
-                        raise Wrong(f"server {id} was named {wanted}, and is called {thing['name']}")
+            # Drives are not counted: one that is restored, or cloned with its server, is called like its source.
+            for id, server in known.cell.servers.items():
+                if _MADE_NAME.fullmatch(str(server["name"])):
+                    counted[str(server["name"])] += 1
+                if (wanted := promises.names.get(id)) is not None and server["name"] != wanted:
+                    raise Wrong(f"server {id} was named {wanted}, and is called {server['name']}")
         whole = [each for each in cloud.backups() if each.parent_id is None and each.schedule_id is None]
         # One that a schedule took is called after it, and outlives it.
         counted.update(f"backup {each.description}" for each in whole if not each.description.startswith("r"))

@@ -25,7 +25,7 @@ from tests.builders import NOON
 from tests.dialects.support import keys
 from tests.outages import IN_PLACE, Gone, Outage, Vanishing, cell_file, copy_database, epoch_of
 from tests.simulation import asking
-from tests.simulation.asking import ASKED, ENDED, MADE, Answered, ask
+from tests.simulation.asking import ASKED, MADE, Answered, ask
 from tests.simulation.console import Watcher
 from tests.simulation.steps import CELLS, Step
 from tests.simulation.virtual import Lanes
@@ -149,7 +149,7 @@ class World:
             await self._asked("inject", {"cell": cell, "state": "up"}, key=f"end-{cell}")
         await self.pass_time(600, key="end")
         await self._settle()
-        await self.look(is_strict=True)
+        await self.look()
         self.watch.step(self.readable(), is_whole=True)
         await self.process.close()
         self.watch.close()
@@ -217,13 +217,40 @@ class World:
     # Steps
 
     async def step(self, step: Step) -> None:
+        """What happens, and what must hold then. Raises Wrong."""
+        answer = None
+        if step.deed in ASKED and step.deed != "advance":
+            answer = await self._asked(step.deed, step.values, key=f"step-{step.number}")
+        elif step.deed in ("restart", "kill", "look", "advance", "pause"):
+            await self._live_on(step)
+        else:
+            await self._damage(step)
+        await self._settle()
+        status = "" if answer is None else answer.status
+        self.take(f"{step.number} {step.deed} {status}", answer.told if answer else b"")
+        if step.number % self.look_every == 0:
+            await self.look()
+        self.watch.step(self.readable(), is_whole=step.number % self.whole_every == 0)
+        self.take("events", self.watch.digest())
+
+    async def _live_on(self, step: Step) -> None:
         values = step.values
-        answer: Answered | None = None
         match step.deed:
+            case "restart":
+                await self.restart()
+            case "kill":
+                await self.kill(values["commits"], values["deed"], values["inner"], step.number)
+            case "look":
+                await self._settle()
+                await self.look()
             case "advance":
                 await self.pass_time(values["seconds"], key=f"step-{step.number}")
-            case "pause":
+            case _:
                 await asyncio.sleep(values["seconds"])
+
+    async def _damage(self, step: Step) -> None:
+        values = step.values
+        match step.deed:
             case "jump":
                 self.jumped_seconds += values["seconds"]
             case "break file":
@@ -236,23 +263,8 @@ class World:
                 self.lanes.disk.slow_seconds[values["file"]] = values["seconds"]
             case "full disk":
                 self.lanes.disk.full.add(values["file"])
-            case "mend disk":
-                await self.mend_disks()
-            case "restart":
-                await self.restart()
-            case "kill":
-                await self.kill(values["commits"], values["deed"], values["inner"], step.number)
-            case "look":
-                await self._settle()
-                await self.look()
             case _:
-                answer = await self._asked(step.deed, values, key=f"step-{step.number}")
-        await self._settle()
-        self.take(f"{step.number} {step.deed} {'' if answer is None else answer.status}", answer.told if answer else b"")
-        if step.number % self.look_every == 0:
-            await self.look()
-        self.watch.step(self.readable(), is_whole=step.number % self.whole_every == 0)
-        self.take("events", self.watch.digest())
+                await self.mend_disks()
 
     def take(self, title: str, content: bytes) -> None:
         """Into the digest of the story."""
@@ -304,7 +316,7 @@ class World:
         if self.process.task.done():
             raise Wrong(f"the backend has ended by itself: {self.process.why}")
 
-    async def look(self, *, is_strict: bool = False) -> None:
+    async def look(self) -> None:
         await self.console.look(self.app, self.wall)
 
     # Faults
