@@ -12,11 +12,12 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.simulation import steps as telling
+from tests.simulation.console import Watcher
 from tests.simulation.shrink import kind_of, shrunk
 from tests.simulation.steps import Step
 from tests.simulation.virtual import virtual
@@ -35,23 +36,25 @@ class Told:
     world: World | None
 
 
-def tell(story: Sequence[Step], seed: int) -> Told:
+def tell(story: Sequence[Step], seed: int, watcher: Callable[[], Watcher] = Watcher) -> Told:
     """Live through a story in a folder of its own. What the seed decides beside the steps: whose time it is."""
     place = IN_MEMORY if IN_MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="stratodeck-simulation-", dir=place) as folder, virtual() as (run, lanes):
         try:
-            world: World = run(live(Path(folder) / "data", lanes, story, is_wall=seed % 3 == 2))
+            world: World = run(live(Path(folder) / "data", lanes, story, is_wall=seed % 3 == 2, watcher=watcher))
         except Failed as failed:
             return Told("", (), failed, None)
         return Told(world.digest, world.lines, None, world)
 
 
-def shorten(story: Sequence[Step], failed: Failed, seed: int) -> tuple[list[Step], int]:
+def shorten(
+    story: Sequence[Step], failed: Failed, seed: int, watcher: Callable[[], Watcher] = Watcher
+) -> tuple[list[Step], int]:
     """The shortest story found that goes wrong in the same way, and how many were told to find it."""
     wanted = kind_of(failed.what)
 
     def is_wrong(steps: Sequence[Step]) -> bool:
-        found = tell(steps, seed).failed
+        found = tell(steps, seed, watcher).failed
         return found is not None and kind_of(found.what) == wanted
 
     until = [step for step in story if failed.step is None or step.number <= failed.step.number]

@@ -183,7 +183,7 @@ READS: Sequence[tuple[str, str]] = (
 )
 
 DEEDS: Mapping[str, tuple[float, Callable[[Teller, int], Mapping[str, Any]]]] = {
-    "create server": (7, _create),
+    "create server": (9, _create),
     "boot": (3, lambda t, n: {"name": t.make("servers", n), "flavor": t.chance.choice(("1", "2", "3"))}),
     "start": (13, lambda t, n: {"by": t.by(), "server": t.some(t.servers), "avoid": t.avoid()}),
     "stop": (5, lambda t, n: {"by": t.by(), "server": t.some(t.servers),
@@ -223,14 +223,14 @@ DEEDS: Mapping[str, tuple[float, Callable[[Teller, int], Mapping[str, Any]]]] = 
     "pause": (2, lambda t, n: {"seconds": t.chance.choice((0.3, 1, 6))}),
     "jump": (0.4, lambda t, n: {"seconds": t.chance.choice((-3600, -1, 60, 90_000))}),
     "inject": (2, lambda t, n: {"cell": t.chance.choice(CELLS),
-                                "state": t.chance.choice(("down", "hung", "up", "up", "up"))}),
+                                "state": t.chance.choice(("down", "hung", "up", "up", "up", "up"))}),
     "break file": (0.5, _break),
-    "mend file": (1, lambda t, n: {}),
+    "mend file": (3, lambda t, n: {}),
     "keep copy": (0.3, lambda t, n: {"cell": t.chance.choice(CELLS)}),
     "slow disk": (0.4, lambda t, n: {"file": t.chance.choice((*CELLS, "cloud")),
                                      "seconds": t.chance.choice((0.02, 0.15, 0.5))}),
     "full disk": (0.3, lambda t, n: {"file": t.chance.choice((*CELLS, "cloud"))}),
-    "mend disk": (1, lambda t, n: {}),
+    "mend disk": (4, lambda t, n: {}),
     "restart": (0.4, lambda t, n: {}),
     "kill": (1, lambda t, n: t.killed(n)),
     "look": (6, lambda t, n: {}),

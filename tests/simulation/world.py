@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -97,6 +97,8 @@ class World:
     whole_every: int = 100
     """After so many steps all of `stratodeck check` is done, and not only what has changed."""
     look_every: int = 10
+    watcher: Callable[[], Watcher] = Watcher
+    """What looks at the cloud as a console does."""
     ids: dict[str, str] = field(default_factory=dict)
     outages: dict[str, Outage] = field(default_factory=dict)
     copies: dict[str, Path] = field(default_factory=dict)
@@ -130,7 +132,7 @@ class World:
         self.keyring = keys(self.folder)
         self.watch = Watch(self.folder, self.promises)
         await self._open()
-        self.console = Watcher()
+        self.console = self.watcher()
 
     async def _open(self) -> None:
         self.lanes.anew()
