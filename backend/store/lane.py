@@ -91,7 +91,7 @@ def _begin_thread(lane: Lane) -> threading.Thread:
     return thread
 
 
-_beginnings = [_begin_thread]
+_beginnings: list[Callable[[Lane], threading.Thread]] = [_begin_thread]
 
 
 @contextmanager

@@ -126,8 +126,7 @@ def _start(v: Values, ids: Ids) -> Asked:
             avoid = [ids(name) for name in v["avoid"]]
             return Asked("ops", "POST", f"/servers/{server}/actions", {"action": "start", "avoid": avoid})
         case "sigma":
-            avoid = ",".join(ids(name) for name in v["avoid"])
-            rest = f"&avoid={avoid}" if avoid else ""
+            rest = f"&avoid={','.join(ids(name) for name in v['avoid'])}" if v["avoid"] else ""
             return Asked("sigma", "POST", f"/servers/{server}/action/?do=start{rest}")
         case _:
             return Asked("nova", "POST", f"/servers/{server}/action", {"os-start": None})

@@ -124,7 +124,7 @@ def _equal(kind: str, told: dict[str, Any], mirrored: Any, up: set[str]) -> None
     for id in sorted(of_up.keys() | wanted.keys()):
         row, own = wanted.get(id), of_up.get(id)
         if row is None:
-            raise Wrong(f"the mirror shows {kind} {own.name}, which is not there")
+            raise Wrong(f"the mirror shows {kind} {of_up[id].name}, which is not there")
         if own is None:
             raise Wrong(f"the mirror does not show {kind} {row.name}")
         if row != own:

@@ -65,7 +65,8 @@ class _Process:
             await self._over
 
     async def app(self) -> App:
-        await asyncio.wait({self.task, self._opened}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {self.task, self._opened}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not self._opened.done():
             self.task.result()
         return self._opened.result()
