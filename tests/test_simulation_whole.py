@@ -40,7 +40,7 @@ def test_whatever_happens_to_the_whole_system_its_promises_hold(seed: int) -> No
     world = told_well(seed, 150).world
 
     assert world is not None
-    assert world.watch.events > 100, "nothing has happened"
+    assert world.watch.events > 60, "nothing has happened"
     assert world.watch.wholes >= 1
     assert world.console.looks > 10
     assert sum(count for status, count in world.answers.items() if status < 300) > 60
@@ -141,13 +141,13 @@ def test_a_console_that_misses_something_is_found_and_told_in_a_few_steps(
     watcher: type[Watcher], wrong: str, deed: str, values: Mapping[str, Any]
 ) -> None:
     chatter = [Step(number, "read", {"by": "ops", "path": "/status"}) for number in range(11, 19)]
-    story = [MADE, Step(2, "look", {}), *chatter, Step(19, deed, values), Step(21, "look", {})]
+    story = [MADE, Step(2, "look", {}), *chatter, Step(19, deed, values)]
     failed = simulate.tell(story, 1, watcher).failed
     assert failed is not None, "nobody has noticed"
     kept, _ = simulate.shorten(story, failed, 1, watcher)
 
     assert wrong in failed.what
-    assert [step.number for step in kept] == [1, 2, 19, 21]
+    assert [step.number for step in kept] == [1, 2, 19]
 
 
 def test_shrinking_leaves_what_it_takes_and_nothing_else() -> None:
