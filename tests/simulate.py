@@ -20,7 +20,7 @@ from tests.simulation import steps as telling
 from tests.simulation.console import Watcher
 from tests.simulation.shrink import kind_of, shrunk
 from tests.simulation.steps import Step
-from tests.simulation.virtual import virtual
+from tests.simulation.virtual import StandsStill, virtual
 from tests.simulation.world import Failed, World, live
 
 IN_MEMORY = Path("/dev/shm")  # where there is one: no story is about how fast the disk is
@@ -44,6 +44,8 @@ def tell(story: Sequence[Step], seed: int, watcher: Callable[[], Watcher] = Watc
             world: World = run(live(Path(folder) / "data", lanes, story, is_wall=seed % 3 == 2, watcher=watcher))
         except Failed as failed:
             return Told("", (), failed, None)
+        except StandsStill as still:
+            return Told("", (), Failed(None, still), None)
         return Told(world.digest, world.lines, None, world)
 
 

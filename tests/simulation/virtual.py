@@ -23,6 +23,8 @@ from backend.store.lane import BATCH_JOBS_MAX, FileLane, Job, Lane, WriteLane, l
 
 T = TypeVar("T")
 
+TURNS_MAX = 200_000
+"""More than any one step takes."""
 PAGES_MAX = 1_073_741_823
 """Of a file whose disk is not full: SQLite's own limit."""
 
@@ -41,6 +43,11 @@ class _Impatient(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise StandsStill("nobody will ever answer")
+        self._loop.turns += 1
+        if self._loop.turns > TURNS_MAX:
+            # Whoever cleans up has as many again.
+            self._loop.turns = 0
+            raise StandsStill("it goes round and round, and nothing comes of it")
         self._loop.seconds += max(timeout, 0.0)
         return []
 
@@ -48,6 +55,8 @@ class _Impatient(selectors.SelectSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.turns = 0
+        """How often the loop has gone round since the step began."""
         super().__init__(_Impatient(self))
 
     def time(self) -> float:

@@ -28,7 +28,7 @@ from tests.simulation import asking
 from tests.simulation.asking import ASKED, MADE, Answered, ask
 from tests.simulation.console import Watcher
 from tests.simulation.steps import CELLS, Step
-from tests.simulation.virtual import Lanes
+from tests.simulation.virtual import Lanes, VirtualLoop
 from tests.simulation.watch import Promises, Watch, Wrong
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -222,6 +222,9 @@ class World:
     async def step(self, step: Step) -> None:
         """What happens, and what must hold then. Raises Wrong."""
         answer = None
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.turns = 0
         if step.deed in ASKED and step.deed != "advance":
             answer = await self._asked(step.deed, step.values, key=f"step-{step.number}")
         elif step.deed in ("restart", "kill", "look", "advance", "pause"):
