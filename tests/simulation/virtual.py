@@ -23,7 +23,7 @@ from backend.store.lane import BATCH_JOBS_MAX, FileLane, Job, Lane, WriteLane, l
 
 T = TypeVar("T")
 
-TURNS_MAX = 200_000
+TURNS_MAX = 30_000
 """More than any one step takes."""
 PAGES_MAX = 1_073_741_823
 """Of a file whose disk is not full: SQLite's own limit."""
