@@ -8,7 +8,8 @@ has a timeline of its own, kept in cloud.db, that stands still while nothing run
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -23,9 +24,22 @@ def system_wall() -> datetime:
     return datetime.now(UTC)
 
 
+_ticking = [time.monotonic]
+
+
 def monotonic_seconds() -> float:
     """For durations of the real world: ages, deadlines, back-off."""
-    return time.monotonic()
+    return _ticking[-1]()
+
+
+@contextmanager
+def ticking_by(seconds: Callable[[], float]) -> Iterator[None]:
+    """Measure all durations of this process by another clock: in a simulation no time passes by itself."""
+    _ticking.append(seconds)
+    try:
+        yield
+    finally:
+        _ticking.remove(seconds)
 
 
 class Clock:

@@ -7,6 +7,7 @@ gives the same events as waiting would. Tasks of a cell that does not answer wai
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import datetime, timedelta
 
@@ -28,6 +29,8 @@ from backend.operations.feed import CLOUD_FILE
 from backend.store import CloudTransaction
 
 SAVE_CLOCK_SECONDS = 5
+TRY_AGAIN_SECONDS = 1.0
+"""How soon what cloud.db did not take is tried again."""
 
 LOG = logging.getLogger("stratodeck.cells")
 LOG.addHandler(logging.NullHandler())
@@ -39,6 +42,8 @@ class Engine:
         self._running = asyncio.Lock()
         self._returned: set[str] = set()
         self._notes: set[asyncio.Task[None]] = set()
+        self._unrecorded: list[tuple[str, Reachability, datetime]] = []
+        """Changes of cells that cloud.db did not take, in order."""
         cloud.store.on_reachability = self._reachability_changed
         cloud.store.on_return = self._recover
 
@@ -65,9 +70,20 @@ class Engine:
         cloud = self._cloud
         while True:
             cloud.engine_wake.clear()
-            await self.run_due(cloud.clock.now())
+            until = cloud.clock.now()
+            try:
+                await self._record_again()
+                await self.run_due(until)
+            except (Unreachable, OutcomeUnknown) as error:
+                # Without cloud.db nothing can be done; what is due stays due until its disk is well again.
+                LOG.error("what is due cannot be run", extra={"fields": {"reason": str(error)}})
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
+                continue
             due = self._next_due()
             seconds = None if due is None else cloud.clock.seconds_until(due)
+            if self._unrecorded or (due is not None and due <= until):
+                # A disk that is full refuses what is due at once, again and again.
+                seconds = TRY_AGAIN_SECONDS
             try:
                 async with asyncio.timeout(seconds):
                     await cloud.engine_wake.wait()
@@ -79,7 +95,9 @@ class Engine:
         while True:
             await asyncio.sleep(SAVE_CLOCK_SECONDS)
             if self._cloud.clock.mode == "rate":
-                await self.save_clock()
+                # On a disk that is full it is saved the next time.
+                with contextlib.suppress(Unreachable, OutcomeUnknown):
+                    await self.save_clock()
 
     async def save_clock(self) -> None:
         state = self._cloud.clock.state()
@@ -216,15 +234,12 @@ class Engine:
 
     async def _note(self, cell: str, after: Reachability, now: datetime) -> None:
         cloud = self._cloud
-        changes = {"state": (None, after.state.value)}
-        details = {"reason": after.reason}
         is_up = after.state is ReachabilityState.UP
-
-        def write(tx: CloudTransaction) -> None:
-            tx.emit(f"cell.{after.state}", "cell", cell, at=now, changes=changes, details=details)
-            tx.save_silent_since(cell, None if is_up else after.since)
-
-        await cloud.store.cloud_write(write)
+        try:
+            await self._record(cell, after, now)
+        except Unreachable as error:
+            LOG.error("a cell's state cannot be recorded", extra={"fields": {"cell": cell, "reason": str(error)}})
+            self._unrecorded.append((cell, after, now))
         if is_up:
             try:
                 cloud.next_due[cell] = await cloud.store.cell_read(cell, lambda tx: tx.next_due())
@@ -232,3 +247,20 @@ class Engine:
                 return
         cloud.engine_wake.set()
         cloud.tell()
+
+    async def _record(self, cell: str, after: Reachability, now: datetime) -> None:
+        changes = {"state": (None, after.state.value)}
+        details = {"reason": after.reason}
+
+        def write(tx: CloudTransaction) -> None:
+            tx.emit(f"cell.{after.state}", "cell", cell, at=now, changes=changes, details=details)
+            tx.save_silent_since(cell, None if after.state is ReachabilityState.UP else after.since)
+
+        await self._cloud.store.cloud_write(write)
+
+    async def _record_again(self) -> None:
+        """Raises Unreachable while cloud.db still does not take it."""
+        while self._unrecorded:
+            await self._record(*self._unrecorded[0])
+            self._unrecorded.pop(0)
+            self._cloud.tell()

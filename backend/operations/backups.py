@@ -23,7 +23,7 @@ from backend.cloud import retention
 from backend.cloud.errors import Conflict, Invalid, NotFound, WrongState
 from backend.cloud.model import SERVER, Account, Backup, BackupState, DriveState, Schedule, Task, TaskState
 from backend.cloud.retention import Verdict
-from backend.operations import Cloud, backup_sources, check_version, quotas
+from backend.operations import Cloud, RequestKey, backup_sources, check_version, quotas
 from backend.operations.backup_sources import Reading, Source
 from backend.store import CellTransaction, CloudTransaction, Wanted
 
@@ -352,9 +352,16 @@ def _end_deletion(tx: CloudTransaction, task: Task) -> None:
 
 
 async def create_backup(
-    cloud: Cloud, actor: Account, kind: str, id: str, *, description: str = "", kept_until: datetime | None = None
+    cloud: Cloud,
+    actor: Account,
+    kind: str,
+    id: str,
+    *,
+    description: str = "",
+    kept_until: datetime | None = None,
+    request: RequestKey | None = None,
 ) -> Backup:
-    """Back it up now; kept for ever without `kept_until`.
+    """Back it up now; kept for ever without `kept_until`. `request` is remembered with its id, in the same transaction.
 
     Raises:
         NotFound, Forbidden. Invalid: it would be gone already. Conflict: it cannot be reached, or should not be copied
@@ -363,9 +370,14 @@ async def create_backup(
     reading = await read_source(cloud, actor, kind, id)
     now = cloud.clock.now()
     check_kept_until(kept_until, now)
-    return await cloud.store.cloud_write(
-        lambda tx: take(tx, reading, now=now, description=description, kept_until=kept_until, actor=actor.name)
-    )
+
+    def make(tx: CloudTransaction) -> Backup:
+        made = take(tx, reading, now=now, description=description, kept_until=kept_until, actor=actor.name)
+        if request is not None:
+            tx.remember(request.key, request.digest, {"id": made.id}, at=now)
+        return made
+
+    return await cloud.store.cloud_write(make)
 
 
 def check_kept_until(kept_until: datetime | None, now: datetime) -> None:

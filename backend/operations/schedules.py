@@ -21,7 +21,7 @@ from backend.cloud import backups as rules
 from backend.cloud.errors import CloudError, Conflict, Invalid
 from backend.cloud.model import SERVER, Account, Backup, Schedule, Task, TaskState
 from backend.cloud.retention import RULES
-from backend.operations import Cloud, backup_sources, backups, check_version, schedule_states, servers
+from backend.operations import Cloud, RequestKey, backup_sources, backups, check_version, schedule_states, servers
 from backend.operations.backup_sources import Reading, Scope
 from backend.operations.schedule_states import ScheduleState
 from backend.store import CloudTransaction, Place, Wanted
@@ -320,14 +320,26 @@ async def catch_up_missed(cloud: Cloud, now: datetime) -> None:
 
 
 async def create_schedule(
-    cloud: Cloud, actor: Account, source_id: str, source_kind: str = SERVER, **fields: Any
+    cloud: Cloud,
+    actor: Account,
+    source_id: str,
+    source_kind: str = SERVER,
+    *,
+    request: RequestKey | None = None,
+    **fields: Any,
 ) -> Schedule:
-    """`fields` are those of `ScheduleSpec`. Raises NotFound, Forbidden, Invalid."""
+    """`fields` are those of `ScheduleSpec`. `request` is remembered with its id, in the same transaction.
+
+    Raises NotFound, Forbidden, Invalid.
+    """
     now, spec = cloud.clock.now(), ScheduleSpec(**fields)
 
     def create(tx: CloudTransaction) -> Schedule:
         scope = backup_sources.get(tx, actor, source_kind, source_id, to_change=True)
-        return new_schedule(tx, scope, spec, now=now, actor=actor.name)
+        made = new_schedule(tx, scope, spec, now=now, actor=actor.name)
+        if request is not None:
+            tx.remember(request.key, request.digest, {"id": made.id}, at=now)
+        return made
 
     return await cloud.store.cloud_write(create)
 

@@ -18,7 +18,7 @@ from datetime import timedelta
 from backend.cloud import lifecycle
 from backend.cloud.errors import Forbidden, NotFound, OverQuota, WrongState
 from backend.cloud.model import Account, Snapshot
-from backend.operations import Cloud, check_version, clones, drives, quotas
+from backend.operations import Cloud, RequestKey, check_version, clones, drives, quotas
 from backend.operations.clones import CloneBegun
 from backend.operations.servers import projects_of
 from backend.store import CloudTransaction
@@ -49,8 +49,12 @@ class SnapshotChanges:
     tags: tuple[str, ...] | None = None
 
 
-async def create_snapshots(cloud: Cloud, actor: Account, specs: Sequence[SnapshotSpec]) -> list[Snapshot]:
+async def create_snapshots(
+    cloud: Cloud, actor: Account, specs: Sequence[SnapshotSpec], *, request: RequestKey | None = None
+) -> list[Snapshot]:
     """One of each, or none of them. They are being made at first.
+
+    `request` is remembered with the id of the first, in the same transaction.
 
     Raises:
         NotFound, Forbidden, WrongState, OverQuota, Unreachable.
@@ -58,7 +62,10 @@ async def create_snapshots(cloud: Cloud, actor: Account, specs: Sequence[Snapsho
     wanted = [await _draft(cloud, actor, spec) for spec in specs]
 
     def add(tx: CloudTransaction) -> list[Snapshot]:
-        return [_add(tx, snapshot, actor) for snapshot in wanted]
+        made = [_add(tx, snapshot, actor) for snapshot in wanted]
+        if request is not None:
+            tx.remember(request.key, request.digest, {"id": made[0].id}, at=cloud.clock.now())
+        return made
 
     return await cloud.store.cloud_write(add)
 

@@ -30,6 +30,8 @@ CHECKPOINT_ROWS = 2000
 LOG_PAGES_MAX = 16_000
 """At this length SQLite does so by itself, in the middle of a commit: one transaction may write many rows."""
 
+_HEADER = b"SQLite format 3\0"
+
 _NOUN: dict[FileKind, str] = {"cloud": "cloud.db", "cell": "cell file"}
 
 _FAULTS = {
@@ -141,6 +143,9 @@ def _device_and_inode(path: str, noun: str) -> tuple[int, int]:
     if not stat.S_ISREG(status.st_mode):
         # Opening a pipe would hang for ever in open(2), and so would the probe.
         raise FileFault(f"{noun} is not a regular file")
+    if status.st_size == 0 and not path.endswith("-wal"):
+        # SQLite takes it for a new database, and throws away the log that lies beside it.
+        raise FileFault(f"{noun} is empty")
     return status.st_dev, status.st_ino
 
 
@@ -223,6 +228,23 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
         f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=256
     )
+
+
+def check_header(place: Place) -> None:
+    """Find out that a file is no database without SQLite, which would read it through the log that lies beside it, and
+    on closing it write that log into it and take it away.
+
+    Only while nobody in this process has the file open: to close it drops the locks that SQLite holds on it. Raises
+    FileFault.
+    """
+    _device_and_inode(str(place.path), place.noun)
+    try:
+        with open(place.path, "rb") as file:
+            found = file.read(len(_HEADER))
+    except OSError as error:
+        raise FileFault(f"{place.noun} cannot be read: {error.strerror}") from error
+    if found != _HEADER:
+        raise FileFault(f"{place.noun} is not a database")
 
 
 def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:

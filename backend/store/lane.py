@@ -16,7 +16,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from queue import Empty, SimpleQueue
@@ -84,6 +85,25 @@ class Answers:
     """What is wrong with the file."""
 
 
+def _begin_thread(lane: Lane) -> threading.Thread:
+    thread = threading.Thread(target=lane._work, name=f"lane {lane.name}", daemon=True)
+    thread.start()
+    return thread
+
+
+_beginnings: list[Callable[[Lane], threading.Thread]] = [_begin_thread]
+
+
+@contextmanager
+def lanes_begun_by(begin: Callable[[Lane], threading.Thread]) -> Iterator[None]:
+    """Let something else do the lanes' work: a simulation runs it in its loop, so that one seed is always one story."""
+    _beginnings.append(begin)
+    try:
+        yield
+    finally:
+        _beginnings.remove(begin)
+
+
 class Lane:
     """A daemon thread with a queue. Subclasses say what it does with a batch; this class is used from the loop."""
 
@@ -103,8 +123,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         if self._thread is None:
             self._ended = loop.create_future()
-            self._thread = threading.Thread(target=self._work, name=f"lane {self.name}", daemon=True)
-            self._thread.start()
+            self._thread = _beginnings[-1](self)
         job = Job(function, loop.create_future())
         self.waiting.add(job)
         self._queue.put(job)

@@ -22,7 +22,7 @@ from backend.cloud.cells import back_off_seconds
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
 from backend.store.cell import CellTransaction
-from backend.store.files import FileFault, Opened, Place, open_file, probe_file
+from backend.store.files import FileFault, Opened, Place, check_header, open_file, probe_file
 from backend.store.lane import Answers, CommitDetails, Job, Lane, ProbeLane, ReadLane, WriteLane
 from backend.store.loads import Shared
 
@@ -202,6 +202,8 @@ class CellLink:
         while True:
             opened = [known for lane in (self.writer, self.reader) if (known := lane.identity) is not None]
             try:
+                if not opened:
+                    check_header(self._place)
                 probe_file(self._place, epoch_min=self.epoch, opened=opened)
             except FileFault as fault:
                 if not fault.is_busy or monotonic_seconds() - begun > self._deadline:

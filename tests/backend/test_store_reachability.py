@@ -70,7 +70,7 @@ def make_newer(path: Path) -> None:
 FAULTS = [
     (remove, "cell file is missing"),
     (spoil_header, "cell file is not a database"),
-    (empty, "cell file is not of this cloud: it has no tables"),
+    (empty, "cell file is empty"),
     (make_pipe, "cell file is not a regular file"),
     (make_folder_of_it, "cell file is not a regular file"),
     (swap_for_other_cell, "cell file belongs to cell cell-2"),

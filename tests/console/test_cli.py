@@ -221,7 +221,7 @@ def test_serve_is_the_backends_own_serve(path: Path) -> None:
     ("damage", "said"),
     [
         (b"this is no database at all, but it is long enough to be taken for one" * 20, "is not a database"),
-        (b"", "has no tables"),
+        (b"", "is empty"),
     ],
 )
 def test_a_damaged_cloud_is_a_sentence_and_stays_as_it_is(path: Path, damage: bytes, said: str) -> None:

@@ -29,8 +29,9 @@ from backend.dialects.ops.bodies_backups import (
 from backend.dialects.ops.schema import PlanRow
 from backend.dialects.ops.schema_backing import BackupOutcome, FlavorList, ScheduleOutcome
 from backend.dialects.ops.schema_backups import BackupRow, ScheduleRow
-from backend.dialects.ops.table import Answer, Call, once
+from backend.dialects.ops.table import Answer, Call, once, once_made
 from backend.operations import (
+    RequestKey,
     backup_plans,
     backup_restores,
     backups,
@@ -88,7 +89,7 @@ async def create_backup(call: Call[NoQuery, BackupToMake]) -> Answer:
         )
         return Answer({"plan": backup_plan_row(plan)})
 
-    async def make() -> Answer:
+    async def make(request: RequestKey | None) -> str:
         made = await backups.create_backup(
             call.cloud,
             call.account,
@@ -96,10 +97,14 @@ async def create_backup(call: Call[NoQuery, BackupToMake]) -> Answer:
             body.source_id,
             description=body.description,
             kept_until=kept_until,
+            request=request,
         )
-        return Answer(await _backup_row(call, made), 201)
+        return made.id
 
-    return await once(call, make)
+    async def show(id: str) -> Answer:
+        return Answer(await _backup_row(call, await backups.get_backup(call.cloud, call.account, id)), 201)
+
+    return await once_made(call, make, show)
 
 
 def _kept_until(body: BackupToMake, now: datetime) -> datetime | None:
@@ -199,13 +204,17 @@ async def create_schedule(call: Call[NoQuery, ScheduleToMake]) -> Answer:
             plan = await backup_plans.plan_schedule(call.cloud, call.account, body.source_kind, body.source_id, spec)
             return Answer({"plan": schedule_plan_row(plan)})
 
-        async def make() -> Answer:
+        async def make(request: RequestKey | None) -> str:
             made = await schedules.create_schedule(
-                call.cloud, call.account, body.source_id, source_kind=body.source_kind, **fields
+                call.cloud, call.account, body.source_id, source_kind=body.source_kind, request=request, **fields
             )
+            return made.id
+
+        async def show(id: str) -> Answer:
+            made = await schedules.get_schedule(call.cloud, call.account, id)
             return Answer(await _schedule_row(call, made), 201)
 
-        return await once(call, make)
+        return await once_made(call, make, show)
     except Invalid as error:
         raise _cron(error) from None
 

@@ -9,9 +9,9 @@ from backend.cloud.model import PartialDrive, Snapshot
 from backend.dialects.ops import reads, render, separation
 from backend.dialects.ops.bodies import NoBody, NoQuery, SnapshotAction, SnapshotToTake
 from backend.dialects.ops.schema_snapshots import SnapshotOutcome, SnapshotRow
-from backend.dialects.ops.table import Answer, Call, once
+from backend.dialects.ops.table import Answer, Call, once, once_made
 from backend.dialects.wire import instant_text
-from backend.operations import avoiding, drives, last_known, snapshots
+from backend.operations import RequestKey, avoiding, drives, last_known, snapshots
 from backend.operations.snapshots import SnapshotChanges, SnapshotSpec
 
 
@@ -58,11 +58,14 @@ async def take_snapshot(call: Call[NoQuery, SnapshotToTake]) -> Answer:
     body = call.body
     spec = SnapshotSpec(call.path["id"], body.name, body.meta, tuple(body.tags))
 
-    async def take() -> Answer:
-        (taken,) = await snapshots.create_snapshots(call.cloud, call.account, [spec])
-        return Answer(_row(call, taken), 201)
+    async def take(request: RequestKey | None) -> str:
+        (taken,) = await snapshots.create_snapshots(call.cloud, call.account, [spec], request=request)
+        return taken.id
 
-    return await once(call, take)
+    async def show(id: str) -> Answer:
+        return Answer(_row(call, await snapshots.get_snapshot(call.cloud, call.account, id)), 201)
+
+    return await once_made(call, take, show)
 
 
 async def act_on_snapshot(call: Call[NoQuery, SnapshotAction]) -> Answer:

@@ -177,6 +177,25 @@ class Answer:
     """Of a body that is no JSON."""
 
 
+async def once_made(
+    call: Call[Any, Any], make: Callable[[RequestKey | None], Awaitable[str]], show: Callable[[str], Awaitable[Answer]]
+) -> Answer:
+    """For work that makes something: a repeat shows what the first has made, as it is now.
+
+    `make` is given the request to remember in the transaction that makes it, and returns the id: so a crash in between
+    cannot let it be made twice.
+    """
+    key = call.request
+    if key is None:
+        return await show(await make(None))
+    async with call.context.turns.of(key.key):
+        found = await call.cloud.store.cloud_read(key.remembered)
+        if found is not None and "content" in found:
+            # It is older than this way to remember.
+            return Answer(found["content"], found["status"])
+        return await show(found["id"] if found is not None else await make(key))
+
+
 async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> Answer:
     """For work that keeps no memory of its request itself: a repeat gets the answer of the first.
 

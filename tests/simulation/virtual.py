@@ -1,0 +1,262 @@
+"""An event loop in which no time passes by itself, and lanes that work in it: one seed is one story, to the byte.
+
+The production code runs as it is; only what depends on the machine is replaced, through the seams that it has for that:
+the loop's clock and durations (`backend.clock.ticking_by`), and the lanes' threads (`lanes_begun_by`). Where all wait
+for a timer the clock jumps to it, so that deadlines, back-off and hung disks cost nothing. Where nothing is left to
+wait for, the story would stand still for ever: that is an error of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from backend.clock import ticking_by
+from backend.cloud.errors import Unreachable
+from backend.store.lane import BATCH_JOBS_MAX, FileLane, Job, Lane, WriteLane, lanes_begun_by
+
+T = TypeVar("T")
+
+TURNS_MAX = 30_000
+"""More than any one step takes."""
+PAGES_MAX = 1_073_741_823
+"""Of a file whose disk is not full: SQLite's own limit."""
+
+
+class StandsStill(Exception):
+    """Nothing is ready, and nothing ever will be."""
+
+
+class _Impatient(selectors.SelectSelector):
+    """Instead of waiting it moves the clock. It has no files to wait for: there is one process, without threads."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise StandsStill("nobody will ever answer")
+        self._loop.turns += 1
+        if self._loop.turns > TURNS_MAX:
+            # Whoever cleans up has as many again.
+            self._loop.turns = 0
+            raise StandsStill("it goes round and round, and nothing comes of it")
+        self._loop.seconds += max(timeout, 0.0)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.turns = 0
+        """How often the loop has gone round since the step began."""
+        super().__init__(_Impatient(self))
+
+    def time(self) -> float:
+        return self.seconds
+
+    def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
+        """At once, where a thread would do it at some time."""
+        answer: asyncio.Future[T] = self.create_future()
+        try:
+            answer.set_result(func(*args))
+        except Exception as error:  # whoever asked hears of it
+            answer.set_exception(error)
+        return answer
+
+
+class Disk:
+    """What the lanes of one process do their work with, and what is wrong with it."""
+
+    def __init__(self) -> None:
+        self.commits = 0
+        self.commits_until_death: int | None = None
+        self.death = asyncio.Event()
+        """The process stands still: whatever was not committed never will be."""
+        self.is_gone = False
+        """Nobody of it is left: who still asks is told so."""
+        self.slow_seconds: dict[str, float] = {}
+        """By file, how long each batch takes."""
+        self.full: set[str] = set()
+        """Files that cannot grow."""
+
+    def die_after(self, commits: int) -> None:
+        """Before the first commit, or right after so many: committed, and nobody has been told."""
+        self.commits_until_death = commits
+        if commits == 0:
+            self.death.set()
+
+    def committed(self) -> None:
+        self.commits += 1
+        if self.commits_until_death is not None:
+            self.commits_until_death -= 1
+            if self.commits_until_death <= 0:
+                self.death.set()
+
+
+class _Never(threading.Thread):
+    """In the place of a lane's thread, which was never begun."""
+
+    def join(self, timeout: float | None = None) -> None:
+        return
+
+
+class _Queue:
+    """A lane's jobs, done in the loop."""
+
+    def __init__(self, lane: Lane, disk: Disk) -> None:
+        self._lane = lane
+        self._disk = disk
+        self._jobs: deque[Job | None] = deque()
+        self._is_due = False
+        self._has_waited = False
+
+    def put(self, job: Job | None) -> None:
+        self._jobs.append(job)
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._work)
+
+    def _wait(self, seconds: float) -> None:
+        self._is_due = True
+        if self._lane._step_begun is None:
+            self._lane._step_begun = asyncio.get_running_loop().time()
+        asyncio.get_running_loop().call_later(seconds, self._work)
+
+    def _work(self) -> None:
+        self._is_due = False
+        lane, disk = self._lane, self._disk
+        if disk.is_gone:
+            self._end()
+        elif not disk.death.is_set() and self._jobs:
+            if not lane._gate.is_set():
+                self._is_due = True
+                if lane._step_begun is None:
+                    lane._step_begun = asyncio.get_running_loop().time()
+                _when_open(lane._gate, lambda: asyncio.get_running_loop().call_soon(self._work))
+                return
+            seconds = disk.slow_seconds.get(lane.name, 0.0)
+            if seconds and not self._has_waited:
+                self._has_waited = True
+                self._wait(seconds)
+                return
+            self._has_waited = False
+            self._do()
+
+    def _do(self) -> None:
+        lane, disk = self._lane, self._disk
+        batch: list[Job] = []
+        while self._jobs and len(batch) < BATCH_JOBS_MAX:
+            job = self._jobs.popleft()
+            if job is None:
+                self._jobs.appendleft(None)
+                break
+            batch.append(job)
+        if batch:
+            if isinstance(lane, WriteLane):
+                _limit(lane, is_full=lane.name in disk.full)
+            answers = lane._run(batch)
+            lane._step_begun = None
+            if answers.committed is not None:
+                disk.committed()
+                if disk.death.is_set():
+                    return
+            lane._deliver(lane, answers)
+            lane._tidy()
+        if self._jobs and self._jobs[0] is None:
+            self._end()
+        elif self._jobs and not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._work)
+
+    def _end(self) -> None:
+        for job in self._jobs:
+            if job is not None and not job.answer.done():
+                self._lane.waiting.discard(job)
+                job.answer.set_exception(Unreachable(self._lane.name, "the process is gone"))
+        is_over = None in self._jobs
+        self._jobs.clear()
+        if is_over:
+            self._lane._end()
+            if not self._lane._ended.done():
+                self._lane._ended.set_result(None)
+
+    def bury(self) -> None:
+        """The process is gone: nobody is left waiting, and its file is closed."""
+        self._end()
+        for job in list(self._lane.waiting):
+            if not job.answer.done():
+                job.answer.set_exception(Unreachable(self._lane.name, "the process is gone"))
+        if isinstance(self._lane, FileLane):
+            self._lane._drop()
+
+
+def _when_open(gate: threading.Event, then: Callable[[], object]) -> None:
+    """Once, when it is opened."""
+    open_ = gate.set
+
+    def set_() -> None:
+        vars(gate)["set"] = open_
+        open_()
+        then()
+
+    vars(gate)["set"] = set_
+
+
+def _limit(lane: WriteLane, *, is_full: bool) -> None:
+    """Let its file be as large as it is now, or as large as it likes."""
+    opened = lane._opened
+    if opened is None:
+        return
+    try:
+        pages = opened.connection.execute("PRAGMA page_count").fetchone()[0] if is_full else PAGES_MAX
+        opened.connection.execute(f"PRAGMA max_page_count = {pages}")
+    except sqlite3.Error:
+        # The file is not what it was; the lane finds out.
+        return
+
+
+class Lanes:
+    """Begins the lanes of one process after the other, each on the disk of its time."""
+
+    def __init__(self) -> None:
+        self.disk = Disk()
+        self._queues: list[_Queue] = []
+
+    def begin(self, lane: Lane) -> threading.Thread:
+        queue = _Queue(lane, self.disk)
+        self._queues.append(queue)
+        lane._queue = queue  # type: ignore[assignment]
+        return _Never()
+
+    def bury(self) -> None:
+        """The process that was is gone."""
+        self.disk.is_gone = True
+        for queue in self._queues:
+            queue.bury()
+
+    def anew(self) -> Disk:
+        self.disk = Disk()
+        self._queues.clear()
+        return self.disk
+
+
+@contextmanager
+def virtual() -> Iterator[tuple[Callable[[Any], Any], Lanes]]:
+    """A runner of coroutines on a loop of its own, and the lanes of what is run by it."""
+    loop = VirtualLoop()
+    with ticking_by(loop.time), asyncio.Runner(loop_factory=lambda: loop) as runner:
+        lanes = runner.run(_made())
+        with lanes_begun_by(lanes.begin):
+            yield runner.run, lanes
+
+
+async def _made() -> Lanes:
+    return Lanes()

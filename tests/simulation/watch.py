@@ -1,0 +1,274 @@
+"""What must hold after each step: what `stratodeck check` checks, of all that has changed; and every promise."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend import check as checking
+from backend.certificate_checker import CertificateChecker
+from backend.check import Report
+from backend.decision_checker import Rules
+from backend.event_log import Breach, CellLog, Event
+from backend.store import CellEntry, CellTransaction
+from backend.store.looking import FolderLook
+from tests.simulation.asking import ENDED, MADE
+
+_EVENTS_AFTER = """
+SELECT number, at, kind, object_kind, object_id, object_version, changes, details FROM event
+WHERE number > ? ORDER BY number
+"""
+_MADE_NAME = re.compile(r"s\d+")
+
+
+class Wrong(Exception):
+    """What must not be. Its text is a sentence without a full stop."""
+
+
+@dataclass
+class Promises:
+    """What was acknowledged, and what may or may not have been."""
+
+    there: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By kind and id, what the story calls it."""
+    gone: dict[tuple[str, str], str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """What servers were called last."""
+    attached: dict[str, str] = field(default_factory=dict)
+    """Drives that may be attached to a server."""
+
+    def kept(self, deed: str, values: Mapping[str, Any], ids: Mapping[str, str]) -> None:
+        """A step was acknowledged."""
+        if deed in MADE:
+            kind, which = MADE[deed]
+            key = (kind, ids[values[which]])
+            if key not in self.gone:
+                self.there[key] = values[which]
+        elif deed in ENDED:
+            self.unknown(deed, values, ids)
+            kind, which = ENDED[deed]
+            if kind != "backup":
+                self.gone[kind, ids[values[which]]] = values[which]
+        elif deed in ("rename", "resize") and values["server"] in ids:
+            self.unknown(deed, values, ids)
+            if deed == "rename":
+                self.names[ids[values["server"]]] = values["name"]
+        elif deed == "attach":
+            self.unknown(deed, values, ids)
+
+    def unknown(self, deed: str, values: Mapping[str, Any], ids: Mapping[str, str]) -> None:
+        """A step was done, or not."""
+        if deed in ENDED:
+            kind, which = ENDED[deed]
+            id = ids.get(values[which], "")
+            self.there.pop((kind, id), None)
+            if kind == "server" and values.get("with_drives"):
+                for drive in [drive for drive, server in self.attached.items() if server == id]:
+                    self.there.pop(("drive", drive), None)
+        elif deed in ("rename", "resize"):
+            self.names.pop(ids.get(values["server"], ""), None)
+        elif deed == "attach" and values["drive"] in ids:
+            self.attached[ids[values["drive"]]] = ids.get(values["server"], "")
+
+
+@dataclass
+class _Known:
+    """One cell's file as it was read last."""
+
+    log: CellLog
+    checker: CertificateChecker
+    epoch: int = -1
+    last: Any = None
+    """The last event that was read, as it is stored."""
+    cell: checking._Cell | None = None
+    tx: CellTransaction | None = None
+
+
+class Watch:
+    def __init__(self, folder: Path, promises: Promises) -> None:
+        self._folder = folder
+        self._promises = promises
+        self._stack = ExitStack()
+        self._seen: FolderLook | None = None
+        self._known: dict[str, _Known] = {}
+        self._cloud_log = CellLog()
+        self._cloud_last: Any = None
+        self._cloud_version = -1
+        self._digest = hashlib.sha256()
+        self.events = 0
+        self.wholes = 0
+
+    def close(self) -> None:
+        """Of the files; what is known of them stays known."""
+        self._stack.close()
+        self._stack = ExitStack()
+        self._seen = None
+        self._cloud_version = -1
+        for known in self._known.values():
+            known.tx = None
+            known.epoch = -1
+
+    def forget(self, cell: str) -> None:
+        """The file of the cell is about to be another one: nothing of it is kept open."""
+        self.close()
+
+    def digest(self) -> bytes:
+        """Of all events so far."""
+        return self._digest.digest()
+
+    def step(self, cells: Iterable[str], *, is_whole: bool) -> None:
+        """Raises Wrong."""
+        try:
+            self._step(list(cells), is_whole=is_whole)
+        except Breach as breach:
+            raise Wrong(str(breach)) from breach
+
+    def _step(self, readable: Sequence[str], *, is_whole: bool) -> None:
+        seen = self._look()
+        entries = seen.cloud.cells()
+        changed = [entry for entry in entries if entry.name in readable and self._read(seen, entry)]
+        is_cloud_changed = self._read_cloud(seen)
+        report = Report()
+        for entry in changed:
+            cell = self._known[entry.name].cell
+            assert cell is not None
+            with checking._named(entry.name):
+                checking._check_hosts(cell, report)
+                checking._check_tasks(cell, report)
+                self._agree(cell)
+        if changed or is_cloud_changed:
+            for entry in entries:
+                known = self._known.get(entry.name)
+                if entry.name in readable and known is not None and known.cell is not None:
+                    known.cell.entry = entry
+                    for _, sentence in checking._misfits(seen, known.cell, report):
+                        raise Wrong(f"{entry.name}: {sentence}")
+            self._check_promises(seen, readable)
+        if is_cloud_changed:
+            checking._check_backups(seen.cloud, report)
+        self._rest()
+        if is_whole and len(readable) == len(entries):
+            self.wholes += 1
+            found = checking.check(self._folder)
+            if found.breach is not None:
+                raise Wrong(found.breach)
+
+    def _look(self) -> FolderLook:
+        if self._seen is None:
+            self._seen = FolderLook(self._folder, self._stack)
+        else:
+            self._seen.cloud._connection.execute("BEGIN")
+            self._seen.cloud.changed_elsewhere()
+        return self._seen
+
+    def _rest(self) -> None:
+        """No snapshot is held between steps: it would keep the log from being taken into the file."""
+        assert self._seen is not None
+        for tx in (self._seen.cloud, *(known.tx for known in self._known.values())):
+            if tx is not None and tx._connection.in_transaction:
+                tx._connection.execute("ROLLBACK")
+
+    def _read(self, seen: FolderLook, entry: CellEntry) -> bool:
+        """Whether anything is new of the cell."""
+        known = self._known.get(entry.name)
+        if known is None:
+            log = CellLog()
+            known = self._known[entry.name] = _Known(log, CertificateChecker(log, Rules.of(seen.cloud.settings())))
+        if known.tx is None:
+            known.tx = seen.cell(entry.name)
+            self._is_as_it_was(entry.name, known.tx._connection, known.last)
+        elif not known.tx._connection.in_transaction:
+            known.tx._connection.execute("BEGIN")
+            known.tx.changed_elsewhere()
+        epoch = known.tx.epoch()
+        if epoch < entry.epoch:
+            raise Wrong(f"{entry.name} is older than what was acknowledged: {epoch} commits of {entry.epoch}")
+        if epoch == known.epoch:
+            return False
+        known.epoch = epoch
+        for row in known.tx._connection.execute(_EVENTS_AFTER, (known.log.number,)):
+            known.last = tuple(row)
+            self._digest.update(repr(known.last).encode())
+            self.events += 1
+            event = Event.of(row)
+            known.checker.look(event)
+            known.log.take(event)
+        known.cell = checking._Cell(entry, known.tx)
+        for kind, pictures in (
+            ("host", known.cell.hosts),
+            ("server", known.cell.servers),
+            ("drive", known.cell.drives),
+        ):
+            pictures.update(known.tx.pictures(kind))
+        return True
+
+    def _read_cloud(self, seen: FolderLook) -> bool:
+        connection = seen.cloud._connection
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._cloud_version:
+            return False
+        if self._cloud_version == -1:
+            self._is_as_it_was("cloud.db", connection, self._cloud_last)
+        self._cloud_version = version
+        for row in connection.execute(_EVENTS_AFTER, (self._cloud_log.number,)):
+            self._cloud_last = tuple(row)
+            self._digest.update(repr(self._cloud_last).encode())
+            self.events += 1
+            self._cloud_log.take(Event(row[0], row[1], row[2], row[3], row[4], row[5], {}, {}))
+        return True
+
+    def _is_as_it_was(self, file: str, connection: sqlite3.Connection, last: Any) -> None:
+        """What was in the log is in it still: whoever was told of it was told the truth."""
+        if last is not None:
+            found = connection.execute(_EVENTS_AFTER, (last[0] - 1,)).fetchone()
+            if found is None or tuple(found) != last:
+                raise Wrong(f"{file} has lost event {last[0]} ({last[2]} of {last[3]} {last[4]}), and has {found}")
+
+    def _agree(self, cell: checking._Cell) -> None:
+        log = self._known[cell.entry.name].log
+        for kind, stored in (("host", cell.hosts), ("server", cell.servers), ("drive", cell.drives)):
+            told = log.objects[kind]
+            for id in sorted(stored.keys() | told.keys()):
+                checking._agree(f"{kind} {id}", stored.get(id), told.get(id))
+
+    # Promises
+
+    def _check_promises(self, seen: FolderLook, readable: Sequence[str]) -> None:
+        cloud, promises = seen.cloud, self._promises
+        found: dict[str, set[str]] = {
+            "server": {entry.id for entry in cloud.server_entries()},
+            "drive": {entry.id for entry in cloud.drive_entries()},
+            "schedule": {each.id for each in cloud.schedules()},
+            "backup": {each.id for each in cloud.backups()},
+        }
+        for (kind, id), name in promises.there.items():
+            if kind in found and id not in found[kind]:
+                raise Wrong(f"{kind} {name} was acknowledged, and is not there ({id})")
+        for (kind, id), name in promises.gone.items():
+            if kind in found and id in found[kind]:
+                raise Wrong(f"{kind} {name} was deleted, and is there ({id})")
+        counted: Counter[str] = Counter()
+        for cell_name in readable:
+            known = self._known.get(cell_name)
+            if known is None or known.cell is None:
+                continue
+            # Drives are not counted: one that is restored, or cloned with its server, is called like its source.
+            for id, server in known.cell.servers.items():
+                if _MADE_NAME.fullmatch(str(server["name"])):
+                    counted[str(server["name"])] += 1
+                if (wanted := promises.names.get(id)) is not None and server["name"] != wanted:
+                    raise Wrong(f"server {id} was named {wanted}, and is called {server['name']}")
+        whole = [each for each in cloud.backups() if each.parent_id is None and each.schedule_id is None]
+        # One that a schedule took is called after it, and outlives it.
+        counted.update(f"backup {each.description}" for each in whole if not each.description.startswith("r"))
+        counted.update(f"schedule {each.description}" for each in cloud.schedules())
+        for name, count in counted.items():
+            if count > 1 and name not in ("backup ", "schedule "):
+                raise Wrong(f"{name} was made once, and is there {count} times")

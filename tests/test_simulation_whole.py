@@ -1,0 +1,184 @@
+"""The whole system from one seed: a few stories each time, many when asked; and that a story that goes wrong is found.
+
+`python -m tests.simulate --seed N --steps M` tells any other one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from console.client import CloudClient
+from console.records import Changes
+from tests import simulate
+from tests.simulation import steps as telling
+from tests.simulation.console import Watcher
+from tests.simulation.shrink import kind_of, shrunk
+from tests.simulation.steps import Step
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+"""A process that is killed closes nothing."""
+
+THOROUGH_SECONDS = 600
+
+
+def told_well(seed: int, count: int) -> simulate.Told:
+    told = simulate.tell(telling.tell(seed, count), seed)
+    assert told.failed is None, f"python -m tests.simulate --seed {seed} --steps {count}: {told.failed.what}"
+    return told
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_whatever_happens_to_the_whole_system_its_promises_hold(seed: int) -> None:
+    world = told_well(seed, 150).world
+
+    assert world is not None
+    assert world.watch.events > 60, "nothing has happened"
+    assert world.watch.wholes >= 1
+    assert world.console.looks > 10
+    assert sum(count for status, count in world.answers.items() if status < 300) > 60
+
+
+def test_two_lives_of_one_seed_are_the_same_to_the_byte() -> None:
+    one, other = told_well(9, 80), told_well(9, 80)
+
+    assert one.lines == other.lines
+    assert one.digest == other.digest
+
+
+@pytest.mark.thorough
+def test_a_seed_is_the_same_story_in_another_process() -> None:
+    """Whose sets are in another order."""
+
+    def lines(hash_seed: int) -> Sequence[str]:
+        command = [sys.executable, "-m", "tests.simulate", "--seed", "9", "--steps", "300", "--lines"]
+        environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return done.stdout.splitlines()[:600]
+
+    assert lines(1) == lines(2)
+
+
+MADE = Step(1, "create server", {"by": "ops", "name": "s1", "vcpus": 1, "gib": 1, "is_backfilling": False,
+                                 "cell": "cell-1", "is_grouped": False})  # fmt: skip
+STORIES: dict[str, list[Step]] = {
+    "a killed backup is taken once": [
+        MADE,
+        Step(2, "kill", {"commits": 1, "deed": "back up", "inner": {"by": "ops", "source": "s1", "name": "b2"}}),
+    ],
+    "a killed schedule is made once": [
+        MADE,
+        Step(2, "kill", {"commits": 1, "deed": "schedule", "inner": {
+            "by": "ops", "source": "s1", "name": "r2", "backups_max": 1, "cron": "0 * * * *"}}),
+    ],
+    "a file that is emptied does not take its log with it": [
+        Step(1, "create drive", {"by": "ops", "name": "d1", "gib": 1, "cell": "cell-2", "avoid": []}),
+        Step(2, "break file", {"cell": "cell-2", "manner": "empty"}),
+        Step(3, "kill", {"commits": 2, "deed": "advance", "inner": {"seconds": 1}}),
+    ],
+    "a file that is overwritten does not take its log with it": [
+        Step(1, "boot", {"name": "s1", "flavor": "2"}),
+        Step(2, "break file", {"cell": "cell-1", "manner": "garbage"}),
+        Step(3, "kill", {"commits": 2, "deed": "advance", "inner": {"seconds": 1}}),
+    ],
+    "a cell falls silent while the disk of cloud.db is full": [
+        MADE,
+        Step(2, "full disk", {"file": "cloud"}),
+        Step(3, "break file", {"cell": "cell-1", "manner": "gone"}),
+        Step(4, "start", {"by": "ops", "server": "s1", "avoid": []}),
+        Step(5, "pause", {"seconds": 30}),
+        Step(6, "advance", {"seconds": 30}),
+    ],
+    "what is due waits for a full disk": [
+        MADE,
+        Step(2, "start", {"by": "ops", "server": "s1", "avoid": []}),
+        Step(3, "full disk", {"file": "cell-1"}),
+        Step(4, "advance", {"seconds": 60}),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [0, 2], ids=["its own time", "the wall's time"])
+@pytest.mark.parametrize("name", STORIES)
+def test_what_went_wrong_once_goes_well(name: str, seed: int) -> None:
+    told = simulate.tell(STORIES[name], seed)
+
+    assert told.failed is None, told.failed.what
+
+
+# --- that it can fail -------------------------------------------------------------------------------------------------
+
+
+class Forgetful(Watcher):
+    """Drops what the feed says of what has been removed."""
+
+    def _take(self, answer: Any, wall: Callable[[], datetime]) -> None:
+        super()._take(answer._replace(removed=()) if isinstance(answer, Changes) else answer, wall)
+
+
+class Late(Watcher):
+    """Thinks that it has come to the end of the feed when it has not even begun."""
+
+    async def _is_quiet(self, client: CloudClient, wall: Callable[[], datetime]) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("watcher", "wrong", "deed", "values"),
+    [
+        (Forgetful, "which is not there", "delete server", {"by": "ops", "server": "s1", "with_drives": False}),
+        (Late, "otherwise than it is", "start", {"by": "ops", "server": "s1", "avoid": []}),
+    ],
+)
+def test_a_console_that_misses_something_is_found_and_told_in_a_few_steps(
+    watcher: type[Watcher], wrong: str, deed: str, values: Mapping[str, Any]
+) -> None:
+    chatter = [Step(number, "read", {"by": "ops", "path": "/status"}) for number in range(11, 19)]
+    story = [MADE, Step(2, "look", {}), *chatter, Step(19, deed, values)]
+    failed = simulate.tell(story, 1, watcher).failed
+    assert failed is not None, "nobody has noticed"
+    kept, _ = simulate.shorten(story, failed, 1, watcher)
+
+    assert wrong in failed.what
+    assert [step.number for step in kept] == [1, 2, 19]
+
+
+def test_shrinking_leaves_what_it_takes_and_nothing_else() -> None:
+    story = telling.tell(1, 64)
+
+    def is_wrong(steps: Sequence[Step]) -> bool:
+        return {17, 42} <= {step.number for step in steps}
+
+    kept, tries = shrunk(story, is_wrong)
+
+    assert [step.number for step in kept] == [17, 42]
+    assert tries < 64
+
+
+def test_what_went_wrong_is_the_same_whatever_it_is_called() -> None:
+    assert kind_of("server s12 is not there (0000)") == kind_of("server s7 is not there (1111)")
+    assert kind_of("server s12 is not there") != kind_of("drive d12 is not there")
+
+
+def test_every_step_can_be_told_as_a_sentence() -> None:
+    story = telling.tell(3, 2000)
+
+    assert {step.deed for step in story} == set(telling.DEEDS)
+    assert all(telling.sentences(story))
+
+
+@pytest.mark.thorough
+def test_as_many_seeds_as_ten_minutes_have() -> None:
+    """`-s` shows how many steps that were."""
+    begun, seed, done = time.monotonic(), 1000, 0
+    while time.monotonic() - begun < THOROUGH_SECONDS:
+        told_well(seed, 300)
+        seed, done = seed + 1, done + 300
+    print(f"{done:,} steps of {seed - 1000:,} seeds")
