@@ -2,7 +2,7 @@
 
 A process that makes and starts servers for 64 callers is killed by SIGKILL in the middle of it; then the folder is
 opened, which reads what the logs hold, finishes or undoes what was half-way, and learns what is due. Beside it, in
-turn, the same cloud closed as it should be. Each time another copy of the folder is opened, so that no run helps the next.
+turn, the same cloud closed as it should be. Each time another copy of the folder is opened: no run helps the next.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from backend.engine import Engine
 from backend.folder import OPERATOR
 from backend.operations import Cloud, servers
 from backend.operations.servers import ServerSpec
-from backend.store import Commit, Store
+from backend.store import Store
+from tests.backend.crashing import failing_store
 from tests.backend.killed import lived
 from tests.benchmarks.figures import Budget, Figure, Measured, of_rounds
 from tests.benchmarks.fleets import MADE_AT, make_fleet
@@ -32,6 +33,8 @@ from tests.benchmarks.measuring import Scale, interleaved, temporary_folder
 SERVERS = 20_000
 CALLERS = 64
 MADE_BEFORE_THE_KILL = 400
+RESERVED = "servers.create_server 1"
+"""The write after which it is killed."""
 CLOSED = "closed as it should be"
 
 FIGURES = {
@@ -46,25 +49,24 @@ FIGURES = {
 }
 
 
-async def _opened(folder: Path) -> tuple[Store, Cloud]:
+async def _opened(folder: Path, kind: type[Store] = Store) -> tuple[Store, Cloud]:
     clock = Clock.manual(MADE_AT)
-    store = await Store.open(folder, wall=clock.wall_now)
+    store = await kind.open(folder, wall=clock.wall_now)
     cloud = Cloud(store, clock)
     await Engine(cloud).start()
     return store, cloud
 
 
 async def _work_until_killed(folder: Path, many: int) -> None:
-    store, cloud = await _opened(folder)
-    operator = await cloud.account(OPERATOR)
     done = 0
 
-    def kill(commit: Commit) -> None:
-        if done >= many and commit.file == "cloud":
+    def kill(site: str, _path: Path) -> None:
+        if done >= many and site == RESERVED:
             # What was reserved right now is in no cell yet.
             os.kill(os.getpid(), signal.SIGKILL)
 
-    store.on_commit = kill
+    _, cloud = await _opened(folder, failing_store(kill))
+    operator = await cloud.account(OPERATOR)
 
     async def call(caller: int) -> None:
         nonlocal done
