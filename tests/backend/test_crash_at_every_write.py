@@ -19,8 +19,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 NEVER_KILLED = {
     "forking.forked 1": "is rolled back: it writes nothing",
     "recovery._enter_hosts 1": "reads, in the lane that writes",
+    "recovery._enter_hosts 2": "is of folders that are older than the directory of hosts",
+    "backup_restores._look_after 1": "follows a restore that recovery has undone, which is only after the kill",
+    "backups.expire_due 1": "needs a day to go by, and is one transaction of cloud.db",
+    "schedules.run_due_catch_ups 1": "needs a source that answers and cannot be copied, and is one transaction each",
+    "tags._Plan.carry_out 1": "is the same for addresses and private networks, which lie in cloud.db",
 }
-"""Places in operations that span files which leave nothing behind, and why."""
+"""Places in operations that span files where no story is killed, and why."""
 
 
 @pytest.mark.parametrize("story", STORIES[::2], ids=str)
