@@ -35,6 +35,13 @@ def test_killed_after_a_write(prepared: Prepared, story: Story) -> None:
     kill(prepared, story, told, 1 + STORIES.index(story) // 2 % len(told.sites))
 
 
+def test_a_cell_that_answers_and_takes_nothing_is_asked_now_and_then(prepared: Prepared) -> None:
+    """As with a full disk: a restoration that waits for it neither ends nor keeps everybody else waiting."""
+    story = next(story for story in STORIES if story.name == "restore a group")
+    sites = told_whole(prepared, story, refused="restorations._run 1").sites
+    assert 10 < sites.count("restorations._run 2") < 100
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("story", STORIES, ids=str)
 def test_killed_after_each_write(prepared: Prepared, story: Story) -> None:
