@@ -85,7 +85,17 @@ def test_the_table_shows_something_of_every_benchmark() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["placement", "preemption", "rivals", "operations", "hung_cell", "cron_next", "schedule_tick", "ledger_page"],
+    [
+        "placement",
+        "preemption",
+        "rivals",
+        "operations",
+        "recovery",
+        "hung_cell",
+        "cron_next",
+        "schedule_tick",
+        "ledger_page",
+    ],
 )
 def test_a_benchmark_runs_and_gives_what_it_declares(name: str) -> None:
     declared = benchmark(name).FIGURES

@@ -311,8 +311,31 @@ async def silence_and_return(on: Harness) -> None:
     await cells.inject(on.cloud, on.operator, "cell-2", "down")
     await on.engine.noted()
     await on.engine.advance(60)
+    await billing.ledger(on.cloud, on.operator.name, limit=100)
     await cells.inject(on.cloud, on.operator, "cell-2", "up")
     await on.engine.noted()
+
+
+async def miss_a_schedule(on: Harness) -> None:
+    """Its source is silent when it falls due, and the run is caught up when it is back."""
+    if not await schedules.list_schedules(on.cloud, on.operator):
+        source = await server(on, "web")
+        await schedules.create_schedule(on.cloud, on.operator, source.id, cron="15 * * * *", backups_max=1)
+    await silent_for(on, 600)
+
+
+async def restore_a_group_that_falls_silent(on: Harness) -> None:
+    await groups.restore_group(on.cloud, on.operator, on.pictures, "pair", request=KEY)
+    await silent_for(on, 60)
+
+
+async def silent_for(on: Harness, seconds: float) -> None:
+    await cells.inject(on.cloud, on.operator, "cell-1", "down")
+    await on.engine.noted()
+    await on.engine.advance(seconds)
+    await cells.inject(on.cloud, on.operator, "cell-1", "up")
+    await on.engine.noted()
+    await on.engine.run_due(on.cloud.clock.now())
 
 
 STORIES = [
@@ -350,5 +373,7 @@ STORIES = [
     Story("read the ledger", read_the_ledger, is_whole=False),
     Story("preview a start", preview),
     Story("a schedule and its drill", schedule_and_drill),
+    Story("a schedule that is missed and caught up", miss_a_schedule, is_whole=False),
+    Story("restore a group that falls silent", restore_a_group_that_falls_silent, is_whole=False),
     Story("a cell falls silent and returns", silence_and_return, is_whole=False),
 ]

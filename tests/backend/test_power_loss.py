@@ -102,6 +102,9 @@ def lose(prepared: Prepared, story: Story, *, seed: int, counts: Sequence[int] |
     lost, chance, losses = Lost(prepared, story), Random(seed), 0
     for count in range(len(lost.writes)) if counts is None else counts:
         file, begins, tail = lost.tail(count)
+        if not tail:
+            # It found nothing to write.
+            continue
         for left in (*cuts(begins, tail, chance, bytes_many=many), *tears(tail, chance, many=many)):
             lost.judge(count, file, begins, left)
             losses += 1

@@ -26,6 +26,7 @@ NAMES = (
     "list_page",
     "hung_cell",
     "operations",
+    "recovery",
     "replay",
     "cron_next",
     "schedule_tick",

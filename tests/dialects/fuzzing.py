@@ -7,6 +7,7 @@ here and there: values at the bounds, values of other kinds, names that are host
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -146,7 +147,7 @@ class Fuzz:
         values = self.walk.values(step, exists=chance.random() < 0.85)
         if values and chance.random() < 0.1:
             values[chance.choice(sorted(values))] = chance.choice((*TEXTS, NOTHING))
-        path = step.path(values).replace("\ud800", "?").replace("\x00", "0")
+        path = re.sub("[\ud800\x00\r\n]", "?", step.path(values))
         query = dict(sent(step)[0])
         for _ in range(chance.choice((0, 0, 0, 1, 1, 2))):
             query[chance.choice(self.names(step))] = self.text(chance)
