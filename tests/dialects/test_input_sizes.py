@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from tests.backend.support import OPERATOR
 from tests.dialects.walking import GIB, NOTHING, Walk, proof, walked
 
@@ -97,6 +99,7 @@ async def seconds(on: Walk, case: Case, many: int) -> float:
     return min(taken)
 
 
+@pytest.mark.thorough
 def test_the_time_of_an_answer_follows_the_size_of_what_was_asked(tmp_path: Path) -> None:
     async def story(on: Walk) -> None:
         slow = []
