@@ -377,9 +377,10 @@ async def give_balance(cloud: Cloud, actor: Account, name: str, amount: int) -> 
     now = microseconds_of(cloud.clock.now())
 
     def write(tx: CloudTransaction) -> None:
+        # The first one is written down even where it is nothing: it says since when the account is held to it.
+        if missing or account.name not in tx.finite_accounts():
+            tx.add_payment(account.name, now, missing, f"{billing.BALANCE_GIVEN}{actor.name}")
         tx.save_purse(account.name, is_finite=True)
-        if missing:
-            tx.add_payment(account.name, now, missing, f"Balance given by {actor.name}")
 
     try:
         await cloud.store.cloud_write(write)

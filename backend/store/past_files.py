@@ -21,6 +21,7 @@ import orjson
 from backend.cloud.billing import tick_of
 from backend.cloud.instants import microseconds_of
 from backend.cloud.model import Host, Server, Task
+from backend.store import past_money
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.files import BUSY_SECONDS
@@ -38,7 +39,6 @@ _IN_CELLS: Mapping[str, Table[Any]] = {table.name: table for table in (HOST, SER
 _CENTRAL: Mapping[str, Table[Any]] = {
     table.name: table for table in (SCHEDULE, BACKUP, TAG, ADDRESS, VLAN, FIREWALL_POLICY, KEY_PAIR)
 }
-_NOT_COPIED = ("event", "task", "request")
 
 _AT, _NUMBER = "(SELECT at FROM temp.moment)", "(SELECT number FROM temp.moment)"
 _HAD_BEGUN = f"begun_at <= {_AT} AND coalesce(begun_number, 0) <= {_NUMBER} + 1"
@@ -51,8 +51,8 @@ _THEN = f"""coalesce((
 """A column as it was before the first time that the task was put off after the moment."""
 
 _VIEWS = (
-    "CREATE TEMP TABLE moment (number INTEGER NOT NULL, at TEXT NOT NULL) STRICT",
-    "INSERT INTO temp.moment VALUES (0, '')",
+    "CREATE TEMP TABLE moment (number INTEGER NOT NULL, at TEXT NOT NULL, microseconds INTEGER NOT NULL) STRICT",
+    "INSERT INTO temp.moment VALUES (0, '', 0)",
     "CREATE TEMP VIEW event AS SELECT * FROM live.event WHERE number <= (SELECT number FROM temp.moment)",
     # Three parts, so that each is found by an index: whoever looks for open ones reads none that had ended by then.
     # What a cell that was silent did when it returned has an earlier instant and a later place in the log.
@@ -129,6 +129,10 @@ class PastFile:
     """Used in one thread at a time. `number` is the event after which it shows the file."""
 
     tables: Mapping[str, Table[Any]]
+    not_copied: tuple[str, ...] = ("event", "task", "request")
+    also_copied: tuple[str, ...] = ()
+    """What else is run at the instant of the copy."""
+    views: tuple[str, ...] = _VIEWS
 
     def __init__(self, path: Path, file: str) -> None:
         """Copies the file as it is now. Raises sqlite3.Error where it cannot be read."""
@@ -140,9 +144,9 @@ class PastFile:
         try:
             run("ATTACH ? AS live", (f"file:{quote(str(path))}?mode=ro",))
             run(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-            for statement in _VIEWS:
-                run(statement)
             self.number = self._copy()
+            for statement in self.views:
+                run(statement)
         except BaseException:
             self._connection.close()
             raise
@@ -153,12 +157,14 @@ class PastFile:
         number = run("SELECT coalesce(max(number), 0) FROM live.event").fetchone()[0]
         made = "SELECT type, name, tbl_name, sql FROM live.sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name"
         for type_, name, table, sql in run(made).fetchall():
-            if table in _NOT_COPIED or name.startswith("sqlite_"):
+            if table in self.not_copied or name.startswith("sqlite_"):
                 continue
             # An index after the rows of its table.
             run(sql)
             if type_ == "table":
                 run(f'INSERT INTO main."{name}" SELECT * FROM live."{name}"')  # noqa: S608
+        for statement in self.also_copied:
+            run(statement)
         run("COMMIT")
         return int(number)
 
@@ -195,7 +201,8 @@ class PastFile:
 
         The cost is that of the events in between.
         """
-        self._run("UPDATE temp.moment SET number = ?, at = ?", (number, text_of(at)))
+        values = (number, text_of(at), microseconds_of(at))
+        self._run("UPDATE temp.moment SET number = ?, at = ?, microseconds = ?", values)
         is_back = number < self.number
         pictures: dict[Key, dict[str, Any] | None] = {}
         self._run("BEGIN")
@@ -375,6 +382,9 @@ class PastCloud(PastFile):
     """cloud.db. Its directories follow from what is in the cells: `enter` and `agree` bring them up to date."""
 
     tables = _CENTRAL
+    not_copied = (*PastFile.not_copied, *past_money.NOT_COPIED)
+    also_copied = (past_money.COPIED,)
+    views = (*PastFile.views, *past_money.VIEWS)
 
     def __init__(self, path: Path) -> None:
         self._gone: dict[tuple[str, str], tuple[Any, ...]] = {}
