@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +25,7 @@ from backend.cloud.model import Host, Server, Task
 from backend.store import past_money
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
+from backend.store.entries import LastKnown
 from backend.store.files import BUSY_SECONDS
 from backend.store.mirror import pictures_of
 from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
@@ -352,6 +354,15 @@ class PastCell(PastFile):
 
 
 class _CloudThen(_Then, CloudTransaction):
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.unread: set[str] = set()
+        """Cells whose pictures are those of now, because they cannot be read and answered at the moment."""
+
+    def _last_known(self, where: str, values: tuple[Any, ...]) -> list[LastKnown]:
+        found = super()._last_known(where, values)
+        return [replace(each, is_of_moment=False) if each.cell in self.unread else each for each in found]
+
     def come_to(self, number: int) -> None:
         self._event_number = number
 
@@ -375,6 +386,11 @@ _LAST_SAID = (
     "SELECT number, kind, at, details FROM live.event WHERE object_kind = 'cell' AND object_id = ?"
     " AND number <= ? ORDER BY number DESC LIMIT 1"
 )
+_AS_NOW = """
+INSERT INTO main.last_known SELECT * FROM live.last_known
+WHERE cell = ? AND (object_kind = 'host' OR id IN (SELECT id FROM main.server_directory)
+                    OR id IN (SELECT id FROM main.drive_directory))
+"""
 _FORGOTTEN = ("server_directory", "drive_directory")
 
 
@@ -511,6 +527,7 @@ class PastCloud(PastFile):
 
     def remember(self, cell: str, things: Mapping[Key, Any], *, known_at: datetime, open_tasks: int) -> None:
         """What was last seen of a cell when it fell silent: all that was in it."""
+        self.transaction.unread.discard(cell)
         self._run("DELETE FROM last_known WHERE cell = ?", (cell,))
         self.transaction.save_last_known(cell, pictures_of(things), known_at=known_at)
         self.transaction.save_open_tasks(cell, open_tasks)
@@ -518,7 +535,8 @@ class PastCloud(PastFile):
     def remember_as_now(self, cell: str, at: datetime, *, is_told: bool) -> None:
         """A cell that cannot be read: what is centrally known of it now and was made by then.
 
-        `is_told` where what was last seen of it is the same now as then; else nobody can say what it was.
+        `is_told` where what was last seen of it is the same now as then; else nobody can say what it was, only what
+        it is called.
         """
         self._run("BEGIN")
         for table in _FORGOTTEN:
@@ -526,6 +544,6 @@ class PastCloud(PastFile):
             text = f"INSERT INTO main.{table} SELECT * FROM live.{table} WHERE cell = ? AND created_at <= ?"  # noqa: S608
             self._run(text, (cell, text_of(at)))
         self._run("DELETE FROM main.last_known WHERE cell = ?", (cell,))
-        if is_told:
-            self._run("INSERT INTO main.last_known SELECT * FROM live.last_known WHERE cell = ?", (cell,))
+        self._run(_AS_NOW, (cell,))
         self._run("COMMIT")
+        (self.transaction.unread.discard if is_told else self.transaction.unread.add)(cell)
