@@ -420,6 +420,10 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     kinds = [each for each in (kind, None if has_own else "cloud") if each is not None]
     found = [command for kind in kinds for command in COMMANDS if command.verb_of == kind]
     found = [each for each in found if not each.is_foreign or (selection.offer and each.id in selection.offer.verbs)]
+    if selection.view in CLOCK_VIEWS:
+        # There the clock is stopped and let go whatever the row is about.
+        of_row = [each for each in found if each.verb_of != "cloud"]
+        return (*of_row, *(each for each in COMMANDS if each.verb_of == "cloud" and selection.view in each.views))
     if selection.view == "faults":
         found = sorted((each for each in found if "faults" in each.views), key=lambda each: each.id != "host.fail")
     # A view of the cloud's own has verbs of the cloud that no other view has, whatever its rows are about.
@@ -427,6 +431,14 @@ def verbs_for(selection: Selection) -> tuple[Command, ...]:
     of_view = [command for command in of_view if not command.views >= LISTS]
     others = [command for command in found if command.verb_of != "cloud" or command.views >= LISTS]
     return (*others, *of_view)
+
+
+def clock_hint() -> str:
+    """What the menu of a row of the clock's page has for the clock itself: `x, then t advance 60 s, ...`."""
+    verbs = (command for command in COMMANDS if command.verb_of == "cloud" and command.views & CLOCK_VIEWS)
+    return "x, then " + ", ".join(
+        f"{each.keys[0]} {each.title.replace(' the clock', '').removesuffix(' …')}" for each in verbs
+    )
 
 
 def reason_off(command: Command, selection: Selection) -> str | None:

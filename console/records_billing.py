@@ -39,7 +39,7 @@ class BillingOwner(NamedTuple):
     is_finite: bool = False
     """Whether it is held to its balance."""
     lasts_seconds: int | None = None
-    """How long the balance lasts at this rate; None where nothing is burnt."""
+    """How long the balance lasts at this rate; None where it never ends."""
 
 
 class LevelHistory(NamedTuple):
@@ -114,6 +114,8 @@ class ShortAccount(NamedTuple):
     account: str
     balance: Decimal
     lasts_seconds: int | None = None
+    below_since: datetime | None = None
+    """When the balance fell below nothing."""
 
 
 class Billing(NamedTuple):

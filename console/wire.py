@@ -409,7 +409,9 @@ def status(body: Body) -> Status:
 
 
 def short_of_money(row: Body) -> ShortAccount:
-    return ShortAccount(row["account"], amount(row["balance"]), row.get("lasts_seconds"))
+    return ShortAccount(
+        row["account"], amount(row["balance"]), row.get("lasts_seconds"), instant(row.get("below_since"))
+    )
 
 
 def amount(text: Any) -> Decimal:

@@ -40,6 +40,9 @@ Levels = Sequence[tuple[int, int]]
 FIVE_DAYS_SECONDS = 5 * 86_400
 """**Source**: CloudSigma API 2.0, status 402: who cannot pay for five days of burst starts nothing."""
 
+BALANCE_GIVEN = "Balance given by "
+"""How the reason of a payment begins that an account is held to from then on; its giver follows."""
+
 
 def tick_of(at: int) -> int:
     return at // TICK

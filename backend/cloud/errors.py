@@ -95,16 +95,21 @@ class OverQuota(CloudError):
 
 @dataclass
 class NoFunds(CloudError):
-    """`needed` and `balance` are amounts of money as texts."""
+    """All amounts of money are texts: `burnt` is what of the needed would be spent anyway, `added` what comes to it."""
 
     what: str
     needed: str
     balance: str
     currency: str
+    burnt: str = ""
+    added: str = ""
 
     def __str__(self) -> str:
+        parts = ""
+        if self.burnt:
+            parts = f" ({self.added} for this, {self.burnt} for what the account burns already)"
         return (
-            f"Not enough funds to {self.what}: {self.needed} {self.currency} are needed, "
+            f"Not enough funds to {self.what}: {self.needed} {self.currency} are needed{parts}, "
             f"and the balance is {self.balance} {self.currency}."
         )
 

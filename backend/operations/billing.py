@@ -18,7 +18,7 @@ from backend.cloud.billing import FIVE_DAYS_SECONDS, Correction, Levels, Lump, M
 from backend.cloud.errors import Forbidden, Invalid, NoFunds
 from backend.cloud.instants import instant_of, microseconds_of
 from backend.cloud.model import Account, Size
-from backend.cloud.prices import CURRENCY, RESOURCES, TICK, UNIT, apart, shown
+from backend.cloud.prices import CURRENCY, RESOURCES, TICK, UNIT, apart, money, shown
 from backend.cloud.subscriptions import Subscription, covered
 from backend.operations import Cloud, burst_levels
 from backend.operations.burst_levels import CHUNK_TICKS
@@ -318,6 +318,25 @@ async def charged_since(cloud: Cloud, account: str, at: datetime) -> int:
     return charged + sum(each.amount for each in since)
 
 
+async def below_since(cloud: Cloud, account: str) -> datetime | None:
+    """When a balance that is below nothing last became so; None of one that is not."""
+    book = await _book(cloud, account)
+    if book.balance >= 0:
+        return None
+    for begin in range(max(0, len(book.marks) - 2), -1, -1):
+        start, last = book.marks[begin], min(begin + 1, len(book.marks) - 1)
+        ends = None if last == len(book.marks) - 1 else book.marks[last].tick * TICK
+        lumps = [lump for lump in book.lumps if ends is None or lump.at < ends]
+        before = -start.charged - sum(lump.amount for lump in lumps if lump.at < start.tick * TICK)
+        # Only where something was there, or was paid, can it have fallen: else the rows need not be looked at.
+        if before >= 0 or any(lump.amount < 0 and lump.at >= start.tick * TICK for lump in lumps):
+            rows, _ = await _between(cloud, book, begin, last)
+            fell = [row.at for row in rows if row.initial >= 0 > row.end]
+            if fell:
+                return instant_of(fell[-1])
+    return instant_of(book.lumps[0].at)
+
+
 async def newest_rows(cloud: Cloud, account: str) -> list[Row]:
     """Of the last tick that is over."""
     book = await _book(cloud, account)
@@ -344,9 +363,10 @@ async def check_funds(cloud: Cloud, account: str, what: str, more: Mapping[str, 
     if account not in await finite_accounts(cloud):
         return
     found = await standing(cloud, account)
-    needed = found.burn(FIVE_DAYS_SECONDS, more)
+    needed, burnt = found.burn(FIVE_DAYS_SECONDS, more), found.burn(FIVE_DAYS_SECONDS)
     if found.balance < needed:
-        raise NoFunds(f"{what} for five days", *apart(needed, found.balance), CURRENCY)
+        parts = (f"{money(burnt):.2f}", f"{money(needed - burnt):.2f}") if burnt else ()
+        raise NoFunds(f"{what} for five days", *apart(needed, found.balance), CURRENCY, *parts)
 
 
 def of_server(size: Size, *, is_backfilling: bool, cpu_type: str = "amd") -> dict[str, int]:
@@ -377,9 +397,10 @@ async def give_balance(cloud: Cloud, actor: Account, name: str, amount: int) -> 
     now = microseconds_of(cloud.clock.now())
 
     def write(tx: CloudTransaction) -> None:
+        # The first one is written down even where it is nothing: it says since when the account is held to it.
+        if missing or account.name not in tx.finite_accounts():
+            tx.add_payment(account.name, now, missing, f"{billing.BALANCE_GIVEN}{actor.name}")
         tx.save_purse(account.name, is_finite=True)
-        if missing:
-            tx.add_payment(account.name, now, missing, f"Balance given by {actor.name}")
 
     try:
         await cloud.store.cloud_write(write)

@@ -55,6 +55,8 @@ class Owner:
     normal_per_hour: int
     backfilling_per_hour: int
     charged_this_month: int
+    below_since: datetime | None = None
+    """When the balance last fell below nothing, as far as it was asked for."""
 
     @property
     def burst_per_hour(self) -> int:
@@ -338,7 +340,7 @@ async def _short(cloud: Cloud, names: Sequence[str]) -> list[Owner]:
             owner = _owner(name, await billing.standing_of(cloud, name), is_finite=True, charged=0)
             lasts = lasts_seconds(owner)
             if owner.balance < 0 or (lasts is not None and lasts < SHORT_SECONDS):
-                found.append(owner)
+                found.append(replace(owner, below_since=await billing.below_since(cloud, name)))
     return found
 
 
@@ -356,7 +358,10 @@ def _owner(name: str, found: Standing, *, is_finite: bool, charged: int) -> Owne
 
 
 def lasts_seconds(owner: Owner) -> int | None:
-    """How long the balance lasts at this rate; None where nothing is burnt."""
-    if owner.burst_per_hour <= 0:
+    """How long the balance lasts at this rate; None where it never ends.
+
+    That is of an account that is not held to it, and where nothing is burnt.
+    """
+    if not owner.is_finite or owner.burst_per_hour <= 0:
         return None
     return max(0, owner.balance) * HOUR_SECONDS // owner.burst_per_hour

@@ -188,6 +188,8 @@ class LastKnown:
     known_at: datetime
     picture: Mapping[str, Any]
     """What is not empty, by column."""
+    is_of_moment: bool = True
+    """False in the past for what was only known later: what it was at the moment nobody can say."""
 
     def server(self) -> Server:
         return SERVER.of_picture(self.picture, self.cell)

@@ -5,7 +5,7 @@ events in between. So the first look costs the fleet, once, and each further one
 
 A cell that was silent then is silent here, and what was last seen of it is what was in it when it fell silent. A cell
 that cannot be read *now* cannot be read here either: of it only what is centrally known is told, and what was last
-seen, where nothing was heard of it since.
+seen, where nothing was heard of it since. Else that is marked as not known of the moment.
 """
 
 from __future__ import annotations

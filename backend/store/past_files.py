@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,8 +22,10 @@ import orjson
 from backend.cloud.billing import tick_of
 from backend.cloud.instants import microseconds_of
 from backend.cloud.model import Host, Server, Task
+from backend.store import past_money
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
+from backend.store.entries import LastKnown
 from backend.store.files import BUSY_SECONDS
 from backend.store.mirror import pictures_of
 from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
@@ -38,7 +41,6 @@ _IN_CELLS: Mapping[str, Table[Any]] = {table.name: table for table in (HOST, SER
 _CENTRAL: Mapping[str, Table[Any]] = {
     table.name: table for table in (SCHEDULE, BACKUP, TAG, ADDRESS, VLAN, FIREWALL_POLICY, KEY_PAIR)
 }
-_NOT_COPIED = ("event", "task", "request")
 
 _AT, _NUMBER = "(SELECT at FROM temp.moment)", "(SELECT number FROM temp.moment)"
 _HAD_BEGUN = f"begun_at <= {_AT} AND coalesce(begun_number, 0) <= {_NUMBER} + 1"
@@ -51,8 +53,8 @@ _THEN = f"""coalesce((
 """A column as it was before the first time that the task was put off after the moment."""
 
 _VIEWS = (
-    "CREATE TEMP TABLE moment (number INTEGER NOT NULL, at TEXT NOT NULL) STRICT",
-    "INSERT INTO temp.moment VALUES (0, '')",
+    "CREATE TEMP TABLE moment (number INTEGER NOT NULL, at TEXT NOT NULL, microseconds INTEGER NOT NULL) STRICT",
+    "INSERT INTO temp.moment VALUES (0, '', 0)",
     "CREATE TEMP VIEW event AS SELECT * FROM live.event WHERE number <= (SELECT number FROM temp.moment)",
     # Three parts, so that each is found by an index: whoever looks for open ones reads none that had ended by then.
     # What a cell that was silent did when it returned has an earlier instant and a later place in the log.
@@ -129,6 +131,10 @@ class PastFile:
     """Used in one thread at a time. `number` is the event after which it shows the file."""
 
     tables: Mapping[str, Table[Any]]
+    not_copied: tuple[str, ...] = ("event", "task", "request")
+    also_copied: tuple[str, ...] = ()
+    """What else is run at the instant of the copy."""
+    views: tuple[str, ...] = _VIEWS
 
     def __init__(self, path: Path, file: str) -> None:
         """Copies the file as it is now. Raises sqlite3.Error where it cannot be read."""
@@ -140,9 +146,9 @@ class PastFile:
         try:
             run("ATTACH ? AS live", (f"file:{quote(str(path))}?mode=ro",))
             run(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-            for statement in _VIEWS:
-                run(statement)
             self.number = self._copy()
+            for statement in self.views:
+                run(statement)
         except BaseException:
             self._connection.close()
             raise
@@ -153,12 +159,14 @@ class PastFile:
         number = run("SELECT coalesce(max(number), 0) FROM live.event").fetchone()[0]
         made = "SELECT type, name, tbl_name, sql FROM live.sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name"
         for type_, name, table, sql in run(made).fetchall():
-            if table in _NOT_COPIED or name.startswith("sqlite_"):
+            if table in self.not_copied or name.startswith("sqlite_"):
                 continue
             # An index after the rows of its table.
             run(sql)
             if type_ == "table":
                 run(f'INSERT INTO main."{name}" SELECT * FROM live."{name}"')  # noqa: S608
+        for statement in self.also_copied:
+            run(statement)
         run("COMMIT")
         return int(number)
 
@@ -195,7 +203,8 @@ class PastFile:
 
         The cost is that of the events in between.
         """
-        self._run("UPDATE temp.moment SET number = ?, at = ?", (number, text_of(at)))
+        values = (number, text_of(at), microseconds_of(at))
+        self._run("UPDATE temp.moment SET number = ?, at = ?, microseconds = ?", values)
         is_back = number < self.number
         pictures: dict[Key, dict[str, Any] | None] = {}
         self._run("BEGIN")
@@ -345,6 +354,15 @@ class PastCell(PastFile):
 
 
 class _CloudThen(_Then, CloudTransaction):
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.unread: set[str] = set()
+        """Cells whose pictures are those of now, because they cannot be read and answered at the moment."""
+
+    def _last_known(self, where: str, values: tuple[Any, ...]) -> list[LastKnown]:
+        found = super()._last_known(where, values)
+        return [replace(each, is_of_moment=False) if each.cell in self.unread else each for each in found]
+
     def come_to(self, number: int) -> None:
         self._event_number = number
 
@@ -368,6 +386,11 @@ _LAST_SAID = (
     "SELECT number, kind, at, details FROM live.event WHERE object_kind = 'cell' AND object_id = ?"
     " AND number <= ? ORDER BY number DESC LIMIT 1"
 )
+_AS_NOW = """
+INSERT INTO main.last_known SELECT * FROM live.last_known
+WHERE cell = ? AND (object_kind = 'host' OR id IN (SELECT id FROM main.server_directory)
+                    OR id IN (SELECT id FROM main.drive_directory))
+"""
 _FORGOTTEN = ("server_directory", "drive_directory")
 
 
@@ -375,6 +398,9 @@ class PastCloud(PastFile):
     """cloud.db. Its directories follow from what is in the cells: `enter` and `agree` bring them up to date."""
 
     tables = _CENTRAL
+    not_copied = (*PastFile.not_copied, *past_money.NOT_COPIED)
+    also_copied = (past_money.COPIED,)
+    views = (*PastFile.views, *past_money.VIEWS)
 
     def __init__(self, path: Path) -> None:
         self._gone: dict[tuple[str, str], tuple[Any, ...]] = {}
@@ -501,6 +527,7 @@ class PastCloud(PastFile):
 
     def remember(self, cell: str, things: Mapping[Key, Any], *, known_at: datetime, open_tasks: int) -> None:
         """What was last seen of a cell when it fell silent: all that was in it."""
+        self.transaction.unread.discard(cell)
         self._run("DELETE FROM last_known WHERE cell = ?", (cell,))
         self.transaction.save_last_known(cell, pictures_of(things), known_at=known_at)
         self.transaction.save_open_tasks(cell, open_tasks)
@@ -508,7 +535,8 @@ class PastCloud(PastFile):
     def remember_as_now(self, cell: str, at: datetime, *, is_told: bool) -> None:
         """A cell that cannot be read: what is centrally known of it now and was made by then.
 
-        `is_told` where what was last seen of it is the same now as then; else nobody can say what it was.
+        `is_told` where what was last seen of it is the same now as then; else nobody can say what it was, only what
+        it is called.
         """
         self._run("BEGIN")
         for table in _FORGOTTEN:
@@ -516,6 +544,6 @@ class PastCloud(PastFile):
             text = f"INSERT INTO main.{table} SELECT * FROM live.{table} WHERE cell = ? AND created_at <= ?"  # noqa: S608
             self._run(text, (cell, text_of(at)))
         self._run("DELETE FROM main.last_known WHERE cell = ?", (cell,))
-        if is_told:
-            self._run("INSERT INTO main.last_known SELECT * FROM live.last_known WHERE cell = ?", (cell,))
+        self._run(_AS_NOW, (cell,))
         self._run("COMMIT")
+        (self.transaction.unread.discard if is_told else self.transaction.unread.add)(cell)

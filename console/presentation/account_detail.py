@@ -59,12 +59,12 @@ def _facts(frame: Frame, name: str, owner: BillingOwner | None) -> list[Fact]:
     if owner is None:
         return [fact("account", name, glyphs), fact("balance", None, glyphs)]
     tone = Tone.CRIT if owner.is_finite and owner.balance <= 0 else Tone.TEXT
-    lasts = None if owner.lasts_seconds is None else figures.age(owner.lasts_seconds)
+    lasts = money.lasts_words(owner.balance, owner.lasts_seconds)
     return [
         fact("account", name, glyphs),
         fact("balance", money.money(owner.balance), glyphs, tone),
         fact("held to it", "yes" if owner.is_finite else "no", glyphs, Tone.ACCENT if owner.is_finite else Tone.MUTED),
-        fact("lasts", lasts if owner.is_finite else "for ever: it is not held to it", glyphs),
+        fact("lasts", lasts if owner.is_finite else f"{lasts}: it is not held to it", glyphs),
         fact("normal", f"{money.money(owner.normal_per_hour, 4)} an hour", glyphs),
         fact("backfilling", f"{money.money(owner.backfilling_per_hour, 4)} an hour", glyphs, Tone.BACKFILL),
         fact("this month", money.money(owner.charged_this_month), glyphs),

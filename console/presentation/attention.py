@@ -180,11 +180,12 @@ def _short(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
     """Accounts that are held to a balance which is gone, or soon will be."""
     for each in sorted(mirror.short_of_money, key=lambda each: (each.lasts_seconds or 0, each.account)):
         is_gone = each.balance <= 0
-        lasts = "" if is_gone or each.lasts_seconds is None else f", lasts {figures.age(each.lasts_seconds)}"
+        is_ending = not is_gone and each.lasts_seconds is not None
+        lasts = f", lasts {money.lasts_words(each.balance, each.lasts_seconds)}" if is_ending else ""
         what = f"balance {money.money(each.balance)}{lasts}"
         remedy = "it starts and makes nothing that it cannot pay for five days; x there gives it a balance"
         tone, glyph = (Tone.CRIT, glyphs.violation) if is_gone else (Tone.WARN, glyphs.attention)
-        yield Alarm(f"account:{each.account}", glyph, tone, each.account, what, remedy)
+        yield Alarm(f"account:{each.account}", glyph, tone, each.account, what, remedy, each.below_since)
 
 
 def _backfill(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:

@@ -43,7 +43,6 @@ LEVELS_MAX = 20
 HISTORY_HOURS = 24
 SHORT_SECONDS = 5 * 86_400
 """What is started must be paid for as long."""
-LASTS_SECONDS_MAX = 10 * 365 * 86_400
 
 UNIT_WIDTH_MIN = 56
 CHANGES_TOLD = 3
@@ -341,7 +340,11 @@ def _owner(frame: Frame, owner: BillingOwner, burst_per_hour: Decimal) -> Line:
         width,
         *placed,
         right(39, money.money_in(13, owner.balance), tone),
-        right(47, _lasts(owner, frame), tone if owner.is_finite else Tone.MUTED),
+        right(
+            47,
+            money.lasts_text(owner.balance, owner.lasts_seconds, frame.glyphs),
+            tone if owner.is_finite else Tone.MUTED,
+        ),
         right(56, money.money_in(8, owner.normal_per_hour)),
         right(64, money.money_in(7, owner.backfilling_per_hour), Tone.BACKFILL),
         right(70, share, Tone.MUTED),
@@ -353,13 +356,6 @@ def _held_tone(owner: BillingOwner) -> Tone:
     if owner.balance <= 0:
         return Tone.CRIT
     return Tone.WARN if owner.lasts_seconds is not None and owner.lasts_seconds < SHORT_SECONDS else Tone.TEXT
-
-
-def _lasts(owner: BillingOwner, frame: Frame) -> str:
-    seconds = owner.lasts_seconds
-    if seconds is not None and seconds > LASTS_SECONDS_MAX:
-        return frame.glyphs.endless
-    return figures.or_dash(None if seconds is None else figures.age(seconds), frame.glyphs)
 
 
 # Backfilling this month --------------------------------------------------------------------------------------------

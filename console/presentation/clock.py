@@ -27,6 +27,7 @@ from console.presentation.lines import (
     matched,
     remark,
     right,
+    wrap,
 )
 from console.presentation.mirror import Mirror
 
@@ -43,17 +44,19 @@ class Due(NamedTuple):
     at: datetime
 
 
+HINT_LINES_MAX = 2
 WIDTH_MAX = 100
 """Beyond it the table would only have wider gaps."""
 
 
-def view(mirror: Mirror, frame: Frame) -> View:
+def view(mirror: Mirror, frame: Frame, hint: str = "") -> View:
+    """`hint` says which keys move the clock; nothing is said of them without one."""
     found = dues(mirror, frame.now)
     known = columns(frame)
     query = filtering.parse(frame.filter, known)
     shown = sorting.as_asked(filtering.matching(found, query, known), frame, known)
     table = Table(known, shown, attrgetter("key"), lambda _row: not mirror.is_offline)
-    regions: list[Region] = [Lines(_facts(mirror, frame)), blank_region(frame.width)]
+    regions: list[Region] = [Lines(_facts(mirror, frame, hint)), blank_region(frame.width)]
     if mirror.clock is not None:
         if shown and chosen.is_asked(table, frame, frame.width):
             regions.append(chosen.region(table, frame, frame.width))
@@ -108,7 +111,17 @@ def seconds_to_next(mirror: Mirror, now: datetime) -> int | None:
     return max(1, math.ceil((found[0].at - now).total_seconds())) if found else None
 
 
-def _facts(mirror: Mirror, frame: Frame) -> list[Line]:
+def rate_sentence(rate: float, seconds_to_next: int | None) -> str:
+    """`a minute of the wall's is 1h00m here; what is due next comes in 2s`."""
+    minute = 60 * rate
+    passes = f"{minute:.2g}s" if minute < 1 else figures.duration(minute)
+    words = f"a minute of the wall's is {passes} here"
+    if seconds_to_next is None:
+        return words
+    return f"{words}; what is due next comes in {figures.duration(math.ceil(seconds_to_next / rate))}"
+
+
+def _facts(mirror: Mirror, frame: Frame, hint: str) -> list[Line]:
     width, muted = frame.width, Tone.MUTED
     clock = mirror.clock
     if clock is None:
@@ -122,15 +135,18 @@ def _facts(mirror: Mirror, frame: Frame) -> list[Line]:
     words, tone = modes.get(clock.mode, (clock.mode, Tone.TEXT))
     skew = (frame.now - frame.wall_now).total_seconds()
     apart = "the same" if abs(skew) < 1 else f"{figures.duration(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
-    verbs = "x, then t a minute, T an hour, g the next due, m stop, v rate, w wall"
     rows = [
         ("cloud", f"{frame.now:%a %d %b %Y  %H:%M:%S} UTC", Tone.TEXT),
         ("wall", f"{frame.wall_now:%a %d %b %Y  %H:%M:%S} UTC", muted),
         ("apart", apart, Tone.TEXT),
         ("runs", words, tone),
-        ("verbs", verbs, muted),
     ]
     room = max(1, width - 11)
+    if hint:
+        first, *rest = wrap(hint, room)
+        # What is left over is cut with the last line that there is room for.
+        more = [" ".join(rest[HINT_LINES_MAX - 2 :])] if rest else []
+        rows += [("verbs", first, muted), *(("", text, muted) for text in more)]
     return [
         compose(width, left(1, label, muted), left(9, fit_sentence(text, room, frame.glyphs), own))
         for label, text, own in rows

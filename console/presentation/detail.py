@@ -105,7 +105,8 @@ def _since(frame: Frame, server: ServerRecord) -> str:
     if not server.is_reachable:
         was = f"last known {server.last_state}, " if server.last_state else ""
         if server.known_at is None:
-            return f"{was}never known here"
+            is_later = server.name is not None and frame.past_at is not None
+            return "not known of this moment" if is_later else f"{was}never known here"
         age = figures.age_since(server.known_at, frame.wall_now)
         return f"{was}{frame.glyphs.last_known}{age} ago, at {figures.instant(server.known_at, frame.wall_now)}"
     since = up_since(server)

@@ -20,6 +20,7 @@ from console.presentation.lines import (
     ruled,
 )
 from console.presentation.mirror import Mirror
+from console.presentation.sentences import unread_sentence
 from console.records import DriveDetail, DriveRecord
 
 
@@ -53,6 +54,8 @@ def sentence(mirror: Mirror, frame: Frame, drive: DriveRecord) -> str:
     since = figures.age_since(drive.state_since, frame.now) or frame.glyphs.nobody_said
     server = mirror.name_of(drive.server_id) or (drive.server_id or "")[:8]
     match drive.state:
+        case "unknown" if drive.known_at is None and drive.name is not None and frame.past_at is not None:
+            return unread_sentence(drive.cell)
         case "unknown" if drive.known_at is None:
             return f"{drive.cell} does not answer, and nothing was ever known of it here"
         case "unknown":
@@ -84,7 +87,10 @@ def _state_spans(frame: Frame, drive: DriveRecord) -> Line:
     else:
         was = f"last known {drive.last_state}, " if drive.last_state else ""
         age = figures.age_since(drive.known_at, frame.wall_now)
-        text = f"{was}never known here" if age is None else f"{was}{frame.glyphs.last_known}{age} ago"
+        never = (
+            "not known of this moment" if drive.name is not None and frame.past_at is not None else "never known here"
+        )
+        text = f"{was}{never}" if age is None else f"{was}{frame.glyphs.last_known}{age} ago"
     word = "being copied" if drive.state == "cloning_src" else look.word
     return (Span(f"{look.glyph} {word}", look.tone), Span(f"  {text}", Tone.MUTED))
 

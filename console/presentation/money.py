@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from console.presentation import figures
+from console.presentation.lines import Glyphs
+
 NAMES: Mapping[str, str] = {
     "cpu": "CPU",
     "mem": "memory",
@@ -17,6 +20,7 @@ NAMES: Mapping[str, str] = {
     "vlan": "VLANs",
     "tx": "traffic",
 }
+LASTS_SECONDS_MAX = 10 * 365 * 86_400
 _GIB = 2**30
 _UNITS: Mapping[str, tuple[str, int]] = {
     **dict.fromkeys(("cpu", "intel_cpu", "bcpu"), ("GHz", 1000)),
@@ -46,6 +50,28 @@ def rate_in(room: int, amount: Decimal) -> str:
     """Of an hour, which is little: with four places where there is room for them."""
     text = money(amount, 4)
     return text if len(text) <= room else money_in(room, amount)
+
+
+TICK_SECONDS = 300
+"""A balance is told of the last five minutes that are over: how long it lasts is not known more exactly."""
+
+
+def lasts_words(balance: Decimal, seconds: int | None) -> str:
+    """How long a balance lasts. `seconds` is None where it never ends."""
+    if seconds is None:
+        return "for ever"
+    if balance <= 0:
+        return "no longer: it is gone"
+    return "less than five minutes" if seconds < TICK_SECONDS else figures.age(seconds)
+
+
+def lasts_text(balance: Decimal, seconds: int | None, glyphs: Glyphs) -> str:
+    """The same in seven cells."""
+    if seconds is None or seconds > LASTS_SECONDS_MAX:
+        return glyphs.endless
+    if balance <= 0:
+        return "gone"
+    return "<5m" if seconds < TICK_SECONDS else figures.age(seconds)
 
 
 def unit_of(resource: str) -> str:

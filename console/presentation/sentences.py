@@ -87,9 +87,16 @@ def sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
             return f"{server.state} for {since}"
 
 
+def unread_sentence(cell: str) -> str:
+    """Of what lies in a cell that answered at a moment of the past and is silent now."""
+    return f"{cell}'s log cannot be read now; its name, size and host are of later"
+
+
 def _unknown_sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
     # A zone is no cell: what is UNKNOWN in it lies in one that does not answer, whichever that is.
     cell = server.cell if mirror.offer is None else "its cell"
+    if server.known_at is None and server.name is not None and frame.past_at is not None:
+        return unread_sentence(cell)
     if server.known_at is None:
         return f"{cell} does not answer, and nothing was ever known of it here"
     known = figures.instant(server.known_at, frame.wall_now)

@@ -33,7 +33,8 @@ class Given:
 class Ask(BoxDialog[Given | None]):
     """Asks for a text, for one of the options, or (`is_many`) for any number of them in an order.
 
-    Without `options` the text is the answer and may not be empty. `chosen` are there from the start.
+    Without `options` the text is the answer and may not be empty. `chosen` are there from the start. A `text` that is
+    a suggestion goes with the first sign that is typed; `comes_to` says below the line what its text would do.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Ask(BoxDialog[Given | None]):
         is_many: bool = False,
         chosen: Sequence[Option] = (),
         note: str = "",
+        is_suggestion: bool = False,
+        comes_to: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__(frame)
         self._title = title
@@ -58,7 +61,8 @@ class Ask(BoxDialog[Given | None]):
         self._options: Sequence[Option] = ()
         self._chosen: list[Option] = list(chosen)
         self._at = 0
-        self._starts_anew = False
+        self._starts_anew = is_suggestion
+        self._comes_to = comes_to
         self._said = ""
         self._is_answered = False
 
@@ -81,7 +85,8 @@ class Ask(BoxDialog[Given | None]):
         lines = picking.lines(
             self._question, self._text, self._options, self._chosen, inner, highlighted=self._at, rows=rows
         )
-        note = self._said or (self._note if size.height >= FOOT_HEIGHT_MIN else "")
+        said = self._said or ("" if self._comes_to is None else self._comes_to(self._text))
+        note = said or (self._note if size.height >= FOOT_HEIGHT_MIN else "")
         tone = Tone.WARN if self._said else Tone.MUTED
         foot: tuple[Line, ...] = tuple((Span(row, tone),) for row in wrap(note, inner.width - 1)) if note else ()
         box = self.query_one(Box)

@@ -46,17 +46,38 @@ async def act(host: Host, acting: Acting, command: Command) -> None:
 
 async def _ask_rate(host: Host, acting: Acting) -> None:
     question = "simulated seconds in each second"
+
+    def comes_to(text: str) -> str:
+        rate = _rate_of(text)
+        return "" if rate is None else clock.rate_sentence(rate, clock.seconds_to_next(host.mirror, host.frame().now))
+
     given: Given | None = await host.ask_dialog(
-        Ask("Run the clock at a rate", question, host.frame(), text="60", note="such as 60, or 0.5")
+        Ask(
+            "Run the clock at a rate",
+            question,
+            host.frame(),
+            text="60",
+            note=f"such as 60, or 0.5; up to {RATE_MAX:,}",
+            is_suggestion=True,
+            comes_to=comes_to,
+        )
     )
     if given is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)
         return
-    match command_line.parse_line(f"clock x{given.text.removeprefix('x')}"):
+    rate = _rate_of(given.text)
+    if rate is None:
+        host.say(f"{given.text} is no rate: a number above 0, up to {RATE_MAX:,}", Tone.WARN)
+    else:
+        await acting.set_clock("rate", rate)
+
+
+def _rate_of(text: str) -> float | None:
+    match command_line.parse_line(f"clock x{text.strip().removeprefix('x')}"):
         case command_line.SetClock("rate", rate):
-            await acting.set_clock("rate", rate)
+            return rate
         case _:
-            host.say(f"{given.text} is no rate: a number above 0, up to {RATE_MAX:,}", Tone.WARN)
+            return None
 
 
 async def end_faults(host: Host, client: Port, command: Command) -> None:

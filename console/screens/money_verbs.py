@@ -32,6 +32,7 @@ async def act(host: Host, client: Port, _command: Command, selection: Selection)
             "what it has to live on from now",
             host.frame(),
             text="" if owner is None or not owner.is_finite else f"{owner.balance:.2f}",
+            is_suggestion=True,
             note=f"{has}it then starts and makes nothing that it cannot pay for five days",
         )
     )

@@ -207,6 +207,10 @@ def _make(
 
             shown = groups.view(mirror, frame, held if isinstance(held, GroupPlanRecord) else None)
             return _noted(shown, mirror, frame)
+        case "clock":
+            from console.presentation import clock
+
+            return _noted(clock.view(mirror, frame, commands.clock_hint()), mirror, frame)
         case "help":
             from console.presentation import help as help_view
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from console.client import ClientError
-from console.presentation import account_detail, attention, billing, detail
-from console.presentation.lines import cells
+from console.presentation import account_detail, attention, billing, detail, money
+from console.presentation.lines import UNICODE, cells
 from console.presentation.mirror import Mirror
 from console.records import ServerDetail
 from console.records_billing import AccountMoney, CostRecord, LedgerRecord, ShortAccount, SubscriptionRecord
@@ -98,6 +98,7 @@ def test_a_server_says_what_it_costs_and_what_shrinking_it_saved() -> None:
     [
         (ShortAccount("broke", Decimal(-2), 0), "balance -2.00", "crit"),
         (ShortAccount("soon", Decimal(3), 86_400), "balance 3.00, lasts 1d00h", "warn"),
+        (ShortAccount("now", Decimal("0.05"), 3), "balance 0.05, lasts less than five minutes", "warn"),
     ],
 )
 def test_who_is_short_of_money_needs_attention(account: ShortAccount, what: str, tone: str) -> None:
@@ -106,6 +107,30 @@ def test_who_is_short_of_money_needs_attention(account: ShortAccount, what: str,
     (alarm,) = [each for each in attention.alarms(mirror, a_frame()) if each.key.startswith("account:")]
 
     assert (alarm.who, alarm.what, alarm.tone.value) == (account.account, what, tone)
+
+
+def test_a_balance_that_is_gone_says_since_when() -> None:
+    account = ShortAccount("broke", Decimal(-2), 0, today(13, 5))
+
+    alarms = attention.alarms(replace(the_cloud(), short_of_money=(account,)), a_frame())
+
+    assert {alarm.who: alarm.since for alarm in alarms}["broke"] == today(13, 5)
+
+
+@pytest.mark.parametrize(
+    ("balance", "seconds", "words", "text"),
+    [
+        ("10", None, "for ever", "∞"),
+        ("10", 86_400, "1d00h", "1d00h"),
+        ("0.05", 299, "less than five minutes", "<5m"),
+        ("0.05", 300, "5m00s", "5m00s"),
+        ("-3", 0, "no longer: it is gone", "gone"),
+        ("-3", None, "for ever", "∞"),
+    ],
+)
+def test_how_long_a_balance_lasts_is_said_alike(balance: str, seconds: int | None, words: str, text: str) -> None:
+    assert money.lasts_words(Decimal(balance), seconds) == words
+    assert money.lasts_text(Decimal(balance), seconds, UNICODE) == text
 
 
 @pytest.mark.parametrize(

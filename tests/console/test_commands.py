@@ -358,6 +358,16 @@ def test_a_line_is_completed_with_names_columns_and_their_words(typed: str, ghos
     assert command_line.complete_line(typed, {"servers": ["cell-1", "cell-2"]}, lambda _view: _COLUMNS) == ghost
 
 
+@pytest.mark.parametrize("kind", [*sorted({c.verb_of for c in commands.COMMANDS if c.verb_of}), "task"])
+def test_every_row_of_the_clocks_page_has_all_verbs_of_the_clock_and_each_is_in_the_hint(kind: str) -> None:
+    verbs = commands.verbs_for(Selection("clock", (Item(kind, f"{kind}:1", "one", "up"),)))
+
+    of_clock = [verb for verb in verbs if verb.id.startswith("clock.")]
+    assert of_clock == [verb for verb in commands.COMMANDS if verb.id.startswith("clock.")]
+    told = commands.clock_hint().removeprefix("x, then ").split(", ")
+    assert [each[0] for each in told] == [verb.keys[0] for verb in of_clock]
+
+
 def test_the_verbs_of_a_host_in_a_rehearsal_are_its_faults_and_failing_is_the_first() -> None:
     """`d` takes a cell down there; on the row of a host it must not be another verb."""
     host, cell = Item("host", "host:h1", "h1", "up"), Item("cell", "cell:c1", "c1", "up")

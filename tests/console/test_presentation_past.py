@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.presentation import density, event_words, events, header, past
+from console.presentation import density, detail, event_words, events, header, past, servers
 from console.presentation.lines import ASCII, UNICODE, Tone, span_width, text_of
 from console.presentation.mirror import PASTS_KEPT, Mirror
 from console.records import EventRecord, PastEvents
@@ -327,3 +328,17 @@ def test_each_kind_of_event_is_a_sentence(kind: str, said: dict[str, Any], sente
 )
 def test_an_event_names_what_it_is_about(kind: str, object_id: str, said: dict[str, Any], title: str) -> None:
     assert event_words.title(the_cloud(), an_event(1, kind, object_id, NOW, **said)) == title
+
+
+def test_of_a_server_whose_log_cannot_be_read_the_past_says_what_is_of_later() -> None:
+    row = replace(the_cloud().servers["id-auth-01"], known_at=None, last_state=None)
+    mirror = replace(the_cloud(), fleet=the_cloud().fleet.changed([row]))
+    frame = a_frame(past_at=NOW - timedelta(hours=1))
+
+    said = text_of(servers.view(mirror, frame).status(row.id))
+
+    assert said == "auth-01: cell-3's log cannot be read now; its name, size and host are of later"
+    assert len(said) < 80
+    described = "\n".join(body(detail.describe(mirror, row.id, frame)))
+    assert "not known of this moment" in described
+    assert "never known" not in described

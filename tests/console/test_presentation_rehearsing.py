@@ -10,6 +10,8 @@ import pytest
 from console.presentation import clock, faults
 from console.presentation.mirror import Mirror
 from console.records import ClockRecord, TaskRecord
+from console.screens import views
+from console.screens.places import Place
 from tests.console.drawn import body, plate, the_row
 from tests.console.examples import NOW, a_frame, ago, the_cloud
 
@@ -31,17 +33,23 @@ def test_the_panel_says_how_the_clock_runs_and_what_falls_due_next() -> None:
     mirror = a_cloud(a_task(1, "cell-1", seconds=90), a_task(2, "cell-2", seconds=6))
     frame = a_frame(wall_now=NOW - timedelta(hours=2))
 
-    assert [line.rstrip() for line in body(clock.view(mirror, frame))] == [
+    assert [line.rstrip() for line in body(views.make(Place("clock"), mirror, frame, {}))] == [
         " cloud   Fri 20 Nov 2026  14:03:27 UTC",
         " wall    Fri 20 Nov 2026  12:03:27 UTC",
         " apart   2h00m ahead",
         " runs    x60: 60 simulated seconds in each second",
-        " verbs   x, then t a minute, T an hour, g the next due, m stop, v rate, w wall",
+        " verbs   x, then t advance 60 s, m stop, l let go, T advance 1 h, g go to what",
+        "         is due next, i run at a rate, w follow the wall",
         "",
         "  DUE NEXT        ABOUT                     CELL                 AT          IN",
         "  start           app-2                     cell-2         14:03:33          6s",
         "  start           app-1                     cell-1         14:04:57       1m30s",
     ]
+
+
+def test_a_rate_is_said_as_what_it_comes_to() -> None:
+    assert clock.rate_sentence(60, 90) == "a minute of the wall's is 1h00m here; what is due next comes in 2s"
+    assert clock.rate_sentence(0.01, None) == "a minute of the wall's is 0.6s here"
 
 
 def test_a_clock_that_stands_still_looks_like_it() -> None:

@@ -37,12 +37,14 @@ async def test_the_clock_is_stepped_to_what_is_due_by_an_hour_and_set_to_a_rate(
         await pilot.press("x", "T")
         await until(pilot, "advanced by 3600 s")
         await pilot.press("x", "i")
-        await until(pilot, "simulated seconds in each second")
+        await until(pilot, "simulated seconds in each second", "a minute of the wall's is 1h00m here")
+        await pilot.press("1", "2", "0")
+        await until(pilot, "a minute of the wall's is 2h00m here")
         await pilot.press("enter")
         await until(pilot, "clock: rate")
 
         assert requests(cloud, "advance") == [("advance", 20), ("advance", 3600)]
-        assert requests(cloud, "patch_clock") == [("patch_clock", "rate", 60.0)]
+        assert requests(cloud, "patch_clock") == [("patch_clock", "rate", 120.0)]
         assert cloud.clock_now == NOON + timedelta(seconds=3620)
 
 

@@ -207,7 +207,7 @@ def test_a_cell_was_silent_then_and_shows_what_was_last_seen_of_it(tmp_path: Pat
 
 def test_a_cell_that_cannot_be_read_now_is_unknown_before_it_fell_silent(tmp_path: Path) -> None:
     async def story(cloud: Wired) -> None:
-        await cloud.running("web-01", cell="cell-1")
+        made = await cloud.running("web-01", cell="cell-1")
         running = await moment_of(cloud, "server.running")
         await cloud.advance(60)
         await cloud.app.cloud.store.flush_last_known()
@@ -221,7 +221,12 @@ def test_a_cell_that_cannot_be_read_now_is_unknown_before_it_fell_silent(tmp_pat
 
         assert (await cell_at(running))["reason"] == "its log cannot be read now"
         rows = good(await cloud.ops.get("/servers", params={"at": running, "cell": "cell-1"}))["servers"]
-        assert [(row["name"], row["state"]) for row in rows] == [(None, "unknown")]
+        # What it is called is known of now; what it did then is not.
+        assert [(row["name"], row["state"], row["last_state"], row["known_at"]) for row in rows] == [
+            ("web-01", "unknown", None, None)
+        ]
+        assert rows[0]["host"] == made["host"]
+        assert (await cell_at(running))["hosts"] == (await cell_at(silent))["hosts"] > 0
         # Of the silence that lasts to this day everything is known that is known now.
         assert (await cell_at(silent))["reason"] == "injected: down"
         rows = good(await cloud.ops.get("/servers", params={"at": silent, "cell": "cell-1"}))["servers"]

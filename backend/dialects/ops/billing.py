@@ -36,7 +36,7 @@ from backend.dialects.ops.schema_billing import (
     SubscriptionRow,
 )
 from backend.dialects.ops.table import Answer, Call
-from backend.dialects.wire import instant_text
+from backend.dialects.wire import instant_text, instant_text_or_none
 from backend.operations import Cloud, billing, billing_views, last_known, servers, subscriptions
 from backend.operations.billing_views import Cost, Line, Owner, Summary
 
@@ -186,6 +186,7 @@ def short_row(owner: Owner) -> ShortAccount:
         "account": owner.name,
         "balance": money_text(owner.balance),
         "lasts_seconds": billing_views.lasts_seconds(owner),
+        "below_since": instant_text_or_none(owner.below_since),
     }
 
 

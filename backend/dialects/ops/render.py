@@ -219,14 +219,18 @@ def server_row(server: Server) -> ServerRow:
 def partial_server_row(server: PartialServer, last: LastKnown | None) -> ServerRow:
     """A server whose cell does not answer: what is centrally known, and the rest as it was last known.
 
-    `state` is `unknown`, as the API says it; `last_state` is what it was at `known_at`. Never seen: null.
+    `state` is `unknown`, as the API says it; `last_state` is what it was at `known_at`. Never seen: null. Of what was
+    only seen after a moment of the past there is what it is called, where it is and how large, and no `known_at`.
     """
-    never_seen = cast(ServerRow, {**_NEVER_SEEN_SERVER, "id": server.id, "cell": server.cell})
-    row = never_seen if last is None else server_row(last.server())
-    row["last_state"] = row["state"] if last is not None else None
+    row = cast(ServerRow, {**_NEVER_SEEN_SERVER, "id": server.id, "cell": server.cell})
+    if last is not None:
+        seen = server_row(last.server())
+        row = seen if last.is_of_moment else cast(ServerRow, {**row, **{key: seen[key] for key in _LASTING_OF_SERVER}})
+    is_told = last is not None and last.is_of_moment
+    row["last_state"] = row["state"] if is_told else None
     row["state"] = "unknown"
     row["reachable"] = False
-    row["known_at"] = instant_text(last.known_at) if last is not None else None
+    row["known_at"] = instant_text(last.known_at) if last is not None and is_told else None
     row["project_id"] = server.project_id
     row["owner"] = server.owner
     row["created_at"] = instant_text(server.created_at)
@@ -235,6 +239,13 @@ def partial_server_row(server: PartialServer, last: LastKnown | None) -> ServerR
     row["is_backfilling"] = server.is_backfilling
     return row
 
+
+_LASTING_OF_SERVER: tuple[Literal["name", "host", "smp", "group", "tags", "meta"], ...] = (
+    "name", "host", "smp", "group", "tags", "meta"
+)  # fmt: skip
+_LASTING_OF_DRIVE: tuple[Literal["name", "host", "media", "tags", "meta"], ...] = (
+    "name", "host", "media", "tags", "meta"
+)  # fmt: skip
 
 _NEVER_SEEN_SERVER: Mapping[str, Any] = {
     "name": None,
@@ -291,12 +302,15 @@ def drive_row(drive: Drive) -> DriveRow:
 
 def partial_drive_row(drive: PartialDrive, last: LastKnown | None) -> DriveRow:
     """As `partial_server_row`, of a drive."""
-    never_seen = cast(DriveRow, {**_NEVER_SEEN_DRIVE, "id": drive.id, "cell": drive.cell})
-    row = never_seen if last is None else drive_row(last.drive())
-    row["last_state"] = row["state"] if last is not None else None
+    row = cast(DriveRow, {**_NEVER_SEEN_DRIVE, "id": drive.id, "cell": drive.cell})
+    if last is not None:
+        seen = drive_row(last.drive())
+        row = seen if last.is_of_moment else cast(DriveRow, {**row, **{key: seen[key] for key in _LASTING_OF_DRIVE}})
+    is_told = last is not None and last.is_of_moment
+    row["last_state"] = row["state"] if is_told else None
     row["state"] = "unknown"
     row["reachable"] = False
-    row["known_at"] = instant_text(last.known_at) if last is not None else None
+    row["known_at"] = instant_text(last.known_at) if last is not None and is_told else None
     row["project_id"] = drive.project_id
     row["owner"] = drive.owner
     row["created_at"] = instant_text(drive.created_at)

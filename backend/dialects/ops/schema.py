@@ -36,7 +36,11 @@ class Ratio(TypedDict):
 
 
 class ServerRow(TypedDict):
-    """Where its cell does not answer: `state` is `unknown`, and what is not centrally known is as of `known_at`."""
+    """Where its cell does not answer: `state` is `unknown`, and what is not centrally known is as of `known_at`.
+
+    Of a moment of the past at which a cell answered that is silent now, there is what a server is called, its host, its
+    group and its tags, as they are last known, and no `known_at`.
+    """
 
     id: str
     name: str | None

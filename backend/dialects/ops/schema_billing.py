@@ -26,9 +26,9 @@ class BillingLine(TypedDict):
 
 
 class BillingOwner(TypedDict):
-    """`lasts_seconds` is how long the balance lasts at this rate; null where nothing is burnt.
+    """`lasts_seconds` is how long the balance lasts at this rate; null where it never ends.
 
-    Only where `is_finite` is the account held to it.
+    Only where `is_finite` is the account held to it: of any other it never ends, nor where nothing is burnt.
     """
 
     account: str
@@ -144,6 +144,8 @@ class ShortAccount(TypedDict):
     account: str
     balance: str
     lasts_seconds: int | None
+    below_since: str | None
+    """When the balance fell below nothing; null where it is not."""
 
 
 class BillingSummary(TypedDict):
