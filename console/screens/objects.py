@@ -95,6 +95,14 @@ def shown_marks(view: View, filter_text: str, marks: frozenset[str]) -> frozense
     return marks & {view.table.key_of(row) for row in view.table.rows}
 
 
+def in_order(view: View, marks: frozenset[str]) -> list[str]:
+    """The marked rows as the list in sight has them; those that it does not show are last, by their keys."""
+    if len(marks) < 2 or view.table is None:
+        return sorted(marks)
+    shown = dict.fromkeys(key for key in map(view.table.key_of, view.table.rows) if key in marks)
+    return [*shown, *sorted(marks.difference(shown))]
+
+
 def _project(mirror: Mirror, id: str) -> StorageRecord | None:
     found = mirror.protection.storage
     return next((each for each in (found.projects if found is not None else ()) if each.project_id == id), None)
