@@ -36,5 +36,7 @@ def test_only_the_first_few_are_told_at_length() -> None:
 
 
 def test_a_number_is_typed_with_its_commas_or_without() -> None:
-    assert _is_meant("1105", "1,105") and _is_meant("1,105", "1,105")
-    assert not _is_meant("11,05", "1,105") and not _is_meant("web01", "web,01")
+    assert _is_meant("1105", "1,105")
+    assert _is_meant("1,105", "1,105")
+    assert not _is_meant("11,05", "1,105")
+    assert not _is_meant("web01", "web,01")
