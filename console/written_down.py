@@ -40,7 +40,7 @@ class WrittenDown:
 
     def _name(self, path: str) -> str:
         """What the object of a path is called, where an id does not say it."""
-        parts = path.split("?")[0].strip("/").split("/")
+        parts = path.split("?", maxsplit=1)[0].strip("/").split("/")
         return (self.name_of(unquote(parts[1])) or "") if len(parts) > 1 else ""
 
     @asynccontextmanager
