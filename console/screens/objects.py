@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from console.commands import VIEWS
-from console.names import PALETTES
+from console.names import PALETTES, SHIPPED
 from console.presentation import tasks
 from console.presentation.lines import View
 from console.presentation.mirror import Mirror
@@ -225,6 +225,7 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
         "calendar": sorted({each.time_zone for each in mirror.schedules or ()}),
         "clock": ("manual", "wall", "x60"),
         "palette": PALETTES,
+        "rehearse": SHIPPED,
     }
 
 

@@ -25,7 +25,7 @@ ENTRIES = [
 @pytest.mark.parametrize(
     ("text", "ids"),
     [
-        ("", ["1", "2", "3", "4", "5"]),
+        ("", ["2", "3", "4", "5", "1"]),
         # At the start of a title, in it, letter after letter, in the words; of equals, what is on.
         ("start", ["1", "3", "5"]),
         ("web", ["2", "1"]),

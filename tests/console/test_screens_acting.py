@@ -391,7 +391,7 @@ async def test_a_name_is_copied_to_the_clipboard_of_the_terminal() -> None:
         await pilot.press("1")
         await until(pilot, "mail-37")
         await pilot.press("Y", "n")
-        await until(pilot, "copied: mail-37")
+        await until(pilot, "clipboard: mail-37")
 
         assert app.clipboard == "mail-37"
 

@@ -37,7 +37,7 @@ async def test_what_was_done_is_looked_at_whole_and_copied_as_curl() -> None:
         await pilot.press("enter")
         await until(pilot, "11:57:00", "power off web-01", "accepted")
         await pilot.press("Y", "c")
-        await until(pilot, "copied: curl -sS -X POST")
+        await until(pilot, "clipboard: curl -sS -X POST")
         await pilot.press("enter")
         await until(pilot, '"action": "stop"', "raw JSON")
         await pilot.press("escape")
