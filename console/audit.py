@@ -59,13 +59,14 @@ class AuditLog:
         """The file that is written."""
         return self._path
 
-    def begin(self, method: str, path: str, body: Mapping[str, Any]) -> str:
-        """Write down what is about to be sent, on the disk when this returns. Returns its id. Raises AuditProblem."""
+    def begin(self, method: str, path: str, body: Mapping[str, Any], name: str = "") -> str:
+        """Write down what is about to be sent, on the disk when this returns. Returns its id. Raises AuditProblem.
+
+        `name` is what the object of the path is called, where that is known.
+        """
         id = secrets.token_hex(8)
-        self._append(
-            {"id": id, "at": self._now().isoformat(), "method": method, "path": path, "body": kept(body)},
-            is_synced=True,
-        )
+        line = {"id": id, "at": self._now().isoformat(), "method": method, "path": path, "body": kept(body)}
+        self._append({**line, "name": name} if name else line, is_synced=True)
         return id
 
     def end(self, id: str, outcome: str, sentence: str = "") -> None:
@@ -87,7 +88,8 @@ class AuditLog:
             match line:
                 case {"id": str(id), "at": str(at), "method": str(method), "path": str(path), "body": dict(body)}:
                     if (instant := _instant(at)) is not None:
-                        found[id] = AuditRecord(sanitise(id), instant, sanitise(method), sanitise(path), clean(body))
+                        record = AuditRecord(sanitise(id), instant, sanitise(method), sanitise(path), clean(body))
+                        found[id] = record._replace(name=sanitise(str(line.get("name") or "")))
                 case {"end": str(id), "at": str(at), "outcome": str(outcome)} if id in found:
                     sentence = sanitise(str(line.get("sentence") or ""))
                     found[id] = found[id]._replace(

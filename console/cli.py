@@ -22,10 +22,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -205,10 +206,26 @@ def _watch(name: str, rate: float, chosen: Settings, *, seed: int | None = None,
     from console.cli_opening import Opener, Rehearsed
     from console.contexts import unlisted
 
-    with tempfile.TemporaryDirectory(prefix="stratodeck-rehearsal-") as temporary:
+    with _ended_by_hangup(), tempfile.TemporaryDirectory(prefix="stratodeck-rehearsal-") as temporary:
         first = unlisted((), "data", temporary if data is None else str(data))
         clouds = Opener(chosen, (), first, rehearsed=Rehearsed(name, rate, seed))
         _run_console(chosen, clouds, landing_view="rehearsal")
+
+
+@contextmanager
+def _ended_by_hangup() -> Iterator[None]:
+    """A terminal that is closed, or a SIGTERM, ends what is inside as leaving it does: with its folder cleared away."""
+    import signal
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run_console(chosen: Settings, clouds: Opener, **other_looks: object) -> ConsoleApp:

@@ -10,14 +10,12 @@ import click
 
 from console.cli_options import Refusal, chosen_settings, storable
 from console.completion import words_or_file
+from console.names import SHIPPED
 
 if TYPE_CHECKING:
     from backend.rehearsals.report import Report
     from backend.rehearsals.scenario import Scenario
     from console.settings import Settings
-
-SHIPPED = ("cell-lost-in-backup-window", "drain-in-full-cell", "host-lost-under-pair", "surge-over-backfill")
-
 
 WATCHES = "stratodeck.watches"
 """Where the tree of commands puts what opens the console on a rehearsal: this module is below it."""

@@ -191,6 +191,9 @@ class CloudClient(BillingRequests, Port):
         """What was done to this cloud from here. It is read here, so it is there without the cloud too."""
         return await self._written.audit()
 
+    def know_names(self, name_of: Callable[[str], str | None]) -> None:
+        self._written.name_of = name_of
+
     # Verbs
 
     async def preview(

@@ -144,7 +144,7 @@ def parse_line(text: str) -> Request:
             name = _whole_word(word)
     rest = words[1:]
     if name is None:
-        return Problem(f"no command or view is called {words[0]}")
+        return Problem(f"no command or view is called {words[0]}{_meant(words[0])}")
     if name in ("host", "drive", "account", "find"):
         # A name may hold spaces and slashes: all that follows the word is meant.
         whole = text.strip().partition(" ")[2].strip()
@@ -164,6 +164,14 @@ def parse_line(text: str) -> Request:
     if name in _RUN_WORDS:
         return Run(_RUN_WORDS[name])
     return _parse_argument(name, rest, rest_of_filter)
+
+
+def _meant(word: str) -> str:
+    """Which word it may have been meant to be."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word.casefold(), LINE_WORDS, n=1)
+    return f"; {close[0]}?" if close else ""
 
 
 def _cut_at_slash(text: str) -> tuple[str, str, str]:
@@ -313,7 +321,7 @@ def complete_filter(text: str, columns: Columns) -> str | None:
     done += " " if done else ""
     bare = last.removeprefix("!")
     before = done + last[: len(last) - len(bare)]
-    for sign in (":", "="):
+    for sign in (":=", ":", "="):
         name, found, value = bare.partition(sign)
         column = find_column(columns, name) if found else None
         if column is not None:

@@ -16,3 +16,6 @@ COLOURS: tuple[str, ...] = ("blue", "green", "violet", "brown", "grey")
 
 ALL_CLOUDS = "@all"
 """What a list of several clouds is narrowed to; no cell has an at sign in its name."""
+
+SHIPPED = ("cell-lost-in-backup-window", "drain-in-full-cell", "host-lost-under-pair", "surge-over-backfill")
+"""The scenarios that come with the product."""

@@ -5,7 +5,7 @@ What a kind of cloud need not have is refused here in a sentence; what each must
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -185,6 +185,10 @@ class Port(Protocol):
         self, *, limit: int = 200, object_id: str | None = None, until: str | None = None, since: str | None = None
     ) -> Events: ...
     async def audit(self) -> Audit: ...
+    def know_names(self, name_of: Callable[[str], str | None]) -> None:
+        """How what is done is to be written down: `name_of` an id is its name, as long as anybody knows it."""
+        ...
+
     async def preview(
         self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] | None = None, **fields: Any
     ) -> PlanRecord: ...

@@ -24,6 +24,8 @@ class AuditRecord(NamedTuple):
     """One of the four; unknown also where this program ended before an answer came."""
     sentence: str = ""
     ended_at: datetime | None = None
+    name: str = ""
+    """What the object was called when it was sent, where its path has only an id."""
 
     @property
     def key(self) -> str:

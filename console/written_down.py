@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from console.port import ClientError
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
@@ -19,6 +20,8 @@ class WrittenDown:
     def __init__(self, logs: Callable[[str], AuditLog] | None) -> None:
         self._logs = logs
         self._log: AuditLog | None = None
+        self.name_of: Callable[[str], str | None] = lambda _id: None
+        """What an object is called now: when it is deleted, nobody knows any more."""
 
     @property
     def needs_cloud(self) -> bool:
@@ -35,6 +38,11 @@ class WrittenDown:
         log = self._log
         return Audit(() if log is None else await asyncio.to_thread(log.records))
 
+    def _name(self, path: str) -> str:
+        """What the object of a path is called, where an id does not say it."""
+        parts = path.split("?", maxsplit=1)[0].strip("/").split("/")
+        return (self.name_of(unquote(parts[1])) or "") if len(parts) > 1 else ""
+
     @asynccontextmanager
     async def request(self, method: str, path: str, body: Mapping[str, Any]) -> AsyncIterator[None]:
         """Around a request that is sent. Raises ClientError where the log cannot be written."""
@@ -47,7 +55,7 @@ class WrittenDown:
         from console.audit import AuditProblem
 
         try:
-            id = await asyncio.to_thread(log.begin, method, path, body)
+            id = await asyncio.to_thread(log.begin, method, path, body, self._name(path))
         except AuditProblem as problem:
             raise ClientError(f"nothing was sent: {problem}", "audit", False) from problem
         outcome, sentence = ACCEPTED, ""

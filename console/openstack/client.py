@@ -155,6 +155,9 @@ class OpenStackClient(Port):
     async def audit(self) -> Audit:
         return await self._written.audit()
 
+    def know_names(self, name_of: Callable[[str], str | None]) -> None:
+        self._written.name_of = name_of
+
     async def server(self, server_id: str) -> ServerDetail:
         """What the API says of it now. Of one whose cell does not answer, what was last known stands in the record."""
         body = await self._show(server_id)

@@ -93,7 +93,7 @@ _LISTS: Mapping[str, _List] = {
         attrgetter("id"),
         servers.columns,
         servers.ORDERS,
-        ("state", "name", "cell", "host", "cpu", "seen", "memory", "factor", "group", "up", "kind", "owner"),
+        ("state", "name", "cell", "host", "cpu", "memory", "seen", "factor", "group", "up", "kind", "owner"),
         _is_reachable,
         servers.status,
     ),

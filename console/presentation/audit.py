@@ -31,9 +31,22 @@ from console.presentation.mirror import Mirror
 from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, AuditRecord
 
 ORDERS = ("newest",)
-_NOVA = {"os-start": "start", "os-stop": "shut down"}
-"""What verbs of the Compute API are called here."""
-_OBJECT = re.compile(r"/(servers|drives|hosts|cells|groups|snapshots)/([^/?]+)(?:/(\w+))?.*")
+_NOVA = {"os-start": "start", "os-stop": "shutdown"}
+"""Which verbs of ours those of the Compute API are."""
+_OBJECT = re.compile(r"/(servers|drives|hosts|cells|groups|snapshots|accounts|schedules|backups)/([^/?]+)(?:/(\w+))?.*")
+_MADE = {"servers": "create server", "drives": "create drive", "schedules": "create schedule of",
+         "backups": "back up a", "clock": "set the clock", "clock/advance": "advance the clock"}  # fmt: skip
+_PARTS = {
+    ("POST", "ask"): "ask {} whether it answers",
+    ("PUT", "balance"): "set the balance of {} to {}",
+    ("POST", "nics"): "attach a NIC to {}",
+    ("DELETE", "nics"): "detach a NIC from {}",
+    ("POST", "snapshots"): "snapshot {}",
+}
+"""What a request to a part of an object is."""
+_VERBS = {"stop": "power off", "end": "end restoring", "shutdown": "shut down", "separate": "clone and start apart"}
+"""What verbs are called in the menus."""
+_VERBS_OF_CELLS = {"up": "let cell {} answer", "down": "take cell {} down", "hung": "hang cell {}"}
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
@@ -97,36 +110,40 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
 
 
 def words(mirror: Mirror, each: AuditRecord) -> str:
-    """What was asked, as one would say it: `stop web-31`."""
+    """What was asked, as one would say it: `stop web-31`. Its name is the one that it had when it was sent."""
     found = _OBJECT.fullmatch(each.path)
-    action = each.body.get("action") or (each.body.get("state") if each.path.endswith("/reachability") else None)
     if found is None:
-        place = each.path.strip("/")
-        made = {"servers": "create server", "drives": "create drive", "clock": "set the clock",
-                "clock/advance": "advance the clock"}.get(place)  # fmt: skip
-        if made is None:
-            return f"{each.method} {each.path}"
-        inner = each.body.get("server")
-        body = inner if isinstance(inner, Mapping) else each.body
-        told = [str(body[name]) for name in ("name", "mode", "rate", "seconds") if name in body]
-        return " ".join((made, *told[:2]))
+        return _words_of_place(each)
     kind, key, part = found[1], unquote(found[2]), found[3]
-    name = mirror.name_of(key) or (key[:8] if len(key) == 36 else key)
+    name = each.name or mirror.name_of(key) or (key[:8] if len(key) == 36 else key)
     what = kind.removesuffix("s")
-    if part == "ask":
-        return f"ask {name}"
-    if part in ("nics", "snapshots"):
-        verb = {"POST": "attach a NIC to" if part == "nics" else "snapshot", "DELETE": "detach a NIC from"}
-        return f"{verb.get(each.method, each.method)} {name}"
+    told = _PARTS.get((each.method, part or ""))
+    if told is not None:
+        return told.format(name, each.body.get("balance", ""))
+    action = each.body.get("action") or (each.body.get("state") if part == "reachability" else None)
     if action is None and part == "action":
         # Nova's own: the verb is the name of the body.
         action = next((_NOVA.get(verb, verb) for verb in each.body), None)
-    if action is None and each.method == "DELETE" and part is None:
-        action = "delete"
+    if action is None and part is None:
+        action = {"DELETE": "delete", "PATCH": "edit"}.get(each.method)
     if action is None:
         return f"{each.method} {what} {name}"
-    is_place = what in ("host", "cell", "group")
-    return f"{action} {what} {name}" if is_place else f"{action} {name}"
+    verb = (_VERBS_OF_CELLS if what == "cell" else _VERBS).get(str(action), str(action))
+    if "{" in verb:
+        return verb.format(name)
+    return f"{verb} {name}" if what in ("server", "drive") else f"{verb} {what} {name}"
+
+
+def _words_of_place(each: AuditRecord) -> str:
+    """What is asked of no object that there is: to make one, or of the clock."""
+    place = each.path.strip("/")
+    made = _MADE.get(place)
+    if made is None:
+        return f"{each.method} {each.path}"
+    inner = each.body.get("server")
+    body = inner if isinstance(inner, Mapping) else each.body
+    told = [str(body[name]) for name in ("name", "mode", "rate", "seconds", "source_kind", "cron") if name in body]
+    return " ".join((made, *told[:2]))
 
 
 def look(each: AuditRecord, frame: Frame) -> tuple[str, Tone]:
@@ -186,5 +203,6 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
     each = find(mirror, key)
     if each is None:
         return (Span("written down before it is sent, and kept when the console is closed", Tone.MUTED),)
-    text = f"{each.method} {each.path}   enter shows it whole, Y copies it as curl"
+    then = "   what came of it is in :events" if each.outcome == ACCEPTED else ""
+    text = f"{each.method} {each.path}   enter shows it whole, Y copies it as curl{then}"
     return (Span(fit_sentence(text, frame.width - 2, frame.glyphs), Tone.MUTED),)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from console.presentation import figures
@@ -14,6 +15,7 @@ from console.presentation.lines import (
     Rows,
     Span,
     Tone,
+    View,
     at,
     cells,
     compose,
@@ -22,6 +24,7 @@ from console.presentation.lines import (
     left,
     matched,
     right,
+    text_of,
 )
 
 T = TypeVar("T")
@@ -44,18 +47,56 @@ def region(table: Table[T], frame: Frame, width: int) -> Rows[T]:
 
 
 def fitting(columns: Sequence[Column[T]], names: Sequence[str], width: int) -> list[tuple[int, Column[T]]]:
-    """The chosen columns that fit, each with where it begins. The first always does; none is cut."""
+    """The chosen columns that fit, each with where it begins. The first always does; none is cut.
+
+    Where they do not all fit as wide as they are, those that may be narrower are, so that more of them do.
+    """
+    by_name = {column.name: column for column in columns}
+    wanted = [by_name[name] for name in names if name in by_name]
+    kept: list[Column[T]] = []
+    used = START
+    for column in wanted:
+        least = _least(column)
+        if kept and used + least >= width:
+            break
+        kept.append(column)
+        used += least + GAP
+    spare = max(0, width - used + GAP - 1)
     found: list[tuple[int, Column[T]]] = []
     start = START
-    for name in names:
-        column = next((each for each in columns if each.name == name), None)
-        if column is None:
-            continue
-        if found and start + column.width >= width:
-            break
-        found.append((start, column))
-        start += max(column.width, cells(column.title)) + GAP
+    for column in kept:
+        more = min(spare, max(0, column.width - _least(column)))
+        spare -= more
+        room = _least(column) + more
+        found.append((start, column._replace(width=room)))
+        start += room + GAP
     return found
+
+
+def _least(column: Column[Any]) -> int:
+    return max(column.width_min or column.width, cells(column.title))
+
+
+def in_heads(view: View) -> tuple[str, ...]:
+    """The names of the columns that stand above the list of a view, from left to right; none where it has no heads."""
+    if view.table is None:
+        return ()
+    columns = view.table.columns
+    words = {**{each.name.upper(): each.name for each in columns}, **{each.title: each.name for each in columns},
+             **view.heads}  # fmt: skip
+    every = [_in_head(text_of(region.head), words) for region in view.regions if region.head is not None]
+    known = {each.name for each in columns}
+    return tuple(name for name in max(every, key=len, default=()) if name in known)
+
+
+def _in_head(head: str, words: Mapping[str, str]) -> tuple[str, ...]:
+    found: list[tuple[int, str]] = []
+    for word in sorted(words, key=len, reverse=True):
+        match = re.search(rf"(?<!\S){re.escape(word)}(?!\S)", head)
+        if match is not None:
+            found.append((match.start(), words[word]))
+            head = head[: match.start()] + "." * len(word) + head[match.end() :]
+    return tuple(dict.fromkeys(name for _, name in sorted(found)))
 
 
 def _head(columns: Sequence[tuple[int, Column[Any]]], width: int) -> Line:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from console.presentation import chosen
 from console.presentation.columns import NUMBERS, Column
 from console.presentation.lines import Frame, Line, Tone, compose, left, right
 
@@ -21,10 +22,10 @@ class ColumnChoice:
     at: int = 0
 
     @classmethod
-    def begin(cls, columns: Sequence[Column[Any]], chosen: Sequence[str]) -> ColumnChoice:
-        """The chosen ones first, in their order; where none were, the first few are."""
+    def begin(cls, columns: Sequence[Column[Any]], chosen: Sequence[str], own: Sequence[str] = ()) -> ColumnChoice:
+        """The chosen ones first, in their order; where none were, those that the list shows by itself are."""
         every = [column.name for column in columns]
-        known = [name for name in chosen if name in every] or every[:8]
+        known = [name for name in chosen if name in every] or list(own) or every[:8]
         return cls((*known, *(name for name in every if name not in known)), frozenset(known))
 
     @property
@@ -70,3 +71,12 @@ def lines(choice: ColumnChoice, columns: Sequence[Column[Any]], frame: Frame) ->
         placed.append(right(frame.width - 3, str(column.width), Tone.MUTED))
         found.append(compose(frame.width, *placed))
     return tuple(found)
+
+
+def told(choice: ColumnChoice, columns: Sequence[Column[Any]], width: int) -> str:
+    """How many are shown in a list of this width, and which of the chosen do not fit into it."""
+    fitting = [column.name for _, column in chosen.fitting(columns, choice.chosen, width)]
+    left_out = [name for name in choice.chosen if name not in fitting]
+    if not left_out:
+        return f"{len(fitting)} shown"
+    return f"{len(fitting)} shown; left out, as the list is too narrow: {', '.join(left_out)}"

@@ -54,6 +54,8 @@ class Column(NamedTuple, Generic[T]):
     head: str = ""
     """What stands above it where it was chosen; its name in capitals where this is empty."""
     width: int = 10
+    width_min: int = 0
+    """As narrow as it may become where more is chosen than fits; 0 where it may not."""
     is_searched: bool = False
     """Whether words without a column look here."""
     is_lasting: bool = False

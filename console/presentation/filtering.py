@@ -98,9 +98,12 @@ def _parse_word(word: str, columns: Sequence[Column[Any]]) -> Term | str | None:
 
 
 def _parse_comparison(column: Column[Any], operator: str, text: str, *, is_inverted: bool) -> Term | str | None:
-    if operator == ":" and text[:1] in {">", "<", "="}:
+    if operator == ":" and (text[:1] in {">", "<", "="} or text[:2] == "!="):
+        # A colon is what completion ends a column's name with: the sign behind it is what was meant.
         end = 2 if text[1:2] == "=" and text[0] != "=" else 1
         operator, text = text[:end], text[end:]
+        if not text and column.kind not in NUMBERS:
+            return f"{column.name}:{operator} is followed by a text; {column.name}= alone finds those without one"
     if operator == "!=":
         operator, is_inverted = "=", not is_inverted
     if column.kind not in NUMBERS:

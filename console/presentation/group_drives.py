@@ -88,13 +88,20 @@ def _of_drives(mirror: Mirror, group: GroupRecord) -> GroupRecord:
 
 
 def of_cells(groups: Sequence[GroupRecord], mirror: Mirror) -> tuple[GroupRecord, ...]:
-    """The groups with cells in place of hosts: what they stand when a cell falls silent."""
+    """The groups with cells in place of hosts: what they stand when a cell falls silent.
+
+    A server with drives on several hosts of a cell is in that cell once.
+    """
     found = []
     for group in groups:
-        members = [
-            MemberRecord(m.id, m.name, m.cell, None if m.host is None else m.cell, m.state, m.is_reachable)
-            for m in group.members
-        ]
+        there: dict[tuple[str, str | None], MemberRecord] = {}
+        for m in group.members:
+            place = None if m.host is None else m.cell
+            before = there.get((m.id, place))
+            is_reachable = m.is_reachable and (before is None or before.is_reachable)
+            state = m.state if before is None or before.state == "running" else before.state
+            there[m.id, place] = MemberRecord(m.id, m.name, m.cell, place, state, is_reachable)
+        members = list(there.values())
         places: dict[str, set[str]] = {}
         for m in members:
             if m.host is not None and m.state == "running" and m.is_reachable and mirror.is_cell_up(m.cell):

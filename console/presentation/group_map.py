@@ -82,7 +82,7 @@ def map_regions(mirror: Mirror, frame: Frame, shown: Sequence[GroupRecord]) -> t
     cell_heads = [at(block.start, _cell_head(frame, block)) for block in blocks]
     digits = [left(block.start, "".join(column.digit for column in block.columns), Tone.MUTED) for block in blocks]
     end = _map_end(blocks)
-    head = compose(width, left(1, "GROUP", Tone.MUTED), *digits, *_number_heads(end))
+    head = compose(width, left(1, "GROUP", Tone.MUTED), *digits, *_number_heads(end, frame))
     rows = Rows(head, shown, lambda group: _map_row(mirror, frame, blocks, group), key_of)
     return Lines((compose(width, *cell_heads),)), rows, Lines((blank(width), _legend(frame)))
 
@@ -157,9 +157,9 @@ def _cell_head(frame: Frame, block: _Block) -> Line:
     return (Span(block.cell.name + " "), Span(f"{look.glyph} {look.word}", look.tone), *tail)
 
 
-def _number_heads(end: int) -> list[Placed]:
-    muted = Tone.MUTED
-    return [right(end + 7, "N", muted), right(end + 14, "NEEDS", muted), right(end + 21, "HOSTS", muted),
+def _number_heads(end: int, frame: Frame) -> list[Placed]:
+    muted, places = Tone.MUTED, "CELLS" if frame.is_folded else "HOSTS"
+    return [right(end + 7, "N", muted), right(end + 14, "NEEDS", muted), right(end + 21, places, muted),
             right(end + 28, "COLL", muted), right(end + 40, "TOLERATES", muted)]  # fmt: skip
 
 
@@ -223,7 +223,8 @@ def _legend(frame: Frame) -> Line:
 def _folded_regions(mirror: Mirror, frame: Frame, shown: Sequence[GroupRecord]) -> tuple[Region, ...]:
     """Hosts folded into cells: how many members of a group each cell holds."""
     known = sorted(mirror.cells or (), key=lambda cell: cell.name)
-    room = max(3, min(10, (frame.width - MAP_COLUMN - NUMBERS_WIDTH) // max(1, len(known))))
+    widest = max((cells(cell.name) for cell in known), default=0) + 4
+    room = max(3, min(max(10, widest), (frame.width - MAP_COLUMN - NUMBERS_WIDTH) // max(1, len(known))))
     shown_cells = known[: max(1, (frame.width - MAP_COLUMN - NUMBERS_WIDTH) // room)]
     end = MAP_COLUMN + room * len(shown_cells) - 2
     heads: list[Placed] = []
@@ -231,7 +232,7 @@ def _folded_regions(mirror: Mirror, frame: Frame, shown: Sequence[GroupRecord]) 
         look = figures.cell_state(cell, frame.glyphs)
         name = fit_name(cell.name, room - 3, frame.glyphs) if room > 4 else ""
         heads.append(at(MAP_COLUMN + place * room, (Span(look.glyph, look.tone), Span(name, Tone.MUTED))))
-    head = compose(frame.width, left(1, "GROUP", Tone.MUTED), *heads, *_number_heads(end))
+    head = compose(frame.width, left(1, "GROUP", Tone.MUTED), *heads, *_number_heads(end, frame))
 
     def draw(group: GroupRecord) -> Line:
         placed: list[Placed] = [at(1, matched(Span(fit_name(group.name, 10, frame.glyphs)), frame.filter))]
@@ -244,12 +245,13 @@ def _folded_regions(mirror: Mirror, frame: Frame, shown: Sequence[GroupRecord]) 
 
 
 def _folded_sign(members: Sequence[MemberRecord], cell: CellRecord, glyphs: Glyphs) -> Span:
-    """How many members the cell holds; with `!`, two of them share a host."""
+    """How many members the cell holds; with `!`, two of them share a host, or as folded the cell."""
     if not members:
         return Span(glyphs.nothing if cell.is_up else " ", Tone.MUTED)
-    hosts = Counter(member.host for member in members)
+    # On storage hosts a server may be several times; it is counted once, as in the column N.
+    hosts, number = Counter(member.host for member in members), len({member.id for member in members})
     if not cell.is_up:
-        return Span(f"{glyphs.unknown}{len(members)}", Tone.UNKNOWN)
+        return Span(f"{glyphs.unknown}{number}", Tone.UNKNOWN)
     if max(hosts.values()) > 1:
-        return Span(f"{len(members)}!", Tone.CRIT, is_reversed=True)
-    return Span(str(len(members)))
+        return Span(f"{number}!", Tone.CRIT, is_reversed=True)
+    return Span(str(number))

@@ -129,7 +129,7 @@ def _plan_sentences(group: GroupRecord, plan: GroupPlanRecord, frame: Frame) -> 
     if len(plan.moves) > FIX_MOVES_SHOWN:
         found.append(f"and {len(plan.moves) - FIX_MOVES_SHOWN} more")
     after = "" if plan.is_fewest else "; fewer moves may be possible"
-    return [*found, f"then {_change(plan, frame.glyphs)}: x r on this line does it{after}"]
+    return [*found, f"then {_change(plan, frame.glyphs)}: x r on line 1 does it{after}"]
 
 
 def _avoid(group: GroupRecord, move: RestartRecord, frame: Frame) -> str:

@@ -48,6 +48,7 @@ from console.presentation.redundancy import (
     member_count,
     right_span,
     risk,
+    silent_count,
     title_spans,
     tolerates_span,
     worst_first,
@@ -64,29 +65,29 @@ HOSTS_WIDTH_MAX = 100
 def view(mirror: Mirror, frame: Frame, plan: GroupPlanRecord | None = None) -> View:
     """All groups, or the one that `frame.scope` names, with what would restore it where that was told.
 
-    By their drives, the groups are of storage hosts; folded, one group is of cells.
+    By their drives, the groups are of storage hosts; folded, they are of cells.
     """
     if DRIVES in frame.modes:
         if mirror.groups is not None:
             mirror = replace(mirror, groups=group_drives.of_drives(mirror))
         plan = None
-    if frame.is_folded and frame.scope is not None:
-        mirror, plan = replace(mirror, groups=group_drives.of_cells(mirror.groups or (), mirror)), None
+    if frame.is_folded and mirror.groups is not None:
+        mirror, plan = replace(mirror, groups=group_drives.of_cells(mirror.groups, mirror)), None
     if frame.scope is not None:
         return _one(mirror, frame, frame.scope, plan)
-    known = columns(mirror)
+    known = columns(mirror, is_folded=frame.is_folded)
     query = filtering.parse(frame.filter, known)
     everything = worst_first(mirror, frame)
     if frame.sort not in ORDERS and frame.sort:
         everything = list(sorting.as_asked(everything, frame, known))
     shown = list(filtering.matching(everything, query, known))
     if not shown:
-        head = _list_head(frame.width)
+        head = _list_head(frame)
         regions: tuple[Region, ...] = (Lines([remark(frame, _instead(mirror, frame))], head=head),)
     elif frame.width >= MAP_FROM_WIDTH and mirror.cells:
         regions = map_regions(mirror, frame, shown)
     else:
-        regions = (Rows(_list_head(frame.width), shown, lambda group: list_row(mirror, frame, group), key_of),)
+        regions = (Rows(_list_head(frame), shown, lambda group: list_row(mirror, frame, group), key_of),)
     order = frame.sort if frame.sort in sorting.names(ORDERS, known) else "tolerates"
     total = None if mirror.groups is None else len(everything)
     return View(
@@ -115,23 +116,22 @@ def _note(mirror: Mirror, frame: Frame) -> str:
 
 
 def _place(frame: Frame) -> str:
-    if frame.is_folded and frame.scope is not None:
+    if frame.is_folded:
         return "cell"
     return "storage host" if DRIVES in frame.modes else "host"
 
 
-def columns(mirror: Mirror) -> tuple[Column[GroupRecord], ...]:
+def columns(mirror: Mirror, *, is_folded: bool = False) -> tuple[Column[GroupRecord], ...]:
     """What a group's row is as values. What it tolerates at least is not known to be what it tolerates."""
     return (
         Column("name", attrgetter("name"), head="GROUP", width=18, is_searched=True),
         Column("tolerates", lambda group: None if group.is_bound else group.tolerates, Kind.COUNT, "TOLERATES", 9,
                last=attrgetter("tolerates")),
         Column("collisions", attrgetter("collisions"), Kind.COUNT, "COLL", 6),
-        Column("members", lambda group: len(group.members), Kind.COUNT, "N", 4),
-        Column("hosts", attrgetter("hosts"), Kind.COUNT, "HOSTS", 6),
+        Column("members", member_count, Kind.COUNT, "N", 4),
+        Column("hosts", attrgetter("hosts"), Kind.COUNT, "CELLS" if is_folded else "HOSTS", 6),
         Column("needs", attrgetter("needs"), Kind.COUNT, "NEEDS", 6),
-        Column("silent", lambda group: sum(not is_known(mirror, each) for each in group.members), Kind.COUNT,
-               "SILENT", 7),
+        Column("silent", lambda group: silent_count(mirror, group), Kind.COUNT, "SILENT", 7),
         Column("with", lambda group: " ".join(each.name or "" for each in group.members), head="MEMBERS", width=40,
                is_searched=True),
         Column("on", lambda group: " ".join(each.host or "" for each in group.members), head="ON", width=30,
@@ -152,14 +152,14 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
 # The list, below 100 columns ---------------------------------------------------------------------------------------
 
 
-def _list_head(width: int) -> Line:
-    muted = Tone.MUTED
+def _list_head(frame: Frame) -> Line:
+    width, muted, places = frame.width, Tone.MUTED, "CELLS" if frame.is_folded else "HOSTS"
     if width < 60:
         return compose(width, left(2, "GROUP", muted), right(width - 12, "COLL", muted),
                        right(width - 2, "TOLERATES", muted))  # fmt: skip
-    placed = [left(2, "GROUP", muted), right(23, "N", muted), right(30, "HOSTS", muted), right(36, "COLL", muted),
+    placed = [left(2, "GROUP", muted), right(23, "N", muted), right(30, places, muted), right(36, "COLL", muted),
               right(47, "TOLERATES", muted)]  # fmt: skip
-    placed.append(left(51, "WORST HOST" if width >= 80 else "WORST", muted))
+    placed.append(left(51, f"WORST {places[:-1]}" if width >= 80 else "WORST", muted))
     return compose(width, *placed)
 
 
@@ -200,13 +200,14 @@ def _one(mirror: Mirror, frame: Frame, name: str, plan: GroupPlanRecord | None) 
     place = order.index(name) + 1
     title = compose(frame.width, at(1, title_spans(group, frame.glyphs, place=_place(frame))))
     rows = host_rows(mirror, group, kind="cell" if frame.is_folded else "host")
+    fix = group_plan.fix_lines(group, plan, frame)
+    # Where something restores the group, the page begins on the group itself: x is about it then, and not about a host.
     regions: list[Region] = [
-        Lines((title, blank(frame.width))),
+        Lines((title, blank(frame.width)), (key_of(group) if fix else None, None)),
         Rows(_host_head(frame), rows, lambda each: host_row(mirror, frame, group, each), lambda each: each.key),
         Lines((blank(frame.width), *_worst_case(mirror, frame, group))),
         *_colliding(frame, rows),
     ]
-    fix = group_plan.fix_lines(group, plan, frame)
     if fix:
         # It is about the group itself: the cursor goes there, and so does x.
         keys = (key_of(group), *(None for _ in fix[1:]))
@@ -367,10 +368,10 @@ def _worst_case(mirror: Mirror, frame: Frame, group: GroupRecord) -> list[Line]:
         stay = len({member.id for member in up} - {member.id for member in up if member.host in lost})
         then = f", then {', '.join(others)}" if others else ""
         lines.append(f"lose {first}{then}: {stay} stay, needs {group.needs}")
-    silent = sum(not is_known(mirror, member) for member in group.members)
+    silent = silent_count(mirror, group)
     if silent:
         verb = "does" if silent == 1 else "do"
-        lines.append(f"{silent} of {len(group.members)} members {verb} not answer and count as lost")
+        lines.append(f"{silent} of {member_count(group)} members {verb} not answer and count as lost")
     room = frame.width - 14
     placed = [
         compose(
@@ -408,7 +409,7 @@ def preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
     group = find(mirror, key.removeprefix("group:"))
     if group is None or frame.width < 60:
         return ()
-    rows = host_rows(mirror, group)
+    rows = host_rows(mirror, group, kind="cell" if frame.is_folded else "host")
     return (
         blank(frame.width),
         compose(frame.width, at(1, title_spans(group, frame.glyphs, place=_place(frame)))),

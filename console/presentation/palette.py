@@ -23,12 +23,15 @@ class Entry(NamedTuple):
 def ranked(entries: Sequence[Entry], text: str) -> list[Entry]:
     """Those that every word of the text is found in, the best first: in the title, at its start, as it was typed.
 
-    Without a text they stay in their order; with one, of equal ones those come first that are on.
+    Without a text they stay in their order, those that are on before those that are off; with one, of equal ones those
+    come first that are on.
     """
     words = text.casefold().split()
     found = [([_rank(entry, word) for word in words], entry) for entry in entries]
     found = [(ranks, entry) for ranks, entry in found if max(ranks, default=0) <= _RANK_MAX]
-    if words:
+    if not words:
+        found.sort(key=lambda pair: pair[1].reason is not None)
+    else:
         found.sort(key=lambda pair: (max(pair[0]), sum(pair[0]), pair[1].reason is not None))
     return [entry for _, entry in found]
 

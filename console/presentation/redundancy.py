@@ -31,7 +31,7 @@ def worst_first(mirror: Mirror, frame: Frame | None = None) -> list[GroupRecord]
             case "name":
                 return (group.name,)
             case "members":
-                return (-len(group.members), *worst)
+                return (-member_count(group), *worst)
             case _:
                 return worst
 
@@ -41,6 +41,11 @@ def worst_first(mirror: Mirror, frame: Frame | None = None) -> list[GroupRecord]
 def member_count(group: GroupRecord) -> int:
     """How many servers are in it: on storage hosts, each may be more than once."""
     return len({member.id for member in group.members})
+
+
+def silent_count(mirror: Mirror, group: GroupRecord) -> int:
+    """How many servers of it are not known to be as they were."""
+    return len({member.id for member in group.members if not is_known(mirror, member)})
 
 
 def find(mirror: Mirror, name: str) -> GroupRecord | None:

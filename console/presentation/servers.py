@@ -122,7 +122,9 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
 
     def current(name: str, kind: Kind, last: Callable[[ServerRecord], Value], head: str, width: int = 8,
     ) -> Column[ServerRecord]:  # fmt: skip
-        return Column(name, lambda row: last(row) if row.is_reachable else None, kind, head, width, last=last)
+        return Column(
+            name, lambda row: last(row) if row.is_reachable else None, kind, head, width, width_min=5, last=last
+        )
 
     def seconds(at: datetime | None) -> float | None:
         return None if at is None else (now - at).total_seconds()
@@ -131,25 +133,33 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
         Column("state", attrgetter("state"), Kind.WORD, width=10, is_searched=True,
                draw=lambda row: chosen.state(figures.server_state(row, frame.glyphs), is_known=row.is_reachable),
                words=(*silence.SERVER_STATES, UNKNOWN), distinct=mirror.fleet.by_state.keys()),
-        Column("name", lambda row: row.name or row.id, width=24, is_searched=True, is_lasting=True),
-        lasting("cell", width=8, is_searched=True, distinct=cells),
-        Column("host", attrgetter("host"), width=8, is_searched=True, distinct=hosts),
+        Column("name", lambda row: row.name or row.id, width=24, width_min=12, is_searched=True, is_lasting=True),
+        lasting("cell", width=8, width_min=6, is_searched=True, distinct=cells),
+        Column("host", attrgetter("host"), width=8, width_min=6, is_searched=True, distinct=hosts),
         current("cpu", Kind.CPU, attrgetter("cpu_mhz"), "CPU GHz"),
         current("memory", Kind.BYTES, attrgetter("memory_bytes"), "GiB"),
-        Column("factor", _factor_key, Kind.SHARE, "pf", 6, last=lambda row: row.perf_factor and row.perf_factor.lower),
-        lasting("group", width=12, is_searched=True, distinct=groups),
+        Column("factor", _factor_key, Kind.SHARE, "pf", 6, width_min=5,
+               last=lambda row: row.perf_factor and row.perf_factor.lower),
+        lasting("group", width=12, width_min=6, is_searched=True, distinct=groups),
         Column("up", lambda row: seconds(up_since(row)) if row.is_reachable else None, Kind.SECONDS, "UP", 7,
                last=lambda row: seconds(up_since(row))),
         Column("age", lambda row: seconds(row.created_at), Kind.SECONDS, "AGE", 7, is_lasting=True),
-        Column("kind", lambda row: "backfilling" if row.is_backfilling else "normal", Kind.WORD, width=11,
+        Column("kind", lambda row: "backfilling" if row.is_backfilling else "normal", Kind.WORD, width=11, width_min=7,
                is_lasting=True, words=("backfilling", "normal")),
         Column("floor", lambda row: row.floor and min(row.floor), Kind.SHARE, width=6, is_lasting=True),
-        lasting("owner", width=28),
+        lasting("owner", width=28, width_min=12),
         Column("project", attrgetter("project_id"), Kind.ID, width=13, is_lasting=True),
-        Column("tags", lambda row: " ".join(row.tags), width=24, is_lasting=True),
-        Column("created", lambda row: figures.iso(row.created_at), width=20, is_lasting=True),
-        Column("id", attrgetter("id"), Kind.ID, width=36, is_searched=True, is_lasting=True),
+        Column("tags", lambda row: " ".join(row.tags), width=24, width_min=8, is_lasting=True),
+        Column("created", lambda row: figures.iso(row.created_at), width=13, is_lasting=True,
+               draw=lambda row: _created(row, frame)),
+        Column("id", attrgetter("id"), Kind.ID, width=36, width_min=13, is_searched=True, is_lasting=True),
     )  # fmt: skip
+
+
+def _created(row: ServerRecord, frame: Frame) -> Line:
+    if row.created_at is None:
+        return (Span(frame.glyphs.nothing, Tone.MUTED),)
+    return (Span(figures.instant(row.created_at, frame.now), Tone.MUTED),)
 
 
 def visible(mirror: Mirror, frame: Frame) -> tuple[Sequence[ServerRecord], int]:

@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from console.commands import Command, reason_off, verbs_for
 from console.port import ClientError, Port
-from console.presentation import plan
+from console.presentation import plan, together
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence, wrap
 from console.presentation.mirror import Mirror
 from console.reasons import Item, Selection
@@ -335,21 +335,17 @@ class Acting:
         def lines(frame: Frame) -> list[Line]:
             made: list[Line] = []
             if not is_single:
-                made.append(
-                    (Span(f"{len(targets)} servers" + (f", {left_out} off" if left_out else ""), is_bold=True),)
-                )
-            for key, each in plans.items():
+                made += together.lines("server", plans, len(targets), left_out, frame)
+            for key, each in together.first(plans):
                 if not is_single:
                     name = servers[key].title if key in servers else key
                     made += [(Span(""),), (Span(fit_sentence(name, frame.width, frame.glyphs), Tone.ACCENT),)]
                 made += plan.plan_lines(each, servers.get(key), frame)
-            if len(targets) > len(plans):
-                made.append((Span(f"and {len(targets) - len(plans)} more, not previewed", Tone.WARN),))
-            return made
+            return [*made, *together.rest(plans)]
 
         to_type = None
         if command.impact >= 3:
-            to_type = targets[0].item.name if is_single else str(len(targets))
+            to_type = targets[0].item.name if is_single else f"{len(targets):,}"
         return Briefing(title, verb, command.impact, lines, problem, to_type)
 
     # -------------------------------------------------------------------------------------------------------- cells
@@ -418,21 +414,22 @@ def _only(selection: Selection, item: Item) -> Selection:
 
 
 def _names(targets: Sequence[_Target]) -> str:
-    return targets[0].item.name if len(targets) == 1 else f"{len(targets)} servers"
+    return targets[0].item.name if len(targets) == 1 else f"{len(targets):,} servers"
 
 
 def _subject(selection: Selection) -> str:
     """What a verb is about, in a word or two."""
     if len(selection.items) == 1:
         return selection.items[0].name
-    return f"{len(selection.items)} {selection.kind or 'object'}s" if selection.items else ""
+    return f"{len(selection.items):,} {selection.kind or 'object'}s" if selection.items else ""
 
 
 def _name_to_type(command: Command, selection: Selection) -> str | None:
-    """What is typed on production before a verb that disturbs anybody: the name, or how many they are."""
+    """What is typed on production before a verb that disturbs anybody: the name, or how many are acted on."""
     if command.impact < 2 or not selection.items:
         return None
-    return selection.items[0].name if len(selection.items) == 1 else str(len(selection.items))
+    items = [item for item in selection.items if reason_off(command, _only(selection, item)) is None]
+    return items[0].name if len(items) == 1 else f"{len(items):,}"
 
 
 def _menu_item(command: Command, selection: Selection, frame: Frame) -> plan.MenuItem:
@@ -450,7 +447,7 @@ def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:
         return f"{selection.items[0].name}   actions"
     if not selection.items:
         return f"{selection.view}   actions"
-    return f"{len(selection.items)} {selection.kind or 'object'}s   actions"
+    return f"{len(selection.items):,} {selection.kind or 'object'}s   actions"
 
 
 def _outcome_sentence(action: str, item: Item, outcome: OutcomeRecord) -> str:

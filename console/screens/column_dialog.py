@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import events
 
 from console.kept import Kept
-from console.presentation import column_choice, header
+from console.presentation import chosen, column_choice, header
 from console.presentation.column_choice import ColumnChoice
-from console.presentation.columns import Column
-from console.presentation.lines import Frame, Span, Tone, wrap
+from console.presentation.lines import Frame, Span, Tone, View, wrap
 from console.screens.boxed import BoxDialog
 from console.screens.options import MENU_CLASS
 from console.widgets.box import BORDER_CELLS, Box
@@ -35,10 +33,11 @@ class Chosen:
 class ColumnDialog(BoxDialog[Chosen | None]):
     """Columns to show and to sort by."""
 
-    def __init__(self, title: str, columns: Sequence[Column[Any]], chosen: Sequence[str], frame: Frame) -> None:
+    def __init__(self, title: str, view: View, frame: Frame) -> None:
         super().__init__(frame, classes=MENU_CLASS)
-        self._title, self._columns = title, columns
-        self._choice = ColumnChoice.begin(columns, chosen)
+        self._title, self._columns = title, () if view.table is None else view.table.columns
+        self._list_width = frame.width - view.pane_width
+        self._choice = ColumnChoice.begin(self._columns, frame.columns, chosen.in_heads(view))
         self._is_changed = False
 
     def _draw(self) -> None:
@@ -47,7 +46,7 @@ class ColumnDialog(BoxDialog[Chosen | None]):
         inner = self._frame._replace(width=max(1, width - BORDER_CELLS))
         box = self.query_one(Box)
         box.styles.width = width
-        words = wrap(f"{len(self._choice.chosen)} shown; what does not fit is left out", inner.width)
+        words = wrap(column_choice.told(self._choice, self._columns, self._list_width), inner.width)
         foot = ((Span(""),), *((Span(row, Tone.MUTED),) for row in words))
         box.show(self._title, column_choice.lines(self._choice, self._columns, inner), foot)
         box.reveal(self._choice.at)
@@ -99,17 +98,17 @@ class ColumnDialog(BoxDialog[Chosen | None]):
 
 async def choose(screen: MainScreen) -> None:
     """Ask for the columns of this list, and keep the answer."""
-    table, view = screen.view.table, screen.list_name
-    if table is None:
+    view = screen.list_name
+    if screen.view.table is None:
         screen.say("no list is shown here", Tone.MUTED)
         return
-    dialog = ColumnDialog(f"{view}   columns", table.columns, screen.frame().columns, screen.frame())
-    chosen: Chosen | None = await screen.ask_dialog(dialog)
-    if chosen is None:
+    dialog = ColumnDialog(f"{view}   columns", screen.view, screen.frame())
+    answer: Chosen | None = await screen.ask_dialog(dialog)
+    if answer is None:
         return
-    if chosen.columns is not None:
-        _keep(screen, view, chosen.columns)
-    screen.change(**({} if chosen.sort is None else {"sort": chosen.sort, "is_descending": False}))
+    if answer.columns is not None:
+        _keep(screen, view, answer.columns)
+    screen.change(**({} if answer.sort is None else {"sort": answer.sort, "is_descending": False}))
 
 
 def _keep(screen: MainScreen, view: str, columns: tuple[str, ...]) -> None:

@@ -361,7 +361,7 @@ class Confirmation(ModalScreen[bool]):
         match event.key:
             case "enter":
                 wanted = self._briefing.name_to_type
-                if self._typed == wanted and self.off_because is None:
+                if _is_meant(self._typed, wanted) and self.off_because is None:
                     self._answer(True)
                 elif self._typed:
                     self._said = f"{self._typed} is not {wanted}: nothing was done; ctrl+u clears, esc cancels"
@@ -386,3 +386,9 @@ class Confirmation(ModalScreen[bool]):
         else:
             self._is_on_button = False
             self._draw()
+
+
+def _is_meant(typed: str, wanted: str | None) -> bool:
+    """Whether what was typed is what was asked for; of a number, with its commas or without."""
+    is_number = wanted is not None and wanted.replace(",", "").isdecimal()
+    return typed == wanted or (is_number and wanted is not None and typed == wanted.replace(",", ""))

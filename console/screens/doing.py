@@ -484,8 +484,11 @@ def copy(screen: MainScreen, text: str) -> None:
     is_short = size <= clipboard.TERMINAL_BYTES_MAX
     if is_short:
         screen.app.copy_to_clipboard(text)
-    if is_given or (is_short and clipboard.is_heard(os.environ)):
+    if is_given:
         screen.say(f"copied: {text}", Tone.ACCENT, is_verbatim=True)
+    elif is_short and clipboard.is_heard(os.environ):
+        # Whether the terminal, or what it runs in, kept it is not answered.
+        screen.say(f"sent to the terminal's clipboard: {text}", Tone.ACCENT, is_verbatim=True)
     elif is_short:
         screen.say(f"this terminal takes no clipboard; it was: {text}", Tone.WARN, is_verbatim=True)
     else:

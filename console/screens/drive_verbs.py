@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.commands import BY_ID, Command, reason_off
 from console.port import ClientError, Port
-from console.presentation import creating, drive_detail, picking, plan
+from console.presentation import creating, drive_detail, picking, plan, together
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
 from console.reasons import Item, Selection
 from console.records import DriveRecord, OutcomeRecord, PlanRecord
@@ -223,21 +223,20 @@ def _briefing(
     def lines(frame: Frame) -> list[Line]:
         made: list[Line] = []
         if not is_single:
-            made.append((Span(f"{len(jobs)} drives" + (f", {left_out} off" if left_out else ""), is_bold=True),))
+            made += together.lines("drive", plans, len(jobs), left_out, frame)
+        shown = {key for key, _ in together.first(plans)}
         for job in jobs:
-            if job.id not in plans:
+            if job.id not in shown:
                 continue
             if not is_single:
                 made += [(Span(""),), (Span(fit_sentence(job.item.name, frame.width, frame.glyphs), Tone.ACCENT),)]
             made += _job_lines(host, action, job, frame)
             made += plan.plan_lines(plans[job.id], None, frame)
-        if len(jobs) > len(plans):
-            made.append((Span(f"and {len(jobs) - len(plans)} more, not previewed", Tone.WARN),))
-        return made
+        return [*made, *together.rest(plans)]
 
     to_type = None
     if command.impact >= 3:
-        to_type = jobs[0].item.name if is_single else str(len(jobs))
+        to_type = jobs[0].item.name if is_single else f"{len(jobs):,}"
     return Briefing(f"{verb.capitalize()} {_names(jobs)}", verb, command.impact, lines, problem, to_type)
 
 
@@ -299,4 +298,4 @@ def _outcome_sentence(action: str, job: _Job, outcome: OutcomeRecord) -> str:
 
 
 def _names(jobs: Sequence[_Job]) -> str:
-    return jobs[0].item.name if len(jobs) == 1 else f"{len(jobs)} drives"
+    return jobs[0].item.name if len(jobs) == 1 else f"{len(jobs):,} drives"

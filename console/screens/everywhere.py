@@ -58,7 +58,7 @@ class Everywhere:
     def _keys(self) -> list[str]:
         screen = self._screen
         marks = objects.shown_marks(screen.view, screen.place.filter, screen.active.marks)
-        return sorted(marks) or [key for key in (screen.cursor_key,) if key is not None]
+        return objects.in_order(screen.view, marks) or [key for key in (screen.cursor_key,) if key is not None]
 
     def selection(self) -> Selection:
         """What a command would act on, as its own cloud sees it; of rows of several clouds, nothing can be done."""

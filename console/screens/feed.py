@@ -214,6 +214,7 @@ class Feed:
     async def _ask_once(self) -> None:
         if not self._is_greeted:
             self.client = await self._factory()
+            self.client.know_names(lambda id: self._mirror().name_of(id))
             await self._deliver(await self.client.hello())
             self._is_greeted, self._refused = True, set()
             self._read.clear()

@@ -305,7 +305,7 @@ class MainScreen(Screen[None]):
         if self.is_across:
             return self.everywhere.selection()
         marks = objects.shown_marks(self.view, self.place.filter, self.active.marks)
-        keys = sorted(marks) or [key for key in (self.subject,) if key is not None]
+        keys = objects.in_order(self.view, marks) or [key for key in (self.subject,) if key is not None]
         return self.selection_of(keys, len(self.active.marks) - len(marks))
 
     def selection_of(self, keys: Sequence[str], hidden: int) -> Selection:

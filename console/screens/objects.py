@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from console.commands import VIEWS
-from console.names import PALETTES
+from console.names import PALETTES, SHIPPED
 from console.presentation import tasks
 from console.presentation.lines import View
 from console.presentation.mirror import Mirror
@@ -93,6 +93,14 @@ def shown_marks(view: View, filter_text: str, marks: frozenset[str]) -> frozense
     if not marks or not filter_text or view.table is None:
         return marks
     return marks & {view.table.key_of(row) for row in view.table.rows}
+
+
+def in_order(view: View, marks: frozenset[str]) -> list[str]:
+    """The marked rows as the list in sight has them; those that it does not show are last, by their keys."""
+    if len(marks) < 2 or view.table is None:
+        return sorted(marks)
+    shown = dict.fromkeys(key for key in map(view.table.key_of, view.table.rows) if key in marks)
+    return [*shown, *sorted(marks.difference(shown))]
 
 
 def _project(mirror: Mirror, id: str) -> StorageRecord | None:
@@ -217,6 +225,7 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
         "calendar": sorted({each.time_zone for each in mirror.schedules or ()}),
         "clock": ("manual", "wall", "x60"),
         "palette": PALETTES,
+        "rehearse": SHIPPED,
     }
 
 

@@ -187,7 +187,11 @@ class TimeTravel:
             self._look_for(feed.newest, "nothing is recorded yet")
 
     def end(self) -> None:
-        """Back to now, and to where one was."""
+        """From a page that was opened in the past to the list behind it; else back to now, and to where one was."""
+        trail, left = self._screen.kept_trail(), self._left
+        if left is not None and trail.here.view in commands.PAGES and len(trail.stack) > len(left.stack):
+            self._screen.go(trail.back())
+            return
         self._end(self._left or self._screen.kept_trail())
 
     def _end(self, trail: Trail) -> None:

@@ -1,7 +1,7 @@
 """A cloud in memory with the methods of `CloudClient`, for screens: it answers, falls silent, and remembers."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -223,6 +223,9 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
         await self.gate.wait()
         if self.outage is not None:
             raise self.outage
+
+    def know_names(self, name_of: Callable[[str], str | None]) -> None:
+        """It writes nothing down."""
 
     async def audit(self) -> Audit:
         return Audit(self.audited)

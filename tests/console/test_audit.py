@@ -56,6 +56,13 @@ def test_a_request_is_there_before_its_outcome_is_and_a_crash_leaves_it_unknown(
     assert (found[0].at, found[0].ended_at, found[1].ended_at) == (NOON, NOON, None)
 
 
+def test_what_an_object_was_called_when_it_was_sent_is_kept(log: AuditLog, tmp_path: Path) -> None:
+    log.begin("POST", "/servers/s1/actions", {"action": "delete"}, "web-12")
+    log.begin("POST", "/clock/advance", {})
+
+    assert [each.name for each in a_log(tmp_path).records()] == ["web-12", ""]
+
+
 def test_only_its_owner_can_read_it(log: AuditLog) -> None:
     log.begin("POST", "/servers", {})
 

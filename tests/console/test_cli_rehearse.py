@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 
-from console.cli_rehearse import SHIPPED
+from console.cli import _ended_by_hangup
+from console.names import SHIPPED
 from tests.console.test_cli import refusal, stratodeck
 from tests.rehearsing import SMALL, a_text, wrong_scenarios
 from tests.strategies import QUICK
@@ -93,3 +96,17 @@ def test_whatever_is_wrong_with_a_file_ends_with_2_and_sentences(
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"{file}: " in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_terminal_that_is_closed_ends_a_watched_rehearsal_as_leaving_it_does(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    kept = Path("never made")
+
+    with pytest.raises(SystemExit) as ended, _ended_by_hangup(), tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder)
+        signal.raise_signal(number)
+
+    assert ended.value.code == 128 + number
+    assert not kept.exists()
+    assert signal.getsignal(number) is before

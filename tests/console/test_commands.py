@@ -24,7 +24,10 @@ from console.command_line import (
     Sort,
 )
 from console.commands import COMMANDS, LISTS, VIEWS, Command
+from console.names import SHIPPED
+from console.presentation import filtering
 from console.presentation.columns import Column, Kind
+from console.presentation.filtering import Comparison
 from console.reasons import Item, Selection
 
 KEYMAP = keymaps.Keymap()
@@ -414,3 +417,33 @@ def test_a_reason_fits_the_column_of_the_menu(
                 found |= {commands.reason_off(verb, selection) for verb in commands.verbs_for(selection)}
 
     assert [each for each in found - {None} if len(str(each)) > MENU_REASON_CELLS] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "terms", "problem"),
+    [
+        ("state:=running", (("=", "running"),), ""),
+        ("state:!=running", (("=", "running"),), ""),
+        ("state:=", (), "state:= is followed by a text; state= alone finds those without one"),
+        ("state:>run", (), "state is a text: state:TEXT and state=TEXT compare it"),
+        ("cpu:>=4ghz", ((">=", 4000.0),), ""),
+        ("cpu:=", (), "cpu takes 4000, 4000mhz or 4ghz"),
+    ],
+)
+def test_a_sign_behind_the_colon_of_completion_means_what_it_says(
+    typed: str, terms: tuple[tuple[str, object], ...], problem: str
+) -> None:
+    found = filtering.parse(typed, _COLUMNS)
+
+    assert found.problem == problem
+    assert tuple((term.operator, term.operand) for term in found.terms if isinstance(term, Comparison)) == terms
+
+
+def test_a_sign_behind_the_colon_is_completed_too_and_scenarios_are() -> None:
+    assert command_line.complete_filter("state:=ru", _COLUMNS) == "state:=running"
+    assert command_line.complete_line("rehearse ", {"rehearse": SHIPPED}) == f"rehearse {SHIPPED[0]}"
+
+
+def test_a_word_that_is_nearly_one_is_told_which() -> None:
+    assert command_line.parse_line("svers") == Problem("no command or view is called svers; servers?")
+    assert command_line.parse_line("xyzzy") == Problem("no command or view is called xyzzy")

@@ -41,7 +41,7 @@ def test_the_newest_is_first_with_what_was_asked_and_what_became_of_it() -> None
         "  13:53:27      set the clock manual           ○ not sent: connection refused",
         "  13:53:27      drain host c2-h07              ? outcome unknown",
         "  13:53:27      start web-31                   ✗ refused: It is stopping.",
-        "  13:53:27      stop web-31                    ✓ accepted",
+        "  13:53:27      power off web-31               ✓ accepted",
     ]
 
 
@@ -52,7 +52,7 @@ def test_that_an_outcome_is_unknown_looks_neither_good_nor_bad() -> None:
     assert plate(the_row(view, "audit:1"))[47] == "o"
 
 
-@pytest.mark.parametrize(("width", "end"), [(120, "12 ms"), (40, "stop web-31")])
+@pytest.mark.parametrize(("width", "end"), [(120, "12 ms"), (40, "power off web-31")])
 def test_a_wide_terminal_says_how_long_it_took(width: int, end: str) -> None:
     assert text_of(the_row(audit.view(the_log(), a_frame(width)), "audit:1")).rstrip().endswith(end)
 
@@ -63,13 +63,17 @@ def test_a_wide_terminal_says_how_long_it_took(width: int, end: str) -> None:
         ("/servers", {"name": "web-99"}, "create server web-99"),
         ("/drives/id-web-31-data/actions", {"action": "clone"}, "clone web-31-data"),
         ("/servers/0000aaaa-0000-4000-8000-000000000000/actions", {"action": "delete"}, "delete 0000aaaa"),
-        ("/cells/cell-3/actions", {"action": "up"}, "up cell cell-3"),
-        ("/cells/cell-3/ask", {}, "ask cell-3"),
-        ("/cells/cell-3/reachability", {"state": "down"}, "down cell cell-3"),
+        ("/cells/cell-3/actions", {"action": "up"}, "let cell cell-3 answer"),
+        ("/cells/cell-3/ask", {}, "ask cell-3 whether it answers"),
+        ("/cells/cell-3/reachability", {"state": "down"}, "take cell cell-3 down"),
         ("/groups/web%2F1/actions", {"action": "restore"}, "restore group web/1"),
         ("/servers/id-web-31/nics", {}, "attach a NIC to web-31"),
         ("/clock/advance", {"seconds": 60}, "advance the clock 60"),
         ("/something/new", {}, "POST /something/new"),
+        ("/schedules/0000aaaa/actions", {"action": "run"}, "run schedule 0000aaaa"),
+        ("/schedules", {"source_kind": "server", "cron": "30 2 * * *"}, "create schedule of server 30 2 * * *"),
+        ("/backups", {"source_kind": "server"}, "back up a server"),
+        ("/groups/web/actions", {"action": "end"}, "end restoring group web"),
         ("/servers", {"server": {"name": "web-99", "flavorRef": "1"}}, "create server web-99"),
         ("/servers/id-web-31/action", {"os-start": None}, "start web-31"),
         ("/servers/id-web-31/action", {"reboot": {"type": "SOFT"}}, "reboot web-31"),
@@ -78,6 +82,14 @@ def test_a_wide_terminal_says_how_long_it_took(width: int, end: str) -> None:
 )
 def test_a_request_is_said_in_words(path: str, asked: dict[str, Any], words: str) -> None:
     assert audit.words(the_cloud(), record("1", path, **asked)) == words
+
+
+def test_a_deleted_object_keeps_the_name_that_it_had_when_it_was_sent() -> None:
+    gone = record("1", "/servers/16f718c6-0000-4000-8000-000000000000/actions", action="delete")
+    balance = record("2", "/accounts/org-7/balance", balance="100.00")._replace(method="PUT")
+
+    assert audit.words(the_cloud(), gone._replace(name="web-12")) == "delete web-12"
+    assert audit.words(the_cloud(), balance) == "set the balance of org-7 to 100.00"
 
 
 def test_a_filter_finds_words_outcomes_and_paths() -> None:

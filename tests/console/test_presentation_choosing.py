@@ -25,7 +25,7 @@ ENTRIES = [
 @pytest.mark.parametrize(
     ("text", "ids"),
     [
-        ("", ["1", "2", "3", "4", "5"]),
+        ("", ["2", "3", "4", "5", "1"]),
         # At the start of a title, in it, letter after letter, in the words; of equals, what is on.
         ("start", ["1", "3", "5"]),
         ("web", ["2", "1"]),
@@ -98,7 +98,7 @@ def test_a_list_of_chosen_columns_fits_every_terminal(view: object, width: int, 
 
 
 def test_columns_that_do_not_fit_are_left_out_whole() -> None:
-    fitting = chosen.fitting(COLUMNS, ("name", "id", "state"), 60)
+    fitting = chosen.fitting(COLUMNS, ("name", "id", "state"), 28)
 
     assert [column.name for _, column in fitting] == ["name"]
 
@@ -116,3 +116,25 @@ def test_what_is_last_known_keeps_its_tilde_and_its_tone() -> None:
     assert text_of(line).split()[:2] == ["auth-01", "~2.0"]
     assert "u" in plate(line)
     assert [span.tone for span in line if span.text.startswith("~")] == [Tone.UNKNOWN] * 2
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 140, 200])
+def test_a_choice_begins_with_what_the_list_shows_at_this_width(width: int) -> None:
+    view = servers.view(the_cloud(), a_frame(width, has_pane=False))
+    head = text_of(view.regions[0].head or ())
+    shown = ColumnChoice.begin(COLUMNS, (), chosen.in_heads(view)).chosen
+
+    for name, word in (("up", "UP/SEEN"), ("floor", "FLOORS"), ("created", "CREATED"), ("id", " ID"), ("cell", "CELL"),
+                       ("kind", " B "), ("factor", "pf"), ("owner", "OWNER")):  # fmt: skip
+        assert (name in shown) == (word in head), name
+
+
+def test_keeping_what_the_list_shows_takes_nothing_away() -> None:
+    view = servers.view(the_cloud(), a_frame(120, has_pane=False))
+    choice = ColumnChoice.begin(COLUMNS, (), chosen.in_heads(view))
+
+    assert column_choice.told(choice, COLUMNS, 120) == f"{len(choice.chosen)} shown"
+    assert {"up", "floor", "created", "id"} <= set(choice.chosen)
+    more = (*choice.chosen, "owner", "tags")
+    full = ColumnChoice.begin(COLUMNS, more)
+    assert column_choice.told(full, COLUMNS, 120).endswith("left out, as the list is too narrow: owner, tags")

@@ -12,7 +12,7 @@ from console.presentation import groups
 from console.presentation.group_drives import DRIVES, of_cells, of_drives, standing
 from console.presentation.lines import text_of
 from console.presentation.mirror import Mirror
-from console.records import DrivesPage
+from console.records import DrivesPage, FixRecord
 from tests.console.drawn import body
 from tests.console.examples import POLLED, a_drive, a_frame, the_cloud
 from tests.strategies import QUICK
@@ -101,3 +101,43 @@ def test_until_the_drives_are_read_nothing_is_said_of_what_is_tolerated() -> Non
     mirror = replace(the_cloud(), are_drives_complete=False)
 
     assert {group.tolerates for group in of_drives(mirror)} == {None}
+
+
+def test_folded_the_list_is_of_cells_as_one_group_is() -> None:
+    mirror = the_cloud()
+    known = {group.name: group for group in of_cells(mirror.groups or (), mirror)}
+
+    for width in (80, 120, 200):
+        view = groups.view(mirror, a_frame(width, 45, is_folded=True))
+        assert view.table is not None
+        for group in view.table.rows:
+            alone = known[group.name]
+            assert (group.hosts, group.collisions, group.tolerates) == (
+                alone.hosts,
+                alone.collisions,
+                alone.tolerates,
+            )
+        head = next(line for line in body(view) if "GROUP" in line)
+        assert "CELLS" in head
+        assert "HOSTS" not in head
+
+
+def test_a_server_with_drives_on_two_storage_hosts_of_a_cell_is_in_that_cell_once() -> None:
+    mirror = with_drives(("web-01", "cell-1", "c1-s01"), ("web-01", "cell-1", "c1-s02"), ("web-02", "cell-2", "c2-s01"))
+
+    for folded in (False, True):
+        drawn = body(groups.view(mirror, a_frame(120, 45, modes=frozenset({DRIVES}), is_folded=folded)))
+        [web] = [line.split() for line in drawn if line.startswith(" web ")]
+        assert "!" not in " ".join(web)
+    [web_in_cells] = [group for group in of_cells(of_drives(mirror), mirror) if group.name == "web"]
+    assert web_in_cells.collisions == 0
+
+
+def test_where_something_restores_a_group_its_page_begins_on_the_group() -> None:
+    fixed = FixRecord(moves=1)
+    mirror = the_cloud()
+    mirror = replace(mirror, groups=tuple(g._replace(fix=fixed) for g in mirror.groups or ()))
+    view = groups.view(mirror, a_frame(scope="web"))
+
+    assert view.regions[0].key(0) == "group:web"
+    assert groups.view(the_cloud(), a_frame(scope="web")).regions[0].key(0) is None

@@ -65,7 +65,7 @@ def test_the_page_names_who_to_start_again_and_away_from_whom() -> None:
     assert fix(GROUP, PLAN) == [
         "FIX         start web-31 again, avoid=web-05,web-03 (would put it on c2-h12",
         "and stop 1 backfilling)",
-        "then collisions 1 -> 0, tolerates 3 -> 4: x r on this line does it",
+        "then collisions 1 -> 0, tolerates 3 -> 4: x r on line 1 does it",
     ]
 
 

@@ -7,7 +7,9 @@ import pytest
 from textual.pilot import Pilot
 
 from console.client import ClientError
+from console.commands import BY_ID
 from console.records import PlanRecord
+from console.screens.acting import _name_to_type
 from console.screens.dialogs import Confirmation, Menu
 from console.widgets.box import Box
 from tests.console.fakes import FakeCloud, ManualClock, a_server, an_app, screen_text
@@ -263,6 +265,24 @@ async def test_a_verb_acts_on_all_marked_servers_and_counts_those_that_are_off()
         assert {request[2] for request in requests(cloud, "act")} == {cloud.servers[24].id, cloud.servers[25].id}
 
 
+async def test_marked_servers_are_acted_on_in_the_order_of_the_list_and_those_that_are_acted_on_are_counted() -> None:
+    cloud = FakeCloud()
+    app = an_app(cloud)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "web-01")
+        app.main.change(sort="name", is_descending=True)
+        app.main.body.set_marks({cloud.servers[0].id, cloud.servers[24].id, cloud.servers[25].id})
+        selection = app.main.selection()
+
+        table = app.main.view.table
+        assert table is not None
+        marked = {item.key for item in selection.items}
+        assert [item.key for item in selection.items] == [row.id for row in table.rows if row.id in marked]
+        assert _name_to_type(BY_ID["server.delete"], selection) == "2"
+
+
 async def test_a_refused_verb_is_a_sentence_in_the_status_row_until_the_next_key() -> None:
     cloud = FakeCloud(refusal=ClientError("no host in cell-1 has room", "no_capacity", False))
     app = an_app(cloud)
@@ -371,7 +391,7 @@ async def test_a_name_is_copied_to_the_clipboard_of_the_terminal() -> None:
         await pilot.press("1")
         await until(pilot, "mail-37")
         await pilot.press("Y", "n")
-        await until(pilot, "copied: mail-37")
+        await until(pilot, "clipboard: mail-37")
 
         assert app.clipboard == "mail-37"
 

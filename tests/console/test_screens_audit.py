@@ -35,9 +35,9 @@ async def test_what_was_done_is_looked_at_whole_and_copied_as_curl() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await type_line(pilot, ":audit")
         await pilot.press("enter")
-        await until(pilot, "11:57:00", "stop web-01", "accepted")
+        await until(pilot, "11:57:00", "power off web-01", "accepted")
         await pilot.press("Y", "c")
-        await until(pilot, "copied: curl -sS -X POST")
+        await until(pilot, "clipboard: curl -sS -X POST")
         await pilot.press("enter")
         await until(pilot, '"action": "stop"', "raw JSON")
         await pilot.press("escape")
@@ -55,4 +55,4 @@ async def test_it_is_there_when_the_cloud_is_not() -> None:
         await type_line(pilot, ":audit")
         await pilot.press("enter")
         app.main.feed.wake()
-        await until(pilot, "stop web-01", "no answer from the cloud")
+        await until(pilot, "power off web-01", "no answer from the cloud")

@@ -68,7 +68,7 @@ async def test_a_verb_of_the_clock_is_copied_as_its_request() -> None:
         await pilot.press("enter")
         await until(pilot, "stands still")
         await pilot.press("x", "Y")
-        await until(pilot, "copied: curl -sS -X POST")
+        await until(pilot, "clipboard: curl -sS -X POST")
         assert pilot.app.clipboard.endswith('-d \'{"seconds": 60}\' "$STRATODECK_URL"/ops/v1/clock/advance')
 
 

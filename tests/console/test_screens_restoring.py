@@ -66,7 +66,7 @@ async def test_the_page_of_a_group_tells_each_move_and_its_line_is_the_group() -
         await until(pilot, "FIX")
         await pilot.press("enter")
         await until(pilot, "start web-01 again, avoid=web-02,web-03 (would put it on c1-h02)")
-        assert "then collisions 2 -> 1, tolerates 0 -> 1: x r on this line does it" in screen_text(app)
+        assert "then collisions 2 -> 1, tolerates 0 -> 1: x r on line 1 does it" in screen_text(app)
         asked = len(requests(cloud, "group_plan"))
         await pilot.press("r")
         await until(pilot, "start web-01 again")

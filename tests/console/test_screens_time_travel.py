@@ -66,6 +66,24 @@ async def test_T_shows_the_view_as_it_was_and_esc_comes_back_to_where_one_was() 
         assert not app.main.has_class("-past")
 
 
+async def test_a_page_that_was_opened_in_the_past_is_left_for_its_list_in_the_past() -> None:
+    app = an_app(a_remembering_cloud())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_the_servers(pilot)
+        await pilot.press("T")
+        await until(pilot, "PAST 11:55:00")
+        await pilot.press("d")
+        await until(pilot, "PAST 11:55:00")
+        assert app.main.place.view == "detail"
+
+        await pilot.press("escape")
+        await until(pilot, "PAST 11:55:00")
+        assert app.main.place.view == "servers"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "PAST" not in bar(app, "header")
+
+
 async def test_before_it_was_made_a_server_is_not_there() -> None:
     app = an_app(a_remembering_cloud())
 
