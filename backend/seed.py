@@ -11,7 +11,7 @@ import random
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -204,16 +204,32 @@ def add_tenants(tx: CloudTransaction) -> dict[str, str]:
     return ids
 
 
+def host_names() -> tuple[str, ...]:
+    """Of every cell, of the demo and of an empty cloud."""
+    return tuple(name for number in range(1, len(CELLS) + 1) for names in _host_names(number) for name in names)
+
+
+def server_names() -> frozenset[str]:
+    """Of the demo: they are the same whatever its seed."""
+    chance = random.Random(0)  # noqa: S311 - what is drawn with it is no part of a name
+    made = {wanted.name for wanted in _wanted(chance, now=datetime(2026, 1, 1, tzinfo=UTC))}
+    return frozenset(made | {name for name, *_ in PRESSING})
+
+
+def _host_names(number: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the compute hosts and of the storage hosts of a cell, the first being number 1."""
+    computing = tuple(f"c{number}-h{index:02}" for index in range(1, COMPUTE_HOSTS + 1))
+    return computing, tuple(f"s{number}-{index:02}" for index in range(1, STORAGE_HOSTS + 1))
+
+
 def _add_hosts(tx: CellTransaction, cell: str, *, now: datetime) -> None:
     number = CELLS.index(cell) + 1
     capacity = LARGE_HOST if cell == CELLS[-1] else HOST
-    for index in range(1, COMPUTE_HOSTS + 1):
-        host = Host(f"c{number}-h{index:02}", cell, HostKind.COMPUTE, HostState.UP, capacity, state_since=now)
-        tx.add_host(host, at=now)
-    for index in range(1, STORAGE_HOSTS + 1):
-        storage = Host(
-            f"s{number}-{index:02}", cell, HostKind.STORAGE, HostState.UP, storage_bytes=STORAGE_BYTES, state_since=now
-        )
+    computing, storing = _host_names(number)
+    for name in computing:
+        tx.add_host(Host(name, cell, HostKind.COMPUTE, HostState.UP, capacity, state_since=now), at=now)
+    for name in storing:
+        storage = Host(name, cell, HostKind.STORAGE, HostState.UP, storage_bytes=STORAGE_BYTES, state_since=now)
         tx.add_host(storage, at=now)
 
 

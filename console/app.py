@@ -133,7 +133,8 @@ class ConsoleApp(App[None]):
             self.rehearsal_wanted = name, rate
             self.exit(return_code=0)
             return None
-        return mistakes[0] + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
+        # How many there are comes first: the line is cut at the end.
+        return (f"1 of {len(mistakes)} mistakes: " if len(mistakes) > 1 else "") + mistakes[0]
 
     def set_palette(self, name: str) -> None:
         """Choose one of `names.PALETTES`; without colour there is nothing to choose."""

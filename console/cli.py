@@ -199,17 +199,22 @@ def _refuse_without_terminal() -> None:
 
 
 def _watch(name: str, rate: float, chosen: Settings, *, seed: int | None = None, data: Path | None = None) -> None:
-    """The console on the cloud of a scenario, while that goes on. It returns when one leaves it."""
+    """The console on the cloud of a scenario, then of each that is wanted from there. It returns when one leaves."""
     _refuse_without_terminal()
     import tempfile
 
     from console.cli_opening import Opener, Rehearsed
     from console.contexts import unlisted
 
-    with _ended_by_hangup(), tempfile.TemporaryDirectory(prefix="stratodeck-rehearsal-") as temporary:
-        first = unlisted((), "data", temporary if data is None else str(data))
-        clouds = Opener(chosen, (), first, rehearsed=Rehearsed(name, rate, seed))
-        _run_console(chosen, clouds, landing_view="rehearsal")
+    while True:
+        with _ended_by_hangup(), tempfile.TemporaryDirectory(prefix="stratodeck-rehearsal-") as temporary:
+            first = unlisted((), "data", temporary if data is None else str(data))
+            clouds = Opener(chosen, (), first, rehearsed=Rehearsed(name, rate, seed))
+            app = _run_console(chosen, clouds, landing_view="rehearsal")
+        if app.rehearsal_wanted is None:
+            return
+        # Seed and folder were given for the first one only.
+        (name, rate), seed, data = app.rehearsal_wanted, None, None
 
 
 @contextmanager
@@ -266,7 +271,7 @@ def _opened(clouds: Opener) -> Opened:
 
 def _mistakes_of() -> Callable[[str], Sequence[str]] | None:
     """In a browser a tab is one console, from its beginning to its end: no other can take its place."""
-    return None if _is_in_browser() else cli_rehearse.mistakes_of
+    return None if _is_in_browser() else partial(cli_rehearse.mistakes_of, is_brief=True)
 
 
 def _is_in_browser() -> bool:

@@ -131,12 +131,17 @@ def _watch(file: str, *, is_json: bool, seed: int | None, data: Path | None, rat
     watches(file, rate or DEFAULT_RATE, chosen_settings(), seed=seed, data=data)
 
 
-def mistakes_of(name: str) -> tuple[str, ...]:
-    """What is wrong with the file of a scenario, a sentence each; nothing where it can be rehearsed."""
+def mistakes_of(name: str, *, is_brief: bool = False) -> tuple[str, ...]:
+    """What is wrong with the file of a scenario, a sentence each; nothing where it can be rehearsed.
+
+    `is_brief` leaves out where the file lies, for one line of a screen.
+    """
+    from backend.rehearsals import scenario, shipped
     from backend.rehearsals.scenario import ScenarioProblem
 
+    path = shipped.find(name)
     try:
-        scenario_of(name)
+        scenario.read(path, file=path.name if is_brief else None)
     except ScenarioProblem as problem:
         return problem.sentences
     return ()

@@ -175,6 +175,8 @@ def test_a_rehearsal_is_watched_from_the_command_line(tmp_path: Path) -> None:
     with terminal("rehearse", "drain-in-full-cell", "--watch", "--rate", "2000", "--data", str(kept)) as on:
         on.wait("A drain in a full cell", "of its time")
         on.wait("invariants: all hold", "PAUSED")
+        on.type(":rehearse host-lost-under-pair x2000\r")
+        on.wait("A host is lost under a redundant pair", "x2000")
         on.type(":q\r")
         assert on.wait_for_end() == 0
 

@@ -37,6 +37,7 @@ from backend.operations.feed import CLOUD_FILE
 from backend.operations.servers import ServerSpec
 from backend.rehearsals import story as stories
 from backend.rehearsals.broken_files import BrokenFiles
+from backend.rehearsals.known import Known
 from backend.rehearsals.report import Report, StepDone, report_of
 from backend.rehearsals.scenario import Scenario, ScenarioProblem
 from backend.rehearsals.steps import (
@@ -282,10 +283,11 @@ class Rehearsal:
         self._known = {id: str(picture.get("name", "")) for id, picture in pictures.items()}
         names = store.cell_names
         hosts = await store.cloud_read(lambda tx: [host.name for cell in names for host in tx.host_entries(cell)])
-        misfits = list(self.scenario.misfits(store.cell_names, hosts))
-        if misfits:
-            raise ScenarioProblem([f"{self.scenario.title}: {sentence}." for sentence in misfits])
         silent = [cell for cell in store.cell_names if cell not in found]
+        # A cell that is silent may have any server.
+        all_servers = None if silent else frozenset(self._known.values())
+        if misfits := self.scenario.misfits(Known(store.cell_names, hosts, all_servers)):
+            raise ScenarioProblem([f"{self.scenario.file}: {sentence}." for sentence in misfits])
         self._words = _words(self.scenario, store.cell_names, silent, len(hosts), len(pictures))
         number, self._beginning = await store.cloud_read(lambda tx: _read_beginning(tx, pictures, silent))
         self._seen[CLOUD_FILE] = number

@@ -27,7 +27,8 @@
 What `do` may be, and what goes with it, is `steps.VERBS`. Names of servers may be patterns: `web-*`.
 
 A file that is wrong gets a sentence for each mistake: the line where it can be told, the key, what was found and what
-was expected. Nothing here touches a cloud; `running` does what the file says.
+was expected; names of cells and hosts that its cloud will not have are mistakes too. Nothing here touches a cloud;
+`running` does what the file says.
 
 Reading order: Scenario, Expected, read, parse.
 """
@@ -35,8 +36,8 @@ Reading order: Scenario, Expected, read, parse.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ from backend import fleet_file, trace
 from backend.cloud.model import ServerState
 from backend.fleet_file import Fleet, FleetProblem
 from backend.quoting import shown
+from backend.rehearsals import known
+from backend.rehearsals.known import Known
 from backend.rehearsals.steps import LASTS_SECONDS_MAX, VERBS, Act, CellFault, Create, Step, length, told_seconds
 from backend.toml_table import INTEGER_MAX, Table, Unreadable, Wrong, parsed, read_text
 
@@ -100,34 +103,39 @@ class Scenario:
     seed: int = SEED_DEFAULT
     counts_from_seconds: int = 0
     trace_hours: float | None = None
+    file: str = field(default="", compare=False)
+    """What sentences call it."""
+    lines_of_servers: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Where the file names those that are expected."""
 
     @property
     def has_old_copies(self) -> bool:
         return any(isinstance(step.act, CellFault) and step.act.state == "old" for step in self.steps)
 
-    def misfits(self, cells: Sequence[str], hosts: Sequence[str]) -> Iterator[str]:
-        """A sentence for each step that names a cell or a host that the cloud does not have."""
-        known = {"cell": set(cells), "host": set(hosts)}
-        for step in self.steps:
-            for kind, names in known.items():
-                name = getattr(step.act, kind, None)
-                if name is not None and name not in names:
-                    some = ", ".join(sorted(names)[:6])
-                    told = f"the step {step.verb} at {told_seconds(step.at_seconds)} names {kind} {shown(name)}"
-                    yield f"{told}, expected one of the cloud's: {some}{', …' if len(names) > 6 else ''}"
+    def misfits(self, known: Known) -> list[str]:
+        """A sentence for each name that the cloud does not have."""
+        found = list(known.misfits(self.steps))
+        for name in known.strangers(tuple(self.expected.servers), self.steps):
+            line = f"line {self.lines_of_servers[name]}: " if name in self.lines_of_servers else ""
+            key = Table("expected.servers", {}).key(name)
+            found.append(f"{line}{key} is no server of the cloud, expected one that is there or that a step makes")
+        return found
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def read(path: Path) -> Scenario:
-    """Read a scenario from a file, and that of its fleet from beside it if it names one. Raises ScenarioProblem."""
+def read(path: Path, *, file: str | None = None) -> Scenario:
+    """Read a scenario from a file, and that of its fleet from beside it if it names one. Raises ScenarioProblem.
+
+    `file` is what the sentences call it, its path without.
+    """
     missing = "`stratodeck rehearse --list` says which come with the product."
     try:
         text = read_text(path, wanted="a TOML file that describes a scenario", missing=missing)
     except Unreadable as problem:
         raise ScenarioProblem([str(problem)]) from problem
-    return parse(text, file=str(path), folder=path.parent)
+    return parse(text, file=file or str(path), folder=path.parent)
 
 
 def parse(text: str, *, file: str, folder: Path | None = None) -> Scenario:
@@ -145,9 +153,14 @@ def parse(text: str, *, file: str, folder: Path | None = None) -> Scenario:
     except Unreadable as problem:
         raise ScenarioProblem([str(problem)]) from problem
     reading = _Reading(text, folder)
-    scenario = reading.scenario(Table("", whole), whole)
-    if reading.mistakes:
-        raise ScenarioProblem([f"{file}: {mistake}." for mistake in reading.mistakes[:MISTAKES_MAX]])
+    scenario = replace(reading.scenario(Table("", whole), whole), file=file, lines_of_servers=_lines_of_servers(text))
+    mistakes = list(reading.mistakes)
+    # What a cloud that could not be read has is not known, nor what a step that could not be read makes.
+    if reading.has_cloud:
+        found = known.before(scenario.cloud, scenario.fleet)
+        mistakes += scenario.misfits(found if reading.has_steps else replace(found, servers=None))
+    if mistakes:
+        raise ScenarioProblem([f"{file}: {mistake}." for mistake in mistakes[:MISTAKES_MAX]])
     return scenario
 
 
@@ -156,6 +169,9 @@ class _Reading:
 
     def __init__(self, text: str, folder: Path | None) -> None:
         self.mistakes: list[str] = []
+        self.has_cloud = False
+        self.has_steps = False
+        """Whether each of them could be read."""
         self._folder = folder
         self._lines = _lines_of_steps(text)
 
@@ -163,7 +179,8 @@ class _Reading:
         self._keys(top, _TOP, "a scenario")
         title = self._get(lambda: top.text("title", 200, ""), "")
         about = self._get(lambda: top.text("about", 2000, "", default="-"), "-")
-        cloud, fleet = self._get(lambda: self._cloud(top, whole), ("demo", None))
+        cloud, fleet = self._get(lambda: self._cloud(top, whole), ("", None))
+        self.has_cloud = cloud != ""
         seed = self._get(lambda: top.integer("seed", -INTEGER_MAX - 1, INTEGER_MAX, default=SEED_DEFAULT), SEED_DEFAULT)
         lasts = self._get(lambda: length(top, whole, "lasts", 1), LASTS_SECONDS_MAX)
         counts_from = self._get(lambda: length(top, whole, "counts_from", 0, lasts, default=0), 0)
@@ -197,8 +214,8 @@ class _Reading:
             self.mistakes.append(f"{line}{wrong}")
             return instead
 
-    def _keys(self, table: Table, known: Sequence[str], noun: str, *, line: str = "") -> None:
-        for mistake in table.strange_keys(known, noun):
+    def _keys(self, table: Table, keys: Sequence[str], noun: str, *, line: str = "") -> None:
+        for mistake in table.strange_keys(keys, noun):
             self.mistakes.append(f"{line}{mistake}")
 
     def _cloud(self, top: Table, whole: Mapping[str, Any]) -> tuple[str, Fleet | None]:
@@ -224,13 +241,14 @@ class _Reading:
         last = 0
         for index, table in enumerate(tables):
             line = f"line {self._lines[index]}: " if len(self._lines) == len(tables) else ""
-            last, step = self._step(table, whole["steps"][index], last, lasts, line=line)
+            last, step = self._step(table, whole["steps"][index], last, lasts, line=line, where=f"steps[{index}]")
             if step is not None:
                 found_steps.append(step)
+        self.has_steps = len(found_steps) == len(tables) == len(whole.get("steps", ()))
         return found_steps
 
     def _step(
-        self, table: Table, values: Mapping[str, Any], last: int, lasts: int, *, line: str
+        self, table: Table, values: Mapping[str, Any], last: int, lasts: int, *, line: str, where: str
     ) -> tuple[int, Step | None]:
         """When it is, and what; None where that cannot be told. `last` is when the step before it is."""
         at: int = self._get(lambda: _at(table, values, last, lasts), last, line=line)
@@ -243,7 +261,7 @@ class _Reading:
         if isinstance(act, Create) and at + act.over_seconds > lasts:
             told = f"expected a time that ends by {told_seconds(lasts)}, as all of it does"
             self.mistakes.append(f"{line}{table.key('over')} is {told_seconds(act.over_seconds)}, {told}")
-        return at, None if act is None else Step(at, verb, act)
+        return at, None if act is None else Step(at, verb, act, f"{line}{where}")
 
     def _expected(self, top: Table, whole: Mapping[str, Any]) -> Expected:
         values = whole["expected"]
@@ -288,6 +306,18 @@ _EXPECTED = (
 def _lines_of_steps(text: str) -> list[int]:
     """The line of each `[[steps]]`. Tables that are written in another way have none, and so are not counted."""
     return [number for number, line in enumerate(text.split("\n"), 1) if re.match(r"\s*\[\[\s*steps\s*\]\]", line)]
+
+
+def _lines_of_servers(text: str) -> dict[str, int]:
+    """The line of each name in `[expected.servers]`, as far as names are written in the plain way."""
+    found: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if header := re.match(r"\s*\[+([^\]]*)\]", line):
+            table = re.sub(r"\s", "", header[1])
+        elif table == "expected.servers" and (key := re.match(r"""\s*["']?([^"'=\s]+)["']?\s*=""", line)):
+            found[key[1]] = number
+    return found
 
 
 # ----------------------------------------------------------------------------------------------------------- the values

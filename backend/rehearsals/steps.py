@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from backend import fleet_file
@@ -100,6 +100,8 @@ class Step:
     verb: str
     """As the file says it."""
     act: Act
+    where: str = field(default="steps", compare=False)
+    """In the file: its line, and the key of its table."""
 
 
 # ---------------------------------------------------------------------------------------------------- lengths of time

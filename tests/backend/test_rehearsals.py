@@ -16,8 +16,8 @@ from backend.folder import FolderProblem
 from backend.rehearsals import scenario, shipped
 from backend.rehearsals.report import Report
 from backend.rehearsals.running import rehearse
-from backend.rehearsals.scenario import Scenario, ScenarioProblem
-from tests.rehearsing import LARGE, SMALL, a_scenario, right_scenarios
+from backend.rehearsals.scenario import Scenario, ScenarioProblem, parse
+from tests.rehearsing import LARGE, SMALL, a_scenario, a_text, right_scenarios
 from tests.strategies import QUICK, THOROUGH
 
 WEB = f'do = "create"\nname = "web"\ncount = 2\ngroup = "web"\napart = true\ncell = "cell-1"\n{SMALL}'
@@ -151,7 +151,7 @@ def test_at_a_rate_the_same_happens_but_for_the_moments_at_which_one_looks() -> 
         ("groups_apart = true", "groups that were apart", "members of web share a host"),
         ('groups_apart = ["nobody"]', "groups nobody", "no group nobody"),
         ('[expected.servers]\nweb-01 = "stopped"', "server web-01", "running"),
-        ('[expected.servers]\nweb-9 = "running"', "server web-9", "no such server"),
+        ('[expected.servers]\ngone = "running"', "server gone", "no such server"),
     ],
 )
 def test_an_expectation_that_fails_says_what_was_expected_and_found(expected: str, what: str, found: str) -> None:
@@ -162,6 +162,8 @@ def test_an_expectation_that_fails_says_what_was_expected_and_found(expected: st
             'at = "10m"\ndo = "host-lost"\nhost = "b-01"',
             'at = "20m"\ndo = "host-back"\nhost = "b-01"',
             'at = "25m"\ndo = "host-lost"\nhost = "b-02"',
+            f'do = "create"\nname = "gone"\ncell = "cell-1"\nstarted = false\n{SMALL}',
+            'at = "30m"\ndo = "delete"\nservers = "gone"',
             expected=expected,
         )
     )
@@ -244,13 +246,48 @@ def test_a_cell_that_stays_silent_is_not_recovered_from_and_its_file_is_put_back
 
 
 def test_a_name_that_the_cloud_does_not_have_is_a_mistake_of_the_file() -> None:
+    late = 'at = "3h"\ndo = "drain"\nhost = "z-01"'
     with pytest.raises(ScenarioProblem) as raised:
-        rehearse(a_scenario('do = "drain"\nhost = "z-01"', DOWN.replace("cell-1", "cell-9")))
+        a_scenario(late, DOWN.replace("cell-1", "cell-9"), WEB, expected='[expected.servers]\nwbe = "x"')
 
-    assert raised.value.sentences == (
-        'a test: the step drain at 0s names host "z-01", expected one of the cloud\'s: a-01, a-02, b-01, b-02, sa, sb.',
-        'a test: the step cell-down at 10m names cell "cell-9", expected one of the cloud\'s: cell-1, cell-2.',
-    )
+    told = [sentence.removeprefix("test.toml: ") for sentence in raised.value.sentences]
+    assert ['steps[0].at is the string "3h"' in told[0], "expected.servers.wbe" in told[1]] == [True, True]
+    assert [sentence.partition(": ")[2] for sentence in told[2:]] == [
+        'steps[0].host is the string "z-01", expected one of the cloud\'s: a-01, a-02, b-01, b-02, sa, sb.',
+        'steps[1].cell is the string "cell-9", expected one of the cloud\'s: cell-1, cell-2.',
+    ]
+    assert all(sentence.startswith("line ") for sentence in told[2:])
+
+
+@pytest.mark.parametrize(
+    ("cloud", "told"),
+    [
+        ('cloud = "demo"', ["steps[0].host", "expected.servers.ledgr-02"]),
+        ('cloud = "azure-2017"\nhours = 0.1', []),
+        ('cloud = "nothing"', ["cloud is"]),
+    ],
+)
+def test_what_a_cloud_will_have_is_known_before_it_is_made(cloud: str, told: list[str]) -> None:
+    text = f'title = "x"\nlasts = "1h"\n{cloud}\n[[steps]]\ndo = "drain"\nhost = "h-99"\n[expected.servers]\n'
+    text += 'web-31 = "running"\nldap-02 = "running"\nledgr-02 = "running"\n'
+    try:
+        parse(text, file="f")
+        sentences: tuple[str, ...] = ()
+    except ScenarioProblem as problem:
+        sentences = problem.sentences
+
+    assert len(sentences) == len(told)
+    assert all(words in sentence for words, sentence in zip(told, sentences, strict=True))
+
+
+def test_a_server_that_no_step_makes_is_a_mistake_of_the_file_with_its_line() -> None:
+    text = a_text(WEB, expected='[expected.servers]\nweb-01 = "running"\nwbe = "running"')
+
+    with pytest.raises(ScenarioProblem) as raised:
+        parse(text, file="f")
+
+    line = text.split("\n").index('wbe = "running"') + 1
+    assert raised.value.sentences[0].startswith(f"f: line {line}: expected.servers.wbe is no server of the cloud")
 
 
 def test_settings_are_changed() -> None:

@@ -66,7 +66,7 @@ def test_what_comes_with_us_is_listed_and_goes_by_its_name() -> None:
     [
         ('title = "x"', ["lasts is missing", "cloud is missing"]),
         (a_text('do = "explode"', 'do = "drain"'), ["steps[0].do is the string", "steps[1].host is missing"]),
-        (a_text('do = "drain"\nhost = "z"'), ['names host "z", expected one of']),
+        (a_text('do = "drain"\nhost = "z"'), ['steps[0].host is the string "z", expected one of']),
     ],
 )
 def test_a_file_that_is_wrong_ends_with_2_and_every_mistake(tmp_path: Path, text: str, told: list[str]) -> None:

@@ -105,7 +105,7 @@ async def test_rehearse_leaves_for_a_cloud_of_its_own_unless_the_file_is_wrong()
         await pilot.press("colon")
         await type_line(pilot, "rehearse wrong.toml")
         await pilot.press("enter")
-        await until(pilot, "wrong.toml: lasts is missing. (and 1 more)")
+        await until(pilot, "1 of 2 mistakes: wrong.toml: lasts is missing.")
         wanted = [app.rehearsal_wanted]
         await pilot.press("colon")
         await type_line(pilot, "rehearse right.toml x600")
