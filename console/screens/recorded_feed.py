@@ -27,8 +27,8 @@ class Recorder:
         """Why nothing is written; the next try is with the next change."""
 
     async def write(self, mirror: Mirror, at: datetime) -> None:
-        """What was seen by an instant. A cloud that does not answer is not looked at."""
-        if self._is_writing or mirror.is_offline or not mirror.is_complete:
+        """What was seen by an instant, once all of a look is there. A cloud that does not answer is not looked at."""
+        if self._is_writing or not recorded.is_whole(mirror):
             if mirror.is_offline:
                 self._begun_at = None
             return

@@ -24,6 +24,7 @@ from console.presentation.mirror import Mirror
 from console.presentation.moments import Moment
 from console.recording import Recording, RecordingProblem
 from console.records import CellRecord, Factors, ServerRecord, TaskRecord
+from console.records_offer import Offer
 from console.screens.recorded_feed import RecordedFeed, Recorder
 from tests.console.fakes import NOON, FakeCloud, ManualClock, a_drive, a_server, an_app, screen_text, some_servers
 from tests.console.stories import bar, until
@@ -34,7 +35,8 @@ def at(seconds: float) -> datetime:
 
 
 def a_mirror(*servers: ServerRecord, **more: Any) -> Mirror:
-    return Mirror(cloud="id", fleet=Fleet().changed(servers), is_complete=True, answered_at={"status": NOON}, **more)
+    found = Mirror(cloud="id", fleet=Fleet().changed(servers), is_complete=True, answered_at={"status": NOON})
+    return replace(found, **{"cells": (CellRecord("cell-1", "up"),), **more})
 
 
 def a_recording(folder: Path, bytes_max: int = 2**24) -> Recording:
@@ -137,6 +139,42 @@ def test_while_the_cloud_does_not_answer_it_is_not_looked_at(tmp_path: Path) -> 
     written(recording, (0, mirror), (10, lost), (20, mirror))
 
     assert recording.stretches() == [(at(0), at(0)), (at(20), at(20))]
+
+
+def test_a_look_is_a_moment_only_when_its_zones_and_hosts_are_there_too(tmp_path: Path) -> None:
+    recording = a_recording(tmp_path)
+    lost = a_server(1, state="unknown", is_reachable=False)
+    silent = (CellRecord("cell-1", "down", servers=1, unknown=1),)
+    up = (CellRecord("cell-1", "up", servers=1, unknown=0),)
+    whole = a_mirror(lost, cells=silent, hosts=(), offer=Offer())
+    written(
+        recording,
+        (0, replace(whole, cells=())),
+        (1, replace(whole, hosts=None)),
+        (2, whole),
+        (3, replace(whole, fleet=whole.fleet.changed([a_server(1)]))),
+        (4, replace(whole, cells=up, fleet=whole.fleet.changed([a_server(1)]))),
+    )  # fmt: skip
+
+    assert recording.stretches() == [(at(2), at(4))]
+    assert recording.change_beside(at(4), -1) == at(2)
+    assert seen(recording, 3).cells == silent
+
+
+@pytest.mark.parametrize("more", [{"refused": {"hosts": "forbidden"}}, {"notes": {"hosts": "fails"}}])
+def test_hosts_that_are_never_told_are_not_waited_for(tmp_path: Path, more: dict[str, Any]) -> None:
+    recording = a_recording(tmp_path)
+    written(
+        recording, (0, a_mirror(a_server(1), cells=(CellRecord("cell-1", "up", servers=1),), offer=Offer(), **more))
+    )
+
+    assert recording.stretches() == [(at(0), at(0))]
+
+
+def test_the_past_says_what_this_kind_of_cloud_has_nothing_for_as_the_present_does() -> None:
+    now = Mirror(offer=Offer({"capacity": "Nova does not tell"}))
+
+    assert recorded.mirror_of(now, {}, NOON).offer == now.offer
 
 
 def test_the_file_stays_below_its_bound_and_forgets_the_oldest_first(tmp_path: Path) -> None:
