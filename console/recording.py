@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Key = tuple[str, str]
 """A kind of pieces, and the id of one; "" for a list."""
@@ -36,6 +36,11 @@ _OUTDATED = (
     "DELETE FROM piece WHERE at < :cut AND EXISTS (SELECT 1 FROM piece AS later WHERE later.kind = piece.kind"
     " AND later.id = piece.id AND later.at > piece.at AND later.at <= :cut)"
 )
+_CHANGES = (
+    "SELECT kind, id, at, (SELECT value FROM piece AS earlier WHERE earlier.kind = piece.kind"
+    " AND earlier.id = piece.id AND earlier.at < piece.at ORDER BY earlier.at DESC LIMIT 1), value FROM piece"
+    " WHERE at > (SELECT min(begun_at) FROM seen) AND at BETWEEN ? AND ?"
+)
 _QUARTER = "SELECT at FROM piece ORDER BY at LIMIT 1 OFFSET (SELECT count(*) / 4 FROM piece)"
 
 
@@ -48,6 +53,16 @@ class Stretch(NamedTuple):
 
     begun_at: datetime
     ended_at: datetime
+
+
+class Written(NamedTuple):
+    """What a piece became, and what it was before; None: it was not there."""
+
+    kind: str
+    id: str
+    at: datetime
+    before: str | None
+    after: str | None
 
 
 def folder_of_user() -> Path:
@@ -135,6 +150,11 @@ class Recording:
         ((found,),) = self._rows(text, (_text(at),))
         return None if found is None else _instant(found)
 
+    def changes_between(self, first: datetime, last: datetime) -> list[Written]:
+        """What was written from one instant to another, but for how things were at first. Raises RecordingProblem."""
+        rows = self._rows(_CHANGES, (_text(first), _text(last)))
+        return [Written(kind, id_, _instant(at), before, after) for kind, id_, at, before, after in rows]
+
     def changes_of_beside(self, key: Key, at: datetime, direction: int) -> datetime | None:
         """The same of one piece."""
         text = (
@@ -145,7 +165,7 @@ class Recording:
         ((found,),) = self._rows(text, (*key, _text(at)))
         return None if found is None else _instant(found)
 
-    def _rows(self, text: str, values: Iterable[str]) -> list[tuple[str, ...]]:
+    def _rows(self, text: str, values: Iterable[str]) -> list[tuple[Any, ...]]:
         with closing(self._open()) as connection:
             try:
                 return connection.execute(text, tuple(values)).fetchall()

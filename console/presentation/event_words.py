@@ -37,12 +37,14 @@ def title(mirror: Mirror, event: EventRecord) -> str:
 _LOOKS: Mapping[str, tuple[str, Tone]] = {
     "cell.down": ("lost", Tone.CRIT),
     "cell.hung": ("unknown", Tone.UNKNOWN),
+    "cell.partly": ("attention", Tone.WARN),
     "cell.up": ("running", Tone.OK),
     "host.down": ("lost", Tone.CRIT),
     "host.maintenance": ("maintenance", Tone.WARN),
     "host.up": ("running", Tone.OK),
     "group.restored": ("done", Tone.OK),
     "server.unavailable": ("lost", Tone.CRIT),
+    "server.error": ("lost", Tone.CRIT),
     "server.displaced": ("violation", Tone.CRIT),
     "server.notice": ("attention", Tone.WARN),
     "server.paused": ("paused", Tone.WARN),
@@ -220,6 +222,8 @@ def _place_sentence(event: EventRecord) -> str | None:
     match event.kind:
         case "cell.down" | "cell.hung":
             return f"does not answer{_because(event)}"
+        case "cell.partly":
+            return "answers in part"
         case "cell.up":
             return "answers again"
         case "host.down":

@@ -17,6 +17,7 @@ from console.presentation.drive_fleet import DriveFleet
 from console.presentation.fleet import Fleet
 from console.presentation.mirror import Mirror
 from console.records import (
+    UNKNOWN,
     CapacityRecord,
     CellRecord,
     ClockRecord,
@@ -42,6 +43,24 @@ _CLASSES: Mapping[str, type[Any]] = {
 _CLASS, _INSTANT, _MAPPING = "_", "_at", "_of"
 _LISTS = ("cells", "hosts", "groups", "tasks", "services", "capacity")
 """Parts of a mirror that are one piece each."""
+
+
+def is_whole(mirror: Mirror) -> bool:
+    """Whether all of one look is there: the servers, the zones that they lie in, and the hosts.
+
+    They come one after another. A moment of which only some are there would show a cloud that never was.
+    """
+    if mirror.is_offline or not mirror.is_complete or mirror.cells is None:
+        return False
+    if mirror.offer is None:
+        return True
+    # What this account may not see, or what the cloud fails to tell, is not waited for.
+    is_told = mirror.hosts is not None or any("hosts" in each for each in (mirror.refused, mirror.offer.views))
+    if not (is_told or "hosts" in mirror.notes or "services" in mirror.notes):
+        return False
+    counted = [(cell.servers or 0, cell.unknown or 0) for cell in mirror.cells]
+    rows = mirror.fleet
+    return (sum(n for n, _ in counted), sum(n for _, n in counted)) == (len(rows), rows.by_state[UNKNOWN])
 
 
 def pieces(before: Mirror, after: Mirror) -> dict[Key, str | None]:
@@ -92,6 +111,7 @@ def mirror_of(now: Mirror, told: Mapping[Key, str], at: datetime) -> Mirror:
         kind=now.kind,
         account=now.account,
         is_production=now.is_production,
+        offer=now.offer,
         clock=None if now.clock is None else now.clock._replace(now=at),
         clock_at=at,
         fleet=servers,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from console.client import ClientError
-from console.presentation import recorded
+from console.presentation import density, moments, recorded, recorded_events
 from console.presentation.mirror import Mirror
 from console.presentation.moments import Moment
+from console.presentation.recorded_events import Change
 from console.recording import Recording, RecordingProblem
-from console.records import PastEvents
+from console.records import EventRecord, PastEvents
 from console.screens.past_feed import Shown
+
+T = TypeVar("T")
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Recorder:
@@ -27,8 +33,8 @@ class Recorder:
         """Why nothing is written; the next try is with the next change."""
 
     async def write(self, mirror: Mirror, at: datetime) -> None:
-        """What was seen by an instant. A cloud that does not answer is not looked at."""
-        if self._is_writing or mirror.is_offline or not mirror.is_complete:
+        """What was seen by an instant, once all of a look is there. A cloud that does not answer is not looked at."""
+        if self._is_writing or not recorded.is_whole(mirror):
             if mirror.is_offline:
                 self._begun_at = None
             return
@@ -73,9 +79,21 @@ class RecordedFeed:
             if not any(each.begun_at <= moment.at <= each.ended_at for each in stretches):
                 raise ClientError(_gap(moment.at, [(each.begun_at, each.ended_at) for each in stretches]), "gap", False)
             told = self._recording.pieces_at(moment.at)
+            self.stretch = self._stretch_around(moment.at)
         except RecordingProblem as problem:
             raise ClientError(str(problem), "recording", False) from problem
         return Shown(moment, recorded.mirror_of(self._now(), told, moment.at), set(wanted))
+
+    def _stretch_around(self, at: datetime) -> PastEvents:
+        """As much of what happened as the bar shows."""
+        first, last = at - density.SPAN, at + density.SPAN
+        is_begun = self._recording.change_beside(first, -1) is None
+        is_current = self._recording.change_beside(last, 1) is None
+        return PastEvents(self._events(first, last), is_begun=is_begun, is_current=is_current)
+
+    def _events(self, first: datetime, last: datetime) -> tuple[EventRecord, ...]:
+        found = self._recording.changes_between(first, last)
+        return recorded_events.events(Change(*each) for each in found if each.kind in recorded_events.KINDS)
 
     async def add(self, shown: Shown, wanted: frozenset[str]) -> Shown:
         """All that was recorded is known already."""
@@ -103,16 +121,26 @@ class RecordedFeed:
 
         return await self._beside(find)
 
-    async def search(self, _moment: Moment, _direction: int) -> Moment | None:
-        """Nobody has said what was an alarm."""
-        return None
+    async def search(self, moment: Moment, direction: int) -> Moment | None:
+        """The alarm before or after, in all that was recorded."""
+
+        def find() -> Moment | None:
+            first, last = (_FIRST, moment.at) if direction < 0 else (moment.at, _LAST)
+            return moments.alarm_beside(self._events(first, last), moment, direction)
+
+        return await _told(find)
 
     async def _beside(self, find: Callable[[], datetime | None]) -> Moment | None:
-        try:
-            at = await asyncio.to_thread(find)
-        except RecordingProblem as problem:
-            raise ClientError(str(problem), "recording", False) from problem
+        at = await _told(find)
         return None if at is None else Moment(at)
+
+
+async def _told(find: Callable[[], T]) -> T:
+    """What the file says. Raises ClientError."""
+    try:
+        return await asyncio.to_thread(find)
+    except RecordingProblem as problem:
+        raise ClientError(str(problem), "recording", False) from problem
 
 
 def _gap(at: datetime, stretches: list[tuple[datetime, datetime]]) -> str:

@@ -206,7 +206,8 @@ class TimeTravel:
         feed, start = self._feed, self._target
         if feed is None or start is None:
             return
-        moment = moments.beside(feed.stretch.events, start.position, direction)
+        # What was recorded is told of by the instant, of however many servers.
+        moment = None if self._is_recorded else moments.beside(feed.stretch.events, start.position, direction)
         if moment is not None:
             self._go(moment)
         else:

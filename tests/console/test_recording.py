@@ -18,13 +18,16 @@ from textual.pilot import Pilot
 
 from console.app import ConsoleApp
 from console.client import ClientError
-from console.presentation import recorded
+from console.presentation import moments, recorded
 from console.presentation.fleet import Fleet
+from console.presentation.lines import text_of
 from console.presentation.mirror import Mirror
 from console.presentation.moments import Moment
 from console.recording import Recording, RecordingProblem
-from console.records import CellRecord, Factors, ServerRecord, TaskRecord
+from console.records import CellRecord, Factors, HostRecord, ServerRecord, TaskRecord
+from console.records_offer import Offer
 from console.screens.recorded_feed import RecordedFeed, Recorder
+from tests.console.examples import a_frame
 from tests.console.fakes import NOON, FakeCloud, ManualClock, a_drive, a_server, an_app, screen_text, some_servers
 from tests.console.stories import bar, until
 
@@ -34,7 +37,8 @@ def at(seconds: float) -> datetime:
 
 
 def a_mirror(*servers: ServerRecord, **more: Any) -> Mirror:
-    return Mirror(cloud="id", fleet=Fleet().changed(servers), is_complete=True, answered_at={"status": NOON}, **more)
+    found = Mirror(cloud="id", fleet=Fleet().changed(servers), is_complete=True, answered_at={"status": NOON})
+    return replace(found, **{"cells": (CellRecord("cell-1", "up"),), **more})
 
 
 def a_recording(folder: Path, bytes_max: int = 2**24) -> Recording:
@@ -137,6 +141,77 @@ def test_while_the_cloud_does_not_answer_it_is_not_looked_at(tmp_path: Path) -> 
     written(recording, (0, mirror), (10, lost), (20, mirror))
 
     assert recording.stretches() == [(at(0), at(0)), (at(20), at(20))]
+
+
+def test_a_look_is_a_moment_only_when_its_zones_and_hosts_are_there_too(tmp_path: Path) -> None:
+    recording = a_recording(tmp_path)
+    lost = a_server(1, state="unknown", is_reachable=False)
+    silent = (CellRecord("cell-1", "down", servers=1, unknown=1),)
+    up = (CellRecord("cell-1", "up", servers=1, unknown=0),)
+    whole = a_mirror(lost, cells=silent, hosts=(), offer=Offer())
+    written(
+        recording,
+        (0, replace(whole, cells=())),
+        (1, replace(whole, hosts=None)),
+        (2, whole),
+        (3, replace(whole, fleet=whole.fleet.changed([a_server(1)]))),
+        (4, replace(whole, cells=up, fleet=whole.fleet.changed([a_server(1)]))),
+    )  # fmt: skip
+
+    assert recording.stretches() == [(at(2), at(4))]
+    assert recording.change_beside(at(4), -1) == at(2)
+    assert seen(recording, 3).cells == silent
+
+
+@pytest.mark.parametrize("more", [{"refused": {"hosts": "forbidden"}}, {"notes": {"hosts": "fails"}}])
+def test_hosts_that_are_never_told_are_not_waited_for(tmp_path: Path, more: dict[str, Any]) -> None:
+    recording = a_recording(tmp_path)
+    written(
+        recording, (0, a_mirror(a_server(1), cells=(CellRecord("cell-1", "up", servers=1),), offer=Offer(), **more))
+    )
+
+    assert recording.stretches() == [(at(0), at(0))]
+
+
+def test_the_bar_tells_how_much_was_otherwise_and_the_alarms_are_found_from_anywhere(tmp_path: Path) -> None:
+    recording = a_recording(tmp_path)
+    fleets = [[a_server(n, state=state) for n in (1, 2)] for state in ("running", "unknown", "running", "error")]
+    cells = [(CellRecord("cell-1", state),) for state in ("up", "down", "up", "up")]
+    hosts = [(HostRecord("h1", "cell-1", "compute", state),) for state in ("up", "up", "down", "up")]
+    minutes = (0, 10, 20, 300)
+    looks = zip(minutes, fleets, cells, hosts, strict=True)
+    written(recording, *((60 * n, a_mirror(*fleet, cells=told, hosts=up)) for n, fleet, told, up in looks))
+    feed = RecordedFeed(recording, Mirror)
+
+    def alarm(moment: Moment, direction: int) -> Moment | None:
+        return asyncio.run(feed.search(moment, direction))
+
+    asyncio.run(feed.look(Moment(at(600)), None, frozenset()))
+    kinds = [(round((each.at - NOON).total_seconds() / 60), each.kind) for each in feed.stretch.events]
+    assert kinds == [
+        (10, "server.unknown"), (10, "server.unknown"), (10, "cell.down"),
+        (20, "server.running"), (20, "server.running"), (20, "cell.up"), (20, "host.down"),
+    ]  # fmt: skip
+    strip, ruler = moments.bar(Moment(at(900)), feed.stretch, at(18_100), a_frame(80))
+    assert text_of(ruler).count("✗") == 2
+    assert sum(sign in "▂▃▄▅▆▇█" for sign in text_of(strip)) == 2
+
+    found = alarm(Moment(at(18_000)), -1)
+    ways = []
+    while found is not None:
+        ways.append((round((found.at - NOON).total_seconds() / 60), found.event.kind if found.event else ""))
+        found = alarm(found, -1)
+    assert ways == [(300, "server.error"), (20, "host.down"), (10, "cell.down")]
+    later = alarm(Moment(at(1_300)), 1)
+    assert later is not None
+    assert later.at == at(18_000)
+    assert alarm(Moment(at(0)), -1) is None
+
+
+def test_the_past_says_what_this_kind_of_cloud_has_nothing_for_as_the_present_does() -> None:
+    now = Mirror(offer=Offer({"capacity": "Nova does not tell"}))
+
+    assert recorded.mirror_of(now, {}, NOON).offer == now.offer
 
 
 def test_the_file_stays_below_its_bound_and_forgets_the_oldest_first(tmp_path: Path) -> None:
