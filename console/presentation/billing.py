@@ -41,6 +41,8 @@ from console.records_billing import Billing, BillingLine, BillingOwner, CostReco
 ORDERS = ("cost", "saved", "shrunk", "stops", "name")
 LEVELS_MAX = 20
 HISTORY_HOURS = 24
+NARROW = 50
+"""Below so many columns words are shorter."""
 SHORT_SECONDS = 5 * 86_400
 """What is started must be paid for as long."""
 
@@ -232,13 +234,14 @@ def _totals(frame: Frame, found: Billing) -> list[Line]:
     last = _columns(frame.width)["/h"]
     net = sum((each.net for each in found.by_owner), Decimal(0))
     left_at = figures.day(found.month_ends_at - timedelta(seconds=1)) if found.month_ends_at else "its end"
+    saved = "saved, less what stops lost" if frame.width >= NARROW else "saved, less lost"
     rows = (
         ("burst, now", found.burst_per_hour, Tone.ACCENT),
         (f"{frame.glyphs.backfill} of it backfilling", found.backfilling_per_hour, Tone.BACKFILL),
         (f"{frame.glyphs.backfill} at the normal price", found.at_normal_price_per_hour, Tone.MUTED),
         ("this month so far", found.charged_this_month, Tone.TEXT),
         (f"until {left_at} at this rate", found.projected_this_month, Tone.WARN),
-        (f"{frame.glyphs.backfill} saved, less what stops lost", net, Tone.OK if net > 0 else Tone.WARN),
+        (f"{frame.glyphs.backfill} {saved}", net, Tone.OK if net > 0 else Tone.WARN),
     )
     lines = []
     for words, amount, tone in rows:
