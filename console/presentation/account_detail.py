@@ -42,8 +42,21 @@ def view(mirror: Mirror, key: str, frame: Frame, held: AccountMoney | None) -> V
         ("billing", name),
         "describe",
         tuple(regions),
-        status=lambda _key: (Span(_sentence(owner), Tone.MUTED),),
+        status=lambda key: _status(owner, held, key),
     )
+
+
+def _key(row: LedgerRecord) -> str:
+    return f"ledger:{row.at}/{row.reason}"
+
+
+def _status(owner: BillingOwner | None, held: AccountMoney | None, key: str | None) -> Line:
+    """All of what the ledger says in the row under the cursor, where a narrow line cuts it."""
+    row = next((each for each in (held.rows if held else ()) if _key(each) == key), None)
+    if row is None:
+        return (Span(_sentence(owner), Tone.MUTED),)
+    # With the word before it, it would be wider than a terminal of 80 columns.
+    return (Span(money.reason_text(row.reason.removeprefix("Correction: ")), Tone.MUTED),)
 
 
 def _sentence(owner: BillingOwner | None) -> str:
@@ -82,7 +95,7 @@ def _told(frame: Frame, held: AccountMoney) -> Iterable[Region]:
     yield blank_region(width)
     titles = [right(width - 2, "BALANCE", muted), right(width - 16, "AMOUNT", muted)] if width >= 60 else []
     head = compose(width, left(2, "LEDGER", muted), *titles)
-    yield Lines(_rows(frame, held.rows), head=head)
+    yield Lines(_rows(frame, held.rows), [_key(row) for row in held.rows], head=head)
     more = held.rows_total - len(held.rows)
     if more > 0:
         words = f"and {more:,} older, which GET /ops/v1/billing/ledger pages"
@@ -125,5 +138,5 @@ def _row(frame: Frame, row: LedgerRecord) -> Line:
         placed = [right(width - 16, amount, tone), right(width - 2, balance, Tone.MUTED)]
     # When it was burnt is what the instant says.
     reason = row.reason.rpartition(" at ")[0].removeprefix("Burst: ") if row.kind == "burst" else row.reason
-    said = fit_sentence(reason or row.reason, room, frame.glyphs)
+    said = fit_sentence(money.reason_text(reason or row.reason), room, frame.glyphs)
     return compose(width, left(2, when, Tone.MUTED), left(3 + INSTANT_CELLS, said, tone), *placed)

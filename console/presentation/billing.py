@@ -41,6 +41,8 @@ from console.records_billing import Billing, BillingLine, BillingOwner, CostReco
 ORDERS = ("cost", "saved", "shrunk", "stops", "name")
 LEVELS_MAX = 20
 HISTORY_HOURS = 24
+NARROW = 50
+"""Below so many columns words are shorter."""
 SHORT_SECONDS = 5 * 86_400
 """What is started must be paid for as long."""
 
@@ -104,9 +106,9 @@ def _regions(frame: Frame, found: Billing, rows: Sequence[CostRecord]) -> Iterab
     )
     if is_high and found.by_owner:
         yield blank_region(frame.width)
-        yield Lines([_backfilled(frame, each) for each in found.by_owner], head=_backfilled_head(frame))
+        yield Lines([_backfilled(frame, each) for each in found.by_owner], head=_backfilled_head(frame, found))
     yield blank_region(frame.width)
-    yield Rows(_servers_head(frame), rows, lambda row: _server(frame, row), _key)
+    yield Rows(_servers_head(frame, found), rows, lambda row: _server(frame, row), _key)
     left_out = found.servers_total - len(found.servers)
     if left_out > 0:
         words = f"and {left_out:,} more that came to less: d on a server, in its own list, says what it costs"
@@ -198,7 +200,7 @@ def _columns(width: int) -> dict[str, int]:
     if width < 80:
         unit = {"UNIT": 44} if width >= UNIT_WIDTH_MIN else {}
         return {"USING": 28, "BURST": 39, **unit, "/h": width - 2}
-    return {"USING": 28, "SUBSCRIBED": 40, "BURST": 50, "UNIT": 55, "PRICE": 66, "/h": 78}
+    return {"USING": 28, "SUBSCRIBED": 40, "BURST": 50, "UNIT": 55, "PRICE": 62, "/h": 78}
 
 
 def _lines_head(frame: Frame, found: Billing) -> Line:
@@ -219,7 +221,10 @@ def _line(frame: Frame, line: BillingLine) -> Line:
         "PRICE": (f"{line.price:.4f}", Tone.MUTED),
         "/h": (money.money(line.cost_per_hour), tone),
     }
-    placed = [right(last, *texts[name]) for name, last in _columns(frame.width).items()]
+    columns = _columns(frame.width)
+    placed = [right(last, *texts[name]) for name, last in columns.items()]
+    if "PRICE" in columns:
+        placed.append(left(columns["PRICE"], money.period_of(line.resource), Tone.MUTED))
     return compose(
         frame.width, left(2, sign, tone), left(4, money.NAMES.get(line.resource, line.resource), tone), *placed
     )
@@ -229,18 +234,21 @@ def _totals(frame: Frame, found: Billing) -> list[Line]:
     last = _columns(frame.width)["/h"]
     net = sum((each.net for each in found.by_owner), Decimal(0))
     left_at = figures.day(found.month_ends_at - timedelta(seconds=1)) if found.month_ends_at else "its end"
+    saved = "saved, less what stops lost" if frame.width >= NARROW else "saved, less lost"
     rows = (
         ("burst, now", found.burst_per_hour, Tone.ACCENT),
         (f"{frame.glyphs.backfill} of it backfilling", found.backfilling_per_hour, Tone.BACKFILL),
         (f"{frame.glyphs.backfill} at the normal price", found.at_normal_price_per_hour, Tone.MUTED),
         ("this month so far", found.charged_this_month, Tone.TEXT),
         (f"until {left_at} at this rate", found.projected_this_month, Tone.WARN),
-        (f"{frame.glyphs.backfill} saved, less what stops lost", net, Tone.OK if net > 0 else Tone.WARN),
+        (f"{frame.glyphs.backfill} {saved}", net, Tone.OK if net > 0 else Tone.WARN),
     )
-    return [
-        compose(frame.width, left(2, words, tone), right(last, money.money(amount), tone, bold=tone is Tone.ACCENT))
-        for words, amount, tone in rows
-    ]
+    lines = []
+    for words, amount, tone in rows:
+        figure = money.money(amount)
+        said = fit_sentence(words, max(1, last - len(figure) - 3), frame.glyphs)
+        lines.append(compose(frame.width, left(2, said, tone), right(last, figure, tone, bold=tone is Tone.ACCENT)))
+    return lines
 
 
 # Levels ------------------------------------------------------------------------------------------------------------
@@ -361,14 +369,13 @@ def _held_tone(owner: BillingOwner) -> Tone:
 # Backfilling this month --------------------------------------------------------------------------------------------
 
 
-def _backfilled_head(frame: Frame) -> Line:
+def _backfilled_head(frame: Frame, found: Billing) -> Line:
     width, muted = frame.width, Tone.MUTED
     if width < 80:
         return compose(width, left(2, "BACKFILLED", muted), right(width - 2, "SAVED", muted))
     titles = (("PAID", 38), ("SAVED", 47), ("SHRUNK", 55), ("STOPS", 61), ("LOST", 69), ("NET", 78))
-    return compose(
-        width, left(2, "BACKFILLED THIS MONTH", muted), *(right(last, title, muted) for title, last in titles)
-    )
+    words = left(2, f"BACKFILLED THIS MONTH, {found.currency}", muted)
+    return compose(width, words, *(right(last, title, muted) for title, last in titles))
 
 
 def _backfilled(frame: Frame, row: CostRecord) -> Line:
@@ -394,12 +401,13 @@ def _or_nothing(frame: Frame, amount: Decimal, room: int, tone: Tone) -> tuple[s
     return (money.money_in(room, amount), tone) if amount else (frame.glyphs.nothing, Tone.MUTED)
 
 
-def _servers_head(frame: Frame) -> Line:
+def _servers_head(frame: Frame, found: Billing) -> Line:
     width, muted = frame.width, Tone.MUTED
     if width < 80:
         return compose(width, left(2, "SERVER", muted), right(width - 2, "MONTH", muted))
     titles = (("NOW/h", 38), ("MONTH", 47), ("SAVED", 55), ("SHRUNK", 63), ("STOPS", 69), ("LOST", 78))
-    return compose(width, left(2, "SERVER", muted), *(right(last, title, muted) for title, last in titles))
+    unit = left(10, f"in {found.currency}", muted)
+    return compose(width, left(2, "SERVER", muted), unit, *(right(last, title, muted) for title, last in titles))
 
 
 def _server(frame: Frame, row: CostRecord) -> Line:

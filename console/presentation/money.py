@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -50,6 +51,22 @@ def rate_in(room: int, amount: Decimal) -> str:
     """Of an hour, which is little: with four places where there is room for them."""
     text = money(amount, 4)
     return text if len(text) <= room else money_in(room, amount)
+
+
+_PERIODS: Mapping[str, str] = {**dict.fromkeys(("dssd", "ip", "vlan"), "/month"), "tx": "/GB"}
+
+
+def period_of(resource: str) -> str:
+    """What a price is for, behind the unit of the amount; what is not of a month, nor sent, is of an hour."""
+    return _PERIODS.get(resource, "/h")
+
+
+_PIECES = re.compile(r"\b(\d+)\.00 (IP|VLAN) of (?:ip|vlan)\b")
+
+
+def reason_text(reason: str) -> str:
+    """The ledger counts pieces as it measures amounts, `4.00 IP of ip`; people say `4 IPs`."""
+    return _PIECES.sub(lambda found: f"{found[1]} {found[2]}{'' if found[1] == '1' else 's'}", reason)
 
 
 TICK_SECONDS = 300

@@ -229,7 +229,8 @@ def _open(screen: MainScreen) -> None:
     key = screen.cursor_key
     if key is None or key == past.HERE:
         screen.say("nothing is under the cursor" if key is None else _HERE_SENTENCE, Tone.MUTED)
-    else:
+    elif objects.split_key(screen.mirror, key)[0] != "ledger":
+        # A row of a ledger leads nowhere: all of it is said below.
         place = objects.place_of(screen.mirror, key, screen.place.view)
         # One group of a map of drives is shown by its drives too.
         is_same_view = place.view == screen.place.view

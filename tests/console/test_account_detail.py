@@ -9,7 +9,7 @@ import pytest
 
 from console.client import ClientError
 from console.presentation import account_detail, attention, billing, detail, money
-from console.presentation.lines import UNICODE, cells
+from console.presentation.lines import UNICODE, cells, text_of
 from console.presentation.mirror import Mirror
 from console.records import ServerDetail
 from console.records_billing import AccountMoney, CostRecord, LedgerRecord, ShortAccount, SubscriptionRecord
@@ -166,6 +166,46 @@ async def test_an_account_is_found_in_the_bill_described_and_given_a_balance() -
     assert "none: all that is used is burst" in text
     assert ("give_balance", "operator@example.org", Decimal(250)) in cloud.requests
     assert "is held to it" in said
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("Burst: 2.00 VLAN of vlan for 5 minutes at 13:50", "Burst: 2 VLANs for 5 minutes at 13:50"),
+        ("Subscription: 1.00 IP of ip from 2026-11-20", "Subscription: 1 IP from 2026-11-20"),
+        ("Burst: 2.00 GHz of cpu for 5 minutes", "Burst: 2.00 GHz of cpu for 5 minutes"),
+    ],
+)
+def test_what_is_counted_in_pieces_is_said_as_pieces(reason: str, said: str) -> None:
+    assert money.reason_text(reason) == said
+
+
+def test_a_row_of_the_ledger_that_is_cut_is_said_whole_in_the_status_row() -> None:
+    reason = "Correction: intel_mem from 2026-11-20 12:00 to 2026-11-20 13:50, of what a cell told late"
+    held = HELD._replace(rows=(*HELD.rows, LedgerRecord("correction", reason, Decimal(1), Decimal(5), today(13, 51))))
+    view = account_detail.view(the_cloud(), f"account:{OPERATOR}", a_frame(), held)
+    rows = next(region for region in view.regions if len(region) == len(held.rows) and region.key(0) is not None)
+
+    assert reason not in "\n".join(body(view))
+    keys = [rows.key(index) for index in range(len(rows))]
+    assert len(set(keys)) == len(held.rows)
+    said = [text_of(view.status(key)) for key in keys]
+    assert said == [row.reason.removeprefix("Correction: ") for row in held.rows]
+    assert max(map(len, said)) < 80
+    assert "is held to its balance" in text_of(view.status(None))
+
+
+@pytest.mark.anyio
+async def test_enter_on_a_row_of_the_ledger_leads_nowhere() -> None:
+    async with an_app(FakeCloud()).run_test(size=(80, 24)) as pilot:
+        await until(pilot, "cell-1")
+        await type_line(pilot, ":account operator@example.org")
+        await pilot.press("enter")
+        await until(pilot, "Balance given")
+        await pilot.press("G", "enter", "enter")
+        assert "is not known any more" not in await until(pilot, "Balance given", "LEDGER")
+        await pilot.press("x")
+        await until(pilot, "give a balance")
 
 
 @pytest.mark.anyio

@@ -23,12 +23,12 @@ def test_what_is_burnt_stands_first_and_backfilling_has_a_dash_where_nothing_can
 
     assert lines == [
         "  ? cell-3 does not answer: billed as last known; corrections follow",
-        "  RESOURCE              USING  SUBSCRIBED     BURST UNIT      PRICE       USD/h",
-        "    CPU               3,052.0     3,000.0      52.0  GHz     0.0162        0.84",
-        "    memory            9,148.0     9,600.0       0.0  GiB     0.0221        0.00",
-        "  ▒ backfill CPU        994.0           —     994.0  GHz     0.0065        6.46",
-        "  ▒ backfill memory   2,284.0           —   2,284.0  GiB     0.0088       20.10",
-        "    IPs                     4           0         4          5.0000        0.03",
+        "  RESOURCE              USING  SUBSCRIBED     BURST UNIT  PRICE           USD/h",
+        "    CPU               3,052.0     3,000.0      52.0  GHz 0.0162/h          0.84",
+        "    memory            9,148.0     9,600.0       0.0  GiB 0.0221/h          0.00",
+        "  ▒ backfill CPU        994.0           —     994.0  GHz 0.0065/h          6.46",
+        "  ▒ backfill memory   2,284.0           —   2,284.0  GiB 0.0088/h         20.10",
+        "    IPs                     4           0         4      5.0000/month      0.03",
         "",
         "  burst, now                                                              27.43",
         "  ▒ of it backfilling                                                     26.56",
@@ -46,10 +46,10 @@ def test_what_is_burnt_stands_first_and_backfilling_has_a_dash_where_nothing_can
         "  operator@st…k.local held      8,412.06  13d00h     0.84   26.56  100%   8,400",
         "  tenant@stratodeck.local     999,999.94       ∞     0.03    0.00    0%   12.06",
         "",
-        "  BACKFILLED THIS MONTH            PAID    SAVED  SHRUNK STOPS    LOST      NET",
+        "  BACKFILLED THIS MONTH, USD       PAID    SAVED  SHRUNK STOPS    LOST      NET",
         "  operator@stratodeck.local      103.28   157.35    2.35     1   <0.01   157.35",
         "",
-        "  SERVER                          NOW/h    MONTH   SAVED  SHRUNK STOPS     LOST",
+        "  SERVER  in USD                  NOW/h    MONTH   SAVED  SHRUNK STOPS     LOST",
         "    web-01                       0.4312   312.75       ·       ·     ·        ·",
         "  ▒ render-12                    0.1100    76.14  116.10       ·     ·        ·",
         "  ▒ train-09                     0.0520    27.14   41.25    2.35     1    <0.01",
@@ -62,6 +62,16 @@ def test_a_low_terminal_keeps_what_is_burnt_the_accounts_and_the_servers() -> No
     heads = [line.split()[0] for line in lines if line.strip() and line.split()[0].isupper()]
     assert heads == ["RESOURCE", "CPU", "ACCOUNT", "SERVER"]
     assert lines[-1].startswith("  ▒ train-09")
+
+
+@pytest.mark.parametrize("width", [40, 46, 56, 80])
+def test_no_figure_of_what_it_comes_to_touches_its_words(width: int) -> None:
+    found = the_billing()
+    rich = found._replace(by_owner=(found.by_owner[0]._replace(net=Decimal("1234567.89")),))
+
+    lines = body(billing.view(replace(the_cloud(), billing=rich), a_frame(width=width, height=10)))
+
+    assert any(line.rstrip().endswith(" 1,234,567.89") for line in lines)
 
 
 def test_what_is_left_out_of_the_list_is_counted() -> None:
