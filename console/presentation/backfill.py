@@ -27,9 +27,9 @@ from console.presentation.lines import (
     at,
     blank,
     blank_region,
+    cells,
     compose,
     fit_name,
-    fit_sentence,
     left,
     matched,
     pane_filler,
@@ -45,7 +45,7 @@ from console.records import CellRecord, HostRecord, ServerRecord, SizeRecord
 PANE_FROM_WIDTH = 160
 PANE_WIDTH = 58
 HISTORY_FROM_HEIGHT = 30
-STRIP_WIDTH = 20
+STRIP_WIDTH, STRIP_WIDTH_MIN, STRIP_HEAD_WIDTH = 20, 8, 14
 ORDERS = ("factor", "lost", "floor", "name")
 
 
@@ -505,11 +505,11 @@ def status(mirror: Mirror, frame: Frame, key: str | None, *, has_strip: bool = F
     server = mirror.servers.get(key) if key is not None else None
     if server is not None:
         text = f"{server.title}: {sentence(mirror, frame, server)}"
-        if not has_strip or frame.width < 60:
+        room = min(STRIP_WIDTH, frame.width - cells(text) - STRIP_HEAD_WIDTH)
+        if not has_strip or room < STRIP_WIDTH_MIN:
             return (Span(text, Tone.MUTED),)
-        strip = shrinking.sparkline(shrinking.factors(mirror, server, frame, "cpu", STRIP_WIDTH), frame)
-        told = fit_sentence(text, frame.width - STRIP_WIDTH - 14, frame.glyphs)
-        return (Span(f"{told}   CPU 1h ", Tone.MUTED), *strip)
+        strip = shrinking.sparkline(shrinking.factors(mirror, server, frame, "cpu", room), frame)
+        return (Span(f"{text}   CPU 1h ", Tone.MUTED), *strip)
     if key is not None and key.startswith("host:"):
         host = next((host for host in mirror.hosts or () if host.name == key.removeprefix("host:")), None)
         if host is not None and host.free is not None:
