@@ -204,5 +204,7 @@ def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
     if each is None:
         return (Span("written down before it is sent, and kept when the console is closed", Tone.MUTED),)
     then = "   what came of it is in :events" if each.outcome == ACCEPTED else ""
-    text = f"{each.method} {each.path}   enter shows it whole, Y copies it as curl{then}"
+    text = f"{each.method} {each.path}   enter shows it whole, Y copies it as curl"
+    if cells(text + then) < frame.width - 2:
+        text += then
     return (Span(fit_sentence(text, frame.width - 2, frame.glyphs), Tone.MUTED),)

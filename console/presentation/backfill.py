@@ -27,6 +27,7 @@ from console.presentation.lines import (
     at,
     blank,
     blank_region,
+    cells,
     compose,
     fit_name,
     left,
@@ -44,6 +45,7 @@ from console.records import CellRecord, HostRecord, ServerRecord, SizeRecord
 PANE_FROM_WIDTH = 160
 PANE_WIDTH = 58
 HISTORY_FROM_HEIGHT = 30
+STRIP_WIDTH, STRIP_WIDTH_MIN, STRIP_HEAD_WIDTH = 20, 8, 14
 ORDERS = ("factor", "lost", "floor", "name")
 
 
@@ -51,6 +53,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     rows = taken_from(mirror, frame)
     note = _note(mirror, frame)
     below: tuple[Line, ...] = ()
+    has_room = frame.height >= HISTORY_FROM_HEIGHT and frame.width >= 60
     if frame.width >= PANE_FROM_WIDTH and frame.has_pane:
         width = frame.width - PANE_WIDTH
         regions: tuple[Region, ...] = (
@@ -62,32 +65,32 @@ def view(mirror: Mirror, frame: Frame) -> View:
         )
         aside = _aside(mirror, frame, rows)
         pane_width = PANE_WIDTH
+        if has_room:
+            # Not in the pane: below many rows there, nobody would see it.
+            last = shrinking.last_hour(mirror, frame, min(width, 100))
+            below = (blank(width), *(compose(width, at(0, line)) for line in last))
     else:
         regions = (_fits_region(mirror, frame, frame.width), *_gauges(mirror, frame, rows))
         if frame.width >= 120:
             regions += (blank_region(frame.width), *_hosts_region(mirror, frame, frame.width))
         aside, pane_width = (), 0
-        has_room = frame.height >= HISTORY_FROM_HEIGHT and frame.width >= 60
         if has_room:
-            below = (blank(frame.width), *shrinking.last_hour(mirror, frame, min(frame.width, 100)))
+            last = shrinking.last_hour(mirror, frame, min(frame.width, 100))
+            below = (blank(frame.width), *(compose(frame.width, at(0, line)) for line in last))
     return View(
         "backfill",
         ("backfill",),
         note,
         regions,
-        status=lambda key: status(mirror, frame, key),
-        preview=(lambda key: _preview(mirror, frame, key)) if below and frame.has_pane else None,
-        below=tuple(_as_wide(frame.width, line) for line in below),
+        status=lambda key: status(mirror, frame, key, has_strip=pane_width > 0 or not (below and frame.has_pane)),
+        preview=(lambda key: _preview(mirror, frame, key)) if below and not pane_width and frame.has_pane else None,
+        below=below,
         pane_width=pane_width,
         aside=aside,
         orders=ORDERS,
         table=Table(columns(mirror), rows, lambda row: row.id),
         problem=filtering.parse(frame.filter, columns(mirror)).problem,
     )
-
-
-def _as_wide(width: int, line: Line) -> Line:
-    return compose(width, at(0, line))
 
 
 def _preview(mirror: Mirror, frame: Frame, key: str) -> tuple[Line, ...]:
@@ -400,9 +403,7 @@ def _aside(mirror: Mirror, frame: Frame, rows: Sequence[ServerRecord]) -> tuple[
     def shown(row: ServerRecord, part: int) -> Line:
         return _as_known(mirror, draw(row, part))
 
-    last = tuple(ruled(width, glyphs, at(1, line)) for line in shrinking.last_hour(mirror, frame, width - 2))
-    gap = pane_filler(frame.body_height - 2 - 2 * max(1, len(rows)) - len(last), width, glyphs)
-    filler = Lines((*(gap.lines or (ruled(width, glyphs),)), *last))
+    filler = pane_filler(frame.body_height - 2 - 2 * max(1, len(rows)), width, glyphs)
     if not rows:
         text = ruled(width, glyphs, left(4, _instead(mirror, frame), muted))
         return Lines([text], head=head), filler
@@ -499,10 +500,16 @@ def _capacity_row(mirror: Mirror, frame: Frame, cell: CellRecord, width: int) ->
     return compose(width, *placed)
 
 
-def status(mirror: Mirror, frame: Frame, key: str | None) -> Line:
+def status(mirror: Mirror, frame: Frame, key: str | None, *, has_strip: bool = False) -> Line:
+    """What became of the server under the cursor; `has_strip`: its last hour too, which has no other place then."""
     server = mirror.servers.get(key) if key is not None else None
     if server is not None:
-        return (Span(f"{server.title}: {sentence(mirror, frame, server)}", Tone.MUTED),)
+        text = f"{server.title}: {sentence(mirror, frame, server)}"
+        room = min(STRIP_WIDTH, frame.width - cells(text) - STRIP_HEAD_WIDTH)
+        if not has_strip or room < STRIP_WIDTH_MIN:
+            return (Span(text, Tone.MUTED),)
+        strip = shrinking.sparkline(shrinking.factors(mirror, server, frame, "cpu", room), frame)
+        return (Span(f"{text}   CPU 1h ", Tone.MUTED), *strip)
     if key is not None and key.startswith("host:"):
         host = next((host for host in mirror.hosts or () if host.name == key.removeprefix("host:")), None)
         if host is not None and host.free is not None:

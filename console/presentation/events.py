@@ -120,7 +120,14 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
         return f"no events match /{frame.filter}   esc clears the filter"
     if frame.past_at is not None:
         return "nothing had happened yet"
-    return "nothing has happened yet" if _is_told(mirror) else frame.glyphs.ellipsis
+    return instead_of_none(mirror, frame)
+
+
+def instead_of_none(mirror: Mirror, frame: Frame) -> str:
+    """What stands where events would be: that there are none is only said where somebody said so."""
+    if _is_told(mirror):
+        return "nothing has happened yet"
+    return "not known: the cloud has not answered" if mirror.problem is not None else frame.glyphs.ellipsis
 
 
 def _is_told(mirror: Mirror) -> bool:

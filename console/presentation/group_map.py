@@ -99,7 +99,10 @@ def _blocks(mirror: Mirror, frame: Frame, shown: Sequence[GroupRecord]) -> list[
     for host in mirror.hosts or ():
         if host.kind == ("storage" if DRIVES in frame.modes else "compute"):
             hosts[host.cell].append(host)
-    for only_holding, narrowest in ((False, 6), (True, 12), (True, 6)):
+    # Where there is room, the cells have their whole names above their hosts, and their states.
+    named = max((cells(cell.name) for cell in mirror.cells or ()), default=0)
+    shapes = ((False, max(6, named + 5)), (False, max(6, named + 2)), (False, 6), (True, 12), (True, 6))
+    for only_holding, narrowest in shapes:
         start, blocks = MAP_COLUMN, []
         for cell in sorted(mirror.cells or (), key=lambda cell: cell.name):
             known = sorted(hosts[cell.name], key=lambda host: host.name)

@@ -53,6 +53,8 @@ def worst_fact(mirror: Mirror, frame: Frame) -> WorstFact:
     glyphs = frame.glyphs
     if mirror.is_offline:
         return WorstFact(glyphs.lost, "no answer from the cloud", "no answer", Tone.CRIT)
+    if mirror.problem is not None and not mirror.answered_at:
+        return WorstFact(glyphs.lost, "no answer yet", "no answer", Tone.WARN)
     if mirror.cells is None:
         return WorstFact(glyphs.busy, "asking the cloud", "asking", Tone.MUTED)
     silent, total = sum(not cell.is_up for cell in mirror.cells), len(mirror.cells)

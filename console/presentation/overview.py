@@ -308,7 +308,7 @@ def _events_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     latest = list(reversed(mirror.events[-EVENTS_SHOWN:]))
     head = compose(width, left(1, "EVENTS", Tone.MUTED))
     if not latest:
-        words = offered.sentence(mirror, "events") or "nothing has happened yet"
+        words = offered.sentence(mirror, "events") or events.instead_of_none(mirror, frame)
         return Lines([compose(width, left(1, words, Tone.MUTED))], head=head)
     return Rows(head, latest, lambda event: events.row(mirror, frame, event, width), lambda event: f"event:{event.key}")
 

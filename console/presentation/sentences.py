@@ -32,8 +32,9 @@ def offline_sentence(mirror: Mirror, frame: Frame) -> str:
     if mirror.retry_at is not None:
         wait = (mirror.retry_at - frame.wall_now).total_seconds()
         parts.append(f"next in {figures.countdown(wait)}" if wait >= 0 else "asking now")
-    age = figures.age(mirror.age_seconds(frame.wall_now) or 0)
-    return f"{', '.join(parts)}; the rows above are {age} old"
+    seconds = mirror.age_seconds(frame.wall_now)
+    known = "nothing is known of it yet" if seconds is None else f"the rows above are {figures.age(seconds)} old"
+    return f"{', '.join(parts)}; {known}"
 
 
 def census(mirror: Mirror) -> str:

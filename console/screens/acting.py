@@ -120,7 +120,9 @@ class Acting:
         if selection.hidden:
             rows = f"{selection.hidden} marked row{'s' if selection.hidden != 1 else ''}"
             notes.insert(0, f"{rows} hidden by the filter: left out, still marked")
-        dialog = Menu(_menu_title(selection, verbs), items, self._host.frame(), notes=notes, can_copy=True)
+        frame = self._host.frame()
+        title = _menu_title(selection, verbs, "" if selection.is_mixed else frame.cloud)
+        dialog = Menu(title, items, frame, notes=notes, can_copy=True)
         choice: Choice | None = await self._host.ask_dialog(dialog)
         if choice is None:
             return
@@ -267,7 +269,7 @@ class Acting:
             await self._send(client, action, targets, plans, fields)
             return True
 
-        title = f"{_VERBS[action]} {_names(targets)}"
+        title = f"{_VERBS[action].capitalize()} {_names(targets)}"
         if await confirmed(self._host, title, ask, send, is_changed=is_changed) is None:
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
 
@@ -328,7 +330,7 @@ class Acting:
             refused = next(iter(plans.values()), None)
             problem = (refused.problem if refused else None) or "it is refused"
         is_single = len(targets) == 1
-        title = f"{verb} {_names(targets)}"
+        title = f"{verb.capitalize()} {_names(targets)}"
         if is_single and plans:
             title = plan.plan_title(next(iter(plans.values())), servers.get(targets[0].item.key)) or title
 
@@ -439,15 +441,17 @@ def _menu_item(command: Command, selection: Selection, frame: Frame) -> plan.Men
     return plan.MenuItem(command.keys[0], title, cost, command.impact, reason_off(command, selection))
 
 
-def _menu_title(selection: Selection, verbs: Sequence[Command]) -> str:
+def _menu_title(selection: Selection, verbs: Sequence[Command], cloud: str) -> str:
+    """What it is about, and in which of several clouds: each of them may have a web-01."""
+    of = f" of {cloud}" if cloud else ""
     if all(command.verb_of == "cloud" for command in verbs):
         # Of a group, say: what can be done is done to the cloud, and a name would promise otherwise.
-        return "the cloud   actions"
+        return " ".join(filter(None, ("the cloud", cloud))) + "   actions"
     if len(selection.items) == 1:
-        return f"{selection.items[0].name}   actions"
+        return f"{selection.items[0].name}{of}   actions"
     if not selection.items:
         return f"{selection.view}   actions"
-    return f"{len(selection.items):,} {selection.kind or 'object'}s   actions"
+    return f"{len(selection.items):,} {selection.kind or 'object'}s{of}   actions"
 
 
 def _outcome_sentence(action: str, item: Item, outcome: OutcomeRecord) -> str:

@@ -53,6 +53,5 @@ def items(mirror: Mirror, key: str, row: str) -> list[CopyItem]:
 
 
 def _command(letter: str, title: str, kind: str, text: str, off: str | None = None) -> CopyItem:
-    return CopyItem(
-        letter, title, text, off if text else f"no command reads {'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
-    )
+    article = "an" if kind[:1] in "aeiou" else "a"
+    return CopyItem(letter, title, text, off if text else f"no command reads {article} {kind}")

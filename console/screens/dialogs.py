@@ -277,7 +277,8 @@ class Confirmation(ModalScreen[bool]):
         box.styles.width = width
         tone = _TIER_TONES[briefing.tier] if briefing else Tone.TEXT
         tone = tone if self._name_demanded is None else Tone.CRIT
-        box.show(briefing.title if briefing else self._title, lines, self._foot(inner), tone)
+        cloud = f"   {self._frame.cloud}" if self._frame.cloud else ""
+        box.show(f"{briefing.title if briefing else self._title}{cloud}", lines, self._foot(inner), tone)
         keys = [("tab", "other button"), ("enter", "press"), ("r", "preview again"), ("esc", "cancel")]
         if briefing is not None and briefing.name_to_type is not None and self.off_because is None:
             keys = [("enter", "confirm the name"), ("esc", "cancel")]

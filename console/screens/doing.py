@@ -241,7 +241,7 @@ def _target(screen: MainScreen) -> None:
     key = screen.cursor_key
     place = None if key is None else objects.target_of(screen.mirror, key)
     if place is None:
-        screen.say("what it was about is not there any more" if key else "nothing is under the cursor", Tone.MUTED)
+        screen.say("nothing is under the cursor" if key is None else objects.no_target(screen.mirror, key), Tone.MUTED)
     else:
         screen.enter(place)
 

@@ -161,6 +161,17 @@ def target_of(mirror: Mirror, key: str) -> Place | None:
     return place_of(mirror, about, "tasks") if about.startswith("group:") else Place("detail", about)
 
 
+def no_target(mirror: Mirror, key: str) -> str:
+    """Why a row leads to nothing else: only tasks are about an object, and only a server's room is taken by another."""
+    match split_key(mirror, key)[0]:
+        case "task":
+            return "what it was about is not there any more"
+        case "server":
+            return "nobody took its room, or who did is not there any more"
+        case kind:
+            return f"a {kind} is about nothing else: enter opens it"
+
+
 def events_about(mirror: Mirror, key: str) -> str | None:
     """The scope of the events of what a row is about: an id, or a name of a host or a cell."""
     kind, name = split_key(mirror, key)

@@ -101,12 +101,16 @@ def test_whatever_is_wrong_with_a_file_ends_with_2_and_sentences(
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_terminal_that_is_closed_ends_a_watched_rehearsal_as_leaving_it_does(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    kept = Path("never made")
+    made: list[Path] = []
 
-    with pytest.raises(SystemExit) as ended, _ended_by_hangup(), tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder)
-        signal.raise_signal(number)
+    def watch() -> None:
+        with _ended_by_hangup(), tempfile.TemporaryDirectory() as folder:
+            made.append(Path(folder))
+            signal.raise_signal(number)
+
+    with pytest.raises(SystemExit) as ended:
+        watch()
 
     assert ended.value.code == 128 + number
-    assert not kept.exists()
+    assert not made[0].exists()
     assert signal.getsignal(number) is before

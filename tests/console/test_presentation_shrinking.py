@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -11,8 +11,8 @@ from console.presentation import backfill, shrinking
 from console.presentation.lines import ASCII, text_of
 from console.presentation.mirror import Mirror
 from console.records import EventRecord, Events, Factors, ServerRecord
-from tests.console.drawn import body
-from tests.console.examples import NOW, POLLED, a_frame, a_server, ago, an_event, the_cloud, today
+from console.screens import objects
+from tests.console.examples import POLLED, a_frame, a_server, ago, an_event, the_cloud, today
 
 TEN = 10_000
 
@@ -99,10 +99,24 @@ def test_a_small_terminal_keeps_its_rows_for_the_list() -> None:
     assert (view.below, view.preview) == ((), None)
 
 
-def test_beside_the_list_the_last_hour_ends_the_pane() -> None:
-    view = backfill.view(the_cloud(), a_frame(160, 45))
-    last = view.aside[-1]
+def test_beside_the_hosts_the_last_hour_is_in_sight_whatever_the_pane_holds() -> None:
+    for height in (45, 60):
+        view = backfill.view(the_cloud(), a_frame(200, height))
 
-    assert "LAST HOUR" in text_of(last.line(len(last) - 2))
-    assert len(body(view)) > 1
-    assert NOW - timedelta(hours=1) < shrinking.known_since(the_cloud(), a_frame())
+        assert "LAST HOUR" in text_of(view.below[1])
+        assert {len(text_of(line)) for line in view.below} == {200 - view.pane_width}
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 60)])
+def test_where_its_hour_has_no_rows_the_status_row_of_a_server_has_it(width: int, height: int) -> None:
+    view = backfill.view(the_cloud(), a_frame(width, height))
+    server = the_cloud().fleet.shrunk[0]
+
+    line = text_of(view.status(server.id))
+    assert line.startswith(f"{server.title}: ")
+    assert "   CPU 1h " in line
+    assert len(line) < width
+
+
+def test_a_row_that_is_about_nothing_else_says_so() -> None:
+    assert objects.no_target(the_cloud(), "host:c1-h04") == "a host is about nothing else: enter opens it"

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.presentation import drives, servers, silence
+from console.presentation import drives, header, overview, sentences, servers, silence
 from console.presentation.lines import UNICODE, text_of
 from console.presentation.mirror import Mirror
 from console.presentation.silence import SERVER_STATES, Silence
 from console.records import CellRecord, Hosts, ServerRecord, ServersPage, Status
-from tests.console.drawn import a_silent_cloud
+from tests.console.drawn import a_silent_cloud, body
 from tests.console.examples import NOW, a_frame, a_host, a_server, an_unknown, the_cloud
 
 
@@ -128,3 +128,14 @@ def test_what_may_match_is_what_matches_for_some_state_and_host(
             hidden += not rest or any(holds(guess, rest) for guess in guesses)
     assert told is not None
     assert (told.shown, told.may_match) == (sum(row.cell == "cell-2" for row in shown), hidden)
+
+
+def test_of_a_cloud_that_never_answered_nothing_is_said_to_be_so() -> None:
+    mirror = Mirror().failed("connection refused", NOW)
+
+    assert sentences.offline_sentence(mirror, a_frame()).endswith("; nothing is known of it yet")
+    assert header.worst_fact(mirror, a_frame()).words == "no answer yet"
+    for width, height in ((80, 24), (200, 60)):
+        drawn = "\n".join(body(overview.view(mirror, a_frame(width, height))))
+        assert "nothing has happened yet" not in drawn
+        assert ("not known: the cloud has not answered" in drawn) == ("EVENTS" in drawn)

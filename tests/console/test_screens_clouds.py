@@ -258,7 +258,7 @@ async def test_a_verb_goes_to_the_cloud_of_the_row() -> None:
         await until(pilot, "NEEDS ATTENTION")
         await list_all(pilot, "servers @all /prod-db-25", "1 of 80")
         await pilot.press("g", "x")
-        await until(pilot, "prod-db-25   actions")
+        await until(pilot, "prod-db-25 of prod   actions")
         await pilot.press("s")
         await until(pilot, "[ start ]")
         await pilot.press("tab", "enter")
@@ -302,7 +302,7 @@ async def test_marked_rows_of_two_clouds_are_acted_on_one_cloud_at_a_time() -> N
         await pilot.press("escape")
         await type_line(pilot, "/ cloud:lab")
         await pilot.press("enter", "x")
-        await until(pilot, "lab-db-25   actions", "1 marked row hidden by the filter")
+        await until(pilot, "lab-db-25 of lab   actions", "1 marked row hidden by the filter")
 
 
 async def test_what_waits_to_be_sent_is_taken_back_from_another_cloud_too() -> None:
