@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from console.port import ClientError
-from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
+from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, SENDING, UNKNOWN, Audit
 
 if TYPE_CHECKING:
     from console.audit import AuditLog
@@ -19,6 +19,8 @@ class WrittenDown:
     def __init__(self, logs: Callable[[str], AuditLog] | None) -> None:
         self._logs = logs
         self._log: AuditLog | None = None
+        self._under_way: set[str] = set()
+        """Ids of what was sent from here, and whose answer has not come."""
 
     @property
     def needs_cloud(self) -> bool:
@@ -33,7 +35,11 @@ class WrittenDown:
         import asyncio
 
         log = self._log
-        return Audit(() if log is None else await asyncio.to_thread(log.records))
+        records = () if log is None else await asyncio.to_thread(log.records)
+        under_way = self._under_way
+        if not under_way:
+            return Audit(records)
+        return Audit(tuple(each._replace(outcome=SENDING) if each.id in under_way else each for each in records))
 
     @asynccontextmanager
     async def request(self, method: str, path: str, body: Mapping[str, Any]) -> AsyncIterator[None]:
@@ -51,6 +57,7 @@ class WrittenDown:
         except AuditProblem as problem:
             raise ClientError(f"nothing was sent: {problem}", "audit", False) from problem
         outcome, sentence = ACCEPTED, ""
+        self._under_way.add(id)
         try:
             yield
         except ClientError as error:
@@ -60,6 +67,7 @@ class WrittenDown:
             outcome = UNKNOWN
             raise
         finally:
+            self._under_way.discard(id)
             with suppress(AuditProblem):
                 # What was done cannot be undone because a disk is full: that it is unknown is what the log then says.
                 log.end(id, outcome, sentence)

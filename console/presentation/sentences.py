@@ -28,12 +28,16 @@ def named(mirror: Mirror, sentence: str) -> str:
 
 def offline_sentence(mirror: Mirror, frame: Frame) -> str:
     """What is tried, and how old what is shown is."""
-    parts = [f"{mirror.problem}, try {mirror.tries}"]
+    seconds = mirror.age_seconds(frame.wall_now)
+    old = "" if seconds is None else f"; the rows above are {figures.age(seconds)} old"
+    problem = (mirror.problem or "").rstrip(".")
+    if mirror.is_refused:
+        return f"{problem}; it is not asked again before r is pressed{old}"
+    parts = [f"{problem}, try {mirror.tries}"]
     if mirror.retry_at is not None:
         wait = (mirror.retry_at - frame.wall_now).total_seconds()
         parts.append(f"next in {figures.countdown(wait)}" if wait >= 0 else "asking now")
-    age = figures.age(mirror.age_seconds(frame.wall_now) or 0)
-    return f"{', '.join(parts)}; the rows above are {age} old"
+    return f"{', '.join(parts)}{old}"
 
 
 def census(mirror: Mirror) -> str:

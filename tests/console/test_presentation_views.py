@@ -25,6 +25,7 @@ from console.presentation import (
     host_detail,
     hosts,
     overview,
+    sentences,
     servers,
     services,
     tasks,
@@ -336,6 +337,15 @@ def test_a_list_that_is_still_read_shows_dots_and_never_a_zero() -> None:
 
     assert {line.strip() for line in body(view)[1:]} == {"…"}
     assert text_of(header.header(Mirror(), a_frame())).count("—") == 3
+
+
+def test_credentials_that_are_refused_are_not_waited_for() -> None:
+    frame = a_frame()
+    refused = Mirror().failed("The token is wrong.", frame.wall_now, is_refused=True)
+
+    assert "the cloud refuses the credentials" in text_of(header.header(refused, frame))
+    told = sentences.waiting(refused, "", None, frame)
+    assert told == ("The token is wrong; it is not asked again before r is pressed", Tone.CRIT)
 
 
 def test_while_the_cloud_is_silent_nothing_looks_current() -> None:
