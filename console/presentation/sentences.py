@@ -68,7 +68,9 @@ def sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
         case "error":
             return f"in error on {host}" + (f": {server.reason}" if server.reason else "; the cloud does not say why")
         case "starting" if server.waits:
-            return f"waits for its room on {host}, for {since} now; others are being stopped for it"
+            leaving = sum(each.notice_for == server.id for each in mirror.fleet.noticed)
+            others = f"; {leaving} backfilling server{'s' if leaving != 1 else ''} will be stopped for it"
+            return f"waits for its room on {host}, for {since} now{others if leaving else ''}"
         case "starting" | "stopping":
             return f"{server.state} on {host} for {since}"
         case "running" if server.reason:
