@@ -32,7 +32,7 @@ def offline_sentence(mirror: Mirror, frame: Frame) -> str:
     old = "" if seconds is None else f"; the rows above are {figures.age(seconds)} old"
     problem = (mirror.problem or "").rstrip(".")
     if mirror.is_refused:
-        return f"{problem}; it is not asked again before r is pressed{old}"
+        return f"{problem}; nothing is asked before r is pressed{old}"
     parts = [f"{problem}, try {mirror.tries}"]
     if mirror.retry_at is not None:
         wait = (mirror.retry_at - frame.wall_now).total_seconds()

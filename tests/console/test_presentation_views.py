@@ -359,7 +359,7 @@ def test_credentials_that_are_refused_are_not_waited_for() -> None:
 
     assert "the cloud refuses the credentials" in text_of(header.header(refused, frame))
     told = sentences.waiting(refused, "", None, frame)
-    assert told == ("The token is wrong; it is not asked again before r is pressed", Tone.CRIT)
+    assert told == ("The token is wrong; nothing is asked before r is pressed", Tone.CRIT)
 
 
 def test_while_the_cloud_is_silent_nothing_looks_current() -> None:
