@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2.0
 
-_OUTCOME_UNKNOWN = "the connection broke in the middle: the request may have been carried out; look before repeating it"
+_OUTCOME_UNKNOWN = "it may have been carried out; look before repeating it"
 
 
 def decode(body: bytes) -> Any:
@@ -81,13 +81,15 @@ def _lost(failure: httpx.TransportError, method: str, seconds: float) -> ClientE
 
     if isinstance(failure, httpx.PoolTimeout | httpx.UnsupportedProtocol):
         method = "GET"
-    if method != "GET" or isinstance(failure, httpx.TimeoutException):
+    if isinstance(failure, httpx.TimeoutException):
         return too_late(method, seconds)
+    if method != "GET":
+        return ClientError(f"the connection broke in the middle: {_OUTCOME_UNKNOWN}", "outcome_unknown", False)
     return ClientError("the connection broke", "broken", True)
 
 
 def too_late(method: str, seconds: float) -> ClientError:
     """What a request comes to whose answer has not come in time."""
     if method != "GET":
-        return ClientError(_OUTCOME_UNKNOWN, "outcome_unknown", False)
+        return ClientError(f"no answer within {seconds:g} s: {_OUTCOME_UNKNOWN}", "outcome_unknown", False)
     return ClientError(f"no answer within {seconds:g} s", "timeout", True)

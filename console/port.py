@@ -67,6 +67,8 @@ if TYPE_CHECKING:
 
 NOT_OFFERED = "not_offered"
 """The code of what a kind of cloud does not have."""
+UNAUTHORIZED = "unauthorized"
+"""The code of credentials that the cloud refuses."""
 LATER = "later"
 """The code of a source that has not answered and is asked again when its time has come; the cloud itself answers."""
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 ACCEPTED, REFUSED, NOT_SENT, UNKNOWN = "accepted", "refused", "not sent", "outcome unknown"
+SENDING = "sending"
+"""No outcome yet: this program waits for it."""
 
 
 class AuditRecord(NamedTuple):
@@ -21,7 +23,7 @@ class AuditRecord(NamedTuple):
     body: Mapping[str, Any]
     """Without secrets."""
     outcome: str = UNKNOWN
-    """One of the four; unknown also where this program ended before an answer came."""
+    """One of the five; unknown also where this program ended before an answer came."""
     sentence: str = ""
     ended_at: datetime | None = None
     name: str = ""

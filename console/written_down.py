@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from console.port import ClientError
-from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN, Audit
+from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, SENDING, UNKNOWN, Audit
 
 if TYPE_CHECKING:
     from console.audit import AuditLog
@@ -22,6 +22,8 @@ class WrittenDown:
         self._log: AuditLog | None = None
         self.name_of: Callable[[str], str | None] = lambda _id: None
         """What an object is called now: when it is deleted, nobody knows any more."""
+        self._under_way: set[str] = set()
+        """Ids of what was sent from here, and whose answer has not come."""
 
     @property
     def needs_cloud(self) -> bool:
@@ -36,7 +38,11 @@ class WrittenDown:
         import asyncio
 
         log = self._log
-        return Audit(() if log is None else await asyncio.to_thread(log.records))
+        records = () if log is None else await asyncio.to_thread(log.records)
+        under_way = self._under_way
+        if not under_way:
+            return Audit(records)
+        return Audit(tuple(each._replace(outcome=SENDING) if each.id in under_way else each for each in records))
 
     def _name(self, path: str) -> str:
         """What the object of a path is called, where an id does not say it."""
@@ -59,6 +65,7 @@ class WrittenDown:
         except AuditProblem as problem:
             raise ClientError(f"nothing was sent: {problem}", "audit", False) from problem
         outcome, sentence = ACCEPTED, ""
+        self._under_way.add(id)
         try:
             yield
         except ClientError as error:
@@ -68,6 +75,7 @@ class WrittenDown:
             outcome = UNKNOWN
             raise
         finally:
+            self._under_way.discard(id)
             with suppress(AuditProblem):
                 # What was done cannot be undone because a disk is full: that it is unknown is what the log then says.
                 log.end(id, outcome, sentence)

@@ -134,7 +134,7 @@ class KeystoneLogin:
             sentence = f"the identity service of {self.name} does not answer"
             raise ClientError(sentence, "no_answer", True) from error
         except exceptions.Unauthorized as error:
-            sentence = f"the identity service refuses the credentials of {self.name}; r tries them again"
+            sentence = f"the identity service refuses the credentials of {self.name}"
             raise ClientError(sentence, "unauthorized", False) from error
         except exceptions.ClientException as error:
             raise ClientError(f"{self.name} cannot be opened: {_first_line(error)}", "login", False) from error

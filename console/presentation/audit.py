@@ -28,7 +28,7 @@ from console.presentation.lines import (
     right,
 )
 from console.presentation.mirror import Mirror
-from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, AuditRecord
+from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, SENDING, AuditRecord
 
 ORDERS = ("newest",)
 _NOVA = {"os-start": "start", "os-stop": "shutdown"}
@@ -84,7 +84,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[AuditRecord], ...]:
         Column("ago", lambda each: figures.seconds_since(each.at, frame.wall_now), Kind.SECONDS, width=7),
         Column("what", lambda each: words(mirror, each), width=30, is_searched=True),
         Column("outcome", attrgetter("outcome"), width=17, is_searched=True,
-               words=("accepted", "refused", "sent", "unknown"),
+               words=("accepted", "refused", "sending", "sent", "unknown"),
                draw=lambda each: _outcome(each, frame)),
         Column("sentence", attrgetter("sentence"), Kind.SENTENCE, width=40, is_searched=True),
         Column("took", lambda each: figures.seconds_since(each.at, each.ended_at) if each.ended_at else None,
@@ -153,6 +153,7 @@ def look(each: AuditRecord, frame: Frame) -> tuple[str, Tone]:
         ACCEPTED: (glyphs.done, Tone.OK),
         REFUSED: (glyphs.lost, Tone.CRIT),
         NOT_SENT: (glyphs.stopped, Tone.WARN),
+        SENDING: (glyphs.busy, Tone.ACCENT),
     }
     return looks.get(each.outcome, (glyphs.unknown, Tone.UNKNOWN))
 

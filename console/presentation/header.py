@@ -51,6 +51,8 @@ class WorstFact:
 def worst_fact(mirror: Mirror, frame: Frame) -> WorstFact:
     """The one thing to know first: silence of the cloud, of cells, of hosts, then what is at risk."""
     glyphs = frame.glyphs
+    if mirror.is_refused:
+        return WorstFact(glyphs.lost, "the cloud refuses the credentials", "refused", Tone.CRIT)
     if mirror.is_offline:
         return WorstFact(glyphs.lost, "no answer from the cloud", "no answer", Tone.CRIT)
     if mirror.problem is not None and not mirror.answered_at:

@@ -131,6 +131,8 @@ class Mirror:
     failed_at: datetime | None = None
     tries: int = 0
     retry_at: datetime | None = None
+    is_refused: bool = False
+    """Whether the cloud refuses the credentials, and is not asked again before somebody wants that."""
     unconfirmed: frozenset[str] = frozenset()
     """While the list is read again: rows that no page has brought yet. They go when the last page has come."""
     removed: frozenset[str] = frozenset()
@@ -182,12 +184,16 @@ class Mirror:
             case _:
                 assert_never(answer)
 
-    def failed(self, problem: str, at: datetime, *, retry_at: datetime | None = None) -> Mirror:
+    def failed(
+        self, problem: str, at: datetime, *, retry_at: datetime | None = None, is_refused: bool = False
+    ) -> Mirror:
         """The mirror after a request that brought no answer from the cloud: rows stay, with their age.
 
         Only for a cloud that cannot be reached: a request that it refuses (403, 409) is an answer.
         """
-        return replace(self, problem=problem, failed_at=at, tries=self.tries + 1, retry_at=retry_at)
+        return replace(
+            self, problem=problem, failed_at=at, tries=self.tries + 1, retry_at=retry_at, is_refused=is_refused
+        )
 
     def restarted(self) -> Mirror:
         """The mirror before its list is read again from the first page: rows stay until they are replaced."""
@@ -295,7 +301,7 @@ class Mirror:
     # Each kind of answer -----------------------------------------------------------------------------------------
 
     def _answered(self, source: str, at: datetime, **changes: object) -> Mirror:
-        fields = {"problem": None, "failed_at": None, "tries": 0, "retry_at": None, **changes}
+        fields = {"problem": None, "failed_at": None, "tries": 0, "retry_at": None, "is_refused": False, **changes}
         return replace(self, answered_at={**self.answered_at, source: at}, **fields)  # type: ignore[arg-type]
 
     def _after_hello(self, answer: Hello, at: datetime) -> Mirror:

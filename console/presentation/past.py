@@ -18,7 +18,7 @@ from console.records import EventRecord, PastEvents
 HERE = "past:here"
 """The key of the row that says where one is."""
 
-EXPECTED = "14:03, 14:03:20, -10m, -2h, 2026-11-14 09:00 or now"
+EXPECTED = "14:03, 14:03:20, -10m from now, 2026-11-14 09:00 or now"
 
 Position = tuple[datetime, str, int]
 """The order of the log: the instant, the file, the number in it."""
@@ -92,7 +92,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def parse_time(text: str, now: datetime) -> datetime | str | None:
     """The instant that a typed time means; None for now; a sentence for what is no time, or has not come yet.
 
-    A time of day is the last one that has passed: just after midnight, 23:59 is yesterday's.
+    `now` is the cloud's, also where another moment is shown: `-10m` counts from there too. A time of day is the last
+    one that has passed: just after midnight, 23:59 is yesterday's.
     """
     text = text.strip()
     if text.casefold() == "now":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from console.presentation.lines import Frame, Line, Lines, Tone, View, compose, left
+from console.presentation.lines import Frame, Line, Lines, Span, Tone, View, compose, left
 from console.presentation.mirror import Mirror
 from console.presentation.widths import wrap
 from console.records_rehearsal import RehearsalRecord, ReportLine
@@ -31,15 +31,16 @@ def view(mirror: Mirror, frame: Frame) -> View:
     found = mirror.rehearsal
     lines: list[Line]
     if found is None or found.record is None:
-        note = ""
+        note = said = ""
         lines = [compose(frame.width, left(2, text, Tone.MUTED)) for text in _instead(is_known=found is not None)]
     else:
         record = found.record
         note = _note(record)
+        said = "the cloud of a rehearsal: :q leaves it, and goes back to where it was begun"
         lines = [_progress(record, frame), compose(frame.width)]
         lines += [line for each in record.lines for line in _drawn(each, frame)]
     keys = [f"line:{number}" for number in range(len(lines))]
-    return View("rehearsal", ("rehearsal",), note, (Lines(lines, keys),))
+    return View("rehearsal", ("rehearsal",), note, (Lines(lines, keys),), status=lambda _key: (Span(said, Tone.MUTED),))
 
 
 def _instead(*, is_known: bool) -> Iterator[str]:

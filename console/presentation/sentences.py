@@ -28,13 +28,16 @@ def named(mirror: Mirror, sentence: str) -> str:
 
 def offline_sentence(mirror: Mirror, frame: Frame) -> str:
     """What is tried, and how old what is shown is."""
-    parts = [f"{mirror.problem}, try {mirror.tries}"]
+    seconds = mirror.age_seconds(frame.wall_now)
+    old = "; nothing is known of it yet" if seconds is None else f"; the rows above are {figures.age(seconds)} old"
+    problem = (mirror.problem or "").rstrip(".")
+    if mirror.is_refused:
+        return f"{problem}; nothing is asked before r is pressed{old if seconds is not None else ''}"
+    parts = [f"{problem}, try {mirror.tries}"]
     if mirror.retry_at is not None:
         wait = (mirror.retry_at - frame.wall_now).total_seconds()
         parts.append(f"next in {figures.countdown(wait)}" if wait >= 0 else "asking now")
-    seconds = mirror.age_seconds(frame.wall_now)
-    known = "nothing is known of it yet" if seconds is None else f"the rows above are {figures.age(seconds)} old"
-    return f"{', '.join(parts)}; {known}"
+    return f"{', '.join(parts)}{old}"
 
 
 def census(mirror: Mirror) -> str:
@@ -65,7 +68,9 @@ def sentence(mirror: Mirror, frame: Frame, server: ServerRecord) -> str:
         case "error":
             return f"in error on {host}" + (f": {server.reason}" if server.reason else "; the cloud does not say why")
         case "starting" if server.waits:
-            return f"waits for its room on {host}, for {since} now; others are being stopped for it"
+            leaving = sum(each.notice_for == server.id for each in mirror.fleet.noticed)
+            others = f"; {leaving} backfilling server{'s' if leaving != 1 else ''} will be stopped for it"
+            return f"waits for its room on {host}, for {since} now{others if leaving else ''}"
         case "starting" | "stopping":
             return f"{server.state} on {host} for {since}"
         case "running" if server.reason:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from console.presentation import many
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.many import Cloud
+from console.presentation.mirror import Mirror
 from console.presentation.palette import Entry
 from console.screens.palette_dialog import PaletteDialog
 
@@ -52,12 +53,18 @@ class CloudDialog(PaletteDialog):
         return many.rows([known[entry.id] for entry in shown], self._text, frame, highlighted=highlighted)
 
 
+def why_no_other(mirror: Mirror) -> str:
+    """Why there is no other cloud to go to."""
+    if mirror.rehearsal is not None and mirror.rehearsal.record is not None:
+        return "a rehearsal has a cloud of its own, and knows no other: :q leaves it and goes back"
+    return "this is the only cloud: [clouds.NAME] in the settings names more, see `stratodeck contexts`"
+
+
 async def choose(screen: MainScreen) -> None:
     """Ask for a cloud, and go there."""
     clouds = screen.clouds
     if len(clouds.names) < 2:
-        screen.say("this is the only cloud: [clouds.NAME] in the settings names more, see `stratodeck contexts`",
-                   Tone.MUTED)  # fmt: skip
+        screen.say(why_no_other(screen.mirror), Tone.MUTED)
         return
     here = screen.frame().cloud
     before = clouds.before or next(name for name in clouds.names if name != here)

@@ -310,7 +310,8 @@ class Confirmation(ModalScreen[bool]):
         if cells(cancel.text) + 3 + cells(button.text) > width:
             return ((button,), (cancel, Span(f"   tier {tier}", Tone.MUTED)))
         room = width - cells(cancel.text) - 3 - cells(button.text)
-        said = (f"   tier {tier}: asks once; {age}", f"   tier {tier}; {age}", f"   {age}", f"   tier {tier}", "")
+        asks = ": asks once" if tier > 1 else ""
+        said = (f"   tier {tier}{asks}; {age}", f"   tier {tier}; {age}", f"   {age}", f"   tier {tier}", "")
         words = next(each for each in said if cells(each) <= room)
         return ((cancel, Span("   "), button, Span(words, Tone.MUTED)),)
 

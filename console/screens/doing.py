@@ -118,7 +118,9 @@ def _go_to(screen: MainScreen, place: Place) -> None:
     known = {cell.name for cell in screen.mirror.cells or ()}
     if place.scope == ALL_CLOUDS:
         if len(screen.clouds.names) < 2:
-            screen.say("this is the only cloud: `stratodeck contexts` says how others are named", Tone.WARN)
+            from console.screens.cloud_dialog import why_no_other
+
+            screen.say(why_no_other(screen.mirror), Tone.WARN)
             return
         known = {ALL_CLOUDS}
     if place.view in _OF_CELLS and place.scope is not None and known and place.scope not in known:

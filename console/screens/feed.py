@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from textual.message import Message
 
-from console.port import LATER, ClientError, Port
+from console.port import LATER, UNAUTHORIZED, ClientError, Port
 from console.presentation.mirror import Mirror
 from console.records import Answer, ServersPage
 from console.records_refused import Refused
@@ -57,11 +57,11 @@ class Answered(Message):
 
 @dataclass
 class Failed(Message):
-    """A request brought no answer; the next one is at `retry_at`."""
+    """A request brought no answer; the next one is at `retry_at`, None where somebody has to ask for it."""
 
     sentence: str
     at: datetime
-    retry_at: datetime
+    retry_at: datetime | None
 
 
 @dataclass
@@ -99,6 +99,8 @@ class Feed:
         self._poll_seconds = poll_seconds
         self._answers = asyncio.Event()
         self._woken = asyncio.Event()
+        self._hurried = asyncio.Event()
+        """Whether somebody has asked for an answer, and not just a view."""
         self._is_greeted = False
         self._refused: set[str] = set()
         self._has_read_much = False
@@ -110,6 +112,7 @@ class Feed:
         self._cursor: str | None = None
         self._backups = BackupSources(wall_now)
         self._drives_wanted = asyncio.Event()
+        self._log_wanted = asyncio.Event()
         self.is_resting = False
         """Whether nobody looks."""
         self._roused = asyncio.Event()
@@ -119,6 +122,7 @@ class Feed:
         """Ask again now instead of when the pause is over."""
         self._news += 1
         self._woken.set()
+        self._log_wanted.set()
 
     def rest(self, *, is_resting: bool) -> None:
         """Ask seldom, because nobody looks; or as often as ever again, and at once."""
@@ -134,6 +138,7 @@ class Feed:
         """Somebody asks for all of it now, also of a cloud that is looked at now and then."""
         if self.client is not None:
             self.client.hurry()
+        self._hurried.set()
         self.wake()
 
     def attend(self, *, is_watched: bool) -> None:
@@ -150,13 +155,20 @@ class Feed:
             except ClientError as error:
                 tries += 1
                 self._answers.clear()
-                wait = RESTING_SECONDS if self.is_resting else back_off_seconds(tries)
+                wait: float | None = RESTING_SECONDS if self.is_resting else back_off_seconds(tries)
+                if error.code == UNAUTHORIZED and (tries > 1 or not self._is_greeted):
+                    # Who goes on trying with a wrong token is locked out. One that was right may have been renewed.
+                    wait = None
+                    self._hurried.clear()
                 at = self._wall_now()
-                self._post(Failed(error.sentence, at, at + timedelta(seconds=wait)))
+                self._post(Failed(error.sentence, at, None if wait is None else at + timedelta(seconds=wait)))
                 if self.client is not None and "audit" in self._wanted():
                     # It is this machine's own, and most wanted when something went wrong.
                     await self._deliver(await self.client.audit())
-                await self._pause(wait)
+                if wait is None:
+                    await self._hurried.wait()
+                else:
+                    await self._pause(wait)
                 self._is_greeted = False
                 continue
             tries = 0
@@ -181,6 +193,17 @@ class Feed:
                     restarted = Restarted()
                     self._post(restarted)
                     await restarted.taken.wait()
+
+    async def read_log(self) -> None:
+        """The reader of what was done from here. Never returns.
+
+        The log is this machine's own: what is on its way is shown also while the cloud takes its time.
+        """
+        while True:
+            await self._log_wanted.wait()
+            self._log_wanted.clear()
+            if self.client is not None and "audit" in self._wanted():
+                await self._deliver(await self.client.audit())
 
     async def read_drives(self) -> None:
         """The reader of drives. Never returns.

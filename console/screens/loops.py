@@ -23,7 +23,7 @@ class Loops:
         self._progress = progress
         feed = screen.feed
         self._loops: Mapping[str, Callable[[], Awaitable[None]]] = {
-            "status": feed.beat, "feed": feed.follow, "drives": feed.read_drives
+            "status": feed.beat, "feed": feed.follow, "drives": feed.read_drives, "log": feed.read_log
         }  # fmt: skip
 
     def begin(self) -> None:

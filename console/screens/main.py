@@ -192,7 +192,8 @@ class MainScreen(Screen[None]):
         """Keep the rows, and say what is wrong, also where something else was said before."""
         if self._mirror.problem is None:
             self.framing.unsay(shows=False)
-        self._mirror = self._mirror.failed(message.sentence, message.at, retry_at=message.retry_at)
+        again = message.retry_at
+        self._mirror = self._mirror.failed(message.sentence, message.at, retry_at=again, is_refused=again is None)
         self.render_soon()
 
     @on(Restarted)

@@ -34,13 +34,13 @@ MINUTE = timedelta(minutes=1)
 
 def problem_of(screen: MainScreen, text: str) -> str:
     """Why one cannot go to a time as it was typed; "" where one can, or nothing was typed."""
-    at = past.parse_time(text, screen.frame().now) if text.strip() else None
+    at = past.parse_time(text, screen.now()) if text.strip() else None
     return at if isinstance(at, str) else ""
 
 
 def go_to(screen: MainScreen, text: str) -> None:
     """Go to a time as it was typed, which has no problem."""
-    at = past.parse_time(text, screen.frame().now)
+    at = past.parse_time(text, screen.now())
     assert not isinstance(at, str), "the line stays open while what is typed is no time"
     if at is None:
         to_now(screen)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from console.audit import FILE_BYTES_MAX, KEPT_BACK, AuditLog, AuditProblem, kept
 from console.client import ClientError, CloudClient
-from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, UNKNOWN
+from console.records_audit import ACCEPTED, NOT_SENT, REFUSED, SENDING, UNKNOWN
 from tests.strategies import QUICK
 
 pytestmark = pytest.mark.anyio
@@ -169,8 +169,10 @@ def a_client(tmp_path: Path, answer: httpx.Response | Exception) -> CloudClient:
         (httpx.Response(409, json={"error": {"code": "wrong_state", "message": "It is running."}}), REFUSED,
          "It is running."),
         (httpx.ConnectError("no"), NOT_SENT, "no"),
-        (httpx.ReadTimeout("late"), UNKNOWN, "the connection broke in the middle: the request may have been carried "
-         "out; look before repeating it"),
+        (httpx.ReadTimeout("late"), UNKNOWN, "no answer within 10 s: it may have been carried out; look before "
+         "repeating it"),
+        (httpx.ReadError("gone"), UNKNOWN, "the connection broke in the middle: it may have been carried out; look "
+         "before repeating it"),
         (httpx.Response(202, content=b"not json"), UNKNOWN, "the cloud answered something that is not understood"),
     ],
 )  # fmt: skip
@@ -184,6 +186,22 @@ async def test_every_end_of_a_request_is_written_down(
     [record] = (await client.audit()).records
     assert (record.method, record.path, record.body) == ("POST", "/servers/s1/actions", {"action": "stop"})
     assert (record.outcome, record.sentence) == (outcome, sentence)
+
+
+async def test_what_is_on_its_way_is_told_as_such(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=HELLO)
+        seen.extend(each.outcome for each in (await client.audit()).records)
+        return httpx.Response(202, json={})
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(handle), base_url="http://cloud")
+    client = CloudClient(http, lambda cloud_id: a_log(tmp_path, cloud_id))
+    await client.act("server", "s1", "stop")
+
+    assert [*seen, *(each.outcome for each in (await client.audit()).records)] == [SENDING, ACCEPTED]
 
 
 async def test_what_changes_nothing_is_not_written_down(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from textual.message import Message
 
+from console.port import UNAUTHORIZED, ClientError
 from console.presentation.mirror import Mirror
 from console.records import Tasks
 from console.screens.feed import OLD_SECONDS, Answered, Failed, Feed
@@ -26,7 +27,7 @@ class Screen:
     def __init__(self, cloud: FakeCloud) -> None:
         self.cloud, self.mirror, self.clock = cloud, Mirror(), ManualClock()
         self.wanted = frozenset({"hosts", "tasks"})
-        self.drawn = 0
+        self.drawn = self.failed = 0
 
         async def factory() -> FakeCloud:
             return cloud
@@ -46,6 +47,8 @@ class Screen:
             self.mirror = self.mirror.apply(message.answer, message.at)
             message.taken.set()
             self.drawn += not message.is_followed
+        else:
+            self.failed += 1
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         for _ in range(10_000):
@@ -130,3 +133,21 @@ async def test_the_answers_of_a_beat_are_drawn_once() -> None:
             screen.clock.advance(OLD_SECONDS)
             await screen.beats(5)
             assert abs(len(requests(cloud, "tasks")) - beats_before - (screen.drawn - drawn_before)) <= 1
+
+
+async def test_credentials_that_are_refused_are_tried_again_only_when_somebody_asks() -> None:
+    cloud = FakeCloud()
+    cloud.outage = ClientError("The token is wrong.", UNAUTHORIZED, False)
+    screen = Screen(cloud)
+    async with asyncio.TaskGroup() as group:
+        beat = group.create_task(screen.feed.beat())
+        await screen.until(lambda: screen.failed == 1)
+        for _ in range(50):
+            screen.feed.wake()
+            await asyncio.sleep(0)
+        asked = len(requests(cloud, "hello"))
+        screen.feed.hurry()
+        await screen.until(lambda: screen.failed == 2)
+        beat.cancel()
+
+    assert (asked, len(requests(cloud, "hello"))) == (1, 2)

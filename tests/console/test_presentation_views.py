@@ -25,13 +25,14 @@ from console.presentation import (
     host_detail,
     hosts,
     overview,
+    sentences,
     servers,
     services,
     tasks,
 )
 from console.presentation.lines import ASCII, UNICODE, Frame, Tone, View, span_width, text_of
 from console.presentation.mirror import Mirror
-from console.records import CapacityRecord, CellRecord, ClockRecord, Status
+from console.records import CapacityRecord, CellRecord, ClockRecord, ServersPage, Status
 from tests.console.drawn import WIDTHS, a_silent_cloud, aside, body, lines_of, plate, the_row
 from tests.console.examples import (
     NOW,
@@ -336,6 +337,29 @@ def test_a_list_that_is_still_read_shows_dots_and_never_a_zero() -> None:
 
     assert {line.strip() for line in body(view)[1:]} == {"…"}
     assert text_of(header.header(Mirror(), a_frame())).count("—") == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(0, " now"), (1, " now; 1 backfilling server will be stopped for it"),
+     (2, " now; 2 backfilling servers will be stopped for it")],
+)  # fmt: skip
+def test_who_waits_for_room_says_who_is_stopped_for_it_and_nothing_where_nobody_is(count: int, told: str) -> None:
+    waiting = a_server("web-31", state="starting", waits=True)
+    leaving = [a_server(f"r-{n}", is_backfilling=True, notice_until=NOW, notice_for=waiting.id) for n in range(count)]
+    shrunk = a_server("shrunk", is_backfilling=True, squeezed_by=waiting.id)
+    mirror = Mirror().apply(ServersPage((waiting, shrunk, *leaving), None, None, len(leaving) + 2, ()), NOW)
+
+    assert sentences.sentence(mirror, a_frame(), waiting).endswith(told)
+
+
+def test_credentials_that_are_refused_are_not_waited_for() -> None:
+    frame = a_frame()
+    refused = Mirror().failed("The token is wrong.", frame.wall_now, is_refused=True)
+
+    assert "the cloud refuses the credentials" in text_of(header.header(refused, frame))
+    told = sentences.waiting(refused, "", None, frame)
+    assert told == ("The token is wrong; nothing is asked before r is pressed", Tone.CRIT)
 
 
 def test_while_the_cloud_is_silent_nothing_looks_current() -> None:

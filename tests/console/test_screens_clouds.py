@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from console.client import ClientError, CloudClient
 from console.presentation.mirror import Mirror
+from console.records_rehearsal import RehearsalRecord
 from console.screens.feed import Answered, Feed
 from tests.console.fake_clouds import NamedCloud, a_context, an_app_of, two_clouds
 from tests.console.fakes import FakeCloud, ManualClock, an_app, screen_text
@@ -113,6 +114,15 @@ async def test_with_one_cloud_c_says_how_there_would_be_more() -> None:
         await pilot.press("C")
         await until(pilot, "this is the only cloud")
         await list_all(pilot, "servers @all", "this is the only cloud")
+
+
+async def test_in_a_rehearsal_c_says_how_one_goes_back() -> None:
+    app = an_app(FakeCloud(rehearsed=RehearsalRecord("A test", 7200, "", 0.1, False)), landing_view="rehearsal")
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "10% of its time", ":q leaves it, and goes back")
+        await pilot.press("C")
+        await until(pilot, "a rehearsal has a cloud of its own, and knows no other")
 
 
 async def test_a_cloud_that_hangs_holds_up_neither_the_key_nor_the_other_cloud() -> None:
