@@ -211,6 +211,7 @@ class Looking:
     async def _looked(self, look: Callable[[], Awaitable[T]]) -> T:
         """A look that counts: what it took, and what became of it."""
         begun = self._now()
+        self._pace.begun()
         try:
             found = await look()
         except ClientError as error:
