@@ -111,7 +111,8 @@ class Known:
         if known is None:
             self._put(self._grouped(row))
         elif known.is_reachable:
-            self._put(replace(known, state=UNKNOWN, last_state=known.state, is_reachable=False, known_at=self.seen_at))
+            self._put(replace(known, state=UNKNOWN, last_state=known.state, is_reachable=False, known_at=self.seen_at,
+                              doing=None))  # fmt: skip
 
     # --------------------------------------------------------------------------------------------- services and hosts
 

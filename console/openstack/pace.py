@@ -94,7 +94,8 @@ class Pace:
         self._notify()
 
     def acted(self) -> None:
-        """A verb was sent, so something will change."""
+        """A verb was sent, so something changes: it is looked at once, and then often for a while."""
+        self._is_hurried = True
         self._busy_until = self._timer.now() + BUSY_FOR_SECONDS
         self._notify()
 
