@@ -18,6 +18,7 @@ from console.openstack import wire
 from console.openstack.compute import refused
 from console.openstack.offer import NO_PLAN, offer
 from console.port import NOT_OFFERED, ClientError
+from console.presentation import figures
 from console.records_audit import ACCEPTED, REFUSED, AuditRecord
 from console.sanitising import sanitise
 from tests.console.fakes import ManualClock
