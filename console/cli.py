@@ -187,7 +187,22 @@ def _refuse_misplaced(context: click.Context) -> None:
             and option.name not in ("url", "os_cloud", "token", "context_name", "listen")
         )
         if given and not is_seen:
-            raise click.UsageError(f"{option.opts[0]} is the console's; options of a command come after its name.")
+            raise click.UsageError(_misplaced(option.opts[0], context))
+
+
+def _misplaced(name: str, context: click.Context) -> str:
+    """What to do instead: a command has the option itself, or goes without it."""
+    command = context.command.get_command(context, context.invoked_subcommand or "") if isinstance(
+        context.command, click.Group) else None  # fmt: skip
+    if command is not None and any(name in each.opts for each in command.params):
+        return f"{name} is the console's; options of a command come after its name."
+    called = context.invoked_subcommand
+    if name == "--os-cloud":
+        return (
+            f"--os-cloud is the console's only: `{called}` is not for an OpenStack. Leave the command away to open the"
+            " console on that cloud, or leave --os-cloud away for a cloud of ours (`--data FOLDER` after the command)."
+        )
+    return f"{name} is the console's only, and `{called}` has no such option: leave it away."
 
 
 # -------------------------------------------------------------------------------------------------------- the console

@@ -99,6 +99,8 @@ class ServerRecord:
     """Its last known state, while it is `unknown`."""
     lost_from: str | None = None
     """The state that it had before its host failed, while it is `unavailable`."""
+    doing: str | None = None
+    """What is being done to it, in a word, where the cloud tells of that beside its state."""
     sort_name: str = ""
     """Made here: see `natural`."""
 

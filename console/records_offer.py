@@ -40,3 +40,5 @@ class Pace(NamedTuple):
     """Between two looks at the servers, as things are; None while nobody looks at the screen."""
     word: str = ""
     """Why it is not as usual: `idle`, `busy`, `full` (requests wait for the next minute), `held off`."""
+    unanswered_seconds: float = 0.0
+    """How long the look that is under way has been waiting."""

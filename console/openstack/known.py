@@ -111,7 +111,8 @@ class Known:
         if known is None:
             self._put(self._grouped(row))
         elif known.is_reachable:
-            self._put(replace(known, state=UNKNOWN, last_state=known.state, is_reachable=False, known_at=self.seen_at))
+            self._put(replace(known, state=UNKNOWN, last_state=known.state, is_reachable=False, known_at=self.seen_at,
+                              doing=None))  # fmt: skip
 
     # --------------------------------------------------------------------------------------------- services and hosts
 
@@ -158,10 +159,17 @@ class Known:
             hosts[name] = last if last is not None else HostRecord(name, self._zone_of(name), "compute", "up")
         self._revision += 1
         self.hosts = tuple(
-            host._replace(is_reachable=host.name not in silent)
+            host._replace(is_reachable=host.name not in silent, state_since=self._down_since(host))
             for host in sorted(hosts.values(), key=lambda each: (each.cell, each.name))
         )
         return self.hosts
+
+    def _down_since(self, host: HostRecord) -> datetime | None:
+        """When a host that is down was heard last, as its service tells."""
+        if host.state != "down":
+            return host.state_since
+        told = (each.updated_at for each in self.services or () if (each.binary, each.host) == (COMPUTE, host.name))
+        return next(told, None) or host.state_since
 
     def _hosts_by_service(self) -> Iterable[HostRecord]:
         """The compute hosts as far as their services tell: no figures."""

@@ -67,6 +67,8 @@ class Pace:
         self._held_until = float("-inf")
         self._failures = 0
         self._took = 0.0
+        self._begun_at: float | None = None
+        """When the look began that is under way."""
         self._waiting = 0
         """Requests that the minute has no room for."""
 
@@ -92,7 +94,8 @@ class Pace:
         self._notify()
 
     def acted(self) -> None:
-        """A verb was sent, so something will change."""
+        """A verb was sent, so something changes: it is looked at once, and then often for a while."""
+        self._is_hurried = True
         self._busy_until = self._timer.now() + BUSY_FOR_SECONDS
         self._notify()
 
@@ -100,12 +103,17 @@ class Pace:
         """The cloud asked not to be asked for so long."""
         self._held_until = self._timer.now() + (RETRY_AFTER_SECONDS if seconds is None else max(0.0, seconds))
 
+    def begun(self) -> None:
+        """A look is under way, until it has failed or was answered."""
+        self._begun_at = self._timer.now()
+
     def failed(self) -> None:
         self._failures += 1
+        self._begun_at = None
 
     def answered(self, seconds: float = 0.0) -> None:
         """A look took so long: a cloud that is slow is asked less often."""
-        self._failures, self._took = 0, seconds
+        self._failures, self._took, self._begun_at = 0, seconds, None
 
     # What follows
 
@@ -171,7 +179,8 @@ class Pace:
     def record(self) -> PaceRecord:
         word = "busy" if self.is_busy else "idle" if self.is_idle else ""
         word = "held off" if self.held_seconds else "full" if self._waiting else word
-        return PaceRecord(self.requests, self._requests_max, self.interval_seconds, word)
+        unanswered = 0.0 if self._begun_at is None or self._waiting else self._timer.now() - self._begun_at
+        return PaceRecord(self.requests, self._requests_max, self.interval_seconds, word, unanswered)
 
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

@@ -89,7 +89,15 @@ class Looking:
     def troubles(self) -> tuple[str, ...]:
         held = self._pace.held_seconds
         asked = (f"the cloud asks for fewer requests: none for {duration(held)}",) if held else ()
-        return (*asked, *(text for what, text in self._troubles.items() if what == LIST))
+        return (*asked, *(f"{text}{self._again()}" for what, text in self._troubles.items() if what == LIST))
+
+    def _again(self) -> str:
+        """When the list is asked for again, counted from now."""
+        wait = self._pace.interval_seconds
+        if wait is None or self._looked_at is None:
+            return ""
+        left = self._looked_at + wait - self._now()
+        return f"; asked again in {duration(left)}" if left > 0 else "; asked again now"
 
     @property
     def notes(self) -> Mapping[str, str]:
@@ -211,6 +219,7 @@ class Looking:
     async def _looked(self, look: Callable[[], Awaitable[T]]) -> T:
         """A look that counts: what it took, and what became of it."""
         begun = self._now()
+        self._pace.begun()
         try:
             found = await look()
         except ClientError as error:
@@ -218,9 +227,7 @@ class Looking:
             self._pace.failed()
             self.is_offline = error.is_offline
             if error.code != "slow_down":
-                wait = self._pace.interval_seconds
-                again = "" if wait is None else f"; asked again in {duration(wait)}"
-                self._troubles[LIST] = f"the list of servers: {error.sentence}{again}"
+                self._troubles[LIST] = f"the list of servers: {error.sentence}"
             # It is asked again when it is due, whatever it was.
             raise ClientError(error.sentence, error.code, True) from error
         self._looked_at = self._now()

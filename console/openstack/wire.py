@@ -46,6 +46,10 @@ _PLAIN = frozenset({"ACTIVE", "BUILD", "SHUTOFF", "PAUSED", "ERROR", "UNKNOWN"})
 """Statuses of which the state says all there is to say."""
 _ON_THE_WAY = {"powering-off": "stopping", "powering-on": "starting"}
 
+_TASK_WORDS = {"rebooting": "reboots", "reboot": "reboots", "deleting": "deletes", "rebuilding": "rebuild",
+               "migrating": "migrate", "suspending": "suspend", "unpausing": "unpause", "shelving": "shelves",
+               "rescuing": "rescue"}  # fmt: skip
+
 
 class Listed(NamedTuple):
     """One page of a list of servers."""
@@ -138,7 +142,16 @@ def server(row: Body, flavors: Mapping[str, FlavorRecord]) -> ServerRecord:
         created_at=instant(get("created")),
         started_at=instant(get("OS-SRV-USG:launched_at")),
         reason=_reason(status, doing, get("fault")),
+        doing=_doing(doing),
     )
+
+
+def _doing(task_state: object) -> str | None:
+    """Nova's task in a word as short as a state: `reboot_started` is a reboot, `image_uploading` of an image."""
+    if not task_state or task_state in _ON_THE_WAY:
+        return None
+    word = str(task_state).partition("_")[0]
+    return intern(_TASK_WORDS.get(word, word))
 
 
 def _host(row: Body) -> str | None:

@@ -43,6 +43,9 @@ from console.records import CellRecord, HostRecord
 SEPARATOR = "|"
 """Between a cloud's name, which has none, and a key of it."""
 NAME_WIDTH, NAME_WIDTH_NARROW = 20, 13
+SEEN_WIDTH = 7
+SILENT_WORDS_MIN = 24
+"""Below so much room nothing that a filter hides can be said."""
 COUNT_AFTER = 34
 """Where the number of rows of a cloud begins, behind its name."""
 MEDIUM = 60
@@ -206,8 +209,8 @@ def columns(view: str, clouds: Sequence[Cloud], frame: Frame) -> tuple[Column[Ro
                words=tuple(by_name), distinct=frozenset(by_name),
                draw=lambda row: many.chip(by_name[row.cloud], width, frame)),
         *lifted,
-        Column("seen", lambda row: _seen_seconds(by_name[row.cloud], row.record, frame), Kind.SECONDS, "SEEN", 7,
-               is_lasting=True),
+        Column("seen", lambda row: _seen_seconds(by_name[row.cloud], row.record, frame), Kind.SECONDS, "SEEN",
+               SEEN_WIDTH, is_lasting=True, draw=lambda row: _seen(by_name[row.cloud], row.record, frame)),
     )  # fmt: skip
 
 
@@ -244,10 +247,25 @@ def _lifted(place: int, column: Column[Any], own: Mapping[str, Sequence[Column[A
 def _seen_seconds(cloud: Cloud, record: Any, frame: Frame) -> float | None:
     """How old what is known of it is: as old as its cloud's last answer, or as its cell's."""
     assert cloud.mirror is not None, "only an opened cloud has rows"
+    if _is_never_seen(cloud, record):
+        return None
     known_at = getattr(record, "known_at", None)
     if known_at is not None and not record.is_reachable:
         return max(0.0, float((frame.wall_now - known_at).total_seconds()))
     return cloud.mirror.age_seconds(frame.wall_now)
+
+
+def _is_never_seen(cloud: Cloud, record: Any) -> bool:
+    """Whether nothing of it was ever told here, but that it is there."""
+    is_foreign = cloud.mirror is not None and cloud.mirror.offer is not None
+    return is_foreign and not getattr(record, "is_reachable", True) and getattr(record, "name", "") is None
+
+
+def _seen(cloud: Cloud, record: Any, frame: Frame) -> Line:
+    seconds = _seen_seconds(cloud, record, frame)
+    is_never = _is_never_seen(cloud, record)
+    text = "never" if is_never else figures.or_dash(None if seconds is None else figures.age(seconds), frame.glyphs)
+    return (Span(text.rjust(SEEN_WIDTH), Tone.UNKNOWN if is_never or seconds is None else Tone.TEXT),)
 
 
 def _orders(view: str) -> dict[str, sorting.SortKey]:
@@ -348,6 +366,12 @@ def _line(view: str, cloud: Cloud, found: Table[Row], counts: Counter[str], fram
     is_opened = cloud.mirror is not None or cloud.problem
     text = stands.words if is_opened else "not opened, as that would start it: C does"
     has_count = cloud.mirror is not None and cloud.mirror.cells is not None and width >= MEDIUM
+    silent = ""
+    if has_count and frame.filter and stands.tone is Tone.OK and width < name_width + 52 + 12 + SILENT_WORDS_MIN:
+        # Where there is no room beside it, it stands where the cloud's state would say that all is well.
+        silent = _silent_words(view, cloud, found, frame, COUNT_AFTER - 4)
+    text = silent or text
+    stands = stands._replace(tone=Tone.WARN) if silent else stands
     text = fit_sentence(text, COUNT_AFTER - 6 if has_count else max(1, width - name_width - 18), frame.glyphs)
     placed = [
         at(2, many.chip(cloud, name_width, frame)),

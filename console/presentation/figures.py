@@ -380,6 +380,8 @@ def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
             return StateLook(glyphs.lost, "error" if state == "error" else "lost", Tone.CRIT, "X")
         case "unknown":
             return StateLook(glyphs.unknown, "UNKNOWN", Tone.UNKNOWN, "U")
+        case "running" | "stopped" | "paused" if server.doing is not None:
+            return StateLook(glyphs.busy, server.doing[:7], Tone.ACCENT, "B")
         case "paused":
             return StateLook(glyphs.paused, "paused", Tone.WARN, "P")
         case "starting" if server.waits:
@@ -392,10 +394,8 @@ def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
             return StateLook(glyphs.attention, "notice", Tone.WARN, "N")
         case "running":
             return StateLook(glyphs.running, "run", Tone.OK, "R")
-        case "stopped" if server.reason == "displaced":
-            return StateLook(glyphs.violation, "no room", Tone.CRIT, "C")
-        case "stopped" if server.reason == "host_lost":
-            return StateLook(glyphs.violation, "no host", Tone.CRIT, "C")
+        case "stopped" if server.reason in {"displaced", "host_lost"}:
+            return StateLook(glyphs.violation, "no room" if server.reason == "displaced" else "no host", Tone.CRIT, "C")
         case "stopped":
             return StateLook(glyphs.stopped, "stopped", Tone.MUTED, "S")
         case other:

@@ -23,6 +23,11 @@ class Chosen(NamedTuple):
     words: str
 
 
+def _size(flavor: FlavorRecord) -> tuple[int, int, int, str]:
+    """The smallest first."""
+    return flavor.vcpus or 0, flavor.memory_bytes or 0, flavor.disk_bytes or 0, flavor.name
+
+
 def server_fields(
     flavors: Sequence[FlavorRecord],
     images: Sequence[ImageRecord],
@@ -31,7 +36,7 @@ def server_fields(
 ) -> tuple[Field, ...]:
     """`groups` are the ids of those that keep servers apart, by name."""
     choose = "left and right choose"
-    sizes = {_flavor_words(each): each.id for each in sorted(flavors, key=lambda each: (each.vcpus or 0, each.name))}
+    sizes = {_flavor_words(each): each.id for each in sorted(flavors, key=_size)}
     begins = {f"{each.name}, {figures.amount_of_bytes(each.size_bytes)}": each.id for each in images}
     return (
         Field("name", "name", read_name, "what to call it"),

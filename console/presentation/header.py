@@ -183,7 +183,7 @@ def _pace(mirror: Mirror, frame: Frame) -> Line:
     if pace is None or frame.width < NARROW:
         return ()
     word = f" {pace.word}" if pace.word and frame.width >= WIDE else ""
-    unit = "req/min" if frame.width >= WIDE else "/min"
+    unit = "req/min" if frame.width >= MEDIUM else "a min"
     tone = Tone.WARN if pace.requests >= pace.requests_max or pace.word == "held off" else Tone.MUTED
     return (Span(f"{pace.requests}/{pace.requests_max} {unit}{word}  ", tone),)
 

@@ -28,6 +28,10 @@ from console.presentation.mirror import Mirror
 NAME_WIDTH_MAX = 16
 STATE_WIDTH = 27
 AGE_WIDTH = 7
+UNANSWERED_SECONDS = 5.0
+"""A look that waits longer than this has no answer, whatever the last one said."""
+LATE_SECONDS = 20.0
+"""How much later than its turn a look may come."""
 RULES_FROM_WIDTH, NOUN_FROM_WIDTH = 50, 60
 
 
@@ -72,7 +76,21 @@ def state(cloud: Cloud, frame: Frame) -> State:
         return State(glyphs.lost, mirror.problem, Tone.CRIT)
     if mirror.cells is None:
         return State(glyphs.busy, "connecting", Tone.MUTED)
+    if _is_late(mirror, frame.wall_now):
+        since = mirror.answered_at.get("servers")
+        words = "no answer" if since is None else f"no answer since {figures.instant(since, frame.wall_now)}"
+        return State(glyphs.attention, words, Tone.WARN)
     return State(glyphs.running, "connected", Tone.OK)
+
+
+def _is_late(mirror: Mirror, wall_now: datetime) -> bool:
+    """Whether a cloud that is looked at now and then has let a look wait, or was not looked at when it was due."""
+    if mirror.pace is None or mirror.pace.word == "held off":
+        return False
+    if mirror.pace.unanswered_seconds >= UNANSWERED_SECONDS:
+        return True
+    seconds, wait = mirror.age_seconds(wall_now), mirror.pace.wait_seconds
+    return seconds is not None and wait is not None and seconds > wait + LATE_SECONDS
 
 
 def silent_since(mirror: Mirror) -> datetime | None:

@@ -435,6 +435,7 @@ class Mirror:
         return mirror._answered(
             "servers",
             at,
+            troubles=(),  # They were of this list, which has answered.
             fleet=fleet,
             hosts=_with_told_states(mirror.hosts, told) if told else mirror.hosts,
             cursor=answer.cursor,

@@ -2,8 +2,9 @@
 
 The filter looks at what the API says now, and of such a row that is UNKNOWN and where it was last seen. A word that is
 about a column that changes by itself (the state, the host) therefore says nothing of it; a word about its name, cell,
-group or id does. A size that is compared is only last known, and may be another by now. So each row that is left out
-only by what may have changed is counted, and the list says so.
+group or id does, where that was ever seen from here: of a row that fell silent before that, any word may be the name. A
+size that is compared is only last known, and may be another by now. So each row that is left out only by what may have
+changed, or was never told, is counted, and the list says so.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Row(Protocol):
     @property
     def id(self) -> str: ...
     @property
+    def name(self) -> str | None: ...
+    @property
     def sort_name(self) -> str: ...
     @property
     def state(self) -> str: ...
@@ -57,6 +60,8 @@ class Silence(NamedTuple):
     """Rows of theirs that the cloud counts and has not told here."""
     is_partial: bool = False
     """Whether they are zones, of which other rows may well answer."""
+    never: int = 0
+    """Rows among the shown ones of which nothing was ever known here."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,10 @@ def _count(rows: Ordered[R], frame: Frame) -> int:
     return len(rows.found(("silent", scope), lambda: _silent(rows, {scope})))
 
 
+def _all_silent(rows: Ordered[R], names: Collection[str]) -> Sequence[R]:
+    return rows.found(("silent", *sorted(names)), lambda: _silent(rows, names))
+
+
 def _silent(rows: Ordered[R], names: Collection[str]) -> list[R]:
     return [row for row in rows.by_id.values() if not row.is_reachable and row.cell in names]
 
@@ -104,7 +113,8 @@ def _silence(mirror: Mirror, frame: Frame, kind: _Kind[R], shown: Sequence[R]) -
     rows, wanted = kind.rows, frame.filter
     is_partial = mirror.offer is not None
     if not wanted:
-        return Silence(names, _count(rows, frame), is_partial=is_partial)
+        never = sum(row.name is None for row in _all_silent(rows, names)) if is_partial else 0
+        return Silence(names, _count(rows, frame), is_partial=is_partial, never=never)
     hosts = [host for host in mirror.hosts or () if host.cell in names]
     question = ("silence", frame.scope, wanted, names, len(mirror.fleet), len(hosts))
     kept = [row for row in shown if not row.is_reachable]
@@ -112,7 +122,8 @@ def _silence(mirror: Mirror, frame: Frame, kind: _Kind[R], shown: Sequence[R]) -
     hidden = rows.found(
         (*question, len(kept)), lambda: _hidden(kind, {row.id for row in kept}, query.terms, names, hosts)
     )
-    return Silence(names, len(kept), len(hidden), is_partial=is_partial)
+    never = sum(row.name is None for row in kept)
+    return Silence(names, len(kept), len(hidden), is_partial=is_partial, never=never)
 
 
 def _hidden(
@@ -127,11 +138,13 @@ def _hidden(
         hosts[each.cell].add(each.name)
     for row in silent:
         hosts[row.cell].add(row.host or "")
+    unseen = {row.cell for row in silent if row.name is None}
     # What is about neither a state nor a host is found out once: where no term may be otherwise, no row is looked at.
     concerned = {
         cell
         for cell, places in hosts.items()
-        if any(_may_change(term, by_name) and _is_possible(term, kind.states, places) for term in terms)
+        if cell in unseen
+        or any(_may_change(term, by_name) and _is_possible(term, kind.states, places) for term in terms)
     }
     possible: dict[tuple[str, tuple[Term, ...]], bool] = {}
 
@@ -139,6 +152,10 @@ def _hidden(
         left: list[Term] = []
         for term in terms:
             match term:
+                case Word() if row.name is None and not term.is_inverted and not filtering.is_state(term, UNKNOWN):
+                    continue
+                case Comparison() if row.name is None and _is_unseen(by_name[term.column], row):
+                    continue
                 case Comparison() if by_name[term.column].is_lasting:
                     if not filtering.holds_term(term, kind.columns, row):
                         return False
@@ -161,6 +178,11 @@ def _hidden(
         return possible[asked]
 
     return [row for row in silent if row.cell in concerned and row.id not in kept and may_match(row)]
+
+
+def _is_unseen(column: Column[R], row: R) -> bool:
+    """Whether nobody here has ever known what stands in this column of a row without a name."""
+    return column.is_lasting and (column.name == "name" or column.value(row) in (None, ""))
 
 
 def _is_lasting(term: Term, lasting: Sequence[Column[R]], row: R) -> bool:
@@ -240,11 +262,16 @@ def _texts(silence: Silence, noun: str, frame: Frame) -> list[str]:
 
 def _texts_of_zones(silence: Silence, noun: str, frame: Frame) -> list[str]:
     """Of UNKNOWN rows that lie in some cell, nobody knows which."""
-    shown, more = figures.count(silence.shown), figures.count(silence.may_match)
+    known = silence.shown - silence.never
+    never, more = figures.count(silence.never), figures.count(silence.may_match)
     long, short = [], []
-    if silence.shown:
-        long.append(f"{shown} {noun}{'s are' if silence.shown != 1 else ' is'} shown as last known")
-        short.append(f"{shown} last known")
+    if known:
+        long.append(f"{figures.count(known)} {noun}{'s are' if known != 1 else ' is'} shown as last known")
+        short.append(f"{figures.count(known)} last known")
+    if silence.never:
+        of_what = "" if known else f" {noun}{'s' if silence.never != 1 else ''}"
+        long.append(f"{never}{of_what} never seen from here")
+        short.append(f"{never} never seen")
     if silence.may_match:
         word = " more" if silence.shown else ""
         long.append(f"{more}{word} may match /{frame.filter}")

@@ -155,6 +155,11 @@ class Clouds:
         for each in self._screens.values() if screen.is_across else (screen,):
             each.feed.wake()
 
+    def attend(self, screen: MainScreen) -> None:
+        """A key was pressed: whoever is looked at is asked as often as that deserves."""
+        for each in self._screens.values() if screen.is_across else (screen,):
+            each.feed.attend(is_watched=True)
+
     def hurry(self, screen: MainScreen) -> None:
         """Somebody wants to know now: also of a cloud that is looked at now and then."""
         for each in self._screens.values() if screen.is_across else (screen,):

@@ -520,7 +520,7 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Run the command of a key. Keys of commands that are typed before there is data wait for it."""
-        self.feed.attend(is_watched=True)
+        self.clouds.attend(self)
         if self.typed_line.take(event) or self._ahead.take(event, self, self.app.screen) or self.letters.take(event):
             return
         command = self._command_of(event.key)

@@ -18,6 +18,7 @@ from console.openstack import wire
 from console.openstack.compute import refused
 from console.openstack.offer import NO_PLAN, offer
 from console.port import NOT_OFFERED, ClientError
+from console.presentation import figures
 from console.records_audit import ACCEPTED, REFUSED, AuditRecord
 from console.sanitising import sanitise
 from tests.console.fakes import ManualClock
@@ -513,6 +514,17 @@ def test_a_status_and_what_is_being_done_are_one_of_our_states(
     found = wire.server(row, {})
 
     assert (found.state, found.reason) == (state, reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "doing", "word"),
+    [("REBOOT", "rebooting", "reboots"), ("REBOOT", "reboot_started_hard", "reboots"), ("ACTIVE", None, "run"),
+     ("ACTIVE", "image_uploading", "image"), ("ACTIVE", "powering-off", "halting"), ("SHUTOFF", "deleting", "deletes")],
+)  # fmt: skip
+def test_what_is_being_done_stands_where_the_state_does(status: str, doing: str | None, word: str) -> None:
+    row = recorded("show")["server"] | {"status": status, "OS-EXT-STS:task_state": doing}
+
+    assert figures.server_state(wire.server(row, {})).word == word
 
 
 def test_an_error_says_why() -> None:

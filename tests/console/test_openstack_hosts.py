@@ -5,8 +5,14 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from console.openstack.known import Known
 from console.openstack.wire import UNSEEN
 from console.port import LATER, ClientError
+from console.presentation import flavored
+from console.presentation.mirror import Mirror
+from console.records import Changes, HostRecord
+from console.records_backup_plans import FlavorRecord
+from console.records_services import ServiceRecord
 from tests.console.fakes import NOON
 from tests.console.real_nova import Console, fault, told, troubles, two_cells, zone
 
@@ -222,3 +228,27 @@ def test_who_may_not_know_the_hosts_still_sees_who_shares_one() -> None:
         assert (group.collisions, group.tolerates) == (1, 1)
 
     told(nova, story)
+
+
+def test_a_host_that_is_down_says_since_when_as_its_service_does() -> None:
+    known = Known()
+    service = ServiceRecord("nova-compute", "h1", "nova", state="down", updated_at=NOON)
+    known.take_services([service], NOON)
+
+    found = known.take_hosts([HostRecord("h1", "nova", "compute", "down"), HostRecord("h2", "nova", "compute", "up")])
+    assert [host.state_since for host in found] == [NOON, None]
+    assert [host.state_since for host in known.take_hosts([HostRecord("h1", "nova", "compute", "up")])] == [None]
+
+
+def test_flavors_are_offered_from_the_smallest_on() -> None:
+    sizes = [("m1.small", 1, 2048), ("m1.tiny", 1, 512), ("c4", 4, 512), ("m1.medium", 2, 4096)]
+    flavors = [FlavorRecord(name, name, vcpus, memory) for name, vcpus, memory in sizes]
+
+    (field,) = [each for each in flavored.server_fields(flavors, [], [], {}) if each.name == "flavor"]
+    assert [choice.partition(":")[0] for choice in field.choices] == ["m1.tiny", "m1.small", "m1.medium", "c4"]
+
+
+def test_what_was_wrong_with_the_list_is_over_when_the_list_answers() -> None:
+    mirror = Mirror(troubles=("the list of servers: no answer within 20 s",))
+
+    assert mirror.apply(Changes("look"), NOON).troubles == ()

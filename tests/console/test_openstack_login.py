@@ -234,6 +234,8 @@ def test_it_goes_with_no_other_cloud(other: tuple[str, str]) -> None:
 
 def test_it_is_the_consoles_and_no_commands() -> None:
     assert "--os-cloud is the console's" in refusal("--os-cloud", "here", "settings")
+    told = refusal("--os-cloud", "here", "cell", "down")
+    assert "--os-cloud is the console's only: `cell` is not for an OpenStack" in " ".join(told.split())
 
 
 def test_without_the_extra_a_sentence_says_what_to_install(tmp_path: Path) -> None:

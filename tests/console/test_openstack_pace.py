@@ -49,11 +49,11 @@ def test_without_a_key_for_two_minutes_it_is_once_a_minute_and_a_key_ends_that()
     paced(story)
 
 
-def test_after_a_verb_it_is_every_five_seconds_for_a_while() -> None:
+def test_after_a_verb_it_is_at_once_and_then_every_five_seconds_for_a_while() -> None:
     async def story(pace: Pace, timer: ManualTimer) -> None:
         pace.touched()
         pace.acted()
-        assert [await next_look(pace, timer) for _ in range(7)] == [5, 5, 5, 5, 5, 10, 10]
+        assert [await next_look(pace, timer) for _ in range(7)] == [0, 5, 5, 5, 5, 5, 10]
 
     paced(story)
 

@@ -19,6 +19,7 @@ from console.presentation.lines import ASCII, Frame, Tone, text_of
 from console.presentation.many import Cloud
 from console.presentation.mirror import Mirror
 from console.records import CellRecord, ServerRecord
+from console.records_offer import Offer, Pace
 from tests.console.fakes import NOON, a_server
 
 LATER = NOON + timedelta(seconds=200)
@@ -154,6 +155,33 @@ def test_what_a_silent_cell_hides_is_said_of_its_cloud_where_there_is_room(width
     lab = text_of(view.below[1])
     assert (words in lab and "▲" in lab) if words else "▲" not in lab
     assert "▲" not in text_of(view.below[2])
+
+
+def test_what_was_never_seen_says_so_and_what_a_filter_hides_of_it_is_said_at_any_width() -> None:
+    unknown = a_server(2, name=None, sort_name="", cell="unseen", state="unknown", is_reachable=False)
+    cells = (CellRecord("cell-1", "up"), CellRecord("unseen", "down", unknown=1))
+    clouds = [a_cloud("prod", replace(a_mirror(a_server(1), unknown), cells=cells, offer=Offer()))]
+    gathered = Gathered("servers").gathered(clouds)
+
+    region = across.view(gathered, clouds, a_frame()).regions[0]
+    (line,) = [text for n in range(len(region)) if "UNKNOWN" in (text := text_of(region.line(n)))]
+    assert "never" in line
+    for width in (80, 120):
+        below = across.view(gathered, clouds, a_frame(width, filter="app-001")).below
+        assert "1 may match" in text_of(below[1])
+
+
+def test_a_cloud_that_is_looked_at_now_and_then_and_does_not_answer_is_not_called_connected() -> None:
+    pace = Pace(7, 30, 10.0)
+    mirror = replace(a_mirror(a_server(1)), pace=pace)
+
+    def words(mirror: Mirror, seconds: int) -> str:
+        frame = a_frame()._replace(wall_now=NOON + timedelta(seconds=seconds))
+        return many.state(a_cloud("prod", mirror), frame).words
+
+    assert words(mirror, 20) == "connected"
+    assert words(mirror, 76) == "no answer since 12:00:00"
+    assert words(replace(mirror, pace=pace._replace(unanswered_seconds=25.0)), 20) == "no answer since 12:00:00"
 
 
 def test_an_export_has_the_cloud_of_each_row() -> None:

@@ -107,7 +107,8 @@ def test_what_is_looked_at_now_and_then_is_old_only_when_the_next_look_is_late(
 
 def test_the_header_counts_the_requests_where_they_are_a_load() -> None:
     assert "3/30 req/min idle" in text_of(header.header(a_mirror(pace=Pace(3, 30, 60.0, "idle")), a_frame()))
-    assert "3/30 /min" in text_of(header.header(a_mirror(pace=Pace(3, 30, 10.0)), a_frame(80)))
+    assert "3/30 req/min" in text_of(header.header(a_mirror(pace=Pace(3, 30, 10.0)), a_frame(80)))
+    assert "3/30 a min" in text_of(header.header(a_mirror(pace=Pace(3, 30, 10.0)), a_frame(60)))
     assert "/min" not in text_of(header.header(a_mirror(), a_frame()))
 
 

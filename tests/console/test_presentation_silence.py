@@ -14,6 +14,7 @@ from console.presentation.lines import UNICODE, text_of
 from console.presentation.mirror import Mirror
 from console.presentation.silence import SERVER_STATES, Silence
 from console.records import CellRecord, Hosts, ServerRecord, ServersPage, Status
+from console.records_offer import Offer
 from tests.console.drawn import a_silent_cloud, body
 from tests.console.examples import NOW, a_frame, a_host, a_server, an_unknown, the_cloud
 
@@ -28,17 +29,52 @@ def told(filter: str = "", width: int = 80, **choices: Any) -> str:
     [
         # Four servers of silent cells: auth-01 and render-121 were in cell-3, mq-03 and a nameless one in cell-5.
         ("", "▲ cell-3 and cell-5 do not answer: 4 servers as last known, 386 not read yet"),
-        ("auth", "▲ cell-3 and cell-5 do not answer: 1 server as last known, 386 not read yet"),
+        ("auth", "▲ cell-3 and cell-5: 1 last known, 1 may match, 386 unread"),
         ("run", "▲ cell-3 and cell-5 do not answer: 4 may match /run; 386 not read yet"),
-        ("auth run", "▲ cell-3 and cell-5 do not answer: 1 may match /auth run; 386 not read yet"),
-        ("run stop", "▲ cell-3 and cell-5 do not answer: 386 not read yet"),
-        ("c3-h09", "▲ cell-3 and cell-5 do not answer: 2 may match /c3-h09; 386 not read yet"),
+        ("auth run", "▲ cell-3 and cell-5 do not answer: 2 may match /auth run; 386 not read yet"),
+        ("run stop", "▲ cell-3 and cell-5 do not answer: 1 may match /run stop; 386 not read yet"),
+        ("c3-h09", "▲ cell-3 and cell-5 do not answer: 3 may match /c3-h09; 386 not read yet"),
         ("!c3-h02", "▲ cell-3 and cell-5: 3 last known, 1 may match, 386 unread"),
         ("!unknown", "▲ cell-3 and cell-5 do not answer: 386 not read yet"),
     ],
 )
 def test_a_list_says_what_its_filter_hides_because_a_cell_is_silent(filter: str, shown: str) -> None:
     assert told(filter) == shown
+
+
+def a_nova(number: int, filter: str, *, seen: int = 0) -> tuple[Mirror, Silence]:
+    """A cloud of which the first `seen` servers were seen before they fell silent."""
+    rows = [replace(an_unknown(f"app-{n}", "unseen", None, id=f"id-{n}"), name=f"app-{n}" if n < seen else None)
+            for n in range(number)]  # fmt: skip
+    cells = (CellRecord("unseen", "down", servers=number, unknown=number),)
+    mirror = replace(Mirror().apply(Status(None, cells), NOW), offer=Offer())
+    mirror = mirror.apply(ServersPage(tuple(rows), None, "cursor", number), NOW)
+    frame = a_frame(filter=filter)
+    told = silence.of_servers(mirror, frame, servers.visible(mirror, frame)[0], servers.columns(mirror, frame))
+    assert told is not None
+    return mirror, told
+
+
+@pytest.mark.parametrize(
+    ("filter", "may_match"),
+    [("app-001", 5), ("name=app-001", 5), ("state=running", 5), ("!app-001", 0), ("id=id-1", 0), ("unknown", 0)],
+)
+def test_a_server_whose_name_was_never_told_may_be_the_one_that_is_looked_for(filter: str, may_match: int) -> None:
+    assert a_nova(5, filter)[1].may_match == may_match
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (0, "UNKNOWN in unseen: 5 servers never seen from here"),
+        (2, "UNKNOWN in unseen: 2 servers are shown as last known; 3 never seen from here"),
+        (5, "UNKNOWN in unseen: 5 servers are shown as last known"),
+    ],
+)
+def test_what_was_never_known_is_not_called_last_known(seen: int, words: str) -> None:
+    (line,) = silence.banner(a_nova(5, "", seen=seen)[1], "server", a_frame(), 120)
+
+    assert text_of(line).strip() == f"▲ {words}"
 
 
 @pytest.mark.parametrize(

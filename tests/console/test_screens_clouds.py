@@ -193,6 +193,21 @@ async def test_the_cloud_in_sight_is_asked_and_the_others_rest_unless_all_are_li
         assert resting() == {"lab"}
 
 
+async def test_keys_and_r_in_a_list_of_all_clouds_are_for_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(NamedCloud, "hurry", lambda cloud: asked.append(f"r {cloud.name}"))
+    monkeypatch.setattr(NamedCloud, "attend", lambda cloud, *, is_watched: asked.append(f"{is_watched} {cloud.name}"))
+    app = an_app_of(two_clouds())
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "NEEDS ATTENTION")
+        await list_all(pilot, "servers @all", "80")
+        asked.clear()
+        await pilot.press("r")
+
+        assert sorted(asked) == ["True lab", "True prod", "r lab", "r prod"]
+
+
 async def test_bookmarks_of_two_clouds_with_one_id_are_two() -> None:
     app = an_app_of(two_clouds())
 
