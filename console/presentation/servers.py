@@ -123,7 +123,7 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
     def current(name: str, kind: Kind, last: Callable[[ServerRecord], Value], head: str, width: int = 8,
     ) -> Column[ServerRecord]:  # fmt: skip
         return Column(
-            name, lambda row: last(row) if row.is_reachable else None, kind, head, width, width_min=5, last=last
+            name, lambda row: last(row) if row.is_reachable else None, kind, head, width, width_min=4, last=last
         )
 
     def seconds(at: datetime | None) -> float | None:

@@ -130,6 +130,9 @@ def test_a_choice_begins_with_what_the_list_shows_at_this_width(width: int) -> N
 
 
 def test_keeping_what_the_list_shows_takes_nothing_away() -> None:
+    narrow = ColumnChoice.begin(COLUMNS, (), chosen.in_heads(servers.view(the_cloud(), a_frame(80))))
+    assert column_choice.told(narrow, COLUMNS, 80) == f"{len(narrow.chosen)} shown"
+
     view = servers.view(the_cloud(), a_frame(120, has_pane=False))
     choice = ColumnChoice.begin(COLUMNS, (), chosen.in_heads(view))
 
