@@ -303,6 +303,8 @@ async def test_T_shows_what_was_recorded_of_a_cloud_that_keeps_no_log(tmp_path: 
         await pilot.press("w")
         await until(pilot, "this cloud keeps no log")
         await pilot.press("escape")
+        await until(pilot, "PAST 12:00:00")
+        await pilot.press("escape")
         await until(pilot, "paused")
         assert "PAST" not in bar(app, "header")
 
