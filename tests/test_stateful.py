@@ -322,7 +322,7 @@ def _lives(count: int, *, steps: int) -> settings:
     )
 
 
-Life.TestCase.settings = _lives(15, steps=30)
+Life.TestCase.settings = _lives(8, steps=30)
 LongLife.TestCase.settings = _lives(400, steps=60)
 TestLife = Life.TestCase
 TestLongLife = pytest.mark.thorough(LongLife.TestCase)

@@ -28,7 +28,8 @@ def test_a_file_is_read_with_its_steps_in_the_order_of_their_instants() -> None:
         f'do = "create"\nname = "web"\ncount = 3\nbackfilling = true\n{SMALL}',
         'at = 60\ndo = "cell-hung"\ncell = "cell-2"',
         'after = "30s"\ndo = "stop"\nservers = ["web-*", "db"]',
-        expected='stopped_max = 2\nrecovery_max = "1h05m"\ngroups_apart = ["web"]\n[expected.servers]\nweb-02 = "running"',
+        expected='stopped_max = 2\nrecovery_max = "1h05m"\ngroups_apart = ["web"]\n'
+        '[expected.servers]\nweb-02 = "running"',
     )
 
     assert [(step.at_seconds, step.act) for step in found.steps] == [
@@ -91,7 +92,10 @@ def test_every_mistake_is_told_with_its_line_its_key_and_what_was_expected() -> 
             a_text('at = "2h"\ndo = "drain"\nhost = "a-01"'),
             'steps[0].at is the string "2h", expected a time from 0s to 1h',
         ),
-        (a_text('at = 1\nafter = 1\ndo = "drain"\nhost = "a-01"'), "steps[0].after is there beside `at`, expected one of"),
+        (
+            a_text('at = 1\nafter = 1\ndo = "drain"\nhost = "a-01"'),
+            "steps[0].after is there beside `at`, expected one of",
+        ),
         (a_text(f'do = "create"\nname = "x"\nfloor = 0.5\n{LARGE}'), "steps[0].floor is 0.5, expected it only beside"),
         (a_text('do = "schedule"\nservers = "x"\ncron = "* * *"'), 'steps[0].cron is the string "* * *", which '),
         (

@@ -107,7 +107,7 @@ def test_beside_the_hosts_the_last_hour_is_in_sight_whatever_the_pane_holds() ->
         assert {len(text_of(line)) for line in view.below} == {200 - view.pane_width}
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 60)])
+@pytest.mark.parametrize(("width", "height"), [(100, 24), (200, 60)])
 def test_where_its_hour_has_no_rows_the_status_row_of_a_server_has_it(width: int, height: int) -> None:
     view = backfill.view(the_cloud(), a_frame(width, height))
     server = the_cloud().fleet.shrunk[0]
