@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from backend.clock import Clock, ClockError, system_wall
+from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.dialects import cloudsigma, identity, image, nodeconductor, nova, ops, wire
 from backend.dialects.requests import Requests
 from backend.engine import Engine
-from backend.operations import Cloud, metering
+from backend.operations import Cloud, RequestKey, metering
 from backend.operations.past import Past
 from backend.store import LIST_DEADLINE_SECONDS, Store
 
@@ -32,17 +33,17 @@ class EnginePort:
     engine: Engine
     clock: Clock
 
-    async def advance(self, seconds: float) -> None:
+    async def advance(self, seconds: float, *, request: RequestKey | None = None) -> None:
         """Raises ClockError in mode `wall`, whose time is not ours to move."""
         if self.clock.mode == "wall":
             raise ClockError("this cloud's time is the wall's; set mode manual or rate first")
-        await self.engine.advance(seconds)
+        await self.engine.advance(seconds, request=request)
 
-    async def change_clock(self, *, mode: str, rate: float | None) -> None:
+    async def change_clock(self, *, mode: str, rate: float | None, request: RequestKey | None = None) -> None:
         """Raises ClockError."""
         if mode not in ("wall", "rate", "manual"):
             raise ClockError("mode must be one of wall, rate, manual")
-        await self.engine.change_clock(mode, rate)  # type: ignore[arg-type]
+        await self.engine.change_clock(mode, rate, request=request)  # type: ignore[arg-type]
 
 
 PREFIXES = {
@@ -122,7 +123,9 @@ async def running(
             finally:
                 await app.past.close()
         await engine.noted()
-        await engine.save_clock()
+        # On a disk that takes nothing it goes on from where it was saved last, as after a crash.
+        with suppress(Unreachable, OutcomeUnknown):
+            await engine.save_clock()
     finally:
         await store.close()
 

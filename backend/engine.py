@@ -16,10 +16,12 @@ from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
 from backend.operations import (
     Cloud,
+    RequestKey,
     backup_restores,
     backups,
     losses,
     recovery,
+    repeats,
     restorations,
     schedules,
     server_groups,
@@ -73,7 +75,7 @@ class Engine:
             until = cloud.clock.now()
             try:
                 await self._record_again()
-                await self.run_due(until)
+                await self.run_due()
             except (Unreachable, OutcomeUnknown) as error:
                 # Without cloud.db nothing can be done; what is due stays due until its disk is well again.
                 LOG.error("what is due cannot be run", extra={"fields": {"reason": str(error)}})
@@ -81,7 +83,8 @@ class Engine:
                 continue
             due = self._next_due()
             seconds = None if due is None else cloud.clock.seconds_until(due)
-            if self._unrecorded or (due is not None and due <= until):
+            is_left = self._unrecorded or self._unsettled()
+            if is_left or (due is not None and due <= until):
                 # A disk that is full refuses what is due at once, again and again.
                 seconds = TRY_AGAIN_SECONDS
             try:
@@ -99,38 +102,63 @@ class Engine:
                 with contextlib.suppress(Unreachable, OutcomeUnknown):
                     await self.save_clock()
 
-    async def save_clock(self) -> None:
+    async def save_clock(self, *, request: RequestKey | None = None) -> None:
         state = self._cloud.clock.state()
-        await self._cloud.store.cloud_write(lambda tx: tx.save_clock_state(state))
 
-    async def change_clock(self, mode: Mode, rate: float | None) -> None:
+        def save(tx: CloudTransaction) -> None:
+            tx.save_clock_state(state)
+            repeats.note(self._cloud, tx, request)
+
+        await self._cloud.store.cloud_write(save)
+
+    async def change_clock(self, mode: Mode, rate: float | None, *, request: RequestKey | None = None) -> None:
         """Go on from this instant in another mode; who sleeps until something is due works out anew how long.
 
         Raises:
             ClockError: see `Clock.change`.
         """
+        if await repeats.was_done(self._cloud, request):
+            return
         self._cloud.clock.change(mode=mode, rate=rate)
-        await self.save_clock()
+        await self.save_clock(request=request)
         self._cloud.engine_wake.set()
 
-    async def advance(self, seconds: float) -> datetime:
-        """Move a timeline of its own forward, stopping at every instant at which something falls due."""
+    async def advance(self, seconds: float, *, request: RequestKey | None = None) -> datetime:
+        """Move a timeline of its own forward, stopping at every instant at which something falls due.
+
+        Where it goes is remembered before it goes, so that a repeat after a crash goes there and no further.
+        """
         cloud = self._cloud
-        until = cloud.clock.now() + timedelta(seconds=seconds)
+        now = cloud.clock.now()
+        until = now + timedelta(seconds=seconds)
+        if request is not None:
+            aim = repeats.once(
+                cloud,
+                request,
+                lambda tx: until.isoformat(),
+                again=lambda tx, told: str(told["until"]),
+                tells=lambda at: {"until": at},
+            )
+            until = max(now, datetime.fromisoformat(await cloud.store.cloud_write(aim)))
         while (due := self._next_due()) is not None and due <= until:
             cloud.clock.move_to(due)
-            if await self.run_due(due) == 0 and self._next_due() == due:
+            if await self.run_due() == 0 and self._next_due() == due:
                 break
         cloud.clock.move_to(until)
-        await self.run_due(until)
+        await self.run_due()
         await self.save_clock()
         cloud.tell()
         return cloud.clock.now()
 
-    async def run_due(self, until: datetime) -> int:
-        """Everything that is due by `until`, in the order of the instants. Returns how much there was."""
+    async def run_due(self) -> int:
+        """Everything that is due by now, in the order of the instants. Returns how much there was.
+
+        Who moves the clock cannot say until when: a cell that is back owes what fell due long ago, and what is decided
+        because it is back would bear an instant at which nobody knew of it.
+        """
         async with self._running:
-            count = 0
+            count, until = 0, self._cloud.clock.now()
+            await self._settle()
             while True:
                 for cell in sorted(self._returned):
                     self._returned.discard(cell)
@@ -145,6 +173,23 @@ class Engine:
                 if ran == 0 and self._next_due() == due:
                     # What is due cannot be done now, though nothing is known to be silent: look again later.
                     return count
+
+    def _unsettled(self) -> list[str]:
+        """Cells that answer and have something half-way. The others are recovered when they are back."""
+        cloud = self._cloud
+        return [
+            cell for cell in sorted(cloud.unsettled) if cloud.store.reachability(cell).state is ReachabilityState.UP
+        ]
+
+    async def _settle(self) -> None:
+        """Finish or undo what cloud.db did not take the end of; later, where it still does not."""
+        for cell in self._unsettled():
+            self._cloud.unsettled.discard(cell)
+            try:
+                await recovery.recover(self._cloud, cell)
+            except (Unreachable, OutcomeUnknown) as error:
+                self._cloud.unsettled.add(cell)
+                LOG.error("what is half-way cannot be ended", extra={"fields": {"cell": cell, "reason": str(error)}})
 
     async def _run_until(self, due: datetime, *, now: datetime) -> int:
         cloud = self._cloud
@@ -237,7 +282,7 @@ class Engine:
         is_up = after.state is ReachabilityState.UP
         try:
             await self._record(cell, after, now)
-        except Unreachable as error:
+        except (Unreachable, OutcomeUnknown) as error:
             LOG.error("a cell's state cannot be recorded", extra={"fields": {"cell": cell, "reason": str(error)}})
             self._unrecorded.append((cell, after, now))
         if is_up:
@@ -248,19 +293,24 @@ class Engine:
         cloud.engine_wake.set()
         cloud.tell()
 
-    async def _record(self, cell: str, after: Reachability, now: datetime) -> None:
+    async def _record(self, cell: str, after: Reachability, now: datetime, *, is_again: bool = False) -> None:
         changes = {"state": (None, after.state.value)}
         details = {"reason": after.reason}
 
+        silent_since = None if after.state is ReachabilityState.UP else after.since
+
         def write(tx: CloudTransaction) -> None:
+            if is_again and any(each.name == cell and each.silent_since == silent_since for each in tx.cells()):
+                # It was recorded, and only the answer was lost.
+                return
             tx.emit(f"cell.{after.state}", "cell", cell, at=now, changes=changes, details=details)
-            tx.save_silent_since(cell, None if after.state is ReachabilityState.UP else after.since)
+            tx.save_silent_since(cell, silent_since)
 
         await self._cloud.store.cloud_write(write)
 
     async def _record_again(self) -> None:
         """Raises Unreachable while cloud.db still does not take it."""
         while self._unrecorded:
-            await self._record(*self._unrecorded[0])
+            await self._record(*self._unrecorded[0], is_again=True)
             self._unrecorded.pop(0)
             self._cloud.tell()

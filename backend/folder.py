@@ -34,6 +34,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from backend.quoting import shown
+
 LOCK = "lock"
 RUNNING = "backend.json"
 SOCKET = "socket"
@@ -344,12 +346,16 @@ def read_credentials(path: Path) -> Credentials:
     file = path / CREDENTIALS
     try:
         stored = tomllib.loads(file.read_text(encoding="utf-8"))
-        return Credentials({name: Secrets(own["password"], own["token"]) for name, own in stored.items()})
+        found = {name: Secrets(own["password"], own["token"]) for name, own in stored.items()}
+        for name, own in found.items():
+            if not (isinstance(own.password, str) and isinstance(own.token, str)):
+                raise TypeError(f"the secrets of {shown(name)} are no texts")
+        return Credentials(found)
     except FileNotFoundError:
         return Credentials({})
     except OSError as error:
         raise FolderProblem(f"{file} cannot be read: {_reason(error)}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FolderProblem(
             f"{file} is damaged ({error}). Mend it, or remove it: new secrets are then made for every account."
         ) from error

@@ -103,7 +103,7 @@ class Lived:
         await self.app.engine.advance(1)
         await self._look()
         await self.life.step()
-        await self.app.engine.run_due(self.clock.now())
+        await self.app.engine.run_due()
         await self.app.engine.noted()
         await self._look()
 

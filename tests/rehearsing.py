@@ -43,14 +43,14 @@ SMALL = "cpu_mhz = 2000\nmemory_bytes = 2147483648\n"
 LARGE = "cpu_mhz = 8000\nmemory_bytes = 8589934592\n"
 
 
-def a_text(*steps: str, expected: str = "", top: str = 'lasts = "1h"\n') -> str:
+def a_text(*steps: str, expected: str = "", top: str = 'lasts = "1h"\n', fleet: str = FLEET) -> str:
     """A scenario on two cells of two hosts with 4 cores each; every step is the lines of its table."""
     tables = "".join(f"\n[[steps]]\n{step}\n" for step in steps)
-    return f'title = "a test"\n{top}{FLEET}{tables}\n[expected]\n{expected}\n'
+    return f'title = "a test"\n{top}{fleet}{tables}\n[expected]\n{expected}\n'
 
 
-def a_scenario(*steps: str, expected: str = "", top: str = 'lasts = "1h"\n') -> Scenario:
-    return parse(a_text(*steps, expected=expected, top=top), file="test.toml")
+def a_scenario(*steps: str, expected: str = "", top: str = 'lasts = "1h"\n', fleet: str = FLEET) -> Scenario:
+    return parse(a_text(*steps, expected=expected, top=top, fleet=fleet), file="test.toml")
 
 
 # ---------------------------------------------------------------------------------------------------- what is written
@@ -139,7 +139,9 @@ def _acts() -> st.SearchStrategy[dict[str, Any]]:
 def right_scenarios(draw: st.DrawFn) -> Scenario:
     """Up to a dozen steps of all kinds on the two small cells, within an hour."""
     steps = []
-    for act in draw(st.lists(_acts(), min_size=1, max_size=12)):
+    acts = draw(st.lists(_acts(), min_size=1, max_size=12))
+    groups = {act.get("group") for act in acts if act["do"] == "create"}
+    for act in (act for act in acts if act["do"] != "restore-group" or act["group"] in groups):
         at = draw(st.integers(0, 3300))
         steps.append("\n".join(f"{key} = {as_toml(value)}" for key, value in {"at": at, **act}.items()))
     return a_scenario(*steps)

@@ -41,8 +41,8 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[Served]:
-    command = [sys.executable, "-m", "backend", "--data", str(folder), "--port", "0", *options]
+def served(folder: Path, *options: str, module: str = "backend") -> Iterator[Served]:
+    command = [sys.executable, "-m", module, "--data", str(folder), "--port", "0", *options]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:

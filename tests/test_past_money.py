@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.cloud.prices import UNIT
 from backend.cloud.subscriptions import Asked
-from backend.operations import billing, subscriptions
+from backend.operations import billing, servers, subscriptions
 from tests.backend.support import TENANT
 from tests.past_lives import Lived, difference, lived
 
@@ -64,5 +64,23 @@ def test_an_account_that_is_given_what_it_has_is_held_to_it_from_then_on_only(tm
             for moment, expected in ((before, False), (await it.moment(), True), (before, False)):
                 _, told = await it._told("/billing", moment)
                 assert {each["account"]: each["is_finite"] for each in told["owners"]}[TENANT] is expected
+
+    asyncio.run(story())
+
+
+def test_what_runs_no_more_is_told_with_what_it_cost_an_hour_while_it_ran(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with lived(tmp_path / "data", 5) as it:
+            on = it.life.on
+            server = await on.running("web-01")
+            await it.app.engine.advance(600)
+            paths = ("/billing", f"/billing/servers/{server.id}")
+            moment, before = await it.moment(), {path: await it._told(path, None) for path in paths}
+            await servers.stop_server(on.cloud, on.operator, server.id, action="stop")
+            await it.app.engine.advance(600)
+
+            assert float(before[paths[1]][1]["per_hour"]) > 0
+            assert float((await it._told(paths[1], None))[1]["per_hour"]) == 0
+            assert {path: await it._told(path, moment) for path in paths} == before
 
     asyncio.run(story())

@@ -140,6 +140,8 @@ class OutcomeUnknown(CloudError):
     cell: str
 
     def __str__(self) -> str:
+        if self.cell == "cloud":
+            return "cloud.db failed in the middle: the request may have been carried out. Look before you repeat it."
         return (
             f"Cell {self.cell} stopped answering in the middle: the request may have been carried out. "
             "Look before you repeat it."

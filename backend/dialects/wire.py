@@ -492,6 +492,11 @@ class Fragments:
         self._kept[id] = (version, fragment)
         return fragment
 
+    def forget(self, ids: Iterable[str]) -> None:
+        """What is gone is never asked for again."""
+        for id in ids:
+            self._kept.pop(id, None)
+
 
 async def json_of(make: Callable[[], Awaitable[Any]]) -> bytes:
     """A body that is kept."""

@@ -1,7 +1,8 @@
 """What one can ask of the cloud. Each operation: load, decide (in `backend.cloud`), save, emit.
 
 An operation on one cell is one transaction there. One that spans cloud.db and a cell writes cloud.db first and last and
-the cell in between; each step may run twice, and `recovery` finishes or undoes what a crash left half-done.
+the cell in between (`settling`); each step may run twice, and `recovery` finishes or undoes what was left half-done by
+a crash, or because cloud.db did not take the last step.
 
 Functions ending in `_in_cell` are the transaction itself: they take a `CellTransaction`, never await, and are what the
 engine, the seed and the replay call in bulk. The async functions around them find the cell, check who asks and send
@@ -94,6 +95,8 @@ class Cloud:
         self.accounting = Accounting()
         self.live: set[str] = set()
         """Ids with an operation under way in this process: recovery leaves them alone."""
+        self.unsettled: set[str] = set()
+        """Cells with something half-way that cloud.db did not take the end of."""
         self.resumed_at: dict[str, datetime] = {}
         """When each cell last came back, in simulated time: its waiting tasks run no earlier than this."""
         self.next_due: dict[str, datetime | None] = {}
@@ -104,11 +107,22 @@ class Cloud:
         self._is_ending = False
         self._accounts: dict[str, Account] | None = None
         store.on_commit = self._committed
+        store.on_doubt = self._doubted
 
     def _committed(self, commit: Commit) -> None:
         self.next_due[commit.file] = commit.next_due
         self.engine_wake.set()
         self.tell()
+
+    def _doubted(self) -> None:
+        """Something may have been entered, and whoever wanted it has given up."""
+        for cell in self.store.cell_names:
+            self.leave_unsettled(cell)
+
+    def leave_unsettled(self, cell: str) -> None:
+        """The engine has it finished or undone as soon as that can be done."""
+        self.unsettled.add(cell)
+        self.engine_wake.set()
 
     def tell(self) -> None:
         """Wake everybody who waits for something to change."""

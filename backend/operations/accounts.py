@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from backend.cloud.errors import Forbidden, OutcomeUnknown, Unreachable
 from backend.cloud.model import Account
-from backend.operations import Cloud, editing
-from backend.store import Project
+from backend.operations import Cloud, RequestKey, editing, repeats
+from backend.store import CloudTransaction, Project
 
 
 async def list_accounts(cloud: Cloud, actor: Account) -> list[Account]:
@@ -24,17 +24,21 @@ async def list_projects(cloud: Cloud, actor: Account) -> list[Project]:
     return [project for project in found if actor.may_see(project.id)]
 
 
-async def allow_backfilling(cloud: Cloud, actor: Account, name: str, *, may: bool) -> Account:
+async def allow_backfilling(
+    cloud: Cloud, actor: Account, name: str, *, may: bool, request: RequestKey | None = None
+) -> Account:
     """Grant or withdraw the right to backfilling servers. Raises Forbidden, NotFound."""
     if not actor.is_staff:
         raise Forbidden("change an account", "it needs a staff account")
     now = cloud.clock.now()
     before = await cloud.account(name)
-    after = await cloud.store.cloud_write(
-        lambda tx: tx.save_account(before, replace(before, may_backfill=may), at=now, actor=actor.name)
-    )
+
+    def save(tx: CloudTransaction) -> Account:
+        return tx.save_account(before, replace(before, may_backfill=may), at=now, actor=actor.name)
+
+    after = await cloud.store.cloud_write(repeats.once(cloud, request, save, again=lambda tx, _: before))
     cloud.forget_accounts()
-    if not may:
+    if not after.may_backfill:
         # A cell that does not answer hears of it when it returns.
         for cell in cloud.store.cell_names:
             with contextlib.suppress(Unreachable, OutcomeUnknown):

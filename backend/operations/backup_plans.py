@@ -17,7 +17,15 @@ from backend.cloud.filling import Copying, Filling
 from backend.cloud.model import Account, Backup, BackupState, Schedule
 from backend.cloud.previews import Preview
 from backend.cloud.retention import Policy
-from backend.operations import Cloud, backup_agenda, backup_sources, backups, check_version, schedules
+from backend.operations import (
+    Cloud,
+    backup_agenda,
+    backup_sources,
+    backups,
+    check_version,
+    schedule_runs,
+    schedules,
+)
 from backend.operations.backup_sources import Reading
 from backend.operations.schedules import ScheduleSpec
 from backend.store import CloudTransaction, Project, Wanted
@@ -162,7 +170,7 @@ async def plan_run(cloud: Cloud, actor: Account, schedule_id: str, *, if_version
     nothing = BackupPlan(schedule.source_kind, schedule.source_id, None, None, kept_until, schedule=schedule)
     try:
         check_version(schedule.version, if_version)
-        await cloud.store.cloud_read(lambda tx: schedules.check_may_run(tx, schedule))
+        await cloud.store.cloud_read(lambda tx: schedule_runs.check_may_run(tx, schedule))
     except CloudError as problem:
         return replace(nothing, source_name=await _name_of(cloud, schedule), problem=problem)
     return await _backup_plan(cloud, actor, nothing)

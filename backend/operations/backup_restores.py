@@ -3,7 +3,7 @@
 Order of writes: cloud.db first (the quota, the entries of the server and its drives, the backup `restoring`, the task
 that looks after it), then one transaction of the chosen cell (the server with its drives, which are copied into, and
 the task that starts it when they are whole), then cloud.db again (the entries are active). A crash in between is
-finished or undone by `recovery` as with any other create; the task finds out which it was when it falls due.
+finished or undone by `recovery` as with any other create.
 
 A failed restore does not spoil the backup: it is ready again, and whoever looks finds why in the log. A drill restores
 into a server without networks, tags or notes, sees it run with drives as large as they were, and removes it.
@@ -13,7 +13,7 @@ Simplified: cdroms come back empty handed, as they are not copied: a restored se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +38,7 @@ from backend.cloud.model import (
 from backend.cloud.placement import NoValidHost
 from backend.operations import (
     Cloud,
+    RequestKey,
     backups,
     boots,
     cells,
@@ -45,8 +46,10 @@ from backend.operations import (
     drives,
     funds,
     quotas,
+    repeats,
     server_clones,
     servers,
+    settling,
 )
 from backend.operations.restore_sizes import check_flavor, disks_of
 from backend.store import CellTransaction, CloudTransaction
@@ -185,8 +188,12 @@ def _reserve(
     actor: str,
     drill: Task | None,
     if_version: int | None,
+    request: RequestKey | None,
 ) -> tuple[Backup, Draft]:
     """Ids, quota, entries, the state of the backup, and its task; of a drill, instead of the one that began it."""
+    told = None if request is None else request.remembered(tx)
+    if told is not None and tx.find_server_entry(told["id"]) is not None:
+        raise Conflict("The first request with this Idempotency-Key has restored it.")
     backup = tx.backup(backup_id)
     check_state(backup)
     check_version(backup.version, if_version)
@@ -211,6 +218,7 @@ def _reserve(
     restoring = replace(backup, state=BackupState.RESTORING)
     details = {"server": server.id, "server_name": server.name, "is_drill": drill is not None}
     restoring = tx.save_backup(backup, restoring, kind="backup.restoring", at=now, actor=actor, details=details)
+    repeats.note(cloud, tx, request, id=server.id)
     return restoring, Draft(server, made)
 
 
@@ -272,6 +280,13 @@ def _give_back(tx: CloudTransaction, backup_id: str, draft: Draft, *, reason: st
             _end(tx, task, at=at, problem=reason)
 
 
+def give_up(tx: CloudTransaction, server_ids: Collection[str], *, at: datetime) -> None:
+    """These servers were never made. Those that backups were to be restored into: the backups are ready again."""
+    for task in tx.open_backup_tasks(RESTORE) if server_ids else ():
+        if task.payload["server"] in server_ids:
+            _end(tx, task, at=at, problem="the server is not there")
+
+
 def check_state(backup: Backup) -> None:
     """Raises WrongState."""
     if backup.state is not BackupState.READY:
@@ -285,6 +300,7 @@ async def restore(
     spec: RestoreSpec,
     *,
     if_version: int | None = None,
+    request: RequestKey | None = None,
     agreed: AgreedRestore | None = None,
 ) -> Restored:
     """Make a server of the backup, in whichever cell it fits best; it starts when its drives are whole.
@@ -297,7 +313,7 @@ async def restore(
     backup = await check_may_restore(cloud, actor, backup_id)
     draft = draft_of(cloud, actor, backup, spec)
     await funds.check_new(cloud, actor.name, "the server", size=spec.flavor.size)
-    return await _carry_out(cloud, actor, backup, draft, if_version=if_version, agreed=agreed)
+    return await _carry_out(cloud, actor, backup, draft, if_version=if_version, request=request, agreed=agreed)
 
 
 def draft_of(cloud: Cloud, actor: Account, backup: Backup, spec: RestoreSpec) -> Draft:
@@ -333,6 +349,7 @@ async def _carry_out(
     *,
     drill: Task | None = None,
     if_version: int | None = None,
+    request: RequestKey | None = None,
     agreed: AgreedRestore | None = None,
 ) -> Restored:
     cell = await choose_cell(cloud, actor, draft)
@@ -345,7 +362,15 @@ async def _carry_out(
     try:
         restoring, made = await cloud.store.cloud_write(
             lambda tx: _reserve(
-                tx, cloud, backup.id, draft, cell=cell, actor=actor.name, drill=drill, if_version=if_version
+                tx,
+                cloud,
+                backup.id,
+                draft,
+                cell=cell,
+                actor=actor.name,
+                drill=drill,
+                if_version=if_version,
+                request=request,
             )
         )
         ids = {made.server.id, *(drive.id for drive in made.drives)}
@@ -361,9 +386,9 @@ async def _carry_out(
         except CloudError as refusal:
             # The cell has refused it or was never asked, so nothing was made: all of it goes back.
             reason = str(refusal)
-            await cloud.store.cloud_write(lambda tx: _give_back(tx, backup.id, made, reason=reason, at=now))
+            await settling.give_back(cloud, cell, lambda tx: _give_back(tx, backup.id, made, reason=reason, at=now))
             raise
-        await cloud.store.cloud_write(lambda tx: _activate(tx, made))
+        await settling.acknowledge(cloud, cell, lambda tx: _activate(tx, made))
     finally:
         cloud.live -= ids
     return Restored(restoring, server)

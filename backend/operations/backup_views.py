@@ -10,9 +10,10 @@ from backend.cloud import previews, retention
 from backend.cloud.errors import Conflict
 from backend.cloud.model import SERVER, Account, Backup, PartialServer, Schedule, Server
 from backend.cloud.retention import Verdict
-from backend.operations import Cloud, backup_sources, backups, servers
+from backend.operations import Cloud, RequestKey, backup_sources, backups, servers
+from backend.operations.backup_restores import Restored
 from backend.operations.backups import BackupView
-from backend.store import CloudTransaction, Place, Project, Wanted
+from backend.store import CloudTransaction, Place, Project, ServerEntry, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,3 +220,18 @@ async def delete_instance(cloud: Cloud, actor: Account, server_id: str) -> None:
     if await cloud.store.cloud_read(lambda tx: tx.count_backups(Wanted(source=(SERVER, server_id)))):
         raise Conflict("Cannot delete instance with existing backups")
     await servers.delete_server(cloud, actor, server_id, recurse="all_drives")
+
+
+async def restored_before(cloud: Cloud, actor: Account, backup_id: str, request: RequestKey | None) -> Restored | None:
+    """What this request has made; None the first time, and where that was undone. Raises as a restore does."""
+
+    def find(tx: CloudTransaction) -> tuple[Backup, ServerEntry] | None:
+        told = None if request is None else request.remembered(tx)
+        entry = None if told is None else tx.find_server_entry(told["id"])
+        return None if entry is None else (backups.backup_in(tx, actor, backup_id), entry)
+
+    made = await cloud.store.cloud_read(find)
+    if made is None:
+        return None
+    backup, entry = made
+    return Restored(backup, await cloud.store.cell_read(entry.cell, lambda tx: tx.server(entry.id)))

@@ -23,7 +23,7 @@ from backend.cloud import retention
 from backend.cloud.errors import Conflict, Invalid, NotFound, WrongState
 from backend.cloud.model import SERVER, Account, Backup, BackupState, DriveState, Schedule, Task, TaskState
 from backend.cloud.retention import Verdict
-from backend.operations import Cloud, RequestKey, backup_sources, check_version, quotas
+from backend.operations import Cloud, RequestKey, backup_sources, check_version, quotas, repeats
 from backend.operations.backup_sources import Reading, Source
 from backend.store import CellTransaction, CloudTransaction, Wanted
 
@@ -416,7 +416,14 @@ def backup_in(tx: CloudTransaction, actor: Account, backup_id: str, *, to_change
     return backup
 
 
-async def delete_backup(cloud: Cloud, actor: Account, backup_id: str, *, if_version: int | None = None) -> Backup:
+async def delete_backup(
+    cloud: Cloud,
+    actor: Account,
+    backup_id: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+) -> Backup:
     """Begin to delete it, with its parts.
 
     Raises:
@@ -438,7 +445,8 @@ async def delete_backup(cloud: Cloud, actor: Account, backup_id: str, *, if_vers
         tx.schedule(DELETE, "backup", backup.id, begun_at=now, due_at=due_at, actor=actor.name, payload=payload)
         return deleting
 
-    return await cloud.store.cloud_write(begin)
+    once = repeats.once(cloud, request, begin, again=lambda tx, _: backup_in(tx, actor, backup_id))
+    return await cloud.store.cloud_write(once)
 
 
 def deletable(tx: CloudTransaction, backup: Backup) -> list[Backup]:

@@ -20,7 +20,7 @@ from backend.cloud.instants import instant_of, microseconds_of
 from backend.cloud.model import Account, Size
 from backend.cloud.prices import CURRENCY, RESOURCES, TICK, UNIT, apart, money, shown
 from backend.cloud.subscriptions import Subscription, covered
-from backend.operations import Cloud, burst_levels
+from backend.operations import Cloud, RequestKey, burst_levels, repeats
 from backend.operations.burst_levels import CHUNK_TICKS
 from backend.operations.closing import told
 from backend.store import CloudTransaction
@@ -382,7 +382,9 @@ async def finite_accounts(cloud: Cloud) -> frozenset[str]:
     return accounting.finite
 
 
-async def give_balance(cloud: Cloud, actor: Account, name: str, amount: int) -> int:
+async def give_balance(
+    cloud: Cloud, actor: Account, name: str, amount: int, *, request: RequestKey | None = None
+) -> int:
     """From now on the account has this to live on. Returns its balance, in 10**-20 dollars.
 
     Raises:
@@ -403,7 +405,7 @@ async def give_balance(cloud: Cloud, actor: Account, name: str, amount: int) -> 
         tx.save_purse(account.name, is_finite=True)
 
     try:
-        await cloud.store.cloud_write(write)
+        await cloud.store.cloud_write(repeats.once(cloud, request, write, again=lambda tx, _: None))
     finally:
         cloud.accounting.finite = None
     return await balance(cloud, account.name)

@@ -284,7 +284,7 @@ def _of_server(
     last = found[-1]
     burst = (
         {name: had for name, had, _ in _sizes(last)} | {"tx": last.sent_rate}
-        if last.state == RUNNING and last.ended_at is None
+        if last.state == RUNNING and (last.ended_at is None or last.ended_at > ends)
         else {}
     )
     return Cost(

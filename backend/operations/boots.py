@@ -19,7 +19,7 @@ from typing import Any
 
 from backend.cloud import lifecycle, placement
 from backend.cloud.catalogue import Image
-from backend.cloud.errors import CloudError, Conflict, Forbidden, NoCapacity, NotFound, OutcomeUnknown, Unreachable
+from backend.cloud.errors import Conflict, Forbidden, NoCapacity, NotFound, Unreachable
 from backend.cloud.model import (
     DISPLACED,
     HOST_LOST,
@@ -47,6 +47,7 @@ from backend.operations import (
     rooms,
     server_groups,
     servers,
+    settling,
 )
 from backend.operations.apart import MEMBER_OF
 from backend.operations.drives import DELETE_WITH, LOCAL_TO
@@ -260,7 +261,8 @@ async def _boot_in(cloud: Cloud, actor: Account, spec: BootSpec, *, cell: str, g
     ids = {reserved.id} if boot is None else {reserved.id, boot.id}
     cloud.live |= ids
     try:
-        stored = await cloud.store.cell_write(
+        return await settling.carried_out(
+            cloud,
             cell,
             lambda tx: boot_in_cell(
                 tx,
@@ -273,17 +275,11 @@ async def _boot_in(cloud: Cloud, actor: Account, spec: BootSpec, *, cell: str, g
                 image=spec.image,
                 actor=actor.name,
             ),
+            acknowledged=lambda tx, stored: _acknowledge(tx, stored, boot, spec.volumes),
+            given_back=lambda tx: _give_back(tx, reserved, boot),
         )
-        await cloud.store.cloud_write(lambda tx: _acknowledge(tx, stored, boot, spec.volumes))
-    except OutcomeUnknown:
-        raise
-    except CloudError:
-        # The cell has refused it or was never asked, so nothing was made: the reservations go back.
-        await cloud.store.cloud_write(lambda tx: _give_back(tx, reserved, boot))
-        raise
     finally:
         cloud.live -= ids
-    return stored
 
 
 def _reserve(tx: CloudTransaction, server: Server, spec: BootSpec) -> tuple[Server, Drive | None]:

@@ -13,7 +13,7 @@ from backend.cloud.errors import CloudError, Forbidden, NotFound, Unreachable, W
 from backend.cloud.groups import Redundancy
 from backend.cloud.lifecycle import has_host
 from backend.cloud.model import SERVER, Account, ReachabilityState, Schedule
-from backend.operations import Cloud, backup_sources, cells, groups, plan_tokens
+from backend.operations import Cloud, RequestKey, backup_sources, cells, groups, plan_tokens, repeats
 from backend.operations.cells import HostsUp, Picture, Pictures
 from backend.operations.plan_tokens import Parts, digest
 from backend.operations.servers import LISTED
@@ -125,17 +125,24 @@ async def preview_cell(cloud: Cloud, actor: Account, pictures: Pictures, name: s
 
 
 async def inject(
-    cloud: Cloud, actor: Account, pictures: Pictures, name: str, state: str, *, token: str | None = None
+    cloud: Cloud,
+    actor: Account,
+    pictures: Pictures,
+    name: str,
+    state: str,
+    *,
+    token: str | None = None,
+    request: RequestKey | None = None,
 ) -> None:
     """As `cells.inject`; with a token only where the plan is still that one. Raises Conflict, and as that does.
 
     A fault is no transaction of the cell that it silences: the plan is worked out just before.
     """
-    if token is not None:
+    if token is not None and not await repeats.was_done(cloud, request):
         plan_tokens.parts_of(token)
         action: CellAction = "hung" if state == "hung" else "down"
         plan = await preview_cell(cloud, actor, pictures, name, action)
         if plan.problem is not None:
             raise plan.problem
         plan_tokens.check(token, plan.parts)
-    await cells.inject(cloud, actor, name, state)
+    await cells.inject(cloud, actor, name, state, request=request)

@@ -21,7 +21,7 @@ from backend.cloud.model import (
     Size,
 )
 from backend.cloud.placement import StorageLoad
-from backend.operations import Cloud, rooms
+from backend.operations import Cloud, RequestKey, repeats, rooms
 from backend.store import CellTransaction, CloudTransaction
 
 
@@ -289,7 +289,7 @@ def total(sizes: Iterable[Size]) -> Size:
     return Size(cpu_mhz, memory_bytes)
 
 
-async def inject(cloud: Cloud, actor: Account, cell: str, state: str) -> None:
+async def inject(cloud: Cloud, actor: Account, cell: str, state: str, *, request: RequestKey | None = None) -> None:
     """Make a cell `down` or `hung`, or take the fault away with `up`. It survives a restart.
 
     Raises:
@@ -301,7 +301,8 @@ async def inject(cloud: Cloud, actor: Account, cell: str, state: str) -> None:
         raise NotFound("cell", cell)
     if state not in list(ReachabilityState):
         raise Invalid("state", "must be one of up, down, hung")
-    await cloud.store.inject(cell, ReachabilityState(state))
+    if not await repeats.was_done(cloud, request):
+        await cloud.store.inject(cell, ReachabilityState(state), lambda tx: repeats.note(cloud, tx, request))
 
 
 async def ask(cloud: Cloud, cell: str) -> Reachability:

@@ -9,18 +9,19 @@ a real cloud reads from the source until the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from backend.cloud import lifecycle, placement
 from backend.cloud.avoiding import Sharing, sharing_of
-from backend.cloud.errors import CloudError, Forbidden, Invalid, NoCapacity, OutcomeUnknown, Unreachable
+from backend.cloud.errors import Forbidden, Invalid, NoCapacity, OutcomeUnknown, Unreachable
 from backend.cloud.model import Account, Drive, DriveState, Snapshot, Task, TaskState
 from backend.cloud.placement import DrivePlacement, NoValidHost, Policy, Ranks
-from backend.operations import Cloud, RequestKey, cells, check_version, drives, funds
-from backend.store import CellTransaction
+from backend.operations import Cloud, RequestKey, cells, check_version, drives, funds, settling
+from backend.store import CellTransaction, CloudTransaction, DriveEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,8 @@ async def clone_drive(
     ranks = placement.avoided_ranks(avoid, avoid_hosts)
     cloud.live.add(reserved.id)
     try:
-        added, task = await cloud.store.cell_write(
+        added, task = await settling.carried_out(
+            cloud,
             reserved.cell,
             lambda tx: add_copy_in_cell(
                 tx,
@@ -251,14 +253,9 @@ async def clone_drive(
                 actor=actor.name,
                 agreed=agreed,
             ),
+            acknowledged=lambda tx, _: drives.set_drive_entry(tx, reserved.id, state="active"),
+            given_back=(lambda tx: tx.remove_drive_entry(reserved.id)) if is_new else None,
         )
-        await cloud.store.cloud_write(lambda tx: drives.set_drive_entry(tx, reserved.id, state="active"))
-    except OutcomeUnknown:
-        raise
-    except CloudError:
-        if is_new:
-            await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(reserved.id))
-        raise
     finally:
         cloud.live.discard(reserved.id)
     if source.cell != reserved.cell and task is not None:
@@ -285,7 +282,17 @@ def _copy_of(source: Drive, actor: Account, *, now: datetime) -> Drive:
     )
 
 
-async def hold_elsewhere(cloud: Cloud, source: Drive, copy: Drive, task: Task) -> None:
+async def hold_again(cloud: Cloud, copies: Iterable[CloneBegun]) -> None:
+    """Of what was asked for before: a crash may have come before the sources in other cells were marked."""
+    for copy, task in ((each.drive, each.task) for each in copies):
+        if task is not None:
+            find = partial(CloudTransaction.find_drive_entry, id=task.payload["source"])
+            source = await cloud.store.cloud_read(find)
+            if source is not None and source.cell != copy.cell:
+                await hold_elsewhere(cloud, source, copy, task)
+
+
+async def hold_elsewhere(cloud: Cloud, source: Drive | DriveEntry, copy: Drive, task: Task) -> None:
     """Marks a source in another cell. That its cell has fallen silent since it was read takes nothing from the copy."""
     try:
         await cloud.store.cell_write(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from backend.cloud import lifecycle, placement
@@ -32,7 +30,7 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.operations import Cloud, RequestKey, cells, check_version, funds, quotas, servers
+from backend.operations import Cloud, RequestKey, cells, check_version, funds, quotas, repeats, servers, settling
 from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState
 
@@ -65,17 +63,6 @@ class DriveSpec:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     cell: str | None = None
     project_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DriveChanges:
-    """What to change; None leaves a field as it is."""
-
-    name: str | None = None
-    meta: Mapping[str, str] | None = None
-    tags: tuple[str, ...] | None = None
-    attributes: Mapping[str, Any] | None = None
-    media: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +165,10 @@ def detach_in_cell(
     return tx.save_drive(drive, detached, kind="drive.detached", at=now, actor=actor)
 
 
-def _remove(
+def remove_in_cell(
     tx: CellTransaction, drive_id: str, *, now: datetime, actor: str, if_version: int | None, agreed: Agreed | None
 ) -> None:
+    """Nothing if it has gone already. Raises WrongState, Conflict."""
     drive = tx.find_drive(drive_id)
     if drive is None:
         return
@@ -231,20 +219,15 @@ async def create_drive(cloud: Cloud, actor: Account, spec: DriveSpec, *, request
     policy = cloud.settings.placement
     cloud.live.add(reserved.id)
     try:
-        stored = await cloud.store.cell_write(
+        return await settling.carried_out(
+            cloud,
             reserved.cell,
             lambda tx: add_in_cell(tx, reserved, now=now, policy=policy, ranks=ranks, actor=actor.name),
+            acknowledged=lambda tx, _: set_drive_entry(tx, reserved.id, state="active"),
+            given_back=(lambda tx: tx.remove_drive_entry(reserved.id)) if is_new else None,
         )
-        await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, reserved.id, state="active"))
-    except OutcomeUnknown:
-        raise
-    except CloudError:
-        if is_new:
-            await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(reserved.id))
-        raise
     finally:
         cloud.live.discard(reserved.id)
-    return stored
 
 
 def reserve_drive(tx: CloudTransaction, drive: Drive, *, request: RequestKey | None) -> tuple[Drive, bool]:
@@ -317,6 +300,7 @@ async def attach_drive(
     channel: str = "0:0",
     boot_order: int | None = None,
     if_version: int | None = None,
+    request: RequestKey | None = None,
     agreed: Agreed | None = None,
 ) -> Drive:
     """Attach to a stopped server.
@@ -345,8 +329,9 @@ async def attach_drive(
             if_version=if_version,
         )
 
-    drive = await cloud.store.cell_write(entry.cell, attach)
-    await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, server_id=server_id))
+    once = repeats.once(cloud, request, attach, again=lambda tx, _: tx.drive(drive_id))
+    drive: Drive = await cloud.store.cell_write(entry.cell, once)
+    await settling.acknowledge(cloud, entry.cell, lambda tx: set_drive_entry(tx, drive_id, server_id=drive.server_id))
     return drive
 
 
@@ -365,7 +350,13 @@ async def _require_stopped(cloud: Cloud, cell: str, server_id: str, action: str)
 
 
 async def detach_drive(
-    cloud: Cloud, actor: Account, drive_id: str, *, if_version: int | None = None, agreed: Agreed | None = None
+    cloud: Cloud,
+    actor: Account,
+    drive_id: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+    agreed: Agreed | None = None,
 ) -> Drive:
     """Detach from a stopped server. Raises NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown."""
     entry = await entry_for(cloud, actor, drive_id, to_change=True)
@@ -377,8 +368,9 @@ async def detach_drive(
         check_agreed(tx, agreed, None, now)
         return detach_in_cell(tx, drive_id, now=now, actor=actor.name, if_version=if_version)
 
-    drive = await cloud.store.cell_write(entry.cell, detach)
-    await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, server_id=None))
+    once = repeats.once(cloud, request, detach, again=lambda tx, _: tx.drive(drive_id))
+    drive: Drive = await cloud.store.cell_write(entry.cell, once)
+    await settling.acknowledge(cloud, entry.cell, lambda tx: set_drive_entry(tx, drive_id, server_id=drive.server_id))
     return drive
 
 
@@ -409,27 +401,6 @@ async def check_action(
     return server
 
 
-async def edit_drive(
-    cloud: Cloud, actor: Account, drive_id: str, changes: DriveChanges, *, if_version: int | None = None
-) -> Drive:
-    """Raises NotFound, Forbidden, Conflict, Unreachable, OutcomeUnknown."""
-    entry = await entry_for(cloud, actor, drive_id, to_change=True)
-    wanted = {
-        name: value
-        for name in ("name", "meta", "tags", "attributes", "media")
-        if (value := getattr(changes, name)) is not None
-    }
-
-    def edit(tx: CellTransaction) -> Drive:
-        drive = tx.drive(drive_id)
-        check_version(drive.version, if_version)
-        return tx.save_drive(
-            drive, replace(drive, **wanted), kind="drive.edited", at=cloud.clock.now(), actor=actor.name
-        )
-
-    return await cloud.store.cell_write(entry.cell, edit)
-
-
 async def check_deletable(cloud: Cloud, server_id: str, leaving: Iterable[Drive]) -> None:
     """Whether these drives of a server can be deleted with it. Raises WrongState, Unreachable."""
     for drive in leaving:
@@ -446,6 +417,7 @@ async def delete_drive(
     drive_id: str,
     *,
     if_version: int | None = None,
+    request: RequestKey | None = None,
     agreed: Agreed | None = None,
     detaches: bool = False,
 ) -> None:
@@ -454,6 +426,8 @@ async def delete_drive(
     Raises:
         NotFound, Forbidden, WrongState, Conflict, Unreachable, OutcomeUnknown.
     """
+    if await repeats.has_deleted(cloud, request, lambda tx: tx.find_drive_entry(drive_id)):
+        return
     entry = await entry_for(cloud, actor, drive_id, to_change=True)
     if entry.server_id is not None:
         server_id = entry.server_id
@@ -461,24 +435,41 @@ async def delete_drive(
         if server_entry is not None:
             await _require_stopped(cloud, server_entry.cell, server_id, "delete a drive of")
     is_detached_first = detaches and entry.server_id is not None
-    await _delete(cloud, actor, entry, if_version=if_version, is_detached_first=is_detached_first, agreed=agreed)
+    await _delete(
+        cloud,
+        actor,
+        entry,
+        if_version=if_version,
+        is_detached_first=is_detached_first,
+        request=request,
+        agreed=agreed,
+    )
 
 
 async def let_go(cloud: Cloud, actor: Account, attached: Iterable[Drive], going: Collection[str]) -> None:
     """Delete those drives of a server that is gone which are marked as going with it, and detach the others.
 
     The server is gone whatever becomes of them. What was lost or silenced since they were looked at stays, and is
-    detached when its cell returns.
+    detached when its cell returns, or cloud.db takes it.
     """
     for drive in attached:
-        if drive.id in going:
-            with contextlib.suppress(CloudError):
-                entry = await cloud.store.cloud_read(partial(CloudTransaction.find_drive_entry, id=drive.id))
-                if entry is not None:
-                    await _delete(cloud, actor, entry, is_detached_first=True)
-                continue
-        with contextlib.suppress(CloudError):
-            await detach_drive(cloud, actor, drive.id)
+        try:
+            if drive.id not in going or not await _is_deleted_too(cloud, actor, drive):
+                await detach_drive(cloud, actor, drive.id)
+        except (Unreachable, OutcomeUnknown):
+            cloud.leave_unsettled(drive.cell)
+        except CloudError:
+            continue
+
+
+async def _is_deleted_too(cloud: Cloud, actor: Account, drive: Drive) -> bool:
+    entry = await cloud.store.cloud_read(lambda tx: tx.find_drive_entry(drive.id))
+    try:
+        if entry is not None:
+            await _delete(cloud, actor, entry, is_detached_first=True)
+    except (NotFound, WrongState):
+        return False
+    return True
 
 
 async def _delete(
@@ -488,27 +479,32 @@ async def _delete(
     *,
     if_version: int | None = None,
     is_detached_first: bool = False,
+    request: RequestKey | None = None,
     agreed: Agreed | None = None,
 ) -> None:
     now, drive_id = cloud.clock.now(), entry.id
+
+    def mark(tx: CloudTransaction) -> None:
+        set_drive_entry(tx, drive_id, state="deleting")
+        repeats.note(cloud, tx, request)
 
     def remove(tx: CellTransaction) -> None:
         version = if_version
         if is_detached_first and tx.find_drive(drive_id) is not None:
             detach_in_cell(tx, drive_id, now=now, actor=actor.name, if_version=if_version)
             version = None
-        _remove(tx, drive_id, now=now, actor=actor.name, if_version=version, agreed=agreed)
+        remove_in_cell(tx, drive_id, now=now, actor=actor.name, if_version=version, agreed=agreed)
 
-    await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, state="deleting"))
+    await cloud.store.cloud_write(mark)
     cloud.live.add(drive_id)
     try:
-        await cloud.store.cell_write(entry.cell, remove)
-        await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(drive_id))
-    except OutcomeUnknown:
-        raise
-    except CloudError:
-        await cloud.store.cloud_write(lambda tx: set_drive_entry(tx, drive_id, state="active"))
-        raise
+        await settling.carried_out(
+            cloud,
+            entry.cell,
+            remove,
+            acknowledged=lambda tx, _: tx.remove_drive_entry(drive_id),
+            given_back=lambda tx: set_drive_entry(tx, drive_id, state="active"),
+        )
     finally:
         cloud.live.discard(drive_id)
 

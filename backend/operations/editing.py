@@ -1,7 +1,8 @@
-"""Changing what a server is. Its size is reserved in cloud.db before its cell is told, and settled there afterwards.
+"""Changing what a server or a drive is.
 
-In between it is charged for the larger of both, and its entry is `building`: what a crash leaves so, recovery settles
-by what is in the cell.
+The size of a server is reserved in cloud.db before its cell is told, and settled there afterwards. In between it is
+charged for the larger of both, and its entry is `building`: what a crash leaves so, recovery settles by what is in the
+cell.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from backend.cloud.errors import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown
-from backend.cloud.model import DISPLACED, Account, Server, ServerState, Size
-from backend.operations import Cloud, Settings, check_version, quotas, rooms
+from backend.cloud.model import DISPLACED, Account, Drive, Server, ServerState, Size
+from backend.operations import Cloud, RequestKey, Settings, check_version, drives, quotas, repeats, rooms, settling
 from backend.operations.servers import check_name, check_size, entry_for
 from backend.store import CellTransaction, CloudTransaction
 
@@ -68,6 +69,21 @@ def _edited(server: Server, changes: ServerChanges) -> Server:
     return after if after.is_backfilling else replace(after, restarts=False)
 
 
+class _CanBeSizedNow(Conflict):
+    """It has stopped since it was looked at, so that its size changes too, for which nothing is reserved."""
+
+
+def _check_unsized(server: Server, changes: ServerChanges) -> None:
+    """Raises _CanBeSizedNow."""
+    if _sized(_edited(server, changes)) != _sized(server):
+        raise _CanBeSizedNow("The server has stopped meanwhile.")
+
+
+def _sized(server: Server) -> tuple[Size, bool]:
+    """What is reserved for it."""
+    return server.size, server.is_backfilling
+
+
 async def edit_server(
     cloud: Cloud,
     actor: Account,
@@ -75,6 +91,7 @@ async def edit_server(
     changes: ServerChanges,
     *,
     if_version: int | None = None,
+    request: RequestKey | None = None,
     only_backfilling: bool = False,
 ) -> Server:
     """Raises NotFound, Forbidden, Invalid, Conflict, OverQuota, Unreachable, OutcomeUnknown."""
@@ -89,8 +106,11 @@ async def edit_server(
         raise Forbidden("have the server started again", "backfilling is not enabled for this account")
     stored = await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id))
     wanted = _edited(stored, changes)
+    is_sized = _sized(wanted) != _sized(stored)
 
     def edit(tx: CellTransaction) -> Server:
+        if not is_sized:
+            _check_unsized(tx.server(server_id), changes)
         return edit_in_cell(
             tx,
             server_id,
@@ -101,21 +121,33 @@ async def edit_server(
             if_version=if_version,
         )
 
-    if (wanted.size, wanted.is_backfilling) == (stored.size, stored.is_backfilling):
-        return await cloud.store.cell_write(entry.cell, edit)
+    once = repeats.once(cloud, request, edit, again=lambda tx, _: tx.server(server_id))
+    if not is_sized:
+        try:
+            return await cloud.store.cell_write(entry.cell, once)
+        except _CanBeSizedNow:
+            return await edit_server(
+                cloud,
+                actor,
+                server_id,
+                changes,
+                if_version=if_version,
+                request=request,
+                only_backfilling=only_backfilling,
+            )
     if server_id in cloud.live:
         raise Conflict("Another request is changing its size just now. Try again.")
     cloud.live.add(server_id)
     try:
         await cloud.store.cloud_write(lambda tx: reserve_edit(tx, server_id, wanted))
         try:
-            stored = await cloud.store.cell_write(entry.cell, edit)
+            stored = await cloud.store.cell_write(entry.cell, once)
         except OutcomeUnknown:
             raise
         except CloudError:
-            await cloud.store.cloud_write(lambda tx: settle_entry(tx, stored))
+            await settling.give_back(cloud, entry.cell, lambda tx: settle_entry(tx, stored))
             raise
-        await cloud.store.cloud_write(lambda tx: settle_entry(tx, stored))
+        await settling.acknowledge(cloud, entry.cell, lambda tx: settle_entry(tx, stored))
     finally:
         cloud.live.discard(server_id)
     return stored
@@ -150,3 +182,42 @@ def forget_restarts(tx: CellTransaction, owners: Iterable[str], *, now: datetime
     for owner in owners:
         for server in tx.servers_restarting(owner):
             tx.save_server(server, replace(server, restarts=False), kind="server.edited", at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class DriveChanges:
+    """What to change; None leaves a field as it is."""
+
+    name: str | None = None
+    meta: Mapping[str, str] | None = None
+    tags: tuple[str, ...] | None = None
+    attributes: Mapping[str, Any] | None = None
+    media: str | None = None
+
+
+async def edit_drive(
+    cloud: Cloud,
+    actor: Account,
+    drive_id: str,
+    changes: DriveChanges,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+) -> Drive:
+    """Raises NotFound, Forbidden, Conflict, Unreachable, OutcomeUnknown."""
+    entry = await drives.entry_for(cloud, actor, drive_id, to_change=True)
+    wanted = {
+        name: value
+        for name in ("name", "meta", "tags", "attributes", "media")
+        if (value := getattr(changes, name)) is not None
+    }
+
+    def edit(tx: CellTransaction) -> Drive:
+        drive = tx.drive(drive_id)
+        check_version(drive.version, if_version)
+        return tx.save_drive(
+            drive, replace(drive, **wanted), kind="drive.edited", at=cloud.clock.now(), actor=actor.name
+        )
+
+    once = repeats.once(cloud, request, edit, again=lambda tx, _: tx.drive(drive_id))
+    return await cloud.store.cell_write(entry.cell, once)

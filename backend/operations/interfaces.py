@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from backend.cloud.errors import Conflict, NotFound, WrongState
 from backend.cloud.model import Account, ServerState
 from backend.cloud.networks import NO_WIRING, Address, FirewallPolicy, Interface, Vlan, Wiring
-from backend.operations import Cloud
+from backend.operations import Cloud, RequestKey, repeats
 from backend.operations.networks import InterfaceSpec, WiringSpec, wiring_of
 from backend.operations.servers import entry_for
 from backend.store import ADDRESS, FIREWALL_POLICY, VLAN, CloudTransaction
@@ -54,12 +54,16 @@ async def interfaces_of(cloud: Cloud, server_id: str) -> tuple[tuple[Interface, 
     return await cloud.store.cloud_read(read)
 
 
-async def attach_interface(cloud: Cloud, actor: Account, server_id: str, spec: InterfaceSpec) -> Wiring:
+async def attach_interface(
+    cloud: Cloud, actor: Account, server_id: str, spec: InterfaceSpec, *, request: RequestKey | None = None
+) -> Wiring:
     """Behind those that the stopped server has. Raises NotFound, Forbidden, Invalid, WrongState, Unreachable."""
-    return await _rewire(cloud, actor, server_id, lambda before: (*map(_kept, before), spec))
+    return await _rewire(cloud, actor, server_id, lambda before: (*map(_kept, before), spec), request)
 
 
-async def detach_interface(cloud: Cloud, actor: Account, server_id: str, mac: str) -> Wiring:
+async def detach_interface(
+    cloud: Cloud, actor: Account, server_id: str, mac: str, *, request: RequestKey | None = None
+) -> Wiring:
     """Of a stopped server. Its address is free again. Raises NotFound, Forbidden, WrongState, Unreachable."""
 
     def without(before: Sequence[Interface]) -> tuple[InterfaceSpec, ...]:
@@ -68,13 +72,23 @@ async def detach_interface(cloud: Cloud, actor: Account, server_id: str, mac: st
             raise NotFound("network interface", mac)
         return staying
 
-    return await _rewire(cloud, actor, server_id, without)
+    return await _rewire(cloud, actor, server_id, without, request)
 
 
 async def _rewire(
-    cloud: Cloud, actor: Account, server_id: str, change: Callable[[Sequence[Interface]], tuple[InterfaceSpec, ...]]
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    change: Callable[[Sequence[Interface]], tuple[InterfaceSpec, ...]],
+    request: RequestKey | None,
 ) -> Wiring:
     entry = await entry_for(cloud, actor, server_id, to_change=True)
+
+    def found(tx: CloudTransaction) -> Wiring:
+        return tx.wiring([server_id]).get(server_id, NO_WIRING)
+
+    if await repeats.was_done(cloud, request):
+        return await cloud.store.cloud_read(found)
     state = await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id).state)
     if state is not ServerState.STOPPED:
         raise WrongState("server", server_id, "change the network interfaces of", state, (ServerState.STOPPED,))
@@ -84,11 +98,11 @@ async def _rewire(
         known = tx.find_server_entry(server_id)
         if known is None or known.state == "deleting":
             raise Conflict("The server is being deleted just now.")
-        before = tx.wiring([server_id]).get(server_id, NO_WIRING).interfaces
+        before = found(tx).interfaces
         after = wiring_of(tx, known.project_id, server_id, WiringSpec(interfaces=change(before)))
         return tx.save_wiring(server_id, known.project_id, after, at=now, actor=actor.name)
 
-    return await cloud.store.cloud_write(save)
+    return await cloud.store.cloud_write(repeats.once(cloud, request, save, again=lambda tx, _: found(tx)))
 
 
 def _kept(interface: Interface) -> InterfaceSpec:

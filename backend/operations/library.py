@@ -13,9 +13,9 @@ from typing import Any
 
 from backend.cloud import lifecycle, placement
 from backend.cloud.catalogue import Image
-from backend.cloud.errors import CloudError, Forbidden, NoCapacity, OutcomeUnknown
+from backend.cloud.errors import Forbidden, NoCapacity
 from backend.cloud.model import Account, Drive, DriveState
-from backend.operations import Cloud, cells, clones, drives, funds
+from backend.operations import Cloud, RequestKey, cells, clones, drives, funds, settling
 from backend.operations.drives import DriveSpec
 from backend.store import CellTransaction
 
@@ -47,6 +47,9 @@ def add_copy_in_cell(
     tx: CellTransaction, drive: Drive, image: Image, *, now: datetime, policy: Any, ranks: Mapping[str, Any], actor: str
 ) -> Drive:
     """Choose the storage host and begin to copy. Raises NoCapacity."""
+    known = tx.find_drive(drive.id)
+    if known is not None:
+        return known
     found = placement.place_drive(drive.size_bytes, tx.storage_loads(), ranks=ranks, policy=policy)
     if isinstance(found, placement.NoValidHost):
         raise NoCapacity(f"drive {drive.name or drive.id}", found.counted())
@@ -54,7 +57,9 @@ def add_copy_in_cell(
     return tx.drive(drive.id)
 
 
-async def clone_image(cloud: Cloud, actor: Account, image: Image, spec: DriveSpec) -> Drive:
+async def clone_image(
+    cloud: Cloud, actor: Account, image: Image, spec: DriveSpec, *, request: RequestKey | None = None
+) -> Drive:
     """A drive of the account's own project that begins as the image. `avoid` never fails.
 
     Raises:
@@ -85,21 +90,17 @@ async def clone_image(cloud: Cloud, actor: Account, image: Image, spec: DriveSpe
         tags=spec.tags,
         attributes={**spec.attributes, FROM_IMAGE: image.id},
     )
-    reserved, _ = await cloud.store.cloud_write(lambda tx: drives.reserve_drive(tx, copy, request=None))
+    reserved, is_new = await cloud.store.cloud_write(lambda tx: drives.reserve_drive(tx, copy, request=request))
     ranks = placement.avoided_ranks(spec.avoid, avoid_hosts)
     policy = cloud.settings.placement
     cloud.live.add(reserved.id)
     try:
-        added = await cloud.store.cell_write(
-            cell,
+        return await settling.carried_out(
+            cloud,
+            reserved.cell,
             lambda tx: add_copy_in_cell(tx, reserved, image, now=now, policy=policy, ranks=ranks, actor=actor.name),
+            acknowledged=lambda tx, _: drives.set_drive_entry(tx, reserved.id, state="active"),
+            given_back=(lambda tx: tx.remove_drive_entry(reserved.id)) if is_new else None,
         )
-        await cloud.store.cloud_write(lambda tx: drives.set_drive_entry(tx, reserved.id, state="active"))
-    except OutcomeUnknown:
-        raise
-    except CloudError:
-        await cloud.store.cloud_write(lambda tx: tx.remove_drive_entry(reserved.id))
-        raise
     finally:
         cloud.live.discard(reserved.id)
-    return added

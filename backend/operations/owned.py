@@ -45,10 +45,15 @@ def find(tx: CloudTransaction, actor: Account, table: Table[T], id: str, *, to_c
 
 def add(tx: CloudTransaction, actor: Account, table: Table[T], thing: T) -> None:
     """Raises OverQuota."""
-    count = tx.count_owned(table, thing.project_id)
-    if count >= COUNTS_MAX[table.name]:
-        raise OverQuota(f"{table.name}s", 1, COUNTS_MAX[table.name] - count)
+    check_room(tx, table, thing.project_id, 1)
     tx.add_owned(table, thing, actor=actor.name)
+
+
+def check_room(tx: CloudTransaction, table: Table[Any], project_id: str, wanted: int) -> None:
+    """Raises OverQuota."""
+    left = COUNTS_MAX[table.name] - tx.count_owned(table, project_id)
+    if left < wanted:
+        raise OverQuota(f"{table.name}s", wanted, left)
 
 
 def may_create(actor: Account, what: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from backend.cloud.errors import Forbidden, Invalid
 from backend.cloud.model import Account
 from backend.cloud.networks import ACCOUNT_STATES, Profile
-from backend.operations import Cloud
+from backend.operations import Cloud, RequestKey, repeats
 from backend.store import CloudTransaction
 
 
@@ -35,7 +35,9 @@ async def edit_profile(
     return await cloud.store.cloud_write(edit)
 
 
-async def set_account_state(cloud: Cloud, actor: Account, name: str, state: str) -> Profile:
+async def set_account_state(
+    cloud: Cloud, actor: Account, name: str, state: str, *, request: RequestKey | None = None
+) -> Profile:
     """How far an account is trusted. Running servers feel it at once. Raises Forbidden, Invalid, NotFound.
 
     **Source**: CloudSigma API 2.0, "Default restrictions": they are adjusted without a power cycle.
@@ -51,4 +53,4 @@ async def set_account_state(cloud: Cloud, actor: Account, name: str, state: str)
         before = tx.profile(account)
         return tx.save_profile(before, replace(before, state=state), at=now, actor=actor.name)
 
-    return await cloud.store.cloud_write(save)
+    return await cloud.store.cloud_write(repeats.once(cloud, request, save, again=lambda tx, _: tx.profile(account)))

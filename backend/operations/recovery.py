@@ -16,17 +16,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from backend.cloud.errors import WrongState
 from backend.cloud.model import DriveState, ReachabilityState, Server, ServerState
-from backend.operations import Cloud, backups, drives, editing
+from backend.operations import Cloud, backup_restores, backups, drives, editing
 from backend.operations.servers import remove_in_cell
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState, ServerEntry
 
 
 async def recover(cloud: Cloud, cell: str) -> None:
-    """Runs before the returning cell takes other writes."""
+    """Runs before the returning cell takes other writes, and while it answers where something was left half-way."""
     now = cloud.clock.now()
-    servers, found_drives, elsewhere = await cloud.store.cloud_read(lambda tx: _unfinished(tx, cell))
-    # Asked last: what began since the entries were read must not be taken for something that was left behind.
+    # Through the lane that writes: whoever has entered something has been told so by then, and is among the live ones.
+    # Those are asked last: what began since must not be taken for something that was left behind.
+    servers, found_drives, elsewhere, mounted = await cloud.store.cloud_write(lambda tx: _unfinished(tx, cell))
     live = frozenset(cloud.live)
     servers = [entry for entry in servers if entry.id not in live]
     unfinished = [entry for entry in found_drives if entry.id not in live]
@@ -46,20 +48,26 @@ async def recover(cloud: Cloud, cell: str) -> None:
 
     def close(tx: CloudTransaction) -> None:
         for entry in servers:
+            if tx.find_server_entry(entry.id) != entry or entry.id in cloud.live:
+                # Somebody has taken it up meanwhile.
+                continue
             if entry.id in kept_servers:
                 tx.save_server_entry(replace(entry, state="active"))
                 editing.settle_entry(tx, kept_servers[entry.id])
             else:
                 backups.switch_off_schedules(tx, entry.id, reason="its server was deleted", now=now)
                 tx.remove_server_entry(entry.id)
+        backup_restores.give_up(tx, gone, at=now)
         for drive in unfinished:
+            if tx.find_drive_entry(drive.id) != drive or drive.id in cloud.live:
+                continue
             if drive.id not in kept_drives:
                 tx.remove_drive_entry(drive.id)
             elif (size_bytes := kept_drives[drive.id]) is not None:
                 tx.save_drive_entry(replace(drive, state="active", size_bytes=size_bytes))
         for drive_id in left:
             tx.remove_drive_entry(drive_id)
-        _agree_on_mounts(tx, cell, mounts)
+        _agree_on_mounts(tx, cell, mounts, before=mounted)
 
     await cloud.store.cloud_write(close)
     await _enter_hosts(cloud, cell)
@@ -70,13 +78,15 @@ async def recover(cloud: Cloud, cell: str) -> None:
 
 def _unfinished(
     tx: CloudTransaction, cell: str
-) -> tuple[list[ServerEntry], list[DriveEntry], Mapping[str | None, EntryState]]:
-    """Servers and drives of the cell, and the states of the servers in other cells that have any of the drives."""
+) -> tuple[list[ServerEntry], list[DriveEntry], Mapping[str | None, EntryState], Mapping[str, str | None]]:
+    """Servers and drives of the cell; the states of the servers in other cells that have any of the drives; and which
+    drive of the cell is attached where, as far as cloud.db knows."""
     found = tx.unfinished_drive_entries(cell)
     mounting = {entry.server_id for entry in found if entry.server_id is not None}
     elsewhere: dict[str | None, EntryState] = {}
     elsewhere |= {entry.id: entry.state for entry in tx.server_entries(ids=mounting) if entry.cell != cell}
-    return tx.unfinished_server_entries(cell), found, elsewhere
+    mounted = {entry.id: entry.server_id for entry in tx.drive_entries(projects=None, cells=[cell])}
+    return tx.unfinished_server_entries(cell), found, elsewhere, mounted
 
 
 def _look_and_finish(
@@ -113,8 +123,13 @@ def _look_and_finish(
         elif mounting in elsewhere:
             kept_drives[drive.id] = None
         else:
-            detached = drive if mounting is None else drives.detach_in_cell(tx, drive.id, now=now, actor="cloud")
-            tx.remove_drive(detached, at=now, actor="cloud")
+            if mounting is not None:
+                drives.detach_in_cell(tx, drive.id, now=now, actor="cloud")
+            try:
+                drives.remove_in_cell(tx, drive.id, now=now, actor="cloud", if_version=None, agreed=None)
+            except WrongState:
+                # Whoever wanted it deleted would have been refused.
+                kept_drives[drive.id] = drive.size_bytes
     editing.forget_restarts(tx, without_right, now=now)
     return kept_servers, kept_drives, tx.mounts()
 
@@ -155,8 +170,11 @@ def _detach(tx: CellTransaction, server_ids: set[str], now: datetime) -> tuple[d
     return tx.mounts(), left
 
 
-def _agree_on_mounts(tx: CloudTransaction, cell: str, mounts: Mapping[str, str | None]) -> None:
-    """The cell has the last word on which drive is attached where."""
+def _agree_on_mounts(
+    tx: CloudTransaction, cell: str, mounts: Mapping[str, str | None], *, before: Mapping[str, str | None]
+) -> None:
+    """The cell has the last word on which drive is attached where, unless it was asked before the entry changed."""
     for entry in tx.drive_entries(projects=None, cells=[cell]):
-        if entry.id in mounts and entry.server_id != mounts[entry.id]:
+        is_as_it_was = entry.server_id == before.get(entry.id)
+        if is_as_it_was and entry.id in mounts and entry.server_id != mounts[entry.id]:
             tx.save_drive_entry(replace(entry, server_id=mounts[entry.id]))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from backend.cloud import lifecycle
 from backend.cloud.errors import CloudError, Conflict, Invalid, NoCapacity, NotFound, OutcomeUnknown, WrongState
 from backend.cloud.model import Account, Drive, DriveState, ServerState, Task, TaskState
-from backend.operations import Cloud, check_version, drives, funds, quotas
+from backend.operations import Cloud, RequestKey, check_version, drives, funds, quotas, repeats, settling
 from backend.store import CellTransaction, CloudTransaction
 
 RESIZED_FROM = "resized_from"
@@ -54,7 +54,13 @@ def end_resize(tx: CellTransaction, task: Task, *, at: datetime) -> None:
 
 
 async def resize_drive(
-    cloud: Cloud, actor: Account, drive_id: str, size_bytes: int, *, if_version: int | None = None
+    cloud: Cloud,
+    actor: Account,
+    drive_id: str,
+    size_bytes: int,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
 ) -> Drive:
     """Refused while a server runs on it.
 
@@ -63,6 +69,8 @@ async def resize_drive(
     """
     entry = await drives.entry_for(cloud, actor, drive_id, to_change=True)
     stored = await cloud.store.cell_read(entry.cell, lambda tx: tx.drive(drive_id))
+    if await repeats.was_done(cloud, request, cell=entry.cell):
+        return stored
     check_version(stored.version, if_version)
     if not stored.size_bytes < size_bytes <= drives.SIZE_BYTES_MAX:
         limits = f"more than {stored.size_bytes}, which it is, and at most {drives.SIZE_BYTES_MAX}"
@@ -73,22 +81,23 @@ async def resize_drive(
     lifecycle.begin("drive", stored.id, "resize", stored.state)
     if drive_id in cloud.live:
         raise Conflict("Another request is changing the drive just now. Try again.")
+
+    def resize(tx: CellTransaction) -> Drive:
+        now = cloud.clock.now()
+        return resize_in_cell(tx, drive_id, size_bytes, now=now, actor=actor.name, if_version=stored.version)
+
+    once = repeats.once(cloud, request, resize, again=lambda tx, _: tx.drive(drive_id))
     cloud.live.add(drive_id)
     try:
         await cloud.store.cloud_write(lambda tx: _reserve(tx, drive_id, size_bytes))
         try:
-            resized = await cloud.store.cell_write(
-                entry.cell,
-                lambda tx: resize_in_cell(
-                    tx, drive_id, size_bytes, now=cloud.clock.now(), actor=actor.name, if_version=stored.version
-                ),
-            )
+            resized: Drive = await cloud.store.cell_write(entry.cell, once)
         except OutcomeUnknown:
             raise
         except CloudError:
-            await cloud.store.cloud_write(lambda tx: _settle(tx, drive_id, stored.size_bytes))
+            await settling.give_back(cloud, entry.cell, lambda tx: _settle(tx, drive_id, stored.size_bytes))
             raise
-        await cloud.store.cloud_write(lambda tx: _settle(tx, drive_id, resized.size_bytes))
+        await settling.acknowledge(cloud, entry.cell, lambda tx: _settle(tx, drive_id, resized.size_bytes))
     finally:
         cloud.live.discard(drive_id)
     return resized

@@ -23,7 +23,7 @@ from backend.cloud import lifecycle, restoring
 from backend.cloud.errors import Conflict, NotFound, OutcomeUnknown, Unreachable
 from backend.cloud.model import HostState, ReachabilityState, Server, ServerState, Task, TaskState
 from backend.cloud.restoring import Restoration
-from backend.operations import Cloud, RequestKey, Settings, drains, rooms, servers, tasks
+from backend.operations import Cloud, RequestKey, Settings, drains, repeats, rooms, servers, tasks
 from backend.operations.rooms import Decision
 from backend.store import CellTransaction, CloudTransaction
 
@@ -385,7 +385,7 @@ async def answered(cloud: Cloud, request: RequestKey) -> Task | None:
     return None if task is None else _begun(task)
 
 
-async def end(cloud: Cloud, group: str) -> Task:
+async def end(cloud: Cloud, group: str, *, request: RequestKey | None = None) -> Task:
     """Move nobody any more: the member that is on its way starts, the rest stays. Raises NotFound."""
     now = cloud.clock.now()
 
@@ -395,7 +395,13 @@ async def end(cloud: Cloud, group: str) -> Task:
             raise NotFound("restoration of group", group)
         return tx.reschedule(task, due_at=task.due_at, payload={**task.payload, "is_ending": True}, at=now)
 
-    return await cloud.store.cloud_write(mark)
+    def ending(tx: CloudTransaction, told: Any) -> Task:
+        task = tx.find_task(told["task"])
+        assert task is not None, "tasks are kept"
+        return task
+
+    once = repeats.once(cloud, request, mark, again=ending, tells=lambda task: {"task": task.id})
+    return await cloud.store.cloud_write(once)
 
 
 async def run_due(cloud: Cloud, until: datetime) -> int:

@@ -21,7 +21,16 @@ from backend.cloud import backups as rules
 from backend.cloud.errors import CloudError, Conflict, Invalid
 from backend.cloud.model import SERVER, Account, Backup, Schedule, Task, TaskState
 from backend.cloud.retention import RULES
-from backend.operations import Cloud, RequestKey, backup_sources, backups, check_version, schedule_states, servers
+from backend.operations import (
+    Cloud,
+    RequestKey,
+    backup_sources,
+    backups,
+    check_version,
+    repeats,
+    schedule_states,
+    servers,
+)
 from backend.operations.backup_sources import Reading, Scope
 from backend.operations.schedule_states import ScheduleState
 from backend.store import CloudTransaction, Place, Wanted
@@ -366,7 +375,13 @@ def changed_spec(schedule: Schedule, fields: Mapping[str, Any]) -> ScheduleSpec:
 
 
 async def change_schedule(
-    cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None, **fields: Any
+    cloud: Cloud,
+    actor: Account,
+    schedule_id: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+    **fields: Any,
 ) -> Schedule:
     """Other values for some fields of `ScheduleSpec`. A changed retention counts for its backups too.
 
@@ -389,7 +404,8 @@ async def change_schedule(
                 tx.save_backup(backup, kept, kind="backup.edited", at=now, actor=actor.name)
         return tx.save_schedule(before, after, kind="schedule.edited", at=now, actor=actor.name)
 
-    return await cloud.store.cloud_write(change)
+    once = repeats.once(cloud, request, change, again=lambda tx, _: schedule_in(tx, actor, schedule_id))
+    return await cloud.store.cloud_write(once)
 
 
 def _timed(schedule: Schedule, now: datetime) -> Schedule:
@@ -400,7 +416,13 @@ def _timed(schedule: Schedule, now: datetime) -> Schedule:
 
 
 async def set_active(
-    cloud: Cloud, actor: Account, schedule_id: str, *, is_active: bool, if_version: int | None = None
+    cloud: Cloud,
+    actor: Account,
+    schedule_id: str,
+    *,
+    is_active: bool,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
 ) -> Schedule:
     """Raises NotFound, Forbidden. Conflict: it is so already, or has changed since `if_version`."""
     now = cloud.clock.now()
@@ -412,7 +434,8 @@ async def set_active(
         after = _timed(replace(before, is_active=is_active), now)
         return tx.save_schedule(before, after, kind=f"schedule.{word}", at=now, actor=actor.name)
 
-    return await cloud.store.cloud_write(change)
+    once = repeats.once(cloud, request, change, again=lambda tx, _: schedule_in(tx, actor, schedule_id))
+    return await cloud.store.cloud_write(once)
 
 
 def check_may_switch(schedule: Schedule, *, is_active: bool) -> str:
@@ -423,59 +446,14 @@ def check_may_switch(schedule: Schedule, *, is_active: bool) -> str:
     return word
 
 
-async def run_now(
-    cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None
-) -> tuple[Schedule, Backup]:
-    """One run besides those that are due, by the same rules, whether it is active or not. It counts for what is owed.
-
-    Raises:
-        NotFound, Forbidden, OverQuota. Conflict: its source cannot be copied now, its last copy is not finished, or it
-        has changed since `if_version`. A refusal changes nothing: what was asked for by hand switches nothing off.
-    """
-    known = await cloud.store.cloud_read(lambda tx: schedule_in(tx, actor, schedule_id, to_change=True))
-    reading = await backups.read_source(cloud, actor, known.source_kind, known.source_id)
-    now = cloud.clock.now()
-
-    def run(tx: CloudTransaction) -> tuple[Schedule, Backup]:
-        before = schedule_in(tx, actor, schedule_id, to_change=True)
-        check_version(before.version, if_version)
-        check_may_run(tx, before)
-        backup = backups.take(tx, reading, now=now, description=before.description, schedule=before, actor=actor.name)
-        ran = replace(before, last_run_at=now, missed_since=None)
-        details = {"asked_by": actor.name, "backup": backup.id}
-        return tx.save_schedule(before, ran, kind="schedule.ran", at=now, actor=actor.name, details=details), backup
-
-    return await cloud.store.cloud_write(run)
-
-
-def check_may_run(tx: CloudTransaction, schedule: Schedule) -> None:
-    """Raises Conflict while its last copy is not finished."""
-    if tx.unfinished_backup_of(schedule.id) is not None:
-        raise Conflict("Its last backup is not finished: wait for that, and run it then.")
-
-
-async def drill_now(
-    cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None
-) -> tuple[Schedule, Backup]:
-    """See now whether its newest good backup can be restored; with what came of it, as of any other drill.
-
-    Raises:
-        NotFound, Forbidden. Conflict: there is no good backup, one is being restored from, or the schedule has changed
-        since `if_version`.
-    """
-    now = cloud.clock.now()
-
-    def begin(tx: CloudTransaction) -> tuple[Schedule, Backup]:
-        schedule = schedule_in(tx, actor, schedule_id, to_change=True)
-        check_version(schedule.version, if_version)
-        backup = backups.drilled(tx, schedule)
-        backups.begin_drill(tx, schedule, backup, at=now, actor=actor.name)
-        return schedule, backup
-
-    return await cloud.store.cloud_write(begin)
-
-
-async def delete_schedule(cloud: Cloud, actor: Account, schedule_id: str, *, if_version: int | None = None) -> None:
+async def delete_schedule(
+    cloud: Cloud,
+    actor: Account,
+    schedule_id: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+) -> None:
     """Its backups stay. Raises NotFound, Forbidden. Conflict: it has changed since `if_version`."""
     now = cloud.clock.now()
 
@@ -486,7 +464,7 @@ async def delete_schedule(cloud: Cloud, actor: Account, schedule_id: str, *, if_
             tx.end_task(task, TaskState.CANCELLED, at=now, result="the schedule was deleted")
         tx.remove_schedule(schedule, at=now, actor=actor.name)
 
-    await cloud.store.cloud_write(delete)
+    await cloud.store.cloud_write(repeats.once(cloud, request, delete, again=lambda tx, _: None))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -23,10 +23,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.cloud import lifecycle
-from backend.cloud.errors import CloudError, Conflict, NoCapacity, NotFound, OutcomeUnknown
+from backend.cloud.errors import Conflict, NoCapacity, NotFound
 from backend.cloud.model import Account, Drive, DriveState, Server, ServerState, Task, TaskState
 from backend.cloud.placement import Ranks
-from backend.operations import Cloud, RequestKey, Settings, avoiding, clones, drives, funds, networks, quotas, servers
+from backend.operations import (
+    Cloud,
+    RequestKey,
+    Settings,
+    avoiding,
+    clones,
+    drives,
+    funds,
+    networks,
+    quotas,
+    servers,
+    settling,
+)
 from backend.operations.avoiding import Entry, Placed
 from backend.operations.clone_plans import CloneSpec, Draft, copy_name, draft_of
 from backend.operations.clones import CloneBegun
@@ -164,6 +176,7 @@ async def clone_server(
         NotFound, Forbidden, Invalid, WrongState, Conflict, OverQuota, NoCapacity, Unreachable, OutcomeUnknown.
     """
     if request is not None and (made := await _made_before(cloud, request)) is not None:
+        await clones.hold_again(cloud, made.copies)
         return replace(made, avoid=spec.avoid_of(server_id))
     draft = await draft_of(cloud, actor, server_id, spec, if_version=if_version, only_backfilling=only_backfilling)
     size = draft.model.size if spec.is_started else None
@@ -196,30 +209,24 @@ async def _make(
     starts: Mapping[str, Any] | None,
 ) -> ServerCloneBegun:
     """What was reserved, in its cell. Raises NoCapacity, NotFound, WrongState, Unreachable, OutcomeUnknown."""
-    try:
-        begun = await cloud.store.cell_write(
-            server.cell,
-            lambda tx: add_clone_in_cell(
-                tx,
-                server,
-                copies,
-                {drive.id: drive for drive in draft.attached},
-                source=draft.source,
-                now=server.created_at,
-                settings=cloud.settings,
-                ranks=draft.ranks,
-                actor=actor.name,
-                starts=starts,
-            ),
-        )
-    except OutcomeUnknown:
-        raise
-    except CloudError:
-        # The cell has refused it or was never asked, so nothing was made: all reservations go back.
-        await cloud.store.cloud_write(lambda tx: _give_back(tx, server.id, copies))
-        raise
-    await cloud.store.cloud_write(lambda tx: _activate(tx, server.id, copies))
-    return begun
+    return await settling.carried_out(
+        cloud,
+        server.cell,
+        lambda tx: add_clone_in_cell(
+            tx,
+            server,
+            copies,
+            {drive.id: drive for drive in draft.attached},
+            source=draft.source,
+            now=server.created_at,
+            settings=cloud.settings,
+            ranks=draft.ranks,
+            actor=actor.name,
+            starts=starts,
+        ),
+        acknowledged=lambda tx, _: _activate(tx, server.id, copies),
+        given_back=lambda tx: _give_back(tx, server.id, copies),
+    )
 
 
 def _placed_as_planned(begun: ServerCloneBegun, draft: Draft) -> tuple[Placed, ...]:

@@ -33,7 +33,18 @@ from backend.cloud.model import (
     Task,
     TaskState,
 )
-from backend.operations import Cloud, RequestKey, Settings, cells, check_version, funds, quotas, rooms
+from backend.operations import (
+    Cloud,
+    RequestKey,
+    Settings,
+    cells,
+    check_version,
+    funds,
+    quotas,
+    repeats,
+    rooms,
+    settling,
+)
 from backend.operations.plan_tokens import Agreed, check_agreed
 from backend.operations.rooms import Decision
 from backend.store import CellTransaction, CloudTransaction, DriveEntry, EntryState, ServerEntry
@@ -229,18 +240,15 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
     reserved, is_new = await cloud.store.cloud_write(lambda tx: reserve_server(tx, server, request=request))
     cloud.live.add(reserved.id)
     try:
-        stored = await cloud.store.cell_write(reserved.cell, lambda tx: _add(tx, reserved, actor.name, now))
-        await cloud.store.cloud_write(lambda tx: set_server_entry_state(tx, reserved.id, "active"))
-    except OutcomeUnknown:
-        raise
-    except CloudError:
-        # The cell has refused it or was never asked, so nothing was made: the reservation goes back.
-        if is_new:
-            await cloud.store.cloud_write(lambda tx: tx.remove_server_entry(reserved.id))
-        raise
+        return await settling.carried_out(
+            cloud,
+            reserved.cell,
+            lambda tx: _add(tx, reserved, actor.name, now),
+            acknowledged=lambda tx, _: set_server_entry_state(tx, reserved.id, "active"),
+            given_back=(lambda tx: tx.remove_server_entry(reserved.id)) if is_new else None,
+        )
     finally:
         cloud.live.discard(reserved.id)
-    return stored
 
 
 def reserve_server(tx: CloudTransaction, server: Server, *, request: RequestKey | None) -> tuple[Server, bool]:
@@ -367,6 +375,7 @@ async def delete_server(
     recurse: str = "none",
     leaving: Collection[str] = (),
     if_version: int | None = None,
+    request: RequestKey | None = None,
     only_backfilling: bool = False,
     agreed: Agreed | None = None,
 ) -> None:
@@ -381,6 +390,8 @@ async def delete_server(
     """
     from backend.operations import backups, drives
 
+    if await repeats.has_deleted(cloud, request, lambda tx: tx.find_server_entry(server_id)):
+        return
     entry, attached = await check_deletable(
         cloud, actor, server_id, recurse=recurse, if_version=if_version, only_backfilling=only_backfilling
     )
@@ -393,6 +404,7 @@ async def delete_server(
         set_server_entry_state(tx, server_id, state)
         for drive in going:
             drives.set_drive_entry(tx, drive.id, state=state)
+        repeats.note(cloud, tx, request)
 
     await cloud.store.cloud_write(lambda tx: mark(tx, "deleting"))
     ids = {server_id, *(drive.id for drive in going)}
@@ -405,11 +417,11 @@ async def delete_server(
     except OutcomeUnknown:
         raise
     except CloudError:
-        await cloud.store.cloud_write(lambda tx: mark(tx, "active"))
+        await settling.give_back(cloud, entry.cell, lambda tx: mark(tx, "active"))
         raise
     finally:
         cloud.live -= ids
-    await cloud.store.cloud_write(lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
+    await settling.acknowledge(cloud, entry.cell, lambda tx: _forget(tx, server_id, now, backups.switch_off_schedules))
 
 
 async def check_deletable(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from backend.cloud.errors import Forbidden
 from backend.cloud.model import Account
-from backend.operations import Cloud, Settings
+from backend.operations import Cloud, RequestKey, Settings, repeats
 from backend.store import CloudTransaction
 
 
@@ -18,6 +18,7 @@ async def change_settings(
     list_records_by_skipping_down_cells: bool | None = None,
     default_cpu_type: Literal["amd", "intel"] | None = None,
     rate_limits: bool | None = None,
+    request: RequestKey | None = None,
 ) -> Settings:
     """Stored, and told in an event, before it is in force. None leaves a setting as it is.
 
@@ -35,11 +36,12 @@ async def change_settings(
     }
     before = cloud.settings
     changed = {name: value for name, value in given.items() if value not in (None, getattr(before, name))}
-    if not changed:
+    if not changed or await repeats.was_done(cloud, request):
         return before
     now = cloud.clock.now()
 
     def save(tx: CloudTransaction) -> None:
+        repeats.note(cloud, tx, request)
         tx.save_settings({**tx.settings(), **changed})
         changes = {name: (getattr(before, name), value) for name, value in changed.items()}
         tx.emit("cloud.settings", "cloud", cloud.store.cloud_id, at=now, actor=actor.name, changes=changes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from backend.cloud.errors import CloudError, Forbidden, NotFound, WrongState
 from backend.cloud.model import Account, Server, ServerState, Size
-from backend.operations import Cloud, cells, check_version, editing, plans, quotas, servers
+from backend.operations import Cloud, RequestKey, cells, check_version, editing, plans, quotas, repeats, servers
 from backend.operations.editing import ServerChanges
 from backend.operations.plans import Plan
 from backend.operations.servers import ServerSpec
@@ -133,7 +133,13 @@ def _check_stopped(server: Server) -> None:
 
 
 async def resize_server(
-    cloud: Cloud, actor: Account, server_id: str, size: Size, *, if_version: int | None = None
+    cloud: Cloud,
+    actor: Account,
+    server_id: str,
+    size: Size,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
 ) -> Server:
     """Give a stopped server another size. One that is not stopped is refused, where an edit would leave it as it was.
 
@@ -143,9 +149,11 @@ async def resize_server(
     entry = await servers.entry_for(cloud, actor, server_id, to_change=True)
     servers.check_size(size)
     stored = await cloud.store.cell_read(entry.cell, lambda tx: tx.server(server_id))
+    if await repeats.was_done(cloud, request, cell=entry.cell):
+        return stored
     check_version(stored.version, if_version)
     _check_stopped(stored)
     await cells.check_some_host_holds(cloud, size, entry.cell)
     changes = ServerChanges(size=size)
     # With the version that was seen to be stopped, nothing can start it in between.
-    return await editing.edit_server(cloud, actor, server_id, changes, if_version=stored.version)
+    return await editing.edit_server(cloud, actor, server_id, changes, if_version=stored.version, request=request)

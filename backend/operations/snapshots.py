@@ -18,7 +18,7 @@ from datetime import timedelta
 from backend.cloud import lifecycle
 from backend.cloud.errors import Forbidden, NotFound, OverQuota, WrongState
 from backend.cloud.model import Account, Snapshot
-from backend.operations import Cloud, RequestKey, check_version, clones, drives, quotas
+from backend.operations import Cloud, RequestKey, check_version, clones, drives, quotas, repeats
 from backend.operations.clones import CloneBegun
 from backend.operations.servers import projects_of
 from backend.store import CloudTransaction
@@ -136,7 +136,13 @@ def _visible(tx: CloudTransaction, actor: Account, snapshot_id: str, *, to_chang
 
 
 async def edit_snapshot(
-    cloud: Cloud, actor: Account, snapshot_id: str, changes: SnapshotChanges, *, if_version: int | None = None
+    cloud: Cloud,
+    actor: Account,
+    snapshot_id: str,
+    changes: SnapshotChanges,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
 ) -> Snapshot:
     """Raises NotFound, Forbidden, Conflict."""
     wanted = {name: value for name in ("name", "meta", "tags") if (value := getattr(changes, name)) is not None}
@@ -146,10 +152,18 @@ async def edit_snapshot(
         check_version(found.version, if_version)
         return tx.save_snapshot(found, replace(found, **wanted), at=cloud.clock.now(), actor=actor.name)
 
-    return await cloud.store.cloud_write(edit)
+    once = repeats.once(cloud, request, edit, again=lambda tx, _: _visible(tx, actor, snapshot_id))
+    return await cloud.store.cloud_write(once)
 
 
-async def delete_snapshot(cloud: Cloud, actor: Account, snapshot_id: str, *, if_version: int | None = None) -> None:
+async def delete_snapshot(
+    cloud: Cloud,
+    actor: Account,
+    snapshot_id: str,
+    *,
+    if_version: int | None = None,
+    request: RequestKey | None = None,
+) -> None:
     """Raises NotFound, Forbidden, Conflict."""
 
     def remove(tx: CloudTransaction) -> None:
@@ -157,7 +171,7 @@ async def delete_snapshot(cloud: Cloud, actor: Account, snapshot_id: str, *, if_
         check_version(found.version, if_version)
         tx.remove_snapshot(found, at=cloud.clock.now(), actor=actor.name)
 
-    await cloud.store.cloud_write(remove)
+    await cloud.store.cloud_write(repeats.once(cloud, request, remove, again=lambda tx, _: None))
 
 
 async def clone_snapshot(
@@ -169,11 +183,20 @@ async def clone_snapshot(
     media: str | None = None,
     size_bytes: int | None = None,
     avoid: tuple[str, ...] = (),
+    request: RequestKey | None = None,
 ) -> CloneBegun:
     """A drive of what the snapshot holds. Raises as `clones.clone_drive`, and WrongState while it is being made."""
     snapshot = await get_snapshot(cloud, actor, snapshot_id)
     if cloud.clock.now() < snapshot.available_at:
         raise WrongState("snapshot", snapshot.id, "clone", "creating", ("available",))
     return await clones.clone_drive(
-        cloud, actor, snapshot.drive_id, name=name, media=media, size_bytes=size_bytes, avoid=avoid, snapshot=snapshot
+        cloud,
+        actor,
+        snapshot.drive_id,
+        name=name,
+        media=media,
+        size_bytes=size_bytes,
+        avoid=avoid,
+        request=request,
+        snapshot=snapshot,
     )

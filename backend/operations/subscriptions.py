@@ -20,7 +20,7 @@ from backend.cloud.subscriptions import (
     days_of,
     offer,
 )
-from backend.operations import Cloud, billing
+from backend.operations import Cloud, RequestKey, billing, repeats
 from backend.store import CloudTransaction
 
 
@@ -83,14 +83,22 @@ def _single(found: Offer) -> Offer:
     return replace(found, amount=1, price=subscription_price(found.resource, 1, found.begins, found.ends))
 
 
-async def buy(cloud: Cloud, actor: Account, asked: Sequence[Asked]) -> list[Subscription]:
-    """All or none. Raises Invalid, NoFunds."""
+async def buy(
+    cloud: Cloud, actor: Account, asked: Sequence[Asked], *, request: RequestKey | None = None
+) -> list[Subscription]:
+    """All or none; `request` is remembered with them, in the same transaction. Raises Invalid, NoFunds, Conflict."""
     found = [single for each in offers(cloud, asked) for single in [_single(each)] * _count(each)]
-    return await _buy(cloud, actor, found, parent=None)
+    return await _buy(cloud, actor, found, parent=None, request=request)
 
 
 async def _buy(
-    cloud: Cloud, actor: Account, found: Sequence[Offer], *, parent: int | None, takes_over: bool = False
+    cloud: Cloud,
+    actor: Account,
+    found: Sequence[Offer],
+    *,
+    parent: int | None,
+    takes_over: bool = False,
+    request: RequestKey | None = None,
 ) -> list[Subscription]:
     """`takes_over`: the first renews itself in the place of its parent, in the transaction that buys it."""
     price = sum(each.price for each in found)
@@ -115,20 +123,53 @@ async def _buy(
             bought[0] = _set_renewal(tx, actor, bought[0].number, True, now=now)
         return bought
 
-    bought = await cloud.store.cloud_write(write)
+    bought = await cloud.store.cloud_write(
+        repeats.once(
+            cloud,
+            request,
+            write,
+            again=lambda tx, numbers: [_one(tx, actor, number) for number in numbers],
+            tells=lambda done: [each.number for each in done],
+        )
+    )
     for each in bought:
         cloud.accounting.changed(actor.name, each.terms[0].begins_at)
     return bought
 
 
+async def bought_before(cloud: Cloud, actor: Account, request: RequestKey | None) -> list[Subscription] | None:
+    """What was bought for this request; None the first time. Raises Conflict."""
+
+    def read(tx: CloudTransaction) -> list[Subscription] | None:
+        numbers = None if request is None else request.remembered(tx)
+        return None if numbers is None else [_one(tx, actor, number) for number in numbers]
+
+    return await cloud.store.cloud_read(read)
+
+
 async def extend(
-    cloud: Cloud, actor: Account, number: int, *, period: str | None = None, end: datetime | None = None
+    cloud: Cloud,
+    actor: Account,
+    number: int,
+    *,
+    period: str | None = None,
+    end: datetime | None = None,
+    request: RequestKey | None = None,
 ) -> list[Subscription]:
     """Buy another one behind the last of the chain: for `period`, until `end`, or as long as it was bought for.
 
     Raises:
-        NotFound, Invalid, NoFunds.
+        NotFound, Invalid, NoFunds, Conflict.
     """
+    another, last = await extension(cloud, actor, number, period=period, end=end)
+    # The last of the chain is what renews itself.
+    return await _buy(cloud, actor, [another], parent=last.number, takes_over=last.renews, request=request)
+
+
+async def extension(
+    cloud: Cloud, actor: Account, number: int, *, period: str | None = None, end: datetime | None = None
+) -> tuple[Offer, Subscription]:
+    """What extending it would be, and cost, and which of its chain it would follow. Raises NotFound, Invalid."""
     found = await list_subscriptions(cloud, actor)
     chain = children(found).get(number)
     if chain is None:
@@ -142,9 +183,7 @@ async def extend(
     if period is None and end is None:
         again = {"period": last.period} if last.period else {"end": begins + days_of(last.terms[0])}
         asked = replace(asked, **again)
-    # The last of the chain is what renews itself.
-    another = offer(asked, now, earliest=begins)
-    return await _buy(cloud, actor, [another], parent=last_number, takes_over=last.renews)
+    return offer(asked, now, earliest=begins), last
 
 
 async def set_renewal(cloud: Cloud, actor: Account, number: int, renews: bool | None) -> Subscription:

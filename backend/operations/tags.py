@@ -168,7 +168,9 @@ def check_name(name: str) -> None:
 
 
 async def create_tags(cloud: Cloud, actor: Account, specs: Sequence[TagSpec]) -> list[Tag]:
-    """In the account's project; all rows or none, and then what carries them.
+    """In the account's project; all rows or none, when all that is to carry them has their words.
+
+    So asking again finds the rest. What cannot be done all of is not begun.
 
     Raises:
         Forbidden, Invalid, OverQuota, Unreachable.
@@ -183,7 +185,8 @@ async def create_tags(cloud: Cloud, actor: Account, specs: Sequence[TagSpec]) ->
     ]
     now = cloud.clock.now()
 
-    def create(tx: CloudTransaction) -> list[Tag]:
+    def draft(tx: CloudTransaction) -> list[Tag]:
+        owned.check_room(tx, TAG, actor.project_id, len(specs))
         rows, made = tx.owned(TAG), []
         tag_names = TagNames(cloud.store.cloud_id, rows)
         taken = {tag.name for tag in rows if tag.project_id == actor.project_id}
@@ -196,13 +199,18 @@ async def create_tags(cloud: Cloud, actor: Account, specs: Sequence[TagSpec]) ->
             )
             taken.add(name)
             tag_names.take(made[-1])
-            owned.add(tx, actor, TAG, made[-1])
         return made
 
-    made = await cloud.store.cloud_write(create)
+    def create(tx: CloudTransaction) -> list[Tag]:
+        made = draft(tx)
+        for tag in made:
+            owned.add(tx, actor, TAG, tag)
+        return made
+
+    await cloud.store.cloud_read(draft)
     for plan in plans:
         await plan.carry_out(cloud, actor)
-    return made
+    return await cloud.store.cloud_write(create)
 
 
 def _check_is_new(tx: CloudTransaction, project_id: str, name: str) -> None:

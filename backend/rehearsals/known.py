@@ -22,6 +22,8 @@ class Known:
     hosts: Sequence[str] | None = None
     servers: frozenset[str] | None = None
     """Before the first step."""
+    groups: frozenset[str] | None = None
+    """Those that have members then."""
 
     def misfits(self, steps: Sequence[Step]) -> Iterator[str]:
         """A sentence without its file for each name of a cell or a host that the cloud does not have."""
@@ -39,15 +41,23 @@ class Known:
         made = {name for step in steps if isinstance(step.act, Create) for name in step.act.names}
         yield from (name for name in wanted if name not in made and name not in self.servers)
 
+    def groups_of_nobody(self, wanted: Sequence[str], steps: Sequence[Step]) -> Iterator[str]:
+        """Those of the groups that nobody is in at the beginning, and into which no step makes anybody."""
+        if self.groups is None:
+            return
+        made = {step.act.group for step in steps if isinstance(step.act, Create)}
+        yield from (name for name in wanted if name not in made and name not in self.groups)
+
 
 def before(cloud: str, fleet: Fleet | None) -> Known:
     """What is known of the cloud of a scenario before it is made."""
     if fleet is not None:
-        return Known([cell.name for cell in fleet.cells], [host.name for host in fleet.hosts], frozenset())
+        return Known([cell.name for cell in fleet.cells], [host.name for host in fleet.hosts], frozenset(), frozenset())
     if cloud == "demo":
-        return Known(seed.CELLS, seed.host_names(), seed.server_names())
+        groups = frozenset(name for name, _ in seed.GROUPS)
+        return Known(seed.CELLS, seed.host_names(), seed.server_names(), groups)
     # How many hosts there are of a trace is known when its peak is.
-    return Known((replay.CELL,))
+    return Known((replay.CELL,), groups=frozenset())
 
 
 def _some(names: Sequence[str]) -> str:

@@ -138,7 +138,7 @@ def waiting(cloud: Cloud, engine: Engine) -> Callable[[datetime], Awaitable[None
         while cloud.clock.now() < at:
             seconds = cloud.clock.seconds_until(at)
             await cloud.changed(LOOK_SECONDS if seconds is None else min(LOOK_SECONDS, max(seconds, 0.01)))
-        await engine.run_due(cloud.clock.now())
+        await engine.run_due()
 
     return reach
 
@@ -263,7 +263,7 @@ class Rehearsal:
                 await self._read()
                 await self._do(deed)
                 await self._engine.noted()
-                await self._engine.run_due(self._cloud.clock.now())
+                await self._engine.run_due()
             await self._reach(self._instant(self.scenario.lasts_seconds))
             await self._read()
         finally:

@@ -48,7 +48,17 @@ from backend.fleet_file import Fleet, FleetProblem
 from backend.quoting import shown
 from backend.rehearsals import known
 from backend.rehearsals.known import Known
-from backend.rehearsals.steps import LASTS_SECONDS_MAX, VERBS, Act, CellFault, Create, Step, length, told_seconds
+from backend.rehearsals.steps import (
+    LASTS_SECONDS_MAX,
+    VERBS,
+    Act,
+    CellFault,
+    Create,
+    RestoreGroup,
+    Step,
+    length,
+    told_seconds,
+)
 from backend.toml_table import INTEGER_MAX, Table, Unreadable, Wrong, parsed, read_text
 
 BEGIN_DEFAULT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -119,6 +129,14 @@ class Scenario:
             line = f"line {self.lines_of_servers[name]}: " if name in self.lines_of_servers else ""
             key = Table("expected.servers", {}).key(name)
             found.append(f"{line}{key} is no server of the cloud, expected one that is there or that a step makes")
+        expected = "expected one that is there or that a step makes servers in"
+        for step in self.steps:
+            if isinstance(step.act, RestoreGroup):
+                for name in known.groups_of_nobody((step.act.group,), self.steps):
+                    found.append(f"{step.where}.group is the string {shown(name)}, no group of the cloud, {expected}")
+        named = self.expected.groups_apart
+        for name in known.groups_of_nobody(() if isinstance(named, bool) else named, self.steps):
+            found.append(f"expected.groups_apart has the string {shown(name)}, no group of the cloud, {expected}")
         return found
 
 
@@ -158,7 +176,7 @@ def parse(text: str, *, file: str, folder: Path | None = None) -> Scenario:
     # What a cloud that could not be read has is not known, nor what a step that could not be read makes.
     if reading.has_cloud:
         found = known.before(scenario.cloud, scenario.fleet)
-        mistakes += scenario.misfits(found if reading.has_steps else replace(found, servers=None))
+        mistakes += scenario.misfits(found if reading.has_steps else replace(found, servers=None, groups=None))
     if mistakes:
         raise ScenarioProblem([f"{file}: {mistake}." for mistake in mistakes[:MISTAKES_MAX]])
     return scenario

@@ -27,6 +27,8 @@ BUSY_SECONDS = 0.05
 
 CHECKPOINT_ROWS = 2000
 """After so many written rows the pages of the log go to the file: some 4,000 pages, 16 MB."""
+CACHE_KIBIBYTES = 2_000
+"""What each connection keeps of its file in memory: two of them for each cell, and for cloud.db."""
 LOG_PAGES_MAX = 16_000
 """At this length SQLite does so by itself, in the middle of a commit: one transaction may write many rows."""
 
@@ -264,6 +266,7 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
             connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
         else:
             connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")

@@ -71,6 +71,8 @@ class Store:
         """As they were when the store was opened."""
         self.on_commit: Callable[[Commit], None] | None = None
         """After each group commit that brought events or work."""
+        self.on_doubt: Callable[[], None] | None = None
+        """After a group commit of cloud.db of which nobody knows whether it was kept."""
         self.on_reachability: Callable[[str, Reachability, Reachability], None] | None = None
         """Cell, before, after."""
         self.on_return: Callable[[str], Awaitable[None]] | None = None
@@ -280,10 +282,21 @@ class Store:
     def reachability(self, cell: str) -> Reachability:
         return self._links[cell].reachability
 
-    async def inject(self, cell: str, state: ReachabilityState) -> None:
-        """Make the cell down or hung; UP takes that away and asks it. Survives a restart."""
+    async def inject(
+        self, cell: str, state: ReachabilityState, also: Callable[[CloudTransaction], None] = lambda tx: None
+    ) -> None:
+        """Make the cell down or hung; UP takes that away and asks it. Survives a restart.
+
+        Args:
+            also: What is written in the same transaction.
+        """
         injected = None if state is ReachabilityState.UP else state
-        await self.cloud_write(lambda transaction: transaction.save_injected(cell, injected))
+
+        def write(transaction: CloudTransaction) -> None:
+            transaction.save_injected(cell, injected)
+            also(transaction)
+
+        await self.cloud_write(write)
         await self._links[cell].inject(state)
 
     async def ask(self, cell: str) -> Reachability:
@@ -322,6 +335,8 @@ class Store:
         if answers.committed is not None:
             self.revision += 1
             self._tell(answers.committed.commit)
+        if self.on_doubt is not None and any(isinstance(error, OutcomeUnknown) for _, _, error in answers.jobs):
+            self.on_doubt()
 
     def _cell_committed(self, link: CellLink, details: CommitDetails) -> None:
         self.revision += 1

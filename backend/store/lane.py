@@ -430,6 +430,8 @@ class WriteLane(FileLane):
             # It may be in the file, in a file without a name, or nowhere.
             self._drop()
             answers.fault = self._fault(error)
+            # Even if the disk is only full: what became of this is found out when the file is asked again.
+            answers.fault.is_down = True
             answers.jobs = [(job, None, refusal or OutcomeUnknown(self.name)) for job, _, refusal in answers.jobs]
             return
         opened.epoch = epoch

@@ -82,8 +82,7 @@ def failing_store(
 
 
 def _caller() -> str:
-    frame = sys._getframe(2)
-    return write_sites.site_of(frame.f_code.co_filename, frame.f_lineno)
+    return write_sites.site_of(sys._getframe(2))
 
 
 class Counted:

@@ -140,13 +140,13 @@ def test_a_year_runs_everything_once_and_misses_nothing_silently(tmp_path: Path)
 
     async def go_on(at: datetime, until: datetime) -> datetime:
         async with opened(folder, at=at) as on:
-            await on.engine.run_due(on.clock.now())
+            await on.engine.run_due()
             await live(on, until, chance)
             return on.clock.now()
 
     async def last(at: datetime) -> Counter[str]:
         async with opened(folder, at=at) as on:
-            await on.engine.run_due(on.clock.now())
+            await on.engine.run_due()
             counts: Counter[str] = Counter()
 
             def read(tx: CloudTransaction) -> tuple[list[Schedule], dict[str, list[Event]]]:

@@ -228,7 +228,7 @@ def test_a_clone_goes_on_after_a_restart(tmp_path: Path) -> None:
 
     async def after(source: Drive, copy: Drive) -> None:
         async with opened(folder, at=NOON + timedelta(seconds=100)) as on:
-            await on.engine.run_due(on.clock.now())
+            await on.engine.run_due()
             assert (await look_at(on, copy)).state is UNMOUNTED
             assert (await look_at(on, source)).state is UNMOUNTED
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.backend import crashing
 from tests.backend.crash_judging import Prepared, judge, kill, killed, made, settled, told_whole
 from tests.backend.crash_stories import STORIES
 from tests.backend.crashing import Story, copied, difference
-from tests.backend.write_sites import operations_across_files
+from tests.backend.write_sites import operations_across_files, writes_elsewhere, writes_unseen
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +20,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 NEVER_KILLED = {
     "forking.forked 1": "is rolled back: it writes nothing",
-    "recovery._enter_hosts 1": "reads, in the lane that writes",
     "recovery._enter_hosts 2": "is of folders that are older than the directory of hosts",
     "backup_restores._look_after 1": "follows a restore that recovery has undone, which is only after the kill",
     "backups.expire_due 1": "needs a day to go by, and is one transaction of cloud.db",
@@ -26,6 +27,24 @@ NEVER_KILLED = {
     "tags._Plan.carry_out 1": "is the same for addresses and private networks, which lie in cloud.db",
 }
 """Places in operations that span files where no story is killed, and why."""
+
+WRITE_ELSEWHERE = {
+    "dialects/ops/table.py": "keeps an answer, in one transaction of cloud.db",
+    "replay.py": "makes a folder of its own, which is thrown away when it was not finished",
+}
+"""Who writes besides the operations and the engine, and why no story is told of that."""
+
+KILLED = frozenset(Path(__file__).with_name("killed_sites.txt").read_text().split("\n")[:-1])
+"""Places where a story is killed; that it is so is seen by the last test of this file."""
+
+
+def test_no_place_is_forgotten_where_an_operation_across_files_writes() -> None:
+    """A new one needs a story in `crash_stories` that reaches it, and its line in `killed_sites.txt`."""
+    known = {site for sites in operations_across_files().values() for site in sites}
+    assert known - set(NEVER_KILLED) == KILLED
+    assert set(NEVER_KILLED) <= known
+    assert writes_unseen() == []
+    assert writes_elsewhere() == set(WRITE_ELSEWHERE)
 
 
 @pytest.mark.parametrize("story", STORIES[::2], ids=str)
@@ -83,8 +102,8 @@ def test_killed_after_each_write_of_a_story_that_a_cell_refuses(prepared: Prepar
 
 @pytest.mark.thorough
 def test_every_place_where_an_operation_across_files_writes_has_been_killed(prepared: Prepared) -> None:
-    """A new one fails here until a story reaches it."""
-    reached = set(NEVER_KILLED)
+    """And none where it is said that no story comes."""
+    reached: set[str] = set()
     for story in STORIES:
         sites = told_whole(prepared, story).sites
         reached |= set(sites)
@@ -93,5 +112,5 @@ def test_every_place_where_an_operation_across_files_writes_has_been_killed(prep
         for writes in range(1, len(sites) + 1):
             folder, _ = killed(prepared, story, writes)
             reached |= set(crashing.sites_of(crashing.live_opening(folder, writes=0)))
-    missing = {site for sites in operations_across_files().values() for site in sites} - reached
-    assert missing == set()
+    known = {site for sites in operations_across_files().values() for site in sites}
+    assert reached & known == KILLED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,3 +124,27 @@ def test_a_change_and_a_deletion_at_once_leave_nothing_or_the_server(tmp_path: P
 
     in_a_cloud(tmp_path / "data", story)
     assert checking.check(tmp_path / "data").breach is None
+
+
+def test_a_size_that_is_ignored_when_looked_at_and_taken_when_written_is_charged(tmp_path: Path) -> None:
+    """The server stops in between, by a task of its cell."""
+
+    async def story(on: Harness) -> None:
+        server = await on.server("web-01", cell="cell-1", vcpus=4)
+        await servers.start_server(on.cloud, on.operator, server.id)
+        await on.engine.advance(60)
+        await servers.stop_server(on.cloud, on.operator, server.id)
+        read = on.cloud.store.cell_read
+
+        async def stops_after_that(*args: Any, **kwargs: Any) -> Any:
+            found = await read(*args, **kwargs)
+            await on.engine.advance(60)
+            return found
+
+        on.cloud.store.cell_read = stops_after_that  # type: ignore[method-assign]
+        edited = await editing.edit_server(on.cloud, on.operator, server.id, SMALLER)
+
+        assert edited.size == SMALLER.size
+        assert (await entry_of(on, server.id)).size == SMALLER.size
+
+    in_a_cloud(tmp_path / "data", story)

@@ -71,7 +71,7 @@ def test_a_cell_that_is_behind_catches_up_in_one_transaction_with_each_task_at_i
         before = await on.cloud.store.cell_read("cell-1", lambda tx: tx.epoch())
         on.clock.move_to(NOON + timedelta(seconds=60))
 
-        await on.engine.run_due(on.clock.now())
+        await on.engine.run_due()
 
         assert await on.cloud.store.cell_read("cell-1", lambda tx: tx.epoch()) == before + 1
         ran = [event.at - NOON for event in await on.events() if event.kind == "server.running"]
@@ -99,7 +99,7 @@ def test_a_cell_that_is_behind_stops_where_a_schedule_reads_from_it(tmp_path: Pa
 
         on.cloud.store.on_commit = tell
 
-        await on.engine.run_due(on.clock.now())
+        await on.engine.run_due()
 
         in_order = [file for at, file in enumerate(files) if at == 0 or files[at - 1] != file]
         assert in_order[:3] == ["cell-1", "cloud", "cell-1"], "58 s, 60 s, 63 s"
@@ -123,6 +123,26 @@ def test_a_cell_that_falls_silent_on_the_way_makes_nobody_else_late(tmp_path: Pa
         return [event.kind for event in await on.events() if event.kind.startswith("schedule.")]
 
     assert in_a_cloud(folder, story) == ["schedule.created", *["schedule.ran"] * 5]
+
+
+def test_what_a_cell_owes_is_made_good_once_it_is_back_and_never_earlier(tmp_path: Path) -> None:
+    async def story(on: Harness) -> None:
+        web = await on.server("web-01", cell="cell-2")
+        await schedules.create_schedule(on.cloud, on.operator, web.id, description="x", cron="*/10 * * * *")
+        await servers.start_server(on.cloud, on.operator, web.id)
+        await cells.inject(on.cloud, on.operator, "cell-2", "down")
+        await on.engine.advance(1_000)
+        await cells.inject(on.cloud, on.operator, "cell-2", "up")
+        await on.engine.advance(60)
+
+        events = await on.events()
+        (started,) = [event.at - NOON for event in events if event.kind == "server.running"]
+        (ran,) = [event.at - NOON for event in events if event.kind == "schedule.ran"]
+        assert (started, ran) == (timedelta(seconds=1_000), timedelta(seconds=1_060))
+        central = sorted((event.number, event.at) for event in events if event.file == feed.CLOUD_FILE)
+        assert [at for _, at in central] == sorted(at for _, at in central)
+
+    in_a_cloud(tmp_path / "data", story)
 
 
 def test_a_backup_that_is_owed_is_taken_though_the_backend_ended_as_the_cell_came_back(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -79,14 +80,16 @@ class Lost:
         judge(self.prepared, self.story, self.told, folder, is_acknowledged=is_acknowledged)
 
 
-def cuts(begins: int, tail: bytes, chance: Random, *, bytes_many: int) -> Iterator[bytes]:
+def cuts(begins: int, tail: bytes, chance: Random, *, bytes_many: int) -> Iterator[tuple[str, bytes]]:
     """At every frame, and at random bytes."""
     first = LOG_HEADER_BYTES if begins == 0 else 0
-    for end in {0, *range(first, len(tail), FRAME_BYTES), *(chance.randrange(len(tail)) for _ in range(bytes_many))}:
-        yield tail[:end]
+    frames = {0, *range(first, len(tail), FRAME_BYTES)}
+    yield from (("cut at a frame", tail[:end]) for end in sorted(frames))
+    ends = {chance.randrange(len(tail)) for _ in range(bytes_many)} - frames
+    yield from (("cut at a byte", tail[:end]) for end in sorted(ends))
 
 
-def tears(tail: bytes, chance: Random, *, many: int) -> Iterator[bytes]:
+def tears(tail: bytes, chance: Random, *, many: int) -> Iterator[tuple[str, bytes]]:
     """Of its length, with sectors that were never written: zeroes, what was there before, or half of a page."""
     for _ in range(many):
         torn = bytearray(tail)
@@ -94,20 +97,22 @@ def tears(tail: bytes, chance: Random, *, many: int) -> Iterator[bytes]:
             begins = chance.randrange(0, len(tail), SECTOR_BYTES)
             length = min(chance.choice((1, SECTOR_BYTES, PAGE_BYTES)), len(tail) - begins)
             torn[begins : begins + length] = chance.choice((bytes(length), chance.randbytes(length)))
-        yield bytes(torn)
+        yield "torn", bytes(torn)
 
 
-def lose(prepared: Prepared, story: Story, *, seed: int, counts: Sequence[int] | None = None, many: int) -> int:
-    """Returns how many losses there were."""
-    lost, chance, losses = Lost(prepared, story), Random(seed), 0
+def lose(
+    prepared: Prepared, story: Story, *, seed: int, counts: Sequence[int] | None = None, many: int
+) -> Counter[str]:
+    """Returns how many losses there were, by kind."""
+    lost, chance, losses = Lost(prepared, story), Random(seed), Counter[str]()
     for count in range(len(lost.writes)) if counts is None else counts:
         file, begins, tail = lost.tail(count)
         if not tail:
             # It found nothing to write.
             continue
-        for left in (*cuts(begins, tail, chance, bytes_many=many), *tears(tail, chance, many=many)):
+        for kind, left in (*cuts(begins, tail, chance, bytes_many=many), *tears(tail, chance, many=many)):
             lost.judge(count, file, begins, left)
-            losses += 1
+            losses[kind] += 1
     return losses
 
 
@@ -117,13 +122,16 @@ def named(name: str) -> Story:
 
 def test_what_is_cut_off_or_torn_was_never_acknowledged(prepared: Prepared) -> None:
     """A sample of the next: the write of the cell in the middle of a create."""
-    assert lose(prepared, named("create a server"), seed=1, counts=[1], many=3) > 8
+    assert lose(prepared, named("create a server"), seed=1, counts=[1], many=3).total() > 8
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("story", STORIES, ids=str)
 def test_at_every_frame_and_at_random_bytes(prepared: Prepared, story: Story) -> None:
-    assert lose(prepared, story, seed=STORIES.index(story), many=4) > 4
+    """How many there were is said with `-rP`."""
+    losses = lose(prepared, story, seed=STORIES.index(story), many=4)
+    print(", ".join(f"{count} {kind}" for kind, count in losses.items()))
+    assert losses.total() > 4
 
 
 @pytest.mark.thorough

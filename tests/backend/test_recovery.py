@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.check import check
 from backend.cloud.errors import NotFound, Unreachable, WrongState
 from backend.cloud.model import GIB, Drive, DriveState, Server, ServerState, Size
 from backend.operations import cells, drives, losses, servers
@@ -146,3 +147,24 @@ def test_a_server_is_not_deleted_with_a_drive_that_is_lost(tmp_path: Path) -> No
             await on.look(server.id)
 
     in_a_cloud(tmp_path / "data", story)
+
+
+def test_a_drive_that_is_not_finished_is_no_more_deleted_by_a_crash_than_by_whoever_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make_folder(folder)
+
+    async def cut_short() -> str:
+        async with opened(folder) as on:
+            drive = await drives.create_drive(on.cloud, on.operator, DriveSpec("new", GIB, cell="cell-1"))
+            await on.cloud.store.cloud_write(lambda tx: drives.set_drive_entry(tx, drive.id, state="deleting"))
+            return drive.id
+
+    async def look(drive_id: str) -> None:
+        async with opened(folder) as on:
+            await on.engine.advance(60)
+            drive = await drives.get_drive(on.cloud, on.operator, drive_id)
+            assert isinstance(drive, Drive)
+            assert drive.state is DriveState.UNMOUNTED
+
+    asyncio.run(look(asyncio.run(cut_short())))
+    assert check(folder).breach is None

@@ -149,7 +149,7 @@ def test_at_a_rate_the_same_happens_but_for_the_moments_at_which_one_looks() -> 
         ("stopped_max = 1", "servers stopped", "2"),
         ('recovery_max = "1h"', "recovery", "something is not whole yet"),
         ("groups_apart = true", "groups that were apart", "members of web share a host"),
-        ('groups_apart = ["nobody"]', "groups nobody", "no group nobody"),
+        ('groups_apart = ["late"]', "groups late", "no group late"),
         ('[expected.servers]\nweb-01 = "stopped"', "server web-01", "running"),
         ('[expected.servers]\ngone = "running"', "server gone", "no such server"),
     ],
@@ -164,6 +164,8 @@ def test_an_expectation_that_fails_says_what_was_expected_and_found(expected: st
             'at = "25m"\ndo = "host-lost"\nhost = "b-02"',
             f'do = "create"\nname = "gone"\ncell = "cell-1"\nstarted = false\n{SMALL}',
             'at = "30m"\ndo = "delete"\nservers = "gone"',
+            'at = "40m"\ndo = "cell-down"\ncell = "cell-1"',
+            f'at = "41m"\ndo = "create"\nname = "late"\ngroup = "late"\ncell = "cell-1"\n{SMALL}',
             expected=expected,
         )
     )
@@ -290,6 +292,31 @@ def test_a_server_that_no_step_makes_is_a_mistake_of_the_file_with_its_line() ->
     assert raised.value.sentences[0].startswith(f"f: line {line}: expected.servers.wbe is no server of the cloud")
 
 
+def test_a_group_that_nobody_is_in_is_a_mistake_of_the_file() -> None:
+    restored = 'at = "30m"\ndo = "restore-group"\ngroup = "wbe"'
+    with pytest.raises(ScenarioProblem) as raised:
+        a_scenario(WEB, restored, expected='groups_apart = ["web", "pairs"]')
+
+    there = "no group of the cloud, expected one that is there or that a step makes servers in."
+    told = [sentence.removeprefix("test.toml: ") for sentence in raised.value.sentences]
+    assert [sentence.partition(".")[2] for sentence in told] == [
+        f'group is the string "wbe", {there}',
+        f'groups_apart has the string "pairs", {there}',
+    ]
+    assert told[0].startswith("line ")
+
+
+@pytest.mark.parametrize("group", ["ldap", "pairs"])
+def test_the_groups_of_the_demo_are_known_before_it_is_made(group: str) -> None:
+    text = f'title = "x"\nlasts = "1h"\ncloud = "demo"\n[[steps]]\ndo = "restore-group"\ngroup = "{group}"\n'
+    try:
+        scenario = parse(text, file="f")
+    except ScenarioProblem:
+        scenario = None
+
+    assert (scenario is not None) == (group == "ldap")
+
+
 def test_settings_are_changed() -> None:
     report = rehearse(a_scenario('do = "settings"\nlist_records_by_skipping_down_cells = false'))
 
@@ -313,12 +340,9 @@ def test_a_folder_is_kept_as_the_rehearsal_left_it_and_taken_only_when_it_holds_
 
 @pytest.mark.thorough
 def test_the_demo_can_be_rehearsed_on(tmp_path: Path) -> None:
-    wanted = replace(
-        a_scenario('at = "5m"\ndo = "host-lost"\nhost = "c1-h01"', expected='recovery_max = "3m"'),
-        cloud="demo",
-        fleet=None,
-        lasts_seconds=600,
-    )
+    lost = 'at = "5m"\ndo = "host-lost"\nhost = "c1-h01"'
+    top = 'cloud = "demo"\nlasts = "10m"\n'
+    wanted = a_scenario(lost, expected='recovery_max = "3m"', top=top, fleet="")
 
     report = rehearse(wanted)
 
@@ -333,9 +357,8 @@ def test_the_demo_can_be_rehearsed_on(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 def test_a_trace_can_fill_the_cloud() -> None:
-    wanted = replace(
-        a_scenario('at = "5m"\ndo = "drain"\nhost = "host-01"'), cloud="azure-2017", fleet=None, trace_hours=0.5
-    )
+    top = 'cloud = "azure-2017"\nhours = 0.5\nlasts = "1h"\n'
+    wanted = a_scenario('at = "5m"\ndo = "drain"\nhost = "host-01"', top=top, fleet="")
 
     report = rehearse(wanted)
 

@@ -25,7 +25,7 @@ def mistakes(text: str) -> list[str]:
 def test_a_file_is_read_with_its_steps_in_the_order_of_their_instants() -> None:
     found = a_scenario(
         'at = "10m"\ndo = "host-lost"\nhost = "a-01"',
-        f'do = "create"\nname = "web"\ncount = 3\nbackfilling = true\n{SMALL}',
+        f'do = "create"\nname = "web"\ncount = 3\nbackfilling = true\ngroup = "web"\n{SMALL}',
         'at = 60\ndo = "cell-hung"\ncell = "cell-2"',
         'after = "30s"\ndo = "stop"\nservers = ["web-*", "db"]',
         expected='stopped_max = 2\nrecovery_max = "1h05m"\ngroups_apart = ["web"]\n'
@@ -36,7 +36,7 @@ def test_a_file_is_read_with_its_steps_in_the_order_of_their_instants() -> None:
         (60, CellFault("cell-2", "hung")),
         (90, ServerVerb("stop", ("web-*", "db"))),
         (600, HostVerb("a-01", "fail")),
-        (600, Create("web", Size(2000, 2**31), count=3, is_backfilling=True)),
+        (600, Create("web", Size(2000, 2**31), count=3, is_backfilling=True, group="web")),
     ]
     assert (found.expected.stopped_max, found.expected.recovery_seconds_max) == (2, 3900)
     assert (found.expected.groups_apart, found.expected.servers) == (("web",), {"web-02": "running"})

@@ -62,7 +62,7 @@ def test_what_was_missed_while_nothing_ran_is_recorded_and_taken_once(tmp_path: 
 
     async def go_on(schedule_id: str) -> None:
         async with opened(folder, at=NOON + hours(6.5)) as on:
-            await on.engine.run_due(on.clock.now())
+            await on.engine.run_due()
             found = await all_backups(on)
             events = [event for event in await on.events() if event.object_id == schedule_id]
             (missed,) = [event for event in events if event.kind == "schedule.missed"]

@@ -1,7 +1,7 @@
 """Every place in the operations and the engine that writes, read from their source: so that none can be forgotten.
 
 An operation that spans files is a function that anybody may call and that, with all that it calls, writes more than
-once: at two places, or at one in a loop.
+once: at two places, or at one in a loop. What `settling` writes for an operation is a write at the operation's place.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import FrameType
 
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
 WRITES = ("cloud_write", "cell_write")
+SETTLING = "settling"
+SETTLES = {"carried_out": True, "acknowledge": False, "give_back": False}
+"""What writes for an operation, and whether that is more than once."""
 
 
 @dataclass(slots=True)
@@ -34,7 +38,8 @@ class Function:
 
 
 def sources() -> list[Path]:
-    return [BACKEND / "engine.py", *sorted((BACKEND / "operations").glob("*.py"))]
+    operations = sorted((BACKEND / "operations").glob("*.py"))
+    return [BACKEND / "engine.py", *(path for path in operations if path.stem != SETTLING)]
 
 
 @cache
@@ -71,6 +76,8 @@ def _read(
         match at:
             case ast.Call(func=ast.Attribute(attr=attr)) if attr in WRITES:
                 function.writes.append((at.lineno, is_in_loop))
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=attr)) if owner == SETTLING:
+                function.writes.append((at.lineno, is_in_loop or SETTLES[attr]))
             case ast.Attribute(value=ast.Name(id=owner), attr=attr):
                 function.calls.add((owner, attr))
                 function.calls.add((module, attr))
@@ -84,6 +91,30 @@ def _read(
     walk(node, is_in_loop=False)
     function.writes.sort()
     return function
+
+
+def writes_elsewhere() -> set[str]:
+    """Files outside the store, the operations and the engine that write."""
+    known = {*sources(), BACKEND / "operations" / f"{SETTLING}.py", *(BACKEND / "store").glob("*.py")}
+    return {
+        str(path.relative_to(BACKEND))
+        for path in BACKEND.rglob("*.py")
+        if path not in known and any(f".{word}" in path.read_text() for word in WRITES)
+    }
+
+
+def writes_unseen() -> list[str]:
+    """Where a write is named and not called, so that whatever calls it later has no name."""
+    found = []
+    for path in sources():
+        tree = ast.parse(path.read_text())
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        found += [
+            f"{path.name}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr in WRITES and id(node) not in called
+        ]
+    return found
 
 
 def _called(function: Function) -> Iterator[Function]:
@@ -132,7 +163,10 @@ def _site_at() -> Mapping[tuple[str, int], str]:
     }
 
 
-def site_of(path: str, line: int) -> str:
-    """The name of the place that called; of one outside the operations, its file."""
-    module = Path(path).stem
-    return _site_at().get((module, line), module)
+def site_of(frame: FrameType) -> str:
+    """The name of the place that calls there; of one outside the operations, its file."""
+    while Path(frame.f_code.co_filename).stem == SETTLING:
+        assert frame.f_back is not None, "somebody awaits it"
+        frame = frame.f_back
+    module = Path(frame.f_code.co_filename).stem
+    return _site_at().get((module, frame.f_lineno), module)

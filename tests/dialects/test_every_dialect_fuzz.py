@@ -44,7 +44,7 @@ async def send_all(on: Walk, *, seed: int, many: int, dialects: tuple[str, ...])
 async def send(on: Walk, asked: Asked, account: str, place: str) -> None:
     # What an earlier request began is over: what changes from here on is of this one.
     await on.app.engine.noted()
-    await on.app.engine.run_due(on.app.cloud.clock.now())
+    await on.app.engine.run_due()
     before = await on.state()
     is_whole = all(on.app.cloud.store.reachability(cell).state is ReachabilityState.UP for cell in before[0])
     answer = await on.send(

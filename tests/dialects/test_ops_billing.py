@@ -169,6 +169,49 @@ def test_subscriptions_are_listed_with_their_units_and_only_to_whom_they_belong(
     wired(tmp_path / "data", story, cells=("cell-1",), hosts=1)
 
 
+def test_a_subscription_is_offered_bought_once_and_extended(tmp_path: Path) -> None:
+    async def story(on: Wired) -> None:
+        async def post(body: dict[str, Any], **headers: str) -> Any:
+            return await on.ops.post("/billing/subscriptions", json={"account": TENANT, **body}, headers=headers)
+
+        async def listed() -> list[tuple[str, str, bool]]:
+            found = good(await on.ops.get("/billing/subscriptions", params={"account": TENANT}))["subscriptions"]
+            return [(row["id"], row["status"], row["renews"]) for row in found]
+
+        wanted = {"resource": "mem", "amount": 4 * GIB, "period": "1 year", "renews": True}
+        offered = good(await post({**wanted, "preview": True}))
+        assert (offered["percent_off"], offered["amount"], await listed()) == (25, 4 * GIB, [])
+
+        for _ in range(2):
+            (bought,) = good(await post(wanted, **{"Idempotency-Key": "once"}), 201)["subscriptions"]
+        assert (bought["price"], bought["ends_at"]) == (offered["price"], offered["ends_at"])
+        assert await listed() == [("1", "active", True)]
+
+        behind = good(await post({"extends": "1", "preview": True}))
+        assert (behind["begins_at"], behind["renews"]) == (bought["ends_at"], True)
+        (another,) = good(await post({"extends": "1"}), 201)["subscriptions"]
+        assert another["price"] == behind["price"]
+        assert await listed() == [("2", "inactive", True), ("1", "active", False)]
+
+        for body, field in (
+            ({"resource": "bcpu", "amount": 1, "period": "1 month"}, "resource"),
+            ({"amount": 1, "period": "1 month"}, "resource"),
+            ({"resource": "cpu", "period": "1 month"}, "amount"),
+            ({"resource": "cpu", "amount": 1}, "period"),
+            ({"extends": "1", "amount": 1}, "extends"),
+        ):
+            for preview in (False, True):
+                assert refused(await post({**body, "preview": preview}), 400)["error"]["field"] == field
+        refused(await post({"extends": "9"}), 404)
+        refused(await on.tenant_ops.post("/billing/subscriptions", json={"account": OPERATOR, **wanted}), 403)
+        good(await on.ops.put(f"/accounts/{TENANT}/balance", json={"balance": "0.01"}))
+        assert refused(await post(wanted), 402)["error"]["code"] == "no_funds"
+        good(await post(wanted, **{"Idempotency-Key": "once"}), 201)
+        assert len(await listed()) == 2
+
+    wired(tmp_path / "data", story, cells=("cell-1",), hosts=1)
+
+
 def test_what_a_server_came_to_is_told_after_it_has_gone_and_costs_nothing_more(tmp_path: Path) -> None:
     async def story(on: Wired) -> None:
         server = await a_running_server(on, cpu=2000)

@@ -203,7 +203,7 @@ def test_a_wrong_instant_is_refused_with_what_was_found_and_what_is_expected(tel
         problem = refused(await on.ops.get("/events", params={"until": "teatime"}), 400)["error"]
 
         assert (problem["code"], problem["field"]) == ("invalid", "until")
-        assert problem["message"].endswith("'teatime' is not an instant; write it like 2026-11-20T14:03:27Z")
+        assert problem["message"].endswith('"teatime" is not an instant; write it like 2026-11-20T14:03:27Z')
 
     tell(story)
 

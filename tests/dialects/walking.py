@@ -183,6 +183,12 @@ _WRITES: tuple[tuple[str, str, Mapping[str, str], Any], ...] = (
     ("PATCH", r"/ops/v1/accounts/{name}", {}, {"may_backfill": True}),
     ("PUT", r"/ops/v1/accounts/{name}/state", {}, {"state": "TRIAL"}),
     ("PUT", r"/ops/v1/accounts/{name}/balance", {}, {"balance": "1.00"}),
+    (
+        "POST",
+        r"/ops/v1/billing/subscriptions",
+        {},
+        {"account": OPERATOR, "resource": "ip", "amount": 1, "period": "1 day"},
+    ),
     ("PATCH", r"/ops/v1/settings", {}, {"default_cpu_type": "amd"}),
     ("POST", r"/ops/v1/preview/placement", {}, {"cpu_mhz": 2000, "memory_bytes": GIB}),
     ("POST", rf"{_SIGMA}/b?servers/{{uuid}}/action", {"do": "start"}, {}),

@@ -21,7 +21,7 @@ from backend.dialects.cloudsigma.query import Loaded
 from backend.dialects.cloudsigma.render import Directory
 from backend.dialects.cloudsigma.schema import DRIVES
 from backend.dialects.cloudsigma.table import Call
-from backend.operations import availability, clones, resizing, servers, snapshots
+from backend.operations import availability, clones, editing, resizing, servers, snapshots
 from backend.operations import drives as operations
 
 EDITS_MAX = 3
@@ -177,7 +177,7 @@ async def _edit(call: Call, drive: Drive, sent: DriveEdited, *, is_used: bool) -
     names = ("allow_multimount",) if is_used else bodies.DRIVE_ATTRIBUTES
     attributes = {name: getattr(sent, name) for name in names if name in given}
     for left in reversed(range(EDITS_MAX)):
-        changes = operations.DriveChanges(
+        changes = editing.DriveChanges(
             name=sent.name if "name" in given else None,
             meta=sent.meta if "meta" in given else None,
             tags=tags,
@@ -185,7 +185,7 @@ async def _edit(call: Call, drive: Drive, sent: DriveEdited, *, is_used: bool) -
             media=sent.media if "media" in given and not is_used else None,
         )
         try:
-            return await operations.edit_drive(call.cloud, call.account, drive.id, changes, if_version=drive.version)
+            return await editing.edit_drive(call.cloud, call.account, drive.id, changes, if_version=drive.version)
         except Conflict:
             if not left or "if-match" in call.request.headers:
                 raise

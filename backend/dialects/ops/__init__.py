@@ -458,6 +458,14 @@ TABLE = (
         query=bodies.BillingQuery,
     ),
     write(
+        "POST",
+        "/billing/subscriptions",
+        billing.buy_subscription,
+        "Buy a subscription for an account, or extend one of its own",
+        {200: schema_billing.SubscriptionOffer, 201: schema_billing.SubscriptionsBought},
+        body=bodies.SubscriptionToBuy,
+    ),
+    write(
         "PUT",
         "/accounts/{name}/balance",
         billing.give_balance,

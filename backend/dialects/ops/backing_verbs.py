@@ -34,8 +34,10 @@ from backend.operations import (
     RequestKey,
     backup_plans,
     backup_restores,
+    backup_views,
     backups,
     restore_plans,
+    schedule_runs,
     schedules,
 )
 from backend.operations.backup_restores import RestoreSpec
@@ -136,7 +138,9 @@ async def act_on_backup(call: Call[NoQuery, BackupAction]) -> Answer:
         return Answer({"plan": deletion_plan_row(plan)})
 
     async def delete() -> Answer:
-        going = await backups.delete_backup(call.cloud, call.account, call.path["id"], if_version=body.if_version)
+        going = await backups.delete_backup(
+            call.cloud, call.account, call.path["id"], if_version=body.if_version, request=call.request
+        )
         outcome: BackupOutcome = {
             "backup": await _backup_row(call, going),
             "server_id": None,
@@ -159,12 +163,15 @@ async def _restore(call: Call[NoQuery, BackupAction]) -> Answer:
         return Answer({"plan": restore_plan_row(plan)})
 
     async def restore() -> Answer:
-        backup = await backup_restores.check_may_restore(cloud, account, id)
-        flavor = _flavor(body.flavor)
-        agreed = None if body.plan is None else restore_plans.agreeing(cloud, account, backup, flavor, body.plan)
-        restored = await backup_restores.restore(
-            cloud, account, id, RestoreSpec(flavor, body.name), if_version=body.if_version, agreed=agreed
-        )
+        restored = await backup_views.restored_before(cloud, account, id, call.request)
+        if restored is None:
+            backup = await backup_restores.check_may_restore(cloud, account, id)
+            flavor = _flavor(body.flavor)
+            spec = RestoreSpec(flavor, body.name)
+            agreed = None if body.plan is None else restore_plans.agreeing(cloud, account, backup, flavor, body.plan)
+            restored = await backup_restores.restore(
+                cloud, account, id, spec, if_version=body.if_version, request=call.request, agreed=agreed
+            )
         outcome: BackupOutcome = {
             "backup": await _backup_row(call, restored.backup),
             "server_id": restored.server.id,
@@ -231,7 +238,7 @@ async def change_schedule(call: Call[NoQuery, ScheduleChange]) -> Answer:
 
         async def change() -> Answer:
             changed = await schedules.change_schedule(
-                call.cloud, call.account, id, if_version=body.if_version, **fields
+                call.cloud, call.account, id, if_version=body.if_version, request=call.request, **fields
             )
             return Answer(await _schedule_row(call, changed), 202)
 
@@ -248,19 +255,21 @@ async def act_on_schedule(call: Call[NoQuery, ScheduleAction]) -> Answer:
 
 
 async def _act_on_schedule(call: Call[NoQuery, ScheduleAction]) -> Answer:
-    cloud, account, id, version = call.cloud, call.account, call.path["id"], call.body.if_version
+    cloud, account, id, version, request = call.cloud, call.account, call.path["id"], call.body.if_version, call.request
     schedule: Schedule | None = None
     backup: Backup | None = None
     match call.body.action:
         case "activate" | "deactivate":
             is_active = call.body.action == "activate"
-            schedule = await schedules.set_active(cloud, account, id, is_active=is_active, if_version=version)
+            schedule = await schedules.set_active(
+                cloud, account, id, is_active=is_active, if_version=version, request=request
+            )
         case "run":
-            schedule, backup = await schedules.run_now(cloud, account, id, if_version=version)
+            schedule, backup = await schedule_runs.run_now(cloud, account, id, if_version=version, request=request)
         case "drill":
-            schedule, backup = await schedules.drill_now(cloud, account, id, if_version=version)
+            schedule, backup = await schedule_runs.drill_now(cloud, account, id, if_version=version, request=request)
         case "delete":
-            await schedules.delete_schedule(cloud, account, id, if_version=version)
+            await schedules.delete_schedule(cloud, account, id, if_version=version, request=request)
     outcome: ScheduleOutcome = {
         "schedule": None if schedule is None else await _schedule_row(call, schedule),
         "backup": None if backup is None else await _backup_row(call, backup),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,8 +20,15 @@ from backend.cloud.prices import (
     money_text,
     price_of,
 )
-from backend.cloud.subscriptions import Subscription
-from backend.dialects.ops.bodies import BalanceToGive, BillingQuery, LedgerQuery, NoBody, NoQuery
+from backend.cloud.subscriptions import Asked, Subscription
+from backend.dialects.ops.bodies import (
+    BalanceToGive,
+    BillingQuery,
+    LedgerQuery,
+    NoBody,
+    NoQuery,
+    SubscriptionToBuy,
+)
 from backend.dialects.ops.schema_billing import (
     AccountBalance,
     BackfilledRow,
@@ -33,9 +41,11 @@ from backend.dialects.ops.schema_billing import (
     LevelHistory,
     ShortAccount,
     SubscriptionList,
+    SubscriptionOffer,
     SubscriptionRow,
+    SubscriptionsBought,
 )
-from backend.dialects.ops.table import Answer, Call
+from backend.dialects.ops.table import Answer, Call, once
 from backend.dialects.wire import instant_text, instant_text_or_none
 from backend.operations import Cloud, billing, billing_views, last_known, servers, subscriptions
 from backend.operations.billing_views import Cost, Line, Owner, Summary
@@ -159,6 +169,54 @@ async def list_subscriptions(call: Call[BillingQuery, NoBody]) -> Answer:
     return Answer(content)
 
 
+async def buy_subscription(call: Call[NoQuery, SubscriptionToBuy]) -> Answer:
+    cloud, wanted = call.cloud, call.body
+    account = await _account(call, wanted.account)
+    if wanted.extends is not None and (wanted.resource, wanted.amount, wanted.renews) != (None, None, False):
+        raise Invalid("extends", "stands without resource, amount and renews: it is as much of the same")
+    if wanted.preview:
+        return await _offered(cloud, account, wanted)
+    bought = await subscriptions.bought_before(cloud, account, call.request)
+    if bought is None and wanted.extends is not None:
+        number = int(wanted.extends)
+        bought = await subscriptions.extend(cloud, account, number, period=wanted.period, request=call.request)
+    elif bought is None:
+        bought = await subscriptions.buy(cloud, account, [_asked(wanted)], request=call.request)
+    now = microseconds_of(cloud.clock.now())
+    content: SubscriptionsBought = {
+        "account": account.name,
+        "subscriptions": [_subscription(each, now) for each in bought],
+    }
+    return Answer(content, status=201)
+
+
+async def _offered(cloud: Cloud, account: Account, wanted: SubscriptionToBuy) -> Answer:
+    if wanted.extends is not None:
+        found, last = await subscriptions.extension(cloud, account, int(wanted.extends), period=wanted.period)
+        # It renews itself in the place of what it follows.
+        found = replace(found, renews=last.renews)
+    else:
+        (found,) = subscriptions.offers(cloud, [_asked(wanted)])
+    content: SubscriptionOffer = {
+        "resource": found.resource,
+        "amount": found.amount,
+        "begins_at": instant_text(found.begins),
+        "ends_at": instant_text(found.ends),
+        "renews": found.renews,
+        "price": money_text(found.price),
+        "percent_off": found.percent_off,
+    }
+    return Answer(content)
+
+
+def _asked(wanted: SubscriptionToBuy) -> Asked:
+    """Raises Invalid."""
+    if wanted.resource is None or wanted.amount is None:
+        missing = "resource" if wanted.resource is None else "amount"
+        raise Invalid(missing, "is needed where no other subscription is extended")
+    return Asked(wanted.resource, wanted.amount, wanted.period, renews=wanted.renews)
+
+
 def _subscription(each: Subscription, now: int) -> SubscriptionRow:
     terms = each.terms_until(now)
     return {
@@ -242,6 +300,10 @@ async def give_balance(call: Call[NoQuery, BalanceToGive]) -> Answer:
     except (InvalidOperation, ValueError) as problem:
         raise Invalid("balance", "must be an amount of money, such as 100.00") from problem
     name = call.path["name"]
-    balance = await billing.give_balance(call.cloud, call.account, name, amount)
-    content: AccountBalance = {"name": name, "balance": money_text(balance), "is_finite": True}
-    return Answer(content)
+
+    async def give() -> Answer:
+        balance = await billing.give_balance(call.cloud, call.account, name, amount, request=call.request)
+        content: AccountBalance = {"name": name, "balance": money_text(balance), "is_finite": True}
+        return Answer(content)
+
+    return await once(call, give)

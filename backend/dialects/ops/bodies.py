@@ -368,6 +368,22 @@ class BalanceToGive(Body):
     balance: Annotated[str, Field(max_length=40, description="an amount of money, such as 100.00")]
 
 
+class SubscriptionToBuy(Body):
+    """What to buy for an account: an amount of a resource for a period, or what continues another subscription.
+
+    `amount` is in the resource's base units. What `extends` another one, by its id, is as much of the same, for
+    `period` or as long as that was bought for. `preview` answers what it would cost, and buys nothing.
+    """
+
+    account: Annotated[str, Field(max_length=255)]
+    resource: Annotated[str, Field(max_length=40)] | None = None
+    amount: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    period: Annotated[str, Field(max_length=100, description="such as 30 days, 1 month or 1 year")] | None = None
+    renews: bool = False
+    extends: Annotated[str, Field(pattern=r"^[0-9]{1,18}$")] | None = None
+    preview: bool = False
+
+
 class CoverageQuery(Query):
     limit: Limit = 100
     after: Cursor | None = None

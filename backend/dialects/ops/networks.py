@@ -62,7 +62,7 @@ async def attach_nic(call: Call[NoQuery, NicToAttach]) -> Answer:
     )
 
     async def attach() -> Answer:
-        await interfaces.attach_interface(call.cloud, call.account, call.path["id"], spec)
+        await interfaces.attach_interface(call.cloud, call.account, call.path["id"], spec, request=call.request)
         return Answer(await _list(call), 201)
 
     return await once(call, attach)
@@ -70,7 +70,8 @@ async def attach_nic(call: Call[NoQuery, NicToAttach]) -> Answer:
 
 async def detach_nic(call: Call[NoQuery, NoBody]) -> Answer:
     async def detach() -> Answer:
-        await interfaces.detach_interface(call.cloud, call.account, call.path["id"], call.path["mac"])
+        id, mac = call.path["id"], call.path["mac"]
+        await interfaces.detach_interface(call.cloud, call.account, id, mac, request=call.request)
         return Answer(await _list(call))
 
     return await once(call, detach)

@@ -474,6 +474,8 @@ async def changes(call: Call[ChangesQuery, NoBody]) -> Answer:
             after = found.cursor
         finally:
             news.cancel()
+    for kept in (call.context.server_rows, call.context.drive_rows):
+        kept.forget(found.removed)
     changed_cells = {event.object_id for event in found.events if event.object_kind == "cell"}
     rows: list[CellRow] = []
     if changed_cells:

@@ -40,7 +40,7 @@ async def act_on_group(call: Call[NoQuery, GroupAction]) -> Answer:
 
 
 async def _end(call: Call[NoQuery, GroupAction], name: str) -> Answer:
-    return await _group_outcome(call, name, await restorations.end(call.cloud, name))
+    return await _group_outcome(call, name, await restorations.end(call.cloud, name, request=call.request))
 
 
 async def _group_outcome(call: Call[Any, Any], name: str, task: Task) -> Answer:
@@ -121,7 +121,7 @@ async def act_on_cell(call: Call[NoQuery, CellAction]) -> Answer:
         )
 
     async def inject() -> Answer:
-        await cell_plans.inject(cloud, call.account, pictures, name, body.action, token=body.plan)
+        await cell_plans.inject(cloud, call.account, pictures, name, body.action, token=body.plan, request=call.request)
         return Answer({"cell": await reads.cell_row(call, name)}, 202)
 
     return await once(call, inject)

@@ -131,6 +131,25 @@ class SubscriptionRow(TypedDict):
     price: str
 
 
+class SubscriptionOffer(TypedDict):
+    """What a subscription would be, and cost; `percent_off` is how much cheaper it is for its length."""
+
+    resource: str
+    amount: int
+    begins_at: str
+    ends_at: str
+    renews: bool
+    price: str
+    percent_off: int
+
+
+class SubscriptionsBought(TypedDict):
+    """Of what is sold piece by piece each is a subscription of its own."""
+
+    account: str
+    subscriptions: Sequence[SubscriptionRow]
+
+
 class SubscriptionList(TypedDict):
     """Those that end last first."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend.dialects.ops.bodies import NoBody, NoQuery, SettingsChange
 from backend.dialects.ops.schema import SettingsRow
-from backend.dialects.ops.table import Answer, Call
+from backend.dialects.ops.table import Answer, Call, once
 from backend.operations import Settings, settings
 
 
@@ -25,12 +25,15 @@ async def get_settings(call: Call[NoQuery, NoBody]) -> Answer:
 
 
 async def change_settings(call: Call[NoQuery, SettingsChange]) -> Answer:
-    """A repeat changes nothing more, so it needs no key."""
-    found = await settings.change_settings(
-        call.cloud,
-        call.account,
-        list_records_by_skipping_down_cells=call.body.list_records_by_skipping_down_cells,
-        default_cpu_type=call.body.default_cpu_type,
-        rate_limits=call.body.rate_limits,
-    )
-    return Answer(settings_row(found))
+    async def change() -> Answer:
+        found = await settings.change_settings(
+            call.cloud,
+            call.account,
+            list_records_by_skipping_down_cells=call.body.list_records_by_skipping_down_cells,
+            default_cpu_type=call.body.default_cpu_type,
+            rate_limits=call.body.rate_limits,
+            request=call.request,
+        )
+        return Answer(settings_row(found))
+
+    return await once(call, change)

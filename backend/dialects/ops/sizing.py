@@ -57,7 +57,9 @@ async def resize_server(call: Call[NoQuery, ServerAction]) -> Answer:
         return Answer({"plan": plans.plan_row(plan, if_version=None)})
 
     async def resize() -> Answer:
-        server = await sizing.resize_server(call.cloud, call.account, id, size, if_version=body.if_version)
+        server = await sizing.resize_server(
+            call.cloud, call.account, id, size, if_version=body.if_version, request=call.request
+        )
         row: Any = reads.server_row(call, server)
         outcome: ServerOutcome = {"server": row, "task": None, "decision": None}
         return Answer(outcome, 202)
@@ -79,7 +81,7 @@ async def resize_drive(call: Call[NoQuery, DriveAction]) -> Answer:
 
     async def resize() -> Answer:
         drive = await resizing.resize_drive(
-            call.cloud, call.account, call.path["id"], size_bytes, if_version=body.if_version
+            call.cloud, call.account, call.path["id"], size_bytes, if_version=body.if_version, request=call.request
         )
         row: Any = reads.drive_row(call, drive)
         outcome: DriveOutcome = {"drive": row, "task": None}
@@ -113,7 +115,7 @@ async def make_of_image(call: Call[NoQuery, DriveToMake], image_id: str, spec: D
         raise NotFound("image", image_id)
 
     async def make() -> Answer:
-        drive = await library.clone_image(call.cloud, call.account, image, spec)
+        drive = await library.clone_image(call.cloud, call.account, image, spec, request=call.request)
         entries = await avoiding.of_drive(call.cloud, call.account, drive, spec.avoid)
         return Answer({**render.drive_row(drive), "separation": separation.rows(call, entries)}, 201)
 

@@ -88,14 +88,16 @@ async def _act(call: Call[NoQuery, SnapshotAction]) -> Answer:
     match body.action:
         case "edit":
             changes = SnapshotChanges(body.name, body.meta, None if body.tags is None else tuple(body.tags))
-            edited = await snapshots.edit_snapshot(cloud, account, id, changes, if_version=body.if_version)
+            edited = await snapshots.edit_snapshot(
+                cloud, account, id, changes, if_version=body.if_version, request=call.request
+            )
             outcome["snapshot"] = _row(call, edited)
         case "delete":
-            await snapshots.delete_snapshot(cloud, account, id, if_version=body.if_version)
+            await snapshots.delete_snapshot(cloud, account, id, if_version=body.if_version, request=call.request)
         case "clone":
             avoid = tuple(body.avoid)
             begun = await snapshots.clone_snapshot(
-                cloud, account, id, name=body.name, size_bytes=body.size_bytes, avoid=avoid
+                cloud, account, id, name=body.name, size_bytes=body.size_bytes, avoid=avoid, request=call.request
             )
             row: Any = reads.drive_row(call, begun.drive)
             outcome["drive"] = row

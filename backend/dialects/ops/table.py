@@ -92,10 +92,10 @@ def refuse(error: wire.Refusal) -> Response:
 class Engine(Protocol):
     """The little of the engine that an operator may ask for; the wiring hands it in."""
 
-    async def advance(self, seconds: float) -> None:
+    async def advance(self, seconds: float, *, request: RequestKey | None) -> None:
         """Move the cloud's own time forward and run all that falls due on the way, in order. Raises ClockError."""
 
-    async def change_clock(self, *, mode: str, rate: float | None) -> None:
+    async def change_clock(self, *, mode: str, rate: float | None, request: RequestKey | None) -> None:
         """Raises ClockError."""
 
 
@@ -197,9 +197,10 @@ async def once_made(
 
 
 async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> Answer:
-    """For work that keeps no memory of its request itself: a repeat gets the answer of the first.
+    """A repeat gets the answer of the first.
 
-    The memory is written after the work: a crash in between forgets the request, never the work.
+    The answer is kept after the work. That the work was done is kept by the work itself, in its own transaction: so
+    where a crash in between has lost the answer, `work` does nothing, and answers with what there is.
     """
     key = call.request
     if key is None:
@@ -207,7 +208,7 @@ async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> A
     cloud = call.cloud
     async with call.context.turns.of(key.key):
         found = await cloud.store.cloud_read(key.remembered)
-        if found is not None:
+        if found is not None and "content" in found:
             return Answer(found["content"], found["status"])
         answer = await work()
         content = orjson.loads(orjson.dumps(answer.content))

@@ -156,7 +156,9 @@ async def _edit_server(call: Call[NoQuery, ServerAction]) -> Answer:
         tags=None if body.tags is None else tuple(body.tags),
         restarts=body.restarts,
     )
-    server = await editing.edit_server(call.cloud, call.account, call.path["id"], changes, if_version=body.if_version)
+    server = await editing.edit_server(
+        call.cloud, call.account, call.path["id"], changes, if_version=body.if_version, request=call.request
+    )
     return _outcome(call, server, None, None)
 
 
@@ -168,6 +170,7 @@ async def _delete_server(call: Call[NoQuery, ServerAction], agreed: Agreed | Non
         call.path["id"],
         recurse="all_drives" if call.body.with_drives else "none",
         if_version=call.body.if_version,
+        request=call.request,
         agreed=agreed,
     )
     return _outcome(call, None, None, None)
@@ -294,17 +297,24 @@ async def _act_on_drive(call: Call[NoQuery, DriveAction]) -> Answer:
                 channel=body.channel or await _free_channel(call, body.server_id, body.device or "virtio"),
                 boot_order=body.boot_order,
                 if_version=body.if_version,
+                request=call.request,
                 agreed=agreed,
             )
         case "detach":
-            drive = await drives.detach_drive(cloud, account, id, if_version=body.if_version, agreed=agreed)
+            drive = await drives.detach_drive(
+                cloud, account, id, if_version=body.if_version, request=call.request, agreed=agreed
+            )
         case "edit":
-            changes = drives.DriveChanges(
+            changes = editing.DriveChanges(
                 name=body.name, meta=body.meta, tags=None if body.tags is None else tuple(body.tags)
             )
-            drive = await drives.edit_drive(cloud, account, id, changes, if_version=body.if_version)
+            drive = await editing.edit_drive(
+                cloud, account, id, changes, if_version=body.if_version, request=call.request
+            )
         case "delete":
-            await drives.delete_drive(cloud, account, id, if_version=body.if_version, agreed=agreed)
+            await drives.delete_drive(
+                cloud, account, id, if_version=body.if_version, request=call.request, agreed=agreed
+            )
             return Answer({"drive": None, "task": None}, 202)
         case "clone" | "resize":
             raise AssertionError("a clone and a resize remember their request themselves")
@@ -356,7 +366,7 @@ async def set_reachability(call: Call[NoQuery, ReachabilityToSet]) -> Answer:
     name = call.path["name"]
 
     async def inject() -> Answer:
-        await cells.inject(call.cloud, call.account, name, call.body.state)
+        await cells.inject(call.cloud, call.account, name, call.body.state, request=call.request)
         return Answer(await reads.cell_row(call, name))
 
     return await once(call, inject)
@@ -381,7 +391,7 @@ async def change_clock(call: Call[NoQuery, ClockChange]) -> Answer:
 
     async def change() -> Answer:
         try:
-            await call.context.engine.change_clock(mode=mode, rate=rate)
+            await call.context.engine.change_clock(mode=mode, rate=rate, request=call.request)
         except ClockError as error:
             raise Conflict(str(error)) from error
         return Answer(render.clock_row(clock))
@@ -394,7 +404,7 @@ async def advance_clock(call: Call[NoQuery, Advance]) -> Answer:
 
     async def advance() -> Answer:
         try:
-            await call.context.engine.advance(call.body.seconds)
+            await call.context.engine.advance(call.body.seconds, request=call.request)
         except ClockError as error:
             raise Conflict(str(error)) from error
         return Answer(render.clock_row(call.cloud.clock))
@@ -404,10 +414,19 @@ async def advance_clock(call: Call[NoQuery, Advance]) -> Answer:
 
 async def set_account_state(call: Call[NoQuery, AccountStateChange]) -> Answer:
     name, state = call.path["name"], call.body.state
-    await profiles.set_account_state(call.cloud, call.account, name, state)
-    return Answer({"name": name, "state": state})
+
+    async def change() -> Answer:
+        profile = await profiles.set_account_state(call.cloud, call.account, name, state, request=call.request)
+        return Answer({"name": name, "state": profile.state})
+
+    return await once(call, change)
 
 
 async def change_account(call: Call[NoQuery, AccountChange]) -> Answer:
-    account = await accounts.allow_backfilling(call.cloud, call.account, call.path["name"], may=call.body.may_backfill)
-    return Answer(render.account_row(account))
+    name, may = call.path["name"], call.body.may_backfill
+
+    async def change() -> Answer:
+        account = await accounts.allow_backfilling(call.cloud, call.account, name, may=may, request=call.request)
+        return Answer(render.account_row(account))
+
+    return await once(call, change)
