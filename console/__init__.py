@@ -20,7 +20,8 @@
     kept           what is kept between runs: chosen columns, bookmarks, typed lines
     contexts       the clouds that the settings name, with their rules: which is production is known here
     settings       one table of settings: checks, listing and example come from it; names: words shared with it
-    records        frozen: what an API said; None is what it did not say
+    records        frozen: what an API said; None is what it did not say (records_servers: small, for there are many)
+    memory         how seldom Python looks for garbage; what a long list took is given back
     sanitising     texts of a cloud made harmless: what comes from a client or from unix_http is
     console.tcss   tone -> colour, here and nowhere else
 

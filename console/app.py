@@ -25,6 +25,7 @@ from console.screens.clouds import FIRST, Clouds
 from console.screens.feed import POLL_SECONDS
 from console.screens.main import MainScreen
 from console.screens.options import Backend, CloudChoice, Options
+from console.widgets.sheets import SteadyStylesheet
 
 if TYPE_CHECKING:
     from console.recording import Recording
@@ -50,7 +51,8 @@ class ConsoleApp(App[None]):
     `landing_view` is where it opens, over the overview; `confirms_all` asks also before verbs of tier 1; what can be
     taken back is sent `undo_seconds` after it was confirmed. `keeper` has what is kept between runs, nothing without
     one; `export_folder` is where exports go, None for the working folder. `mistakes_of` says what is wrong with a
-    scenario's file, None where none can be rehearsed. `clouds` are the others that there are, with this one among them.
+    scenario's file, None where none can be rehearsed. `clouds` are the others that there are, with this one among them;
+    `begins_at` is which of them is shown first, where it is another one than this.
     `recordings` opens the file in which what is seen of a cloud without a log is written down, by its id; None for
     nowhere.
     """
@@ -87,12 +89,14 @@ class ConsoleApp(App[None]):
         export_folder: Path | None = None,
         mistakes_of: Callable[[str], Sequence[str]] | None = None,
         clouds: CloudChoice | None = None,
+        begins_at: str = "",
         recordings: "Callable[[str], Recording] | None" = None,
     ) -> None:
         # Textual takes NO_COLOR out of the environment, and without its ANSI mode from the first line it only turns
         # colours to greys: so this is asked before, and both the mode and the theme are set before anything is drawn.
         is_colourless = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if is_colourless else None)
+        self.stylesheet = SteadyStylesheet(variables=self.get_css_variables())
         if "ESCDELAY" not in os.environ:
             vars(constants)["ESCAPE_DELAY"] = ESCAPE_DELAY_SECONDS
         self._is_colourless = is_colourless
@@ -118,6 +122,9 @@ class ConsoleApp(App[None]):
         self._mistakes_of = mistakes_of
         self.rehearsal_wanted: tuple[str, float] | None = None
         """The scenario to watch after this console has ended, and its simulated seconds in a second."""
+        self.rehearsed_from = ""
+        """The cloud that was in sight when it was asked for: where one goes back to."""
+        self._begins_at = begins_at
         self.clouds = Clouds(self, options, clouds, self.FRAME)
         self.add_mode(FIRST, self.clouds.make_first)
 
@@ -131,10 +138,16 @@ class ConsoleApp(App[None]):
         mistakes = await asyncio.to_thread(self._mistakes_of, name)
         if not mistakes:
             self.rehearsal_wanted = name, rate
+            self.rehearsed_from = self.main.name_of_cloud
             self.exit(return_code=0)
             return None
         # How many there are comes first: the line is cut at the end.
         return (f"1 of {len(mistakes)} mistakes: " if len(mistakes) > 1 else "") + mistakes[0]
+
+    def on_ready(self) -> None:
+        """Go to the cloud that was in sight before a rehearsal."""
+        if self._begins_at:
+            self.clouds.show(self._begins_at)
 
     def set_palette(self, name: str) -> None:
         """Choose one of `names.PALETTES`; without colour there is nothing to choose."""

@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from console.screens.options import Opened
 
 DEFAULT_HOST = "127.0.0.1"
+SWITCH_SECONDS = 0.001
+"""How long the threads that read keys and write frames may wait for one that computes; 5 ms is what Python has."""
 
 
 class _Main(click.Group):
@@ -149,10 +151,13 @@ def main(
         _refuse_without_terminal()
     from console.cli_opening import Opener
 
+    begins_at = ""
     while True:
-        app = _run_console(chosen, Opener(chosen, every, first, token=token, listen=listen))
+        app = _run_console(chosen, Opener(chosen, every, first, token=token, listen=listen), begins_at=begins_at)
         if app.rehearsal_wanted is None:
             raise SystemExit(app.return_code or 0)
+        # Not by opening that cloud as the first one: what was given for the first counts for that one only.
+        begins_at = app.rehearsed_from
         _watch(*app.rehearsal_wanted, chosen)
 
 
@@ -251,12 +256,11 @@ def _ended_by_hangup() -> Iterator[None]:
 def _run_console(chosen: Settings, clouds: Opener, **other_looks: object) -> ConsoleApp:
     """One console, from its first paint until it is left. Raises Refusal where the first cloud cannot be opened."""
     looks = {**_looks(chosen), **clouds.manners(clouds.first), **other_looks}
-    console_app = _console_app()
     try:
-        # Not before: two processes that are loaded at the same time on two cores take longer to the first paint.
+        # At once: the first paint is a little later for it, and what there is to see much earlier.
         opened = _opened(clouds)
         _refuse_without_terminal()
-        app = console_app(
+        app = _console_app()(
             opened.client_factory,
             backend=opened.backend,
             progress=opened.progress,
@@ -275,7 +279,7 @@ def _run_console(chosen: Settings, clouds: Opener, **other_looks: object) -> Con
 
 
 def _opened(clouds: Opener) -> Opened:
-    from console.client import ClientError
+    from console.port import ClientError
 
     try:
         return clouds.open(clouds.first)
@@ -331,9 +335,10 @@ def _console_app() -> type[ConsoleApp]:
     # Nothing that is imported here is ever garbage: not looking for it makes the first paint a tenth faster.
     gc.disable()
     from console.app import ConsoleApp
+    from console.memory import collect_seldom
 
-    gc.freeze()
-    gc.enable()
+    collect_seldom()
+    sys.setswitchinterval(SWITCH_SECONDS)
     return ConsoleApp
 
 

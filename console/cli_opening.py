@@ -146,7 +146,6 @@ def _command(clouds: Opener, folder: Path) -> tuple[str, ...]:
 
 def _factory_of_folder(backend: Backend, context: Context) -> Callable[[], Awaitable[CloudClient]]:
     """Waits until a backend answers, and connects anew when it has moved."""
-    from console.client import connect, load
     from console.launch import Place
 
     data = Path(context.place)
@@ -155,8 +154,8 @@ def _factory_of_folder(backend: Backend, context: Context) -> Callable[[], Await
 
     async def factory() -> CloudClient:
         nonlocal place, client
-        # The backend is still on its way.
-        await asyncio.to_thread(load)
+        # The backend is still on its way, and the first frame has been painted.
+        connect = await asyncio.to_thread(_loaded)
         found = await backend.answers()
         if client is None or found != place:
             if client is not None:
@@ -171,6 +170,14 @@ def _factory_of_folder(backend: Backend, context: Context) -> Callable[[], Await
         return client
 
     return factory
+
+
+def _loaded() -> Callable[..., CloudClient]:
+    """How to connect, with all that a connection needs imported."""
+    from console.client import connect, load
+
+    load()
+    return connect
 
 
 def _open_address(clouds: Opener, context: Context) -> Opened:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from console import wire_billing
 from console.client_backups import BackupRequests, quoted
-from console.records_billing import AccountMoney, Billing, CostRecord
+from console.records_billing import AccountMoney, Billing, CostRecord, SubscriptionOffer, SubscriptionRecord
 
 LEDGER_ROWS = 500
 """So many rows of a ledger are read at once: the newest."""
@@ -29,6 +31,16 @@ class BillingRequests(BackupRequests):
     async def cost(self, server_id: str) -> CostRecord:
         """What a server costs now, and came to this month."""
         return await self.read(f"/billing/servers/{quoted(server_id)}", wire_billing.cost)
+
+    async def offer_subscription(self, fields: Mapping[str, Any]) -> SubscriptionOffer:
+        """What a subscription would cost. Buys nothing."""
+        return await self.send("POST", "/billing/subscriptions", wire_billing.offer, {**fields, "preview": True})
+
+    async def buy_subscription(
+        self, fields: Mapping[str, Any], *, key: str | None = None
+    ) -> tuple[SubscriptionRecord, ...]:
+        """Buy one, or extend one. Returns what was bought."""
+        return await self.send("POST", "/billing/subscriptions", wire_billing.subscriptions, fields, key=key)
 
     async def give_balance(self, name: str, amount: Decimal, *, key: str | None = None) -> Decimal:
         """Give an account a balance, which it is held to from now on. Returns what it has."""

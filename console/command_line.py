@@ -24,7 +24,7 @@ class OpenNamed(NamedTuple):
     """Show one object by its name."""
 
     kind: str
-    """`host` or `drive`."""
+    """`server`, `host`, `drive` or `account`."""
     name: str
 
 
@@ -121,6 +121,7 @@ LINE_WORDS: tuple[str, ...] = (
 _LIST_OF = {"host": "hosts", "drive": "drives", "account": "billing"}
 LISTED_OF_ALL = frozenset({"servers", "drives", "hosts", "cells"})
 """Views that list several clouds in one table."""
+_DIRECTIONS = {"up": False, "asc": False, "down": True, "desc": True}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RUN_WORDS = {"refresh": "refresh", "freeze": "freeze", "help": "help"}
 
@@ -141,18 +142,18 @@ def parse_line(text: str) -> Request:
         case "s":
             name: str | None = "servers"
         case word:
-            name = _whole_word(word)
+            name = "server" if word == "server" and _is_named(words) else _whole_word(word)
     rest = words[1:]
     if name is None:
         return Problem(f"no command or view is called {words[0]}{_meant(words[0])}")
-    if name in ("host", "drive", "account", "find"):
+    if name in ("server", "host", "drive", "account", "find"):
         # A name may hold spaces and slashes: all that follows the word is meant.
-        whole = text.strip().partition(" ")[2].strip()
+        whole = text.strip()[len(words[0]) :].strip()
         if name == "find":
             return Find(whole) if whole else Run("find")
         return OpenNamed(name, whole) if whole else GoTo(_LIST_OF[name], None, rest_of_filter)
     if name == "rehearse":
-        return _parse_rehearse(text.strip().partition(" ")[2].strip())
+        return _parse_rehearse(text.strip()[len(words[0]) :].strip())
     if name == "calendar" and rest and not rest[0].startswith("/"):
         # The name of a zone has a slash in it.
         return GoTo(name, text.split()[1], text.partition(" /")[2])
@@ -221,6 +222,8 @@ def _parse_argument(name: str, rest: Sequence[str], filter_text: str) -> Request
             seconds = _parse_seconds(argument or "60")
             return Problem("advance takes seconds, such as 60, 5m or 2h") if seconds is None else Advance(seconds)
         case "clock":
+            if argument in ("step", "advance"):
+                return _parse_argument("advance", rest[1:], filter_text)
             return _parse_clock(argument)
         case "palette":
             return SetPalette(argument) if argument in PALETTES else Problem(f"palettes: {', '.join(PALETTES)}")
@@ -229,9 +232,9 @@ def _parse_argument(name: str, rest: Sequence[str], filter_text: str) -> Request
 
 
 def _parse_sort(words: Sequence[str]) -> Request:
-    if len(words) > 2 or (len(words) == 2 and words[1] not in ("up", "down")):
+    if len(words) > 2 or (len(words) == 2 and words[1] not in _DIRECTIONS):
         return Problem("sort takes a column, and up or down, such as sort cpu down")
-    return Sort(words[0] if words else "", words[1:] == ["down"])
+    return Sort(words[0] if words else "", len(words) == 2 and _DIRECTIONS[words[1]])
 
 
 def _parse_seconds(text: str) -> int | None:
@@ -251,16 +254,23 @@ def _parse_rehearse(argument: str) -> Request:
 
 
 def _parse_clock(argument: str) -> Request:
-    if argument in ("manual", "wall"):
-        return SetClock(argument)
+    if argument in ("manual", "stop", "pause"):
+        return SetClock("manual")
+    if argument == "wall":
+        return SetClock("wall")
     digits = argument.removeprefix("x")
     try:
         rate = float(digits)
     except ValueError:
         rate = 0.0
     if not 0 < rate <= 100_000:
-        return Problem("clock takes manual, wall, or a rate such as x60")
+        return Problem("clock takes stop, wall, a rate such as x60, or step and a time, such as step 5m")
     return SetClock("rate", rate)
+
+
+def _is_named(words: Sequence[str]) -> bool:
+    """Whether a name follows the word, rather than a cell or a filter: `server web-01`, not `server @cell-2`."""
+    return len(words) > 1 and is_name(words[1])
 
 
 def _whole_word(beginning: str) -> str | None:
@@ -287,7 +297,7 @@ def complete_line(
     if not space:
         return next((word for word in LINE_WORDS if word.startswith(first) and word != first), None)
     name = _whole_word(first) or ""
-    options = names.get(name, ())
+    options = names.get(first if first == "server" else name, ())
     if name in VIEWS and (" " in rest or not is_begun(rest)):
         done, last = rest.rpartition(" ")[::2]
         done += " " if done else ""

@@ -343,6 +343,10 @@ COMMANDS: tuple[Command, ...] = (
             "cell", "its servers turn UNKNOWN", disabled_reason=cell_not_in("hung")),
     Command("account.balance", ("b",), "give a balance …", "give it a balance that it is held to", 1, ACCOUNT_VIEWS,
             "account", "asks how much", disabled_reason=alone(never_off)),
+    Command("account.subscribe", ("s",), "subscribe …", "buy an amount for a period, at a fixed price", 2,
+            ACCOUNT_VIEWS, "account", "asks what; paid at once", disabled_reason=alone(never_off)),
+    Command("account.extend", ("e",), "extend subscription …", "continue one by as much of the same", 2, ACCOUNT_VIEWS,
+            "account", "asks which; paid at once", disabled_reason=alone(never_off)),
     Command("clock.advance", ("t",), "advance the clock 60 s", "run all that falls due in the next minute", 1, LISTS,
             "cloud", "does not go back", disabled_reason=clock_not_wall),
     Command("clock.manual", ("m",), "stop the clock", "simulated time moves only when it is advanced", 2, LISTS,
@@ -458,6 +462,14 @@ def reason_off(command: Command, selection: Selection) -> str | None:
     return command.disabled_reason(selection)
 
 
+def left_out(command: Command, selection: Selection) -> list[tuple[str, str]]:
+    """The rows that a verb leaves alone, by name, and why."""
+    reasons = [
+        (item.name, reason_off(command, selection._replace(items=(item,), hidden=0))) for item in selection.items
+    ]
+    return [(name, reason) for name, reason in reasons if reason is not None]
+
+
 def _reason_of_offer(command: Command, selection: Selection, offer: Offer) -> str | None:
     """Another kind of cloud has few of the verbs, and some in other states than ours."""
     verb = offer.verbs.get(command.id)
@@ -536,7 +548,7 @@ def help_sections(view: str, registry: Sequence[Command] = COMMANDS) -> list[tup
                 for command in registry
                 if command.verb_of == kind and view in command.views and not command.is_foreign]  # fmt: skip
         if rows:
-            sections.append((f"actions on a {kind}", rows))
+            sections.append((f"actions on {'an' if kind == 'account' else 'a'} {kind}", rows))
     if view in LISTS:
         sections.append(("what a filter may say", FILTER_HELP))
     sections.append(("the line after :", [(f":{usage}", words) for usage, words in LINE_HELP]))
@@ -568,6 +580,7 @@ LINE_HELP: tuple[tuple[str, str], ...] = (
     ("servers @all cloud:lab", "of all clouds that are open or need no starting; so are drives, hosts and cells"),
     ("sort cpu down", "sort by any column of the list"),
     ("find web", "go to the next row or line that matches"),
+    ("server NAME", "one server; an id will do too"),
     ("host NAME", "one host, with what is on it"),
     ("drive NAME", "one drive"),
     ("cell NAME", "the servers of a cell"),

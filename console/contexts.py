@@ -84,15 +84,15 @@ def read(tables: Mapping[str, object] | None, file: Path) -> tuple[Context, ...]
     Raises:
         SettingsProblem: a key that there is not, a value that it does not take, or two clouds in one place.
     """
-    found: list[Context] = []
+    found: dict[tuple[str, str], Context] = {}
     for name, table in (tables or {}).items():
         context = _read_one(name, table, file)
-        other = at(found, context.kind, context.place)
-        if other is not None:
-            same = f"clouds.{name} and clouds.{other.name} are both {shown(context.place)}"
+        place = context.kind, _whole(context.kind, context.place)
+        if place in found:
+            same = f"clouds.{name} and clouds.{found[place].name} are both {shown(context.place)}"
             raise SettingsProblem(f"{file}: {same}; one cloud has one name.")
-        found.append(context)
-    return tuple(found)
+        found[place] = context
+    return tuple(found.values())
 
 
 def _read_one(name: str, table: object, file: Path) -> Context:

@@ -101,7 +101,7 @@ def _keys(command_id: str, value: object) -> tuple[str, ...]:
         from difflib import get_close_matches
 
         near = get_close_matches(command_id, [each.id for each in COMMANDS if each.verb_of is None], 1)
-        hint = f"; did you mean {near[0]}?" if near else "; `?` in the console lists what there is."
+        hint = f"; did you mean {near[0]}?" if near else "; `?` in the console lists what there is"
         raise KeymapProblem(f"{command_id} is not a command{hint}")
     if command.verb_of is not None:
         raise KeymapProblem(

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         Schedules,
         Storage,
     )  # fmt: skip
-    from console.records_billing import AccountMoney, Billing, CostRecord
+    from console.records_billing import AccountMoney, Billing, CostRecord, SubscriptionOffer, SubscriptionRecord
     from console.records_explain import WhyDetail
     from console.records_parts import ImageRecord, Limits, NetworkChoices, NicRecord, SnapshotRecord
     from console.records_plans import (
@@ -139,6 +139,14 @@ class Port(Protocol):
         raise not_offered("billing")
 
     async def cost(self, server_id: str) -> CostRecord:
+        raise not_offered("billing")
+
+    async def offer_subscription(self, fields: Mapping[str, Any]) -> SubscriptionOffer:
+        raise not_offered("billing")
+
+    async def buy_subscription(
+        self, fields: Mapping[str, Any], *, key: str | None = None
+    ) -> tuple[SubscriptionRecord, ...]:
         raise not_offered("billing")
 
     async def give_balance(self, name: str, amount: Decimal, *, key: str | None = None) -> Decimal:

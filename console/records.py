@@ -9,7 +9,7 @@ Most are named tuples: to define thirty frozen dataclasses would take 20 ms befo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -21,9 +21,11 @@ from console.records_offer import Offer, Pace
 from console.records_parts import NicRecord, SnapshotRecord
 from console.records_refused import Refused
 from console.records_rehearsal import Rehearsal
+from console.records_servers import NOTHING, Factors, ServerRecord, natural
 from console.records_services import Services
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+__all__ = ["NOTHING", "Factors", "ServerRecord", "natural"]
+"""What readers find here although it lives next door."""
 
 UNKNOWN = "unknown"
 """The state of a server whose cell does not answer."""
@@ -36,86 +38,6 @@ class SizeRecord(NamedTuple):
     memory_bytes: int
     host: str | None = None
     """The host that offers it, where the API says."""
-
-
-class Factors(NamedTuple):
-    """Two shares of a nominal size, 0 to 1."""
-
-    cpu: float
-    memory: float
-
-    @property
-    def lower(self) -> float:
-        return min(self.cpu, self.memory)
-
-
-def natural(name: str) -> str:
-    """A text that sorts like the name, without regard to case and with the number at its end as a number."""
-    folded = name.casefold()
-    head = folded.rstrip("0123456789")
-    digits = folded[len(head) :].lstrip("0")
-    return f"{head}{chr(0x30 + min(len(digits), 60))}{digits}" if len(head) < len(folded) else folded
-
-
-@dataclass(frozen=True, slots=True)
-class ServerRecord:
-    """A server. One whose cell does not answer has state `unknown`, and what was last known of the rest."""
-
-    id: str
-    name: str | None
-    cell: str
-    state: str
-    host: str | None = None
-    state_since: datetime | None = None
-    is_backfilling: bool | None = None
-    cpu_mhz: int | None = None
-    memory_bytes: int | None = None
-    """Both nominal: `perf_factor` tells what it really has."""
-    perf_factor: Factors | None = None
-    floor: Factors | None = None
-    group: str | None = None
-    tags: tuple[str, ...] = ()
-    meta: Mapping[str, str] = field(default_factory=dict)
-    project_id: str | None = None
-    owner: str | None = None
-    created_at: datetime | None = None
-    started_at: datetime | None = None
-    waits: bool = False
-    notice_until: datetime | None = None
-    notice_for: str | None = None
-    squeezed_by: str | None = None
-    squeezed_at: datetime | None = None
-    displaced_for: str | None = None
-    displaced_at: datetime | None = None
-    displaced_count: int = 0
-    reason: str | None = None
-    restarts: bool = False
-    avoid: tuple[str, ...] = ()
-    version: int | None = None
-    is_reachable: bool = True
-    known_at: datetime | None = None
-    """The wall's instant of what is last known; None for a server that answers, and where nothing was ever known."""
-    last_state: str | None = None
-    """Its last known state, while it is `unknown`."""
-    lost_from: str | None = None
-    """The state that it had before its host failed, while it is `unavailable`."""
-    doing: str | None = None
-    """What is being done to it, in a word, where the cloud tells of that beside its state."""
-    sort_name: str = ""
-    """Made here: see `natural`."""
-
-    def __post_init__(self) -> None:
-        if not self.sort_name:
-            object.__setattr__(self, "sort_name", natural(self.name or self.id))
-
-    @property
-    def title(self) -> str:
-        """What to call it: its name, or else the start of its id."""
-        return self.name or self.id[:8]
-
-    @property
-    def is_shrunk(self) -> bool:
-        return self.perf_factor is not None and self.perf_factor.lower < 1
 
 
 @dataclass(frozen=True, slots=True)

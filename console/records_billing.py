@@ -87,6 +87,18 @@ class SubscriptionRecord(NamedTuple):
     ends_at: datetime | None = None
 
 
+class SubscriptionOffer(NamedTuple):
+    """What a subscription would be, and cost."""
+
+    resource: str
+    amount: int
+    price: Decimal
+    renews: bool = False
+    percent_off: int = 0
+    """For its length."""
+    ends_at: datetime | None = None
+
+
 class LedgerRecord(NamedTuple):
     """One row; an amount below zero was paid to the account."""
 

@@ -27,6 +27,7 @@ KEPT_VARIABLE = "STRATODECK_STATE"
 
 FILE_BYTES_MAX = 2**20
 TABLE_SHOWN_MAX = 12
+NUMBER_BITS_MAX = 128
 
 
 class SettingsProblem(Exception):
@@ -251,6 +252,10 @@ def _read(path: Path) -> Mapping[str, object]:
         raise SettingsProblem(f"{path}: it is not UTF-8 from byte {error.start} on, and TOML must be.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsProblem(f"{path}: it is not TOML: {sanitise(str(error))}.") from error
+    except ValueError as error:
+        raise SettingsProblem(f"{path}: a number in it has too many digits; no setting takes one.") from error
+    except RecursionError as error:
+        raise SettingsProblem(f"{path}: it is nested too deeply; settings are a few lines of TOML.") from error
 
 
 def _unknown(name: str) -> str:
@@ -344,6 +349,9 @@ def shown(value: object) -> str:
             return "none"
         case bool():
             return str(value).lower()
+        case int() if value.bit_length() > NUMBER_BITS_MAX:
+            # Python refuses to write out one of many thousand digits, and it would help nobody.
+            return "a number far too large"
         case int() | float():
             return f"{value:g}" if isinstance(value, float) else str(value)
         case str() | Path():

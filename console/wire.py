@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from sys import intern
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -52,6 +52,7 @@ from console.records import (
 from console.records_backups import ScheduleRecord
 from console.records_billing import ShortAccount
 from console.records_plans import HostPlanRecord, MoveRecord
+from console.wire_repeats import Repeats
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -299,9 +300,9 @@ def _member(row: Body) -> MemberRecord:
     return MemberRecord(
         id=row["id"],
         name=get("name"),
-        cell=row["cell"],
-        host=get("host"),
-        state=get("state") or "unknown",
+        cell=intern(row["cell"]),
+        host=_shared(get("host")),
+        state=intern(get("state") or "unknown"),
         is_reachable=get("reachable", True) is not False,
     )
 
@@ -392,15 +393,14 @@ def _account(body: Body) -> AccountRecord:
     )
 
 
-def status(body: Body) -> Status:
+def status(body: Body, repeats: Repeats) -> Status:
     tasks = body.get("tasks") or {}
-    groups, schedules = body.get("groups"), body.get("schedules")
     return Status(
         clock=_maybe(clock, body.get("clock")),
         cells=many(cell, body["cells"]),
-        capacity=_maybe(capacity, body.get("capacity")),
-        groups=None if groups is None else many(group, groups),
-        schedules=None if schedules is None else many(schedule, schedules),
+        capacity=repeats.of("capacity", body.get("capacity"), partial(_maybe, capacity)),
+        groups=repeats.of("groups", body.get("groups"), partial(_maybe, partial(many, group))),
+        schedules=repeats.of("schedules", body.get("schedules"), partial(_maybe, partial(many, schedule))),
         tasks_open=tasks.get("open"),
         tasks_ended=tasks.get("ended"),
         tasks_waiting=tasks.get("waiting"),

@@ -12,6 +12,7 @@ from console.records_billing import (
     CostRecord,
     LedgerRecord,
     LevelHistory,
+    SubscriptionOffer,
     SubscriptionRecord,
 )
 from console.wire import Body, amount, instant, many
@@ -91,6 +92,17 @@ def cost(row: Body) -> CostRecord:
 
 def subscriptions(body: Body) -> tuple[SubscriptionRecord, ...]:
     return many(_subscription, body["subscriptions"])
+
+
+def offer(body: Body) -> SubscriptionOffer:
+    return SubscriptionOffer(
+        body["resource"],
+        body["amount"],
+        amount(body["price"]),
+        renews=body["renews"],
+        percent_off=body["percent_off"],
+        ends_at=instant(body.get("ends_at")),
+    )
 
 
 def ledger(body: Body) -> tuple[tuple[LedgerRecord, ...], int]:

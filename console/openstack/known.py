@@ -46,6 +46,8 @@ class Known:
         self._zones: dict[str, str] = {}
         """Of compute hosts, also of those that are UNKNOWN now."""
         self._silent_since: dict[str, datetime] = {}
+        self._hosts_told: dict[str, HostRecord] = {}
+        """Each as the list of hosts had it last: that leaves out a silent one before its service is UNKNOWN."""
         self._service_seen: dict[str, tuple[str | None, datetime]] = {}
         self._revision = 0
         """What is worked out of the rows is, as long as this stays."""
@@ -153,9 +155,10 @@ class Known:
         silent, before = self.silent_hosts, {host.name: host for host in self.hosts or ()}
         by_service = {host.name: host for host in self._hosts_by_service()}
         hosts = {**by_service, **before} if found is None else {host.name: host for host in found}
+        self._hosts_told.update({} if found is None else hosts)
         for name in silent:
             # Nova lists none of them: they are kept as they were.
-            last = before.get(name)
+            last = self._hosts_told.get(name) or before.get(name)
             hosts[name] = last if last is not None else HostRecord(name, self._zone_of(name), "compute", "up")
         self._revision += 1
         self.hosts = tuple(
@@ -211,11 +214,17 @@ class Known:
 
     def _group_records(self) -> tuple[GroupRecord, ...]:
         assert self.groups is not None, "they have been told"
-        members: dict[str, list[str]] = {group.name: [] for group in self.groups}
+        told = {group.name for group in self.groups}
+        members: dict[str, list[str]] = {name: [] for name in told}
         for row in self.rows.values():
             if row.group is not None:
                 members.setdefault(row.group, []).append(row.id)
-        return tuple(availability(name, ids, self.rows) for name, ids in sorted(members.items()))
+        # Of servers that were UNKNOWN from the first nobody knows the tags, and so neither whether they are in a group.
+        are_unseen = any(not row.is_reachable and row.last_state is None for row in self.rows.values())
+        return tuple(
+            availability(name, ids, self.rows, may_have_more=are_unseen and name not in told)
+            for name, ids in sorted(members.items())
+        )
 
     # --------------------------------------------------------------------------------------------------------- zones
 
@@ -253,8 +262,9 @@ class Known:
                     since=self._silent_since.get(name),
                     answered_at=self.seen_at,
                     hosts=len(hosts[name]) or None,
-                    servers=total[name],
-                    unknown=silent[name],
+                    # Hosts may be told long before the list of servers has come.
+                    servers=None if self.seen_at is None else total[name],
+                    unknown=None if self.seen_at is None else silent[name],
                     capacity=_added(host.capacity for host in own),
                     normal=_added(host.normal for host in own),
                 )
@@ -286,8 +296,12 @@ def _reason(name: str, silent: int, total: int, hosts_silent: int, hosts: int) -
     return f"{' and '.join(parts)} UNKNOWN" if parts else ""
 
 
-def availability(name: str, ids: Iterable[str], rows: Mapping[str, ServerRecord]) -> GroupRecord:
+def availability(
+    name: str, ids: Iterable[str], rows: Mapping[str, ServerRecord], *, may_have_more: bool = False
+) -> GroupRecord:
     """Who of a group shares a host, and how many hosts it can lose: from the hosts that the list names.
+
+    At least so many, where members do not answer or there may be others that nobody has seen.
 
     Who is no administrator is told a hash of the host, which is the same for all servers of one project on it.
     """
@@ -308,6 +322,6 @@ def availability(name: str, ids: Iterable[str], rows: Mapping[str, ServerRecord]
         hosts=len(held),
         collisions=held.total() - len(held),
         tolerates=tolerates if is_known else None,
-        is_bound=is_known and not all(row.is_reachable for row in found),
+        is_bound=is_known and (may_have_more or not all(row.is_reachable for row in found)),
         worst_case=tuple(worst),
     )

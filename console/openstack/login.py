@@ -190,6 +190,13 @@ def login_of(name: str) -> KeystoneLogin:
             return KeystoneLogin(OpenStackConfig().get_one(cloud=name, api_timeout=ANSWER_SECONDS))
         except (exceptions.ConfigException, of_auth.ClientException) as error:
             raise CloudProblem(f"clouds.yaml: {_first_line(error)}") from error
+        except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+            # The library takes for granted that every value is of the kind that it should be, and that the address of
+            # a profile answers.
+            raise CloudProblem(
+                f"clouds.yaml: what is said of the cloud {sanitise(name)} cannot be used: {_first_line(error)}. "
+                "It takes tables and texts, as openstacksdk describes them."
+            ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -55,7 +55,7 @@ _LACKS = {
     "group.restore": "Nova computes no plan",
     "group.end": "Nova computes no plan",
     "what_if": "Nova computes no plan",
-    "account.balance": "Nova has no prices",
+    **dict.fromkeys(("account.balance", "account.subscribe", "account.extend"), "Nova has no prices"),
     "cell.ask": "Nova asks its cells itself",
     **dict.fromkeys(("cell.up", "cell.down", "cell.hung", "faults.end"), "it is a real cloud"),
     **dict.fromkeys(

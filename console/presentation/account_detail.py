@@ -88,7 +88,8 @@ def _told(frame: Frame, held: AccountMoney) -> Iterable[Region]:
     width, muted = frame.width, Tone.MUTED
     yield blank_region(width)
     subscriptions = [_subscription(frame, each) for each in held.subscriptions]
-    none = [compose(width, left(2, "none: all that is used is burst", muted))]
+    words = fit_sentence("none: all that is used is burst; x s buys one", width - 3, frame.glyphs)
+    none = [compose(width, left(2, words, muted))]
     titles = [left(34, "UNTIL", muted), left(48, "STATUS", muted)] if width >= 64 else []
     head = compose(width, left(2, "SUBSCRIPTIONS", muted), *(titles or [right(width - 2, "STATUS", muted)]))
     yield Lines(subscriptions or none, head=head)
@@ -105,9 +106,7 @@ def _told(frame: Frame, held: AccountMoney) -> Iterable[Region]:
 def _subscription(frame: Frame, each: SubscriptionRecord) -> Line:
     """`1.0 GHz of CPU   until 20 Dec 12:00   active, renews itself`."""
     width = frame.width
-    unit = money.unit_of(each.resource)
-    amount = f"{money.amount_text(each.resource, each.amount)}{f' {unit} of' if unit else ''}"
-    what = f"{amount} {money.NAMES.get(each.resource, each.resource)}"
+    what = money.what_text(each.resource, each.amount)
     tone = {"active": Tone.OK, "expired": Tone.MUTED}.get(each.status, Tone.TEXT)
     until = figures.or_dash(None if each.ends_at is None else figures.instant(each.ends_at, frame.now), frame.glyphs)
     status = f"{each.status}, renews" if each.renews else each.status

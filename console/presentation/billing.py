@@ -50,8 +50,10 @@ UNIT_WIDTH_MIN = 56
 CHANGES_TOLD = 3
 SCALE_COLUMN = 63
 SILENT_NAMED_MAX = 3
-LEVELS_HEIGHT_MIN, OWNERS_HEIGHT_MIN = 34, 28
+LEVELS_HEIGHT_MIN, OWNERS_HEIGHT_MIN = 20, 28
 """Rows of the terminal below which these parts are left out."""
+LEVELS_WHOLE_HEIGHT_MIN = 34
+"""Below so many, all levels are one line."""
 
 
 def view(mirror: Mirror, frame: Frame) -> View:
@@ -87,7 +89,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
 
 
 def _regions(frame: Frame, found: Billing, rows: Sequence[CostRecord]) -> Iterable[Region]:
-    """What is burnt comes first; of a low terminal the levels and what owners backfilled go, all else stays."""
+    """What is burnt comes first; of a low terminal what owners backfilled goes and levels are told in brief."""
     is_high = frame.height >= OWNERS_HEIGHT_MIN
     if found.silent:
         yield Lines(list(_silent(frame, found.silent)))
@@ -95,10 +97,13 @@ def _regions(frame: Frame, found: Billing, rows: Sequence[CostRecord]) -> Iterab
     if is_high:
         yield blank_region(frame.width)
     yield Lines(_totals(frame, found))
-    if frame.height >= LEVELS_HEIGHT_MIN:
+    if frame.height >= LEVELS_WHOLE_HEIGHT_MIN:
         yield blank_region(frame.width)
         yield Lines([line for each in found.history for line in _levels(frame, each)])
-    yield blank_region(frame.width)
+    elif frame.height >= LEVELS_HEIGHT_MIN:
+        yield Lines([_levels_brief(frame, found.history)])
+    if is_high:
+        yield blank_region(frame.width)
     yield Lines(
         [_owner(frame, owner, found.burst_per_hour) for owner in found.owners],
         [f"account:{owner.account}" for owner in found.owners],
@@ -252,6 +257,21 @@ def _totals(frame: Frame, found: Billing) -> list[Line]:
 
 
 # Levels ------------------------------------------------------------------------------------------------------------
+
+
+def _levels_brief(frame: Frame, history: Sequence[LevelHistory]) -> Line:
+    """`price levels   CPU 13 ▁▃▅   memory 5 then 6 ▁▁▂   24 h`: now, the next if another, and the last day."""
+    spans = [Span("price levels", Tone.MUTED)]
+    for found in history:
+        now = level_at(found, frame)
+        spans.append(Span(f"   {money.NAMES.get(found.follows, found.follows)} {now}", Tone.TEXT))
+        if found.next_level != now:
+            spans.append(Span(f" then {found.next_level}", Tone.WARN))
+        if frame.width >= 80:
+            spans.append(Span(f" {by_hour(frame, found)}", Tone.MUTED))
+    if frame.width < 80:
+        return compose(frame.width, at(2, tuple(spans)))
+    return compose(frame.width, at(2, tuple(spans)), right(78, "24 h", Tone.MUTED))
 
 
 def _levels(frame: Frame, found: LevelHistory) -> tuple[Line, ...]:

@@ -6,6 +6,7 @@ and what cannot be done now. That is the contract of a down cell.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from operator import attrgetter
 
@@ -35,7 +36,8 @@ from console.presentation.lines import (
 )
 from console.presentation.mirror import Mirror
 from console.presentation.offered import zone_word
-from console.records import CellRecord, SizeRecord
+from console.presentation.remembered import remembered
+from console.records import CellRecord, HostRecord, SizeRecord
 
 HISTORY = 8
 
@@ -217,13 +219,34 @@ def ribbon(cell: CellRecord, glyphs: Glyphs) -> Line:
     return tuple(spans)
 
 
+class _HostsOfCell:
+    """Each drawn once for as long as they are as they are."""
+
+    def __init__(self) -> None:
+        self.hosts: list[HostRecord] = []
+        self._strips: dict[tuple[Glyphs, int, bool], Line] = {}
+
+    def strip(self, glyphs: Glyphs, width: int, is_known: bool) -> Line:
+        how = glyphs, width, is_known
+        if how not in self._strips:
+            self._strips[how] = figures.strip(self.hosts, glyphs, width=width, is_known=is_known)
+        return self._strips[how]
+
+
+@remembered(lambda hosts: (hosts,))
+def _by_cell(hosts: tuple[HostRecord, ...] | None) -> dict[str, _HostsOfCell]:
+    found: dict[str, _HostsOfCell] = defaultdict(_HostsOfCell)
+    for host in hosts or ():
+        found[host.cell].hosts.append(host)
+    return found
+
+
 def host_strip(mirror: Mirror, frame: Frame, cell: CellRecord, width: int) -> Line:
     """The cell's hosts by fill, or `—` where they were never seen."""
-    hosts = [host for host in mirror.hosts or () if host.cell == cell.name]
-    if not hosts:
+    hosts = _by_cell(mirror.hosts).get(cell.name)
+    if hosts is None:
         return (Span(frame.glyphs.nobody_said, Tone.UNKNOWN),)
-    is_known = cell.is_up and not mirror.is_offline
-    spans = figures.strip(hosts, frame.glyphs, width=width, is_known=is_known)
+    spans = hosts.strip(frame.glyphs, width, cell.is_up and not mirror.is_offline)
     return spans if span_width(spans) <= width else (Span(frame.glyphs.ellipsis, Tone.MUTED),)
 
 

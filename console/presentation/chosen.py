@@ -62,12 +62,16 @@ def fitting(columns: Sequence[Column[T]], names: Sequence[str], width: int) -> l
         kept.append(column)
         used += least + GAP
     spare = max(0, width - used + GAP - 1)
+    rooms = [_least(column) for column in kept]
+    while spare and any(room < column.width for room, column in zip(rooms, kept, strict=True)):
+        # A cell to each in turn, so that no long name takes the letters of a short one.
+        for place, column in enumerate(kept):
+            if spare and rooms[place] < column.width:
+                rooms[place] += 1
+                spare -= 1
     found: list[tuple[int, Column[T]]] = []
     start = START
-    for column in kept:
-        more = min(spare, max(0, column.width - _least(column)))
-        spare -= more
-        room = _least(column) + more
+    for room, column in zip(rooms, kept, strict=True):
         found.append((start, column._replace(width=room)))
         start += room + GAP
     return found
@@ -116,7 +120,10 @@ def _row(table: Table[T], columns: Sequence[tuple[int, Column[T]]], frame: Frame
     for start, column in columns:
         room = max(column.width, cells(column.title))
         if column.draw is not None:
-            placed.append(at(start, column.draw(row)))
+            drawn = column.draw(row)
+            # Numbers end where their head does.
+            ahead = room - cells(text_of(drawn)) if column.kind in NUMBERS else 0
+            placed.append(at(start + max(0, ahead), drawn))
             continue
         value = column.known_last(row)
         tone = Tone.TEXT if is_known or column.is_lasting else Tone.UNKNOWN
@@ -130,6 +137,9 @@ def _row(table: Table[T], columns: Sequence[tuple[int, Column[T]]], frame: Frame
             figure = figures.last_known(text, frame.glyphs) if is_last else figures.or_dash(text, frame.glyphs)
             placed.append(right(start + room - 1, figure, tone if value is not None else Tone.UNKNOWN))
         else:
+            if value is None and not (is_known or column.is_lasting):
+                placed.append(left(start, frame.glyphs.nobody_said, Tone.UNKNOWN))
+                continue
             span = _text(column, value, frame, tone, room)
             if column.name == "name":
                 span = span._replace(is_bold=table.key_of(row) in frame.marks)

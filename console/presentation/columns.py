@@ -64,6 +64,8 @@ class Column(NamedTuple, Generic[T]):
     """What was known last, where that is more than `value` tells."""
     words: tuple[str, ...] = ()
     """The words that completion offers."""
+    shown: Mapping[str, str] = {}
+    """What the screen calls a value in one word, where it calls it otherwise: this word, and the value."""
     draw: Callable[[T], Any] | None = None
     """Its spans, where there is more to see than a text or a number."""
     distinct: Collection[str] | None = None
@@ -96,10 +98,14 @@ class Table(NamedTuple, Generic[T]):
 
 
 def find(columns: Sequence[Column[T]], name: str) -> Column[T] | None:
-    """The column that a name, or the beginning of one, means: the first of those that begin so."""
+    """The column that a name, or the beginning of one, means: the first of those that begin so.
+
+    What stands above a column is a name for it too: `gib` is the memory of a list with a head `GiB`.
+    """
     name = name.casefold().replace("_", "-")
     exact = next((column for column in columns if column.name == name), None)
-    return exact or next((column for column in columns if name and column.name.startswith(name)), None)
+    headed = next((column for column in columns if name and column.head.casefold() == name), None)
+    return exact or headed or next((column for column in columns if name and column.name.startswith(name)), None)
 
 
 # Numbers as they are typed ---------------------------------------------------------------------------------------

@@ -134,7 +134,8 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[DriveRecord], ...]:
     return (
         Column("state", attrgetter("state"), Kind.WORD, width=12, is_searched=True,
                draw=lambda drive: chosen.state(figures.drive_state(drive, frame.glyphs), is_known=drive.is_reachable),
-               words=(*silence.DRIVE_STATES, UNKNOWN), distinct=mirror.drives.by_state.keys()),
+               words=(*silence.DRIVE_STATES, UNKNOWN), shown=figures.DRIVE_STATES_SHOWN,
+               distinct=mirror.drives.by_state.keys()),
         Column("name", lambda drive: drive.name or drive.id, width=24, is_searched=True, is_lasting=True),
         Column("server", server_name, width=16, is_searched=True, is_lasting=True),
         Column("cell", attrgetter("cell"), width=8, is_searched=True, is_lasting=True, distinct=cells),

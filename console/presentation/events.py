@@ -61,7 +61,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     return View(
         "events",
         crumbs,
-        _note(frame, known, len(shown), is_told=_is_told(mirror)),
+        _note(frame, known, len(shown), is_told=_is_told(mirror) and (bool(shown) or not _silent_cell(mirror, frame))),
         regions,
         lambda key: status(mirror, frame, shown, key),
         _density(frame, known, shown),
@@ -120,7 +120,19 @@ def _instead(mirror: Mirror, frame: Frame) -> str:
         return f"no events match /{frame.filter}   esc clears the filter"
     if frame.past_at is not None:
         return "nothing had happened yet"
+    if cell := _silent_cell(mirror, frame):
+        return f"not known: they are in the log of {cell}, which does not answer"
     return instead_of_none(mirror, frame)
+
+
+def _silent_cell(mirror: Mirror, frame: Frame) -> str | None:
+    """The cell that keeps the log of the object in question, where it does not answer."""
+    scope = frame.scope
+    if scope is None:
+        return None
+    row = mirror.servers.get(scope) or mirror.drives.by_id.get(scope)
+    name = scope if row is None else row.cell
+    return name if any(cell.name == name and not cell.is_up for cell in mirror.cells or ()) else None
 
 
 def instead_of_none(mirror: Mirror, frame: Frame) -> str:

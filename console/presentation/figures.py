@@ -373,6 +373,10 @@ def server_rank(server: ServerRecord) -> int:
     return 4 if rank == 5 and server.waits else rank
 
 
+SERVER_STATES_SHOWN = {"run": "running", "start": "starting", "halting": "stopping", "lost": "unavailable"}
+"""The states that the list has a word of its own for, as the API calls them."""
+
+
 def server_state(server: ServerRecord, glyphs: Glyphs = UNICODE) -> StateLook:
     """The look of a server's state. What waits for room, what has been given notice, and what others stopped say so."""
     match server.state:
@@ -414,6 +418,9 @@ _DRIVE_LOOKS = {
     "mounted": ("running", "mounted", Tone.OK, "M", 8),
     "unmounted": ("stopped", "unmounted", Tone.MUTED, "S", 9),
 }
+
+
+DRIVE_STATES_SHOWN = {"lost": "unavailable"}
 
 
 def drive_rank(drive: DriveRecord) -> int:

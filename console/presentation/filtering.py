@@ -2,6 +2,7 @@
 
     web         what holds `web`, as it stands or letter after letter (see fuzzy)      'web     only as it stands
     !web        what does not hold it as it stands                                     a b      both
+    state:lost  the word that the screen has for a state, as well as the one that the API has
     state:run   what begins so in a column of few words, holds it in one of texts, is so close as the screen
     cpu>4000    shows it in one of numbers; also = != > >= < <=, numbers with units; `!` before any of them
 
@@ -18,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress, repeat
+from math import isinf
 from operator import contains, ge, gt, le, lt, not_, or_
 from typing import Any, NamedTuple, TypeVar
 
@@ -40,6 +42,8 @@ class Word(NamedTuple):
     text: str
     is_exact: bool = False
     is_inverted: bool = False
+    meant: str = ""
+    """The state that the screen calls so: `lost` is what the API calls unavailable."""
 
 
 class Comparison(NamedTuple):
@@ -90,7 +94,9 @@ def _parse_word(word: str, columns: Sequence[Column[Any]]) -> Term | str | None:
         if not bare:
             return None
         # What is left out must be left out for a reason that can be seen: exactly.
-        return Word(bare.casefold(), is_inverted or bare != rest, is_inverted)
+        text = bare.casefold()
+        meant = next((column.shown[text] for column in columns if column.is_searched and text in column.shown), "")
+        return Word(text, is_inverted or bare != rest, is_inverted, meant)
     column = find(columns, match[2])
     if column is None:
         return f"no column is called {match[2]}: there are {names_of(columns)}"
@@ -109,13 +115,24 @@ def _parse_comparison(column: Column[Any], operator: str, text: str, *, is_inver
     if column.kind not in NUMBERS:
         if operator not in {":", "="}:
             return f"{column.name} is a text: {column.name}:TEXT and {column.name}=TEXT compare it"
+        text = _meant(column, operator, text)
         return Comparison(column.name, operator, text, is_inverted) if text or operator == "=" else None
     if not text:
         return f"{column.name} takes {EXAMPLES[column.kind]}"
     number = parse_number(text, column.kind)
-    if number is None:
+    # One that is too large for a number is near to every other one.
+    if number is None or isinf(number):
         return f"{column.name} takes {EXAMPLES[column.kind]}, not {text}"
     return Comparison(column.name, "=" if operator == ":" else operator, number, is_inverted)
+
+
+def _meant(column: Column[Any], operator: str, text: str) -> str:
+    """The value that the screen calls so, or else the text itself. The beginning of a value means that value."""
+    if text in column.shown and (operator == "=" or not any(word.startswith(text) for word in column.words)):
+        return column.shown[text]
+    if operator == "=" or not text or any(word.casefold().startswith(text) for word in column.words):
+        return text
+    return next((value for word, value in column.shown.items() if word.startswith(text)), text)
 
 
 def term_of(column: Column[T], row: T) -> str | None:
@@ -190,7 +207,7 @@ def _has_word(word: Word, kind: Kind, value: Value) -> bool:
     text = value.casefold()
     match kind:
         case Kind.WORD:
-            return text.startswith(word.text)
+            return text.startswith(word.text) or (bool(word.meant) and text == word.meant)
         case Kind.ID:
             return _may_be_id(word.text) and text.startswith(word.text)
         case Kind.SENTENCE:
@@ -269,7 +286,7 @@ def _hits_in(rows: Sequence[T], word: Word, column: Column[T]) -> Iterator[bool]
         return map(wanted.__contains__, map(column.value, rows)) if wanted else None
     texts = _folded(list(map(column.value, rows)))
     if column.kind in {Kind.WORD, Kind.ID}:
-        return (text.startswith(word.text) for text in texts)
+        return (text.startswith(word.text) or (bool(word.meant) and text == word.meant) for text in texts)
     literal = map(contains, texts, repeat(word.text))
     pattern = None if word.is_exact or column.kind is Kind.SENTENCE else fuzzy.pattern(word.text)
     return literal if pattern is None else map(or_, literal, map(bool, map(pattern.search, texts)))
@@ -307,7 +324,7 @@ def _implies(new: Term, old: Term) -> bool:
         return True
     if not (isinstance(new, Word) and isinstance(old, Word)) or old.is_inverted or new.is_inverted:
         return False
-    if new.is_exact < old.is_exact or not new.text.startswith(old.text):
+    if new.is_exact < old.is_exact or not new.text.startswith(old.text) or new.meant not in {"", old.meant}:
         return False
     # A word's first letters do not look at the ids yet.
     return _may_be_id(old.text) or not _may_be_id(new.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -28,6 +29,12 @@ class Fleet(Ordered[ServerRecord]):
                 notable.pop(row.id, None)
             notable.update({row.id: row for row in coming if _is_notable(row)})
             following.__dict__["notable"] = notable
+        if "_named" in self.__dict__:
+            named = tuple(counts.copy() for counts in self._named)
+            for counts, name_of in zip(named, _NAMES, strict=True):
+                counts.subtract(map(name_of, leaving))
+                counts.update(map(name_of, coming))
+            following.__dict__["_named"] = named
 
     @cached_property
     def notable(self) -> Mapping[str, ServerRecord]:
@@ -37,9 +44,15 @@ class Fleet(Ordered[ServerRecord]):
     @cached_property
     def names_in_use(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
         """The hosts, cells and groups that rows name."""
-        rows = self.by_id.values()
-        hosts, cells, groups = (set(map(attrgetter(field), rows)) for field in ("host", "cell", "group"))
-        return frozenset(hosts - {None}), frozenset(cells), frozenset(groups - {None})
+        hosts, cells, groups = (
+            frozenset(name for name, rows in counts.items() if rows and name is not None) for counts in self._named
+        )
+        return hosts, cells, groups
+
+    @cached_property
+    def _named(self) -> Sequence[Counter[str | None]]:
+        """How many rows name each host, cell and group."""
+        return tuple(Counter(map(name_of, self.by_id.values())) for name_of in _NAMES)
 
     @cached_property
     def lost(self) -> Sequence[ServerRecord]:
@@ -75,6 +88,9 @@ class Fleet(Ordered[ServerRecord]):
         """Backfilling servers in their grace, the first to stop first."""
         rows = [row for row in self.backfilling if row.notice_until is not None and row.state == "running"]
         return sorted(rows, key=attrgetter("notice_until", "sort_name", "id"))
+
+
+_NAMES: Sequence[Callable[[ServerRecord], str | None]] = tuple(map(attrgetter, ("host", "cell", "group")))
 
 
 def _is_notable(row: ServerRecord) -> bool:

@@ -24,12 +24,15 @@ def pattern(wanted: str) -> re.Pattern[str] | None:
     parts = re.findall(r"[0-9]+|[^0-9]", wanted, re.DOTALL)
     pieces = []
     for place, part in enumerate(parts):
-        before = _SKIPPED if place else ""
+        # What comes after can be found from the first place of a part if it can be from any, so no other is tried: the
+        # ways to choose places are more than anybody can wait for, of a name that says the same again and again.
+        before, after = (f"(?>{_SKIPPED}", ")") if place else ("", "")
         if part.isascii() and part.isdigit():
             # Zeros before it need not be typed, and more digits may follow a number that ends what was typed.
-            pieces.append(f"{before}(?<![0-9])0*({part})" + ("" if place == len(parts) - 1 else "(?![0-9])"))
+            end = "" if place == len(parts) - 1 else "(?![0-9])"
+            pieces.append(f"{before}(?<![0-9])0*({part}){end}{after}")
         elif place:
-            pieces.append(f"{before}({re.escape(part)})")
+            pieces.append(f"{before}({re.escape(part)}){after}")
         else:
             # No letter stands before it. To look back after it is many times faster than before it.
             pieces.append(rf"({re.escape(part)})(?<![^\W\d_].)")

@@ -370,8 +370,8 @@ def _worst_case(mirror: Mirror, frame: Frame, group: GroupRecord) -> list[Line]:
         lines.append(f"lose {first}{then}: {stay} stay, needs {group.needs}")
     silent = silent_count(mirror, group)
     if silent:
-        verb = "does" if silent == 1 else "do"
-        lines.append(f"{silent} of {member_count(group)} members {verb} not answer and count as lost")
+        verb, counts = ("does", "counts") if silent == 1 else ("do", "count")
+        lines.append(f"{silent} of {member_count(group)} members {verb} not answer and {counts} as lost")
     room = frame.width - 14
     placed = [
         compose(

@@ -7,7 +7,7 @@ where that is so. Those are never dropped; everything else goes as the terminal 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from console.presentation import figures
@@ -102,14 +102,8 @@ def header(mirror: Mirror, frame: Frame) -> Line:
     words = fit_sentence(words, room - column - 3, frame.glyphs)
     placed.append(at(column, (Span(fact.glyph, fact.tone), Span(" "), Span(words, fact.tone))))
     column += 2 + cells(words) + gap
-    choices = (
-        _totals_wide(mirror, frame),
-        _totals(mirror, frame, _broken_hosts(mirror, frame)),
-        _totals(mirror, frame),
-        _servers_short(mirror, frame),
-    )
-    fitting = (totals for totals in choices if column + span_width(totals) + 2 <= room)
     if width >= MEDIUM:
+        fitting = (totals for totals in _totals(mirror, frame) if column + span_width(totals) + 2 <= room)
         placed.append(at(column, next(fitting, ())))
     return compose(width, *placed)
 
@@ -117,7 +111,8 @@ def header(mirror: Mirror, frame: Frame) -> Line:
 def _servers(mirror: Mirror, frame: Frame) -> str:
     """How many servers there are, which is central knowledge: also those of cells that do not answer."""
     told = [cell.servers for cell in mirror.cells or ()]
-    if mirror.cells is not None and all(number is not None for number in told):
+    # Of no cell at all it is not known that they have no servers: perhaps they have not been told yet.
+    if told and all(number is not None for number in told):
         total: int | None = sum(number or 0 for number in told)
     else:
         total = mirror.servers_total
@@ -138,33 +133,31 @@ def _host_total(mirror: Mirror, frame: Frame) -> str:
     return figures.count(sum(told)) if told else frame.glyphs.nobody_said
 
 
-def _totals(mirror: Mirror, frame: Frame, broken: str = "") -> Line:
-    if mirror.is_offline:
-        return _servers_short(mirror, frame)
-    return (Span(f"hosts {_host_total(mirror, frame)}{broken}  "), *_servers_short(mirror, frame))
+def _totals(mirror: Mirror, frame: Frame) -> Iterator[Line]:
+    """How many hosts and servers there are, in fewer and fewer words."""
+    if not mirror.is_offline:
+        hosts = f"hosts {_host_total(mirror, frame)}"
+        if frame.width >= WIDE:
+            broken = _broken_hosts(mirror)
+            backfill = figures.count(len(mirror.fleet.backfilling)) if mirror.is_complete else frame.glyphs.nobody_said
+            yield (
+                Span(f"{hosts}{broken}   servers {_servers(mirror, frame)}   "),
+                Span(f"backfill {backfill}"),
+            )
+            yield (Span(f"{hosts}{broken}  "), *_servers_short(mirror, frame))
+        yield (Span(f"{hosts}  "), *_servers_short(mirror, frame))
+    yield _servers_short(mirror, frame)
 
 
-def _broken_hosts(mirror: Mirror, frame: Frame) -> str:
-    """` (1 down, 28 unknown)`; nothing where all are up, or the terminal is narrow."""
-    if frame.width < WIDE:
-        return ""
+def _broken_hosts(mirror: Mirror) -> str:
+    """` (1 down, 28 unknown)`; nothing where all are up."""
+    silent = {cell.name for cell in mirror.cells or () if cell.is_silent}
     states = Counter(
-        ("maint" if host.state == "maintenance" else host.state) if mirror.is_host_known(host) else "unknown"
-        for host in mirror.hosts or ()
+        host.state if host.is_reachable and host.cell not in silent else "unknown" for host in mirror.hosts or ()
     )
-    parts = [f"{states[word]} {word}" for word in ("down", "maint", "unknown") if states[word]]
+    counts = (("down", states["down"]), ("maint", states["maintenance"]), ("unknown", states["unknown"]))
+    parts = [f"{count} {word}" for word, count in counts if count]
     return f" ({', '.join(parts)})" if parts else ""
-
-
-def _totals_wide(mirror: Mirror, frame: Frame) -> Line:
-    if frame.width < WIDE or mirror.is_offline:
-        return _totals(mirror, frame)
-    broken = _broken_hosts(mirror, frame)
-    backfill = figures.count(len(mirror.fleet.backfilling)) if mirror.is_complete else frame.glyphs.nobody_said
-    return (
-        Span(f"hosts {_host_total(mirror, frame)}{broken}   servers {_servers(mirror, frame)}   "),
-        Span(f"backfill {backfill}"),
-    )
 
 
 def _past(mirror: Mirror, frame: Frame) -> Line:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from console.presentation import filtering
@@ -346,16 +348,31 @@ def compose(width: int, *placed: Placed, bleed: bool = False) -> Line:
     spans: list[Span] = []
     used = 0
     room = width if bleed else width - 1
-    for column, piece in sorted(placed, key=lambda each: each[0]):
+    for column, piece in sorted(placed, key=_COLUMN):
         if column > used:
-            spans.append(Span(" " * (min(column, room) - used)))
+            spans.append(_gap(min(column, room) - used))
             used = min(column, room)
-        for span in cut(piece, room - used):
+        for span in piece:
+            size = cells(span.text)
+            if size > room - used:
+                for start in cut((span,), room - used):
+                    spans.append(start)
+                    used += cells(start.text)
+                break
             spans.append(span)
-            used += cells(span.text)
+            used += size
     if used < width:
-        spans.append(Span(" " * (width - used)))
-    return tuple(span for span in spans if span.text)
+        spans.append(_gap(width - used))
+    return tuple([span for span in spans if span.text])
+
+
+_COLUMN = itemgetter(0)
+
+
+@lru_cache(maxsize=512)
+def _gap(width: int) -> Span:
+    """Blanks between two pieces: half of all spans, and few of them differ."""
+    return Span(" " * width)
 
 
 def remark(frame: Frame, text: str, *, column: int = 2, width: int | None = None) -> Line:

@@ -7,7 +7,7 @@ as last known. When the cloud itself falls silent nothing is emptied: `problem` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -570,6 +570,13 @@ def _told(host: HostRecord, event: EventRecord) -> HostRecord:
     return host._replace(state=state, state_since=event.at, version=event.object_version)
 
 
-def _merged_events(before: tuple[EventRecord, ...], news: Iterable[EventRecord]) -> tuple[EventRecord, ...]:
+def _merged_events(before: tuple[EventRecord, ...], news: Sequence[EventRecord]) -> tuple[EventRecord, ...]:
+    if before and news and all(map(_is_earlier, (before[-1], *news), news)):
+        # What the feed brings has nearly always happened after all that is known, and comes in order.
+        return (*before, *news)[-EVENTS_KEPT:]
     events = {event.key: event for event in (*before, *news)}
     return tuple(sorted(events.values(), key=lambda event: (event.at, event.file, event.number))[-EVENTS_KEPT:])
+
+
+def _is_earlier(event: EventRecord, other: EventRecord) -> bool:
+    return (event.at, event.file, event.number) < (other.at, other.file, other.number)

@@ -95,6 +95,19 @@ def unit_of(resource: str) -> str:
     return _UNITS.get(resource, ("", 1))[0]
 
 
+def base_units(resource: str, amount: Decimal) -> int:
+    """Of an amount in the unit that it is shown in."""
+    return round(amount * _UNITS.get(resource, ("", 1))[1])
+
+
+def what_text(resource: str, amount: int) -> str:
+    """`10.0 GHz of CPU`, `1 IP`."""
+    unit, name = unit_of(resource), NAMES.get(resource, resource)
+    if not unit and amount == 1:
+        name = name.removesuffix("s")
+    return f"{amount_text(resource, amount)}{f' {unit} of' if unit else ''} {name}"
+
+
 def amount_text(resource: str, amount: int) -> str:
     _, whole = _UNITS.get(resource, ("", 1))
     return f"{amount:,}" if whole == 1 else f"{amount / whole:,.1f}"

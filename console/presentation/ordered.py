@@ -7,20 +7,16 @@ rows never change places.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
-_SMALL_BATCH = 128
-"""Up to here, rows are taken out of an order one by one; above, in one pass."""
 _LARGE_SHARE = 4
 """When more than a quarter of the rows change, orders are made anew when they are next asked for."""
 
-_LARGE_BATCH_SHARE = 20
-"""From a twentieth of the rows on, sorting nearly sorted rows is cheaper than finding each one's place."""
 _QUESTIONS_KEPT = 7
 _ORDERS_KEPT = 2
 """How many orders are kept up to date, besides the one by name: those that were looked at last."""
@@ -63,7 +59,7 @@ class Ordered(Generic[R]):
 
     def __init__(self, by_id: Mapping[str, R] | None = None) -> None:
         self.by_id: Mapping[str, R] = by_id if by_id is not None else {}
-        self._orders: dict[str, tuple[Callable[[R], Any], list[R]]] = {}
+        self._orders: dict[str, tuple[Callable[[R], Any], Sequence[R]]] = {}
         """Those that were asked for, the latest last."""
         self._found: dict[tuple[Any, ...], Sequence[R]] = {}
         self._filters: dict[tuple[Any, ...], _Filter[R]] = {}
@@ -88,20 +84,18 @@ class Ordered(Generic[R]):
         if (len(leaving) + len(new)) * _LARGE_SHARE <= len(by_id):
             for name in {_NAME, *list(self._orders)[-_ORDERS_KEPT:]} & self._orders.keys():
                 sort_key, order = self._orders[name]
-                following._orders[name] = (sort_key, _updated(order, sort_key, leaving, list(new.values())))
-            self._hand_filters_over(following, leaving, list(new.values()))
+                following._orders[name] = (sort_key, _updated(order, sort_key, leaving.values(), new.values()))
+            self._hand_filters_over(following, leaving.values(), new.values())
             self.hand_over(following, leaving.values(), new.values())
         return following
 
-    def _hand_filters_over(self, following: Ordered[R], leaving: Mapping[str, R], coming: Sequence[R]) -> None:
+    def _hand_filters_over(self, following: Ordered[R], leaving: Iterable[R], coming: Iterable[R]) -> None:
         for question, kept in self._filters.items():
             order = following._orders.get(kept.order)
             if order is None or kept.changes_unasked >= _CHANGES_UNASKED_MAX or question not in self._found:
                 continue
-            left = {each.id: each for each in leaving.values() if kept.holds(each)}
             come = [each for each in coming if kept.holds(each)]
-            rows = self._found[question]
-            following._found[question] = _updated(list(rows), order[0], left, come) if left or come else rows
+            following._found[question] = _updated(self._found[question], order[0], leaving, come)
             following._filters[question] = kept._replace(changes_unasked=kept.changes_unasked + 1)
 
     def hand_over(self, following: Ordered[R], leaving: Iterable[R], coming: Iterable[R]) -> None:
@@ -164,29 +158,67 @@ class Ordered(Generic[R]):
         return Counter(map(attrgetter("state"), self.by_id.values()))
 
 
-def _updated(order: list[R], sort_key: Callable[[R], Any], leaving: Mapping[str, R], coming: list[R]) -> list[R]:
-    """The order without the rows that leave and with those that come, in one copy."""
+class _Places(Generic[R]):
+    """Where rows are in an order, or would be. The place of what many rows share is looked for once."""
 
-    def full_key(row: R) -> tuple[Any, ...]:
-        key = sort_key(row)
+    def __init__(self, order: Sequence[R], sort_key: Callable[[R], Any]) -> None:
+        self._order, self._sort_key = order, sort_key
+        self._bounds: dict[Any, tuple[int, int]] = {}
+        """By sort key, between which places its rows are."""
+        has_unknown = bool(order) and sort_key(order[-1]) is None
+        self._known = bisect_left(order, 1, key=lambda row: int(sort_key(row) is None)) if has_unknown else len(order)
+
+    def full_key(self, row: R) -> tuple[Any, ...]:
+        """What rows are in the order of."""
+        key = self._sort_key(row)
         return (1, 0, row.sort_name, row.id) if key is None else (0, key, row.sort_name, row.id)
 
-    if len(coming) * _LARGE_BATCH_SHARE > len(order):
-        kept = [row for row in order if row.id not in leaving] if leaving else order
-        return sorted([*kept, *coming], key=full_key)
-    if len(leaving) <= _SMALL_BATCH:
-        kept = order.copy()
-        for row in leaving.values():
-            del kept[bisect_left(kept, full_key(row), key=full_key)]
-    else:
-        kept = [row for row in order if row.id not in leaving]
-    coming.sort(key=full_key)
-    merged: list[R] = []
+    def of(self, row: R) -> int:
+        """The first place at which no row is that comes before this one."""
+        key, order = self._sort_key(row), self._order
+        if key not in self._bounds:
+            self._bounds[key] = self._between(key)
+        low, high = self._bounds[key]
+        low = bisect_left(order, row.sort_name, low, high, key=_SORT_NAME)
+        if low == high or order[low].id >= row.id or order[low].sort_name != row.sort_name:
+            return low
+        return bisect_left(order, row.id, low, bisect_right(order, row.sort_name, low, high, key=_SORT_NAME), key=_ID)
+
+    def _between(self, key: Any) -> tuple[int, int]:
+        order, known = self._order, self._known
+        if key is None:
+            return known, len(order)
+        low = bisect_left(order, key, 0, known, key=self._sort_key)
+        near = min(low + _FEW, known)
+        # A key that few rows share, which is most keys where keys are many, is not looked for twice.
+        is_wide = near < known and self._sort_key(order[near]) == key
+        return low, bisect_right(order, key, *((near, known) if is_wide else (low, near)), key=self._sort_key)
+
+    def holds(self, place: int, row: R) -> bool:
+        """Whether it is a row with the same id that is there."""
+        return place < len(self._order) and self._order[place].id == row.id
+
+
+_SORT_NAME, _ID = attrgetter("sort_name"), attrgetter("id")
+_FEW = 8
+
+
+def _updated(
+    order: Sequence[R], sort_key: Callable[[R], Any], leaving: Iterable[R], coming: Iterable[R]
+) -> Sequence[R]:
+    """The order without those of the rows that leave which are in it, and with those that come, in one copy."""
+    places = _Places(order, sort_key)
+    out = [(place, True, (), row) for row in leaving if places.holds(place := places.of(row), row)]
+    into = [(places.of(row), False, places.full_key(row), row) for row in coming]
+    if not out and not into:
+        return order
+    updated: list[R] = []
     start = 0
-    for row in coming:
-        place = bisect_left(kept, full_key(row), lo=start, key=full_key)
-        merged.extend(kept[start:place])
-        merged.append(row)
-        start = place
-    merged.extend(kept[start:])
-    return merged
+    # What comes to a place comes before what is there.
+    for place, leaves, _, row in sorted([*out, *into], key=itemgetter(0, 1, 2)):
+        updated.extend(order[start:place])
+        start = place + leaves
+        if not leaves:
+            updated.append(row)
+    updated.extend(order[start:])
+    return updated

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from operator import attrgetter
+from typing import Any
+from weakref import ref
 
 from console.presentation import attention, backfill, events, figures, filtering, offered, redundancy, schedules, tasks
 from console.presentation import cells as cells_view
@@ -40,6 +42,7 @@ from console.presentation.lines import (
     span_width,
 )
 from console.presentation.mirror import Mirror
+from console.presentation.remembered import remembered
 from console.presentation.sentences import census, offline_sentence
 from console.records import CellRecord, GroupRecord, ServerRecord, TaskRecord
 
@@ -204,6 +207,14 @@ def _sum_row(mirror: Mirror, frame: Frame, width: int) -> Line:
 # What needs attention ------------------------------------------------------------------------------------------------
 
 
+def _attention_parts(mirror: Mirror, frame: Frame, alarms: list[Alarm], width: int) -> tuple[Any, ...]:
+    # Of the instants only the days are told.
+    days = frame.now.date(), frame.wall_now.date()
+    clock = None if mirror.clock is None else mirror.clock.mode
+    return alarms, days, clock, mirror.cells is None, width, frame.height, frame.filter, frame.glyphs
+
+
+@remembered(_attention_parts)
 def _attention_region(mirror: Mirror, frame: Frame, alarms: list[Alarm], width: int) -> Region:
     edge = 78 if 80 <= width < 100 else 98 if width == 101 else width - 2
     head = compose(width, left(1, "NEEDS ATTENTION", Tone.MUTED), right(edge, "SINCE", Tone.MUTED))
@@ -304,6 +315,14 @@ def _servers_line(mirror: Mirror, frame: Frame, width: int) -> Line:
     return compose(width, *placed)
 
 
+def _events_parts(mirror: Mirror, frame: Frame, width: int) -> tuple[Any, ...]:
+    # A fleet is large, and is not to be kept for this when there is another one.
+    names = ref(mirror.fleet), ref(mirror.drives), mirror.protection, mirror.schedules, mirror.pasts
+    nothing = None if mirror.events else offered.sentence(mirror, "events") or events.instead_of_none(mirror, frame)
+    return mirror.events, names, nothing, frame.now.date(), frame.filter, width, frame.glyphs
+
+
+@remembered(_events_parts)
 def _events_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     latest = list(reversed(mirror.events[-EVENTS_SHOWN:]))
     head = compose(width, left(1, "EVENTS", Tone.MUTED))
@@ -331,6 +350,11 @@ def _aside(mirror: Mirror, frame: Frame, width: int) -> tuple[Region, ...]:
     return (*regions, pane_filler(frame.body_height - used, width, frame.glyphs))
 
 
+def _fits_parts(mirror: Mirror, frame: Frame, width: int) -> tuple[Any, ...]:
+    return mirror.capacity, offered.sentence(mirror, "capacity"), mirror.is_offline, width, frame.glyphs
+
+
+@remembered(_fits_parts)
 def _fits_region(mirror: Mirror, frame: Frame, width: int) -> Lines:
     glyphs, muted = frame.glyphs, Tone.MUTED
     wide = width >= 50
@@ -365,6 +389,13 @@ def _fits_region(mirror: Mirror, frame: Frame, width: int) -> Lines:
     return Lines(lines, head=ruled(width, glyphs, *head))
 
 
+def _lowest_parts(mirror: Mirror, frame: Frame, width: int) -> tuple[Any, ...]:
+    fleet, nothing = mirror.fleet, offered.sentence(mirror, "backfill")
+    has_backfilling, is_known = bool(fleet.backfilling), mirror.is_complete
+    return fleet.shrunk[:LOWEST_SHOWN], has_backfilling, is_known, nothing, mirror.is_offline, width, frame.glyphs
+
+
+@remembered(_lowest_parts)
 def _lowest_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     """The servers that are left with the least of their size."""
     glyphs, muted = frame.glyphs, Tone.MUTED
@@ -403,6 +434,11 @@ def _lowest_row(mirror: Mirror, frame: Frame, row: ServerRecord, width: int) -> 
     return retoned(line, Tone.UNKNOWN) if mirror.is_offline else line
 
 
+def _risk_parts(mirror: Mirror, frame: Frame, width: int) -> tuple[Any, ...]:
+    return mirror.groups, width, frame.glyphs
+
+
+@remembered(_risk_parts)
 def _risk_region(mirror: Mirror, frame: Frame, width: int) -> Region:
     glyphs, muted = frame.glyphs, Tone.MUTED
     wide = width >= 50

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
+from inspect import signature
 from typing import Any
 
 import orjson
@@ -144,17 +146,16 @@ def value_of(text: str) -> Any:
     return _value(orjson.loads(text))
 
 
-def _defaults(cls: type[Any]) -> Mapping[str, Any]:
-    if dataclasses.is_dataclass(cls):
-        return {each.name: each.default for each in dataclasses.fields(cls)}
-    defaults: Mapping[str, Any] = cls._field_defaults
-    return {name: defaults.get(name, dataclasses.MISSING) for name in cls._fields}
+@cache
+def _defaults(kind: str) -> Mapping[str, Any]:
+    """What a record is made of, with what each is when it is not said; `Parameter.empty` for what must be said."""
+    return {name: each.default for name, each in signature(_CLASSES[kind]).parameters.items()}
 
 
 def _plain(value: Any) -> Any:
     name = type(value).__name__
     if name in _CLASSES:
-        fields = {field: (getattr(value, field), default) for field, default in _defaults(_CLASSES[name]).items()}
+        fields = {field: (getattr(value, field), default) for field, default in _defaults(name).items()}
         told = {field: _plain(found) for field, (found, default) in fields.items()
                 if field != "sort_name" and found != default}  # fmt: skip
         return {_CLASS: name, **told}
@@ -176,6 +177,6 @@ def _value(plain: Any) -> Any:
         return datetime.fromisoformat(plain[_INSTANT])
     if _MAPPING in plain:
         return {key: _value(each) for key, each in plain[_MAPPING].items()}
-    cls = _CLASSES[plain[_CLASS]]
-    known = _defaults(cls)
-    return cls(**{name: _value(each) for name, each in plain.items() if name in known})
+    kind = plain[_CLASS]
+    known = _defaults(kind)
+    return _CLASSES[kind](**{name: _value(each) for name, each in plain.items() if name in known})

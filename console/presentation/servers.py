@@ -33,6 +33,7 @@ from console.presentation.lines import (
     matched,
     remark,
     right,
+    text_of,
 )
 from console.presentation.mirror import Mirror
 from console.presentation.narrowing import narrow
@@ -76,7 +77,7 @@ def view(mirror: Mirror, frame: Frame) -> View:
     )
 
 
-HEADS = {"CPU GHz": "cpu", "GiB": "memory", "pf": "factor", "pfCPU": "factor", "pfMEM": "factor", "UP/SEEN": "up",
+HEADS = {"CPU GHz": "cpu", "GiB": "memory", "pf": "factor", "pfCPU": "pfcpu", "pfMEM": "pfmem", "UP/SEEN": "up",
          "FLOORS": "floor", "B": "kind"}  # fmt: skip
 """What a list is sorted by where the head above a column is clicked on, and says another word than its name."""
 
@@ -113,7 +114,10 @@ ORDERS: Mapping[str, SortKey] = {
 
 
 def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
-    """What a server's row is as values. Sizes and factors of one that does not answer are only last known."""
+    """What a server's row is as values. Sizes and factors of one that does not answer are only last known.
+
+    Those that the list shows by itself look the same where they were chosen: to hide one changes no other.
+    """
     hosts, cells, groups = mirror.fleet.names_in_use
     now = frame.now
 
@@ -129,10 +133,28 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
     def seconds(at: datetime | None) -> float | None:
         return None if at is None else (now - at).total_seconds()
 
+    def factor(name: str, head: str) -> Column[ServerRecord]:
+        share, floor = attrgetter(name), attrgetter(f"floor.{name}")
+        return Column(
+            f"pf{head[2:].casefold()}",
+            lambda row: share(factors) if row.is_reachable and (factors := figures.factor_in_use(row)) else None,
+            Kind.SHARE,
+            head,
+            6,
+            width_min=5,
+            last=lambda row: share(factors) if (factors := figures.factor_in_use(row)) else None,
+            draw=lambda row: (
+                _Figures(mirror, frame, row).share(share(factors), floor(row) if row.floor else None)
+                if (factors := figures.factor_in_use(row))
+                else ()
+            ),
+        )
+
     return (
-        Column("state", attrgetter("state"), Kind.WORD, width=10, is_searched=True,
+        Column("state", attrgetter("state"), Kind.WORD, width=10, width_min=9, is_searched=True,
                draw=lambda row: chosen.state(figures.server_state(row, frame.glyphs), is_known=row.is_reachable),
-               words=(*silence.SERVER_STATES, UNKNOWN), distinct=mirror.fleet.by_state.keys()),
+               words=(*silence.SERVER_STATES, UNKNOWN), shown=figures.SERVER_STATES_SHOWN,
+               distinct=mirror.fleet.by_state.keys()),
         Column("name", lambda row: row.name or row.id, width=24, width_min=12, is_searched=True, is_lasting=True),
         lasting("cell", width=8, width_min=6, is_searched=True, distinct=cells),
         Column("host", attrgetter("host"), width=8, width_min=6, is_searched=True, distinct=hosts),
@@ -140,13 +162,16 @@ def columns(mirror: Mirror, frame: Frame) -> tuple[Column[ServerRecord], ...]:
         current("memory", Kind.BYTES, attrgetter("memory_bytes"), "GiB"),
         Column("factor", _factor_key, Kind.SHARE, "pf", 6, width_min=4,
                last=lambda row: row.perf_factor and row.perf_factor.lower),
-        lasting("group", width=12, width_min=6, is_searched=True, distinct=groups),
-        Column("up", lambda row: seconds(up_since(row)) if row.is_reachable else None, Kind.SECONDS, "UP", 7,
-               last=lambda row: seconds(up_since(row))),
+        factor("cpu", "pfCPU"),
+        factor("memory", "pfMEM"),
+        lasting("group", width=12, width_min=5, is_searched=True, distinct=groups),
+        Column("up", lambda row: seconds(up_since(row)) if row.is_reachable else None, Kind.SECONDS, "UP/SEEN", 7,
+               last=lambda row: seconds(up_since(row)), draw=lambda row: _Figures(mirror, frame, row).seen()),
         Column("age", lambda row: seconds(row.created_at), Kind.SECONDS, "AGE", 7, is_lasting=True),
-        Column("kind", lambda row: "backfilling" if row.is_backfilling else "normal", Kind.WORD, width=11, width_min=6,
-               is_lasting=True, words=("backfilling", "normal")),
-        Column("floor", lambda row: row.floor and min(row.floor), Kind.SHARE, width=6, is_lasting=True),
+        Column("kind", lambda row: "backfilling" if row.is_backfilling else "normal", Kind.WORD, "B", 1,
+               is_lasting=True, words=("backfilling", "normal"), draw=lambda row: _Figures(mirror, frame, row).kind()),
+        Column("floor", lambda row: row.floor and min(row.floor), Kind.SHARE, "FLOORS", 9, is_lasting=True,
+               draw=lambda row: _Figures(mirror, frame, row).floors()),
         lasting("owner", width=28, width_min=12),
         Column("project", attrgetter("project_id"), Kind.ID, width=13, is_lasting=True),
         Column("tags", lambda row: " ".join(row.tags), width=24, width_min=8, is_lasting=True),
@@ -281,15 +306,23 @@ class _Figures:
             return left(column, sign, tone)
         return left(column, fit_name(self.server.host, width, self.glyphs), self.tone())
 
-    def backfill(self, column: int) -> list[Placed]:
-        if not self.server.is_backfilling:
-            return []
-        return [left(column, self.glyphs.backfill, self.tone(Tone.BACKFILL))]
+    def kind(self) -> Line:
+        return (Span(self.glyphs.backfill, self.tone(Tone.BACKFILL)),) if self.server.is_backfilling else ()
 
-    def factor(self, last: int, share: float | None, floor: float | None) -> list[Placed]:
-        if share is None:
-            return []
-        return [right(last, self.number(figures.factor(share)), self.tone(figures.factor_tone(share, floor)))]
+    def share(self, share: float, floor: float | None) -> Line:
+        return (Span(self.number(figures.factor(share)), self.tone(figures.factor_tone(share, floor))),)
+
+    def floors(self) -> Line:
+        floor = self.server.floor
+        if floor is None:
+            return ()
+        return (Span(f"{figures.factor(floor.cpu)} {figures.factor(floor.memory)}", self.tone(Tone.MUTED)),)
+
+    def seen(self) -> Line:
+        return (Span(self.age(), self.tone()),)
+
+    def factor(self, last: int, share: float, floor: float | None) -> list[Placed]:
+        return [right(last, text_of(line), line[0].tone) for line in (self.share(share, floor),)]
 
     def state(self, column: int) -> list[Placed]:
         tone = self.tone(self.look.tone)
@@ -309,7 +342,7 @@ def _wide(figure: _Figures) -> list[Placed]:
         figure.host(32, 6),
         right(44, figure.cpu(), figure.tone()),
         right(49, figure.memory(), figure.tone()),
-        *figure.backfill(51),
+        at(51, figure.kind()),
     ]
     if factor is not None:
         placed += figure.factor(57, factor.cpu, floor.cpu if floor else None)
@@ -325,10 +358,7 @@ def _wide(figure: _Figures) -> list[Placed]:
 def _extra(figure: _Figures, width: int) -> list[Placed]:
     """The columns that only a wide terminal without a pane has."""
     server, frame = figure.server, figure.frame
-    placed = []
-    if server.floor is not None:
-        floors = f"{figures.factor(server.floor.cpu)} {figures.factor(server.floor.memory)}"
-        placed.append(left(81, floors, figure.tone(Tone.MUTED)))
+    placed = [at(81, figure.floors())]
     if server.created_at is not None:
         placed.append(left(92, figures.instant(server.created_at, frame.now), Tone.MUTED))
     placed.append(left(106, fit_id(server.id, 13, figure.glyphs), Tone.MUTED))
@@ -346,7 +376,7 @@ def _medium(figure: _Figures) -> list[Placed]:
         figure.host(25, 6),
         right(38, figure.cpu(), figure.tone()),
         right(43, figure.memory(), figure.tone()),
-        *figure.backfill(45),
+        at(45, figure.kind()),
         right(58, figure.age(), figure.tone()),
     ]
     factor = figures.factor_in_use(server)

@@ -6,7 +6,7 @@ told over all is of whom any of the plans speaks, each once, and not a sum of si
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from console.presentation.lines import Frame, Line, Span, Tone
 from console.presentation.plan import NAMES_SHOWN, labelled
@@ -27,9 +27,23 @@ def rest(plans: Mapping[str, PlanRecord]) -> list[Line]:
     return [(Span(f"and {more:,} more, counted above", Tone.MUTED),)] if more > 0 else []
 
 
-def lines(noun: str, plans: Mapping[str, PlanRecord], number: int, left_out: int, frame: Frame) -> list[Line]:
+def off(left_out: Sequence[tuple[str, str]], frame: Frame) -> list[Line]:
+    """Which of the marked objects the verb leaves alone, each reason once; `left_out` is names and reasons."""
+    named: dict[str, list[str]] = {}
+    for name, reason in left_out:
+        named.setdefault(reason, []).append(name)
+    made: list[Line] = []
+    for reason, names in named.items():
+        made += labelled(frame, "OFF", f"{_who(names)}: {reason}", Tone.WARN)
+    return made
+
+
+def lines(
+    noun: str, plans: Mapping[str, PlanRecord], number: int, left_out: Sequence[tuple[str, str]], frame: Frame
+) -> list[Line]:
     """How many objects it is about, how many were looked at, and who stops, shrinks and grows by any of the plans."""
-    made: list[Line] = [(Span(f"{number:,} {noun}s" + (f", {left_out:,} off" if left_out else ""), is_bold=True),)]
+    said = f"{number:,} {noun}s" + (f", {len(left_out):,} off" if left_out else "")
+    made: list[Line] = [(Span(said, is_bold=True),), *off(left_out, frame)]
     if not plans:
         return made
     refused = sum(not each.is_allowed for each in plans.values())
@@ -41,7 +55,7 @@ def lines(noun: str, plans: Mapping[str, PlanRecord], number: int, left_out: int
         ("GROWS", Tone.OK, {each.id: each.title for plan in plans.values() for each in plan.grows}),
     )
     for label, tone, names in told:
-        made += labelled(frame, label, _who(names), tone if names else Tone.MUTED)
+        made += labelled(frame, label, _who(list(names.values())), tone if names else Tone.MUTED)
     if len(plans) < number:
         words = f"by the first {len(plans):,}, each alone; {number - len(plans):,} more were not looked at"
         made += labelled(frame, "", words, Tone.WARN)
@@ -52,9 +66,9 @@ def _stopped(plan: PlanRecord) -> tuple[StoppedRecord, ...]:
     return plan.stops or (plan.decision.stops if plan.decision is not None else ())
 
 
-def _who(names: Mapping[str, str]) -> str:
+def _who(names: Sequence[str]) -> str:
     if not names:
         return "nobody"
     others = len(names) - NAMES_SHOWN
     more = f", and {others:,} more" if others > 0 else ""
-    return f"{len(names):,}: {', '.join(list(names.values())[:NAMES_SHOWN])}{more}"
+    return f"{len(names):,}: {', '.join(names[:NAMES_SHOWN])}{more}"

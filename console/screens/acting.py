@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from textual.screen import Screen
 
+from console import commands
 from console.commands import Command, reason_off, verbs_for
 from console.port import ClientError, Port
 from console.presentation import plan, together
@@ -145,7 +146,7 @@ class Acting:
             self._host.say("cancelled; nothing was sent", Tone.MUTED)
             return
         title = command.title.removesuffix(" …")
-        words = f"{title} {_subject(selection)}".rstrip()
+        words = f"{title} {_subject(_on(command, selection))}".rstrip()
         if cloud := self._host.frame().cloud:
             # It may be sent, or taken back, while another one is looked at.
             words = f"{words} of {cloud}"
@@ -234,12 +235,8 @@ class Acting:
 
     async def _act_on_servers(self, client: Port, command: Command, selection: Selection) -> None:
         action, fields = _ACTIONS[command.id], _FIELDS.get(command.id, {})
-        items = [
-            item
-            for item in selection.items
-            if item.kind == "server" and reason_off(command, _only(selection, item)) is None
-        ]
-        left_out = len(selection.items) - len(items)
+        items = [item for item in _on(command, selection).items if item.kind == "server"]
+        left_out = commands.left_out(command, selection)
         away: tuple[str, ...] | None = None
         if command.id == "server.start_away":
             away = await clone_verbs.start_away(self._host, items)
@@ -319,7 +316,7 @@ class Acting:
         command: Command,
         action: str,
         targets: Sequence[_Target],
-        left_out: int,
+        left_out: Sequence[tuple[str, str]],
         plans: dict[str, PlanRecord],
     ) -> Briefing:
         servers = self._host.mirror.servers
@@ -335,7 +332,7 @@ class Acting:
             title = plan.plan_title(next(iter(plans.values())), servers.get(targets[0].item.key)) or title
 
         def lines(frame: Frame) -> list[Line]:
-            made: list[Line] = []
+            made: list[Line] = together.off(left_out, frame) if is_single else []
             if not is_single:
                 made += together.lines("server", plans, len(targets), left_out, frame)
             for key, each in together.first(plans):
@@ -415,6 +412,12 @@ def _only(selection: Selection, item: Item) -> Selection:
     return selection._replace(items=(item,), hidden=0)
 
 
+def _on(command: Command, selection: Selection) -> Selection:
+    """The rows that a verb acts on: those of which none says why it is off."""
+    items = tuple(item for item in selection.items if reason_off(command, _only(selection, item)) is None)
+    return selection._replace(items=items)
+
+
 def _names(targets: Sequence[_Target]) -> str:
     return targets[0].item.name if len(targets) == 1 else f"{len(targets):,} servers"
 
@@ -430,7 +433,7 @@ def _name_to_type(command: Command, selection: Selection) -> str | None:
     """What is typed on production before a verb that disturbs anybody: the name, or how many are acted on."""
     if command.impact < 2 or not selection.items:
         return None
-    items = [item for item in selection.items if reason_off(command, _only(selection, item)) is None]
+    items = _on(command, selection).items
     return items[0].name if len(items) == 1 else f"{len(items):,}"
 
 

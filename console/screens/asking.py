@@ -35,6 +35,7 @@ class Ask(BoxDialog[Given | None]):
 
     Without `options` the text is the answer and may not be empty. `chosen` are there from the start. A `text` that is
     a suggestion goes with the first sign that is typed; `comes_to` says below the line what its text would do.
+    `mistake_of` says what is wrong with a text, or nothing: then the line stays, to be mended.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Ask(BoxDialog[Given | None]):
         note: str = "",
         is_suggestion: bool = False,
         comes_to: Callable[[str], str] | None = None,
+        mistake_of: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__(frame)
         self._title = title
@@ -63,6 +65,7 @@ class Ask(BoxDialog[Given | None]):
         self._at = 0
         self._starts_anew = is_suggestion
         self._comes_to = comes_to
+        self._mistake_of = mistake_of
         self._said = ""
         self._is_answered = False
 
@@ -158,7 +161,11 @@ class Ask(BoxDialog[Given | None]):
             else:
                 self._say("nothing matches what is typed")
         elif self._text.strip():
-            self._answer(Given(self._text.strip()))
+            mistake = "" if self._mistake_of is None else self._mistake_of(self._text.strip())
+            if mistake:
+                self._say(mistake)
+            else:
+                self._answer(Given(self._text.strip()))
         else:
             self._say("a name is needed")
 

@@ -60,16 +60,19 @@ async def _ask_rate(host: Host, acting: Acting) -> None:
             note=f"such as 60, or 0.5; up to {RATE_MAX:,}",
             is_suggestion=True,
             comes_to=comes_to,
+            mistake_of=_mistake_of,
         )
     )
     if given is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)
         return
     rate = _rate_of(given.text)
-    if rate is None:
-        host.say(f"{given.text} is no rate: a number above 0, up to {RATE_MAX:,}", Tone.WARN)
-    else:
-        await acting.set_clock("rate", rate)
+    assert rate is not None, "the line stays until it is one"
+    await acting.set_clock("rate", rate)
+
+
+def _mistake_of(text: str) -> str:
+    return f"{text} is no rate: a number above 0, up to {RATE_MAX:,}" if _rate_of(text) is None else ""
 
 
 def _rate_of(text: str) -> float | None:

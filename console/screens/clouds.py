@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from console.client import ClientError
+from console.port import ClientError
 from console.presentation.lines import Tone
 from console.presentation.many import Cloud
 from console.presentation.mirror import Mirror
@@ -156,8 +156,9 @@ class Clouds:
             each.feed.wake()
 
     def attend(self, screen: MainScreen) -> None:
-        """A key was pressed: whoever is looked at is asked as often as that deserves."""
+        """A key was pressed: it goes first, and whoever is looked at is asked as often as that deserves."""
         for each in self._screens.values() if screen.is_across else (screen,):
+            each.feed.keys.take()
             each.feed.attend(is_watched=True)
 
     def hurry(self, screen: MainScreen) -> None:

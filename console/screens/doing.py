@@ -152,32 +152,36 @@ def _sort_by(screen: MainScreen, column: str, is_descending: bool) -> None:
     orders, table = screen.view.orders, screen.view.table
     names = list(dict.fromkeys([*orders, *(each.name for each in (table.columns if table is not None else ()))]))
     wanted = column.casefold()
-    name = next((each for each in names if each == wanted), None) or next(
-        (each for each in names if each.startswith(wanted)), None
-    )
+    found = (each for each in names if each.startswith(wanted))
+    name = wanted if wanted in names else _by_heads(screen).get(wanted) or next(found, None)
     if not names:
         screen.say("nothing is sorted here", Tone.MUTED)
     elif name is None:
         screen.say(f"no column is called {column}: there are {', '.join(names)}", Tone.WARN)
     else:
+        is_at_top = screen.active.spot is None or screen.active.spot.index == 0
         screen.change(sort=name if column else "", is_descending=is_descending)
+        if is_at_top:  # Who stands there looks at no row in particular, but for what comes first.
+            screen.moved(lambda: screen.active.go_to_end(is_last=False))
+
+
+def _by_heads(screen: MainScreen) -> dict[str, str]:
+    """The columns of the list by what stands above them, in small letters."""
+    columns = screen.view.table.columns if screen.view.table is not None else ()
+    titles = {**{each.name: each.name for each in columns}, **{each.title: each.name for each in columns}}
+    return {words.casefold(): name for words, name in {**titles, **screen.view.heads}.items()}
 
 
 def sort_by_head(screen: MainScreen, words: str) -> None:
     """A head was clicked on: sort by its column, or the other way round where that is done already."""
-    table = screen.view.table
-    if table is None:
-        return
-    by_words = {**{each.name.upper(): each.name for each in table.columns},
-                **{each.title: each.name for each in table.columns}, **screen.view.heads}  # fmt: skip
-    name = by_words.get(words)
+    name = _by_heads(screen).get(words.casefold())
     if name is not None:
         is_same = name == (screen.place.sort or (screen.view.orders or ("",))[0])
         screen.change(sort=name, is_descending=is_same and not screen.place.is_descending)
 
 
 def _open_named(screen: MainScreen, kind: str, name: str) -> None:
-    """Show a host or a drive by its name; where several drives have it, or none yet, the list of those that match."""
+    """Show an object by its name; where several have it, or none is known yet, the list of those that match."""
     mirror = screen.mirror
     if kind == "account":
         screen.enter(Place("detail", f"account:{name}"))
@@ -188,13 +192,15 @@ def _open_named(screen: MainScreen, kind: str, name: str) -> None:
         else:
             screen.say(f"no host is called {name}", Tone.WARN)
         return
-    found = [drive.id for drive in mirror.drives.by_id.values() if name in (drive.name, drive.id)]
+    is_server = kind == "server"
+    rows = (mirror.fleet if is_server else mirror.drives).by_id.values()
+    found = [row.id for row in rows if name in (row.name, row.id)]
     if len(found) == 1:
-        screen.enter(Place("detail", f"drive:{found[0]}"))
-    elif not found and mirror.are_drives_complete:
-        screen.say(f"no drive is called {name}", Tone.WARN)
+        screen.enter(Place("detail", found[0] if is_server else f"drive:{found[0]}"))
+    elif not found and (mirror.is_complete if is_server else mirror.are_drives_complete):
+        screen.say(f"no {kind} is called {name}; :{kind}s /{name} filters", Tone.WARN)
     else:
-        screen.jump(Place("drives", None, name))
+        screen.jump(Place(f"{kind}s", None, name))
 
 
 def _left(screen: MainScreen) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from console.commands import BY_ID, Command, reason_off
+from console.commands import BY_ID, Command, left_out, reason_off
 from console.port import ClientError, Port
 from console.presentation import creating, drive_detail, picking, plan, together
 from console.presentation.lines import Frame, Line, Span, Tone, fit_sentence
@@ -53,12 +53,12 @@ async def act(host: Host, client: Port, command: Command, selection: Selection) 
         case "clone":
             job = await _with_clone(host, jobs[0])
         case _:
-            await _confirm(host, client, command, jobs, len(selection.items) - len(jobs))
+            await _confirm(host, client, command, jobs, left_out(command, selection))
             return
     if job is None:
         host.say("cancelled; nothing was sent", Tone.MUTED)
     else:
-        await _confirm(host, client, command, [job], 0)
+        await _confirm(host, client, command, [job], ())
 
 
 OF_SERVERS = {"server.attach_drive": "drive.attach", "server.detach_drive": "drive.detach"}
@@ -91,7 +91,7 @@ async def act_for_server(host: Host, client: Port, command: Command, selection: 
     drive = next(each for each in drives if each.id == given.keys[0])
     chosen = Item("drive", f"drive:{drive.id}", drive.title, drive.state, drive.is_reachable, drive.version)
     job = _Job(chosen, drive.id, {"server_id": item.key} if gives else {}, None, (("SERVER", item.name),))
-    await _confirm(host, client, BY_ID[OF_SERVERS[command.id]], [job], 0)
+    await _confirm(host, client, BY_ID[OF_SERVERS[command.id]], [job], ())
     host.reload()
 
 
@@ -181,7 +181,9 @@ def _action(command: Command) -> str:
     return command.id.removeprefix("drive.")
 
 
-async def _confirm(host: Host, client: Port, command: Command, jobs: Sequence[_Job], left_out: int) -> None:
+async def _confirm(
+    host: Host, client: Port, command: Command, jobs: Sequence[_Job], off: Sequence[tuple[str, str]]
+) -> None:
     action = _action(command)
     plans: dict[str, PlanRecord] = {}
 
@@ -190,7 +192,7 @@ async def _confirm(host: Host, client: Port, command: Command, jobs: Sequence[_J
         for job in jobs[:PREVIEWS_MAX]:
             found = await client.preview("drive", job.id, action, avoid=job.avoid, **job.fields)
             plans[job.id] = plan.with_names(found, host.mirror)
-        return _briefing(host, command, jobs, left_out, plans)
+        return _briefing(host, command, jobs, off, plans)
 
     def is_changed() -> bool:
         drives = host.mirror.drives.by_id
@@ -210,7 +212,7 @@ async def _confirm(host: Host, client: Port, command: Command, jobs: Sequence[_J
 
 
 def _briefing(
-    host: Host, command: Command, jobs: Sequence[_Job], left_out: int, plans: Mapping[str, PlanRecord]
+    host: Host, command: Command, jobs: Sequence[_Job], off: Sequence[tuple[str, str]], plans: Mapping[str, PlanRecord]
 ) -> Briefing:
     action = _action(command)
     verb = _VERBS[action]
@@ -221,9 +223,9 @@ def _briefing(
     is_single = len(jobs) == 1
 
     def lines(frame: Frame) -> list[Line]:
-        made: list[Line] = []
+        made: list[Line] = together.off(off, frame) if is_single else []
         if not is_single:
-            made += together.lines("drive", plans, len(jobs), left_out, frame)
+            made += together.lines("drive", plans, len(jobs), off, frame)
         shown = {key for key, _ in together.first(plans)}
         for job in jobs:
             if job.id not in shown:

@@ -17,15 +17,19 @@ from datetime import datetime, timedelta
 
 from textual.message import Message
 
+from console import memory
 from console.port import LATER, UNAUTHORIZED, ClientError, Port
 from console.presentation.mirror import Mirror
 from console.records import Answer, ServersPage
 from console.records_refused import Refused
 from console.screens.backup_sources import BackupSources
+from console.screens.keys_first import KeysFirst
 
 POLL_SECONDS = 1.0
 LONG_POLL_SECONDS = 20.0
-CHANGES_LIMIT = 100
+SETTLING_SECONDS = 1.0
+"""How soon the memory that reading a long list took is given back."""
+CHANGES_LIMIT = 50
 """Events of each file at once: an answer is read in one go, and no key is taken meanwhile."""
 PAGE_LIMIT = 1_000
 BACK_OFF_SECONDS_MAX = 15
@@ -116,6 +120,7 @@ class Feed:
         self.is_resting = False
         """Whether nobody looks."""
         self._roused = asyncio.Event()
+        self.keys = KeysFirst()
         self.client: Port | None = None
 
     def wake(self) -> None:
@@ -286,13 +291,20 @@ class Feed:
             self._drives_wanted.set()
 
     def _is_due(self, name: str, mirror: Mirror) -> bool:
-        """Whether to read a source again. While nothing happens hosts stay as they are; so do tasks without an end."""
-        moves = any(task.state == "open" and task.due_at is not None for task in mirror.tasks or ())
-        is_steady = name == "hosts" or (name == "tasks" and not moves)
+        """Whether to read a source again. While nothing happens hosts stay as they are, and so do tasks until one of
+        them has to end: how far they are is reckoned from their own instants.
+        """
+        is_steady = name == "hosts" or (name == "tasks" and not self._has_one_to_end(mirror))
         if not is_steady or self._cursor is None or name not in self._read:
             return True
         heard, at = self._read[name]
         return heard != self._heard(mirror) or self._wall_now() - at >= timedelta(seconds=OLD_SECONDS)
+
+    def _has_one_to_end(self, mirror: Mirror) -> bool:
+        """Whether the end of a task has come that has not been told of; one that waits for its cell has none yet."""
+        now = mirror.now(self._wall_now())
+        moving = (task for task in mirror.tasks or () if task.state == "open" and task.progress is not None)
+        return any(task.due_at is not None and task.due_at <= now for task in moving)
 
     def _pause_seconds(self) -> float:
         if self.is_resting:
@@ -318,6 +330,8 @@ class Feed:
         after: str | None = None
         while first is None or after is not None:
             page = await client.servers_page(after=after, limit=PAGE_LIMIT)
+            if first is None and (page.total or 0) > PAGE_LIMIT:
+                memory.keep_little()
             first = first or page
             after = page.next
             await self._deliver(page)
@@ -344,7 +358,7 @@ class Feed:
                 await self._read_cell(cell)
             client = self.client
             assert client is not None, "the heartbeat had an answer, so there is a client"
-            wait_seconds = 0.0 if self.is_resting else LONG_POLL_SECONDS
+            wait_seconds = 0.0 if self.is_resting else SETTLING_SECONDS if self._has_read_much else LONG_POLL_SECONDS
             changes = await client.changes(self._cursor, wait_seconds=wait_seconds, limit=CHANGES_LIMIT)
             await self._deliver(changes)
             self._news += bool(changes.events or changes.cells)
@@ -352,13 +366,14 @@ class Feed:
             self._cursor = changes.cursor
             if self._has_read_much:
                 # Not before: the last page was on its way into the mirror, and views into their orders.
-                _give_back_memory()
+                memory.give_back()
                 self._has_read_much = False
             if self.is_resting and not changes.events:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._roused.wait(), RESTING_SECONDS)
 
     async def _deliver(self, answer: Answer, *, is_followed: bool = False) -> None:
+        await self.keys.pass_by()
         message = Answered(answer, self._wall_now(), is_followed)
         self._post(message)
         await message.taken.wait()
@@ -371,14 +386,3 @@ class Feed:
             return
         finally:
             self._woken.clear()
-
-
-def _give_back_memory() -> None:
-    """Give the system what reading a long list took, which the C library keeps: a tenth of the console's memory.
-
-    Only glibc has the call; elsewhere nothing happens.
-    """
-    import ctypes
-
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)

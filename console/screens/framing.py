@@ -31,6 +31,8 @@ class Framing:
         self._said: tuple[str, Tone] | None = None
         self._said_at = options.wall_now()
         self._progress = ""
+        self._worn = False, ""
+        """Whether a mistake hurts, and the colour."""
         self.header, self.crumbs, self.status, self.keys = (
             Bar(id=name) for name in ("header", "crumbs", "status", "keys")
         )
@@ -86,8 +88,11 @@ class Framing:
         """Tint the frame as its cloud is: red, whatever else it is, where a mistake hurts."""
         about = self._screen.about
         is_production = about.mirror.is_production
-        self._screen.set_class(is_production, "-production")
         own = "" if about.context is None or is_production else about.context.colour
+        if self._worn == (is_production, own):
+            return
+        self._worn = is_production, own
+        self._screen.set_class(is_production, "-production")
         for colour in COLOURS:
             self._screen.set_class(colour == own, f"-colour-{colour}")
 

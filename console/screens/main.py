@@ -81,7 +81,6 @@ class MainScreen(Screen[None]):
         """What n and N look for: the last filter, or what was to be found."""
         self._ahead = TypedAhead()
         self.typed_line = TypedLine(self)
-        self._repainting = Repainting(self, self._render_all)
         self._was_loading = True
         self._middle = Middle(options.glyphs, id="middle")
         self.body = self._middle.body
@@ -93,6 +92,7 @@ class MainScreen(Screen[None]):
             wanted=lambda: self.wanted,
             poll_seconds=options.poll_seconds,
         )
+        self._repainting = Repainting(self, self._render_all, self.feed.keys)
         self._loops = Loops(self, options.progress)
 
     @property
@@ -297,7 +297,7 @@ class MainScreen(Screen[None]):
         return self.place.scope if self.place.view in commands.PAGES else self.cursor_key
 
     @property
-    def held(self) -> views.Held | None:
+    def held(self) -> "views.Held | None":
         """What the cloud said of the object of this page."""
         return self.details.held.get(self.place.scope or "")
 

@@ -229,12 +229,13 @@ def names(mirror: Mirror) -> Mapping[str, Iterable[str]]:
             ("cell", "servers", "drives", "hosts", "tasks", "services", "capacity", "schedules", "coverage"), cells
         ),
         "host": (host.name for host in mirror.hosts or ()),
-        # However many there are, they are looked at only while it is a drive's name that is typed.
+        # However many there are, they are looked at only while one's name is typed.
         "drive": (drive.name for drive in mirror.drives.by_id.values() if drive.name is not None),
+        "server": (server.name for server in mirror.servers.values() if server.name is not None),
         "group": sorted(group.name for group in mirror.groups or ()),
         "account": (owner.account for owner in (mirror.billing.owners if mirror.billing else ())),
         "calendar": sorted({each.time_zone for each in mirror.schedules or ()}),
-        "clock": ("manual", "wall", "x60"),
+        "clock": ("manual", "stop", "wall", "step 5m", "x60"),
         "palette": PALETTES,
         "rehearse": SHIPPED,
     }
@@ -274,6 +275,12 @@ def curl_of_verb(mirror: Mirror, key: str, action: str) -> str:
 _SCHEDULE = {"cron": "30 2 * * *", "time_zone": "UTC", "retention_days": 14}
 _FORMS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "account.balance": ("PUT", "accounts/{}/balance", {"balance": "100.00"}),
+    "account.subscribe": (
+        "POST",
+        "billing/subscriptions",
+        {"account": "{}", "resource": "cpu", "amount": 10_000, "period": "1 month"},
+    ),
+    "account.extend": ("POST", "billing/subscriptions", {"account": "{}", "extends": "NUMBER"}),
     "server.backup": ("POST", "backups", {"source_kind": "server", "source_id": "{}", "description": "NOTE"}),
     "server.schedule": ("POST", "schedules", {"source_kind": "server", "source_id": "{}", **_SCHEDULE}),
     "schedule.edit": ("PATCH", "schedules/{}", _SCHEDULE),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from console.client import ClientError
+from console.port import ClientError
 from console.presentation import density, moments, recorded, recorded_events
 from console.presentation.mirror import Mirror
 from console.presentation.moments import Moment

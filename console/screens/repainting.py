@@ -6,14 +6,16 @@ from collections.abc import Callable
 from textual.screen import Screen
 from textual.timer import Timer
 
+from console.screens.keys_first import KeysFirst
+
 REPAINT_SECONDS = 0.1
 
 
 class Repainting:
     """Draws a screen by calling `draw`, which calls `drawn` back whoever asked for it."""
 
-    def __init__(self, screen: Screen[None], draw: Callable[[], None]) -> None:
-        self._screen, self._draw = screen, draw
+    def __init__(self, screen: Screen[None], draw: Callable[[], None], keys: KeysFirst) -> None:
+        self._screen, self._draw, self._keys = screen, draw, keys
         self._pause: Timer | None = None
         self.is_outdated = False
         """Whether something has come that waits to be drawn."""
@@ -42,6 +44,13 @@ class Repainting:
             self._draw()
 
     def _go_on(self) -> None:
+        self._pause = None
+        if self.is_outdated and (seconds := self._keys.seconds_left):
+            self._pause = self._screen.set_timer(seconds, self._let_go)
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
         self._pause = None
         if self.is_outdated:
             self.is_outdated = False

@@ -257,8 +257,11 @@ class TimeTravel:
             self._go(Moment(at))
 
     def arrived(self) -> None:
-        """Another place is in sight: ask for what it needs of the moment."""
-        shown = self._shown
+        """Another place is in sight: ask for what it needs of the moment. The log is looked at from there."""
+        shown, screen = self._shown, self._screen
+        if shown is not None and screen.place.view == "events" and screen.place.cursor is None:
+            screen.go(screen.trail.left_as(replace(screen.place, cursor=past.HERE)))
+            return
         if shown is not None and self._screen.wanted - shown.told:
             self._run(self._add)
         elif shown is not None and self._screen.place.view == "events":

@@ -3,11 +3,13 @@
 A list is drawn by `view` of the module of presentation that has its name.
 """
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console import commands
 from console.port import ClientError, Port
@@ -17,11 +19,16 @@ from console.presentation.lines import Frame, Lines, Region, View, remark, span_
 from console.presentation.mirror import Mirror
 from console.records import Detail, DriveDetail, HostDetail, ServerDetail
 from console.records_billing import AccountMoney
-from console.records_explain import WhyDetail
-from console.records_plans import GroupPlanRecord
 from console.screens import objects
 from console.screens.backup_sources import COUNTS
 from console.screens.places import Place
+
+if TYPE_CHECKING:
+    from console.records_explain import WhyDetail
+    from console.records_plans import GroupPlanRecord
+
+    Held = Detail | WhyDetail | GroupPlanRecord | AccountMoney
+    """What a page was told of its object."""
 
 _WANTED: Mapping[str, frozenset[str]] = {
     "overview": frozenset({"hosts", "tasks", COUNTS}),
@@ -49,9 +56,6 @@ DRIVES = "drives"
 """The mode in which groups are of drives."""
 FOLDED = "folded"
 """The mode in which hosts are folded into cells."""
-
-Held = Detail | WhyDetail | GroupPlanRecord | AccountMoney
-"""What a page was told of its object."""
 
 
 def wanted(place: Place, mirror: Mirror) -> frozenset[str]:
@@ -154,7 +158,10 @@ def make(
     is not told of is said where its rows would be.
     """
     view = _make(place, mirror, frame, details, registry)
-    refused = [mirror.refused[source] for source in sorted(wanted(place, mirror)) if source in mirror.refused]
+    # What a cloud of its kind has nothing for says nothing of the rows of another view that are on their way.
+    without = mirror.offer.views if mirror.offer is not None else {}
+    asked = sorted(wanted(place, mirror) & mirror.refused.keys() - without.keys())
+    refused = [mirror.refused[source] for source in asked]
     if not refused or place.view not in commands.VIEWS:
         return view
     return replace(view, regions=tuple(_refused(region, refused[0], frame) for region in view.regions))
@@ -200,10 +207,12 @@ def _make(
             return detail.raw(key, known or objects.record_of(mirror, key), frame)
         case "why":
             from console.presentation import explain
+            from console.records_explain import WhyDetail
 
             return explain.view(mirror, key, frame, held if isinstance(held, WhyDetail) else None, place.decision)
         case "groups":
             from console.presentation import groups
+            from console.records_plans import GroupPlanRecord
 
             shown = groups.view(mirror, frame, held if isinstance(held, GroupPlanRecord) else None)
             return _noted(shown, mirror, frame)

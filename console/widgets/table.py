@@ -95,8 +95,10 @@ class RegionList(LineWidget):
             wanted, self._cursor = None, None
         if region is not None and region < len(regions):
             self._cursor = Spot(region, 0)
+        # A region that is the same object as before is laid out already.
+        same = {number for number, (each, was) in enumerate(zip(regions, self._regions, strict=False)) if each is was}
+        self._lines = {at: line for at, line in self._lines.items() if at[0] in same} if same else {}
         self._regions = tuple(regions)
-        self._lines.clear()
         self._starts, total = [], 0
         for each in self._regions:
             self._starts.append(total)

@@ -39,7 +39,15 @@ from console.records import (
     Tasks,
 )
 from console.records_audit import Audit, AuditRecord
-from console.records_billing import AccountMoney, Billing, BillingOwner, CostRecord, LedgerRecord
+from console.records_billing import (
+    AccountMoney,
+    Billing,
+    BillingOwner,
+    CostRecord,
+    LedgerRecord,
+    SubscriptionOffer,
+    SubscriptionRecord,
+)
 from console.records_explain import ExplanationRecord, MarkRecord, WhyDetail
 from console.records_plans import (
     CellOutcomeRecord,
@@ -179,6 +187,7 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
     """The tokens of the verbs of servers, drives and hosts."""
     plan: PlanRecord | None = None
     restoration: GroupPlanRecord | None = None
+    subscriptions: list[SubscriptionRecord] = field(default_factory=list)
     more_tasks: tuple[TaskRecord, ...] = ()
     clock_mode: str = "manual"
     clock_now: datetime = NOON
@@ -320,12 +329,31 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
     async def account_money(self, name: str) -> AccountMoney:
         await self._request("account_money", name)
         row = LedgerRecord("payment", "Balance given", Decimal(-100), Decimal(100), NOON)
-        return AccountMoney(name, (), (row,), 1)
+        return AccountMoney(name, tuple(self.subscriptions), (row,), 1)
 
     async def cost(self, server_id: str) -> CostRecord:
         await self._request("cost", server_id)
         none = Decimal(0)
         return CostRecord("operator@example.org", none, none, none, 0, none, none, server_id)
+
+    async def offer_subscription(self, fields: Mapping[str, Any]) -> SubscriptionOffer:
+        await self._request("offer_subscription", dict(fields))
+        if fields.get("resource") == "vlan":
+            raise ClientError("there are no more VLANs", "invalid", False)
+        bought = next((each for each in self.subscriptions if each.id == fields.get("extends")), None)
+        resource = str(fields.get("resource")) if bought is None else bought.resource
+        amount = int(fields["amount"]) if bought is None else bought.amount
+        return SubscriptionOffer(resource, amount, Decimal("12.50"), fields.get("renews", False), 10, NOON)
+
+    async def buy_subscription(
+        self, fields: Mapping[str, Any], *, key: str | None = None
+    ) -> tuple[SubscriptionRecord, ...]:
+        await self._request("buy_subscription", dict(fields))
+        found = await self.offer_subscription(fields)
+        number = str(len(self.subscriptions) + 1)
+        made = SubscriptionRecord(number, found.resource, found.amount, "active", found.renews, found.price, None, NOON)
+        self.subscriptions.append(made)
+        return (made,)
 
     async def give_balance(self, name: str, amount: Decimal, *, key: str | None = None) -> Decimal:
         await self._request("give_balance", name, amount)

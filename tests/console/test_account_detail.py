@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from console.client import ClientError
-from console.presentation import account_detail, attention, billing, detail, money
+from console.presentation import account_detail, attention, billing, detail, money, subscribing
+from console.presentation.creating import Wrong
 from console.presentation.lines import UNICODE, cells, text_of
 from console.presentation.mirror import Mirror
 from console.records import ServerDetail
@@ -159,6 +160,10 @@ async def test_an_account_is_found_in_the_bill_described_and_given_a_balance() -
         await pilot.press("b")
         await until(pilot, "what it has to live on")
         await pilot.press(*["backspace"] * 6)
+        await type_line(pilot, "all")
+        await pilot.press("enter")
+        await until(pilot, "all is no balance", "what it has to live on")
+        await pilot.press(*["backspace"] * 3)
         await type_line(pilot, "250")
         await pilot.press("enter")
         said = await until(pilot, "250.00")
@@ -166,6 +171,66 @@ async def test_an_account_is_found_in_the_bill_described_and_given_a_balance() -
     assert "none: all that is used is burst" in text
     assert ("give_balance", "operator@example.org", Decimal(250)) in cloud.requests
     assert "is held to it" in said
+
+
+@pytest.mark.anyio
+async def test_a_subscription_is_bought_and_extended_after_its_cost_was_told() -> None:
+    cloud = FakeCloud()
+    account = "operator@example.org"
+
+    async with an_app(cloud).run_test(size=(80, 24)) as pilot:
+        await until(pilot, "cell-1")
+        await type_line(pilot, f":account {account}")
+        await pilot.press("enter")
+        await until(pilot, "none: all that is used is burst")
+        await pilot.press("x", "e")
+        await until(pilot, "no subscription that could be extended")
+        await pilot.press("x", "s")
+        await until(pilot, "Subscribe for", "CPU, in GHz")
+        await pilot.press("tab")
+        await type_line(pilot, "2.5")
+        await pilot.press("tab", "right", "tab", "right")
+        await until(pilot, "2.5 GHz of CPU", "12.50 at once, 10 % off", "bought again at its end")
+        assert not [each for each in cloud.requests if each[0] == "buy_subscription"]
+        await pilot.press("enter")
+        await until(pilot, "[ buy ]", "tier 2")
+        await pilot.press("tab", "enter")
+        await until(pilot, "has subscribed 2.5 GHz of CPU, for 12.50")
+        await until(pilot, "active, renews")
+        await pilot.press("x", "e")
+        await until(pilot, "Extend a subscription", "1: 2.5 GHz of CPU until", "as long as before")
+        await pilot.press("enter")
+        await until(pilot, "[ buy ]")
+        await pilot.press("tab", "enter")
+        await until(pilot, "has subscribed 2.5 GHz of CPU")
+
+    assert [body for name, *body in cloud.requests if name == "buy_subscription"] == [
+        [{"account": account, "resource": "cpu", "amount": 2500, "period": "3 months", "renews": True}],
+        [{"account": account, "extends": "1"}],
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "many", "NaN", "1e30"])
+def test_an_amount_that_is_none_is_not_subscribed(text: str) -> None:
+    (amount,) = (each for each in subscribing.fields() if each.name == "amount")
+
+    assert isinstance(amount.read(text), Wrong)
+
+
+@pytest.mark.parametrize(
+    ("resource", "amount", "sent", "told"),
+    [
+        ("mem", "1.5", 3 * 2**29, "1.5 GiB of memory"),
+        ("ip", "1", 1, "1 IP"),
+        ("vlan", "2", 2, "2 VLANs"),
+        ("cpu", "0.0001", 1, "0.0 GHz of CPU"),
+    ],
+)
+def test_an_amount_is_sent_in_base_units(resource: str, amount: str, sent: int, told: str) -> None:
+    found = subscribing.sent({"resource": resource, "amount": Decimal(amount), "period": None})
+
+    assert found == {"resource": resource, "amount": sent}
+    assert money.what_text(resource, sent) == told
 
 
 @pytest.mark.parametrize(

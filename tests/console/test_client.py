@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.client import ClientError, CloudClient, connect, decode
-from console.records import Factors, SizeRecord
+from console.records import Factors, SizeRecord, Status
 from console.sanitising import SHOWN_INSTEAD, clean, sanitise
 
 ROW: dict[str, Any] = {"id": "u1", "name": "web-01", "cell": "cell-1", "state": "running"}
@@ -367,6 +367,24 @@ def test_an_account_that_may_not_know_what_is_free_is_told_nothing() -> None:
     assert status.capacity is not None
     assert status.capacity.total is None
     assert (status.groups, status.clock) == (None, None)
+
+
+def test_what_a_status_says_again_is_the_same_record_and_what_it_does_not_is_another() -> None:
+    names = ["web", "web", "db"]
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        cells = [{"name": "cell-1", "state": "up", "answer_ms": len(names)}]
+        return httpx.Response(200, json={"cells": cells, "groups": [{"name": names.pop(0)}], "schedules": []})
+
+    async def ask() -> list[Status]:
+        cloud = a_client(handler)
+        return [await cloud.status() for _ in range(3)]
+
+    first, again, other = run(ask())
+    assert again.groups is first.groups
+    assert [cell.answer_ms for cell in (*first.cells, *again.cells, *other.cells)] == [3, 2, 1]
+    assert other.groups is not None
+    assert (other.groups[0].name, other.schedules) == ("db", ())
 
 
 # What failures become ----------------------------------------------------------------------------------------------

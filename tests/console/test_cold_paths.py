@@ -111,7 +111,7 @@ def test_what_asks_a_running_backend_loads_only_what_knows_the_folder(arguments:
 
     # One request over a socket: http.client is enough, and an event loop is not needed for it.
     assert packages(found).isdisjoint(HEAVY | {"asyncio"})
-    assert {name for name in found if name.startswith("backend")} == {"backend", "backend.folder"}
+    assert {name for name in found if name.startswith("backend")} == {"backend", "backend.folder", "backend.quoting"}
 
 
 def test_a_plan_for_a_host_is_read_and_laid_out_without_the_terminal_or_the_client() -> None:

@@ -201,6 +201,15 @@ def test_help_names_every_command_of_a_view() -> None:
     assert missing == []
 
 
+def test_help_speaks_of_an_account_and_of_a_server() -> None:
+    titles = {title for title, _ in commands.help_sections("overview")} | {
+        title for title, _ in commands.help_sections("servers")
+    }
+
+    assert {"actions on an account", "actions on a server"} <= titles
+    assert "actions on a account" not in titles
+
+
 @pytest.mark.parametrize(
     ("line", "request_"),
     [
@@ -231,6 +240,15 @@ def test_help_names_every_command_of_a_view() -> None:
         ("advance", Advance(60)),
         ("clock", GoTo("clock")),
         ("clock manual", SetClock("manual")),
+        ("clock pause", SetClock("manual")),
+        ("clock stop", SetClock("manual")),
+        ("clock step", Advance(60)),
+        ("clock step 5m", Advance(300)),
+        ("server web 08", OpenNamed("server", "web 08")),
+        ("server\x1fweb 08", OpenNamed("server", "web 08")),
+        ("server", GoTo("servers")),
+        ("server @cell-2", GoTo("servers", "cell-2")),
+        ("server cpu>4", GoTo("servers", None, "cpu>4")),
         ("clock x60", SetClock("rate", 60.0)),
         ("clock 2.5", SetClock("rate", 2.5)),
         ("palette light", SetPalette("light")),
@@ -315,6 +333,8 @@ def test_a_drive_of_a_server_that_is_not_stopped_does_not_grow_and_the_reason_na
         ("servers @a @b", Problem("servers is narrowed to one place at a time, not to a and b")),
         ("servers @", Problem("a name follows the at sign, such as @cell-2")),
         ("sort cpu down", Sort("cpu", True)),
+        ("sort cpu desc", Sort("cpu", True)),
+        ("sort cpu asc", Sort("cpu", False)),
         ("sort", Sort("")),
         ("sort cpu sideways", Problem("sort takes a column, and up or down, such as sort cpu down")),
         ("find web /x", Find("web /x")),

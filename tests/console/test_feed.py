@@ -109,30 +109,43 @@ async def test_what_is_old_is_asked_for_though_nothing_happened() -> None:
         assert len(requests(cloud, "hosts")) == before + 1
 
 
-@pytest.mark.parametrize(("has_end", "is_asked"), [(True, True), (False, False)])
-async def test_tasks_are_asked_for_while_one_draws_near_its_end(has_end: bool, is_asked: bool) -> None:
-    due_at = NOON + timedelta(seconds=20) if has_end else None
+async def test_tasks_are_asked_for_from_the_instant_on_at_which_one_has_to_end() -> None:
+    async with a_screen(cloud := FakeCloud()) as screen:
+        asked = []
+        for seconds in (19, 20):
+            cloud.clock_now = NOON + timedelta(seconds=seconds)
+            await screen.beats(4)
+            before = len(requests(cloud, "tasks"))
+            await screen.beats(10)
+            asked.append(len(requests(cloud, "tasks")) - before)
+
+        assert asked[0] == 0
+        assert asked[1] >= 9
+
+
+@pytest.mark.parametrize("has_end", [True, False])
+async def test_tasks_that_wait_for_their_cell_are_not_asked_for_again(has_end: bool) -> None:
+    due_at = NOON - timedelta(seconds=1) if has_end else None
 
     class Cloud(FakeCloud):
         async def tasks(self, *, state: str | None = None, limit: int | None = None) -> Tasks:
             found = await super().tasks(state=state, limit=limit)
-            return found._replace(tasks=tuple(task._replace(due_at=due_at) for task in found.tasks))
+            return found._replace(tasks=tuple(task._replace(due_at=due_at, progress=None) for task in found.tasks))
 
     async with a_screen(cloud := Cloud()) as screen:
         before = len(requests(cloud, "tasks"))
         await screen.beats(10)
-        assert (len(requests(cloud, "tasks")) >= before + 9) is is_asked
-        assert (len(requests(cloud, "tasks")) == before) is not is_asked
+        assert len(requests(cloud, "tasks")) == before
 
 
 async def test_the_answers_of_a_beat_are_drawn_once() -> None:
     async with a_screen(cloud := FakeCloud()) as screen:
         for _ in range(3):
             await screen.beats(1)
-            beats_before, drawn_before = len(requests(cloud, "tasks")), screen.drawn
+            beats_before, drawn_before = len(requests(cloud, "status")), screen.drawn
             screen.clock.advance(OLD_SECONDS)
             await screen.beats(5)
-            assert abs(len(requests(cloud, "tasks")) - beats_before - (screen.drawn - drawn_before)) <= 1
+            assert abs(len(requests(cloud, "status")) - beats_before - (screen.drawn - drawn_before)) <= 1
 
 
 async def test_credentials_that_are_refused_are_tried_again_only_when_somebody_asks() -> None:

@@ -58,6 +58,69 @@ def test_a_filter_is_read_word_by_word(text: str, terms: tuple[filtering.Term, .
 
 
 @pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        # What the list calls lost, the API calls unavailable; what it calls run, running.
+        ("state:lost", {"smtp-01", "pay-01"}),
+        ("state:lo", {"smtp-01", "pay-01"}),
+        ("state=lost", {"smtp-01", "pay-01"}),
+        ("lost", {"smtp-01", "pay-01", "lost-and-found"}),
+        ("!lost", {"web-01", "web-02"}),
+        ("state=run", {"web-01"}),
+        ("state!=run", {"smtp-01", "pay-01", "web-02", "lost-and-found"}),
+        ("state:unavail", {"smtp-01", "pay-01"}),
+        ("state:halting", {"web-02"}),
+        ("state:stop", {"web-02", "lost-and-found"}),
+    ],
+)
+def test_a_state_is_found_by_the_word_that_the_list_has_for_it(text: str, names: set[str]) -> None:
+    rows = [
+        a_server("smtp-01", state="unavailable"),
+        a_server("pay-01", state="unavailable"),
+        a_server("web-01", state="running"),
+        a_server("web-02", state="stopping"),
+        a_server("lost-and-found", state="stopped"),
+    ]
+    known = servers.columns(Mirror(), a_frame())
+    query = filtering.parse(text, known)
+
+    assert {row.name for row in rows if filtering.holds(query, known, row)} == names
+    plain = [column._replace(distinct=None) for column in known]
+    assert {row.name for row in filtering.matching(rows, query, plain)} == names
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [("gib>8", "memory"), ("pf<1", "factor"), ("pfcpu<1", "pfcpu"), ("pfMEM<1", "pfmem"), ("floors<1", "floor")],
+)
+def test_a_column_is_meant_by_what_stands_above_it(text: str, column: str) -> None:
+    (term,) = filtering.parse(text, servers.columns(Mirror(), a_frame())).terms
+
+    assert isinstance(term, Comparison)
+    assert term.column == column
+
+
+def test_either_factor_is_compared_by_itself() -> None:
+    known = servers.columns(Mirror(), a_frame())
+    rows = [
+        a_server("both", perf_factor=Factors(0.5, 0.5)),
+        a_server("memory", perf_factor=Factors(1.0, 0.5)),
+        a_server("none"),
+    ]
+    query = filtering.parse("pfcpu<1", known)
+
+    assert [row.name for row in filtering.matching(rows, query, known)] == ["both"]
+
+
+def test_the_rest_of_a_word_is_looked_for_in_all_rows_where_it_means_a_state() -> None:
+    known = servers.columns(Mirror(), a_frame())
+    begun, whole = (filtering.parse(text, known) for text in ("los", "lost"))
+
+    assert not filtering.is_narrower(whole, begun)
+    assert filtering.is_narrower(filtering.parse("losta", known), begun)
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("colour:red", "no column is called colour: there are state, name, host, cpu, memory, age, id"),

@@ -121,6 +121,9 @@ async def drawn(
             for shot in shots:
                 if shot.is_ascii is is_ascii:
                     await pilot.resize_terminal(*shot.size)
+                    while stage.screen.outer_size != shot.size:
+                        # On a busy machine the application knows before its screen does.
+                        await pilot.pause()
                     seen = (place for place in places if shot in PAGED or place.view not in PAGES)
                     found += [(shot, place, stage.show(states[shot.state], place)) for place in seen]
     return found
@@ -235,8 +238,9 @@ def test_every_view_is_drawn_as_it_was(
 SAMPLE = frozenset({"server.start", "server.restarts", "server.edit", "server.delete", "drive.clone", "schedule.edit",
                     "backup.restore", "host.drain", "palette", "columns", "what_if", "actions"})  # fmt: skip
 """A dialog of each sort: of all of them the shorter half of the time is too much."""
-NOT_OPENED = {"server.stays", "server.attach_drive", "server.detach_nic", "drive.attach", "drive.clone_snapshot",
-              "drive.delete_snapshot", "host.evacuate", "group.end", "clock.manual", "bookmarks"}  # fmt: skip
+NOT_OPENED = {"account.extend", "server.stays", "server.attach_drive", "server.detach_nic", "drive.attach",
+              "drive.clone_snapshot", "drive.delete_snapshot", "host.evacuate", "group.end", "clock.manual",
+              "bookmarks"}  # fmt: skip
 """What the demo has no object for."""
 
 

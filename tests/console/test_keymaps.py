@@ -67,6 +67,7 @@ def test_the_keys_of_the_example_and_of_the_guide_can_be() -> None:
     ("own", "said"),
     [
         ({"fliter": "x"}, "fliter is not a command; did you mean filter?"),
+        ({"qqqqqq": "x"}, "qqqqqq is not a command; `?` in the console lists what there is"),
         ({"server.delete": "x"}, "server.delete is a verb of the menu behind x, and its letter there stays D"),
         ({"filter": 3}, 'filter takes a key, such as "ctrl+f", or a list of up to 5 keys'),
         ({"filter": ["a"] * 6}, 'filter takes a key, such as "ctrl+f", or a list of up to 5 keys'),

@@ -276,6 +276,16 @@ def test_only_the_latest_events_are_kept_once_each_and_in_order() -> None:
     assert len(mirror.events) == EVENTS_KEPT
 
 
+@given(st.lists(st.integers(0, 9), max_size=8, unique=True), st.lists(st.integers(0, 9), max_size=8))
+def test_events_are_in_the_order_of_their_instants_however_they_come(known: list[int], news: list[int]) -> None:
+    def told(numbers: list[int]) -> tuple[EventRecord, ...]:
+        return tuple(an_event(number, "server.edited", "id-a", NOW + number // 2 * SECOND) for number in numbers)
+
+    mirror = Mirror().apply(Events(told(known)), NOW).apply(Changes("c", events=told(news)), NOW)
+
+    assert [event.number for event in mirror.events] == sorted({*known, *news})
+
+
 # Orders ------------------------------------------------------------------------------------------------------------
 
 
@@ -323,6 +333,41 @@ def test_orders_that_were_kept_up_to_date_equal_orders_that_are_made_anew(
     for name in ("name", "state", "cpu", "factor"):
         anew = Fleet(dict(fleet.by_id)).ordered(name, servers.ORDERS[name])
         assert [row.id for row in fleet.ordered(name, servers.ORDERS[name])] == [row.id for row in anew]
+
+
+FEW_CHANGES = st.lists(st.tuples(st.integers(0, 60), STATES, st.integers(1, 4)), max_size=5)
+
+
+@given(st.lists(st.tuples(FEW_CHANGES, st.sets(st.integers(0, 60), max_size=2)), max_size=4))
+def test_what_a_filter_left_and_the_names_in_use_are_kept_right_also_where_names_are_shared(
+    batches: list[tuple[list[tuple[int, str, int]], set[int]]],
+) -> None:
+    def a_row(number: int, state: str = "running", kind: int = 1) -> ServerRecord:
+        # A name says nothing of an id, and of two groups one is hardly ever there.
+        group = "rare" if kind == 4 else None
+        row = a_server(f"{number}", state=state, host=f"h{kind}", group=group)
+        return replace(row, name=f"web-{(number * kind) % 3}")
+
+    def holds(row: ServerRecord) -> bool:
+        return row.host in {"h1", "h3"}
+
+    def left_of(fleet: Fleet, order: str) -> list[str]:
+        def find() -> list[ServerRecord]:
+            return [row for row in fleet.ordered(order, servers.ORDERS[order]) if holds(row)]
+
+        return [row.id for row in fleet.filtered((order, "filter"), find, order, holds)]
+
+    fleet = Fleet({f"id-{n}": a_row(n) for n in range(50)})
+    for changed, removed in batches:
+        assert fleet.names_in_use[1] == {"cell-1"}
+        for order in ("name", "state"):
+            left_of(fleet, order)
+        fleet = fleet.changed([a_row(*each) for each in changed], {f"id-{n}" for n in removed})
+
+    anew = Fleet(dict(fleet.by_id))
+    assert fleet.names_in_use == anew.names_in_use
+    for order in ("name", "state"):
+        assert left_of(fleet, order) == left_of(anew, order)
 
 
 def test_a_large_batch_of_changes_keeps_every_order_right() -> None:

@@ -10,7 +10,7 @@ from console.openstack.wire import UNSEEN
 from console.port import LATER, ClientError
 from console.presentation import flavored
 from console.presentation.mirror import Mirror
-from console.records import Changes, HostRecord
+from console.records import Changes, HostRecord, SizeRecord
 from console.records_backup_plans import FlavorRecord
 from console.records_services import ServiceRecord
 from tests.console.fakes import NOON
@@ -217,6 +217,28 @@ def test_groups_with_one_name_are_told_apart_and_tags_make_groups_too() -> None:
     told(nova, story)
 
 
+def test_a_group_of_tags_may_have_members_that_nobody_has_seen_yet() -> None:
+    nova = two_cells(groups=[a_group("web", "one-id-0002")])
+    for name in ("one-00", "one-01", "two-00"):
+        nova.named(name).more["tags"] = ["group:db"]
+    nova.silent.add("two")
+
+    async def story(on: Console) -> None:
+        async def bounds() -> dict[str, tuple[int, bool]]:
+            groups = (await on.client.status()).groups or ()
+            return {group.name: (len(group.members), group.is_bound) for group in groups}
+
+        await on.look()
+        assert await bounds() == {"db": (2, True), "web": (1, False)}
+
+        nova.silent.clear()
+        on.timer.pass_by(90)
+        await on.look()
+        assert await bounds() == {"db": (3, False), "web": (1, False)}
+
+    told(nova, story)
+
+
 def test_who_may_not_know_the_hosts_still_sees_who_shares_one() -> None:
     nova = two_cells(is_admin=False, groups=[a_group("web", "one-id-0000", "one-id-0001", "two-id-0000")])
 
@@ -238,6 +260,31 @@ def test_a_host_that_is_down_says_since_when_as_its_service_does() -> None:
     found = known.take_hosts([HostRecord("h1", "nova", "compute", "down"), HostRecord("h2", "nova", "compute", "up")])
     assert [host.state_since for host in found] == [NOON, None]
     assert [host.state_since for host in known.take_hosts([HostRecord("h1", "nova", "compute", "up")])] == [None]
+
+
+def test_a_host_that_the_list_leaves_out_before_its_service_falls_silent_keeps_its_figures() -> None:
+    known = Known()
+    services = [ServiceRecord("nova-compute", name, "nova", state="up", updated_at=NOON) for name in ("h1", "h2")]
+    hosts = [HostRecord(name, "nova", "compute", "up", capacity=SizeRecord(8000, 2**33)) for name in ("h1", "h2")]
+    known.take_services(services, NOON)
+    known.take_hosts(hosts)
+
+    known.take_hosts(hosts[:1])
+    known.take_services([services[0], services[1]._replace(status="UNKNOWN", state="unknown")], NOON)
+
+    assert [(host.name, host.is_reachable, host.capacity) for host in known.hosts or ()] == [
+        ("h1", True, SizeRecord(8000, 2**33)),
+        ("h2", False, SizeRecord(8000, 2**33)),
+    ]
+
+
+def test_how_many_servers_a_zone_has_is_not_known_before_they_were_looked_at() -> None:
+    known = Known()
+    known.take_services([ServiceRecord("nova-compute", "h1", "nova", state="up", updated_at=NOON)], NOON)
+    assert [(zone.hosts, zone.servers, zone.unknown) for zone in known.zones(NOON)] == [(1, None, None)]
+
+    known.seen_at = NOON
+    assert [(zone.hosts, zone.servers, zone.unknown) for zone in known.zones(NOON)] == [(1, 0, 0)]
 
 
 def test_flavors_are_offered_from_the_smallest_on() -> None:

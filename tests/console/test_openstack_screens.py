@@ -14,6 +14,7 @@ from console.openstack.offer import offer
 from console.presentation.lines import Frame
 from console.presentation.mirror import Mirror
 from console.records import Hello
+from console.records_refused import Refused
 from console.screens import views
 from console.screens.places import Place
 from tests.console.drawn import body
@@ -75,6 +76,16 @@ async def test_servers_hosts_services_and_groups_are_shown_and_a_silent_cell_lea
         await goes_to(pilot, "servers")
         await until(pilot, "stopped two-00")
         await until(pilot, "1 group at risk")
+
+
+@pytest.mark.parametrize(("source", "said"), [("tasks", "…"), ("hosts", "os-hypervisors is not for this account")])
+def test_only_what_the_account_may_not_see_stands_for_rows_that_are_on_their_way(source: str, said: str) -> None:
+    mirror = Mirror().apply(Hello("id", "prod", "Nova 2.71", offer=offer()), NOON)
+    mirror = mirror.apply(Refused(source, "os-hypervisors is not for this account"), NOON)
+
+    found = views.make(Place("groups"), mirror, Frame(width=200, height=24, now=NOON, wall_now=NOON), {})
+
+    assert [line.strip() for line in body(found)][1:] == [said]
 
 
 @pytest.mark.parametrize(("view", "sentence"), offer().views.items())

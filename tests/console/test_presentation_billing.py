@@ -64,6 +64,14 @@ def test_a_low_terminal_keeps_what_is_burnt_the_accounts_and_the_servers() -> No
     assert lines[-1].startswith("  ▒ train-09")
 
 
+def test_a_low_terminal_tells_all_levels_and_their_last_day_in_one_line() -> None:
+    lines = [line.rstrip() for line in body(billing.view(the_cloud(), a_frame(height=24)))]
+
+    assert [line for line in lines if "level" in line] == [
+        "  price levels   CPU 10 then 11            ▄   memory 11            ▅      24 h",
+    ]
+
+
 @pytest.mark.parametrize("width", [40, 46, 56, 80])
 def test_no_figure_of_what_it_comes_to_touches_its_words(width: int) -> None:
     found = the_billing()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from console.presentation import cells, chosen, column_choice, drives, hosts, palette, servers, services
 from console.presentation.column_choice import ColumnChoice
-from console.presentation.lines import ASCII, UNICODE, Glyphs, Tone, text_of
+from console.presentation.lines import ASCII, UNICODE, Glyphs, Line, Tone, text_of
 from console.presentation.palette import Entry
 from tests.console.drawn import a_silent_cloud, plate
 from tests.console.examples import a_frame, the_cloud
@@ -125,8 +125,33 @@ def test_a_choice_begins_with_what_the_list_shows_at_this_width(width: int) -> N
     shown = ColumnChoice.begin(COLUMNS, (), chosen.in_heads(view)).chosen
 
     for name, word in (("up", "UP/SEEN"), ("floor", "FLOORS"), ("created", "CREATED"), ("id", " ID"), ("cell", "CELL"),
-                       ("kind", " B "), ("factor", "pf"), ("owner", "OWNER")):  # fmt: skip
+                       ("kind", " B "), ("factor", " pf "), ("pfcpu", "pfCPU"), ("pfmem", "pfMEM"),
+                       ("owner", "OWNER")):  # fmt: skip
         assert (name in shown) == (word in head), name
+
+
+def test_to_hide_a_column_changes_no_other() -> None:
+    mirror = the_cloud()
+    own = servers.view(mirror, a_frame(120, has_pane=False))
+    names = chosen.in_heads(own)
+    without_host = a_frame(120, has_pane=False, columns=tuple(name for name in names if name != "host"))
+    less = servers.view(mirror, without_host)
+
+    assert words(less.regions[0].head) == [head for head in words(own.regions[0].head) if head != "HOST"]
+    for index, server in enumerate(servers.visible(mirror, without_host)[0]):
+        before, after = words(own.regions[0].line(index)), words(less.regions[0].line(index))
+        if server.host is not None and not any("…" in word for word in (*before, *after)):
+            assert after == [word for word in before if word != server.host]
+
+
+def words(line: Line | None) -> list[str]:
+    return text_of(line or ()).split()
+
+
+def test_what_nobody_said_is_not_shown_as_nothing_where_its_column_was_chosen() -> None:
+    view = servers.view(the_cloud(), a_frame(filter="nameless", columns=("name", "host", "group")))
+
+    assert words(view.regions[0].line(0)) == ["id-nameless", UNICODE.nobody_said, UNICODE.nothing]
 
 
 def test_keeping_what_the_list_shows_takes_nothing_away() -> None:

@@ -154,3 +154,15 @@ def test_help_lists_every_key_in_columns_and_explains_the_glyphs() -> None:
             assert all(len(line) == width for line in lines)
             assert all(any(words in line for line in lines) for words in ("one row up", "open the row", "GLYPHS"))
     assert body(help.view(sections, a_frame(filter="zzz")))[0].strip().startswith("no key matches /zzz")
+
+
+def test_the_log_of_a_silent_cell_is_not_said_to_be_empty() -> None:
+    mirror = the_cloud()
+    silent = next(server for server in mirror.servers.values() if server.cell == "cell-3")
+    answering = next(server for server in mirror.servers.values() if server.cell == "cell-6")
+
+    view, quiet = (events.view(mirror, a_frame(scope=server.id)) for server in (silent, answering))
+
+    assert "not known: they are in the log of cell-3, which does not answer" in "\n".join(body(view))
+    assert view.note == UNICODE.nobody_said
+    assert "nothing has happened yet" in "\n".join(body(quiet))

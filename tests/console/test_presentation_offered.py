@@ -42,6 +42,20 @@ def a_mirror(*zones: CellRecord, pace: Pace | None = None, troubles: tuple[str, 
     return mirror.apply(Hosts(hosts), NOON)
 
 
+@pytest.mark.parametrize(
+    ("zones", "said"),
+    [
+        ((), "servers —"),
+        ((CellRecord("nova", "up"),), "servers —"),
+        ((CellRecord("nova", "up", servers=0),), "servers 0"),
+    ],
+)
+def test_servers_are_not_counted_before_any_were_listed(zones: tuple[CellRecord, ...], said: str) -> None:
+    mirror = Mirror().apply(Hello("id", "prod", "Nova 2.71", offer=offer()), NOON).apply(Status(None, zones), NOON)
+
+    assert said in text_of(header.header(mirror, a_frame()))
+
+
 def a_lost_server() -> ServerRecord:
     row = a_server(0, cell="nova", host="h0", version=None)
     return replace(row, state="unknown", last_state="running", is_reachable=False, known_at=NOON)

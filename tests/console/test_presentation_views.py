@@ -543,6 +543,17 @@ def test_one_group_is_a_list_of_the_hosts_that_hold_it(key: str, shown: str) -> 
     assert text_of(view.status("host:c2-h07")) == "c2-h07 lost: 2 members go, 6 of 8 stay, 4 needed"
 
 
+def test_one_member_that_does_not_answer_counts_as_lost() -> None:
+    mirror = the_cloud()
+    metrics = next(group for group in mirror.groups or () if group.name == "metrics")
+    up, silent, _ = sorted(metrics.members, key=lambda member: member.state == "unknown")
+    fewer = replace(mirror, groups=(metrics._replace(members=(up, silent)),))
+
+    drawn = "\n".join(body(groups.view(fewer, a_frame(scope="metrics"))))
+
+    assert "1 of 2 members does not answer and counts as lost" in drawn
+
+
 def test_members_that_do_not_answer_count_as_lost() -> None:
     view = groups.view(the_cloud(), a_frame(scope="auth"))
 

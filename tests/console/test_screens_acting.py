@@ -259,6 +259,7 @@ async def test_a_verb_acts_on_all_marked_servers_and_counts_those_that_are_off()
         app.main.body.set_marks({cloud.servers[0].id, cloud.servers[24].id, cloud.servers[25].id})
         await pilot.press("x", "s")
         await until(pilot, "2 servers, 1 off")
+        await until(pilot, f"OFF         1: {cloud.servers[0].name}: it is running")
         await pilot.press("tab", "enter")
         await until(pilot, "start: 2 of 2 accepted")
 

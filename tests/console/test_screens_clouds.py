@@ -72,6 +72,25 @@ async def test_c_goes_to_another_cloud_and_each_is_as_it_was_left() -> None:
         await until(pilot, "lab-mail-37")
 
 
+async def test_from_a_rehearsal_one_goes_back_to_the_cloud_that_was_in_sight() -> None:
+    app = an_app_of(two_clouds(), mistakes_of=lambda _name: ())
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, " lab ", "NEEDS ATTENTION")
+        await switch(pilot, "prod", " prod ", "NEEDS ATTENTION")
+        await type_line(pilot, ":rehearse right.toml")
+        await pilot.press("enter")
+        await pilot.pause()
+    assert (app.rehearsal_wanted, app.rehearsed_from) == (("right.toml", 60.0), "prod")
+
+    choice = two_clouds(is_read_only=True)
+    again = an_app_of(choice, begins_at=app.rehearsed_from)
+    async with again.run_test(size=(100, 24)) as pilot:
+        shown = await until(pilot, " prod ", "READ-ONLY", "NEEDS ATTENTION")
+
+    assert choice.opened == ["lab", "prod"]
+    assert " lab " not in shown.splitlines()[0]
+
+
 async def test_c_and_enter_go_back_and_forth() -> None:
     app = an_app_of(two_clouds())
 

@@ -133,6 +133,18 @@ async def test_a_drive_is_shown_by_its_name_once_the_list_is_there() -> None:
         await until(pilot, "no drive is called nothing-of-the-kind")
 
 
+async def test_a_server_is_shown_by_its_name() -> None:
+    app = an_app(FakeCloud())
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "web-01")
+        await obey(pilot, "server web-01")
+        await until(pilot, "servers > web-01")
+        await obey(pilot, "server nothing-of-the-kind")
+        await until(pilot, "no server is called nothing-of-the-kind; :servers /nothing-of-the-kind filters")
+
+
 async def test_the_names_of_drives_and_hosts_are_completed() -> None:
     app = an_app(FakeCloud())
 

@@ -123,6 +123,33 @@ async def test_what_is_typed_in_production_is_not_written_down(tmp_path: Path) -
     assert not path.exists()
 
 
+@pytest.mark.parametrize(("word", "order"), [("gib", "memory"), ("pfCPU", "pfcpu"), ("up", "up"), ("na", "name")])
+async def test_a_list_is_sorted_by_what_stands_above_a_column(word: str, order: str) -> None:
+    async with an_app().run_test(size=SIZE) as pilot:
+        await at_servers(pilot)
+        await type_line(pilot, f":sort {word} desc")
+        await pilot.press("enter")
+
+        assert (app_of(pilot).main.place.sort, app_of(pilot).main.place.is_descending) == (order, True)
+
+
+async def test_a_typed_order_shows_what_comes_first_to_whoever_stands_at_the_top_and_leaves_others_their_row() -> None:
+    async with an_app().run_test(size=SIZE) as pilot:
+        await at_servers(pilot)
+        main = app_of(pilot).main
+        await type_line(pilot, ":sort name down")
+        await pilot.press("enter")
+        first = main.active.key
+        assert main.active.spot is not None
+        assert main.active.spot.index == 0
+
+        await pilot.press("j")
+        chosen = main.active.key
+        await type_line(pilot, ":sort name up")
+        await pilot.press("enter")
+        assert main.active.key == chosen != first
+
+
 async def test_an_asterisk_leaves_what_is_alike_in_the_sorted_column_and_narrows_on() -> None:
     async with an_app().run_test(size=SIZE) as pilot:
         await at_servers(pilot)

@@ -66,6 +66,20 @@ async def test_u_takes_it_back_and_nothing_is_sent() -> None:
         assert requests(cloud, "act") == []
 
 
+async def test_what_waits_names_those_that_it_acts_on_and_the_dialog_those_that_it_leaves() -> None:
+    cloud, clock = FakeCloud(), ManualClock()
+    app = an_app(cloud, clock, undo_seconds=10)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await until(pilot, "web-01")
+        app.main.body.set_marks({cloud.servers[0].id, cloud.servers[24].id})
+        await pilot.press("x", "s")
+        await until(pilot, "OFF         1: web-01: it is running")
+        await pilot.press("tab", "enter")
+        await until(pilot, "start db-25 in 10 s   u takes it back")
+        await pilot.press("u")
+
+
 async def test_a_verb_that_waits_is_not_cancelled_by_the_next_menu_and_the_newest_goes_back_first() -> None:
     cloud, clock = FakeCloud(), ManualClock()
     async with an_app(cloud, clock, undo_seconds=10).run_test(size=(80, 24)) as pilot:

@@ -72,7 +72,7 @@ async def test_a_verb_of_the_clock_is_copied_as_its_request() -> None:
         assert pilot.app.clipboard.endswith('-d \'{"seconds": 60}\' "$STRATODECK_URL"/ops/v1/clock/advance')
 
 
-async def test_a_rate_that_is_none_is_refused_before_it_is_asked_for() -> None:
+async def test_a_rate_that_is_none_is_refused_where_it_was_typed_and_can_be_mended() -> None:
     cloud = FakeCloud()
     async with an_app(cloud).run_test(size=(80, 24)) as pilot:
         await type_line(pilot, ":clock")
@@ -83,8 +83,10 @@ async def test_a_rate_that_is_none_is_refused_before_it_is_asked_for() -> None:
         await pilot.press("ctrl+u")
         await type_line(pilot, "fast")
         await pilot.press("enter")
-        await until(pilot, "fast is no rate")
+        await until(pilot, "fast is no rate", "simulated seconds in each second")
         assert requests(cloud, "patch_clock") == []
+        await pilot.press("ctrl+u", "6", "enter")
+        await until(pilot, "clock: rate")
 
 
 async def test_faults_are_injected_one_by_one_and_taken_back_at_once() -> None:

@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from console.client import ClientError
+from console.presentation import past
 from tests.console.fakes import FakeCloud, an_app, screen_text
 from tests.console.remembering import a_remembering_cloud
 from tests.console.stories import app_of, bar, requests, type_at_once, type_line, until
@@ -58,6 +59,12 @@ async def test_T_shows_the_view_as_it_was_and_esc_comes_back_to_where_one_was() 
         await pilot.press("left_square_bracket", "left_square_bracket", "left_square_bracket")
         await until(pilot, "PAST 11:51:00", "○ stopped web-01")
         assert app.main.has_class("-past")
+
+        # The log is opened where one is in it.
+        await type_line(pilot, ":events")
+        await pilot.press("enter")
+        await until(pilot, "here, 9m00s ago", "as it was at 11:51:00")
+        assert app.main.cursor_key == past.HERE
 
         # Somewhere else it is still then.
         await type_line(pilot, ":drives")

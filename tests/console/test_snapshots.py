@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 from textual.pilot import Pilot
 
 from backend.rehearsals import scenario, shipped
@@ -26,8 +27,10 @@ CASES = [
     *((name, WIDE) for name in STORIES),
     ("schedules", CARD),
     ("time-travel", CARD),
-    *((name, size) for name in CARDS for size in (CARD, LARGE)),
+    *((name, CARD) for name in CARDS),
 ]
+LARGE_CASES = [(name, LARGE) for name in CARDS]
+"""As text these are held by the goldens in every run."""
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +40,12 @@ def steady_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
 
 
-@pytest.mark.parametrize(("name", "size"), CASES, ids=[f"{name}-{size[0]}x{size[1]}" for name, size in CASES])
+def case(name: str, size: tuple[int, int]) -> ParameterSet:
+    marks = [pytest.mark.thorough] if size == LARGE else []
+    return pytest.param(name, size, marks=marks, id=f"{name}-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize(("name", "size"), [case(*each) for each in (*CASES, *LARGE_CASES)])
 def test_the_screen_is_as_it_was(
     name: str, size: tuple[int, int], demo: Path, tmp_path: Path, snap_compare: Callable[..., bool]
 ) -> None:

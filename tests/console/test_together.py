@@ -6,6 +6,8 @@ from console.records import PlanRecord, ResizedRecord
 from console.screens.dialogs import _is_meant
 from tests.console.examples import a_frame
 
+SILENT = (("web-05", "its cell is silent"), ("web-09", "it is stopped"), ("web-06", "its cell is silent"))
+
 
 def a_plan(name: str, *, shrinks: tuple[str, ...] = (), grows: tuple[str, ...] = ()) -> PlanRecord:
     return PlanRecord(
@@ -19,9 +21,11 @@ def a_plan(name: str, *, shrinks: tuple[str, ...] = (), grows: tuple[str, ...] =
 def test_whom_several_plans_speak_of_is_counted_once_over_all() -> None:
     plans = {"a": a_plan("a", grows=("r1", "r2")), "b": a_plan("b", grows=("r2",), shrinks=("r3",))}
 
-    text = "\n".join(map(text_of, together.lines("server", plans, 1_105, 310, a_frame(80, 24))))
+    text = "\n".join(map(text_of, together.lines("server", plans, 1_105, SILENT, a_frame(80, 24))))
 
-    assert "1,105 servers, 310 off" in text
+    assert "1,105 servers, 3 off" in text
+    assert "OFF         2: web-05, web-06: its cell is silent" in text
+    assert "OFF         1: web-09: it is stopped" in text
     assert "GROWS       2: r1, r2" in text
     assert "SHRINKS     1: r3" in text
     assert "STOPS       nobody" in text

@@ -66,6 +66,30 @@ async def test_the_first_row_has_the_cursor_and_the_head_stays_on_top() -> None:
         assert drawn(app.list) == ["  NAME", "▌ a", "  b", "", ""]
 
 
+async def test_of_regions_that_are_shown_again_only_those_that_are_others_are_laid_out() -> None:
+    laid_out: list[str] = []
+
+    def region_of(*names: str) -> Rows[str]:
+        def draw(name: str) -> Line:
+            laid_out.append(name)
+            return (Span(f"  {name}"),)
+
+        return Rows(None, names, draw, lambda name: name)
+
+    kept = region_of("c")
+    app = ListApp([region_of("a"), region_of("b"), kept])
+
+    async with app.run_test(size=(20, 5)):
+        assert drawn(app.list) == ["▌ a", "  b", "  c", "", ""]
+        laid_out.clear()
+        app.list.show([region_of("a"), region_of("bb"), kept])
+        assert drawn(app.list) == ["▌ a", "  bb", "  c", "", ""]
+        assert laid_out == ["a", "bb"]
+
+        app.list.show([region_of("a"), kept])
+        assert drawn(app.list) == ["▌ a", "  c", "", "", ""]
+
+
 async def test_the_head_stays_in_view_when_the_list_is_scrolled() -> None:
     app = ListApp([rows_of([f"r{n}" for n in range(100)])])
 
