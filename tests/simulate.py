@@ -14,6 +14,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from tests.simulation import steps as telling
@@ -21,9 +22,7 @@ from tests.simulation.console import Watcher
 from tests.simulation.shrink import kind_of, shrunk
 from tests.simulation.steps import Step
 from tests.simulation.virtual import StandsStill, virtual
-from tests.simulation.world import Failed, World, live
-
-IN_MEMORY = Path("/dev/shm")  # where there is one: no story is about how fast the disk is
+from tests.simulation.world import MEMORY, Failed, World, live
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,7 @@ class Told:
 
 def tell(story: Sequence[Step], seed: int, watcher: Callable[[], Watcher] = Watcher) -> Told:
     """Live through a story in a folder of its own. What the seed decides beside the steps: whose time it is."""
-    place = IN_MEMORY if IN_MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="stratodeck-simulation-", dir=place) as folder, virtual() as (run, lanes):
+    with tempfile.TemporaryDirectory(prefix="stratodeck-simulation-", dir=MEMORY) as folder, virtual() as (run, lanes):
         try:
             world: World = run(live(Path(folder) / "data", lanes, story, is_wall=seed % 3 == 2, watcher=watcher))
         except Failed as failed:
@@ -67,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulate", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="so many, from the seed on")
+    parser.add_argument("--seconds", type=float, help="as many as so many seconds have, from the seed on")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--lines", action="store_true", help="what was answered, one line a step")
     parser.add_argument("--whole", action="store_true", help="a story that goes wrong is not made shorter")
@@ -74,13 +73,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A process that is killed closes nothing; what it leaves behind is not what these stories are about.
     warnings.simplefilter("ignore", ResourceWarning)
     gc.set_threshold(50_000, 20, 100)
+    gc.freeze()
     begun, done, answers, bad = time.monotonic(), 0, Counter[int](), 0
-    for seed in range(chosen.seed, chosen.seed + chosen.seeds):
+    seeds = range(chosen.seed, chosen.seed + chosen.seeds) if chosen.seconds is None else count(chosen.seed)
+    told_seeds = 0
+    for seed in seeds:
+        if chosen.seconds is not None and time.monotonic() - begun > chosen.seconds:
+            break
+        told_seeds += 1
         story = telling.tell(seed, chosen.steps)
         seconds = time.process_time()
         told = tell(story, seed)
         seconds = time.process_time() - seconds
-        if seconds > 3:
+        if seconds > 6:
             print(f"seed {seed} took {seconds:.1f} s", flush=True)
         done += len(story)
         if told.failed is not None:
@@ -91,13 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answers.update(told.world.answers)
         if chosen.lines:
             print("\n".join(told.lines))
-        if chosen.seeds == 1:
+        if chosen.seeds == 1 and chosen.seconds is None:
             print(f"seed {seed}: {len(story):,} steps, digest {told.digest}")
             print("refused:", dict(sorted(told.world.refused.items())))
     seconds = time.monotonic() - begun
-    print(
-        f"{chosen.seeds:,} seeds, {done:,} steps in {seconds:,.1f} s: {done / seconds:,.0f} a second; {bad} went wrong"
-    )
+    print(f"{told_seeds:,} seeds, {done:,} steps in {seconds:,.1f} s: {done / seconds:,.0f} a second; {bad} went wrong")
     print("answers:", ", ".join(f"{count:,} x {status}" for status, count in sorted(answers.items())))
     return 1 if bad else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -61,27 +61,36 @@ class Answered:
 
 async def ask(app: App, asked: Asked, *, key: str) -> Answered:
     """One request through ASGI. `key` makes a repeat recognisable, and is its id in logs and answers."""
-    content = b"" if asked.body is None else orjson.dumps(asked.body)
+    content = None if asked.body is None else orjson.dumps(asked.body)
     path, _, query = (PREFIXES[asked.by] + asked.path).partition("?")
     headers = [
-        (b"host", b"stratodeck"),
         CREDENTIALS[asked.by],
         (b"x-request-id", key.encode()),
         (b"openstack-api-version", b"compute 2.71"),
     ]
     if asked.body is not None:
-        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+        headers.append((b"content-type", b"application/json"))
     if asked.by == "ops" and asked.method != "GET":
         headers.append((b"idempotency-key", key.encode()))
+    return await call(app, asked.method, f"{path}?{query}", headers, content)
+
+
+async def call(
+    app: App, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], content: bytes | None = None
+) -> Answered:
+    """What ASGI says of a request, and nothing more: no client and no server stand between."""
+    path, _, query = target.partition("?")
+    of_content = [] if content is None else [(b"content-length", str(len(content)).encode())]
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": asked.method, "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "", "headers": headers,
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+        "headers": [(b"host", b"stratodeck"), *headers, *of_content],
         "server": ("stratodeck", 80), "client": ("127.0.0.1", 1),
     }  # fmt: skip
     status, parts = 0, []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": content, "more_body": False}
+        return {"type": "http.request", "body": content or b"", "more_body": False}
 
     async def send(message: Any) -> None:
         nonlocal status

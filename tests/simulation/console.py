@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
 from backend.app import App
+from backend.cloud.model import ReachabilityState
 from console.client import CloudClient
 from console.port import ClientError
 from console.presentation.mirror import Mirror
 from console.records import DriveRecord, ServerRecord
-from tests.dialects.support import BASE
+from tests.simulation.asking import CREDENTIALS, call
 from tests.simulation.watch import Wrong
 
 PAGE_ROWS = 7
 """Few, so that lists have several pages."""
 TURNS_MAX = 50
+
+
+class Wire(httpx.AsyncClient):
+    """What the console's client asks with: straight into the app, because a wire would be most of what a look costs."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(transport=httpx.ASGITransport(app=app))
+        self._app = app
+
+    async def request(  # type: ignore[override]
+        self, method: str, url: str, *, params: Mapping[str, str] | None, content: bytes | None, **_of_the_wire: Any
+    ) -> httpx.Response:
+        target = url if params is None else f"{url}?{urlencode(params)}"
+        answered = await call(self._app, method, target, [CREDENTIALS["ops"]], content)
+        return httpx.Response(answered.status, content=answered.content)
 
 
 class Watcher:
@@ -28,13 +45,13 @@ class Watcher:
         self.looks = 0
         self.restarts = 0
         self._app: App | None = None
+        self._revision = -1
+        """Of the cloud, right before the feed was asked last."""
         self._client: CloudClient
 
     def _connect(self, app: App) -> CloudClient:
         if self._app is not app:
-            headers = {"Authorization": "Bearer operator-token"}
-            http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE, headers=headers)
-            self._app, self._client = app, CloudClient(http)
+            self._app, self._client = app, CloudClient(Wire(app))
         return self._client
 
     async def look(self, app: App, wall: Callable[[], datetime]) -> None:
@@ -54,7 +71,7 @@ class Watcher:
                 await self._read_servers(client, wall, cell=cell)
             if not self.mirror.are_drives_complete:
                 await self._read_drives(client, wall)
-            await self._compare(client, wall)
+            await self._compare(app, client, wall)
         except ClientError as error:
             if not error.is_retryable:
                 raise Wrong(f"the console was told: {error.sentence}") from error
@@ -65,6 +82,8 @@ class Watcher:
     async def _is_quiet(self, client: CloudClient, wall: Callable[[], datetime]) -> bool:
         cursor = self.mirror.cursor
         assert cursor is not None, "the list has been read"
+        assert self._app is not None, "it has asked something"
+        self._revision = self._app.cloud.store.revision
         try:
             changes = await client.changes(cursor, wait_seconds=0, limit=100)
         except ClientError as error:
@@ -102,17 +121,19 @@ class Watcher:
             if after is None:
                 return
 
-    async def _compare(self, client: CloudClient, wall: Callable[[], datetime]) -> None:
+    async def _compare(self, app: App, client: CloudClient, wall: Callable[[], datetime]) -> None:
+        store = app.cloud.store
         for _ in range(TURNS_MAX):
             servers = (await client.servers_page(limit=1000)).servers
             drives = (await client.drives_page(limit=1000)).drives
-            if await self._is_quiet(client, wall):
+            # Since the feed was read to its end nothing may have changed, so that both tell of the same instant.
+            if store.revision == self._revision or await self._is_quiet(client, wall):
                 break
         else:
             return
-        up = {cell.name for cell in (await client.status()).cells if cell.is_up}
-        if up != {cell.name for cell in self.mirror.cells or () if cell.is_up}:
-            # It fell silent, or came back, while we looked.
+        up = {cell for cell in store.cell_names if store.reachability(cell).state is ReachabilityState.UP}
+        if self.mirror.reload_cells or up != {cell.name for cell in self.mirror.cells or () if cell.is_up}:
+            # One fell silent, or came back, while we looked; what is to be read anew is read by the next look.
             return
         _equal("server", {row.id: row for row in servers}, self.mirror.servers, up)
         _equal("drive", {row.id: row for row in drives}, self.mirror.drives.by_id, up)

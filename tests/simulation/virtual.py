@@ -86,6 +86,8 @@ class Disk:
         """By file, how long each batch takes."""
         self.full: set[str] = set()
         """Files that cannot grow."""
+        self.failing: dict[str, bool] = {}
+        """By file, for which the disk reports an error whenever it commits: whether it was kept all the same."""
 
     def die_after(self, commits: int) -> None:
         """Before the first commit, or right after so many: committed, and nobody has been told."""
@@ -162,6 +164,8 @@ class _Queue:
         if batch:
             if isinstance(lane, WriteLane):
                 _limit(lane, is_full=lane.name in disk.full)
+                if lane.name in disk.failing:
+                    _fail(lane, disk)
             answers = lane._run(batch)
             lane._step_begun = None
             if answers.committed is not None:
@@ -221,6 +225,25 @@ def _limit(lane: WriteLane, *, is_full: bool) -> None:
     except sqlite3.Error:
         # The file is not what it was; the lane finds out.
         return
+
+
+def _fail(lane: WriteLane, disk: Disk) -> None:
+    """Let its commits be errors of the disk for as long as that fails. The lane opens the file anew after each."""
+    opened = lane._opened
+    if opened is None:
+        return
+    run = opened.run
+
+    def failing(statement: str, *parameters: Any) -> sqlite3.Cursor:
+        is_kept = disk.failing.get(lane.name)
+        if statement != "COMMIT" or is_kept is None:
+            return run(statement, *parameters)
+        run("COMMIT" if is_kept else "ROLLBACK")
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    opened.run = failing
 
 
 class Lanes:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from backend.certificate_checker import CertificateChecker
 from backend.check import Report
 from backend.decision_checker import Rules
 from backend.event_log import Breach, CellLog, Event
-from backend.store import CellEntry, CellTransaction
+from backend.store import CellEntry, CellTransaction, CloudTransaction
 from backend.store.looking import FolderLook
 from tests.simulation.asking import ENDED, MADE
 
@@ -43,14 +43,21 @@ class Promises:
     """What servers were called last."""
     attached: dict[str, str] = field(default_factory=dict)
     """Drives that may be attached to a server."""
+    shown: dict[str, str] = field(default_factory=dict)
+    """Of which drive each snapshot is."""
+    revision: int = 0
+    """One more whenever something was promised, or is promised no more."""
 
     def kept(self, deed: str, values: Mapping[str, Any], ids: Mapping[str, str]) -> None:
         """A step was acknowledged."""
+        self.revision += 1
         if deed in MADE:
             kind, which = MADE[deed]
             key = (kind, ids[values[which]])
             if key not in self.gone:
                 self.there[key] = values[which]
+            if kind == "snapshot":
+                self.shown[key[1]] = ids.get(values["drive"], "")
         elif deed in ENDED:
             self.unknown(deed, values, ids)
             kind, which = ENDED[deed]
@@ -65,17 +72,26 @@ class Promises:
 
     def unknown(self, deed: str, values: Mapping[str, Any], ids: Mapping[str, str]) -> None:
         """A step was done, or not."""
+        self.revision += 1
         if deed in ENDED:
             kind, which = ENDED[deed]
             id = ids.get(values[which], "")
             self.there.pop((kind, id), None)
             if kind == "server" and values.get("with_drives"):
                 for drive in [drive for drive, server in self.attached.items() if server == id]:
-                    self.there.pop(("drive", drive), None)
+                    self._may_be_gone(drive)
+            elif kind == "drive":
+                self._may_be_gone(id)
         elif deed in ("rename", "resize"):
             self.names.pop(ids.get(values["server"], ""), None)
         elif deed == "attach" and values["drive"] in ids:
             self.attached[ids[values["drive"]]] = ids.get(values["server"], "")
+
+    def _may_be_gone(self, drive: str) -> None:
+        """With its snapshots."""
+        self.there.pop(("drive", drive), None)
+        for snapshot in [snapshot for snapshot, of in self.shown.items() if of == drive]:
+            self.there.pop(("snapshot", snapshot), None)
 
 
 @dataclass
@@ -85,6 +101,8 @@ class _Known:
     log: CellLog
     checker: CertificateChecker
     epoch: int = -1
+    version: int = -1
+    """SQLite's, of the connection that is open: it is another one once anybody else has committed."""
     last: Any = None
     """The last event that was read, as it is stored."""
     cell: checking._Cell | None = None
@@ -101,6 +119,8 @@ class Watch:
         self._cloud_log = CellLog()
         self._cloud_last: Any = None
         self._cloud_version = -1
+        self._entries: Sequence[CellEntry] = ()
+        self._revision_checked = -1
         self._digest = hashlib.sha256()
         self.events = 0
         self.wholes = 0
@@ -113,7 +133,7 @@ class Watch:
         self._cloud_version = -1
         for known in self._known.values():
             known.tx = None
-            known.epoch = -1
+            known.epoch = known.version = -1
 
     def forget(self, cell: str) -> None:
         """The file of the cell is about to be another one: nothing of it is kept open."""
@@ -123,18 +143,28 @@ class Watch:
         """Of all events so far."""
         return self._digest.digest()
 
-    def step(self, cells: Iterable[str], *, is_whole: bool) -> None:
-        """Raises Wrong."""
+    def step(self, cells: Iterable[str], *, is_whole: bool, unsettled: Collection[str] = ()) -> None:
+        """Raises Wrong.
+
+        Args:
+            cells: Those whose files are what they should be.
+            unsettled: Those of which cloud.db may tell otherwise than they are for now.
+        """
         try:
-            self._step(list(cells), is_whole=is_whole)
+            self._step(list(cells), unsettled, is_whole=is_whole)
         except Breach as breach:
             raise Wrong(str(breach)) from breach
 
-    def _step(self, readable: Sequence[str], *, is_whole: bool) -> None:
+    def _step(self, readable: Sequence[str], unsettled: Collection[str], *, is_whole: bool) -> None:
         seen = self._look()
-        entries = seen.cloud.cells()
+        is_cloud_changed = self._is_changed(seen, readable)
+        if is_cloud_changed is None and self._revision_checked == self._promises.revision and not is_whole:
+            return
+        self._begin(seen)
+        if is_cloud_changed:
+            self._read_cloud(seen)
+        entries = self._entries
         changed = [entry for entry in entries if entry.name in readable and self._read(seen, entry)]
-        is_cloud_changed = self._read_cloud(seen)
         report = Report()
         for entry in changed:
             cell = self._known[entry.name].cell
@@ -146,15 +176,18 @@ class Watch:
         if changed or is_cloud_changed:
             for entry in entries:
                 known = self._known.get(entry.name)
-                if entry.name in readable and known is not None and known.cell is not None:
+                is_settled = entry.name in readable and entry.name not in unsettled
+                if is_settled and known is not None and known.cell is not None:
                     known.cell.entry = entry
                     for _, sentence in checking._misfits(seen, known.cell, report):
                         raise Wrong(f"{entry.name}: {sentence}")
+        if changed or is_cloud_changed or self._revision_checked != self._promises.revision:
             self._check_promises(seen, readable)
+            self._revision_checked = self._promises.revision
         if is_cloud_changed:
             checking._check_backups(seen.cloud, report)
         self._rest()
-        if is_whole and len(readable) == len(entries):
+        if is_whole and len(readable) == len(entries) and not unsettled:
             self.wholes += 1
             found = checking.check(self._folder)
             if found.breach is not None:
@@ -163,10 +196,22 @@ class Watch:
     def _look(self) -> FolderLook:
         if self._seen is None:
             self._seen = FolderLook(self._folder, self._stack)
-        else:
-            self._seen.cloud._connection.execute("BEGIN")
-            self._seen.cloud.changed_elsewhere()
+            self._rest()
         return self._seen
+
+    def _is_changed(self, seen: FolderLook, readable: Sequence[str]) -> bool | None:
+        """Whether cloud.db has changed since it was read; None: nor has any cell, and there is nothing to read."""
+        if _version(seen.cloud) != self._cloud_version:
+            return True
+        for cell in readable:
+            known = self._known.get(cell)
+            if known is None or known.tx is None or _version(known.tx) != known.version:
+                return False
+        return None
+
+    def _begin(self, seen: FolderLook) -> None:
+        seen.cloud._connection.execute("BEGIN")
+        seen.cloud.changed_elsewhere()
 
     def _rest(self) -> None:
         """No snapshot is held between steps: it would keep the log from being taken into the file."""
@@ -184,7 +229,11 @@ class Watch:
         if known.tx is None:
             known.tx = seen.cell(entry.name)
             self._is_as_it_was(entry.name, known.tx._connection, known.last)
-        elif not known.tx._connection.in_transaction:
+        else:
+            version = _version(known.tx)
+            if version == known.version:
+                return False
+            known.version = version
             known.tx._connection.execute("BEGIN")
             known.tx.changed_elsewhere()
         epoch = known.tx.epoch()
@@ -209,20 +258,17 @@ class Watch:
             pictures.update(known.tx.pictures(kind))
         return True
 
-    def _read_cloud(self, seen: FolderLook) -> bool:
+    def _read_cloud(self, seen: FolderLook) -> None:
         connection = seen.cloud._connection
-        version = connection.execute("PRAGMA data_version").fetchone()[0]
-        if version == self._cloud_version:
-            return False
         if self._cloud_version == -1:
             self._is_as_it_was("cloud.db", connection, self._cloud_last)
-        self._cloud_version = version
+        self._cloud_version = _version(seen.cloud)
+        self._entries = seen.cloud.cells()
         for row in connection.execute(_EVENTS_AFTER, (self._cloud_log.number,)):
             self._cloud_last = tuple(row)
             self._digest.update(repr(self._cloud_last).encode())
             self.events += 1
             self._cloud_log.take(Event(row[0], row[1], row[2], row[3], row[4], row[5], {}, {}))
-        return True
 
     def _is_as_it_was(self, file: str, connection: sqlite3.Connection, last: Any) -> None:
         """What was in the log is in it still: whoever was told of it was told the truth."""
@@ -241,12 +287,15 @@ class Watch:
     # Promises
 
     def _check_promises(self, seen: FolderLook, readable: Sequence[str]) -> None:
-        cloud, promises = seen.cloud, self._promises
+        run, promises = seen.cloud._connection.execute, self._promises
+        backups = run("SELECT id, parent_id, schedule_id, description FROM backup").fetchall()
+        schedules = run("SELECT id, description FROM schedule").fetchall()
         found: dict[str, set[str]] = {
-            "server": {entry.id for entry in cloud.server_entries()},
-            "drive": {entry.id for entry in cloud.drive_entries()},
-            "schedule": {each.id for each in cloud.schedules()},
-            "backup": {each.id for each in cloud.backups()},
+            "server": {id for (id,) in run("SELECT id FROM server_directory")},
+            "drive": {id for (id,) in run("SELECT id FROM drive_directory")},
+            "snapshot": {id for (id,) in run("SELECT id FROM snapshot")},
+            "schedule": {row[0] for row in schedules},
+            "backup": {row[0] for row in backups},
         }
         for (kind, id), name in promises.there.items():
             if kind in found and id not in found[kind]:
@@ -265,10 +314,18 @@ class Watch:
                     counted[str(server["name"])] += 1
                 if (wanted := promises.names.get(id)) is not None and server["name"] != wanted:
                     raise Wrong(f"server {id} was named {wanted}, and is called {server['name']}")
-        whole = [each for each in cloud.backups() if each.parent_id is None and each.schedule_id is None]
         # One that a schedule took is called after it, and outlives it.
-        counted.update(f"backup {each.description}" for each in whole if not each.description.startswith("r"))
-        counted.update(f"schedule {each.description}" for each in cloud.schedules())
+        counted.update(
+            f"backup {name}"
+            for _, parent, schedule, name in backups
+            if parent is None and schedule is None
+            if not name.startswith("r")
+        )
+        counted.update(f"schedule {name}" for _, name in schedules)
         for name, count in counted.items():
             if count > 1 and name not in ("backup ", "schedule "):
                 raise Wrong(f"{name} was made once, and is there {count} times")
+
+
+def _version(tx: CellTransaction | CloudTransaction) -> int:
+    return int(tx._connection.execute("PRAGMA data_version").fetchone()[0])

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from backend.app import App, running
 from backend.clock import Clock
 from backend.cloud.errors import OutcomeUnknown, Unreachable
-from backend.cloud.model import GIB, Size
+from backend.cloud.model import GIB, ReachabilityState, Size
 from backend.operations.cells import Pictures
-from backend.store import look
+from backend.store import CloudTransaction, look
 from tests.backend.support import OPERATOR, TENANT, Harness, make_folder
 from tests.builders import NOON
 from tests.dialects.support import keys
@@ -31,17 +33,37 @@ from tests.simulation.steps import CELLS, Step
 from tests.simulation.virtual import Lanes, VirtualLoop
 from tests.simulation.watch import Promises, Watch, Wrong
 
+MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+"""Where files lie in memory: no story is about how fast the disk is."""
 NOBODY = "00000000-0000-4000-8000-000000000000"
 DEADLINE_SECONDS = 0.2
 WALL_SECONDS_MAX = 60.0
 """The backend looks after its cells twice a second, whatever else happens."""
 NOT_SURE = (b"outcome", b"NovaException", b"DBConnectionError")
 """What is in the answers of 500 that say that a cell does not answer: Nova has no other word for it."""
+MAY_BE = b"may have been carried out"
+"""What is in every answer that leaves it open, whatever status a published API has for that."""
 
 
 def _pipes(folder: str, names: list[str]) -> list[str]:
     """Whoever read one would wait for ever."""
     return [name for name in names if Path(folder, name).is_fifo()]
+
+
+@cache
+def _template() -> Path:
+    """Where every story begins: made once."""
+    place = tempfile.TemporaryDirectory(prefix="stratodeck-simulation-", dir=MEMORY)
+    atexit.register(place.cleanup)
+    folder = Path(place.name) / "data"
+    make_folder(folder, hosts=2, capacity=Size(16_000, 40 * GIB), servers_max=20, storage_bytes_max=3000 * GIB)
+    return folder
+
+
+def _half_way(tx: CloudTransaction) -> list[str]:
+    """The ids of what is entered as being made, changed or deleted."""
+    servers = [entry.id for cell in CELLS for entry in tx.unfinished_server_entries(cell)]
+    return servers + [entry.id for cell in CELLS for entry in tx.unfinished_drive_entries(cell)]
 
 
 class _Killed(BaseException):
@@ -97,7 +119,8 @@ class World:
     """Whether the cloud's time is the wall's; else it moves by itself, and only when it is told to."""
     whole_every: int = 100
     """After so many steps all of `stratodeck check` is done, and not only what has changed."""
-    look_every: int = 10
+    look_every: int = 20
+    """After so many steps the console looks, besides when the story says so."""
     watcher: Callable[[], Watcher] = Watcher
     """What looks at the cloud as a console does."""
     ids: dict[str, str] = field(default_factory=dict)
@@ -129,7 +152,7 @@ class World:
     # Life and death
 
     async def begin(self) -> None:
-        make_folder(self.folder, hosts=2, capacity=Size(16_000, 40 * GIB), servers_max=20, storage_bytes_max=3000 * GIB)
+        shutil.copytree(_template(), self.folder)
         self.keyring = keys(self.folder)
         self.watch = Watch(self.folder, self.promises)
         await self._open()
@@ -153,6 +176,8 @@ class World:
         await self.pass_time(600, key="end")
         await self._settle()
         await self.look()
+        for id in await self.app.cloud.store.cloud_read(_half_way):
+            raise Wrong(f"{id} is entered as half-way, and nothing will end that")
         self.watch.step(self.readable(), is_whole=True)
         await self.process.close()
         self.watch.close()
@@ -170,7 +195,7 @@ class World:
             outage.restarted()
 
     async def restart(self) -> None:
-        await self.mend_disks()
+        """Closed on disks as they are, and opened on such as are well."""
         self.watch.close()
         await self.process.close()
         for outage in self.outages.values():
@@ -236,7 +261,8 @@ class World:
         self.take(f"{step.number} {step.deed} {status}", answer.told if answer else b"")
         if step.number % self.look_every == 0:
             await self.look()
-        self.watch.step(self.readable(), is_whole=step.number % self.whole_every == 0)
+        is_whole = step.number % self.whole_every == 0
+        self.watch.step(self.readable(), is_whole=is_whole, unsettled=self.unsettled())
         self.take("events", self.watch.digest())
 
     async def _live_on(self, step: Step) -> None:
@@ -269,6 +295,8 @@ class World:
                 self.lanes.disk.slow_seconds[values["file"]] = values["seconds"]
             case "full disk":
                 self.lanes.disk.full.add(values["file"])
+            case "failing disk":
+                self.lanes.disk.failing[values["file"]] = values["is_kept"]
             case _:
                 await self.mend_disks()
 
@@ -298,7 +326,7 @@ class World:
             self.refused[deed] = self.refused.get(deed, 0) + 1
             if answer.status >= 500 and answer.status != 503 and not any(word in answer.content for word in NOT_SURE):
                 raise Wrong(f"{deed} was answered {answer.status}: {answer.content[:300]!r}")
-            if answer.status >= 500:
+            if answer.status >= 500 or MAY_BE in answer.content:
                 self.promises.unknown(deed, values, self.ids)
             return
         if deed in MADE:
@@ -317,7 +345,7 @@ class World:
         await self.app.engine.noted()
         # On a disk that is full the engine tries again later.
         with suppress(Unreachable, OutcomeUnknown):
-            await self.app.engine.run_due(self.app.cloud.clock.now())
+            await self.app.engine.run_due()
         await self.app.engine.noted()
         if self.process.task.done():
             raise Wrong(f"the backend has ended by itself: {self.process.why}")
@@ -329,6 +357,13 @@ class World:
 
     def readable(self) -> Sequence[str]:
         return [cell for cell in CELLS if cell not in self.outages]
+
+    def unsettled(self) -> set[str]:
+        """Cells of which cloud.db has not been told the last: it did not take it, or they fell silent in the middle."""
+        cloud = self.app.cloud
+        found = {cell: cloud.store.reachability(cell) for cell in CELLS}
+        silent = {cell for cell, each in found.items() if each.state is not ReachabilityState.UP}
+        return cloud.unsettled | {cell for cell in silent if not found[cell].is_injected}
 
     def keep_copy(self, cell: str) -> None:
         if cell not in self.outages:
@@ -368,6 +403,7 @@ class World:
     async def mend_disks(self) -> None:
         self.lanes.disk.slow_seconds.clear()
         self.lanes.disk.full.clear()
+        self.lanes.disk.failing.clear()
 
 
 async def live(folder: Path, lanes: Lanes, story: Sequence[Step], **shape: Any) -> World:
