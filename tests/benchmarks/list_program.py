@@ -22,6 +22,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import DataTable
 
 if TYPE_CHECKING:
@@ -84,14 +85,21 @@ def our_table(rows: int) -> App[None]:
     from console.presentation.lines import UNICODE
     from console.presentation.mirror import Mirror
     from console.records import ServersPage
+    from console.widgets.painting import TONE_CLASSES
     from console.widgets.table import RegionList
     from tests.console.examples import NOW, a_frame, a_large_fleet, the_status
 
     fleet = a_large_fleet(rows)
     mirror = Mirror().apply(the_status(), NOW).apply(ServersPage(fleet, None, "cursor", rows), NOW)
 
+    class Toned(Screen[None]):
+        COMPONENT_CLASSES = TONE_CLASSES
+
     class OurTable(App[None]):
         CSS_PATH = str(Path(console.app.__file__).with_name("console.tcss"))
+
+        def get_default_screen(self) -> Screen[None]:
+            return Toned()
 
         def compose(self) -> ComposeResult:
             yield RegionList(UNICODE, id="body")
