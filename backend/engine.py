@@ -83,9 +83,10 @@ class Engine:
                 continue
             due = self._next_due()
             seconds = None if due is None else cloud.clock.seconds_until(due)
-            is_left = self._unrecorded or self._unsettled()
-            if is_left or (due is not None and due <= until):
-                # A disk that is full refuses what is due at once, again and again.
+            if self._unrecorded or self._unsettled() or (due is not None and due <= until):
+                # A disk that is full or fails refuses it at once, again and again. What was tried just now has woken
+                # this too: only what others do from here on counts.
+                cloud.engine_wake.clear()
                 seconds = TRY_AGAIN_SECONDS
             try:
                 async with asyncio.timeout(seconds):
