@@ -141,6 +141,17 @@ STORIES: dict[str, list[Step]] = {
         Step(3, "full disk", {"file": "cell-1"}),
         Step(4, "advance", {"seconds": 60}),
     ],
+    "the disk of cloud.db fails while time passes, and the engine does not try without end": [
+        MADE,
+        Step(2, "failing disk", {"file": "cloud", "is_kept": False}),
+        Step(3, "pause", {"seconds": 9}),
+        Step(4, "create server", {**MADE.values, "name": "s4", "cell": "cell-2"}),
+        Step(5, "pause", {"seconds": 1}),
+    ],
+    "a drive that avoids its own name, which nothing has yet, is asked for again": [
+        Step(1, "kill", {"commits": 4, "deed": "create drive", "inner": {
+            "by": "ops", "name": "d1", "gib": 1, "cell": "cell-1", "avoid": ["d1"]}}),
+    ],
 }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from tests.builders import NOON
 from tests.dialects.support import keys
 from tests.outages import IN_PLACE, Gone, Outage, Vanishing, cell_file, copy_database, epoch_of
 from tests.simulation import asking
-from tests.simulation.asking import ASKED, MADE, Answered, ask
+from tests.simulation.asking import ASKED, MADE, Answered, Asked, ask
 from tests.simulation.console import Watcher
 from tests.simulation.steps import CELLS, Step
 from tests.simulation.virtual import Lanes, VirtualLoop
@@ -209,7 +209,9 @@ class World:
         """
         disk = self.lanes.disk
         disk.die_after(commits)
-        asking_ = asyncio.get_running_loop().create_task(self._asked(deed, values, key=f"step-{number}", is_lost=True))
+        # What is asked again later is the same request: a drive may have a name that means nothing before it is made.
+        asked = ASKED[deed](values, self.id_of)
+        asking_ = asyncio.get_running_loop().create_task(self._ask(asked, key=f"step-{number}"))
         death = asyncio.get_running_loop().create_task(disk.death.wait())
         await asyncio.wait({asking_, death}, return_when=asyncio.FIRST_COMPLETED)
         was_answered = asking_.done() and not asking_.cancelled()
@@ -233,9 +235,9 @@ class World:
             self.note(deed, values, asking_.result())
         else:
             self.promises.unknown(deed, values, self.ids)
-        asked = ASKED[deed](values, self.id_of)
         if asked.by == "ops" and deed != "advance":
-            again = await self._asked(deed, values, key=f"step-{number}")
+            again = await self._ask(asked, key=f"step-{number}")
+            self.note(deed, values, again)
             self.take(f"again {again.status}", again.told)
             if was_answered and asking_.result().status < 300 and deed in MADE:
                 first, second = (asking.id_of(MADE[deed][0], each.json) for each in (asking_.result(), again))
@@ -313,11 +315,14 @@ class World:
     def id_of(self, name: str) -> str:
         return self.ids.get(name, NOBODY)
 
-    async def _asked(self, deed: str, values: Mapping[str, Any], *, key: str, is_lost: bool = False) -> Answered:
-        answer = await ask(self.app, ASKED[deed](values, self.id_of), key=key)
+    async def _asked(self, deed: str, values: Mapping[str, Any], *, key: str) -> Answered:
+        answer = await self._ask(ASKED[deed](values, self.id_of), key=key)
+        self.note(deed, values, answer)
+        return answer
+
+    async def _ask(self, asked: Asked, *, key: str) -> Answered:
+        answer = await ask(self.app, asked, key=key)
         self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
-        if not is_lost:
-            self.note(deed, values, answer)
         return answer
 
     def note(self, deed: str, values: Mapping[str, Any], answer: Answered) -> None:
