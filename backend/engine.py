@@ -108,7 +108,7 @@ class Engine:
 
         def save(tx: CloudTransaction) -> None:
             tx.save_clock_state(state)
-            repeats.note(self._cloud, tx, request)
+            repeats.note(tx, request, self._cloud.clock.now())
 
         await self._cloud.store.cloud_write(save)
 

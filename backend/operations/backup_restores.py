@@ -189,10 +189,10 @@ def _reserve(
     drill: Task | None,
     if_version: int | None,
     request: RequestKey | None,
+    undone: str | None,
 ) -> tuple[Backup, Draft]:
     """Ids, quota, entries, the state of the backup, and its task; of a drill, instead of the one that began it."""
-    told = None if request is None else request.remembered(tx)
-    if told is not None and tx.find_server_entry(told["id"]) is not None:
+    if repeats.begun(tx, request, CloudTransaction.find_server_entry, undone=undone) is not None:
         raise Conflict("The first request with this Idempotency-Key has restored it.")
     backup = tx.backup(backup_id)
     check_state(backup)
@@ -218,7 +218,7 @@ def _reserve(
     restoring = replace(backup, state=BackupState.RESTORING)
     details = {"server": server.id, "server_name": server.name, "is_drill": drill is not None}
     restoring = tx.save_backup(backup, restoring, kind="backup.restoring", at=now, actor=actor, details=details)
-    repeats.note(cloud, tx, request, id=server.id)
+    repeats.note(tx, request, cloud.clock.now(), id=server.id)
     return restoring, Draft(server, made)
 
 
@@ -358,6 +358,7 @@ async def _carry_out(
         # Asked again where it is made; here, so that what is refused leaves the backup as it was.
         chosen = replace(draft, server=replace(draft.server, cell=cell))
         await cloud.store.cell_read(cell, lambda tx: agreed(tx, chosen))
+    undone = await repeats.undone(cloud, request, CloudTransaction.find_server_entry)
     ids: set[str] = set()
     try:
         restoring, made = await cloud.store.cloud_write(
@@ -371,6 +372,7 @@ async def _carry_out(
                 drill=drill,
                 if_version=if_version,
                 request=request,
+                undone=undone,
             )
         )
         ids = {made.server.id, *(drive.id for drive in made.drives)}

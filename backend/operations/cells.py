@@ -302,7 +302,9 @@ async def inject(cloud: Cloud, actor: Account, cell: str, state: str, *, request
     if state not in list(ReachabilityState):
         raise Invalid("state", "must be one of up, down, hung")
     if not await repeats.was_done(cloud, request):
-        await cloud.store.inject(cell, ReachabilityState(state), lambda tx: repeats.note(cloud, tx, request))
+        await cloud.store.inject(
+            cell, ReachabilityState(state), lambda tx: repeats.note(tx, request, cloud.clock.now())
+        )
 
 
 async def ask(cloud: Cloud, cell: str) -> Reachability:

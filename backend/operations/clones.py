@@ -20,7 +20,7 @@ from backend.cloud.avoiding import Sharing, sharing_of
 from backend.cloud.errors import Forbidden, Invalid, NoCapacity, OutcomeUnknown, Unreachable
 from backend.cloud.model import Account, Drive, DriveState, Snapshot, Task, TaskState
 from backend.cloud.placement import DrivePlacement, NoValidHost, Policy, Ranks
-from backend.operations import Cloud, RequestKey, cells, check_version, drives, funds, settling
+from backend.operations import Cloud, RequestKey, cells, check_version, drives, funds, repeats, settling
 from backend.store import CellTransaction, CloudTransaction, DriveEntry
 
 
@@ -236,7 +236,8 @@ async def clone_drive(
         avoid=avoid,
         attributes={**source.attributes, **(attributes or {})},
     )
-    reserved, is_new = await cloud.store.cloud_write(lambda tx: drives.reserve_drive(tx, copy, request=request))
+    undone = await repeats.undone(cloud, request, CloudTransaction.find_drive_entry)
+    reserved, is_new = await cloud.store.cloud_write(lambda tx: drives.reserve_drive(tx, copy, request, undone))
     ranks = placement.avoided_ranks(avoid, avoid_hosts)
     cloud.live.add(reserved.id)
     try:

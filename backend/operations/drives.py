@@ -214,7 +214,8 @@ async def create_drive(cloud: Cloud, actor: Account, spec: DriveSpec, *, request
         tags=spec.tags,
         attributes=spec.attributes,
     )
-    reserved, is_new = await cloud.store.cloud_write(lambda tx: reserve_drive(tx, drive, request=request))
+    undone = await repeats.undone(cloud, request, CloudTransaction.find_drive_entry)
+    reserved, is_new = await cloud.store.cloud_write(lambda tx: reserve_drive(tx, drive, request, undone))
     ranks = placement.avoided_ranks(spec.avoid, avoid_hosts)
     policy = cloud.settings.placement
     cloud.live.add(reserved.id)
@@ -230,17 +231,17 @@ async def create_drive(cloud: Cloud, actor: Account, spec: DriveSpec, *, request
         cloud.live.discard(reserved.id)
 
 
-def reserve_drive(tx: CloudTransaction, drive: Drive, *, request: RequestKey | None) -> tuple[Drive, bool]:
+def reserve_drive(
+    tx: CloudTransaction, drive: Drive, request: RequestKey | None, undone: str | None = None
+) -> tuple[Drive, bool]:
     """As `servers.reserve_server`, for a drive."""
-    if request is not None and (answer := request.remembered(tx)) is not None:
-        entry = tx.find_drive_entry(answer["id"])
-        if entry is not None:
-            return replace(drive, id=entry.id, cell=entry.cell, created_at=entry.created_at), False
+    entry = repeats.begun(tx, request, CloudTransaction.find_drive_entry, undone=undone)
+    if entry is not None:
+        return replace(drive, id=entry.id, cell=entry.cell, created_at=entry.created_at), False
     quotas.check(tx, drive.project_id, storage_bytes=drive.size_bytes)
     drive = replace(drive, id=tx.next_id(drive.cell))
     tx.add_drive_entry(entry_of(drive, state="building"))
-    if request is not None:
-        tx.remember(request.key, request.digest, {"id": drive.id}, at=drive.created_at)
+    repeats.note(tx, request, drive.created_at, id=drive.id)
     return drive, True
 
 
@@ -486,7 +487,7 @@ async def _delete(
 
     def mark(tx: CloudTransaction) -> None:
         set_drive_entry(tx, drive_id, state="deleting")
-        repeats.note(cloud, tx, request)
+        repeats.note(tx, request, cloud.clock.now())
 
     def remove(tx: CellTransaction) -> None:
         version = if_version

@@ -15,9 +15,9 @@ from backend.cloud import lifecycle, placement
 from backend.cloud.catalogue import Image
 from backend.cloud.errors import Forbidden, NoCapacity
 from backend.cloud.model import Account, Drive, DriveState
-from backend.operations import Cloud, RequestKey, cells, clones, drives, funds, settling
+from backend.operations import Cloud, RequestKey, cells, clones, drives, funds, repeats, settling
 from backend.operations.drives import DriveSpec
-from backend.store import CellTransaction
+from backend.store import CellTransaction, CloudTransaction
 
 FROM_IMAGE = "image"
 """Attribute of a drive: the id of the image that it was made from."""
@@ -90,7 +90,8 @@ async def clone_image(
         tags=spec.tags,
         attributes={**spec.attributes, FROM_IMAGE: image.id},
     )
-    reserved, is_new = await cloud.store.cloud_write(lambda tx: drives.reserve_drive(tx, copy, request=request))
+    undone = await repeats.undone(cloud, request, CloudTransaction.find_drive_entry)
+    reserved, is_new = await cloud.store.cloud_write(lambda tx: drives.reserve_drive(tx, copy, request, undone))
     ranks = placement.avoided_ranks(spec.avoid, avoid_hosts)
     policy = cloud.settings.placement
     cloud.live.add(reserved.id)

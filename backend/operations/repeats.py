@@ -3,18 +3,26 @@
 Remembered afterwards, a crash in between would let a repeat do it again. Of what spans files it is remembered where it
 is decided: of what is made with its reservation, of what is changed in the cell that is changed, of what is deleted
 when it begins to go. From there on `recovery` finishes or undoes it.
+
+A repeat of what made something makes it anew where the first could not, and never where somebody has deleted it since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
+from backend.cloud.errors import Conflict, Unreachable
 from backend.operations import Cloud, RequestKey
-from backend.store import CloudTransaction, Transaction
+from backend.store import CloudTransaction, DriveEntry, ServerEntry, Transaction
 
 T = TypeVar("T")
 TTransaction = TypeVar("TTransaction", bound=Transaction)
+TEntry = TypeVar("TEntry", ServerEntry, DriveEntry)
+Find = Callable[[CloudTransaction, str], TEntry | None]
+
+GONE = "What the first request with this Idempotency-Key made has been deleted since. Use another key to make it again."
 
 
 def once(
@@ -61,7 +69,47 @@ async def has_deleted(cloud: Cloud, request: RequestKey | None, find: Callable[[
     return await cloud.store.cloud_read(lambda tx: request.remembered(tx) is not None and find(tx) is None)
 
 
-def note(cloud: Cloud, tx: Transaction, request: RequestKey | None, **told: Any) -> None:
+async def undone(cloud: Cloud, request: RequestKey | None, find: Find[TEntry]) -> str | None:
+    """The id of what this request began to make and could not, so that a repeat makes it; None the first time.
+
+    What was made has left word in the log of its cell, whatever became of it.
+
+    Raises:
+        Conflict: what the request made has been deleted since.
+        Unreachable: a cell that may know is silent.
+    """
+    if request is None:
+        return None
+
+    def missing(tx: CloudTransaction) -> str | None:
+        told = request.remembered(tx)
+        entry = None if told is None else find(tx, told["id"])
+        is_there = entry is not None and entry.state != "deleting"
+        return None if told is None or is_there else str(told["id"])
+
+    id = await cloud.store.cloud_read(missing)
+    if id is None:
+        return None
+    for has_word in (await cloud.store.each_cell(lambda tx: bool(tx.events_of(id, limit=1)))).values():
+        if isinstance(has_word, Unreachable):
+            raise has_word
+        if has_word:
+            raise Conflict(GONE)
+    return id
+
+
+def begun(tx: CloudTransaction, request: RequestKey | None, find: Find[TEntry], *, undone: str | None) -> TEntry | None:
+    """What this request began to make before, unless that was `undone`. Raises Conflict."""
+    told = None if request is None else request.remembered(tx)
+    if told is None or told["id"] == undone:
+        return None
+    entry = find(tx, told["id"])
+    if entry is None or entry.state == "deleting":
+        raise Conflict(GONE)
+    return entry
+
+
+def note(tx: Transaction, request: RequestKey | None, at: datetime, **told: Any) -> None:
     """Remember a request whose repeats are told apart by what has become of it."""
     if request is not None:
-        tx.remember(request.key, request.digest, told, at=cloud.clock.now())
+        tx.remember(request.key, request.digest, told, at=at)

@@ -36,6 +36,7 @@ from backend.operations import (
     funds,
     networks,
     quotas,
+    repeats,
     servers,
     settling,
 )
@@ -44,6 +45,8 @@ from backend.operations.clone_plans import CloneSpec, Draft, copy_name, draft_of
 from backend.operations.clones import CloneBegun
 from backend.operations.explain import explain_last
 from backend.store import CellTransaction, CloudTransaction
+
+NOT_ENDED = "The first request with this Idempotency-Key has not ended yet. Ask again."
 
 START = "start_apart"
 """The task that waits for the copies of a clone."""
@@ -184,10 +187,11 @@ async def clone_server(
     await funds.check_new(
         cloud, actor.name, "the clone", size=size, is_backfilling=is_backfilling, storage=draft.storage_bytes
     )
+    undone = await repeats.undone(cloud, request, CloudTransaction.find_server_entry)
     reserved: list[str] = []
     try:
         server, copies = await cloud.store.cloud_write(
-            lambda tx: _reserve(tx, cloud, draft, request=request, reserved=reserved)
+            lambda tx: _reserve(tx, cloud, draft, request=request, undone=undone, reserved=reserved)
         )
         starts = _starts(draft, actor) if spec.is_started else None
         begun = await _make(cloud, actor, draft, server, copies, starts=starts)
@@ -272,9 +276,12 @@ def _reserve(
     draft: Draft,
     *,
     request: RequestKey | None,
+    undone: str | None,
     reserved: list[str],
 ) -> tuple[Server, dict[str, Drive]]:
     """The ids, the quota and the entries of the server and all copies; the copies by the ids of their sources."""
+    if repeats.begun(tx, request, CloudTransaction.find_server_entry, undone=undone) is not None:
+        raise Conflict(NOT_ENDED)
     model = draft.model
     quotas.check(tx, model.project_id, servers=1, size=model.size, storage_bytes=draft.storage_bytes)
     server = replace(model, id=tx.next_id(model.cell))
@@ -354,4 +361,4 @@ async def _made_before(cloud: Cloud, request: RequestKey) -> ServerCloneBegun | 
         return await cloud.store.cell_read(cell, look)
     except NotFound:
         # It is still under way, or its outcome is unknown until its cell has been asked.
-        raise Conflict("The first request with this Idempotency-Key has not ended yet. Ask again.") from None
+        raise Conflict(NOT_ENDED) from None

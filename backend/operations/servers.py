@@ -237,7 +237,8 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
         tags=spec.tags,
         attributes=spec.attributes,
     )
-    reserved, is_new = await cloud.store.cloud_write(lambda tx: reserve_server(tx, server, request=request))
+    undone = await repeats.undone(cloud, request, CloudTransaction.find_server_entry)
+    reserved, is_new = await cloud.store.cloud_write(lambda tx: reserve_server(tx, server, request, undone))
     cloud.live.add(reserved.id)
     try:
         return await settling.carried_out(
@@ -251,20 +252,20 @@ async def create_server(cloud: Cloud, actor: Account, spec: ServerSpec, *, reque
         cloud.live.discard(reserved.id)
 
 
-def reserve_server(tx: CloudTransaction, server: Server, *, request: RequestKey | None) -> tuple[Server, bool]:
+def reserve_server(
+    tx: CloudTransaction, server: Server, request: RequestKey | None, undone: str | None = None
+) -> tuple[Server, bool]:
     """First step of a create: the id, the quota and the entry, in one transaction; and whether they are new.
 
     A repeated request finds the id that it was given the first time, and makes nothing.
     """
-    if request is not None and (answer := request.remembered(tx)) is not None:
-        entry = tx.find_server_entry(answer["id"])
-        if entry is not None:
-            return replace(server, id=entry.id, cell=entry.cell, created_at=entry.created_at), False
+    entry = repeats.begun(tx, request, CloudTransaction.find_server_entry, undone=undone)
+    if entry is not None:
+        return replace(server, id=entry.id, cell=entry.cell, created_at=entry.created_at), False
     quotas.check(tx, server.project_id, servers=1, size=server.size)
     server = replace(server, id=tx.next_id(server.cell))
     tx.add_server_entry(entry_of(server, state="building"))
-    if request is not None:
-        tx.remember(request.key, request.digest, {"id": server.id}, at=server.created_at)
+    repeats.note(tx, request, server.created_at, id=server.id)
     return server, True
 
 
@@ -404,7 +405,7 @@ async def delete_server(
         set_server_entry_state(tx, server_id, state)
         for drive in going:
             drives.set_drive_entry(tx, drive.id, state=state)
-        repeats.note(cloud, tx, request)
+        repeats.note(tx, request, cloud.clock.now())
 
     await cloud.store.cloud_write(lambda tx: mark(tx, "deleting"))
     ids = {server_id, *(drive.id for drive in going)}

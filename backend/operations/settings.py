@@ -41,7 +41,7 @@ async def change_settings(
     now = cloud.clock.now()
 
     def save(tx: CloudTransaction) -> None:
-        repeats.note(cloud, tx, request)
+        repeats.note(tx, request, cloud.clock.now())
         tx.save_settings({**tx.settings(), **changed})
         changes = {name: (getattr(before, name), value) for name, value in changed.items()}
         tx.emit("cloud.settings", "cloud", cloud.store.cloud_id, at=now, actor=actor.name, changes=changes)

@@ -24,7 +24,7 @@ def a_reservation(on: Harness) -> Server:
 async def create_until(on: Harness, steps: int) -> str:
     """The three writes of a create, as far as the process lived."""
     store = on.cloud.store
-    server, _ = await store.cloud_write(lambda tx: servers.reserve_server(tx, a_reservation(on), request=None))
+    server, _ = await store.cloud_write(lambda tx: servers.reserve_server(tx, a_reservation(on), None))
     if steps > 1:
         await store.cell_write("cell-1", lambda tx: tx.add_server(server, at=NOON, actor="operator"))
     if steps > 2:

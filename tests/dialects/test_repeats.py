@@ -204,6 +204,22 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
 
 async def ask(on: Harness, folder: Path, ids: Mapping[str, str], request: Request, key: str | None = None) -> str:
     """Over HTTP; returns the body of what must be no refusal."""
+    answer = await answered(on, folder, ids, request, key)
+    assert answer.status_code < 300, f"{request}: {answer.status_code} {answer.text}"
+    return answer.text
+
+
+async def answered(
+    on: Harness, folder: Path, ids: Mapping[str, str], request: Request, key: str | None = None
+) -> httpx.Response:
+    (answer,) = await answers_to(on, folder, ids, request, key)
+    return answer
+
+
+async def answers_to(
+    on: Harness, folder: Path, ids: Mapping[str, str], request: Request, key: str | None = None, *, times: int = 1
+) -> list[httpx.Response]:
+    """So often at once."""
     method, path, body = request
     headers = {"Authorization": "Bearer operator-token", **({} if key is None else {"Idempotency-Key": key})}
     app = App(on.cloud, on.engine, keys(folder))
@@ -211,12 +227,11 @@ async def ask(on: Harness, folder: Path, ids: Mapping[str, str], request: Reques
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url=BASE + ops.PREFIX, headers=headers
         ) as client:
-            content = json.loads(json.dumps(body).replace('"{bare}"', json.dumps(ids["bare"])))
-            answer = await client.request(method, path.format(**ids), json=content)
+            content = json.loads(json.dumps(body).replace('"{bare}"', json.dumps(ids.get("bare"))))
+            asked = [client.request(method, path.format(**ids), json=content) for _ in range(times)]
+            return await asyncio.gather(*asked)
     finally:
         await app.past.close()
-    assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
-    return answer.text
 
 
 def live(ready: Ready, folder: Path, case: Case, *, writes: int = 0) -> Ended:
@@ -311,3 +326,75 @@ def test_killed_when_it_was_remembered_it_is_not_done_again(ready: Ready, case: 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_killed_after_each_write_it_is_done_once(ready: Ready, case: Case) -> None:
     assert list(kills(ready, case, is_sample=False))
+
+
+# --- asked for twice in one life --------------------------------------------------------------------------------------
+
+
+def twice_at_once(ready: Ready, case: Case) -> None:
+    """By a client that does not wait for the first answer."""
+    whole = copied(ready.folder, ready.scratch / "whole")
+    ended = live(ready, whole, case)
+    assert ended.status == 0, ended.errors
+    folder = copied(ready.folder, ready.scratch / "twice")
+
+    async def life() -> None:
+        async with opened(folder, at=latest(folder)) as on:
+            for each in case.before:
+                await ask(on, folder, ready.ids, each)
+                await on.engine.noted()
+            both = await answers_to(on, folder, ready.ids, case.request, "once", times=2)
+            assert {answer.status_code < 300 for answer in both} == {True}, [answer.text for answer in both]
+            await on.engine.noted()
+            await on.engine.run_due()
+
+    asyncio.run(life())
+    found, wanted = effects(folder, case), effects(whole, case)
+    assert found == wanted, f"done twice:\n{difference(found, wanted)}"
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.path.endswith(("servers", "drives", "{web}/actions"))],
+                         ids=str)  # fmt: skip
+def test_asked_for_twice_at_once_it_is_done_once(ready: Ready, case: Case) -> None:
+    """A sample of the next."""
+    twice_at_once(ready, case)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_whatever_is_asked_for_twice_at_once_is_done_once(ready: Ready, case: Case) -> None:
+    twice_at_once(ready, case)
+
+
+MAKING = {
+    "POST /servers": "server",
+    "POST /servers/{web}/actions clone": "server",
+    "POST /drives": "drive",
+    "POST /drives/{loose}/actions clone": "drive",
+    "POST /backups/{backup}/actions restore": "server",
+}
+
+
+@pytest.mark.parametrize("name", MAKING)
+def test_what_was_deleted_since_is_not_made_again(ready: Ready, name: str) -> None:
+    """A late repeat hears what the first heard, or that it is gone."""
+    case = next(case for case in CASES if str(case) == name)
+    kind = MAKING[name]
+    folder = copied(ready.folder, ready.scratch / "deleted")
+
+    async def life() -> None:
+        async with opened(folder, at=latest(folder)) as on:
+            first = await ask(on, folder, ready.ids, case.request, "once")
+            told = json.loads(first)
+            made_id = {"made": told.get(f"{kind}_id") or told.get(kind, told)["id"]}
+            await on.engine.advance(3600)
+            if kind == "server":
+                await answered(on, folder, made_id, acting("/servers/{made}", "stop"))
+                await on.engine.advance(60)
+            await ask(on, folder, made_id, acting(f"/{kind}s/{{made}}", "delete"))
+            before = effects(folder, case)
+            late = await answered(on, folder, ready.ids, case.request, "once")
+            assert late.text == first or (late.status_code == 409 and "has been deleted since" in late.text), late.text
+            assert effects(folder, case) == before
+
+    asyncio.run(life())
