@@ -41,8 +41,8 @@ class Promises:
     gone: dict[tuple[str, str], str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     """What servers were called last."""
-    attached: dict[str, str] = field(default_factory=dict)
-    """Drives that may be attached to a server."""
+    attached: dict[str, set[str]] = field(default_factory=dict)
+    """The servers that each drive may be attached to."""
     shown: dict[str, str] = field(default_factory=dict)
     """Of which drive each snapshot is."""
     revision: int = 0
@@ -68,7 +68,7 @@ class Promises:
             if deed == "rename":
                 self.names[ids[values["server"]]] = values["name"]
         elif deed == "attach":
-            self.unknown(deed, values, ids)
+            self.attached[ids[values["drive"]]] = {ids[values["server"]]}
 
     def unknown(self, deed: str, values: Mapping[str, Any], ids: Mapping[str, str]) -> None:
         """A step was done, or not."""
@@ -78,14 +78,14 @@ class Promises:
             id = ids.get(values[which], "")
             self.there.pop((kind, id), None)
             if kind == "server" and values.get("with_drives"):
-                for drive in [drive for drive, server in self.attached.items() if server == id]:
+                for drive in [drive for drive, servers in self.attached.items() if id in servers]:
                     self._may_be_gone(drive)
             elif kind == "drive":
                 self._may_be_gone(id)
         elif deed in ("rename", "resize"):
             self.names.pop(ids.get(values["server"], ""), None)
         elif deed == "attach" and values["drive"] in ids:
-            self.attached[ids[values["drive"]]] = ids.get(values["server"], "")
+            self.attached.setdefault(ids[values["drive"]], set()).add(ids.get(values["server"], ""))
 
     def _may_be_gone(self, drive: str) -> None:
         """With its snapshots."""
