@@ -56,24 +56,46 @@ def doctor(is_json: bool, data: Path | None) -> None:
 def _examine(data: Path | None) -> Iterator[Finding]:
     from backend import doctor as of_folder
     from backend.clock import system_wall
-    from backend.doctor import Finding
 
     yield from _installation()
     yield from _terminal(os.environ)
-    try:
-        settings.resolve()
-    except settings.SettingsProblem as problem:
-        says, _, advice = str(problem).rstrip(".").partition(". ")
-        advice = advice or "`stratodeck settings --example` shows what there may be."
-        yield Finding("bad", "settings", says, advice)
-        if data is None:
-            return
-    else:
-        file = settings.path_of_file()
-        yield Finding("ok", "settings", f"{file} can be used" if file.exists() else f"there is no {file}: the defaults")
+    is_usable, findings = _settings()
+    yield from findings
+    if not is_usable and data is None:
+        return
     path = chosen_folder(data)
     yield from of_folder.examine(path, now=system_wall())
     yield from _backend(path)
+
+
+def _settings() -> tuple[bool, list[Finding]]:
+    """Whether the file can be read at all; and what is wrong in it, its keys and its clouds too."""
+    from backend.doctor import Finding
+    from console import contexts, keymaps
+
+    file = settings.path_of_file()
+    try:
+        chosen = settings.resolve()
+    except settings.SettingsProblem as problem:
+        return False, [_problem(str(problem))]
+    found = []
+    try:
+        keymaps.make(chosen.keymap, chosen.keys)
+    except keymaps.KeymapProblem as problem:
+        found.append(_problem(f"{file}: keys: {problem}"))
+    try:
+        contexts.read(chosen.clouds, file)
+    except settings.SettingsProblem as problem:
+        found.append(_problem(str(problem)))
+    says = f"{file} can be used" if file.exists() else f"there is no {file}: the defaults"
+    return True, found or [Finding("ok", "settings", says)]
+
+
+def _problem(told: str) -> Finding:
+    from backend.doctor import Finding
+
+    says, _, advice = told.rstrip(".").partition(". ")
+    return Finding("bad", "settings", says, advice or "`stratodeck settings --example` shows what there may be.")
 
 
 def _installation() -> Iterator[Finding]:

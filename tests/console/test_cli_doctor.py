@@ -41,8 +41,19 @@ def test_a_bad_folder_ends_with_1_and_says_what_to_do(folder: Path) -> None:
     assert found["advice"].startswith("Import an export")
 
 
-def test_settings_that_are_wrong_are_told_of(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "settings.toml").write_text("palete = 'light'\n")
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("palete = 'light'", "palete"),
+        ("[keys]\nstop = 's'", "stop is not a command"),
+        ("[clouds.there]\nurl = 'nowhere'", "nowhere"),
+    ],
+    ids=["a name", "a key", "a cloud"],
+)
+def test_settings_that_are_wrong_are_told_of(
+    written: str, named: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.toml").write_text(written)
     monkeypatch.setenv("STRATODECK_SETTINGS", str(tmp_path / "settings.toml"))
 
     result = stratodeck("doctor", "--data", folder)
@@ -50,7 +61,7 @@ def test_settings_that_are_wrong_are_told_of(folder: Path, tmp_path: Path, monke
     assert result.exit_code == 1
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("bad")]
     assert line.split()[1] == "settings"
-    assert "palete" in line
+    assert named in line
 
 
 @pytest.mark.parametrize(
