@@ -106,7 +106,7 @@ ASCII = Glyphs(
     here="|",
     cursor=">",
     mark="*",
-    at_least=">",
+    at_least=">=",
     endless="never",
     ellipsis=".",
     rule="|",
