@@ -6,6 +6,7 @@ it crosses the wire; everything else is what the backend says.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -44,7 +45,11 @@ Answer = tuple[int, bytes]
 
 
 class Steady(httpx.AsyncBaseTransport):
-    """The wire to the app, with the machine's own speed taken out. `is_cut` is a backend that has gone."""
+    """The wire to the app, with the machine's own speed taken out.
+
+    `is_cut` is a backend that has gone, and with it what was on its way: one request is refused, and none after it ever
+    answered. A console that is refused again says so, after a pause of the machine's own time.
+    """
 
     def __init__(self, app: App) -> None:
         self._inner = httpx.ASGITransport(app)
@@ -55,11 +60,11 @@ class Steady(httpx.AsyncBaseTransport):
         """How many of them have not been answered."""
         self.kept: dict[Request, Answer] | None = None
         """What was answered, where that is to be kept."""
+        self._has_refused = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.is_cut:
-            raise httpx.ConnectError("connection refused", request=request)
         is_counted = not request.url.path.endswith("/changes")
+        await self._go_on(request, is_heard=is_counted)
         self.begun += is_counted
         self.open += is_counted
         try:
@@ -67,6 +72,7 @@ class Steady(httpx.AsyncBaseTransport):
             body = await response.aread()
         finally:
             self.open -= is_counted
+        await self._go_on(request, is_heard=is_counted)
         if b'"answer_ms"' in body:
             found = orjson.loads(body)
             for cell in found.get("cells", [found.get("cell", found)]):
@@ -77,6 +83,15 @@ class Steady(httpx.AsyncBaseTransport):
             self.kept[asked] = response.status_code, body
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
         return httpx.Response(response.status_code, headers=headers, content=body)
+
+    async def _go_on(self, request: httpx.Request, *, is_heard: bool) -> None:
+        """Once it is cut, refuse the first request whose failure the console says, and let all others wait."""
+        if not self.is_cut:
+            return
+        if is_heard and not self._has_refused:
+            self._has_refused = True
+            raise httpx.ConnectError("connection refused", request=request)
+        await asyncio.Event().wait()
 
 
 def _steady(cell: dict[str, Any]) -> None:
@@ -183,7 +198,7 @@ STORIES = {
         Story("edit", (":servers /erp-02", "<enter>", "xe"), "Edit erp-02"),
         Story("create", (":servers", "<enter>", "<plus>", "web-99", "<tab>", "8GHz", "<tab>", "16G", "<enter>"),
               "[ create ]"),
-        Story("confirmation", (":servers /erp-02", "<enter>", "xo"), "cancel"),
+        Story("confirmation", (":servers /erp-02", "<enter>", "xo"), "[ power off ]"),
         Story("stale", (":servers", "<enter>"), "sort state", cut_the_wire),
     )
 }  # fmt: skip
@@ -212,13 +227,24 @@ async def play(pilot: Pilot[Any], story: Story) -> None:
     await _until(pilot, lambda: app.main.mirror.is_complete and not _is_asking(app))
     for part in story.typed:
         await pilot.press(*_keys(part))
-        await pilot.pause()
-    await _until(pilot, lambda: story.wait_for in screen_text(app) and not _is_asking(app))
+        # What comes of these keys is not to come after the next ones.
+        await _until(pilot, lambda: not _is_doing(app))
+    await _until(pilot, lambda: story.wait_for in screen_text(app) and not _is_doing(app) and not _is_asking(app))
     if story.then is not None:
         await story.then(app)
         app.main.feed.wake()
         await _until(pilot, lambda: app.main.mirror.is_offline and app.main.is_settled)
     await pilot.pause()
+
+
+LOOPS = {"status", "feed", "drives", "log"}
+"""Workers that never end."""
+
+
+def _is_doing(app: DemoConsole) -> bool:
+    """Whether a verb, a page or a dialog waits for an answer. A verb whose dialog is open waits for the operator."""
+    waiting = LOOPS if app.screen is app.main else {*LOOPS, "act"}
+    return any(worker.group not in waiting and not worker.is_finished for worker in app.workers)
 
 
 def _is_asking(app: DemoConsole) -> bool:
