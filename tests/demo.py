@@ -198,7 +198,7 @@ STORIES = {
         Story("edit", (":servers /erp-02", "<enter>", "xe"), "Edit erp-02"),
         Story("create", (":servers", "<enter>", "<plus>", "web-99", "<tab>", "8GHz", "<tab>", "16G", "<enter>"),
               "[ create ]"),
-        Story("confirmation", (":servers /erp-02", "<enter>", "xo"), "[ power off ]"),
+        Story("confirmation", (":servers /erp-02", "<enter>", "xo"), "GROWS"),
         Story("stale", (":servers", "<enter>"), "sort state", cut_the_wire),
     )
 }  # fmt: skip
@@ -229,7 +229,7 @@ async def play(pilot: Pilot[Any], story: Story) -> None:
         await pilot.press(*_keys(part))
         # What comes of these keys is not to come after the next ones.
         await _until(pilot, lambda: not _is_doing(app))
-    await _until(pilot, lambda: story.wait_for in screen_text(app) and not _is_doing(app) and not _is_asking(app))
+    await _until(pilot, lambda: not _is_doing(app) and not _is_asking(app) and story.wait_for in screen_text(app))
     if story.then is not None:
         await story.then(app)
         app.main.feed.wake()
@@ -242,9 +242,9 @@ LOOPS = {"status", "feed", "drives", "log"}
 
 
 def _is_doing(app: DemoConsole) -> bool:
-    """Whether a verb, a page or a dialog waits for an answer. A verb whose dialog is open waits for the operator."""
-    waiting = LOOPS if app.screen is app.main else {*LOOPS, "act"}
-    return any(worker.group not in waiting and not worker.is_finished for worker in app.workers)
+    """Whether a verb, a page or a dialog waits for an answer. Those below a dialog wait for the operator."""
+    workers = (worker for worker in app.workers if worker.group not in LOOPS and worker.node.screen is app.screen)
+    return any(not worker.is_finished for worker in workers)
 
 
 def _is_asking(app: DemoConsole) -> bool:
