@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import importlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 # A machine that is busy with other tests draws slowly, which is nobody's fault.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("tests", _PATIENT, max_examples=50)
+settings.register_profile("thorough", _PATIENT, max_examples=100)
 settings.load_profile("tests")
 
 for variable in [name for name in os.environ if name.startswith("STRATODECK_")]:
@@ -33,6 +39,36 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 
+# The clouds of tests are made on disks that are waited for at each commit. In memory nothing is waited for; what a loss
+# of power does to a disk is simulated by its own tests.
+_MEMORY, _ROOM = Path("/dev/shm"), 4 << 30
+if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Who asks for thorough tests gets as many examples of the others too."""
+    if config.option.markexpr != "not thorough":
+        settings.load_profile("thorough")
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each of pytest's workers import its share of the modules first: then no two of them compile the same one."""
+    if session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS or "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    number, count = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    here = Path(__file__).parent
+    for path in sorted(here.rglob("test_*.py"))[number::count]:
+        # What is wrong with it is told when it is collected.
+        with suppress(Exception):
+            importlib.import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that the other workers do not wait for it at the end."""
+    items.sort(key=lambda item: item.name != "test_the_types_hold")
+
+
 def pytest_collection_finish() -> None:
     """Look seldom at what stays: several thousand tests and all modules are there until the end.
 
@@ -41,6 +77,22 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 10, 50)
+
+
+def pytest_sessionfinish() -> None:
+    """Look once for what tests have left, and not at all of it five times more, as pytest does."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def paths_are_compiled_once() -> Iterator[None]:
+    """Keep what Starlette has made of a path for the next app: several thousand are opened, with the same 400 paths."""
+    from starlette import routing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(routing, "compile_path", cache(routing.compile_path))
+        yield
 
 
 @pytest.fixture(scope="session")

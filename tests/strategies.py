@@ -15,7 +15,7 @@ from backend.fleet_file import STANDARD_ACCOUNTS, Fleet, FleetAccount, FleetCell
 from backend.folder import OPERATOR
 from tests.builders import NOON, a_host, a_server
 
-QUICK = settings(max_examples=100, deadline=None, derandomize=True)
+QUICK = settings(max_examples=50, deadline=None, derandomize=True)
 THOROUGH = settings(max_examples=6000, deadline=None, database=None)
 
 CPU_STEP_MHZ = 250
