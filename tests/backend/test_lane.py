@@ -248,7 +248,7 @@ def test_a_batch_all_of_whose_callers_gave_up_is_rolled_back(folder: Path) -> No
         await store.inject("cell-1", ReachabilityState.UP)
         return await store.cell_read("cell-1", noted), outcomes
 
-    kept, (cut_off, refused) = with_store(folder, story)
+    kept, (cut_off, refused) = with_store(folder, story, deadline_seconds=1.0)
 
     assert isinstance(cut_off, OutcomeUnknown)
     assert isinstance(refused, Unreachable)
