@@ -241,7 +241,7 @@ def reserve_drive(
     quotas.check(tx, drive.project_id, storage_bytes=drive.size_bytes)
     drive = replace(drive, id=tx.next_id(drive.cell))
     tx.add_drive_entry(entry_of(drive, state="building"))
-    repeats.note(tx, request, drive.created_at, id=drive.id)
+    repeats.note(tx, request, drive.created_at, id=drive.id, cell=drive.cell)
     return drive, True
 
 

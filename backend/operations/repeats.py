@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from backend.cloud.errors import Conflict, Unreachable
+from backend.cloud.errors import Conflict
 from backend.operations import Cloud, RequestKey
 from backend.store import CloudTransaction, DriveEntry, ServerEntry, Transaction
 
@@ -76,25 +76,24 @@ async def undone(cloud: Cloud, request: RequestKey | None, find: Find[TEntry]) -
 
     Raises:
         Conflict: what the request made has been deleted since.
-        Unreachable: a cell that may know is silent.
+        Unreachable: the cell that knows is silent.
     """
     if request is None:
         return None
 
-    def missing(tx: CloudTransaction) -> str | None:
+    def missing(tx: CloudTransaction) -> tuple[str, str] | None:
         told = request.remembered(tx)
         entry = None if told is None else find(tx, told["id"])
         is_there = entry is not None and entry.state != "deleting"
-        return None if told is None or is_there else str(told["id"])
+        # One that was remembered before cells were is taken for what was made: then nothing is made twice.
+        return None if told is None or is_there or "cell" not in told else (told["cell"], told["id"])
 
-    id = await cloud.store.cloud_read(missing)
-    if id is None:
+    found = await cloud.store.cloud_read(missing)
+    if found is None:
         return None
-    for has_word in (await cloud.store.each_cell(lambda tx: bool(tx.events_of(id, limit=1)))).values():
-        if isinstance(has_word, Unreachable):
-            raise has_word
-        if has_word:
-            raise Conflict(GONE)
+    cell, id = found
+    if await cloud.store.cell_read(cell, lambda tx: tx.events_of(id, limit=1)):
+        raise Conflict(GONE)
     return id
 
 

@@ -265,7 +265,7 @@ def reserve_server(
     quotas.check(tx, server.project_id, servers=1, size=server.size)
     server = replace(server, id=tx.next_id(server.cell))
     tx.add_server_entry(entry_of(server, state="building"))
-    repeats.note(tx, request, server.created_at, id=server.id)
+    repeats.note(tx, request, server.created_at, id=server.id, cell=server.cell)
     return server, True
 
 

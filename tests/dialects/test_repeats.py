@@ -15,7 +15,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,7 +26,7 @@ from backend.app import App
 from backend.cloud.catalogue import FLAVORS, IMAGES
 from backend.cloud.model import GIB
 from backend.dialects import ops
-from backend.operations import backups, schedules, snapshots
+from backend.operations import backups, cells, schedules, snapshots
 from tests.backend import crashing
 from tests.backend.crash_judging import made
 from tests.backend.crash_stories import STORAGE_ABROAD, drive, server
@@ -396,5 +396,23 @@ def test_what_was_deleted_since_is_not_made_again(ready: Ready, name: str) -> No
             late = await answered(on, folder, ready.ids, case.request, "once")
             assert late.text == first or (late.status_code == 409 and "has been deleted since" in late.text), late.text
             assert effects(folder, case) == before
+
+    asyncio.run(life())
+
+
+def test_a_repeat_of_what_a_kill_undid_asks_no_cell_but_its_own(ready: Ready) -> None:
+    """Another one may be silent for days."""
+    case = CASES[0]
+    assert case.path == "/servers"
+    folder = copied(ready.folder, ready.scratch / "undone")
+    ended = live(ready, folder, replace(case, body={**case.body, "cell": "cell-1"}), writes=1)
+    assert ended.status == -signal.SIGKILL, ended.errors
+
+    async def life() -> None:
+        async with opened(folder, at=latest(folder)) as on:
+            await cells.inject(on.cloud, on.operator, "cell-2", "down")
+            request = case.method, case.path, {**case.body, "cell": "cell-1"}
+            answer = await answered(on, folder, ready.ids, request, "once")
+            assert answer.status_code == 201, answer.text
 
     asyncio.run(life())
