@@ -214,7 +214,14 @@ def guarded(app: Starlette, *, hosts: Iterable[str] = (), requests: Requests | N
     return Guard(app, hosts=hosts, requests=requests)
 
 
-async def _answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+async def _answer(
+    response: Response, scope: Scope, receive: Receive, send: Send, id_headers: Sequence[str] = ()
+) -> None:
+    """Each answer bears the id of its request, also what is refused before anybody asks what it is about."""
+    request = Request(scope)
+    response.headers[REQUEST_ID_HEADER] = request_id(request)
+    for name in id_headers:
+        response.headers[name] = openstack_request_id(request)
     scope["stratodeck.response"] = response
     await response(scope, receive, send)
 
@@ -226,7 +233,9 @@ def refuse_plainly(error: Refusal) -> Response:
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
-    return refuse_plainly(no_such_path(request.url.path))
+    response = refuse_plainly(no_such_path(request.url.path))
+    response.headers[REQUEST_ID_HEADER] = request_id(request)
+    return response
 
 
 EXCEPTION_HANDLERS = {HTTPException: _nothing_here}
@@ -260,10 +269,7 @@ class Resource:
             response = self.refuse(error)
         except ClientDisconnect:
             return  # nobody is left to answer
-        response.headers[REQUEST_ID_HEADER] = request_id(request)
-        for name in self.id_headers:
-            response.headers[name] = openstack_request_id(request)
-        await _answer(response, scope, receive, send)
+        await _answer(response, scope, receive, send, self.id_headers)
 
 
 class UnknownPath:

@@ -164,6 +164,25 @@ def test_a_line_of_the_log_has_the_ids_that_the_client_has_seen(tell: Tell, log:
     tell(story)
 
 
+def test_what_is_refused_before_anybody_asks_what_it_is_about_has_an_id_too(tell: Tell, log: io.StringIO) -> None:
+    async def story(wired: Wired) -> None:
+        answers = [
+            await wired.ops.get("/servers", headers={"Host": "evil.example.org"}),
+            await wired.ops.get("/servers", headers={"Origin": "http://evil.example.org"}),
+            await wired.ops.post("/servers", content=b" " * 2_000_000),
+            await wired.ops.get("/nothing/like/this"),
+            await wired.bare.get("/nothing/like/this"),
+        ]
+
+        assert [answer.status_code for answer in answers] == [400, 403, 413, 404, 404]
+        ids = [answer.headers["x-request-id"] for answer in answers]
+        found = [line for line in lines(log) if line["logger"] == "stratodeck.requests"]
+        assert [line["request_id"] for line in found] == ids
+        assert len(set(ids)) == len(ids)
+
+    tell(story)
+
+
 def test_a_cell_that_falls_silent_is_in_the_log_with_the_reason(tell: Tell, log: io.StringIO) -> None:
     async def story(wired: Wired) -> None:
         await wired.break_cell("cell-2")
