@@ -9,22 +9,26 @@ wait for, the story would stand still for ever: that is an error of its own.
 from __future__ import annotations
 
 import asyncio
-import selectors
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context, copy_context
+from heapq import heappop
 from typing import Any, TypeVar
 
 from backend.clock import ticking_by
 from backend.cloud.errors import Unreachable
+from backend.store.files import Opened
 from backend.store.lane import BATCH_JOBS_MAX, FileLane, Job, Lane, WriteLane, lanes_begun_by
 
 T = TypeVar("T")
 
 TURNS_MAX = 30_000
 """More than any one step takes."""
+RESOLUTION_SECONDS = 1e-9
+"""What is due within it is due now: a sum of seconds may come out a little less than each of them."""
 PAGES_MAX = 1_073_741_823
 """Of a file whose disk is not full: SQLite's own limit."""
 
@@ -33,34 +37,67 @@ class StandsStill(Exception):
     """Nothing is ready, and nothing ever will be."""
 
 
-class _Impatient(selectors.SelectSelector):
-    """Instead of waiting it moves the clock. It has no files to wait for: there is one process, without threads."""
+class _Soon(asyncio.Handle):
+    """What is to be called next: asyncio's own handle, made without asking whether anybody debugs the loop."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
+    __slots__ = ()
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise StandsStill("nobody will ever answer")
-        self._loop.turns += 1
-        if self._loop.turns > TURNS_MAX:
-            # Whoever cleans up has as many again.
-            self._loop.turns = 0
-            raise StandsStill("it goes round and round, and nothing comes of it")
-        self._loop.seconds += max(timeout, 0.0)
-        return []
+    def __init__(
+        self, callback: Callable[..., object], args: Sequence[Any], loop: asyncio.AbstractEventLoop, context: Context
+    ) -> None:
+        self._callback, self._args, self._loop, self._context = callback, args, loop, context
+        self._cancelled, self._repr, self._source_traceback = False, None, None
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
+    """Asks no selector: there is one process, without threads, and nothing to wait for but its own timers.
+
+    Thirty calls are made for each step, so what the loop itself costs is kept small. In which order calls are made is
+    asyncio's: first those that are ready, then the timers that have become due.
+    """
+
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+
     def __init__(self) -> None:
         self.seconds = 0.0
         self.turns = 0
         """How often the loop has gone round since the step began."""
-        super().__init__(_Impatient(self))
+        super().__init__()
 
     def time(self) -> float:
         return self.seconds
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = _Soon(callback, args, self, context or copy_context())
+        self._ready.append(handle)
+        return handle
+
+    def _run_once(self) -> None:
+        ready, scheduled = self._ready, self._scheduled
+        self.turns += 1
+        if self.turns > TURNS_MAX:
+            # Whoever cleans up has as many again.
+            self.turns = 0
+            raise StandsStill("it goes round and round, and nothing comes of it")
+        while scheduled and scheduled[0]._cancelled:
+            heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]
+        if not ready and not self._stopping:  # type: ignore[attr-defined]
+            if not scheduled:
+                raise StandsStill("nobody will ever answer")
+            # Instead of waiting it moves the clock.
+            self.seconds += max(0.0, scheduled[0].when() - self.seconds)
+        end = self.seconds + RESOLUTION_SECONDS
+        while scheduled and scheduled[0].when() < end:
+            due = heappop(scheduled)
+            due._scheduled = False  # type: ignore[attr-defined]
+            ready.append(due)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
     def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
         """At once, where a thread would do it at some time."""
@@ -119,6 +156,8 @@ class _Queue:
         self._jobs: deque[Job | None] = deque()
         self._is_due = False
         self._has_waited = False
+        self._limited: Opened | None = None
+        """The open file that was told how large it may be at most."""
 
     def put(self, job: Job | None) -> None:
         self._jobs.append(job)
@@ -163,7 +202,7 @@ class _Queue:
             batch.append(job)
         if batch:
             if isinstance(lane, WriteLane):
-                _limit(lane, is_full=lane.name in disk.full)
+                self._limit(lane)
                 if lane.name in disk.failing:
                     _fail(lane, disk)
             answers = lane._run(batch)
@@ -179,6 +218,20 @@ class _Queue:
         elif self._jobs and not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._work)
+
+    def _limit(self, lane: WriteLane) -> None:
+        """Let its file be as large as it is now, or again as large as it likes."""
+        opened = lane._opened
+        is_full = lane.name in self._disk.full
+        if opened is None or not (is_full or opened is self._limited):
+            return
+        self._limited = opened if is_full else None
+        try:
+            pages = opened.connection.execute("PRAGMA page_count").fetchone()[0] if is_full else PAGES_MAX
+            opened.connection.execute(f"PRAGMA max_page_count = {pages}")
+        except sqlite3.Error:
+            # The file is not what it was; the lane finds out.
+            return
 
     def _end(self) -> None:
         for job in self._jobs:
@@ -212,19 +265,6 @@ def _when_open(gate: threading.Event, then: Callable[[], object]) -> None:
         then()
 
     vars(gate)["set"] = set_
-
-
-def _limit(lane: WriteLane, *, is_full: bool) -> None:
-    """Let its file be as large as it is now, or as large as it likes."""
-    opened = lane._opened
-    if opened is None:
-        return
-    try:
-        pages = opened.connection.execute("PRAGMA page_count").fetchone()[0] if is_full else PAGES_MAX
-        opened.connection.execute(f"PRAGMA max_page_count = {pages}")
-    except sqlite3.Error:
-        # The file is not what it was; the lane finds out.
-        return
 
 
 def _fail(lane: WriteLane, disk: Disk) -> None:
