@@ -25,7 +25,16 @@ from backend.cloud.model import Backup, without_secrets
 from backend.decision_checker import Rules
 from backend.event_log import Breach, CellLog, Event, Picture
 from backend.host_account import DIMENSIONS, effective
-from backend.store import CellEntry, CellTransaction, CloudTransaction, FolderError, FolderLook, look
+from backend.store import (
+    CellEntry,
+    CellTransaction,
+    CloudTransaction,
+    DriveEntry,
+    FolderError,
+    FolderLook,
+    ServerEntry,
+    look,
+)
 from backend.usage_checker import check_usage
 
 LENT_MAX = 4_128_768
@@ -173,7 +182,9 @@ def _check(
                 owners[id] = cell.entry.name
     for cell in cells:
         with _named(cell.entry.name):
-            for what, sentence in _misfits(seen, cell, report):
+            name = cell.entry.name
+            entries_of = seen.cloud.server_entries(cells=[name]), seen.cloud.drive_entries(cells=[name])
+            for what, sentence in _misfits(cell, *entries_of, report):
                 unsettled[what] = f"{cell.entry.name}: {sentence}"
     _check_snapshots(seen)
     if suspects is not None:
@@ -372,17 +383,18 @@ def _check_tasks(cell: _Cell, report: Report) -> None:
 # --- What it is charged for -------------------------------------------------------------------------------------------
 
 
-def _misfits(seen: FolderLook, cell: _Cell, report: Report) -> Iterator[tuple[str, str]]:
-    """What is reserved otherwise than it is: what, and a sentence."""
-    name = cell.entry.name
+def _misfits(
+    cell: _Cell, servers: Iterable[ServerEntry], drives: Iterable[DriveEntry], report: Report
+) -> Iterator[tuple[str, str]]:
+    """What is reserved otherwise than it is, by the entries of the cell's servers and drives: what, and a sentence."""
     known: set[str] = set()
-    for entry in seen.cloud.server_entries(cells=[name]):
+    for entry in servers:
         known.add(entry.id)
         server = cell.servers.get(entry.id)
         reserved = (entry.project_id, entry.size.cpu_mhz, entry.size.memory_bytes, entry.is_backfilling)
         has = _values(server, "project_id", "cpu_mhz", "memory_bytes", "is_backfilling")
         yield from _compared(f"server {entry.id}", entry.state, reserved, has)
-    for drive_entry in seen.cloud.drive_entries(cells=[name]):
+    for drive_entry in drives:
         known.add(drive_entry.id)
         what, drive = f"drive {drive_entry.id}", cell.drives.get(drive_entry.id)
         charged = (drive_entry.project_id, drive_entry.size_bytes)
