@@ -158,6 +158,8 @@ class _Queue:
         self._has_waited = False
         self._limited: Opened | None = None
         """The open file that was told how large it may be at most."""
+        self._failing: Opened | None = None
+        """The open file whose commits fail for as long as its disk does."""
 
     def put(self, job: Job | None) -> None:
         self._jobs.append(job)
@@ -203,7 +205,8 @@ class _Queue:
         if batch:
             if isinstance(lane, WriteLane):
                 self._limit(lane)
-                if lane.name in disk.failing:
+                if lane.name in disk.failing and lane._opened is not self._failing:
+                    self._failing = lane._opened
                     _fail(lane, disk)
             answers = lane._run(batch)
             lane._step_begun = None
