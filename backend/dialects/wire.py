@@ -15,8 +15,10 @@ import math
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -180,6 +182,20 @@ class Guard:
                 scope["route"] = route
                 break
         await _answer(refuse(error), scope, receive, send)
+
+
+def route(path: str, endpoint: Resource | UnknownPath) -> Route:
+    """A route that takes every method. What a path is as a pattern is found out once in a process, which may open many
+    clouds: rehearsals and looks into the past each have their own.
+    """
+    made = copy(_compiled(path))
+    made.endpoint = made.app = endpoint
+    return made
+
+
+@cache
+def _compiled(path: str) -> Route:
+    return Route(path, UnknownPath(refuse_plainly))
 
 
 class DialectRouter(Router):

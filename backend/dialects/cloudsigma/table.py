@@ -271,11 +271,11 @@ def routes_of(paths: Iterable[Path | OpenPath], context: Context) -> list[Route]
         else:
             handlers = {method: _handle(handler, path, context) for method, handler in path.handlers.items()}
         resource = wire.Resource({**handlers, "OPTIONS": _options(path)}, refuse)
-        routes += [Route(PREFIX + path.path + "/", resource), Route(PREFIX + path.path, resource)]
+        routes += [wire.route(PREFIX + path.path + "/", resource), wire.route(PREFIX + path.path, resource)]
     return [
         *routes,
-        Route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse)),
-        Route(PREFIX, wire.UnknownPath(refuse)),
+        wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse)),
+        wire.route(PREFIX, wire.UnknownPath(refuse)),
     ]
 
 

@@ -114,8 +114,8 @@ def routes_of(paths: Iterable[Path], context: Context) -> list[Route]:
     for path in paths:
         handlers = {method: _handle(handler, context) for method, handler in path.handlers.items()}
         resource = wire.Resource(handlers, refuse, (openstack.REQUEST_ID_HEADER,))
-        routes += [Route(PREFIX + path.path, resource), Route(PREFIX + path.path + "/", resource)]
-    return [*routes, Route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+        routes += [wire.route(PREFIX + path.path, resource), wire.route(PREFIX + path.path + "/", resource)]
+    return [*routes, wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
 
 
 def _handle(handler: Handler, context: Context) -> wire.Handler:

@@ -160,11 +160,11 @@ async def _versions(request: Request) -> Response:
 
 def routes_of(context: Context) -> list[Route]:
     versions = wire.Resource({"GET": _versions}, refuse, (openstack.REQUEST_ID_HEADER,))
-    routes = [Route(PREFIX + path, versions) for path in ("", "/", "/versions", "/versions/")]
+    routes = [wire.route(PREFIX + path, versions) for path in ("", "/", "/versions", "/versions/")]
     for path, by_method in PATHS.items():
         handlers = {method: _handle(handler, context) for method, handler in by_method.items()}
-        routes.append(Route(PREFIX + path, wire.Resource(handlers, refuse, (openstack.REQUEST_ID_HEADER,))))
-    return [*routes, Route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+        routes.append(wire.route(PREFIX + path, wire.Resource(handlers, refuse, (openstack.REQUEST_ID_HEADER,))))
+    return [*routes, wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
 
 
 def _handle(handler: Handler, context: Context) -> wire.Handler:

@@ -68,8 +68,8 @@ def routes_of(context: Context) -> list[Route]:
     for path, handlers in {"": {"GET": _collections}, **PATHS}.items():
         resource = wire.Resource({method: _handle(handlers, method, context) for method in METHODS}, refuse)
         # The slash belongs to the address; clients that leave it out are not sent around.
-        routes += [Route(PREFIX + path + slash, resource) for slash in ("/", "")]
-    return [*routes, Route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+        routes += [wire.route(PREFIX + path + slash, resource) for slash in ("/", "")]
+    return [*routes, wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
 
 
 def _handle(handlers: Mapping[str, Handler], method: str, context: Context) -> wire.Handler:
@@ -101,4 +101,7 @@ def auth_routes_of(context: Context) -> list[Route]:
 
     resource = wire.Resource({"POST": log_in}, refuse)
     paths = [AUTH_PREFIX + "/password" + slash for slash in ("/", "")]
-    return [*(Route(path, resource) for path in paths), Route(AUTH_PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+    return [
+        *(wire.route(path, resource) for path in paths),
+        wire.route(AUTH_PREFIX + "/{rest:path}", wire.UnknownPath(refuse)),
+    ]

@@ -232,17 +232,17 @@ def routes_of(paths: Iterable[Path], context: Context) -> list[Route]:
     """The version documents, the paths in the order given, and the rest."""
     found = [
         *(
-            Route(path, wire.Resource({"GET": _all_versions}, refuse, ID_HEADERS))
+            wire.route(path, wire.Resource({"GET": _all_versions}, refuse, ID_HEADERS))
             for path in ("/", PREFIX, PREFIX + "/")
         ),
-        *(Route(path, wire.Resource({"GET": _one_version}, refuse, ID_HEADERS)) for path in (ROOT, ROOT + "/")),
+        *(wire.route(path, wire.Resource({"GET": _one_version}, refuse, ID_HEADERS)) for path in (ROOT, ROOT + "/")),
     ]
     for path in paths:
         handlers = {method: _handle(handler, context) for method, handler in path.handlers.items()}
-        found.append(Route(ROOT + path.path, wire.Resource(handlers, refuse, ID_HEADERS)))
+        found.append(wire.route(ROOT + path.path, wire.Resource(handlers, refuse, ID_HEADERS)))
     # Below the root, what is no path has no method either: 404 in plain text.
-    found.append(Route(ROOT + "/{rest:path}", wire.Resource({}, refuse, ID_HEADERS)))
-    found.append(Route(PREFIX + "/{rest:path}", wire.Resource({"GET": _choices}, refuse, ID_HEADERS)))
+    found.append(wire.route(ROOT + "/{rest:path}", wire.Resource({}, refuse, ID_HEADERS)))
+    found.append(wire.route(PREFIX + "/{rest:path}", wire.Resource({"GET": _choices}, refuse, ID_HEADERS)))
     return found
 
 

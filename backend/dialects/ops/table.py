@@ -297,7 +297,7 @@ def routes_of(table: Iterable[Endpoint[Any, Any]], context: Context) -> list[Rou
     for endpoint in table:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint.handle(context)
     resources = {path: wire.Resource(handlers, refuse) for path, handlers in by_path.items()}
-    routes = [Route(PREFIX + path, resource) for path, resource in resources.items()]
+    routes = [wire.route(PREFIX + path, resource) for path, resource in resources.items()]
     # HTTP libraries that join a base address with nothing write its last slash.
-    routes.append(Route(PREFIX + "/", resources[""]))
-    return [*routes, Route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+    routes.append(wire.route(PREFIX + "/", resources[""]))
+    return [*routes, wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
