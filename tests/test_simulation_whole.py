@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +25,18 @@ from tests.simulation import steps as telling
 from tests.simulation.console import Watcher
 from tests.simulation.shrink import kind_of, shrunk
 from tests.simulation.steps import Step
+from tests.simulation.virtual import virtual
+from tests.simulation.watch import Wrong
+from tests.simulation.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 """A process that is killed closes nothing."""
 
 THOROUGH_SECONDS = 570
 """Of ten minutes: the last story of each is told to its end."""
+THOROUGH_STEPS = "1000"
+"""Of each story: to begin and to end one costs as much as fifty steps, and the longer its log, the more it costs to
+check all of it."""
 
 
 def told_well(seed: int, count: int) -> simulate.Told:
@@ -200,6 +210,62 @@ def test_a_console_that_misses_something_is_found_and_told_in_a_few_steps(
     assert [step.number for step in kept] == [1, 2, 19]
 
 
+TAMPERED: Mapping[str, tuple[str, str, str]] = {
+    "a row is otherwise than the log says": (
+        "cells/cell-1.db", "UPDATE server SET name = 'else'", "has name 'else', and by the log it is 's1'"),
+    "a row is gone": (
+        "cells/cell-1.db", "DELETE FROM drive", "is not stored, and by the log it is there"),
+    "a server has another size than its host gives it": (
+        "cells/cell-1.db", "UPDATE server SET cpu_mhz_effective = 1000", "by what is on the host it should have"),
+    "a host holds more than it has": (
+        "cells/cell-1.db", "UPDATE host SET cpu_mhz = 1 WHERE kind = 'compute'", "is over its capacity"),
+    "a server is on a host that is down": (
+        "cells/cell-1.db", "UPDATE host SET state = 'down' WHERE kind = 'compute'", "which is down"),
+    "nothing will end a start": (
+        "cells/cell-1.db", "DELETE FROM task", "is starting, and no open task is to start it"),
+    "something else is reserved": (
+        "cloud.db", "UPDATE server_directory SET cpu_mhz = 1", "is reserved as"),
+    "nothing is reserved": (
+        "cloud.db", "DELETE FROM drive_directory", "exists, and nothing is reserved for it"),
+    "a drive is attached to nothing centrally": (
+        "cloud.db", "UPDATE drive_directory SET server_id = NULL", "and centrally None"),
+    "a backup is charged for what it does not hold": (
+        "cloud.db", "UPDATE backup SET size_bytes = size_bytes + 1", "and holds"),
+    "a backup is gone": (
+        "cloud.db", "DELETE FROM backup", "backup b5 was acknowledged, and is not there"),
+}  # fmt: skip
+"""What somebody does to a file behind the cloud's back, and what is said of it after the next step."""
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_what_is_wrong_in_a_file_is_found_after_the_next_step(name: str, tmp_path: Path) -> None:
+    file, statement, wrong = TAMPERED[name]
+    story = [
+        MADE,
+        Step(2, "create drive", {"by": "ops", "name": "d2", "gib": 1, "cell": "cell-1", "avoid": []}),
+        Step(3, "advance", {"seconds": 31}),
+        Step(4, "attach", {"drive": "d2", "server": "s1"}),
+        Step(5, "back up", {"by": "ops", "source": "s1", "name": "b5"}),
+        Step(6, "start", {"by": "ops", "server": "s1", "avoid": []}),
+    ]
+
+    async def go(world: World) -> None:
+        await world.begin()
+        try:
+            for step in story:
+                await world.step(step)
+            with closing(sqlite3.connect(world.folder / file)) as connection, connection:
+                assert connection.execute(statement).rowcount > 0
+                if file != "cloud.db":
+                    connection.execute("UPDATE identity SET epoch = epoch + 1")
+            await world.step(Step(7, "log in", {}))
+        finally:
+            await world.abandon()
+
+    with virtual() as (run, lanes), pytest.raises(Wrong, match=re.escape(wrong)):
+        run(go(World(tmp_path / "data", lanes)))
+
+
 def test_shrinking_leaves_what_it_takes_and_nothing_else() -> None:
     story = telling.tell(1, 64)
 
@@ -225,14 +291,16 @@ def test_every_step_can_be_told_as_a_sentence() -> None:
 
 
 @pytest.mark.thorough
-def test_as_many_seeds_as_ten_minutes_have_on_two_cores() -> None:
-    """`-s` shows how many steps that were."""
-    command = [sys.executable, "-m", "tests.simulate", "--seconds", str(THOROUGH_SECONDS), "--steps", "300", "--seed"]
+def test_as_many_seeds_as_ten_minutes_have_on_two_cores(record_property: Callable[[str, object], None]) -> None:
+    """`-s` shows how many steps that were, and a report of JUnit's kind keeps it."""
+    command = [sys.executable, "-m", "tests.simulate", "--seconds", str(THOROUGH_SECONDS), "--steps", THOROUGH_STEPS]
     tellers = [
-        subprocess.Popen([*command, seed], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        subprocess.Popen([*command, "--seed", seed], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for seed in ("1000", "1000000")
     ]
     told = [teller.communicate()[0] for teller in tellers]
 
-    print(*told, sep="\n")
+    steps = sum(int(found[1].replace(",", "")) for each in told if (found := re.search(r"([\d,]+) steps in", each)))
+    record_property("steps", steps)
+    print(*told, f"{steps:,} steps in all", sep="\n")
     assert [teller.returncode for teller in tellers] == [0, 0], "\n".join(told)
