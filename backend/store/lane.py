@@ -412,7 +412,11 @@ class WriteLane(FileLane):
             # What was done, or refused, was of another file.
             answers.jobs = []
             raise
-        if not is_changed or all(job.is_given_up for job, _, _ in answers.jobs):
+        if not is_changed:
+            # What is known of the file is still so.
+            run("ROLLBACK")
+            return
+        if all(job.is_given_up for job, _, _ in answers.jobs):
             run("ROLLBACK")
             opened.transaction.drop_batch()
             return
