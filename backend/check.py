@@ -204,9 +204,10 @@ def _check(
     numbers = CellLog()
     with _named("cloud.db"):
         _check_networks(seen, report)
+        numbers.number = begun = seen.cloud.log_beginning().number
         for row in seen.cloud.event_rows():
             numbers.take(Event(row[0], row[1], row[2], row[3], row[4], row[5], {}, {}))
-    report.events += numbers.number
+    report.events += numbers.number - begun
 
 
 def _read_all(
@@ -475,6 +476,8 @@ def _check_work(cloud: CloudTransaction, backup: Backup, parts: list[Backup]) ->
 
 def _check_log(cell: _Cell, rules: Rules, report: Report) -> None:
     log = CellLog()
+    begun = cell.tx.log_beginning().number
+    log.begin(begun, cell.tx.log_base())
     checker = CertificateChecker(log, rules)
     for row in cell.tx.event_rows():
         event = Event.of(row)
@@ -482,7 +485,7 @@ def _check_log(cell: _Cell, rules: Rules, report: Report) -> None:
         log.take(event)
         report.placements += event.kind == "server.placed"
     checker.end()
-    report.events += log.number
+    report.events += log.number - begun
     report.certificates += checker.checked
     report.certificates_with_gap += checker.with_gap
     for kind, stored in (("host", cell.hosts), ("server", cell.servers), ("drive", cell.drives)):

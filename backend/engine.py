@@ -28,11 +28,14 @@ from backend.operations import (
     tasks,
 )
 from backend.operations.feed import CLOUD_FILE
+from backend.operations.history import History
 from backend.store import CloudTransaction
 
 SAVE_CLOCK_SECONDS = 5
 TRY_AGAIN_SECONDS = 1.0
 """How soon what cloud.db did not take is tried again."""
+FORGET_SECONDS = 0.05
+"""How soon the next portion of what is old goes: files are others' in between."""
 
 LOG = logging.getLogger("stratodeck.cells")
 LOG.addHandler(logging.NullHandler())
@@ -46,6 +49,9 @@ class Engine:
         self._notes: set[asyncio.Task[None]] = set()
         self._unrecorded: list[tuple[str, Reachability, datetime]] = []
         """Changes of cells that cloud.db did not take, in order."""
+        self._history = History(cloud)
+        self._has_forgotten = False
+        """Whether something was old the last time, so that more may be."""
         cloud.store.on_reachability = self._reachability_changed
         cloud.store.on_return = self._recover
 
@@ -66,6 +72,7 @@ class Engine:
         dues = await cloud.store.each_cell(lambda tx: tx.next_due())
         cloud.next_due.update({cell: due for cell, due in dues.items() if not isinstance(due, Unreachable)})
         cloud.next_due[CLOUD_FILE] = await cloud.store.cloud_read(lambda tx: tx.next_due())
+        await self._history.learn()
 
     async def run(self) -> None:
         """For ever: sleep until something is due or something has changed, then run what is due."""
@@ -83,11 +90,12 @@ class Engine:
                 continue
             due = self._next_due()
             seconds = None if due is None else cloud.clock.seconds_until(due)
-            if self._unrecorded or self._unsettled() or (due is not None and due <= until):
+            is_left = self._unrecorded or self._unsettled()
+            if is_left or (due is not None and due <= until):
                 # A disk that is full or fails refuses it at once, again and again. What was tried just now has woken
                 # this too: only what others do from here on counts.
                 cloud.engine_wake.clear()
-                seconds = TRY_AGAIN_SECONDS
+                seconds = FORGET_SECONDS if self._has_forgotten and not is_left else TRY_AGAIN_SECONDS
             try:
                 async with asyncio.timeout(seconds):
                     await cloud.engine_wake.wait()
@@ -108,7 +116,7 @@ class Engine:
 
         def save(tx: CloudTransaction) -> None:
             tx.save_clock_state(state)
-            repeats.note(tx, request, self._cloud.clock.now())
+            repeats.note(tx, request)
 
         await self._cloud.store.cloud_write(save)
 
@@ -166,12 +174,12 @@ class Engine:
                     await losses.agree_on_storage(self._cloud, self._cloud.store.cell_names)
                     await self._resume_backups(cell, until)
                     await restorations.resume(self._cloud, [cell])
-                due = self._next_due()
+                due = self._next_task_due()
                 if due is None or due > until:
-                    return count
+                    return count + await self._forget(until)
                 ran = await self._run_until(due, now=until)
                 count += ran
-                if ran == 0 and self._next_due() == due:
+                if ran == 0 and self._next_task_due() == due:
                     # What is due cannot be done now, though nothing is known to be silent: look again later.
                     return count
 
@@ -232,7 +240,15 @@ class Engine:
         except (Unreachable, OutcomeUnknown):
             return 0
 
+    async def _forget(self, now: datetime) -> int:
+        count = await self._history.forget(now)
+        self._has_forgotten = count > 0
+        return count
+
     def _next_due(self) -> datetime | None:
+        return min((due for due in (self._next_task_due(), self._history.next_due()) if due is not None), default=None)
+
+    def _next_task_due(self) -> datetime | None:
         cloud = self._cloud
         dues = [
             due

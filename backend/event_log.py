@@ -1,5 +1,7 @@
 """A cell's log of events, replayed from its beginning: every object as the log says that it is.
 
+Where what is old has been forgotten, it begins later, with what every object was then.
+
 The picture of an object is in the event that made it, and every later event has what it changed, before and after. So
 the log alone says what the cell was before each event, and what it is now. `certificate_checker` judges decisions by
 it, and `check` compares what it comes to with what is stored. Nothing here knows how anything was decided.
@@ -7,7 +9,7 @@ it, and `check` compares what it comes to with what is stored. Nothing here know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -63,6 +65,16 @@ class CellLog:
         self.changed: list[str] = []
         """A host each time that what weighs in decisions has changed on it."""
         self._held: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def begin(self, number: int, base: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+        """Begin behind an event, with the kind, the id and the picture of all that there was after it."""
+        self.number = number
+        for kind, id, picture in base:
+            self.objects.setdefault(kind, {})[id] = picture
+            if kind == "host":
+                self.changed.append(id)
+            elif kind == "server":
+                self._move(id, picture, None, picture.get("host"))
 
     def servers_on(self, host: str) -> list[dict[str, Any]]:
         return list(self._held.get(host, {}).values())

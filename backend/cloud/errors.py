@@ -5,6 +5,7 @@ CloudError
     Forbidden             the account may not do this
     WrongState            the object's state does not allow it now
     Invalid               a value is wrong, or out of range
+    Forgotten             it is older than what the cloud keeps of its past
     Conflict              the object has changed since the version that was named; a key used for another request
     OverQuota             the project would exceed its quota
     NoFunds               the account cannot pay for it
@@ -70,6 +71,18 @@ class Invalid(CloudError):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.problem}"
+
+
+@dataclass
+class Forgotten(CloudError):
+    """`since` is the instant, as text, from which on the past is kept; empty where that is not known."""
+
+    what: str
+    since: str
+
+    def __str__(self) -> str:
+        kept = f" What has happened since {self.since} is kept." if self.since else ""
+        return f"{self.what} lies before the beginning of the log: begin again with a list.{kept}"
 
 
 @dataclass

@@ -19,11 +19,12 @@ from typing import Any, Literal, Protocol
 
 from backend.clock import Clock
 from backend.cloud.errors import Conflict, NotFound
+from backend.cloud.history import HISTORY_SECONDS_DEFAULT
 from backend.cloud.lifecycle import GRACE_SECONDS_DEFAULT
 from backend.cloud.model import Account
 from backend.operations.accounting import Accounting
 from backend.operations.kept import Kept
-from backend.store import Commit, Store, Transaction
+from backend.store import Commit, LogBeginning, Store, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ class Settings:
 
     rate_limits: bool = False
     """Whether CloudSigma's API refuses more requests a minute than are published."""
+
+    history_seconds: int = HISTORY_SECONDS_DEFAULT
+    """For how long the log, and the tasks that have ended, are kept at least, in the cloud's time."""
 
     hard_groups: frozenset[str] = frozenset()
     """No setting, and never stored with them: the ids of the server groups whose members may not share a host, so that
@@ -100,6 +104,8 @@ class Cloud:
         self.resumed_at: dict[str, datetime] = {}
         """When each cell last came back, in simulated time: its waiting tasks run no earlier than this."""
         self.next_due: dict[str, datetime | None] = {}
+        self.log_beginnings: dict[str, LogBeginning] = {}
+        """By file, as far as it has been looked at."""
         self.rehearsal: Rehearsed | None = None
         """What is rehearsed on this cloud; None on one that is no rehearsal's."""
         self.engine_wake = asyncio.Event()
@@ -133,6 +139,11 @@ class Cloud:
         """Nothing will change any more: whoever waits for something to change gives up."""
         self._is_ending = True
         self.tell()
+
+    def history_since(self) -> datetime | None:
+        """From when on every moment can be rebuilt; None while nothing has been forgotten."""
+        at = max((each.at for each in self.log_beginnings.values()), default="")
+        return datetime.fromisoformat(at) if at else None
 
     @property
     def is_ending(self) -> bool:

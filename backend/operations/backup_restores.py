@@ -218,7 +218,7 @@ def _reserve(
     restoring = replace(backup, state=BackupState.RESTORING)
     details = {"server": server.id, "server_name": server.name, "is_drill": drill is not None}
     restoring = tx.save_backup(backup, restoring, kind="backup.restoring", at=now, actor=actor, details=details)
-    repeats.note(tx, request, cloud.clock.now(), id=server.id, cell=cell)
+    repeats.note_made(tx, request, server)
     return restoring, Draft(server, made)
 
 

@@ -374,7 +374,7 @@ async def create_backup(
     def make(tx: CloudTransaction) -> Backup:
         made = take(tx, reading, now=now, description=description, kept_until=kept_until, actor=actor.name)
         if request is not None:
-            tx.remember(request.key, request.digest, {"id": made.id}, at=now)
+            tx.remember(request.key, request.digest, {"id": made.id})
         return made
 
     return await cloud.store.cloud_write(make)

@@ -302,9 +302,7 @@ async def inject(cloud: Cloud, actor: Account, cell: str, state: str, *, request
     if state not in list(ReachabilityState):
         raise Invalid("state", "must be one of up, down, hung")
     if not await repeats.was_done(cloud, request):
-        await cloud.store.inject(
-            cell, ReachabilityState(state), lambda tx: repeats.note(tx, request, cloud.clock.now())
-        )
+        await cloud.store.inject(cell, ReachabilityState(state), lambda tx: repeats.note(tx, request))
 
 
 async def ask(cloud: Cloud, cell: str) -> Reachability:

@@ -47,7 +47,7 @@ def drain_in_cell(
         actor=actor,
     )
     if request is not None:
-        tx.remember(request.key, request.digest, {}, at=now)
+        tx.remember(request.key, request.digest, {})
     return HostBegun(drained)
 
 
@@ -79,7 +79,7 @@ def evacuate_in_cell(
     steps = _Steps(1, len(tx.load(name).servers))
     task = _next_move(tx, name, steps, now=now, settings=settings, actor=actor)
     if request is not None:
-        tx.remember(request.key, request.digest, {"task": task.id if task else None}, at=now)
+        tx.remember(request.key, request.digest, {"task": task.id if task else None})
     return HostBegun(host, task)
 
 

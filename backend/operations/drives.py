@@ -241,7 +241,7 @@ def reserve_drive(
     quotas.check(tx, drive.project_id, storage_bytes=drive.size_bytes)
     drive = replace(drive, id=tx.next_id(drive.cell))
     tx.add_drive_entry(entry_of(drive, state="building"))
-    repeats.note(tx, request, drive.created_at, id=drive.id, cell=drive.cell)
+    repeats.note_made(tx, request, drive)
     return drive, True
 
 
@@ -487,7 +487,7 @@ async def _delete(
 
     def mark(tx: CloudTransaction) -> None:
         set_drive_entry(tx, drive_id, state="deleting")
-        repeats.note(tx, request, cloud.clock.now())
+        repeats.note(tx, request)
 
     def remove(tx: CellTransaction) -> None:
         version = if_version

@@ -272,6 +272,11 @@ async def _rewound(
     rewinding = Rewinding(cell, before=mark.number)
 
     def read(tx: CellTransaction) -> tuple[list[Event], _Rows | None]:
+        if rewinding.number < tx.log_beginning().number:
+            raise Conflict(
+                f"Decision {mark.number} lies before the beginning of the log of {cell}: "
+                "what was there then is not kept."
+            )
         events = tx.events(after=rewinding.number, limit=EVENTS_A_READ)
         if len(events) == EVENTS_A_READ:
             return events, None

@@ -15,10 +15,10 @@ from typing import Any
 
 import orjson
 
-from backend.cloud.errors import Invalid
+from backend.cloud.errors import Forgotten, Invalid
 from backend.cloud.model import Account, Drive, Event, Server
 from backend.operations import Cloud
-from backend.store import CellTransaction, CloudTransaction, Transaction
+from backend.store import CellTransaction, CloudTransaction, LogBeginning, Transaction
 
 CLOUD_FILE = "cloud"
 EVENT_NUMBER_MAX = 2**63 - 1
@@ -69,6 +69,13 @@ class _Part:
     servers: list[Server]
     drives: list[Drive]
     removed: list[str]
+    beginning: LogBeginning
+
+
+def _check_kept(number: int, beginning: LogBeginning) -> None:
+    """Raises Forgotten for a place in a file before the beginning of its log."""
+    if number < beginning.number:
+        raise Forgotten("The cursor", beginning.at)
 
 
 async def changes(cloud: Cloud, actor: Account, after: str, *, limit: int = 1000) -> Changes:
@@ -76,6 +83,7 @@ async def changes(cloud: Cloud, actor: Account, after: str, *, limit: int = 1000
 
     Raises:
         Invalid: a cursor that is not ours.
+        Forgotten: one from before the beginning of the log of a cell that answers.
     """
     cursor = decode(after)
     parts = await cloud.store.each_cell(lambda tx: _read(tx, cursor.get(tx.cell, 0), limit))
@@ -87,7 +95,10 @@ async def changes(cloud: Cloud, actor: Account, after: str, *, limit: int = 1000
     removed: list[str] = []
     is_more = False
     for file, part in [*parts.items(), (CLOUD_FILE, central)]:
-        if not isinstance(part, _Part) or not part.events:
+        if not isinstance(part, _Part):
+            continue
+        _check_kept(cursor.get(file, 0), part.beginning)
+        if not part.events:
             continue
         moved[file] = part.events[-1].number
         is_more = is_more or len(part.events) == limit
@@ -115,11 +126,11 @@ def _read(tx: CellTransaction, after: int, limit: int) -> _Part:
     servers = tx.servers(server_ids)
     drives = tx.drives(drive_ids)
     removed = sorted((server_ids - servers.keys()) | (drive_ids - drives.keys()))
-    return _Part(events, list(servers.values()), list(drives.values()), removed)
+    return _Part(events, list(servers.values()), list(drives.values()), removed, tx.log_beginning())
 
 
 def _read_central(tx: CloudTransaction, after: int, limit: int) -> _Part:
-    return _Part(tx.events(after=after, limit=limit), [], [], [])
+    return _Part(tx.events(after=after, limit=limit), [], [], [], tx.log_beginning())
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +144,18 @@ class News:
 
 
 async def news(cloud: Cloud, actor: Account, after: str, *, limit: int = 1000) -> News:
-    """Of what the account may see, wherever it lies, and of what is gone. Raises Invalid, as `changes`."""
+    """Of what the account may see, wherever it lies, and of what is gone. Raises as `changes`."""
     cursor = decode(after)
 
-    def look(tx: CellTransaction) -> tuple[list[Event], set[str]]:
+    def look(tx: CellTransaction) -> tuple[list[Event], set[str], LogBeginning]:
         part = _read(tx, cursor.get(tx.cell, 0), limit)
         seen = {server.id for server in part.servers if actor.may_see(server.project_id)}
         seen |= {drive.id for drive in part.drives if actor.may_see(drive.project_id)}
-        return part.events, seen
+        return part.events, seen, part.beginning
 
-    def look_centrally(tx: CloudTransaction) -> tuple[list[Event], set[str]]:
+    def look_centrally(tx: CloudTransaction) -> tuple[list[Event], set[str], LogBeginning]:
         events = tx.events(after=cursor.get(CLOUD_FILE, 0), limit=limit)
-        return events, _seen_centrally(tx, actor, events)
+        return events, _seen_centrally(tx, actor, events), tx.log_beginning()
 
     answers = await cloud.store.each_cell(look)
     parts = {cell: answer for cell, answer in answers.items() if isinstance(answer, tuple)}
@@ -152,7 +163,8 @@ async def news(cloud: Cloud, actor: Account, after: str, *, limit: int = 1000) -
     moved = dict(cursor)
     told: list[Event] = []
     is_more = False
-    for file, (events, seen) in parts.items():
+    for file, (events, seen, beginning) in parts.items():
+        _check_kept(cursor.get(file, 0), beginning)
         if events:
             moved[file] = events[-1].number
             is_more = is_more or len(events) == limit
@@ -221,8 +233,8 @@ async def told_events(
 
     def find(tx: Transaction) -> list[Event]:
         if until is None and since is None and object_id is None and visible is None:
-            newest = tx.last_event_number()
-            return tx.events(after=max(0, newest - limit), limit=limit)
+            first = max(tx.log_beginning().number, tx.last_event_number() - limit)
+            return tx.events(after=first, limit=limit)
         place = since or until or _LAST
         return tx.events_at(
             place.within(tx.file), is_behind=since is not None, limit=limit, object_id=object_id, objects=visible

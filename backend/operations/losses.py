@@ -89,7 +89,7 @@ def fail_in_cell(
             tx.save_drive(drive, lost, kind="drive.unavailable", at=now, details={"host": name})
         pause_and_resume(tx, NOTHING_ELSEWHERE, now=now, resumes=False)
     if request is not None:
-        tx.remember(request.key, request.digest, {}, at=now)
+        tx.remember(request.key, request.digest, {})
     return HostBegun(down)
 
 
@@ -198,7 +198,7 @@ def recover_in_cell(
         rooms.restart_displaced(tx, name, now=now, settings=settings)
     evacuation = next(iter(tx.open_tasks_of(name)), None) if host.state is HostState.MAINTENANCE else None
     if request is not None:
-        tx.remember(request.key, request.digest, {"task": evacuation.id if evacuation else None}, at=now)
+        tx.remember(request.key, request.digest, {"task": evacuation.id if evacuation else None})
     return HostBegun(up, evacuation)
 
 

@@ -84,6 +84,9 @@ class Past:
         assert self._store is not None, "it was moved to"
         if moment.position != position or not self._store.has_same_cells():
             return False
+        since = self._live.history_since()
+        if since is not None and position.at < since:
+            return False
         # At an instant that is not over something more may happen.
         return position.at < self._live.clock.now() or self._store.was_built_beside(self._live.store.revision)
 
@@ -101,6 +104,7 @@ class Past:
         )
         cloud = Cloud(self._store, clock)
         cloud.settings = replace(Settings.of(self._store.settings), hard_groups=live.settings.hard_groups)
+        cloud.log_beginnings = live.log_beginnings
         return Moment(position, cloud, Pictures(cloud))
 
     async def close(self) -> None:

@@ -9,13 +9,14 @@ A repeat of what made something makes it anew where the first could not, and nev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 from backend.cloud.errors import Conflict
+from backend.cloud.model import Drive, Server
 from backend.operations import Cloud, RequestKey
-from backend.store import CloudTransaction, DriveEntry, ServerEntry, Transaction
+from backend.store import CellTransaction, CloudTransaction, DriveEntry, ServerEntry, Transaction
 
 T = TypeVar("T")
 TTransaction = TypeVar("TTransaction", bound=Transaction)
@@ -46,7 +47,7 @@ def once(
         if told is not None:
             return again(tx, told)
         done = work(tx)
-        tx.remember(request.key, request.digest, tells(done), at=cloud.clock.now())
+        tx.remember(request.key, request.digest, tells(done))
         return done
 
     return carried_out
@@ -72,7 +73,8 @@ async def has_deleted(cloud: Cloud, request: RequestKey | None, find: Callable[[
 async def undone(cloud: Cloud, request: RequestKey | None, find: Find[TEntry]) -> str | None:
     """The id of what this request began to make and could not, so that a repeat makes it; None the first time.
 
-    What was made has left word in the log of its cell, whatever became of it.
+    What was made has left word in the log of its cell, whatever became of it; where the log of then is no longer kept,
+    it is taken for made.
 
     Raises:
         Conflict: what the request made has been deleted since.
@@ -81,20 +83,25 @@ async def undone(cloud: Cloud, request: RequestKey | None, find: Find[TEntry]) -
     if request is None:
         return None
 
-    def missing(tx: CloudTransaction) -> tuple[str, str] | None:
-        told = request.remembered(tx)
+    def missing(tx: CloudTransaction) -> Mapping[str, str] | None:
+        told: Mapping[str, str] | None = request.remembered(tx)
         entry = None if told is None else find(tx, told["id"])
         is_there = entry is not None and entry.state != "deleting"
-        # One that was remembered before cells were is taken for what was made: then nothing is made twice.
-        return None if told is None or is_there or "cell" not in told else (told["cell"], told["id"])
+        return None if is_there else told
 
-    found = await cloud.store.cloud_read(missing)
-    if found is None:
+    told = await cloud.store.cloud_read(missing)
+    if told is None:
         return None
-    cell, id = found
-    if await cloud.store.cell_read(cell, lambda tx: tx.events_of(id, limit=1)):
+    # What was remembered before cells were is taken for made: nothing is ever made twice.
+    if "cell" not in told or await cloud.store.cell_read(told["cell"], lambda tx: _may_be_made(tx, **told)):
         raise Conflict(GONE)
-    return id
+    return told["id"]
+
+
+def _may_be_made(tx: CellTransaction, id: str, began_at: str, **_: Any) -> bool:
+    kept_since = tx.log_beginning().at
+    is_kept = not kept_since or datetime.fromisoformat(kept_since) <= datetime.fromisoformat(began_at)
+    return not is_kept or bool(tx.events_of(id, limit=1))
 
 
 def begun(tx: CloudTransaction, request: RequestKey | None, find: Find[TEntry], *, undone: str | None) -> TEntry | None:
@@ -108,7 +115,12 @@ def begun(tx: CloudTransaction, request: RequestKey | None, find: Find[TEntry], 
     return entry
 
 
-def note(tx: Transaction, request: RequestKey | None, at: datetime, **told: Any) -> None:
+def note_made(tx: CloudTransaction, request: RequestKey | None, made: Server | Drive, **told: Any) -> None:
+    """Remember a request that has reserved what it makes: see `undone`."""
+    note(tx, request, id=made.id, cell=made.cell, began_at=made.created_at.isoformat(), **told)
+
+
+def note(tx: Transaction, request: RequestKey | None, **told: Any) -> None:
     """Remember a request whose repeats are told apart by what has become of it."""
     if request is not None:
-        tx.remember(request.key, request.digest, told, at=at)
+        tx.remember(request.key, request.digest, told)

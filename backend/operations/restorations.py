@@ -25,7 +25,7 @@ from backend.cloud.model import HostState, ReachabilityState, Server, ServerStat
 from backend.cloud.restoring import Restoration
 from backend.operations import Cloud, RequestKey, Settings, drains, repeats, rooms, servers, tasks
 from backend.operations.rooms import Decision
-from backend.store import CellTransaction, CloudTransaction
+from backend.store import STEPS, CellTransaction, CloudTransaction
 
 Phase = Literal["stop", "start", "up"]
 
@@ -259,7 +259,7 @@ def _start(
     if isinstance(found, str):
         return replace(step, is_over=True, result=f"{move.name} stays stopped: {found}")
     if request is not None:
-        tx.remember(request.key, request.digest, found.to_json(), at=at)
+        tx.remember(request.key, request.digest, found.to_json())
     return _look(tx, move, _placed(move, step, found), at=at)
 
 
@@ -356,7 +356,7 @@ async def begin(
         chain = _Chain(moves[0], 1, tuple(moves[1:]), _Step("stop", now))
         task = _schedule(tx, group, chain, at=now, actor=actor_name)
         if request is not None:
-            tx.remember(request.key, request.digest, {"task": task.id}, at=now)
+            tx.remember(request.key, request.digest, {"task": task.id})
         return task, True
 
     task, is_new = await cloud.store.cloud_write(open_chain)
@@ -456,7 +456,7 @@ def _run_in_cell(
     settings: Settings,
     resumed_at: datetime | None,
 ) -> _Step:
-    key, step = f"restore/{task.id}", chain.step
+    key, step = f"{STEPS}{task.id}", chain.step
     if step.phase == "stop" and tx.remembered(f"{key}/stop") is None:
         problem = tx.undone(lambda: _problem(tx, chain, at=at, settings=settings))
         if problem is not None:

@@ -347,7 +347,7 @@ async def create_schedule(
         scope = backup_sources.get(tx, actor, source_kind, source_id, to_change=True)
         made = new_schedule(tx, scope, spec, now=now, actor=actor.name)
         if request is not None:
-            tx.remember(request.key, request.digest, {"id": made.id}, at=now)
+            tx.remember(request.key, request.digest, {"id": made.id})
         return made
 
     return await cloud.store.cloud_write(create)

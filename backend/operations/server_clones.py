@@ -311,9 +311,7 @@ def _reserve(
     for copy in copies.values():
         tx.add_drive_entry(drives.entry_of(copy, state="building"))
     networks.copy_wiring(tx, draft.source.id, server)
-    if request is not None:
-        answer = {"id": server.id, "cell": server.cell, "copies": [copy.id for copy in copies.values()]}
-        tx.remember(request.key, request.digest, answer, at=server.created_at)
+    repeats.note_made(tx, request, server, copies=[copy.id for copy in copies.values()])
     return server, copies
 
 

@@ -137,7 +137,7 @@ def start_in_cell(
     task = None if decision.waits else next((t for t in tx.open_tasks_of(server.id) if t.kind == "start"), None)
     if request is not None:
         answer = {"task": task.id if task else None, "decision": decision.to_json()}
-        tx.remember(request.key, request.digest, answer, at=now)
+        tx.remember(request.key, request.digest, answer)
     return Started(tx.server_on(decision.host, server.id), task, decision)
 
 
@@ -169,7 +169,7 @@ def stop_in_cell(
         actor=actor,
     )
     if request is not None:
-        tx.remember(request.key, request.digest, {"task": task.id}, at=now)
+        tx.remember(request.key, request.digest, {"task": task.id})
     return Begun(server, task)
 
 
@@ -265,7 +265,7 @@ def reserve_server(
     quotas.check(tx, server.project_id, servers=1, size=server.size)
     server = replace(server, id=tx.next_id(server.cell))
     tx.add_server_entry(entry_of(server, state="building"))
-    repeats.note(tx, request, server.created_at, id=server.id, cell=server.cell)
+    repeats.note_made(tx, request, server)
     return server, True
 
 
@@ -405,7 +405,7 @@ async def delete_server(
         set_server_entry_state(tx, server_id, state)
         for drive in going:
             drives.set_drive_entry(tx, drive.id, state=state)
-        repeats.note(tx, request, cloud.clock.now())
+        repeats.note(tx, request)
 
     await cloud.store.cloud_write(lambda tx: mark(tx, "deleting"))
     ids = {server_id, *(drive.id for drive in going)}

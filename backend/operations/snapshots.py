@@ -64,7 +64,7 @@ async def create_snapshots(
     def add(tx: CloudTransaction) -> list[Snapshot]:
         made = [_add(tx, snapshot, actor) for snapshot in wanted]
         if request is not None:
-            tx.remember(request.key, request.digest, {"id": made[0].id}, at=cloud.clock.now())
+            tx.remember(request.key, request.digest, {"id": made[0].id})
         return made
 
     return await cloud.store.cloud_write(add)

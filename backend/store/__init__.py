@@ -20,6 +20,7 @@ Map, from the disk upwards
     creation         making a folder, all of it or none of it
     looking          reading a folder from outside, whoever serves it
     copying          copies of all files of a folder as they were at one instant
+    forgetting       what of the past goes, and what the log adds up to at its beginning
     rewinding        rows as they were before an event
     fleet            `Store`, which puts these together
     past, past_files the same at a moment of the past: copies that events are undone on
@@ -45,6 +46,7 @@ from backend.store.entries import (
 )
 from backend.store.files import FolderError, name_of_cell
 from backend.store.fleet import LIST_DEADLINE_SECONDS, FileFigures, Store
+from backend.store.forgetting import Forgotten
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
 from backend.store.migrations import SCHEMA_VERSIONS
@@ -53,7 +55,7 @@ from backend.store.pages import Sort, key_of
 from backend.store.past import PastStore
 from backend.store.rewinding import Rewinding
 from backend.store.rows import Table
-from backend.store.transaction import Transaction
+from backend.store.transaction import STEPS, LogBeginning, Transaction
 
 __all__ = [
     "ADDRESS",
@@ -62,6 +64,7 @@ __all__ = [
     "KEY_PAIR",
     "LIST_DEADLINE_SECONDS",
     "SCHEMA_VERSIONS",
+    "STEPS",
     "TAG",
     "VLAN",
     "CellEntry",
@@ -75,8 +78,10 @@ __all__ = [
     "FolderLook",
     "FolderSnapshot",
     "FolderWriter",
+    "Forgotten",
     "HostEntry",
     "LastKnown",
+    "LogBeginning",
     "Page",
     "PageRow",
     "PastStore",

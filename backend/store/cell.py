@@ -14,6 +14,7 @@ from backend.cloud.backfill import HostLoad
 from backend.cloud.index import HostIndex
 from backend.cloud.model import Drive, Host, HostKind, Server, Size
 from backend.cloud.placement import Policy, StorageLoad
+from backend.store.forgetting import CellForgettingTransaction
 from backend.store.loads import Loads, Shared
 from backend.store.rows import DRIVE, HOST, SERVER, Difference, Row, Table, json_of, words_of
 from backend.store.transaction import Touched, Transaction
@@ -48,7 +49,7 @@ def _as_stored(value: Mapping[str, Any]) -> dict[str, Any]:
     return stored
 
 
-class CellTransaction(Transaction):
+class CellTransaction(CellForgettingTransaction):
     """A job's view of one cell file.
 
     The load of every host, and how full the storage hosts are, are kept in memory: a write changes the entries of the

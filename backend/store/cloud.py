@@ -26,6 +26,7 @@ from backend.store.entries import (
     server_entry_of,
     server_entry_row,
 )
+from backend.store.forgetting import ForgettingTransaction
 from backend.store.last_known import LastKnownTransaction
 from backend.store.rows import (
     instant_of,
@@ -80,6 +81,7 @@ class CloudTransaction(
     ServerGroupsTransaction,
     SnapshotsTransaction,
     LastKnownTransaction,
+    ForgettingTransaction,
 ):
     """A job's view of cloud.db."""
 

@@ -13,6 +13,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -249,7 +250,7 @@ def check_header(place: Place) -> None:
         raise FileFault(f"{place.noun} is not a database")
 
 
-def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
+def open_file(place: Place, *, is_writer: bool, wall: Callable[[], datetime], epoch_min: int = 0) -> Opened:
     """Open, check that it is the file that is meant, and migrate it if it is older than the program (writers only).
 
     Raises FileFault: missing, not regular, not a database, corrupt, locked, of another cloud or cell, made by a newer
@@ -283,6 +284,7 @@ def open_file(place: Place, *, is_writer: bool, epoch_min: int = 0) -> Opened:
             connection.close()
         raise
     transaction = CloudTransaction(connection) if place.cell is None else CellTransaction(connection, place.cell)
+    transaction.wall = wall
     return Opened(connection, transaction, identity, epoch, is_writer)
 
 

@@ -93,7 +93,7 @@ class Store:
             "cloud",
             gate,
             self._delivered,
-            open_=lambda: open_file(place, is_writer=True),
+            open_=lambda: open_file(place, is_writer=True, wall=wall),
             busy_seconds_max=CLOUD_BUSY_SECONDS_MAX,
         )
         self._reader = ReadLane(
@@ -101,7 +101,7 @@ class Store:
             "cloud",
             gate,
             self._delivered,
-            open_=lambda: open_file(place, is_writer=False),
+            open_=lambda: open_file(place, is_writer=False, wall=wall),
             busy_seconds_max=CLOUD_BUSY_SECONDS_MAX,
         )
         self._mirror = Mirror(self, wall)

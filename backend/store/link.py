@@ -131,7 +131,7 @@ class CellLink:
 
     def _open(self, *, is_writer: bool) -> Opened:
         """In a lane's thread."""
-        opened = open_file(self._place, is_writer=is_writer, epoch_min=self.epoch)
+        opened = open_file(self._place, is_writer=is_writer, wall=self._wall, epoch_min=self.epoch)
         assert isinstance(opened.transaction, CellTransaction)
         opened.transaction.follow(self._shared)
         if is_writer:

@@ -30,6 +30,7 @@ _MIGRATIONS: Mapping[FileKind, Sequence[tuple[str, Sequence[str]]]] = {
         ("0009_money", ("schema_cloud_0009.sql",)),
         ("0010_corrections", ("schema_cloud_0010.sql",)),
         ("0011_tasks_in_the_log", ("schema_shared_0003.sql",)),
+        ("0012_beginning_of_the_log", ("schema_shared_0004.sql",)),
     ),
     "cell": (
         ("0001_first_schema", ("schema_shared.sql", "schema_cell.sql")),
@@ -38,6 +39,7 @@ _MIGRATIONS: Mapping[FileKind, Sequence[tuple[str, Sequence[str]]]] = {
         ("0004_restarts", ("schema_cell_0004.sql",)),
         ("0005_cheaper_writes", ("schema_cell_0005.sql",)),
         ("0006_tasks_in_the_log", ("schema_shared_0003.sql",)),
+        ("0007_beginning_of_the_log", ("schema_shared_0004.sql", "schema_cell_0007.sql")),
     ),
 }
 """By kind of file, in order: what each is called in the files that have had it, and the files of its statements."""

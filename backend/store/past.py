@@ -22,7 +22,8 @@ from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.fleet import Store
 from backend.store.lane import ProbeLane
-from backend.store.past_files import PastCell, PastCloud, PastFile
+from backend.store.past_files import Outrun, PastCell, PastCloud, PastFile
+from backend.store.rows import instant_of
 
 T = TypeVar("T")
 
@@ -62,6 +63,7 @@ class PastStore(Store):
                 file.close()
         self._cloud_then = None
         self._cells.clear()
+        self._remembered.clear()
 
     # Moving
 
@@ -88,7 +90,7 @@ class PastStore(Store):
     def _move(self, at: datetime, file: str | None, number: int, silent: set[str]) -> None:
         def number_in(each: PastFile) -> int:
             if each.file == file:
-                return min(number, each.last_number())
+                return max(each.beginning().number, min(number, each.last_number()))
             return each.number_at(at, is_over=file is None or each.file < file)
 
         try:
@@ -99,6 +101,11 @@ class PastStore(Store):
                 cloud.enter(cell, each.move(number_in(each), at))
             for cell in self.cell_names:
                 self._settle(cloud, cell, at, is_readable=cell not in silent)
+        except Outrun:
+            # From a copy that is made now there is a way.
+            self._close()
+            self._move(at, file, number, silent)
+            return
         except sqlite3.Error as error:
             self._close()
             raise Unreachable(CLOUD, f"the log cannot be read: {error}") from error
@@ -121,10 +128,13 @@ class PastStore(Store):
         return self._cloud_then
 
     def _check_begun(self, at: datetime, cloud: PastCloud) -> None:
-        firsts = [found for file in (cloud, *self._cells.values()) if (found := file.first()) is not None]
-        # Before the first event of a whole log there was nothing; before that of a shortened one nobody knows.
-        shortened = [first_at for number, first_at in firsts if number > 1]
-        begun = max(shortened) if shortened else min((first_at for _, first_at in firsts), default=at)
+        files = (cloud, *self._cells.values())
+        # Before the first event of a whole log there was nothing; before the beginning of another one nobody knows.
+        forgotten = max(file.beginning().at for file in files)
+        if forgotten:
+            begun = instant_of(forgotten)
+        else:
+            begun = min((first for file in files if (first := file.first_at()) is not None), default=at)
         if at < begun:
             raise Invalid("at", f"lies before {begun:%Y-%m-%d %H:%M:%S} UTC, when what is recorded here begins")
 

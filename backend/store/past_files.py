@@ -30,7 +30,7 @@ from backend.store.files import BUSY_SECONDS
 from backend.store.mirror import pictures_of
 from backend.store.networks import ADDRESS, FIREWALL_POLICY, KEY_PAIR, TAG, VLAN
 from backend.store.rows import BACKUP, DRIVE, HOST, SCHEDULE, SERVER, Table, instant_of, json_of, object_of, text_of
-from backend.store.transaction import TASK_COLUMNS, Transaction, task_of
+from backend.store.transaction import TASK_COLUMNS, LogBeginning, Transaction, task_of
 
 T = TypeVar("T")
 
@@ -56,6 +56,7 @@ _VIEWS = (
     "CREATE TEMP TABLE moment (number INTEGER NOT NULL, at TEXT NOT NULL, microseconds INTEGER NOT NULL) STRICT",
     "INSERT INTO temp.moment VALUES (0, '', 0)",
     "CREATE TEMP VIEW event AS SELECT * FROM live.event WHERE number <= (SELECT number FROM temp.moment)",
+    "CREATE TEMP VIEW log_beginning AS SELECT * FROM live.log_beginning",
     # Three parts, so that each is found by an index: whoever looks for open ones reads none that had ended by then.
     # What a cell that was silent did when it returned has an earlier instant and a later place in the log.
     f"""
@@ -127,11 +128,15 @@ class Changed(NamedTuple):
         return after
 
 
+class Outrun(Exception):
+    """What lies between the moment that is shown and another one is not in the log any more."""
+
+
 class PastFile:
     """Used in one thread at a time. `number` is the event after which it shows the file."""
 
     tables: Mapping[str, Table[Any]]
-    not_copied: tuple[str, ...] = ("event", "task", "request")
+    not_copied: tuple[str, ...] = ("event", "task", "request", "log_beginning", "log_base")
     also_copied: tuple[str, ...] = ()
     """What else is run at the instant of the copy."""
     views: tuple[str, ...] = _VIEWS
@@ -173,10 +178,13 @@ class PastFile:
     def close(self) -> None:
         self._connection.close()
 
-    def first(self) -> tuple[int, datetime] | None:
-        """The first event that is in the log: its number, which is 1 while nothing of it was removed, and when."""
-        row = self._run("SELECT number, at FROM live.event ORDER BY number LIMIT 1").fetchone()
-        return None if row is None else (row[0], instant_of(row[1]))
+    def beginning(self) -> LogBeginning:
+        return LogBeginning._make(self._run("SELECT number, at FROM live.log_beginning").fetchone())
+
+    def first_at(self) -> datetime | None:
+        """When the first event happened that is in the log."""
+        row = self._run("SELECT at FROM live.event ORDER BY number LIMIT 1").fetchone()
+        return None if row is None else instant_of(row[0])
 
     def last_number(self) -> int:
         return int(self._run("SELECT coalesce(max(number), 0) FROM live.event").fetchone()[0])
@@ -201,13 +209,16 @@ class PastFile:
     def move(self, number: int, at: datetime) -> dict[Key, Any]:
         """Show the file after that event, at that instant. Gives the objects that differ, None for what is not there.
 
-        The cost is that of the events in between.
+        The cost is that of the events in between. Raises Outrun where some of those have been forgotten.
         """
         values = (number, text_of(at), microseconds_of(at))
         self._run("UPDATE temp.moment SET number = ?, at = ?, microseconds = ?", values)
         is_back = number < self.number
         pictures: dict[Key, dict[str, Any] | None] = {}
         self._run("BEGIN")
+        if min(number, self.number) < self.beginning().number:
+            self._run("ROLLBACK")
+            raise Outrun
         for event in self._between(number):
             table = self.tables.get(event.object_kind)
             if table is None:

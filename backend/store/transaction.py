@@ -8,13 +8,14 @@ dropped from the caches when its savepoint is rolled back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
+from backend.clock import system_wall
 from backend.cloud.errors import NotFound
 from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import Happened
@@ -44,7 +45,8 @@ EVENT_COLUMNS = (
 _EVENT_INSERT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _EVENTS_AFTER = f"SELECT {EVENT_COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
 _EVENT_ROWS = (
-    "SELECT number, at, kind, object_kind, object_id, object_version, changes, details FROM event ORDER BY number"
+    "SELECT number, at, kind, object_kind, object_id, object_version, changes, details FROM event"
+    " WHERE number > (SELECT number FROM log_beginning) ORDER BY number"
 )
 _CHANGES = (
     "SELECT at, kind, object_kind, object_id, changes FROM event WHERE number > ? AND number <= ?"
@@ -119,12 +121,36 @@ def event_of(row: Row, file: str) -> Event:
     )
 
 
+REPEATED_WITHIN = timedelta(days=1)
+"""In the world's time, for as long a request is remembered at least."""
+STEPS = "restore/"
+_STEPS = (STEPS, f"{STEPS}\U0010ffff")
+"""How the keys begin by which the cloud itself repeats its steps: they stay for as long as those may be repeated."""
+_REQUEST_FORGET = (
+    "DELETE FROM request WHERE key IN ("
+    "SELECT key FROM request WHERE at < ? AND (key < ? OR key > ?) ORDER BY at LIMIT 2)"
+)
+
+_STEPS_TAKEN = "SELECT key FROM request WHERE key > ? AND key < ?"
+
+
+class LogBeginning(NamedTuple):
+    """Where the log of a file begins. `number` is 0, and `at` is empty, while nothing of it has been forgotten."""
+
+    number: int
+    """The last event that was forgotten; but what something still reads is there, of that and of those before it."""
+    at: str
+    """No moment before this instant can be rebuilt."""
+
+
 class Transaction:
     """What transactions on cloud.db and on cells share. Every instant given and taken is aware UTC."""
 
     def __init__(self, connection: sqlite3.Connection, file: str) -> None:
         self.file = file
         """`cloud`, or the cell's name."""
+        self.wall: Callable[[], datetime] = system_wall
+        """The world's time."""
         self._connection = connection
         self._run = connection.execute
         self._do = connection.cursor().execute
@@ -188,8 +214,8 @@ class Transaction:
         return [event_of(row, self.file) for row in self._run(_EVENTS_AFTER, (after, limit))]
 
     def event_rows(self) -> Iterator[Row]:
-        """The whole log by number, as it is stored: number, instant, kind, object kind and id, version, and as JSON
-        changes and details.
+        """The log from its beginning by number, as it is stored: number, instant, kind, object kind and id, version,
+        and as JSON changes and details.
         """
         yield from self._run(_EVENT_ROWS)
 
@@ -231,7 +257,9 @@ class Transaction:
         """
         at, number = position
         values: list[Any] = []
-        condition = ""
+        # What is still read of what was forgotten is told with its object alone. Without the plus the log would be
+        # walked along by number, and sorted.
+        condition = " +number > (SELECT number FROM log_beginning) AND" if object_id is None else ""
         if object_id is not None:
             condition += " object_id = ? AND"
             values.append(object_id)
@@ -241,6 +269,9 @@ class Transaction:
         values += [text_of(at), number, limit]
         order = _BEHIND if is_behind else _AT_OR_BEFORE
         return [event_of(row, self.file) for row in self._run(f"{_EVENTS_WHERE}{condition} {order}", values)]
+
+    def log_beginning(self) -> LogBeginning:
+        return LogBeginning._make(self._do("SELECT number, at FROM log_beginning").fetchone())
 
     def last_event_number(self) -> int:
         """0 when nothing has happened yet."""
@@ -374,15 +405,26 @@ class Transaction:
         row = self._do("SELECT digest, answer FROM request WHERE key = ?", (key,)).fetchone()
         return None if row is None else (row[0], orjson.loads(row[1]))
 
-    def remember(self, key: str, digest: str, answer: Any, *, at: datetime) -> None:
+    def remember(self, key: str, digest: str, answer: Any) -> None:
         """Keep the answer in the transaction that made it true: a repeat then answers the same.
 
-        What was answered before is forgotten: of what was undone, or is gone, nothing can be answered again.
+        What was answered before is forgotten: of what was undone, or is gone, nothing can be answered again. So are two
+        requests, if there are, that nobody repeats any more: there never are more than come in that time. That is the
+        world's, whatever the cloud's own time does: who repeats a request waits by a clock of their own, and moving the
+        cloud ahead by a year is itself a request that may be repeated.
         """
+        now = self.wall()
         self._run(
             "INSERT OR REPLACE INTO request (key, digest, answer, at) VALUES (?, ?, ?, ?)",
-            (key, digest, json_of(answer), text_of(at)),
+            (key, digest, json_of(answer), text_of(now)),
         )
+        self._run(_REQUEST_FORGET, (text_of(now - REPEATED_WITHIN), *_STEPS))
+
+    def forget_steps(self, before: int) -> None:
+        """Of the cloud's own steps: those of its tasks with a lower number, all of which have ended."""
+        keys = self._run(_STEPS_TAKEN, _STEPS).fetchall()
+        over = [(key,) for (key,) in keys if int(key.removeprefix(STEPS).partition("/")[0]) < before]
+        self._connection.executemany("DELETE FROM request WHERE key = ?", over)
 
     # What the tables have in common
 

@@ -244,7 +244,7 @@ def test_tasks_fall_due_in_order_and_end_once(folder: Path) -> None:
 
 
 def test_a_remembered_answer_comes_back_with_its_digest(folder: Path) -> None:
-    in_cell(folder, lambda tx: tx.remember("me/key", "digest", {"id": "s", "n": [1]}, at=NOON))
+    in_cell(folder, lambda tx: tx.remember("me/key", "digest", {"id": "s", "n": [1]}))
 
     assert in_cell(folder, lambda tx: tx.remembered("me/key")) == ("digest", {"id": "s", "n": [1]})
     assert in_cell(folder, lambda tx: tx.remembered("other")) is None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
+from backend.clock import system_wall
 from backend.cloud.model import HostKind, ReachabilityState, TaskState
 from backend.operations import Settings, servers
 from backend.store import CellTransaction, FolderError, FolderWriter, Store, create_folder, is_made, migrations
@@ -221,6 +222,7 @@ def test_migrations_that_have_landed_stay_as_they_are(kind: migrations.FileKind)
             "0009_money",
             "0010_corrections",
             "0011_tasks_in_the_log",
+            "0012_beginning_of_the_log",
         ],
         "cell": [
             "0001_first_schema",
@@ -229,6 +231,7 @@ def test_migrations_that_have_landed_stay_as_they_are(kind: migrations.FileKind)
             "0004_restarts",
             "0005_cheaper_writes",
             "0006_tasks_in_the_log",
+            "0007_beginning_of_the_log",
         ],
     }[kind]
 
@@ -331,7 +334,7 @@ def test_sqlite_utils_is_not_imported_to_open_a_folder_of_today(tmp_path: Path) 
 
 def test_a_cell_is_whole_after_a_writer_that_never_closed(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "data")
-    left = open_file(Place(cell_file(folder, "cell-1"), "cell", CLOUD_ID, "cell-1"), is_writer=True)
+    left = open_file(Place(cell_file(folder, "cell-1"), "cell", CLOUD_ID, "cell-1"), is_writer=True, wall=system_wall)
     with_store(folder, lambda store: store.cell_write("cell-1", lambda tx: note(tx, "n")))
 
     connection = sqlite3.connect(cell_file(folder, "cell-1"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.clock import system_wall
 from backend.cloud.model import (
     Drive,
     DriveState,
@@ -68,7 +69,7 @@ def test_pictures_that_a_crash_kept_back_are_made_from_the_events_when_the_cell_
     from backend.store.files import Place, open_file
 
     # As a backend would have left it that was killed before the mirror came to it.
-    opened = open_file(Place(cell_file(folder, "cell-1"), "cell", CLOUD_ID, "cell-1"), is_writer=True)
+    opened = open_file(Place(cell_file(folder, "cell-1"), "cell", CLOUD_ID, "cell-1"), is_writer=True, wall=system_wall)
     opened.connection.execute("BEGIN IMMEDIATE")
     assert isinstance(opened.transaction, CellTransaction)
     opened.transaction.add_server(a_server("s"), at=NOON, actor=WHO)

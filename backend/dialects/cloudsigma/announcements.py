@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from backend.cloud.errors import Forgotten
 from backend.cloud.model import Account
 from backend.dialects import wire
 from backend.dialects.cloudsigma.passes import PASS_SECONDS
@@ -96,7 +97,12 @@ class Announcer:
         try:
             while not gone.done():
                 changed = asyncio.create_task(cloud.changed(QUIET_SECONDS))
-                found = await feed.news(cloud, account, cursor)
+                try:
+                    found = await feed.news(cloud, account, cursor)
+                except Forgotten:
+                    # A client that was this slow has missed what is told nobody any more.
+                    cursor = await feed.cursor_now(cloud)
+                    continue
                 for kind, id in found.objects:
                     if (frame := frame_of(kind, id)) is not None:
                         await socket.send_text(orjson.dumps(frame).decode())

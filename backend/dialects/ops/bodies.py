@@ -242,6 +242,7 @@ class SettingsChange(Body):
     list_records_by_skipping_down_cells: bool | None = None
     default_cpu_type: Literal["amd", "intel"] | None = None
     rate_limits: bool | None = None
+    history_seconds: int | None = None
 
 
 # ------------------------------------------------------------------------------------------------------------- queries

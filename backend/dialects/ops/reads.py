@@ -42,6 +42,7 @@ from backend.dialects.ops.schema import CellRow, EventRow, GroupRow, HostRow
 from backend.dialects.ops.table import Answer, Call, TQuery
 from backend.dialects.wire import INTEGER_MAX, instant_text, instant_text_or_none
 from backend.operations import (
+    Cloud,
     accounts,
     backup_previews,
     billing_views,
@@ -506,14 +507,19 @@ async def list_events(call: Call[EventsQuery, NoBody]) -> Answer:
         raise Invalid(ways[1] if len(ways) > 1 else "object", f"cannot be asked for together with `{ways[0]}`")
     if query.after is not None:
         found = await feed.changes(call.cloud, call.account, checked_cursor(query.after), limit=query.limit)
-        return Answer({"events": _changed_event_rows(found), "cursor": found.cursor})
+        return Answer(_event_page(call.cloud, _changed_event_rows(found), found.cursor))
     until = None if query.until is None else position_of("until", query.until)
     since = None if query.since is None else position_of("since", query.since)
     cursor = await feed.cursor_now(call.cloud)
     told = await feed.told_events(
         call.cloud, call.account, limit=query.limit, object_id=query.object, until=until, since=since
     )
-    return Answer({"events": [render.event_row(event, told.names) for event in told.events], "cursor": cursor})
+    return Answer(_event_page(call.cloud, [render.event_row(event, told.names) for event in told.events], cursor))
+
+
+def _event_page(cloud: Cloud, events: list[EventRow], cursor: str) -> schema.EventPage:
+    since = cloud.history_since()
+    return {"events": events, "cursor": cursor, "begins_at": None if since is None else wire.exact_instant_text(since)}
 
 
 async def list_tasks(call: Call[TasksQuery, NoBody]) -> Answer:

@@ -308,7 +308,8 @@ class AccountStateRow(TypedDict):
 class SettingsRow(TypedDict):
     """`list_records_by_skipping_down_cells` is of the Compute API: what its lists do that cannot show partial rows.
     `default_cpu_type` is of CloudSigma's: of a server that is made without naming one. So is `rate_limits`: whether
-    more requests a minute than are published are refused.
+    more requests a minute than are published are refused. `history_seconds` is for how long the log and ended tasks
+    are kept at least, in the cloud's time; what is charged for stays.
     """
 
     grace_seconds: int
@@ -318,6 +319,7 @@ class SettingsRow(TypedDict):
     list_records_by_skipping_down_cells: bool
     default_cpu_type: Literal["amd", "intel"]
     rate_limits: bool
+    history_seconds: int
 
 
 class StopRow(TypedDict):
@@ -549,8 +551,13 @@ class Changes(TypedDict):
 
 
 class EventPage(TypedDict):
+    """`begins_at`: no moment before it can be rebuilt, and nothing that happened before is told; null while nothing has
+    been forgotten.
+    """
+
     events: list[EventRow]
     cursor: str
+    begins_at: str | None
 
 
 class TaskPage(TypedDict):

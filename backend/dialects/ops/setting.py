@@ -17,6 +17,7 @@ def settings_row(found: Settings) -> SettingsRow:
         "list_records_by_skipping_down_cells": found.list_records_by_skipping_down_cells,
         "default_cpu_type": found.default_cpu_type,
         "rate_limits": found.rate_limits,
+        "history_seconds": found.history_seconds,
     }
 
 
@@ -32,6 +33,7 @@ async def change_settings(call: Call[NoQuery, SettingsChange]) -> Answer:
             list_records_by_skipping_down_cells=call.body.list_records_by_skipping_down_cells,
             default_cpu_type=call.body.default_cpu_type,
             rate_limits=call.body.rate_limits,
+            history_seconds=call.body.history_seconds,
             request=call.request,
         )
         return Answer(settings_row(found))

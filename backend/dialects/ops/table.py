@@ -18,6 +18,7 @@ from backend.cloud.errors import (
     CloudError,
     Conflict,
     Forbidden,
+    Forgotten,
     Invalid,
     NoCapacity,
     NoFunds,
@@ -45,6 +46,7 @@ ERRORS: Mapping[type[CloudError], int] = {
     Forbidden: 403,
     WrongState: 409,
     Invalid: 400,
+    Forgotten: 410,
     Conflict: 409,
     OverQuota: 409,
     NoFunds: 402,
@@ -212,9 +214,8 @@ async def once(call: Call[Any, Any], work: Callable[[], Awaitable[Answer]]) -> A
             return Answer(found["content"], found["status"])
         answer = await work()
         content = orjson.loads(orjson.dumps(answer.content))
-        now = cloud.clock.now()
         await cloud.store.cloud_write(
-            lambda tx: tx.remember(key.key, key.digest, {"status": answer.status, "content": content}, at=now)
+            lambda tx: tx.remember(key.key, key.digest, {"status": answer.status, "content": content})
         )
     return answer
 
