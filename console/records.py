@@ -334,6 +334,8 @@ class Tasks(NamedTuple):
 class Events(NamedTuple):
     events: tuple[EventRecord, ...]
     cursor: str | None = None
+    begins_at: datetime | None = None
+    """What happened before is not kept, and no moment before it can be shown; None where all is kept."""
 
 
 class PastEvents(NamedTuple):
@@ -346,6 +348,8 @@ class PastEvents(NamedTuple):
     """Whether nothing happened before it."""
     is_current: bool = False
     """Whether nothing had happened after it when it was read."""
+    begins_at: datetime | None = None
+    """As of `Events`."""
 
 
 class ServerDetail(NamedTuple):

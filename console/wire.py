@@ -465,7 +465,7 @@ def tasks(body: Body) -> Tasks:
 
 
 def events(body: Body) -> Events:
-    return Events(many(event, body["events"]), body.get("cursor"))
+    return Events(many(event, body["events"]), body.get("cursor"), instant(body.get("begins_at")))
 
 
 # Verbs ---------------------------------------------------------------------------------------------------------

@@ -206,8 +206,8 @@ def _texts(view: View) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def lived(folder: Path, seed: int) -> AsyncIterator[Lived]:
-    make_folder(folder, hosts=2, capacity=Size(16_000, 40 * GIB))
+async def lived(folder: Path, seed: int, settings: Mapping[str, Any] | None = None) -> AsyncIterator[Lived]:
+    make_folder(folder, hosts=2, capacity=Size(16_000, 40 * GIB), settings=settings)
     clock = Clock(mode="manual", simulated_at=NOON, wall=lambda: clock.now())  # noqa: PLW0108  # it is not there yet
     async with running(folder, credentials=keys(folder), clock=clock, list_deadline_seconds=5.0) as app:
         cloud = app.cloud

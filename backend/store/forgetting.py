@@ -22,13 +22,17 @@ _OLDEST = f"SELECT {_COLUMNS} FROM event WHERE number > ? AND number <= ? ORDER 
 _KIND_AFTER = "SELECT kind FROM event WHERE number > ? ORDER BY number LIMIT 1"
 _KEPT_OF = f"SELECT {_COLUMNS} FROM event WHERE object_id = ? AND at <= ? AND number <= ?"  # noqa: S608
 _FIRST_AT = "SELECT at FROM event WHERE number > ? AND number < (SELECT max(number) FROM event) ORDER BY number LIMIT 1"
-_FIRST_ENDED_AT = "SELECT min(ended_at) FROM task WHERE state <> 'open'"
+_FIRST_ENDED_AT = (
+    "SELECT ended_at FROM task WHERE state <> 'open' AND id < (SELECT max(id) FROM task) ORDER BY ended_at LIMIT 1"
+)
 # The newest task stays, so that its number is never given again. So does what a drive resumes when its host is back.
 _OLD_TASKS = (
-    "SELECT id FROM task WHERE state <> 'open' AND ended_at < ? AND coalesce(ended_number, 0) <= ?"
+    "SELECT id, ended_at FROM task WHERE state <> 'open' AND ended_at < ? AND coalesce(ended_number, 0) <= ?"
     " AND id < (SELECT max(id) FROM task){} ORDER BY ended_at LIMIT ?"
 )
-_PUT_OFF = "SELECT rowid, number FROM task_put_off ORDER BY rowid LIMIT ?"
+_PUT_OFF = "SELECT rowid, at, number FROM task_put_off ORDER BY rowid LIMIT ?"
+_LAST_AT = "SELECT at FROM event ORDER BY number DESC LIMIT 1"
+_SAVE_BEGINNING = "UPDATE log_beginning SET number = ?, at = ?"
 
 
 class OldEvent(NamedTuple):
@@ -111,7 +115,7 @@ class ForgettingTransaction(Transaction):
             gone += [each.number for each in own if each.number not in kept]
         self._connection.executemany("DELETE FROM event WHERE number = ?", [(number,) for number in gone])
         at = max(begun.at, *(each.at for each in old))
-        self._run("UPDATE log_beginning SET number = ?, at = ?", (old[-1].number, at))
+        self._run(_SAVE_BEGINNING, (old[-1].number, at))
         return len(old)
 
     def _kept_of(self, object_kind: str, object_id: str, at: str, number: int) -> list[OldEvent]:
@@ -136,16 +140,25 @@ class ForgettingTransaction(Transaction):
         return int(found)
 
     def _forget_tasks(self, before: datetime, limit: int) -> int:
-        """Those that no moment shows any more that can be rebuilt."""
-        begun = self.log_beginning().number
-        text = _OLD_TASKS.format(self.tasks_needed)
-        ids = [id for (id,) in self._run(text, (text_of(before), begun, limit))]
-        self._run("DELETE FROM task WHERE id IN (SELECT value FROM json_each(?))", (json_of(ids),))
-        # In the order of the log; what was put off before its beginning is never asked for.
+        """Those that no moment shows any more that can be rebuilt from here on."""
+        begun, text = self.log_beginning(), text_of(before)
+        number, at = begun
+        # In a file in which nothing happens work may end all the same, behind its newest event.
+        newest = self._run(_LAST_AT).fetchone()
+        if newest is not None and newest[0] < text:
+            number, at = self.last_event_number(), max(at, newest[0])
+        values = (text, number + 1, limit)
+        ended = self._run(_OLD_TASKS.format(self.tasks_needed), values).fetchall()
+        # In the order of the log.
         first = self._run(_PUT_OFF, (limit,)).fetchall()
-        rows = [(rowid,) for rowid, _ in takewhile(lambda row: row[1] <= begun, first)]
-        self._connection.executemany("DELETE FROM task_put_off WHERE rowid = ?", rows)
-        return len(ids) + len(rows)
+        put_off = list(takewhile(lambda row: row[1] < text and row[2] <= number + 1, first))
+        if not ended and not put_off:
+            return 0
+        self._connection.executemany("DELETE FROM task WHERE id = ?", [(id,) for id, _ in ended])
+        self._connection.executemany("DELETE FROM task_put_off WHERE rowid = ?", [(rowid,) for rowid, *_ in put_off])
+        at = max(at, *(row[1] for row in (*ended, *put_off)))
+        self._run(_SAVE_BEGINNING, (begun.number, at))
+        return len(ended) + len(put_off)
 
 
 _BASE_OF = "SELECT picture FROM log_base WHERE object_kind = ? AND object_id = ?"

@@ -61,7 +61,8 @@ def view(mirror: Mirror, frame: Frame) -> View:
     return View(
         "events",
         crumbs,
-        _note(frame, known, len(shown), is_told=_is_told(mirror) and (bool(shown) or not _silent_cell(mirror, frame))),
+        _note(frame, known, len(shown), is_told=_is_told(mirror) and (bool(shown) or not _silent_cell(mirror, frame)))
+        + _kept_since(mirror, frame, known),
         regions,
         lambda key: status(mirror, frame, shown, key),
         _density(frame, known, shown),
@@ -113,6 +114,12 @@ def _note(frame: Frame, known: PastEvents | None, number: int, *, is_told: bool)
     counted = f"{number:,} of {whole:,}" if frame.filter or number != whole else f"{number:,}"
     more = "" if known.is_begun else "+"
     return f"{'newest first' if frame.past_at is None else 'as it was'}   {counted}{more}"
+
+
+def _kept_since(mirror: Mirror, frame: Frame, known: PastEvents | None) -> str:
+    """Where the log begins, of a cloud that has forgotten what was before."""
+    begins_at = (known.begins_at if known is not None else None) or mirror.log_begins_at
+    return "" if begins_at is None else f"   kept since {figures.instant_short(begins_at, frame.now)}"
 
 
 def _instead(mirror: Mirror, frame: Frame) -> str:

@@ -111,6 +111,8 @@ class Mirror:
     tasks_waiting: int | None = None
     events: tuple[EventRecord, ...] = ()
     """The latest ones, newest last."""
+    log_begins_at: datetime | None = None
+    """As `Events`."""
     pasts: Mapping[str | None, PastEvents] = field(default_factory=dict)
     """By object (None: of all): the stretches of the log that were read last."""
     cursor: str | None = None
@@ -461,7 +463,8 @@ class Mirror:
 
     def _after_events(self, answer: Events | PastEvents, at: datetime) -> Mirror:
         if isinstance(answer, Events):
-            return self._answered("events", at, events=_merged_events(self.events, answer.events))
+            events = _merged_events(self.events, answer.events)
+            return self._answered("events", at, events=events, log_begins_at=answer.begins_at)
         # Those of the past say nothing of now, not even that the cloud answers: they may have been known already.
         others = [past for past in self.pasts.values() if past.object_id != answer.object_id]
         return replace(self, pasts={past.object_id: past for past in (*others, answer)[-PASTS_KEPT:]})

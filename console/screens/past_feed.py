@@ -46,9 +46,15 @@ class PastFeed:
         self.stretch = PastEvents(())
 
     async def look(self, moment: Moment, before: Shown | None, wanted: frozenset[str]) -> Shown:
-        """All that a view needs which wants these sources, at a moment; from `before`, what differs."""
-        then = self._client.then(moment.text)
+        """All that a view needs which wants these sources, at a moment; from `before`, what differs.
+
+        Where that is not kept, at the first moment that is.
+        """
         await self._read_stretch(moment)
+        begins_at = self.stretch.begins_at
+        if begins_at is not None and moment.at < begins_at:
+            moment = Moment(begins_at)
+        then = self._client.then(moment.text)
         changes = await then.differences(None if before is None else before.mirror.cursor)
         status = await then.status()
         told: list[Answer] = [status]
@@ -94,7 +100,8 @@ class PastFeed:
             self._client.events(limit=EVENTS_LIMIT, object_id=object_id, since=place),
         )
         is_begun, is_current = len(before.events) < EVENTS_LIMIT, len(after.events) < EVENTS_LIMIT
-        return PastEvents(past.joined(before.events, after.events), object_id, is_begun=is_begun, is_current=is_current)
+        events = past.joined(before.events, after.events)
+        return PastEvents(events, object_id, is_begun, is_current, before.begins_at)
 
     async def step(self, moment: Moment, direction: int) -> Moment | None:
         """The event before or after a moment, where the known stretch does not reach it."""
@@ -130,7 +137,7 @@ class PastFeed:
         else:
             page = await self._client.events(limit=limit, since=past.place_text(known.events[-1]))
             known = known._replace(is_current=len(page.events) < limit)
-        return known._replace(events=past.joined(known.events, page.events))
+        return known._replace(events=past.joined(known.events, page.events), begins_at=page.begins_at)
 
     # Rows
 

@@ -16,7 +16,7 @@ from textual.worker import Worker
 
 from console import commands
 from console.port import ClientError, Port
-from console.presentation import moments, past
+from console.presentation import figures, moments, past
 from console.presentation.lines import Frame, Line, Tone
 from console.presentation.mirror import Mirror
 from console.presentation.moments import Moment
@@ -307,6 +307,10 @@ class TimeTravel:
         finally:
             late.stop()
         self._screen.unsay()
+        if self._shown.moment.at > moment.at:
+            self._target = self._shown.moment
+            begins = figures.instant(self._target.at, self._screen.now())
+            self._screen.say(f"the log begins here: what happened before {begins} is not kept", Tone.MUTED)
         trail = self._screen.kept_trail()
         if trail.here.view == "events":
             trail = trail.left_as(replace(trail.here, cursor=past.HERE, region=None))

@@ -175,7 +175,8 @@ async def _read_around(screen: MainScreen, client: Port, at: datetime, object_id
         client.events(limit=PAGE_LIMIT, object_id=object_id, since=place),
     )
     is_begun, is_current = len(before.events) < PAGE_LIMIT, len(after.events) < PAGE_LIMIT
-    known = PastEvents(past.joined(before.events, after.events), object_id, is_begun=is_begun, is_current=is_current)
+    events_found = past.joined(before.events, after.events)
+    known = PastEvents(events_found, object_id, is_begun, is_current, before.begins_at)
     await _deliver(screen, known)
     if screen.place.past_at == at and screen.cursor_key == past.HERE:
         _put(screen, at, past.HERE)
@@ -186,7 +187,7 @@ async def _read_object(screen: MainScreen, client: Port, object_id: str) -> Past
     """The newest events of one object."""
     found = await client.events(limit=PAGE_LIMIT, object_id=object_id)
     is_begun = len(found.events) < PAGE_LIMIT
-    return await _deliver(screen, PastEvents(found.events, object_id, is_begun=is_begun, is_current=True))
+    return await _deliver(screen, PastEvents(found.events, object_id, is_begun, True, found.begins_at))
 
 
 async def _read_on(screen: MainScreen, client: Port, known: PastEvents, direction: int, limit: int) -> PastEvents:
@@ -199,7 +200,8 @@ async def _read_on(screen: MainScreen, client: Port, known: PastEvents, directio
         place = past.place_text(known.events[-1])
         page = await client.events(limit=limit, object_id=known.object_id, since=place)
         known = known._replace(is_current=len(page.events) < limit)
-    return await _deliver(screen, known._replace(events=past.joined(known.events, page.events)))
+    events_found = past.joined(known.events, page.events)
+    return await _deliver(screen, known._replace(events=events_found, begins_at=page.begins_at))
 
 
 async def _search(screen: MainScreen, client: Port, start: past.Position, direction: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from backend.cloud.catalogue import FLAVORS, IMAGES
 from backend.cloud.errors import NotFound
+from backend.cloud.history import HISTORY_SECONDS_MIN
 from backend.cloud.model import GIB, Drive, Server, ServerState, Size
 from backend.cloud.networks import Tag
 from backend.cloud.subscriptions import Asked
@@ -30,6 +31,7 @@ from backend.operations import (
     server_clones,
     server_groups,
     servers,
+    settings,
     sizing,
     snapshots,
     subscriptions,
@@ -337,6 +339,16 @@ async def silent_for(on: Harness, seconds: float) -> None:
     await on.engine.run_due()
 
 
+async def forget_what_is_old(on: Harness) -> None:
+    """In each file, of a server that is gone and of some that stay."""
+    if (bare := await find_server(on, "bare")) is not None:
+        await servers.delete_server(on.cloud, on.operator, bare.id)
+    # The newest event of a file stays.
+    await editing.edit_server(on.cloud, on.operator, (await server(on, "render")).id, ServerChanges(meta={"by": "me"}))
+    await settings.change_settings(on.cloud, on.operator, history_seconds=HISTORY_SECONDS_MIN)
+    await on.engine.advance(HISTORY_SECONDS_MIN + 600)
+
+
 STORIES = [
     Story("create a server", create_server),
     Story("start a server with a drive abroad", start_with_a_drive_abroad),
@@ -375,5 +387,6 @@ STORIES = [
     Story("a schedule and its drill", schedule_and_drill),
     Story("a schedule that is missed and caught up", miss_a_schedule, is_whole=False),
     Story("restore a group that falls silent", restore_a_group_that_falls_silent, is_whole=False),
+    Story("forget what is old", forget_what_is_old, is_whole=False),
     Story("a cell falls silent and returns", silence_and_return, is_whole=False),
 ]

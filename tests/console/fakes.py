@@ -192,6 +192,7 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
     clock_mode: str = "manual"
     clock_now: datetime = NOON
     log: list[EventRecord] = field(default_factory=list)
+    log_begins_at: datetime | None = None
     """All that has happened, oldest first; one event where nothing is given."""
     audited: tuple[AuditRecord, ...] = ()
     rehearsed: RehearsalRecord | None = None
@@ -453,8 +454,10 @@ class FakeCloud(FakeParts, FakeProtection, CloudClient):
         )
         log = [event for event in self.log or [started] if object_id in (None, event.object_id)]
         if since is not None:
-            return Events(tuple(event for event in log if _place(event) > _place_of(since))[:limit], "0")
-        return Events(tuple(event for event in log if until is None or _place(event) <= _place_of(until))[-limit:], "0")
+            found = tuple(event for event in log if _place(event) > _place_of(since))[:limit]
+        else:
+            found = tuple(event for event in log if until is None or _place(event) <= _place_of(until))[-limit:]
+        return Events(found, "0", self.log_begins_at)
 
     async def preview(
         self, kind: str, object_id: str, action: str, *, avoid: Sequence[str] | None = None, **fields: Any

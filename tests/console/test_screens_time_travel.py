@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from textual.pilot import Pilot
 from console.client import ClientError
 from console.presentation import past
 from tests.console.fakes import FakeCloud, an_app, screen_text
-from tests.console.remembering import a_remembering_cloud
+from tests.console.remembering import BEGUN, a_remembering_cloud
 from tests.console.stories import app_of, bar, requests, type_at_once, type_line, until
 
 pytestmark = pytest.mark.anyio
@@ -210,6 +211,32 @@ async def test_where_the_past_is_refused_the_console_stays_at_now_and_says_why()
         # Keys are those of the view again.
         await pilot.press("left_square_bracket")
         assert app.main.place.view == "overview"
+
+
+async def test_nobody_goes_back_behind_the_beginning_of_the_log() -> None:
+    cloud = a_remembering_cloud(log_begins_at=BEGUN + timedelta(minutes=2))
+    app = an_app(cloud)
+
+    async with app.run_test(size=(120, 24)) as pilot:
+        await at_the_servers(pilot)
+        await pilot.press("T", "less_than_sign")
+        await until(
+            pilot, "PAST 11:52:00  -8m00s", "the log begins here: what happened before 11:52:00 is not kept", "start"
+        )
+        # Each key goes on from there.
+        await pilot.press("right_curly_bracket")
+        await until(pilot, "PAST 11:53:00")
+        assert all(at >= BEGUN + timedelta(minutes=2) for _, at, _ in requests(cloud, "differences"))
+
+
+async def test_the_events_say_where_the_log_begins() -> None:
+    app = an_app(a_remembering_cloud(log_begins_at=BEGUN + timedelta(minutes=2)))
+
+    async with app.run_test(size=(120, 24)) as pilot:
+        await at_the_servers(pilot)
+        await type_line(pilot, ":events")
+        await pilot.press("enter")
+        await until(pilot, "newest first", "kept since 11:52:00")
 
 
 @pytest.mark.parametrize(("size", "lines"), [((40, 12), 1), ((60, 20), 2)])

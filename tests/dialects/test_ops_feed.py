@@ -231,3 +231,44 @@ def test_a_page_is_a_walk_along_an_index_and_nothing_is_sorted(
         return [str(row[3]) for row in found]
 
     assert tell(story) == [f"SEARCH event USING INDEX {index}"]
+
+
+def test_what_is_no_longer_kept_is_gone_and_the_answer_says_since_when_it_is(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        early = good(await on.ops.get("/events"))
+        assert early["begins_at"] is None
+        assert good(await on.ops.patch("/settings", json={"history_seconds": 3_600}))["history_seconds"] == 3_600
+        await on.drive("first", 1)
+        await on.advance(7_200)
+        await on.drive("second", 1)
+
+        for path in ("/changes", "/events"):
+            answer = await on.ops.get(path, params={"after": early["cursor"]})
+            assert answer.status_code == 410
+            error = answer.json()["error"]
+            assert error["code"] == "forgotten"
+            assert error["message"].startswith(
+                "The cursor lies before the beginning of the log: begin again with a list."
+            )
+            assert error["since"] in error["message"]
+        told = good(await on.ops.get("/events"))
+        assert told["begins_at"] is not None
+        assert "drive.created" in [event["kind"] for event in told["events"]]
+        # The newest of each file stays.
+        assert [event["kind"] for event in told["events"]].count("host.created") == 1
+        page = good(await on.ops.get("/servers"))
+        assert good(await on.ops.get("/changes", params={"after": page["cursor"]}))["events"] == []
+        answer = await on.ops.get("/servers", params={"at": early["events"][0]["at"]})
+        assert answer.status_code == 400
+        assert "when what is recorded here begins" in answer.json()["error"]["message"]
+
+    tell(story)
+
+
+def test_a_time_for_which_no_past_can_be_kept_is_refused(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        answer = refused(await on.ops.patch("/settings", json={"history_seconds": 60}), 400)
+        message = answer["error"]["message"]
+        assert message == "history_seconds: must be from 3,600, an hour, to 3,153,600,000, a hundred years"
+
+    tell(story)

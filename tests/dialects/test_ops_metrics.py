@@ -98,7 +98,8 @@ def test_cells_files_and_work_are_told(tell: Tell) -> None:
         assert found["stratodeck_commit_seconds_count", ("cell-1",)] >= 2
         assert found["stratodeck_log_bytes", ("cell-1",)] > 0
         newest = max(event["number"] for event in await wired.events() if event["file"] == "cell-1")
-        assert found["stratodeck_event_number", ("cell-1",)] == newest
+        assert found["stratodeck_event_number", ("cell-1",)] == found["stratodeck_events", ("cell-1",)] == newest
+        assert ("stratodeck_history_seconds", ()) not in found, "nothing has been forgotten"
         assert found["process_resident_memory_bytes", ()] > 10_000_000
 
     tell(story)
@@ -283,6 +284,19 @@ def test_the_setting_says_what_is_written(
         logging.getLogger().removeHandler(handler)
         logging.getLogger("stratodeck").setLevel(logging.NOTSET)
     assert [line["status"] for line in lines(stream) if "status" in line] == statuses
+
+
+def test_how_far_back_the_past_is_kept_is_told(tell: Tell) -> None:
+    async def story(wired: Wired) -> None:
+        good(await wired.ops.patch("/settings", json={"history_seconds": 3_600}))
+        await wired.drive("first", 1)
+        await wired.advance(7_200)
+        found = await scraped(wired)
+
+        assert 7_200 < found["stratodeck_history_seconds", ()] < 7_300
+        assert found["stratodeck_events", ("cell-1",)] == 1
+
+    tell(story)
 
 
 def test_a_log_of_our_own_begins_anew_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,8 @@ HANDLES = Bound(0.0, slack=2.0)
 LOGS = Bound(0.1, room=150.0)
 """A log is written from its beginning again after some thousand rows: up to 30 MB, for each of five files."""
 TASKS = Bound(0.2, slack=20)
+KEPT = Bound(0.1)
+"""Rows of the past, over the second half of a run: by then as much goes as comes."""
 WORK = Bound(0.1)
 MIDDLE = Bound(0.5, is_jumpy=True)
 SLOWEST = Bound(1.0, is_jumpy=True)
@@ -66,6 +68,10 @@ def verdicts(seen: Seen, seconds: float) -> list[Verdict]:
     written = after_warm_up([(at, each.file_bytes) for at, each in seen.files], 0.0, seconds)
     writes = after_warm_up(seen.writes, 0.0, seconds)
     found.append(judge("events of a write", "", per(events, writes), WORK))
+    late = [(at, each) for at, each in seen.files if at >= seconds / 2]
+    found.append(judge("events that are kept", "", [(at, each.events_kept) for at, each in late], KEPT))
+    found.append(judge("tasks that have ended", "", [(at, each.ended_tasks) for at, each in late], KEPT))
+    found.append(judge("requests that are remembered", "", [(at, each.requests) for at, each in late], KEPT))
     found.append(judge("bytes of an event", "B", per(written, events, bins=12), WORK))
     bare = after_warm_up(seen.bare_seconds, 0.0, seconds)
     for name, taken in (("list", seen.list_seconds), ("write", seen.write_seconds), ("view", seen.view_seconds)):

@@ -35,7 +35,10 @@ class Files:
     file_bytes: int
     """What the databases hold, whether it is in the file yet or only in its log."""
     events: int
+    """That there have been."""
+    events_kept: int
     open_tasks: int
+    ended_tasks: int
     requests: int
     """Answers that are remembered for whoever asks again."""
 
@@ -45,7 +48,7 @@ def databases(folder: Path) -> list[Path]:
 
 
 def look(folder: Path) -> Files:
-    log_bytes = file_bytes = events = open_tasks = requests = 0
+    log_bytes = file_bytes = events = events_kept = open_tasks = ended_tasks = requests = 0
     for path in databases(folder):
         log = Path(f"{path}-wal")
         # A file that was only read since it was opened has none.
@@ -54,9 +57,11 @@ def look(folder: Path) -> Files:
             (pages,), (page_bytes,) = file.execute("PRAGMA page_count"), file.execute("PRAGMA page_size")
             file_bytes += pages[0] * page_bytes[0]
             events += file.execute("SELECT coalesce(max(number), 0) FROM event").fetchone()[0]
+            events_kept += file.execute("SELECT count(*) FROM event").fetchone()[0]
             open_tasks += file.execute("SELECT count(*) FROM task WHERE state = 'open'").fetchone()[0]
+            ended_tasks += file.execute("SELECT count(*) FROM task WHERE state <> 'open'").fetchone()[0]
             requests += file.execute("SELECT count(*) FROM request").fetchone()[0]
-    return Files(log_bytes, file_bytes, events, open_tasks, requests)
+    return Files(log_bytes, file_bytes, events, events_kept, open_tasks, ended_tasks, requests)
 
 
 def rows(folder: Path) -> Counter[str]:

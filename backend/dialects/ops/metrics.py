@@ -35,6 +35,10 @@ class _Figures:
     schedules_missed: int
     lag_seconds: Mapping[str, float]
     """By file: how long the next thing that falls due is overdue, in the cloud's time."""
+    forgotten: Mapping[str, int]
+    """By file: the number of the last event that was forgotten."""
+    history_seconds: float | None
+    """How far back every moment can be rebuilt, in the cloud's time; None while nothing has been forgotten."""
 
 
 async def metrics(call: Call[NoQuery, NoBody]) -> Answer:
@@ -51,7 +55,16 @@ async def metrics(call: Call[NoQuery, NoBody]) -> Answer:
     lag = {
         file: max(0.0, (now - due).total_seconds()) if due is not None else 0.0 for file, due in cloud.next_due.items()
     }
-    figures = _Figures(tuple(call.context.requests), tuple(cloud.store.files()), open_tasks, missed, lag)
+    since = cloud.history_since()
+    figures = _Figures(
+        requests=tuple(call.context.requests),
+        files=tuple(cloud.store.files()),
+        open_tasks=open_tasks,
+        schedules_missed=missed,
+        lag_seconds=lag,
+        forgotten={file: each.number for file, each in cloud.log_beginnings.items()},
+        history_seconds=None if since is None else (now - since).total_seconds(),
+    )
     # Never the registry of the process: what else is imported has nothing to say here.
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(figures))
@@ -70,6 +83,7 @@ class _Collector:
         yield from _requests(self._figures.requests)
         yield from _cells(self._figures)
         yield from _files(self._figures.files)
+        yield from _history(self._figures)
 
 
 def _requests(counted: tuple[Counted, ...]) -> Iterator[Metric]:
@@ -154,3 +168,21 @@ def _files(files: tuple[FileFigures, ...]) -> Iterator[Metric]:
         if file.event_number is not None:
             numbers.add_metric((file.name,), file.event_number)
     yield from (waiting, commits, log, numbers)
+
+
+def _history(figures: _Figures) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    events = GaugeMetricFamily(
+        f"{NAMESPACE}_events", "Events that a file keeps from its beginning on.", labels=("file",)
+    )
+    for file in figures.files:
+        if file.event_number is not None and file.name in figures.forgotten:
+            events.add_metric((file.name,), file.event_number - figures.forgotten[file.name])
+    yield events
+    if figures.history_seconds is not None:
+        history = GaugeMetricFamily(
+            f"{NAMESPACE}_history_seconds", "How far back every moment can be rebuilt, in the cloud's time."
+        )
+        history.add_metric((), figures.history_seconds)
+        yield history
