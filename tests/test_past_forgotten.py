@@ -69,19 +69,22 @@ def relive_and_forget(folder: Path, seed: int, steps: int) -> None:
     async def story() -> None:
         async with lived(folder, seed, {"history_seconds": KEPT_SECONDS}) as it:
             written: list[tuple[str, Told]] = []
-            for _ in range(STRETCHES):
+            for stretch in range(STRETCHES):
+                if stretch > 0:
+                    await it.app.engine.advance(REST_SECONDS)
+                # A life goes ahead by itself too, so that often only its end is kept.
+                share = 1.5 / steps if stretch < STRETCHES - 1 else 0.4
                 for _ in range(steps):
                     await it.step()
-                    if chance.random() < 1.5 / steps:
+                    if chance.random() < share:
                         written.append((await it.moment(), await it.told()))
-                await it.app.engine.advance(REST_SECONDS)
             await it.end()
             since = it.app.cloud.history_since()
             assert since is not None
             chance.shuffle(written)
             seen = Counter([await look_back(it, moment, before, since) for moment, before in written])
-            assert seen[True] > 1, "no moment was kept: this tests nothing"
-            assert seen[False] > 1, "no moment was forgotten: this tests nothing"
+            assert seen[True] > 0, "no moment was kept: this tests nothing"
+            assert seen[False] > 0, "no moment was forgotten: this tests nothing"
 
     asyncio.run(story())
     report = check(folder)

@@ -22,6 +22,8 @@ LOGS = Bound(0.1, room=150.0)
 TASKS = Bound(0.2, slack=20)
 KEPT = Bound(0.1)
 """Rows of the past, over the second half of a run: by then as much goes as comes."""
+ACCOUNT = Bound(0.1, room=400.0)
+"""What is charged for stays. Beside that files have pages that were freed, and grow by one now and then."""
 WORK = Bound(0.1)
 MIDDLE = Bound(0.5, is_jumpy=True)
 SLOWEST = Bound(1.0, is_jumpy=True)
@@ -72,7 +74,7 @@ def verdicts(seen: Seen, seconds: float) -> list[Verdict]:
     found.append(judge("events that are kept", "", [(at, each.events_kept) for at, each in late], KEPT))
     found.append(judge("tasks that have ended", "", [(at, each.ended_tasks) for at, each in late], KEPT))
     found.append(judge("requests that are remembered", "", [(at, each.requests) for at, each in late], KEPT))
-    found.append(judge("bytes of an event", "B", per(written, events, bins=12), WORK))
+    found.append(judge("bytes of an event", "B", per(written, events, bins=12), ACCOUNT))
     bare = after_warm_up(seen.bare_seconds, 0.0, seconds)
     for name, taken in (("list", seen.list_seconds), ("write", seen.write_seconds), ("view", seen.view_seconds)):
         ours = after_warm_up(taken, 0.0, seconds)
