@@ -53,6 +53,8 @@ class FileFigures:
     """Of its write-ahead log."""
     event_number: int | None
     """Of the last event that is known of; None where there was none since the start."""
+    happened: Mapping[str, int]
+    """Events by kind, since the start."""
 
 
 class Store:
@@ -275,6 +277,7 @@ class Store:
             writer.commits,
             log_bytes,
             told[0] if told is not None else self._mirror.mirrored.get(name),
+            dict(writer.happened),
         )
 
     # Whether the cells answer

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -342,6 +343,8 @@ class WriteLane(FileLane):
     def __init__(self, *parts: Any, **named: Any) -> None:
         super().__init__(*parts, **named)
         self.commits = Durations()
+        self.happened: Counter[str] = Counter()
+        """Events by kind, since the start."""
         """How long each group commit took, from when its first job left the queue."""
 
     def _run(self, batch: list[Job]) -> Answers:
@@ -439,6 +442,7 @@ class WriteLane(FileLane):
             answers.jobs = [(job, None, refusal or OutcomeUnknown(self.name)) for job, _, refusal in answers.jobs]
             return
         opened.epoch = epoch
+        self.happened.update(opened.transaction.kinds_of_batch())
         answers.committed = CommitDetails(commit, epoch, opened.transaction.keep_batch(), open_tasks)
 
     def _tidy(self) -> None:

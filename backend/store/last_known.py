@@ -67,6 +67,15 @@ class LastKnownTransaction(Transaction):
         """By cell, as the directory has them."""
         return dict(self._run("SELECT cell, count(*) FROM host_directory WHERE kind = 'compute' GROUP BY cell"))
 
+    def count_hosts(self) -> dict[tuple[str, str, str], int]:
+        """By cell, kind and state, as they were last heard of."""
+        text = (
+            "SELECT cell, picture ->> 'kind', picture ->> 'state', count(*) FROM last_known"
+            " WHERE object_kind = 'host' AND cell = ? GROUP BY 2, 3"
+        )
+        cells = [name for (name,) in self._run("SELECT name FROM cell").fetchall()]
+        return {(cell, kind, state): count for name in cells for cell, kind, state, count in self._run(text, (name,))}
+
     def host_entries(self, cell: str) -> list[HostEntry]:
         """The hosts that a cell is known to have, by name, whether it answers or not."""
         text = "SELECT name, cell, kind FROM host_directory WHERE cell = ? ORDER BY name"

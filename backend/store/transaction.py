@@ -158,6 +158,9 @@ class Transaction:
         self._event_number: int | None = None
         self._has_emitted = False
         """Whether the job has."""
+        self._kinds: list[str] = []
+        """Of the events of the batch; those of the job come after the first so many."""
+        self._kinds_kept = 0
         self._data_version: int | None = None
         self._ahead: set[int] = set()
         """The tasks that `each_due_task` has read and that are still open."""
@@ -207,6 +210,7 @@ class Transaction:
         )
         self._event_number = number
         self._has_emitted = True
+        self._kinds.append(kind)
         return number
 
     def events(self, *, after: int, limit: int) -> list[Event]:
@@ -474,6 +478,7 @@ class Transaction:
         self._opened_by_batch += self._opened_by_job
         self._opened_by_job = 0
         self._has_emitted = False
+        self._kinds_kept = len(self._kinds)
 
     def drop_job(self) -> None:
         """The job's savepoint was rolled back."""
@@ -481,15 +486,21 @@ class Transaction:
         self._next_due = None
         self._opened_by_job = 0
         self._has_emitted = False
+        del self._kinds[self._kinds_kept :]
 
     def before_commit(self, epoch: int) -> None:
         """The batch is whole, and is committed next."""
+
+    def kinds_of_batch(self) -> list[str]:
+        """Of the events that the batch brings."""
+        return self._kinds
 
     def keep_batch(self) -> list[Touched]:
         """The batch was committed. Gives what it wrote of servers and drives, in order."""
         if self._open_tasks is not None:
             self._open_tasks += self._opened_by_batch
         self._opened_by_batch = 0
+        self._forget_kinds()
         return []
 
     def drop_batch(self) -> None:
@@ -498,6 +509,11 @@ class Transaction:
         self._next_due = None
         self._open_tasks = None
         self._opened_by_job = self._opened_by_batch = 0
+        self._forget_kinds()
+
+    def _forget_kinds(self) -> None:
+        self._kinds.clear()
+        self._kinds_kept = 0
 
 
 Touched = tuple[str, str, Any]

@@ -16,12 +16,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend import logs
+from backend.cloud.errors import Conflict
 from backend.durations import BOUNDS, Durations
+from backend.store import CellTransaction
 from tests.backend.support import OPERATOR, TENANT
 from tests.dialects.conftest import Tell
 from tests.dialects.support import PASSWORDS, Wired, good
 
-ORDER = ("dialect", "route", "method", "status", "file", "lane", "cell", "state", "le")
+ORDER = ("dialect", "route", "method", "status", "file", "lane", "cell", "kind", "state", "le")
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
@@ -101,6 +103,40 @@ def test_cells_files_and_work_are_told(tell: Tell) -> None:
         assert found["stratodeck_event_number", ("cell-1",)] == found["stratodeck_events", ("cell-1",)] == newest
         assert ("stratodeck_history_seconds", ()) not in found, "nothing has been forgotten"
         assert found["process_resident_memory_bytes", ()] > 10_000_000
+        assert found["stratodeck_disk_free_bytes", ()] > 1_000_000
+
+    tell(story)
+
+
+def test_what_happened_is_counted_by_kind_and_lost_hosts_are_told(tell: Tell) -> None:
+    async def story(wired: Wired) -> None:
+        await wired.server("web", cell="cell-1")
+        refused = await wired.ops.post("/servers", json={"name": "", "cpu_mhz": 1, "memory_bytes": 1})
+        assert refused.status_code == 400
+        hosts = good(await wired.ops.get("/hosts"))["hosts"]
+        lost = next(host for host in hosts if host["cell"] == "cell-1" and host["kind"] == "compute")
+        good(await wired.ops.post(f"/hosts/{lost['name']}/actions", json={"action": "fail"}), 202)
+        await wired.app.cloud.store.flush_last_known()
+        found = await scraped(wired)
+
+        assert found["stratodeck_happened_total", ("server.created",)] == 1
+        assert found["stratodeck_happened_total", ("host.down",)] == 1
+        assert found["stratodeck_hosts", ("cell-1", "compute", "down")] == 1
+
+    tell(story)
+
+
+def test_a_batch_that_is_undone_has_not_happened(tell: Tell) -> None:
+    async def story(wired: Wired) -> None:
+        def spoiled(tx: CellTransaction) -> None:
+            tx.emit("never.seen", "server", "s", at=wired.app.cloud.clock.now())
+            raise Conflict("not this time")
+
+        with pytest.raises(Conflict):
+            await wired.app.cloud.store.cell_write("cell-1", spoiled)
+
+        found = await scraped(wired)
+        assert ("stratodeck_happened_total", ("never.seen",)) not in found
 
     tell(story)
 

@@ -7,6 +7,8 @@ and statuses: whatever clients do, there are never more of them.
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,6 +34,9 @@ class _Figures:
     files: tuple[FileFigures, ...]
     open_tasks: Mapping[str, int | None]
     """By cell, as its last commit left them."""
+    hosts: Mapping[tuple[str, str, str], int]
+    """By cell, kind and state, as they were last heard of."""
+    disk_free_bytes: int
     schedules_missed: int
     lag_seconds: Mapping[str, float]
     """By file: how long the next thing that falls due is overdue, in the cloud's time."""
@@ -48,10 +53,10 @@ async def metrics(call: Call[NoQuery, NoBody]) -> Answer:
     cloud = call.cloud
     now = cloud.clock.now()
 
-    def read(tx: CloudTransaction) -> tuple[Mapping[str, int | None], int]:
-        return tx.last_known_open_tasks(), len(tx.owed_schedules())
+    def read(tx: CloudTransaction) -> tuple[Mapping[str, int | None], Mapping[tuple[str, str, str], int], int]:
+        return tx.last_known_open_tasks(), tx.count_hosts(), len(tx.owed_schedules())
 
-    open_tasks, missed = await cloud.store.cloud_read(read)
+    open_tasks, hosts, missed = await cloud.store.cloud_read(read)
     lag = {
         file: max(0.0, (now - due).total_seconds()) if due is not None else 0.0 for file, due in cloud.next_due.items()
     }
@@ -60,6 +65,8 @@ async def metrics(call: Call[NoQuery, NoBody]) -> Answer:
         requests=tuple(call.context.requests),
         files=tuple(cloud.store.files()),
         open_tasks=open_tasks,
+        hosts=hosts,
+        disk_free_bytes=shutil.disk_usage(cloud.store.path).free,
         schedules_missed=missed,
         lag_seconds=lag,
         forgotten={file: each.number for file, each in cloud.log_beginnings.items()},
@@ -150,7 +157,14 @@ def _cells(figures: _Figures) -> Iterator[Metric]:
         f"{NAMESPACE}_schedules_missed", "Schedules that have missed a run since their last one."
     )
     missed.add_metric((), figures.schedules_missed)
-    yield from (state, tasks, lag, missed)
+    hosts = GaugeMetricFamily(
+        f"{NAMESPACE}_hosts", "Hosts, as they were last heard of.", labels=("cell", "kind", "state")
+    )
+    for (cell, kind, in_state), many in sorted(figures.hosts.items()):
+        hosts.add_metric((cell, kind, in_state), many)
+    free = GaugeMetricFamily(f"{NAMESPACE}_disk_free_bytes", "Room on the disk of the data folder.")
+    free.add_metric((), figures.disk_free_bytes)
+    yield from (state, tasks, lag, missed, hosts, free)
 
 
 def _files(files: tuple[FileFigures, ...]) -> Iterator[Metric]:
@@ -171,8 +185,17 @@ def _files(files: tuple[FileFigures, ...]) -> Iterator[Metric]:
 
 
 def _history(figures: _Figures) -> Iterator[Metric]:
-    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+    happened = CounterMetricFamily(
+        f"{NAMESPACE}_happened", "Events since the start: backup.erred, host.down, server.shrunk, ...", labels=("kind",)
+    )
+    counts: Counter[str] = Counter()
+    for file in figures.files:
+        counts.update(file.happened)
+    for kind, count in sorted(counts.items()):
+        happened.add_metric((kind,), count)
+    yield happened
     events = GaugeMetricFamily(
         f"{NAMESPACE}_events", "Events that a file keeps from its beginning on.", labels=("file",)
     )
