@@ -14,6 +14,7 @@ Neither direction leaves anything half-made: a file or a folder gets its name wh
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import json
@@ -258,6 +259,11 @@ def _reading(source: Path) -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error) as error:
         raise ArchiveProblem(f"{source} is damaged, or no export of a cloud ({error}).") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # It says that something lies before its beginning.
+        raise ArchiveProblem(f"{source} is damaged, or no export of a cloud.") from error
 
 
 @contextmanager

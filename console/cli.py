@@ -45,6 +45,7 @@ from console import (
 )
 from console.cli_options import (
     DEFAULT_PORT,
+    DRAWS_NOTHING,
     Given,
     Refusal,
     chosen_settings,
@@ -214,8 +215,12 @@ def _misplaced(name: str, context: click.Context) -> str:
 
 
 def _refuse_without_terminal() -> None:
-    if not _is_in_browser() and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if _is_in_browser():
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refusal("The console needs a terminal. Without one, `stratodeck serve` serves the same cloud.")
+    if (term := os.environ.get("TERM")) in DRAWS_NOTHING:
+        raise Refusal(f"TERM is {term}, which draws nothing. Set TERM, as to xterm-256color.")
 
 
 def _watch(name: str, rate: float, chosen: Settings, *, seed: int | None = None, data: Path | None = None) -> None:

@@ -68,6 +68,7 @@ def import_(file: Path, data: Path | None) -> None:
     except archive.ArchiveProblem as problem:
         raise Refusal(str(problem)) from problem
     _say(manifest, f"Imported to {path}")
+    click.echo("Tokens and passwords are new, made at its first start: `stratodeck env` tells them.")
 
 
 @contextmanager

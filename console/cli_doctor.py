@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import settings
-from console.cli_options import chosen_folder, data_option
+from console.cli_options import DRAWS_NOTHING, chosen_folder, data_option
 
 if TYPE_CHECKING:
     from backend.doctor import Finding
@@ -165,7 +165,7 @@ def _terminal(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("ok", "terminal", "there is none here; the console needs one, `stratodeck serve` does not")
         return
     term = environment.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
+    if term in ("", *DRAWS_NOTHING):
         yield Finding("bad", "terminal", f"TERM is {term!r}, which draws nothing", "Set TERM, as to xterm-256color.")
     columns, rows = shutil.get_terminal_size()
     if columns < COLUMNS_MIN or rows < ROWS_MIN:

@@ -16,6 +16,9 @@ from console.settings import BY_NAME, Settings
 DEFAULT_PORT = BY_NAME["serve_port"].default
 DEFAULT_SEED = BY_NAME["seed"].default
 
+DRAWS_NOTHING = ("dumb", "unknown")
+"""What TERM says of a terminal that a console would only write signs into."""
+
 
 class Refusal(click.ClickException):
     """Something that was asked for cannot be done: a sentence, and exit status 2."""

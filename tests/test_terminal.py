@@ -181,3 +181,9 @@ def test_a_rehearsal_is_watched_from_the_command_line(tmp_path: Path) -> None:
         assert on.wait_for_end() == 0
 
     assert (kept / "cloud.db").exists()
+
+
+def test_a_terminal_that_draws_nothing_is_refused(data: Path) -> None:
+    with terminal("--data", str(data), environment={"TERM": "dumb"}) as on:
+        assert on.wait_for_end() == 2
+        assert "Set TERM, as to xterm-256color." in " ".join(on.text.split())

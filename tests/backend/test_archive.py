@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -379,6 +380,24 @@ def test_a_file_that_was_cut_off_is_refused(file: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ArchiveProblem, match="is damaged, or no export"):
         archive.restore(file, tmp_path / "back")
+
+
+@pytest.mark.parametrize("last", range(1, 23))
+def test_a_file_with_one_wrong_byte_where_it_says_what_it_holds_is_told_of_as_damaged(
+    file: Path, tmp_path: Path, last: int
+) -> None:
+    """Or taken as it was, where that byte says nothing."""
+    content = bytearray(file.read_bytes())
+    content[-last] ^= 0xFF
+    file.write_bytes(content)
+
+    said = ""
+    try:
+        archive.restore(file, tmp_path / "back")
+    except ArchiveProblem as problem:
+        said = str(problem)
+
+    assert not said or re.search("is damaged|no export", said), said
 
 
 @given(

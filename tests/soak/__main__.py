@@ -16,13 +16,18 @@ from pathlib import Path
 from tests.soak.judging import told
 from tests.soak.soaking import RATE, soak, told_latencies
 
+MINUTES_MIN = 2.0
+"""In less there are too few views to say anything about."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=10.0, help=f"at least {MINUTES_MIN:g} (10)")
     parser.add_argument("--rate", type=float, default=RATE, help=f"servers that come in a second ({RATE:g})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep every value that was taken")
     chosen = parser.parse_args(arguments)
+    if chosen.minutes < MINUTES_MIN:
+        parser.error(f"--minutes must be at least {MINUTES_MIN:g}: in less there are too few values to judge")
 
     soaked = soak(60 * chosen.minutes, rate=chosen.rate, tell=lambda line: print(line, flush=True))
     print(told(soaked.verdicts))
