@@ -19,11 +19,11 @@ from backend.cloud.history import portion
 from backend.cloud.model import ReachabilityState
 from backend.operations import Cloud, metering
 from backend.operations.feed import CLOUD_FILE, EVENT_NUMBER_MAX
-from backend.store import CellTransaction, CloudTransaction, Forgotten, LogBeginning
+from backend.store import CellTransaction, CloudTransaction, ForgottenRows, LogBeginning
 
 ROWS_AT_ONCE = 256
 """Some ten milliseconds of a file's lane."""
-NOTHING = Forgotten()
+NOTHING = ForgottenRows()
 
 LOG = logging.getLogger("stratodeck.cells")
 
@@ -87,7 +87,7 @@ class History:
                 break
         return count
 
-    async def _forget_of(self, file: str, now: datetime) -> Forgotten:
+    async def _forget_of(self, file: str, now: datetime) -> ForgottenRows:
         before = now - timedelta(seconds=self._cloud.settings.history_seconds)
         if file == CLOUD_FILE:
             gone, first_at, beginning = await self._cloud.store.cloud_write(
@@ -109,7 +109,7 @@ class History:
         before = now - timedelta(seconds=self._cloud.settings.history_seconds)
         self._looked_at[file] = max(self._looked_at[file], before)
 
-    async def _forget_in_cell(self, cell: str, before: datetime) -> tuple[Forgotten, datetime | None, LogBeginning]:
+    async def _forget_in_cell(self, cell: str, before: datetime) -> tuple[ForgottenRows, datetime | None, LogBeginning]:
         store = self._cloud.store
         for is_last in (False, True):
             taken, steps = await store.cloud_read(lambda tx: (_taken(tx, cell), tx.first_open("restore")))
@@ -122,7 +122,7 @@ class History:
 
             def forget(
                 tx: CellTransaction, taken: int = taken, steps: int = steps
-            ) -> tuple[Forgotten, datetime | None, LogBeginning]:
+            ) -> tuple[ForgottenRows, datetime | None, LogBeginning]:
                 tx.forget_steps(steps)
                 gone = tx.forget_portion(before, taken=taken, limit=ROWS_AT_ONCE)
                 return gone, tx.first_at(), tx.log_beginning()

@@ -46,7 +46,7 @@ from backend.store.entries import (
 )
 from backend.store.files import FolderError, name_of_cell
 from backend.store.fleet import LIST_DEADLINE_SECONDS, FileFigures, Store
-from backend.store.forgetting import Forgotten
+from backend.store.forgetting import ForgottenRows
 from backend.store.lane import Commit
 from backend.store.looking import FolderLook, look
 from backend.store.migrations import SCHEMA_VERSIONS
@@ -78,7 +78,7 @@ __all__ = [
     "FolderLook",
     "FolderSnapshot",
     "FolderWriter",
-    "Forgotten",
+    "ForgottenRows",
     "HostEntry",
     "LastKnown",
     "LogBeginning",

@@ -52,7 +52,7 @@ class OldEvent(NamedTuple):
         return Happened(self.number, self.kind, self.object_kind, object_of(self.changes).keys())
 
 
-class Forgotten(NamedTuple):
+class ForgottenRows(NamedTuple):
     """How many rows went."""
 
     events: int = 0
@@ -77,10 +77,10 @@ class ForgettingTransaction(Transaction):
         portion = self._portion(before, taken, limit)
         return [each.object_id for each in portion if each.is_removal and each.object_kind == "server"]
 
-    def forget_portion(self, before: datetime, *, taken: int, limit: int) -> Forgotten:
+    def forget_portion(self, before: datetime, *, taken: int, limit: int) -> ForgottenRows:
         """Forget the next portion of what happened before an instant, as far as others have `taken` the events."""
         events = self._forget_events(self._portion(before, taken, limit))
-        return Forgotten(events, self._forget_tasks(before, limit))
+        return ForgottenRows(events, self._forget_tasks(before, limit))
 
     # Events
 
