@@ -162,6 +162,13 @@ STORIES: dict[str, list[Step]] = {
         Step(1, "kill", {"commits": 4, "deed": "create drive", "inner": {
             "by": "ops", "name": "d1", "gib": 1, "cell": "cell-1", "avoid": ["d1"]}}),
     ],
+    "nobody knows whether the reservation of a restore was kept": [
+        MADE,
+        Step(2, "back up", {"by": "ops", "source": "s1", "name": "b2"}),
+        Step(3, "advance", {"seconds": 9}),
+        Step(4, "failing disk", {"file": "cloud", "is_kept": True}),
+        Step(5, "restore", {"backup": "b2", "name": "s5"}),
+    ],
 }  # fmt: skip
 
 

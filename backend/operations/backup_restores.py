@@ -190,6 +190,7 @@ def _reserve(
     if_version: int | None,
     request: RequestKey | None,
     undone: str | None,
+    ids: set[str],
 ) -> tuple[Backup, Draft]:
     """Ids, quota, entries, the state of the backup, and its task; of a drill, instead of the one that began it."""
     if repeats.begun(tx, request, CloudTransaction.find_server_entry, undone=undone) is not None:
@@ -202,7 +203,8 @@ def _reserve(
     server = replace(model, id=tx.next_id(cell), cell=cell)
     made = tuple(replace(drive, id=tx.next_id(cell), cell=cell, server_id=server.id) for drive in draft.drives)
     # Before anybody can read the entries: until this operation has ended nobody else finishes or undoes them.
-    cloud.live.update([server.id, *(drive.id for drive in made)])
+    ids.update([server.id, *(drive.id for drive in made)])
+    cloud.live.update(ids)
     tx.add_server_entry(servers.entry_of(server, state="building"))
     for drive in made:
         tx.add_drive_entry(drives.entry_of(drive, state="building"))
@@ -359,6 +361,7 @@ async def _carry_out(
         chosen = replace(draft, server=replace(draft.server, cell=cell))
         await cloud.store.cell_read(cell, lambda tx: agreed(tx, chosen))
     undone = await repeats.undone(cloud, request, CloudTransaction.find_server_entry)
+    # Told as soon as they are given: also where nobody knows whether they were kept, they are under way no longer then.
     ids: set[str] = set()
     try:
         restoring, made = await cloud.store.cloud_write(
@@ -373,9 +376,9 @@ async def _carry_out(
                 if_version=if_version,
                 request=request,
                 undone=undone,
+                ids=ids,
             )
         )
-        ids = {made.server.id, *(drive.id for drive in made.drives)}
         try:
             server = await cloud.store.cell_write(
                 cell,
