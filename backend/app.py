@@ -23,7 +23,7 @@ from backend.dialects.requests import Requests
 from backend.engine import Engine
 from backend.operations import Cloud, RequestKey, metering
 from backend.operations.past import Past
-from backend.store import LIST_DEADLINE_SECONDS, Store
+from backend.store import LIST_DEADLINE_SECONDS, FolderError, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,14 @@ async def running(
         folder, wall=clock.wall_now if clock else system_wall, list_deadline_seconds=list_deadline_seconds
     )
     try:
-        stored = await store.cloud_read(lambda tx: tx.clock_state())
-        cloud = Cloud(store, clock or Clock.restored(stored))
-        engine = Engine(cloud)
-        await engine.start()
+        try:
+            stored = await store.cloud_read(lambda tx: tx.clock_state())
+            cloud = Cloud(store, clock or Clock.restored(stored))
+            engine = Engine(cloud)
+            await engine.start()
+        except (Unreachable, OutcomeUnknown) as error:
+            # A cell that fails is down. Without cloud.db there is nothing to serve.
+            raise FolderError(f"The data folder {store.path} cannot be used: {error}") from error
         async with _together(store.watch(), engine.run(), engine.keep_clock(), metering.follow(cloud)):
             app = App(cloud, engine, credentials, hosts=hosts)
             try:

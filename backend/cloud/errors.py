@@ -145,7 +145,8 @@ class Unreachable(CloudError):
     reason: str = ""
 
     def __str__(self) -> str:
-        return f"Cell {self.cell} does not answer" + (f": {self.reason}." if self.reason else ".")
+        who = "The cloud" if self.cell == "cloud" else f"Cell {self.cell}"
+        return f"{who} does not answer" + (f": {self.reason}." if self.reason else ".")
 
 
 @dataclass

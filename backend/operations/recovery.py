@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from backend.cloud.errors import WrongState
+from backend.cloud.errors import OutcomeUnknown, Unreachable, WrongState
 from backend.cloud.model import DriveState, ReachabilityState, Server, ServerState
 from backend.operations import Cloud, backup_restores, backups, drives, editing
 from backend.operations.servers import remove_in_cell
@@ -73,7 +73,11 @@ async def recover(cloud: Cloud, cell: str) -> None:
     await _enter_hosts(cloud, cell)
     for other in await cloud.store.cloud_read(lambda tx: _cells_that_wait(tx, cell, [entry.id for entry in servers])):
         if cloud.store.reachability(other).state is ReachabilityState.UP:
-            await recover(cloud, other)
+            try:
+                await recover(cloud, other)
+            except (Unreachable, OutcomeUnknown):
+                # Nothing is wrong with this cell: the other is tried again by itself, when it answers.
+                cloud.leave_unsettled(other)
 
 
 def _unfinished(

@@ -110,7 +110,9 @@ def fault_of(error: sqlite3.Error, kind: FileKind) -> FileFault | None:
     """What an error says of the file; None when it says something of the statement (a bug, a constraint)."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return None
+        # Python's own: a text that no program has written so.
+        is_text_damaged = str(error).startswith("Could not decode to UTF-8")
+        return FileFault(f"{_NOUN[kind]} is corrupt") if is_text_damaged else None
     primary = code & 0xFF
     sentence = _FAULTS.get(primary)
     if sentence is None:

@@ -307,11 +307,11 @@ class Store:
         return await self._links[cell].ask()
 
     async def recover(self) -> None:
-        """Run `on_return` for the cells that answered when the store was opened, before there was a hook."""
+        """Run `on_return` for the cells that answered when the store was opened, before there was a hook. One of which
+        a part cannot be read that nobody had asked for until now is down from here on."""
         for cell in sorted(self._unrecovered):
-            if self._links[cell].is_up and self.on_return is not None:
-                self._unrecovered.discard(cell)
-                await self.on_return(cell)
+            if self._links[cell].is_up:
+                await self._links[cell].recover()
 
     async def watch(self) -> None:
         """Without end: mirror what was written, and ask the cells that are due to be asked."""

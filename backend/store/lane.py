@@ -332,7 +332,7 @@ class ReadLane(FileLane):
         except sqlite3.Error as error:
             fault = fault_of(error, self._kind)
             # A job that tries to write here is wrong; the file is not.
-            if fault is None or error.sqlite_errorcode == sqlite3.SQLITE_READONLY:
+            if fault is None or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY:
                 raise
             raise fault from error
 

@@ -263,7 +263,7 @@ class CellLink:
         for lane in (self.writer, self.reader):
             if not await self._ask_lane(lane):
                 return
-        if not self.is_up and not await self._recover():
+        if not self.is_up and not await self.recover():
             return
         self._declare(ReachabilityState.UP, "", answer_ms=found)
 
@@ -298,8 +298,9 @@ class CellLink:
         self._declare_hung()
         return False
 
-    async def _recover(self) -> bool:
-        """Let the operations finish what was half-way, before anything else is let in."""
+    async def recover(self) -> bool:
+        """Let the operations finish what was half-way, before anything else is let in. A cell in which that cannot be
+        done is down, and is asked again."""
         self._is_returning = True
         try:
             await self._hooks.returned(self)
