@@ -10,12 +10,15 @@ looked after; what is billed is what was in use, once (`usage_checker`).
 
 What is checked and what is stored are compared by code of its own (`event_log`, `host_account`), never by the code that
 decided. A folder that is being served may change between two files: what does not fit together is looked at again.
+
+A cell whose file cannot be read is no breach: nothing is known of it. The others and cloud.db are checked all the same.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,8 +57,6 @@ UNITS: Mapping[str, str] = {"cpu_mhz": "MHz of CPU", "memory_bytes": "bytes of m
 class Report:
     """What was checked, how much of it, and the first breach."""
 
-    is_cloud: bool = False
-    """Whether there was a cloud.db to begin with."""
     cells: int = 0
     hosts: int = 0
     servers: int = 0
@@ -74,7 +75,7 @@ class Report:
     """A sentence; None where everything is as it must be."""
 
     def to_json(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if key != "is_cloud"}
+        return asdict(self)
 
     def lines(self) -> Iterator[str]:
         yield f"{self.cells:,} cells: {self.hosts:,} hosts, {self.servers:,} servers and {self.drives:,} drives in them"
@@ -135,7 +136,8 @@ def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
             makes sense only while somebody serves the folder.
 
     Raises:
-        FolderError: the folder holds no cloud, or cloud.db cannot be read.
+        FolderError: the folder holds no cloud, cloud.db cannot be read, or a cell cannot, and there is no breach in
+            what can be.
     """
     suspects: Mapping[str, str] | None = None
     names: dict[str, tuple[str, str]] = {}
@@ -143,12 +145,7 @@ def check(path: Path, *, again: Callable[[], bool] = lambda: False) -> Report:
         report = Report()
         try:
             with look(path) as seen:
-                report.is_cloud = True
                 _check(seen, report, suspects, names)
-        except FolderError as problem:
-            if not report.is_cloud:
-                raise
-            report.breach = str(problem)
         except Unsettled as problem:
             # What changes in between is something else each time.
             suspects = problem.found
@@ -171,9 +168,10 @@ def _check(
     entries = seen.cloud.cells()
     owners: dict[str, str] = {}
     unsettled: dict[str, str] = {}
-    cells = _read_all(seen, entries, report, names)
+    unread: dict[str, FolderError] = {}
+    cells = _read_all(seen, entries, report, names, unread)
     for cell in cells:
-        with _named(cell.entry.name):
+        with _named(cell.entry.name), _cell_read(seen, cell.entry.name, unread):
             _check_hosts(cell, report)
             _check_tasks(cell, report)
             for id in (*cell.servers, *cell.drives):
@@ -193,7 +191,7 @@ def _check(
         raise Unsettled(unsettled)
     rules = Rules.of(seen.cloud.settings())
     for cell in cells:
-        with _named(cell.entry.name):
+        with _named(cell.entry.name), _cell_read(seen, cell.entry.name, unread):
             _check_log(cell, rules, report)
     with _named("cloud.db"):
         _check_backups(seen.cloud, report)
@@ -208,23 +206,41 @@ def _check(
         for row in seen.cloud.event_rows():
             numbers.take(Event(row[0], row[1], row[2], row[3], row[4], row[5], {}, {}))
     report.events += numbers.number - begun
+    for name, problem in unread.items():
+        rest = "" if len(unread) == len(entries) else " No breach was found in what can be read."
+        raise FolderError(f"{name} cannot be checked: {str(problem).rstrip('.')}.{rest}") from problem
 
 
 def _read_all(
-    seen: FolderLook, entries: Iterable[CellEntry], report: Report, names: dict[str, tuple[str, str]]
+    seen: FolderLook,
+    entries: Iterable[CellEntry],
+    report: Report,
+    names: dict[str, tuple[str, str]],
+    unread: dict[str, FolderError],
 ) -> list[_Cell]:
     cells = []
     for entry in entries:
         try:
-            cells.append(_read(seen, entry))
-        except FolderError as problem:
-            raise Breach(f"{entry.name} cannot be checked: {str(problem).rstrip('.')}") from problem
+            with _cell_read(seen, entry.name, unread):
+                cells.append(_read(seen, entry))
         except (ValueError, LookupError, TypeError) as problem:
             raise Breach(f"{entry.name} holds a row that is of no object ({problem!r})") from problem
+        if entry.name in unread:
+            continue
         for kind, things in (("server", cells[-1].servers), ("drive", cells[-1].drives)):
             names.update((id, (kind, str(thing["name"]))) for id, thing in things.items())
         report.cells += 1
     return cells
+
+
+@contextmanager
+def _cell_read(seen: FolderLook, cell: str, unread: dict[str, FolderError]) -> Iterator[None]:
+    """Notes that the cell cannot be read, and why, where that is found out here."""
+    try:
+        with seen.reading(cell):
+            yield
+    except FolderError as problem:
+        unread.setdefault(cell, problem)
 
 
 def _check_networks(seen: FolderLook, report: Report) -> None:
@@ -271,7 +287,7 @@ class _named:
 def _read(seen: FolderLook, entry: CellEntry) -> _Cell:
     tx = seen.cell(entry.name)
     if tx.epoch() < entry.epoch:
-        raise FolderError(f"it is older than what was acknowledged ({tx.epoch()} commits of {entry.epoch})")
+        raise Breach(f"{entry.name}: it is older than what was acknowledged ({tx.epoch()} commits of {entry.epoch})")
     cell = _Cell(entry, tx)
     for kind, pictures in (("host", cell.hosts), ("server", cell.servers), ("drive", cell.drives)):
         pictures.update(tx.pictures(kind))

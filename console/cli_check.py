@@ -45,8 +45,8 @@ def check(is_json: bool, data: Path | None) -> None:
     set of servers to stop, would have been better.
 
     Nothing is changed, and a backend that serves the folder goes on. Ends with 0 where everything is as it must be,
-    with 1 at the first breach, which is named, and with 2 where that cannot be told: there is no cloud, or the check
-    itself failed.
+    with 1 at the first breach, which is named, and with 2 where that cannot be told: there is no cloud, a file of it
+    cannot be read, or the check itself failed.
     """
     from backend import check as checking
     from backend import folder

@@ -29,23 +29,27 @@ class FolderLook:
     def __init__(self, path: Path, stack: ExitStack) -> None:
         self._path = path
         self._stack = stack
-        self.reading = ""
-        """The file that was opened last, for a sentence about what is wrong with it."""
         self.cloud = CloudTransaction(self._open("cloud.db", "cloud"))
 
     def cell(self, name: str) -> CellTransaction:
         """Raises FolderError, which names the cell's file."""
-        try:
+        cloud_id = self.cloud.identity()[0]
+        with self.reading(name):
             connection = self._open(name_of_cell(name), "cell")
             found = connection.execute("SELECT cloud_id, cell FROM identity").fetchone()
-        except sqlite3.Error as error:
-            raise unreadable(self._path / self.reading, error) from error
-        if found != (self.cloud.identity()[0], name):
-            raise FolderError(f"{self._path / self.reading} is the file of another cloud or cell.")
+        if found != (cloud_id, name):
+            raise FolderError(f"{self._path / name_of_cell(name)} is the file of another cloud or cell.")
         return CellTransaction(connection, name)
 
+    @contextmanager
+    def reading(self, cell: str) -> Iterator[None]:
+        """Whatever is read of the cell here: what cannot be is a FolderError that names the cell's file."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise unreadable(self._path / name_of_cell(cell), error) from error
+
     def _open(self, file: str, kind: FileKind) -> sqlite3.Connection:
-        self.reading = file
         place = self._path / file
         if not place.is_file():
             raise FolderError(f"{place} is missing.")
@@ -78,12 +82,11 @@ def look(path: Path) -> Iterator[FolderLook]:
     except OSError as error:
         raise FolderError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
     with ExitStack() as stack:
-        seen: FolderLook | None = None
         try:
-            seen = FolderLook(path, stack)
-            yield seen
+            yield FolderLook(path, stack)
         except sqlite3.Error as error:
-            raise unreadable(path / (seen.reading if seen else "cloud.db"), error) from error
+            # What is read of a cell names that.
+            raise unreadable(path / "cloud.db", error) from error
 
 
 def unreadable(place: Path, error: sqlite3.Error) -> FolderError:

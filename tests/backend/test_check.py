@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -287,21 +288,64 @@ def empty(file: Path) -> None:
     file.write_bytes(b"")
 
 
+def from_the_future(file: Path) -> None:
+    with opened(file) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def without_header(file: Path) -> None:
+    file.write_bytes(bytes(4096) + file.read_bytes()[4096:])
+
+
+def without(table: str) -> Callable[[Path], None]:
+    """Where a table begins are random bytes."""
+
+    def damage(file: Path) -> None:
+        with opened(file) as connection:
+            (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        with open(file, "r+b") as damaged:
+            damaged.seek((page - 1) * 4096)
+            damaged.write(random.Random(page).randbytes(4096))
+
+    return damage
+
+
+@pytest.mark.parametrize("cell", ["cell-1", "cell-2"])
 @pytest.mark.parametrize(
     ("damage", "sentence"),
-    [(remove, "cell-2.db is missing"), (overwrite, "is not a database"), (empty, "has no tables")],
+    [
+        (remove, "is missing"),
+        (overwrite, "cannot be read: cell file is not a database"),
+        (empty, "has no tables"),
+        (from_the_future, "was made by a newer version"),
+        (without_header, "cannot be read: cell file is not a database"),
+        (without("drive"), "cannot be read: cell file is corrupt"),
+        (without("event"), "cannot be read: cell file is corrupt"),
+    ],
 )
-def test_a_cell_that_cannot_be_read_is_named(
-    demo: Path, tmp_path: Path, damage: Callable[[Path], None], sentence: str
+def test_of_a_cell_that_cannot_be_read_nothing_is_told(
+    demo: Path, tmp_path: Path, cell: str, damage: Callable[[Path], None], sentence: str
 ) -> None:
     folder = copied(demo, tmp_path / "data")
-    damage(folder / "cells/cell-2.db")
+    file = folder / f"cells/{cell}.db"
+    damage(file)
 
-    breach = checking.check(folder).breach
+    with pytest.raises(FolderError) as problem:
+        checking.check(folder)
 
-    assert breach is not None
-    assert breach.startswith("cell-2 cannot be checked: ")
-    assert sentence in breach
+    assert str(problem.value).startswith(f"{cell} cannot be checked: {file} {sentence}")
+
+
+def test_a_breach_in_another_cell_is_found_all_the_same(demo: Path, tmp_path: Path) -> None:
+    folder = copied(demo, tmp_path / "data")
+    remove(folder / "cells/cell-2.db")
+    with opened(folder / CELL) as connection:
+        connection.execute(f"UPDATE server SET host = NULL WHERE id = {RUNNING}")
+
+    report = checking.check(folder)
+
+    assert report.cells == 3
+    assert (report.breach or "").startswith("cell-1: server ")
 
 
 @pytest.mark.parametrize("has_folder", [True, False])

@@ -71,6 +71,15 @@ def test_a_folder_that_is_none_ends_with_2(tmp_path: Path) -> None:
     assert refusal("check", "--data", path) == f"stratodeck: {path} holds no cloud.\n"
 
 
+def test_what_cannot_be_told_ends_with_2(folder: Path) -> None:
+    (folder / "cells/cell-2.db").unlink()
+
+    assert refusal("check", "--data", folder) == (
+        f"stratodeck: cell-2 cannot be checked: {folder}/cells/cell-2.db is missing. "
+        "No breach was found in what can be read.\n"
+    )
+
+
 def test_a_check_that_fails_itself_ends_with_2_and_calls_nothing_a_breach(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
