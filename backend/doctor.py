@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from backend import folder, tokens
-from backend.store import CLOUD_FILE, SCHEMA_VERSIONS, FolderError, check_copy, is_made, snapshot_of
+from backend.store import CLOUD_FILE, DISK_FULL, SCHEMA_VERSIONS, FolderError, check_copy, is_made, snapshot_of
 
 Level = Literal["ok", "warn", "bad"]
 
@@ -213,6 +213,8 @@ def _files(path: Path, now: datetime) -> Iterator[Finding]:
 
 
 def _advice(problem: str, otherwise: str) -> str:
+    if DISK_FULL in problem:
+        return "Make room, and ask again: the file itself may be whole."
     return "Install that version, or a newer one." if "newer version" in problem else otherwise
 
 

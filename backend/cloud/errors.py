@@ -11,6 +11,7 @@ CloudError
     NoFunds               the account cannot pay for it
     NoCapacity            no host has room
     Unreachable           the object's cell does not answer: nothing was changed
+        DiskFull          it answers, and takes no changes
     OutcomeUnknown        the cell stopped answering in the middle: it may have been done
 """
 
@@ -147,6 +148,15 @@ class Unreachable(CloudError):
     def __str__(self) -> str:
         who = "The cloud" if self.cell == "cloud" else f"Cell {self.cell}"
         return f"{who} does not answer" + (f": {self.reason}." if self.reason else ".")
+
+
+@dataclass
+class DiskFull(Unreachable):
+    """Refused like what does not answer, by whoever asks for a change."""
+
+    def __str__(self) -> str:
+        who = "The cloud" if self.cell == "cloud" else f"Cell {self.cell}"
+        return f"{who} takes no changes, because the disk is full: make room."
 
 
 @dataclass

@@ -44,7 +44,7 @@ from backend.store.entries import (
     ServerGroup,
     Usage,
 )
-from backend.store.files import FolderError, name_of_cell
+from backend.store.files import DISK_FULL, FolderError, name_of_cell
 from backend.store.fleet import LIST_DEADLINE_SECONDS, FileFigures, Store
 from backend.store.forgetting import ForgottenRows
 from backend.store.lane import Commit
@@ -60,6 +60,7 @@ from backend.store.transaction import STEPS, LogBeginning, Transaction
 __all__ = [
     "ADDRESS",
     "CLOUD_FILE",
+    "DISK_FULL",
     "FIREWALL_POLICY",
     "KEY_PAIR",
     "LIST_DEADLINE_SECONDS",

@@ -120,7 +120,7 @@ def snapshot_of(path: Path) -> Iterator[FolderSnapshot]:
                 try:
                     cells[cell] = _Watched(path_of_cell(path, cell), "cell", stack)
                 except (FolderError, sqlite3.Error) as error:
-                    left_out[name_of_cell(cell)] = _reason(error)
+                    left_out[name_of_cell(cell)] = _reason(error, path_of_cell(path, cell))
             _begin_together(path, cloud, cells)
             transaction = CloudTransaction(cloud.reader)
             files = {CLOUD_FILE: FileCopied(CLOUD_FILE, cloud.version)}
@@ -132,7 +132,7 @@ def snapshot_of(path: Path) -> Iterator[FolderSnapshot]:
                     try:
                         caution, is_wrong = _caution(watched.reader, transaction.identity()[0], cell, *known)
                     except sqlite3.Error as error:
-                        left_out[name] = _reason(error)
+                        left_out[name] = _reason(error, path / name)
                         continue
                     files[name] = FileCopied(name, watched.version, caution, is_wrong)
                     readers[name] = watched.reader
@@ -223,10 +223,10 @@ def _caution(
     return None, False
 
 
-def _reason(error: FolderError | sqlite3.Error) -> str:
+def _reason(error: FolderError | sqlite3.Error, place: Path) -> str:
     if isinstance(error, FolderError):
         return str(error).rstrip(".")
-    fault = fault_of(error, "cell")
+    fault = fault_of(error, "cell", place)
     return fault.reason if fault is not None else str(error)
 
 

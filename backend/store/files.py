@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from backend.cloud.errors import DiskFull, Unreachable
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.migrations import SCHEMA_VERSIONS, FileKind, migrate
@@ -37,6 +39,9 @@ _HEADER = b"SQLite format 3\0"
 
 _NOUN: dict[FileKind, str] = {"cloud": "cloud.db", "cell": "cell file"}
 
+DISK_FULL = "the disk is full"
+"""How every reason ends of which that is the cause."""
+
 _FAULTS = {
     sqlite3.SQLITE_BUSY: "is locked by another process",
     sqlite3.SQLITE_LOCKED: "is locked by another process",
@@ -49,10 +54,12 @@ _FAULTS = {
     sqlite3.SQLITE_PERM: "may not be opened",
     sqlite3.SQLITE_AUTH: "may not be opened",
     sqlite3.SQLITE_NOLFS: "is too large for this file system",
-    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
+    sqlite3.SQLITE_FULL: f"cannot grow: {DISK_FULL}",
 }
-_HARMLESS = {sqlite3.SQLITE_FULL}
-"""What refuses a write and leaves the file readable."""
+_FULL_TOO = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+"""What is said as well where a file that lies beside it cannot be made for want of room."""
+_BYTES_FREE_LEAST = 64 * 1024
+"""Twice what the shortest index of a write-ahead log takes."""
 
 
 class FolderError(Exception):
@@ -70,6 +77,7 @@ class FileFault(Exception):
         is_busy: bool = False,
         is_newer: bool = False,
         is_replaced: bool = False,
+        is_full: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -81,6 +89,13 @@ class FileFault(Exception):
         """Whether a newer version of the program made it."""
         self.is_replaced = is_replaced
         """Whether a lane still has the file open that had the name before."""
+        self.is_full = is_full
+        """Whether all that is wrong is the want of room on its disk."""
+
+    def refusal(self, file: str) -> Unreachable:
+        """What those are told who wanted something of the file. Surely nothing was changed."""
+        takes_no_changes = self.is_full and not self.is_down
+        return DiskFull(file, self.reason) if takes_no_changes else Unreachable(file, self.reason)
 
 
 def name_of_cell(cell: str) -> str:
@@ -106,8 +121,8 @@ def newer(version: int, kind: FileKind) -> str:
     )
 
 
-def fault_of(error: sqlite3.Error, kind: FileKind) -> FileFault | None:
-    """What an error says of the file; None when it says something of the statement (a bug, a constraint)."""
+def fault_of(error: sqlite3.Error, kind: FileKind, path: Path) -> FileFault | None:
+    """What an error says of the file at `path`; None when it says something of the statement (a bug, a constraint)."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         # Python's own: a text that no program has written so.
@@ -117,8 +132,20 @@ def fault_of(error: sqlite3.Error, kind: FileKind) -> FileFault | None:
     sentence = _FAULTS.get(primary)
     if sentence is None:
         return None
+    if primary == sqlite3.SQLITE_FULL:
+        # It refuses a write, and leaves the file readable.
+        return FileFault(f"{_NOUN[kind]} {sentence}", is_down=False, is_full=True)
+    if primary in _FULL_TOO and not _has_room(path):
+        return FileFault(f"{_NOUN[kind]} cannot be used: {DISK_FULL}", is_full=True)
     is_busy = primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return FileFault(f"{_NOUN[kind]} {sentence}", is_down=primary not in _HARMLESS, is_busy=is_busy)
+    return FileFault(f"{_NOUN[kind]} {sentence}", is_busy=is_busy)
+
+
+def _has_room(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free >= _BYTES_FREE_LEAST
+    except OSError:
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +188,10 @@ class Identity:
     acknowledged when, after the commit, its name still leads to the same file.
     """
 
-    __slots__ = ("_file", "_log", "_log_path", "_noun", "_path")
+    __slots__ = ("_file", "_log", "_log_path", "_noun", "_path", "path")
 
     def __init__(self, place: Place) -> None:
+        self.path = place.path
         self._path = str(place.path)
         self._log_path = self._path + "-wal"
         self._noun = place.noun
@@ -279,7 +307,7 @@ def open_file(place: Place, *, is_writer: bool, wall: Callable[[], datetime], ep
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
-        fault = fault_of(error, place.kind)
+        fault = fault_of(error, place.kind, place.path)
         raise fault or FileFault(f"{place.noun} is not of this cloud: {error}") from error
     except FileFault:
         if connection is not None:
@@ -339,7 +367,9 @@ def probe_file(place: Place, *, epoch_min: int, opened: Iterable[Identity] = ())
         _check_identity(connection, place, epoch_min)
         connection.execute("SELECT max(number) FROM event").fetchone()
     except sqlite3.Error as error:
-        raise fault_of(error, place.kind) or FileFault(f"{place.noun} is not of this cloud: {error}") from error
+        raise fault_of(error, place.kind, place.path) or FileFault(
+            f"{place.noun} is not of this cloud: {error}"
+        ) from error
     finally:
         if connection is not None:
             connection.close()

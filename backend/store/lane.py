@@ -21,11 +21,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from backend.clock import monotonic_seconds
-from backend.cloud.errors import CloudError, OutcomeUnknown, Unreachable
+from backend.cloud.errors import CloudError, OutcomeUnknown
 from backend.durations import Durations
 from backend.store.files import FileFault, Identity, Opened, fault_of
 from backend.store.migrations import FileKind
@@ -252,6 +253,7 @@ class FileLane(Lane):
         self._open = open_
         self._busy_seconds_max = busy_seconds_max
         self._opened: Opened | None = None
+        self._path: Path | None = None
 
     @property
     def identity(self) -> Identity | None:
@@ -267,7 +269,8 @@ class FileLane(Lane):
     def _ready(self) -> Opened:
         """The open file. Raises FileFault."""
         if self._opened is None:
-            self._opened = self._patiently(self._open)
+            opened: Opened = self._patiently(self._open)
+            self._opened, self._path = opened, opened.identity.path
         return self._opened
 
     def _patiently(self, begin: Callable[[], Any]) -> Any:
@@ -280,12 +283,17 @@ class FileLane(Lane):
                 if not fault.is_busy or monotonic_seconds() > ends:
                     raise
             except sqlite3.Error as error:
-                found = fault_of(error, self._kind)
+                found = self._fault_of(error)
                 if found is None:
                     raise
                 if not found.is_busy or monotonic_seconds() > ends:
                     raise found from error
             self._step_begun = monotonic_seconds()
+
+    def _fault_of(self, error: sqlite3.Error) -> FileFault | None:
+        """What an error says of the file that was opened."""
+        assert self._path is not None, "what fails before that is a fault already"
+        return fault_of(error, self._kind, self._path)
 
     def _drop(self) -> None:
         """Close after a fault; the next job opens anew."""
@@ -312,7 +320,7 @@ class ReadLane(FileLane):
             except FileFault as fault:
                 self._drop()
                 answers.fault = fault
-                answers.jobs.append((job, None, Unreachable(self.name, fault.reason)))
+                answers.jobs.append((job, None, fault.refusal(self.name)))
             except BaseException as error:  # the caller's, who waits on the loop
                 answers.jobs.append((job, None, error))
         return answers
@@ -330,7 +338,7 @@ class ReadLane(FileLane):
                 if opened.connection.in_transaction:
                     run("ROLLBACK")
         except sqlite3.Error as error:
-            fault = fault_of(error, self._kind)
+            fault = self._fault_of(error)
             # A job that tries to write here is wrong; the file is not.
             if fault is None or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY:
                 raise
@@ -387,9 +395,9 @@ class WriteLane(FileLane):
             try:
                 value = job.function(transaction)
             except BaseException as error:  # the caller's, who waits on the loop
-                fault = fault_of(error, self._kind) if isinstance(error, sqlite3.Error) else None
+                fault = self._fault_of(error) if isinstance(error, sqlite3.Error) else None
                 if fault is not None:
-                    answers.jobs.append((job, None, Unreachable(self.name, fault.reason)))
+                    answers.jobs.append((job, None, fault.refusal(self.name)))
                     raise fault from error
                 # Alone, it is rolled back with the transaction, because nothing was kept.
                 if not is_alone:
@@ -434,10 +442,14 @@ class WriteLane(FileLane):
             run("COMMIT")
             opened.identity.check()
         except (FileFault, sqlite3.Error) as error:
+            fault = self._fault(error)
+            if fault.is_full and not fault.is_down:
+                # The mark of a commit is the last that is written of it: it is not in the log, and SQLite has rolled
+                # back. Whoever asked is refused.
+                raise
             # It may be in the file, in a file without a name, or nowhere.
             self._drop()
-            answers.fault = self._fault(error)
-            # Even if the disk is only full: what became of this is found out when the file is asked again.
+            answers.fault = fault
             answers.fault.is_down = True
             answers.jobs = [(job, None, refusal or OutcomeUnknown(self.name)) for job, _, refusal in answers.jobs]
             return
@@ -469,7 +481,7 @@ class WriteLane(FileLane):
                 answers.jobs.append((job, None, kept[id(job)][1]))
             else:
                 job.claim()
-                answers.jobs.append((job, None, Unreachable(self.name, fault.reason)))
+                answers.jobs.append((job, None, fault.refusal(self.name)))
 
     def _roll_back(self, opened: Opened) -> None:
         opened.transaction.drop_batch()
@@ -482,4 +494,4 @@ class WriteLane(FileLane):
     def _fault(self, error: FileFault | sqlite3.Error) -> FileFault:
         if isinstance(error, FileFault):
             return error
-        return fault_of(error, self._kind) or FileFault(f"the file failed: {error}")
+        return self._fault_of(error) or FileFault(f"the file failed: {error}")

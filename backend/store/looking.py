@@ -90,5 +90,5 @@ def look(path: Path) -> Iterator[FolderLook]:
 
 
 def unreadable(place: Path, error: sqlite3.Error) -> FolderError:
-    fault = fault_of(error, "cloud" if place.name == "cloud.db" else "cell")
+    fault = fault_of(error, "cloud" if place.name == "cloud.db" else "cell", place)
     return FolderError(f"{place} cannot be read: {fault.reason if fault else error}.")

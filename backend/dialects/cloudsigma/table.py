@@ -18,6 +18,7 @@ from starlette.routing import Route
 from backend.cloud.errors import (
     CloudError,
     Conflict,
+    DiskFull,
     Forbidden,
     Forgotten,
     Invalid,
@@ -57,6 +58,7 @@ ERRORS: Mapping[type[CloudError], tuple[int, str]] = {
     NoFunds: (402, "payment"),
     NoCapacity: (503, "backend"),
     Unreachable: (503, "backend"),
+    DiskFull: (503, "backend"),
     OutcomeUnknown: (503, "backend"),
 }
 """Status and `error_type` of each. Source: CloudSigma API 2.0, "Errors" and "Status codes"; no quota is published."""

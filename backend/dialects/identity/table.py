@@ -14,6 +14,7 @@ from starlette.routing import Route
 from backend.cloud.errors import (
     CloudError,
     Conflict,
+    DiskFull,
     Forbidden,
     Forgotten,
     Invalid,
@@ -41,6 +42,7 @@ ERRORS: Mapping[type[CloudError], int] = {
     NoFunds: 403,
     NoCapacity: 503,
     Unreachable: 503,
+    DiskFull: 503,
     OutcomeUnknown: 503,
 }
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from backend.cloud.errors import (
     CloudError,
     Conflict,
+    DiskFull,
     Forbidden,
     Forgotten,
     Invalid,
@@ -42,6 +43,7 @@ ERRORS: Mapping[type[CloudError], int] = {
     NoFunds: 413,
     NoCapacity: 503,
     Unreachable: 503,
+    DiskFull: 503,
     OutcomeUnknown: 503,
 }
 """Source: Image API v2, its response codes; 413 is that of an exceeded quota."""

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from backend.cloud.errors import (
     CloudError,
     Conflict,
+    DiskFull,
     Forbidden,
     Invalid,
     NoCapacity,
@@ -38,6 +39,7 @@ ERRORS: Mapping[type[CloudError], int] = {
     NoFunds: 409,
     NoCapacity: 409,
     Unreachable: 409,
+    DiskFull: 409,
     OutcomeUnknown: 409,
 }
 """The status of each. **Source**: Waldur, `QuotaValidationError`, for the quota; its API knows no 503."""

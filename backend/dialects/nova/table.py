@@ -19,6 +19,7 @@ from starlette.routing import Route
 from backend.cloud.errors import (
     CloudError,
     Conflict,
+    DiskFull,
     Forbidden,
     Forgotten,
     Invalid,
@@ -52,6 +53,7 @@ ERRORS: Mapping[type[CloudError], int] = {
     NoFunds: 403,
     NoCapacity: 409,
     Unreachable: 500,
+    DiskFull: 500,
     OutcomeUnknown: 500,
 }
 """A cell that does not answer is 500: Nova has no other word for it. Where it shows partial rows there is no error."""

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from backend.cloud.errors import (
     CloudError,
     Conflict,
+    DiskFull,
     Forbidden,
     Forgotten,
     Invalid,
@@ -52,6 +53,7 @@ ERRORS: Mapping[type[CloudError], int] = {
     NoFunds: 402,
     NoCapacity: 409,
     Unreachable: 503,
+    DiskFull: 503,
     OutcomeUnknown: 503,
 }
 """The status of each; the body is `{"error": {"code", "message", ...fields}}` for all."""
