@@ -206,9 +206,9 @@ def _check(
         for row in seen.cloud.event_rows():
             numbers.take(Event(row[0], row[1], row[2], row[3], row[4], row[5], {}, {}))
     report.events += numbers.number - begun
-    for name, problem in unread.items():
-        rest = "" if len(unread) == len(entries) else " No breach was found in what can be read."
-        raise FolderError(f"{name} cannot be checked: {str(problem).rstrip('.')}.{rest}") from problem
+    if unread:
+        told = [f"{name} cannot be checked: {str(problem).rstrip('.')}." for name, problem in sorted(unread.items())]
+        raise FolderError(" ".join([*told, "No breach was found in what can be read."]))
 
 
 def _read_all(

@@ -336,6 +336,18 @@ def test_of_a_cell_that_cannot_be_read_nothing_is_told(
     assert str(problem.value).startswith(f"{cell} cannot be checked: {file} {sentence}")
 
 
+def test_each_cell_that_cannot_be_read_is_named(demo: Path, tmp_path: Path) -> None:
+    """Also where that of the first is found later."""
+    folder = copied(demo, tmp_path / "data")
+    without("event")(folder / "cells/cell-1.db")
+    remove(folder / "cells/cell-2.db")
+
+    with pytest.raises(
+        FolderError, match=r"^cell-1 cannot be checked: .* is corrupt\. cell-2 .* is missing\. No breach"
+    ):
+        checking.check(folder)
+
+
 def test_a_breach_in_another_cell_is_found_all_the_same(demo: Path, tmp_path: Path) -> None:
     folder = copied(demo, tmp_path / "data")
     remove(folder / "cells/cell-2.db")
