@@ -8,6 +8,7 @@ Map, from the disk upwards
     migrations       how a file comes to the schema of today
     files            opening a file, and knowing that it is still the one that was opened
     rows             objects of the model as rows, and what an event says of a change
+    damage           rows that nobody has written so
     frozen           making many frozen objects at the cost of ordinary ones
     entries          what is known centrally, as frozen values
     transaction      what one job may ask of any file: events, tasks, remembered requests

@@ -211,6 +211,7 @@ class PageRow:
     row: Row
 
     def server(self) -> Server:
+        """Raises DamagedRow. Whoever is not in a lane asks `Store.server_of`, which tells the cell."""
         return SERVER.of(self.row, self.cell)
 
 

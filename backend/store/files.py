@@ -78,6 +78,7 @@ class FileFault(Exception):
         is_newer: bool = False,
         is_replaced: bool = False,
         is_full: bool = False,
+        is_damage: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -91,6 +92,8 @@ class FileFault(Exception):
         """Whether a lane still has the file open that had the name before."""
         self.is_full = is_full
         """Whether all that is wrong is the want of room on its disk."""
+        self.is_damage = is_damage
+        """Whether it holds what was never written; whoever does not read just that finds it well."""
 
     def refusal(self, file: str) -> Unreachable:
         """What those are told who wanted something of the file. Surely nothing was changed."""
@@ -127,7 +130,7 @@ def fault_of(error: sqlite3.Error, kind: FileKind, path: Path) -> FileFault | No
     if code is None:
         # Python's own: a text that no program has written so.
         is_text_damaged = str(error).startswith("Could not decode to UTF-8")
-        return FileFault(f"{_NOUN[kind]} is corrupt") if is_text_damaged else None
+        return FileFault(f"{_NOUN[kind]} is corrupt", is_damage=True) if is_text_damaged else None
     primary = code & 0xFF
     sentence = _FAULTS.get(primary)
     if sentence is None:
@@ -138,7 +141,8 @@ def fault_of(error: sqlite3.Error, kind: FileKind, path: Path) -> FileFault | No
     if primary in _FULL_TOO and not _has_room(path):
         return FileFault(f"{_NOUN[kind]} cannot be used: {DISK_FULL}", is_full=True)
     is_busy = primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return FileFault(f"{_NOUN[kind]} {sentence}", is_busy=is_busy)
+    is_damage = primary == sqlite3.SQLITE_CORRUPT
+    return FileFault(f"{_NOUN[kind]} {sentence}", is_busy=is_busy, is_damage=is_damage)
 
 
 def _has_room(path: Path) -> bool:

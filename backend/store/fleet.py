@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backend.cloud.errors import OutcomeUnknown, Unreachable
-from backend.cloud.model import Reachability, ReachabilityState
+from backend.cloud.model import Reachability, ReachabilityState, Server
 from backend.durations import Durations
 from backend.store.cell import CellTransaction
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import is_made, tidy_folder
-from backend.store.entries import CellEntry, Page
+from backend.store.damage import DamagedRow
+from backend.store.entries import CellEntry, Page, PageRow
 from backend.store.files import FolderError, Place, open_file, path_of_cell
 from backend.store.lane import Answers, Commit, CommitDetails, Job, Lane, ReadLane, WriteLane
 from backend.store.link import CellLink, Hooks
@@ -241,6 +242,15 @@ class Store:
             limit=limit,
             weights=self._weights,
         )
+
+    def server_of(self, row: PageRow) -> Server:
+        """Raises Unreachable where the row is damaged: its cell is down from then on."""
+        try:
+            return row.server()
+        except DamagedRow as error:
+            link = self._links[row.cell]
+            link.found_damaged("cell file is corrupt")
+            raise Unreachable(row.cell, link.reachability.reason) from error
 
     async def _cloud(self, lane: Lane, fn: Callable[[CloudTransaction], T]) -> T:
         job = lane.submit(fn)

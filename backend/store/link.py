@@ -29,6 +29,8 @@ from backend.store.loads import Shared
 HISTORY_LENGTH = 8
 HEALTHY_ASK_SECONDS = 5.0
 """How often a cell that answers is asked."""
+STEADY_SECONDS = 120.0
+"""For so long a damaged file has to do after its return, or it is asked again more and more seldom."""
 LANE_SILENT_SECONDS_MAX = 30.0
 """A lane that is silent for so long has hung, whatever the probe says."""
 
@@ -92,6 +94,10 @@ class CellLink:
         self._watchdog: asyncio.TimerHandle | None = None
         self._is_returning = False
         self._tries = 0
+        self._damages = 0
+        """How often in a row it was found damaged soon after it had come back: neither the probe nor its recovery reads
+        the damaged part, and work does."""
+        self._returned_at = -STEADY_SECONDS
         self._ask_at = 0.0
         self._silent_since = silent_since
         self._reachability = Reachability(ReachabilityState.DOWN, silent_since or wall(), "not asked yet")
@@ -146,7 +152,17 @@ class CellLink:
             self._hooks.committed(self, answers.committed)
         fault = answers.fault
         if fault is not None and fault.is_down and self.is_up:
-            self._declare(ReachabilityState.DOWN, fault.reason)
+            if fault.is_damage:
+                self.found_damaged(fault.reason)
+            else:
+                self._declare(ReachabilityState.DOWN, fault.reason)
+
+    def found_damaged(self, reason: str) -> None:
+        """Something in the file was never written so, says who has read it."""
+        if self.is_up:
+            is_again = monotonic_seconds() - self._returned_at < STEADY_SECONDS
+            self._tries = self._damages = self._damages + 1 if is_again else 0
+            self._declare(ReachabilityState.DOWN, reason)
 
     # Silence
 
@@ -322,6 +338,8 @@ class CellLink:
     ) -> None:
         before = self.reachability
         is_up = state is ReachabilityState.UP
+        if is_up and before.state is not state:
+            self._returned_at = monotonic_seconds()
         self._tries = 0 if is_up else self._tries + 1
         wait_seconds = HEALTHY_ASK_SECONDS if is_up else float(back_off_seconds(self._tries))
         self._ask_at = monotonic_seconds() + wait_seconds

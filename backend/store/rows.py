@@ -32,6 +32,7 @@ from backend.cloud.model import (
     Size,
     without_secrets,
 )
+from backend.store.damage import whole
 from backend.store.frozen import maker
 
 Row = Sequence[Any]
@@ -170,7 +171,7 @@ class Table(Generic[T]):
         self._make = maker(noun)
         # Several times as fast as `dataclasses.replace`, which asks each field by name.
         self._all: Callable[[T], tuple[Any, ...]] = attrgetter(*noun.__dataclass_fields__)  # type: ignore[attr-defined]
-        self.of = of
+        self.of = whole(of)
         """Makes the object from a row of `select` and the cell's name."""
         self.columns = (*(column for field in fields for column in field.columns), "version")
         self.key = self.columns[0]

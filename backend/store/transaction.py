@@ -20,6 +20,7 @@ from backend.cloud.errors import NotFound
 from backend.cloud.instants import microseconds_of
 from backend.cloud.metering import Happened
 from backend.cloud.model import Event, Task, TaskState
+from backend.store.damage import whole
 from backend.store.frozen import maker
 from backend.store.rows import (
     Difference,
@@ -86,6 +87,7 @@ _make_task, _make_event = maker(Task), maker(Event)
 _TASK_STATES = {state.value: state for state in TaskState}
 
 
+@whole
 def task_of(row: Row, file: str) -> Task:
     id_, kind, object_kind, object_id, begun_at, due_at, state, ended_at, result, actor, payload = row
     return _make_task(
@@ -104,6 +106,7 @@ def task_of(row: Row, file: str) -> Task:
     )
 
 
+@whole
 def event_of(row: Row, file: str) -> Event:
     number, at, kind, object_kind, object_id, object_version, actor, request_id, changes, details = row
     return _make_event(

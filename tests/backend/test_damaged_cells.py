@@ -13,11 +13,13 @@ import pytest
 
 from backend.app import App, running
 from backend.clock import Clock
+from backend.cloud.errors import Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
 from backend.folder import Credentials, Secrets
 from backend.seed import CELLS, DOWN_CELL, OPERATOR
 from backend.store import FolderError
 from backend.tokens import keyring
+from tests.backend.support import make_folder, opened
 from tests.demo import NOW, TOKEN, copied
 from tests.outages import PATIENT_SECONDS, cell_file
 
@@ -49,6 +51,14 @@ def flipped_bits(path: Path, page: int) -> None:
     _overwrite(path, page, bytes(byte | 0x80 if chr(byte) in "-:" else byte for byte in found))
 
 
+def other_signs(path: Path, page: int) -> None:
+    """Text still, that was never written: no instant, no JSON and no state."""
+    at = page * PAGE_BYTES
+    found = path.read_bytes()[at : at + PAGE_BYTES]
+    signs = {ord(":"): ord("_"), ord("{"): ord("("), ord("g"): ord("q")}
+    _overwrite(path, page, bytes(signs.get(byte, byte) for byte in found))
+
+
 def _overwrite(path: Path, page: int, content: bytes) -> None:
     with open(path, "r+b") as file:
         file.seek(page * PAGE_BYTES)
@@ -56,7 +66,7 @@ def _overwrite(path: Path, page: int, content: bytes) -> None:
 
 
 Damage = Callable[[Path, int], None]
-DAMAGES: tuple[Damage, ...] = (random_bytes, zeroes, cut, flipped_bits)
+DAMAGES: tuple[Damage, ...] = (random_bytes, zeroes, cut, flipped_bits, other_signs)
 
 
 async def serves(folder: Path, cell: str) -> Reachability:
@@ -79,6 +89,10 @@ async def _ask(http: httpx.AsyncClient, app: App, cell: str) -> None:
     found: dict[str, Any] = {}
     for each in LISTS:
         answer = await http.get(each)
+        if answer.status_code == 503:
+            # Who meets the damage is told so, and nobody after that.
+            assert answer.json()["error"]["cell"] == cell
+            answer = await http.get(each)
         assert answer.status_code == 200, f"{each}: {answer.status_code} {answer.text}"
         found[each] = answer.json()
     servers = found[LISTS[0]]["servers"]
@@ -145,3 +159,25 @@ def test_a_damaged_cloud_file_is_a_sentence_at_the_start(demo: Path, tmp_path: P
     if said is not None:
         assert said.startswith(f"The data folder {folder} cannot be used: ")
         assert "cloud.db is corrupt" in said
+
+
+def test_a_cell_that_only_work_finds_damaged_is_asked_again_more_and_more_seldom(tmp_path: Path) -> None:
+    """The probe and its recovery find it well: it comes back each time, and would be lost again each second."""
+
+    async def story() -> list[float | None]:
+        async with opened(tmp_path / "data") as on:
+            store = on.cloud.store
+            await store.cell_write("cell-1", lambda tx: tx.emit("noted", "note", "n", at=NOW))
+            await store.cell_write("cell-1", lambda tx: tx._run("UPDATE event SET changes = '{' WHERE kind = 'noted'"))
+            waits = []
+            for _ in range(4):
+                with pytest.raises(Unreachable, match="cell file is corrupt"):
+                    await store.cell_read("cell-1", lambda tx: tx.events_of("n"))
+                waits.append(store.reachability("cell-1").next_try_seconds)
+                await store.ask("cell-1")
+                assert store.reachability("cell-1").state is ReachabilityState.UP
+            return waits
+
+    make_folder(tmp_path / "data")
+    waits = asyncio.run(story())
+    assert [round(seconds or 0.0) for seconds in waits] == [2, 4, 8, 16]

@@ -188,7 +188,7 @@ async def shown_of(call: Call, rows: Sequence[PageRow]) -> list[Shown]:
     for row in rows:
         entry = entries.get(row.id)
         if entry is not None:
-            server = row.server()
+            server = call.cloud.store.server_of(row)
             found.append(Shown(server, entry, (), render.user_id_of(server.owner, accounts)))
     return found
 

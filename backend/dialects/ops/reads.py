@@ -59,7 +59,7 @@ from backend.operations import (
 from backend.operations.capacity import what_fits
 from backend.operations.cells import CellView
 from backend.operations.hosts import HostView
-from backend.store import PageRow
+from backend.store import PageRow, Store
 
 NO_SIZE = render.size_row(NOTHING)
 
@@ -365,7 +365,7 @@ async def _list_servers(call: Call[ServersQuery, NoBody]) -> schema.ServerPage:
     )
     next_token = None if page.next_after is None else encode_token([*kind, *page.next_after])
     fragments = call.context.server_rows
-    rows = [fragments.of(row.id, row.version, partial(_rendered, row)) for row in page.rows]
+    rows = [fragments.of(row.id, row.version, partial(_rendered, cloud.store, row)) for row in page.rows]
     # All of them together are counted by the page, and those of some cells one by one.
     of = None if query.cell is None else names
     total = await cloud.store.cloud_read(
@@ -374,8 +374,8 @@ async def _list_servers(call: Call[ServersQuery, NoBody]) -> schema.ServerPage:
     return _server_page(rows, next_token, cursor, total, page.unreachable)
 
 
-def _rendered(row: PageRow) -> schema.ServerRow:
-    return render.server_row(row.server())
+def _rendered(store: Store, row: PageRow) -> schema.ServerRow:
+    return render.server_row(store.server_of(row))
 
 
 _KEY_LENGTHS = {"name": 2, "state": 3, "created_at": 2}
