@@ -19,6 +19,7 @@ from backend.check import check as check_folder
 from backend.cloud.backups import jitter, parse
 from backend.cloud.model import GIB, BackupState, Event, Schedule
 from backend.operations import cells, losses, schedules
+from backend.operations.settings import change_settings
 from backend.store import CloudTransaction
 from tests.backend.backing import all_backups, with_disk
 from tests.backend.support import Harness, make_folder, opened
@@ -42,6 +43,8 @@ CRONS = (
 
 
 async def fill(on: Harness, chance: random.Random) -> None:
+    # All of it is looked at in the end.
+    await change_settings(on.cloud, on.operator, history_seconds=int(2 * DAYS * DAY.total_seconds()))
     ids = [(await with_disk(on, f"s{n}", gib=1, cell=CELLS[n % 2], vcpus=1)).id for n in range(SERVERS)]
     crons = [(cron, zone) for cron, zone, count in CRONS for _ in range(count)]
     chance.shuffle(crons)
