@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -83,16 +82,6 @@ def pytest_sessionfinish() -> None:
     """Look once for what tests have left, and not at all of it five times more, as pytest does."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def paths_are_compiled_once() -> Iterator[None]:
-    """Keep what Starlette has made of a path for the next app: several thousand are opened, with the same 400 paths."""
-    from starlette import routing
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(routing, "compile_path", cache(routing.compile_path))
-        yield
 
 
 @pytest.fixture(scope="session")
