@@ -25,7 +25,7 @@ from backend.store.cloud import CloudTransaction
 from backend.store.creation import is_made, tidy_folder
 from backend.store.damage import DamagedRow
 from backend.store.entries import CellEntry, Page, PageRow
-from backend.store.files import FolderError, Place, open_file, path_of_cell
+from backend.store.files import FolderError, Place, fault_of, open_file, path_of_cell
 from backend.store.lane import Answers, Commit, CommitDetails, Job, Lane, ReadLane, WriteLane
 from backend.store.link import CellLink, Hooks
 from backend.store.mirror import Mirror
@@ -248,9 +248,10 @@ class Store:
         try:
             return row.server()
         except DamagedRow as error:
-            link = self._links[row.cell]
-            link.found_damaged("cell file is corrupt")
-            raise Unreachable(row.cell, link.reachability.reason) from error
+            fault = fault_of(error, "cell", path_of_cell(self.path, row.cell))
+            assert fault is not None, "damage is always a fault"
+            self._links[row.cell].found_damaged(fault.reason)
+            raise Unreachable(row.cell, fault.reason) from error
 
     async def _cloud(self, lane: Lane, fn: Callable[[CloudTransaction], T]) -> T:
         job = lane.submit(fn)

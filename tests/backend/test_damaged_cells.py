@@ -181,3 +181,21 @@ def test_a_cell_that_only_work_finds_damaged_is_asked_again_more_and_more_seldom
     make_folder(tmp_path / "data")
     waits = asyncio.run(story())
     assert [round(seconds or 0.0) for seconds in waits] == [2, 4, 8, 16]
+
+
+def test_a_list_that_meets_a_damaged_server_names_its_cell_which_is_down_from_then_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path / "data") as on:
+            store = on.cloud.store
+            made = await on.server("web", cell="cell-1")
+            await store.cell_write("cell-1", lambda tx: tx._run("UPDATE server SET created_at = 'once'"))
+            page = await store.page_servers(limit=10)
+            (row,) = page.rows
+            assert row.id == made.id
+            with pytest.raises(Unreachable, match="cell-1 does not answer: cell file is corrupt"):
+                store.server_of(row)
+            assert store.reachability("cell-1").state is ReachabilityState.DOWN
+            assert (await store.page_servers(limit=10)).unreachable == ("cell-1",)
+
+    make_folder(tmp_path / "data")
+    asyncio.run(story())
