@@ -14,6 +14,9 @@ from contextlib import contextmanager, suppress
 _THRESHOLDS = 5_000, 20, 20
 """So many objects more than before, which takes 2 ms, are looked through; every 20th time those that were there the
 time before; and every 400th time all, if there are a quarter more of them."""
+_AGED_TIMES = 2
+"""So often those of the time before were looked through since all were: as often as somebody who goes from view to view
+leaves some ten thousand objects of the views that were left, and to find them takes 20 to 40 ms."""
 
 # Source: glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -28,6 +31,16 @@ def collect_seldom() -> None:
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
     gc.enable()
+
+
+def tidy() -> None:
+    """Look through all now, between two keys, if enough was made since the last time.
+
+    A view that was left holds itself. By the thresholds alone it would be a quarter of an hour until all of them are
+    found, 20 MB later, and in the middle of a key.
+    """
+    if gc.isenabled() and gc.get_count()[2] >= _AGED_TIMES:
+        gc.collect()
 
 
 @contextmanager
@@ -56,10 +69,12 @@ def keep_little() -> None:
 def give_back() -> None:
     """Give back what reading a long list took: a tenth of the console's memory.
 
-    The rows stay as long as their cloud is looked at, so they are not looked through for garbage again and again.
+    The rows stay as long as their cloud is looked at, so they are not looked through for garbage again and again. What
+    was kept out of it before, and has become garbage since, is found now.
     """
     import ctypes
 
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     with suppress(AttributeError, OSError):

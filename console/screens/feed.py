@@ -178,6 +178,8 @@ class Feed:
                 continue
             tries = 0
             self._answers.set()
+            await self.keys.pass_by()
+            memory.tidy()
             await self._pause(self._pause_seconds())
 
     async def follow(self) -> None:

@@ -1,13 +1,14 @@
-"""Python does not look for garbage while an answer is read, and afterwards as before."""
+"""When Python looks for garbage: not while an answer is read, and all of it between two keys."""
 
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from console.memory import without_looking
+from console.memory import give_back, tidy, without_looking
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +38,57 @@ def test_what_fails_in_between_changes_nothing_about_that() -> None:
         raise ValueError("not understood")
 
     assert gc.isenabled()
+
+
+class Left:
+    """A view that was left: it holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_has_been_looked_at_twice_and_is_garbage_is_gone_when_nobody_presses_a_key() -> None:
+    gc.enable()
+    gc.collect()
+    view = Left()
+    left = weakref.ref(view)
+    for _ in range(2):
+        tidy()
+        gc.collect(1)
+    del view
+    gc.collect(1)
+    assert left() is not None, "it is as old as what stays"
+
+    tidy()
+
+    assert left() is None
+
+
+def test_nothing_is_looked_for_between_two_keys_while_an_answer_is_read() -> None:
+    gc.enable()
+    gc.collect()
+    view = Left()
+    left = weakref.ref(view)
+    gc.collect(1)
+    gc.collect(1)
+    del view
+
+    with without_looking():
+        tidy()
+        assert left() is not None
+
+    gc.collect(2)
+    assert left() is None
+
+
+def test_a_view_that_was_open_when_a_list_was_read_is_found_when_the_next_one_was() -> None:
+    view = Left()
+    left = weakref.ref(view)
+    give_back()
+    del view
+    gc.collect()
+    assert left() is not None
+
+    give_back()
+
+    assert left() is None
