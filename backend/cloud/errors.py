@@ -162,11 +162,9 @@ class DiskFull(Unreachable):
 @dataclass
 class OutcomeUnknown(CloudError):
     cell: str
+    reason: str = ""
 
     def __str__(self) -> str:
-        if self.cell == "cloud":
-            return "cloud.db failed in the middle: the request may have been carried out. Look before you repeat it."
-        return (
-            f"Cell {self.cell} stopped answering in the middle: the request may have been carried out. "
-            "Look before you repeat it."
-        )
+        what = "cloud.db failed" if self.cell == "cloud" else f"Cell {self.cell} stopped answering"
+        why = f" ({self.reason})" if self.reason else ""
+        return f"{what} in the middle{why}: the request may have been carried out. Look before you repeat it."

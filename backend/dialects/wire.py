@@ -25,6 +25,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
@@ -182,6 +183,15 @@ class Guard:
                 scope["route"] = route
                 break
         await _answer(refuse(error), scope, receive, send)
+
+
+class Anything(PathConvertor):
+    """The rest of a path whatever it holds: Starlette's own ends at a line's end, and `%0A` is one."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("anything", Anything())
 
 
 def route(path: str, endpoint: Resource | UnknownPath) -> Route:

@@ -53,7 +53,7 @@ async def acknowledge(cloud: Cloud, cell: str, write: Callable[[CloudTransaction
         await cloud.store.cloud_write(write)
     except (Unreachable, OutcomeUnknown) as error:
         cloud.leave_unsettled(cell)
-        raise OutcomeUnknown(error.cell) from error
+        raise OutcomeUnknown(error.cell, error.reason) from error
 
 
 async def give_back(cloud: Cloud, cell: str, write: Callable[[CloudTransaction], Any]) -> None:

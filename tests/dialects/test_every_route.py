@@ -24,7 +24,7 @@ from tests.dialects.walking import NOTHING, READER, SHARED, Answered, Step, Walk
 OPEN = {
     "GET /compute": "versions",
     "GET /compute/v2.1": "a version",
-    "GET /compute/{rest:path}": "which versions there are, as Nova answers whatever else is asked for",
+    "GET /compute/{rest:anything}": "which versions there are, as Nova answers whatever else is asked for",
     "GET /": "versions",
     "GET /identity": "versions",
     "GET /identity/v3": "a version",

@@ -213,7 +213,18 @@ def test_an_answer_carries_the_request_id_that_the_client_gave_or_a_new_one(tell
     tell(story)
 
 
-@pytest.mark.parametrize("path", ["/ops/v1/nothing", "/ops/v1/servers/", "/api/2.0/", "/api/2.0", "/api/2.0/nothing/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ops/v1/nothing",
+        "/ops/v1/servers/",
+        "/ops/v1/two%0Alines",
+        "/api/2.0/",
+        "/api/2.0",
+        "/api/2.0/nothing/",
+        "/api/2.0/two%0Alines/",
+    ],
+)
 def test_an_unknown_path_is_404_in_the_shape_of_its_dialect(tell: Tell, path: str) -> None:
     async def story(on: Wired) -> None:
         body = refused(await on.bare.get(path), 404)

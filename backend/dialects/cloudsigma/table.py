@@ -278,7 +278,7 @@ def routes_of(paths: Iterable[Path | OpenPath], context: Context) -> list[Route]
         routes += [wire.route(PREFIX + path.path + "/", resource), wire.route(PREFIX + path.path, resource)]
     return [
         *routes,
-        wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse)),
+        wire.route(PREFIX + "/{rest:anything}", wire.UnknownPath(refuse)),
         wire.route(PREFIX, wire.UnknownPath(refuse)),
     ]
 

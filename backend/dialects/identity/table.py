@@ -119,7 +119,7 @@ def routes_of(paths: Iterable[Path], context: Context) -> list[Route]:
         handlers = {method: _handle(handler, context) for method, handler in path.handlers.items()}
         resource = wire.Resource(handlers, refuse, (openstack.REQUEST_ID_HEADER,))
         routes += [wire.route(PREFIX + path.path, resource), wire.route(PREFIX + path.path + "/", resource)]
-    return [*routes, wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+    return [*routes, wire.route(PREFIX + "/{rest:anything}", wire.UnknownPath(refuse))]
 
 
 def _handle(handler: Handler, context: Context) -> wire.Handler:

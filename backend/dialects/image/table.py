@@ -168,7 +168,7 @@ def routes_of(context: Context) -> list[Route]:
     for path, by_method in PATHS.items():
         handlers = {method: _handle(handler, context) for method, handler in by_method.items()}
         routes.append(wire.route(PREFIX + path, wire.Resource(handlers, refuse, (openstack.REQUEST_ID_HEADER,))))
-    return [*routes, wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+    return [*routes, wire.route(PREFIX + "/{rest:anything}", wire.UnknownPath(refuse))]
 
 
 def _handle(handler: Handler, context: Context) -> wire.Handler:

@@ -69,7 +69,7 @@ def routes_of(context: Context) -> list[Route]:
         resource = wire.Resource({method: _handle(handlers, method, context) for method in METHODS}, refuse)
         # The slash belongs to the address; clients that leave it out are not sent around.
         routes += [wire.route(PREFIX + path + slash, resource) for slash in ("/", "")]
-    return [*routes, wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+    return [*routes, wire.route(PREFIX + "/{rest:anything}", wire.UnknownPath(refuse))]
 
 
 def _handle(handlers: Mapping[str, Handler], method: str, context: Context) -> wire.Handler:
@@ -103,5 +103,5 @@ def auth_routes_of(context: Context) -> list[Route]:
     paths = [AUTH_PREFIX + "/password" + slash for slash in ("/", "")]
     return [
         *(wire.route(path, resource) for path in paths),
-        wire.route(AUTH_PREFIX + "/{rest:path}", wire.UnknownPath(refuse)),
+        wire.route(AUTH_PREFIX + "/{rest:anything}", wire.UnknownPath(refuse)),
     ]

@@ -245,8 +245,8 @@ def routes_of(paths: Iterable[Path], context: Context) -> list[Route]:
         handlers = {method: _handle(handler, context) for method, handler in path.handlers.items()}
         found.append(wire.route(ROOT + path.path, wire.Resource(handlers, refuse, ID_HEADERS)))
     # Below the root, what is no path has no method either: 404 in plain text.
-    found.append(wire.route(ROOT + "/{rest:path}", wire.Resource({}, refuse, ID_HEADERS)))
-    found.append(wire.route(PREFIX + "/{rest:path}", wire.Resource({"GET": _choices}, refuse, ID_HEADERS)))
+    found.append(wire.route(ROOT + "/{rest:anything}", wire.Resource({}, refuse, ID_HEADERS)))
+    found.append(wire.route(PREFIX + "/{rest:anything}", wire.Resource({"GET": _choices}, refuse, ID_HEADERS)))
     return found
 
 

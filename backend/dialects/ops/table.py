@@ -303,4 +303,4 @@ def routes_of(table: Iterable[Endpoint[Any, Any]], context: Context) -> list[Rou
     routes = [wire.route(PREFIX + path, resource) for path, resource in resources.items()]
     # HTTP libraries that join a base address with nothing write its last slash.
     routes.append(wire.route(PREFIX + "/", resources[""]))
-    return [*routes, wire.route(PREFIX + "/{rest:path}", wire.UnknownPath(refuse))]
+    return [*routes, wire.route(PREFIX + "/{rest:anything}", wire.UnknownPath(refuse))]
