@@ -281,6 +281,8 @@ class Status(NamedTuple):
     tasks_ended: int | None = None
     tasks_waiting: int | None = None
     short_of_money: tuple[ShortAccount, ...] = ()
+    full_files: tuple[str, ...] = ()
+    """What takes no changes because the disk of the cloud's folder is full: `cloud`, and names of cells."""
     pace: Pace | None = None
     """Of a cloud that is looked at now and then: how old what is known of it may be."""
     troubles: tuple[str, ...] = ()

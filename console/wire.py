@@ -405,6 +405,7 @@ def status(body: Body, repeats: Repeats) -> Status:
         tasks_ended=tasks.get("ended"),
         tasks_waiting=tasks.get("waiting"),
         short_of_money=many(short_of_money, body.get("short_of_money") or ()),
+        full_files=tuple(body.get("full_files") or ()),
     )
 
 

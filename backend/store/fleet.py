@@ -324,6 +324,11 @@ class Store:
             if self._links[cell].is_up:
                 await self._links[cell].recover()
 
+    def full_files(self) -> tuple[str, ...]:
+        """What takes no changes because the disk is full: `cloud`, and names of cells."""
+        writers = {"cloud": self._writer, **{link.name: link.writer for link in self._links.values()}}
+        return tuple(name for name, writer in writers.items() if writer.is_full)
+
     async def watch(self) -> None:
         """Without end: mirror what was written, and ask the cells that are due to be asked."""
         asking: set[asyncio.Task[Any]] = set()

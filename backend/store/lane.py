@@ -34,6 +34,8 @@ from backend.store.transaction import Touched
 
 BATCH_JOBS_MAX = 256
 """So that a flood cannot hold a commit, and everybody's answer, for long."""
+FULL_SECONDS = 60.0
+"""For as long a file is said to be on a full disk after a refusal. A cloud whose time runs writes more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,9 +353,16 @@ class WriteLane(FileLane):
     def __init__(self, *parts: Any, **named: Any) -> None:
         super().__init__(*parts, **named)
         self.commits = Durations()
+        """How long each group commit took, from when its first job left the queue."""
         self.happened: Counter[str] = Counter()
         """Events by kind, since the start."""
-        """How long each group commit took, from when its first job left the queue."""
+        self._refused_at: float | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether changes were refused within the last minute because the disk is full, and none was taken since."""
+        at = self._refused_at
+        return at is not None and monotonic_seconds() - at < FULL_SECONDS
 
     def _run(self, batch: list[Job]) -> Answers:
         answers = Answers()
@@ -454,6 +463,7 @@ class WriteLane(FileLane):
             answers.jobs = [(job, None, refusal or OutcomeUnknown(self.name)) for job, _, refusal in answers.jobs]
             return
         opened.epoch = epoch
+        self._refused_at = None
         self.happened.update(opened.transaction.kinds_of_batch())
         answers.committed = CommitDetails(commit, epoch, opened.transaction.keep_batch(), open_tasks)
 
@@ -474,6 +484,8 @@ class WriteLane(FileLane):
         if fault.is_down or self._opened is None:
             self._drop()
         answers.fault = fault
+        if fault.is_full and not fault.is_down:
+            self._refused_at = monotonic_seconds()
         kept = {id(job): (job, error) for job, _, error in answers.jobs if error is not None}
         answers.jobs = []
         for job in batch:

@@ -42,11 +42,12 @@ COLUMNS: tuple[Column[Alarm], ...] = (
 
 
 def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:
-    """Cells that do not answer, lost hosts, fragile groups, schedules that are off, backups that are missing, accounts
-    short of money, then backfilling in one line.
+    """A full disk, cells that do not answer, lost hosts, fragile groups, schedules that are off, backups that are
+    missing, accounts short of money, then backfilling in one line.
     """
     glyphs = frame.glyphs
     return [
+        *_full(mirror, glyphs),
         *(_cell(cell, glyphs, is_zone=mirror.offer is not None) for cell in _silent(mirror)),
         *_notes(mirror, glyphs),
         *_hosts(mirror, glyphs),
@@ -57,6 +58,16 @@ def alarms(mirror: Mirror, frame: Frame) -> list[Alarm]:
         *_short(mirror, glyphs),
         *_backfill(mirror, glyphs),
     ]
+
+
+def _full(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
+    """What takes no changes. Everything answers, and what was acknowledged is kept."""
+    if mirror.full_files:
+        files = ", ".join("cloud.db" if name == "cloud" else name for name in mirror.full_files)
+        verb = "takes" if len(mirror.full_files) == 1 else "take"
+        what = f"disk full; {files} {verb} no changes"
+        remedy = "make room on the disk of the cloud's folder; what waits goes on by itself"
+        yield Alarm("view:cells", glyphs.violation, Tone.CRIT, "disk", what, remedy)
 
 
 def _silent(mirror: Mirror) -> list[CellRecord]:

@@ -102,6 +102,7 @@ class Mirror:
     """What was done to this cloud from here, oldest first; None until a view has asked for it."""
     billing: Billing | None = None
     short_of_money: tuple[ShortAccount, ...] = ()
+    full_files: tuple[str, ...] = ()
     rehearsal: Rehearsal | None = None
     """None until a view has asked for it."""
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -337,7 +338,7 @@ class Mirror:
         changes |= {"troubles": answer.troubles, "notes": answer.notes}
         if answer.clock is not None:
             changes |= {"clock": answer.clock, "clock_at": at}
-        changes["short_of_money"] = answer.short_of_money
+        changes |= {"short_of_money": answer.short_of_money, "full_files": answer.full_files}
         return self._with_cells(cells, at)._answered("status", at, **changes)
 
     def _with_cells(self, cells: tuple[CellRecord, ...], at: datetime) -> Mirror:

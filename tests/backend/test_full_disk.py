@@ -119,9 +119,13 @@ def test_a_disk_that_is_full_is_told_as_that_until_there_is_room(small_disk: Pat
                 with pytest.raises(DiskFull, match="The cloud takes no changes, because the disk is full"):
                     await on.server("more", cell="cell-2")
             assert {on.cloud.store.reachability(cell).state for cell in on.cloud.store.cell_names} == {UP}
+            assert on.cloud.store.full_files() == ("cloud", "cell-1")
             assert (await on.look(made.id)).state == "stopped"
             (small_disk / "ballast").unlink()
             await servers.start_server(on.cloud, on.operator, made.id)
+            assert on.cloud.store.full_files() == ("cloud",), "which was asked for nothing"
+            await on.server("more", cell="cell-2")
+            assert on.cloud.store.full_files() == ()
 
     asyncio.run(story())
     assert checking.check(folder).breach is None

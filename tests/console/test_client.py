@@ -349,6 +349,7 @@ def test_the_status_brings_everything_that_is_polled() -> None:
                                                "reachable": True}], "needs": 2, "tolerates": None, "is_bound": True}],
         "tasks": {"open": 5, "ended": 412, "waiting": 2},
         "schedules": [{"id": "s1", "server_id": "u1", "description": "web nightly", "history": ["ok", "missed"]}],
+        "full_files": ["cloud", "cell-1"],
     }  # fmt: skip
 
     status = run(a_client(answering(body)).status())
@@ -359,6 +360,7 @@ def test_the_status_brings_everything_that_is_polled() -> None:
     assert status.capacity.most_free_by_memory is None
     assert (status.groups[0].tolerates, status.groups[0].needs, status.tasks_waiting) == (None, 2, 2)
     assert status.schedules[0].history == ("ok", "missed")
+    assert status.full_files == ("cloud", "cell-1")
 
 
 def test_an_account_that_may_not_know_what_is_free_is_told_nothing() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from console.presentation import attention, overview
 from console.presentation.mirror import Mirror
-from console.records import DrivesPage, Hosts, ServersPage
+from console.records import DrivesPage, Hosts, ServersPage, Status
 from tests.console.drawn import body
 from tests.console.examples import (
     POLLED,
@@ -55,6 +55,26 @@ def test_a_lost_storage_host_says_how_many_servers_it_has_paused(
 
     assert {name: alarm.what for name, alarm in found.items()} == said
     assert found["c1-s01"].remedy.startswith("they go on by themselves")
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        (("cloud",), "disk full; cloud.db takes no changes"),
+        (("cell-2",), "disk full; cell-2 takes no changes"),
+        (("cloud", "cell-1"), "disk full; cloud.db, cell-1 take no changes"),
+    ],
+)
+def test_a_full_disk_is_the_first_that_needs_attention_and_says_what_takes_no_changes(
+    files: tuple[str, ...], what: str
+) -> None:
+    status = Status(clock=None, cells=the_cells(), full_files=files)
+
+    first = attention.alarms(the_cloud().apply(status, POLLED), a_frame())[0]
+    then = attention.alarms(the_cloud().apply(status, POLLED).apply(status._replace(full_files=()), POLLED), a_frame())
+
+    assert (first.who, first.what, first.tone.value) == ("disk", what, "crit")
+    assert "disk" not in {alarm.who for alarm in then}
 
 
 @pytest.mark.parametrize(("width", "edge"), [(60, 52), (80, 66), (101, 70), (160, 70)])

@@ -125,6 +125,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Answer:
             "schedules": [backing.schedule_row(view) for view in found_schedules],
             "accounts_seen": len(await cloud.accounts()) if account.is_staff else 1,
             "short_of_money": [billing.short_row(each) for each in short],
+            "full_files": list(cloud.store.full_files()) if account.is_staff else [],
         }
     )
 

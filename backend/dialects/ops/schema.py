@@ -474,6 +474,7 @@ class Status(TypedDict):
     schedules: list[ScheduleRow]
     accounts_seen: int
     short_of_money: list[ShortAccount]
+    full_files: list[str]
 
 
 class ServerPage(TypedDict):
