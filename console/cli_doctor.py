@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import settings
-from console.cli_options import DRAWS_NOTHING, chosen_folder, data_option
+from console.cli_options import DRAWS_NOTHING, chosen_folder, data_option, problems_of
 
 if TYPE_CHECKING:
     from backend.doctor import Finding
@@ -71,22 +71,13 @@ def _examine(data: Path | None) -> Iterator[Finding]:
 def _settings() -> tuple[bool, list[Finding]]:
     """Whether the file can be read at all; and what is wrong in it, its keys and its clouds too."""
     from backend.doctor import Finding
-    from console import contexts, keymaps
 
     file = settings.path_of_file()
     try:
         chosen = settings.resolve()
     except settings.SettingsProblem as problem:
         return False, [_problem(str(problem))]
-    found = []
-    try:
-        keymaps.make(chosen.keymap, chosen.keys)
-    except keymaps.KeymapProblem as problem:
-        found.append(_problem(f"{file}: keys: {problem}"))
-    try:
-        contexts.read(chosen.clouds, file)
-    except settings.SettingsProblem as problem:
-        found.append(_problem(str(problem)))
+    found = [_problem(problem) for problem in problems_of(chosen)]
     says = f"{file} can be used" if file.exists() else f"there is no {file}: the defaults"
     return True, found or [Finding("ok", "settings", says)]
 

@@ -148,3 +148,24 @@ def first_start(chosen: Settings, folder: Path) -> tuple[str | None, float | Non
     if kind not in (None, "demo", "empty") and not chosen.is_option("cloud") and not os.path.isfile(kind):
         raise Refusal(f"{kind} is not there, and the setting `cloud` says to make the cloud from it.")
     return kind, chosen.clock_rate if counts("clock_rate") else None
+
+
+def problems_of(chosen: settings.Settings) -> list[str]:
+    """What is wrong with the keys and the clouds of a file that can be read: those who use them look at them."""
+    file = settings.path_of_file()
+    found = []
+    if chosen.keys:
+        from console import keymaps
+
+        try:
+            keymaps.make(chosen.keymap, chosen.keys)
+        except keymaps.KeymapProblem as problem:
+            found.append(f"{file}: keys: {problem}.")
+    if chosen.clouds:
+        from console import contexts
+
+        try:
+            contexts.read(chosen.clouds, file)
+        except settings.SettingsProblem as problem:
+            found.append(str(problem))
+    return found

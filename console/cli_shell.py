@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from console import settings as table
-from console.cli_options import chosen_folder, chosen_settings, data_option
+from console.cli_options import chosen_folder, chosen_settings, data_option, problems_of
 from console.completion import SHELLS, script
 
 
@@ -30,11 +30,20 @@ def settings(example: bool, data: Path | None) -> None:
     \b
     stratodeck settings --example > settings.toml   begins a file
     stratodeck --palette light settings             what the console would then see
+
+    Ends with 1 where the file has keys or clouds that cannot be.
     """
     path = table.path_of_file()
-    lines = table.example(path) if example else table.listing(chosen_settings(data=data), path, chosen_folder(data))
-    for line in lines:
-        click.echo(line)
+    if example:
+        click.echo("\n".join(table.example(path)))
+        return
+    chosen = chosen_settings(data=data)
+    click.echo("\n".join(table.listing(chosen, path, chosen_folder(data))))
+    problems = problems_of(chosen)
+    for problem in problems:
+        click.echo(f"stratodeck: {problem}", err=True)
+    if problems:
+        raise SystemExit(1)
 
 
 @click.command(short_help="Print what completes this command line in a shell.")

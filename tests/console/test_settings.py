@@ -250,6 +250,18 @@ def test_the_listing_says_each_value_where_it_comes_from_and_what_it_means(
     assert all(setting.meaning in said for setting in SETTINGS)
 
 
+def test_the_listing_of_a_file_whose_keys_and_clouds_cannot_be_says_both_and_ends_with_1(file: Path) -> None:
+    file.write_text('keymap = "k9s"\n[keys]\nstop = "s"\n[clouds.prod]\nwhere = "x"\n')
+
+    said = stratodeck("settings")
+
+    assert said.exit_code == 1
+    assert '\nkeymap = "k9s"  (file)\n' in said.stdout
+    keys, clouds = said.stderr.splitlines()
+    assert keys.startswith(f"stratodeck: {file}: keys: stop is not a command")
+    assert "clouds.prod" in clouds
+
+
 def test_help_says_where_the_settings_are_and_which_there_are(file: Path) -> None:
     said = "".join(stratodeck("--help").stdout.split())
 
