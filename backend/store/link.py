@@ -29,6 +29,9 @@ from backend.store.loads import Shared
 HISTORY_LENGTH = 8
 HEALTHY_ASK_SECONDS = 5.0
 """How often a cell that answers is asked."""
+OPENING_SECONDS = 1.0
+"""How long a file may take at the start of the cloud: a long log is read then, and nobody waits for an answer yet. Were
+it said to be hung, the first requests would be refused."""
 STEADY_SECONDS = 120.0
 """For so long a damaged file has to do after its return, or it is asked again more and more seldom."""
 LANE_SILENT_SECONDS_MAX = 30.0
@@ -232,7 +235,7 @@ class CellLink:
     async def ask(self) -> Reachability:
         """Ask now; with whoever is asking already."""
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.get_running_loop().create_task(self._ask())
+            self._asking = asyncio.get_running_loop().create_task(self._ask(self._deadline))
         await asyncio.shield(self._asking)
         return self.reachability
 
@@ -260,24 +263,24 @@ class CellLink:
         if self.injected is ReachabilityState.HUNG:
             self._declare_hung()
         else:
-            await self.ask()
+            await self._ask(max(self._deadline, OPENING_SECONDS))
 
-    async def _ask(self) -> None:
+    async def _ask(self, deadline: float) -> None:
         if self.injected is ReachabilityState.DOWN:
             self._declare(ReachabilityState.DOWN, "injected: down")
             return
-        found = await self._ask_probe(self._deadline)
+        found = await self._ask_probe(deadline)
         if isinstance(found, FileFault) and found.is_replaced and await self._let_go():
-            found = await self._ask_probe(self._deadline)
+            found = await self._ask_probe(deadline)
         if found is None:
-            self._declare_hung()
+            self._declare_hung(deadline)
             return
         if isinstance(found, FileFault):
             self._declare(ReachabilityState.DOWN, found.reason)
             return
         # The writer first: it migrates, and a reader must not meet it while it opens.
         for lane in (self.writer, self.reader):
-            if not await self._ask_lane(lane):
+            if not await self._ask_lane(lane, deadline):
                 return
         if not self.is_up and not await self.recover():
             return
@@ -294,12 +297,12 @@ class CellLink:
                     return False
         return True
 
-    async def _ask_lane(self, lane: Lane) -> bool:
+    async def _ask_lane(self, lane: Lane, deadline: float) -> bool:
         """Whether the lane's own thread and connection answer; else the cell has been declared."""
-        if lane.silent_seconds() < self._deadline:
+        if lane.silent_seconds() < deadline:
             job = lane.submit(_nothing)
             job.answer.add_done_callback(_take_exception)
-            if await _is_answered(lane, job, self._deadline):
+            if await _is_answered(lane, job, deadline):
                 error = job.answer.exception()
                 if error is None:
                     return True
@@ -311,7 +314,7 @@ class CellLink:
         if self.is_up:
             # It is slow, but its file answers the probe: the watchdog decides.
             return True
-        self._declare_hung()
+        self._declare_hung(deadline)
         return False
 
     async def recover(self) -> bool:
@@ -328,9 +331,9 @@ class CellLink:
             self._is_returning = False
         return True
 
-    def _declare_hung(self) -> None:
+    def _declare_hung(self, deadline: float | None = None) -> None:
         is_injected = self.injected is ReachabilityState.HUNG
-        reason = "injected: hung" if is_injected else f"no answer within {self._deadline * 1000:.0f} ms"
+        reason = "injected: hung" if is_injected else f"no answer within {(deadline or self._deadline) * 1000:.0f} ms"
         self._declare(ReachabilityState.HUNG, reason)
 
     def _declare(

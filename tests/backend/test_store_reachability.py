@@ -20,6 +20,7 @@ from backend.store import CellTransaction, Store
 from backend.store.migrations import SCHEMA_VERSIONS
 from tests.backend.store_support import cell_file, flag, make_folder, note, noted, opened, with_store
 from tests.builders import NOON
+from tests.simulation.virtual import virtual
 
 UP, DOWN, HUNG = ReachabilityState.UP, ReachabilityState.DOWN, ReachabilityState.HUNG
 
@@ -186,6 +187,19 @@ def test_a_cell_that_hangs_does_not_hold_up_the_others(folder: Path) -> None:
     assert state is HUNG
     assert answers["cell-2"] == "cell-2"
     assert answers["cell-1"] == Unreachable("cell-1", "no answer within 1000 ms") == again["cell-1"]
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0.15, UP), (0.3, UP), (0.9, UP), (1.1, HUNG)])
+def test_a_cell_may_take_longer_to_open_than_it_may_to_answer(
+    folder: Path, seconds: float, state: ReachabilityState
+) -> None:
+    async def story() -> tuple[ReachabilityState, ...]:
+        async with opened(folder) as store:
+            return tuple(store.reachability(cell).state for cell in store.cell_names)
+
+    with virtual() as (run, lanes):
+        lanes.disk.slow_seconds["cell-1"] = seconds
+        assert run(story()) == (state, UP)
 
 
 def test_a_busy_lane_is_not_taken_for_a_hung_cell_because_the_probe_answers(folder: Path) -> None:
