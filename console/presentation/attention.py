@@ -14,6 +14,9 @@ from console.presentation.mirror import Mirror
 from console.records import CellRecord, Factors, GroupRecord
 from console.records_backups import ScheduleRecord
 
+NAMED = 3
+"""Of many that have the same trouble."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
@@ -137,7 +140,7 @@ def _stranded(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
     rows = [row for row in mirror.fleet.lost if row.host not in down]
     if rows:
         since = max((row.state_since for row in rows if row.state_since is not None), default=None)
-        what = f"{len(rows)} unavailable: " + ", ".join(sorted(row.title for row in rows)[:3])
+        what = f"{len(rows)} unavailable: " + ", ".join(sorted(row.title for row in rows)[:NAMED])
         yield Alarm("view:servers", glyphs.lost, Tone.CRIT, "servers", what, "their rows say why", since)
 
 
@@ -155,6 +158,17 @@ def _groups(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:
             "start one of them again with the others in its avoid list" if group.collisions else "one more host helps"
         )
         yield Alarm(f"group:{group.name}", glyphs.violation, tone, group.name, redundancy.risk(group), remedy)
+    unjudged = [group.name for group in redundancy.worst_first(mirror) if _cannot_be_judged(group)]
+    if unjudged:
+        more = f", {glyphs.ellipsis}" if len(unjudged) > NAMED else ""
+        what = f"{len(unjudged):,} cannot be judged, members do not answer: {', '.join(unjudged[:NAMED])}{more}"
+        remedy = "they tolerate at least 0; what is known of them is in :groups, first"
+        yield Alarm("view:groups", glyphs.unknown, Tone.UNKNOWN, "groups", what, remedy)
+
+
+def _cannot_be_judged(group: GroupRecord) -> bool:
+    """Whether a group may tolerate nothing, and whether it does would be known only of all its members."""
+    return len(group.members) > 1 and group.is_bound and not group.tolerates and not group.collisions
 
 
 def _schedules(mirror: Mirror, glyphs: Glyphs) -> Iterable[Alarm]:

@@ -14,6 +14,7 @@ from tests.console.examples import (
     POLLED,
     a_drive,
     a_frame,
+    a_group,
     a_server,
     size,
     the_cells,
@@ -75,6 +76,30 @@ def test_a_full_disk_is_the_first_that_needs_attention_and_says_what_takes_no_ch
 
     assert (first.who, first.what, first.tone.value) == ("disk", what, "crit")
     assert "disk" not in {alarm.who for alarm in then}
+
+
+@pytest.mark.parametrize(
+    ("unjudged", "said"),
+    [
+        ((), None),
+        (("auth",), "1 cannot be judged, members do not answer: auth"),
+        (("a", "b", "c", "d"), "4 cannot be judged, members do not answer: a, b, c, …"),
+    ],
+)
+def test_groups_that_may_tolerate_nothing_stay_in_sight_while_members_do_not_answer(
+    unjudged: tuple[str, ...], said: str | None
+) -> None:
+    """In one row, below those that are known to be at risk: a silent cell has many."""
+    silent = [a_group(name, ("c1-h01", "c3-h01"), tolerates=0, collisions=0, is_bound=True) for name in unjudged]
+    fine = a_group("fine", ("c1-h01", "c3-h01", "c4-h01"), tolerates=1, collisions=0, is_bound=True)
+    alone = a_group("alone", ("c3-h01",), tolerates=0, collisions=0, is_bound=True)
+    mirror = replace(the_cloud(), groups=(fine, alone, a_group("risk", ("c1-h01", "c1-h02"), tolerates=0), *silent))
+
+    found = {alarm.who: alarm for alarm in attention.alarms(mirror, a_frame())}
+
+    assert (found["groups"].what if "groups" in found else None) == said
+    assert not {"fine", "alone", *unjudged} & found.keys()
+    assert said is None or list(found).index("risk") < list(found).index("groups")
 
 
 @pytest.mark.parametrize(("width", "edge"), [(60, 52), (80, 66), (101, 70), (160, 70)])

@@ -445,14 +445,17 @@ def test_what_needs_attention_says_who_what_and_since_when() -> None:
 
     assert [view.regions[2].key(place) for place in range(len(view.regions[2]))] == [
         "cell:cell-3", "cell:cell-5", "host:c2-h13", "group:cache", "group:ldap", "group:metrics", "group:web",
-        "schedule:sch-2", "view:backfill",
+        "view:groups", "schedule:sch-2", "view:backfill",
     ]  # fmt: skip
     assert text_of(view.regions[2].line(3)) == (
         " ■ cache         3 of 4 members on c2-h08; tolerates 0                        — "
     )
-    assert plate(view.regions[2].line(7)).startswith(".w.wwwww.wwwwwww.tttt")
-    assert text_of(view.regions[2].line(7)).endswith(" 14 Nov ")
-    assert view.note == "9 need attention"
+    assert text_of(view.regions[2].line(7)).startswith(
+        " ? groups        1 cannot be judged, members do not answer: auth "
+    )
+    assert plate(view.regions[2].line(8)).startswith(".w.wwwww.wwwwwww.tttt")
+    assert text_of(view.regions[2].line(8)).endswith(" 14 Nov ")
+    assert view.note == "10 need attention"
 
 
 def test_a_calm_cloud_needs_no_attention() -> None:
