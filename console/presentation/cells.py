@@ -136,8 +136,9 @@ def _head(frame: Frame) -> Line:
     placed += [right(51, "SRV", muted), right(59, "UNKNOWN", muted), right(64, "WAIT", muted)]
     placed += [right(69, "RISK", muted), left(71, "LAST 8", muted)]
     if width >= 120:
+        legend = f"{frame.glyphs.normal}normal {frame.glyphs.backfill}backfill"
         placed.append(left(84, "HOSTS BY FILL", muted))
-        placed.append(left(110, f"{frame.glyphs.normal}normal {frame.glyphs.backfill}backfill", muted))
+        placed.append(left(min(110, width - 1 - len(legend)), legend, muted))
     return compose(width, *placed)
 
 
