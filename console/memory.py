@@ -8,7 +8,9 @@ What is freed is given back where the C library lets us say so; only glibc does,
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _THRESHOLDS = 5_000, 20, 20
@@ -17,6 +19,9 @@ time before; and every 400th time all, if there are a quarter more of them."""
 _AGED_TIMES = 2
 """So often those of the time before were looked through since all were: as often as somebody who goes from view to view
 leaves some ten thousand objects of the views that were left, and to find them takes 20 to 40 ms."""
+_REST = 200
+"""So many times as long as the last look at all took, none is taken again: what changes of a large fleet is looked
+through too, which takes longer, and a key that comes just then waits for it."""
 
 # Source: glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -33,14 +38,24 @@ def collect_seldom() -> None:
     gc.enable()
 
 
-def tidy() -> None:
-    """Look through all now, between two keys, if enough was made since the last time.
+class Tidying:
+    """Looks through all between two keys, if enough was made since the last time.
 
     A view that was left holds itself. By the thresholds alone it would be a quarter of an hour until all of them are
     found, 20 MB later, and in the middle of a key.
     """
-    if gc.isenabled() and gc.get_count()[2] >= _AGED_TIMES:
-        gc.collect()
+
+    def __init__(self, seconds: Callable[[], float] = time.perf_counter) -> None:
+        self._seconds = seconds
+        self._rests_until = -math.inf
+
+    def tidy(self) -> None:
+        """Called when nobody has just pressed a key."""
+        begun = self._seconds()
+        if gc.isenabled() and gc.get_count()[2] >= _AGED_TIMES and begun >= self._rests_until:
+            gc.collect()
+            ended = self._seconds()
+            self._rests_until = ended + _REST * (ended - begun)
 
 
 @contextmanager

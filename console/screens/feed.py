@@ -121,6 +121,7 @@ class Feed:
         """Whether nobody looks."""
         self._roused = asyncio.Event()
         self.keys = KeysFirst()
+        self._tidying = memory.Tidying()
         self.client: Port | None = None
 
     def wake(self) -> None:
@@ -179,7 +180,7 @@ class Feed:
             tries = 0
             self._answers.set()
             await self.keys.pass_by()
-            memory.tidy()
+            self._tidying.tidy()
             await self._pause(self._pause_seconds())
 
     async def follow(self) -> None:

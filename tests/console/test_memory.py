@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.memory import give_back, tidy, without_looking
+from console.memory import Tidying, give_back, without_looking
 
 
 @pytest.fixture(autouse=True)
@@ -47,37 +47,60 @@ class Left:
         self.itself = self
 
 
-def test_what_has_been_looked_at_twice_and_is_garbage_is_gone_when_nobody_presses_a_key() -> None:
+def left_behind(tidying: Tidying) -> weakref.ref[Left]:
+    """A view that was left when it was as old as what stays."""
     gc.enable()
     gc.collect()
     view = Left()
     left = weakref.ref(view)
     for _ in range(2):
-        tidy()
+        tidying.tidy()
         gc.collect(1)
     del view
     gc.collect(1)
-    assert left() is not None, "it is as old as what stays"
+    assert left() is not None
+    return left
 
-    tidy()
+
+def test_what_has_been_looked_at_twice_and_is_garbage_is_gone_when_nobody_presses_a_key() -> None:
+    tidying = Tidying()
+    left = left_behind(tidying)
+
+    tidying.tidy()
 
     assert left() is None
 
 
 def test_nothing_is_looked_for_between_two_keys_while_an_answer_is_read() -> None:
-    gc.enable()
-    gc.collect()
-    view = Left()
-    left = weakref.ref(view)
-    gc.collect(1)
-    gc.collect(1)
-    del view
+    tidying = Tidying()
+    left = left_behind(tidying)
 
     with without_looking():
-        tidy()
+        tidying.tidy()
         assert left() is not None
 
-    gc.collect(2)
+    tidying.tidy()
+    assert left() is None
+
+
+def test_after_a_look_that_took_long_none_is_taken_for_two_hundred_times_as_long() -> None:
+    instants = iter([0.0, 0.1, 1.0, 20.0, 20.2, 20.3])
+    tidying = Tidying(lambda: next(instants))
+    for _ in range(2):
+        gc.collect(1)
+    gc.enable()
+    tidying.tidy()  # from 0.0 to 0.1
+    view = Left()
+    left = weakref.ref(view)
+    for _ in range(3):
+        gc.collect(1)
+    del view
+
+    tidying.tidy()  # at 1.0
+    tidying.tidy()  # at 20.0
+    assert left() is not None
+
+    tidying.tidy()  # at 20.2
     assert left() is None
 
 
