@@ -372,7 +372,8 @@ class Mirror:
         rows = (row for row in page.servers if row.id not in self.removed)
         fleet = self.fleet.changed(self._news(rows, self.fleet.by_id))
         if page.cell is not None:
-            reload = self.reload_cells - {page.cell} if page.next is None else self.reload_cells
+            is_read = page.next is None and page.cell not in self._missed(fleet)
+            reload = self.reload_cells - {page.cell} if is_read else self.reload_cells
             return self._answered("servers", at, fleet=fleet, reload_cells=reload)
         unconfirmed = self.unconfirmed.difference(row.id for row in page.servers) if self.unconfirmed else frozenset()
         is_complete = page.next is None
@@ -393,6 +394,15 @@ class Mirror:
             removed=frozenset() if is_complete else self.removed,
         )
 
+    def _missed(self, rows: Fleet | DriveFleet) -> set[str]:
+        """Cells that answer, and have rows that are not known: they fell silent, and came back, while a list was read
+        and nobody asked how they were. What is to be known of them is read once more.
+        """
+        if not rows.by_state[UNKNOWN]:
+            return set()
+        up = {cell.name for cell in self.cells or () if cell.is_up}
+        return {row.cell for row in rows.by_id.values() if not row.is_reachable and row.cell in up}
+
     def _is_gone(self, row: ServerRecord | None) -> bool:
         return row is not None and self.is_cell_up(row.cell)
 
@@ -410,7 +420,7 @@ class Mirror:
             drives=drives,
             drives_total=page.total if page.total is not None else self.drives_total,
             # Read on while the feed was lost, the list may lack what happened meanwhile: it is read once more.
-            are_drives_complete=is_complete and self.are_drives_followed,
+            are_drives_complete=is_complete and self.are_drives_followed and not self._missed(drives),
             unconfirmed_drives=frozenset() if is_complete else unconfirmed,
             removed_drives=frozenset() if is_complete else self.removed_drives,
         )

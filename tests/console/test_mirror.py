@@ -126,6 +126,25 @@ def test_rows_of_a_cell_that_is_back_stay_unknown_until_the_cell_has_told_them_a
     assert mirror.reload_cells == frozenset()
 
 
+def test_a_cell_that_was_silent_just_while_its_list_was_read_is_read_once_more() -> None:
+    """Nobody asked how it was meanwhile: by all that was heard of it, it answers."""
+    mirror = a_mirror(a_server("a"), a_server("b"))
+    mirror = mirror.apply(Changes("c2", cells=(CellRecord("cell-1", "hung", since=NOW),)), NOW)
+    mirror = mirror.apply(Status(None, (CellRecord("cell-1", "up"),)), NOW + SECOND)
+    silent = a_server("a", state="unknown", is_reachable=False)
+
+    mirror = mirror.apply(ServersPage((silent,), "id-a", cell="cell-1"), NOW + SECOND)
+    mirror = mirror.apply(ServersPage((a_server("b", version=1),), None, cell="cell-1"), NOW + SECOND)
+
+    assert mirror.reload_cells == {"cell-1"}
+
+    mirror = mirror.apply(ServersPage((a_server("a", version=1),), "id-a", cell="cell-1"), NOW + SECOND)
+    mirror = mirror.apply(ServersPage((a_server("b", version=1),), None, cell="cell-1"), NOW + SECOND)
+
+    assert mirror.reload_cells == frozenset()
+    assert {row.state for row in mirror.servers.values()} == {"running"}
+
+
 def a_host_event(number: int, state: tuple[str, str], version: int | None = None, **said: Any) -> EventRecord:
     return an_event(number, f"host.{state[1]}", "c1-h01", ago(seconds=9 - number), "cell-1",
                     object_version=version, changes={"state": state}, **said)  # fmt: skip

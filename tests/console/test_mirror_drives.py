@@ -49,6 +49,18 @@ def test_a_drive_that_was_deleted_while_the_list_is_read_does_not_come_back() ->
     assert set(mirror.drives.by_id) == {"id-a"}
 
 
+def test_drives_of_a_cell_that_was_silent_just_while_they_were_read_are_read_once_more() -> None:
+    mirror = a_mirror(a_drive("a")).drives_begun()
+
+    mirror = mirror.apply(DrivesPage((a_drive("a", state="unknown", is_reachable=False),), None, 1), NOW)
+
+    assert not mirror.are_drives_complete
+
+    mirror = mirror.drives_begun().apply(DrivesPage((a_drive("a", version=1),), None, 1), NOW)
+
+    assert (mirror.are_drives_complete, mirror.drives.by_id["id-a"].state) == (True, "unmounted")
+
+
 def test_changes_after_the_list_add_replace_and_remove() -> None:
     mirror = a_mirror(a_drive("a"), a_drive("b"))
 

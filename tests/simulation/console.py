@@ -132,7 +132,8 @@ class Watcher:
         else:
             return
         up = {cell for cell in store.cell_names if store.reachability(cell).state is ReachabilityState.UP}
-        if self.mirror.reload_cells or up != {cell.name for cell in self.mirror.cells or () if cell.is_up}:
+        is_read = not self.mirror.reload_cells and self.mirror.are_drives_complete
+        if not is_read or up != {cell.name for cell in self.mirror.cells or () if cell.is_up}:
             # One fell silent, or came back, while we looked; what is to be read anew is read by the next look.
             return
         _equal("server", {row.id: row for row in servers}, self.mirror.servers, up)
