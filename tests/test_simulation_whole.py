@@ -162,6 +162,19 @@ STORIES: dict[str, list[Step]] = {
         Step(1, "kill", {"commits": 4, "deed": "create drive", "inner": {
             "by": "ops", "name": "d1", "gib": 1, "cell": "cell-1", "avoid": ["d1"]}}),
     ],
+    "who reads a file that is overwritten does not take its log with it": [
+        Step(1, "create server", {**MADE.values, "by": "sigma", "name": "s1", "is_backfilling": True}),
+        Step(2, "boot", {"name": "s2", "flavor": "3"}),
+        Step(3, "break file", {"cell": "cell-1", "manner": "garbage"}),
+        Step(4, "read", {"by": "ops", "path": "/tasks"}),
+    ],
+    "an old copy is the cell, with the log that was left beside it": [
+        Step(1, "keep copy", {"cell": "cell-1"}),
+        Step(2, "create drive", {"by": "sigma", "name": "d2", "gib": 1, "cell": "cell-1", "avoid": []}),
+        Step(3, "break file", {"cell": "cell-1", "manner": "old copy"}),
+        Step(4, "kill", {"commits": 4, "deed": "create server", "inner": {**MADE.values, "cell": "cell-2"}}),
+        Step(5, "advance", {"seconds": 31}),
+    ],
     "nobody knows whether the reservation of a restore was kept": [
         MADE,
         Step(2, "back up", {"by": "ops", "source": "s1", "name": "b2"}),

@@ -12,7 +12,7 @@ import re
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -267,7 +267,7 @@ def connect(path: Path) -> sqlite3.Connection:
     )
 
 
-def check_header(place: Place) -> None:
+def _check_header(place: Place) -> None:
     """Find out that a file is no database without SQLite, which would read it through the log that lies beside it, and
     on closing it write that log into it and take it away.
 
@@ -284,8 +284,17 @@ def check_header(place: Place) -> None:
         raise FileFault(f"{place.noun} is not a database")
 
 
-def open_file(place: Place, *, is_writer: bool, wall: Callable[[], datetime], epoch_min: int = 0) -> Opened:
+def open_file(
+    place: Place,
+    *,
+    is_writer: bool,
+    wall: Callable[[], datetime],
+    epoch_min: int = 0,
+    opened: Sequence[Identity] = (),
+) -> Opened:
     """Open, check that it is the file that is meant, and migrate it if it is older than the program (writers only).
+
+    It is opened only if it is what other lanes have `opened`, as it is probed.
 
     Raises FileFault: missing, not regular, not a database, corrupt, locked, of another cloud or cell, made by a newer
     version, or older than what was acknowledged (`epoch_min`).
@@ -293,7 +302,7 @@ def open_file(place: Place, *, is_writer: bool, wall: Callable[[], datetime], ep
     identity = Identity(place)
     connection: sqlite3.Connection | None = None
     try:
-        connection = connect(place.path)
+        connection = _begun(place, opened)
         _check_version(connection, place, is_writer=is_writer)
         if is_writer:
             # The pages that a savepoint keeps go to a temporary file otherwise, a new one for each.
@@ -348,24 +357,36 @@ def _check_identity(connection: sqlite3.Connection, place: Place, epoch_min: int
     return int(row[2])
 
 
-def probe_file(place: Place, *, epoch_min: int, opened: Iterable[Identity] = ()) -> None:
+def _begun(place: Place, opened: Sequence[Identity]) -> sqlite3.Connection:
+    """A connection to what others have `opened`, or to what is at least a database.
+
+    Any other file would be read through the log that lies there, and closing it would write that log into it and take
+    it away. Raises FileFault, sqlite3.Error.
+    """
+    if not opened:
+        _check_header(place)
+    # SQLite opens the file now, and its log with the first statement.
+    connection = connect(place.path)
+    for identity in opened:
+        try:
+            identity.check()
+        except FileFault as fault:
+            connection.close()
+            raise FileFault(fault.reason, is_replaced=True) from None
+    return connection
+
+
+def probe_file(place: Place, *, epoch_min: int, opened: Sequence[Identity] = ()) -> None:
     """Ask the file with a fresh connection, because an open one does not notice that its pages were overwritten.
 
-    What is there is only read if it is what the lanes have `opened`: another file would be read through their log, and
-    closing it would write that log into it and take it away.
+    What is there is only read if it is what the lanes have `opened`.
 
     Raises FileFault. Writes nothing.
     """
     _device_and_inode(str(place.path), place.noun)
     connection: sqlite3.Connection | None = None
     try:
-        # SQLite opens the file now, and its log with the first statement.
-        connection = connect(place.path)
-        for identity in opened:
-            try:
-                identity.check()
-            except FileFault as fault:
-                raise FileFault(fault.reason, is_replaced=True) from None
+        connection = _begun(place, opened)
         connection.execute("PRAGMA query_only = ON")
         _check_version(connection, place, is_writer=False)
         _check_identity(connection, place, epoch_min)

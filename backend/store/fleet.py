@@ -26,7 +26,7 @@ from backend.store.creation import is_made, tidy_folder
 from backend.store.damage import DamagedRow
 from backend.store.entries import CellEntry, Page, PageRow
 from backend.store.files import FolderError, Place, fault_of, open_file, path_of_cell
-from backend.store.lane import Answers, Commit, CommitDetails, Job, Lane, ReadLane, WriteLane
+from backend.store.lane import Answers, Commit, CommitDetails, Job, Lane, ReadLane, WriteLane, identities
 from backend.store.link import CellLink, Hooks
 from backend.store.mirror import Mirror
 from backend.store.pages import Query, Sort, page_servers
@@ -96,15 +96,15 @@ class Store:
             "cloud",
             gate,
             self._delivered,
-            open_=lambda: open_file(place, is_writer=True, wall=wall),
+            open_=lambda: open_file(place, is_writer=True, wall=wall, opened=identities(self._reader)),
             busy_seconds_max=CLOUD_BUSY_SECONDS_MAX,
         )
-        self._reader = ReadLane(
+        self._reader: ReadLane = ReadLane(
             "cloud",
             "cloud",
             gate,
             self._delivered,
-            open_=lambda: open_file(place, is_writer=False, wall=wall),
+            open_=lambda: open_file(place, is_writer=False, wall=wall, opened=identities(self._writer)),
             busy_seconds_max=CLOUD_BUSY_SECONDS_MAX,
         )
         self._mirror = Mirror(self, wall)

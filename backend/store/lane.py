@@ -308,6 +308,11 @@ class FileLane(Lane):
                 return
 
 
+def identities(*lanes: FileLane) -> list[Identity]:
+    """Of the files that they have open."""
+    return [identity for lane in lanes if (identity := lane.identity) is not None]
+
+
 class ReadLane(FileLane):
     """One snapshot for each job, on a connection that cannot write."""
 

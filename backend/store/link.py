@@ -22,8 +22,8 @@ from backend.cloud.cells import back_off_seconds
 from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import Reachability, ReachabilityState
 from backend.store.cell import CellTransaction
-from backend.store.files import FileFault, Opened, Place, check_header, open_file, probe_file
-from backend.store.lane import Answers, CommitDetails, Job, Lane, ProbeLane, ReadLane, WriteLane
+from backend.store.files import FileFault, Opened, Place, open_file, probe_file
+from backend.store.lane import Answers, CommitDetails, Job, Lane, ProbeLane, ReadLane, WriteLane, identities
 from backend.store.loads import Shared
 
 HISTORY_LENGTH = 8
@@ -140,7 +140,9 @@ class CellLink:
 
     def _open(self, *, is_writer: bool) -> Opened:
         """In a lane's thread."""
-        opened = open_file(self._place, is_writer=is_writer, wall=self._wall, epoch_min=self.epoch)
+        # One lane may have left a file that was replaced, while the other has it open still.
+        others = identities(self.reader if is_writer else self.writer)
+        opened = open_file(self._place, is_writer=is_writer, wall=self._wall, epoch_min=self.epoch, opened=others)
         assert isinstance(opened.transaction, CellTransaction)
         opened.transaction.follow(self._shared)
         if is_writer:
@@ -219,11 +221,8 @@ class CellLink:
         """In the probe's thread."""
         begun = monotonic_seconds()
         while True:
-            opened = [known for lane in (self.writer, self.reader) if (known := lane.identity) is not None]
             try:
-                if not opened:
-                    check_header(self._place)
-                probe_file(self._place, epoch_min=self.epoch, opened=opened)
+                probe_file(self._place, epoch_min=self.epoch, opened=identities(self.writer, self.reader))
             except FileFault as fault:
                 if not fault.is_busy or monotonic_seconds() - begun > self._deadline:
                     return fault

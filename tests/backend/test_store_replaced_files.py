@@ -55,8 +55,23 @@ async def nobody(store: Store) -> None:
     """The file is back before anybody has noticed."""
 
 
-PUTS = (nothing, an_empty_file, an_old_copy)
-NOTICES = (ask, read, write, nobody)
+def garbage(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 400)
+
+
+async def read_twice(store: Store) -> None:
+    """The first leaves the file, and the second opens what has its name now, while the writer has the other."""
+    both = await asyncio.gather(*(store.cell_read("cell-1", noted) for _ in range(2)), return_exceptions=True)
+    assert all(isinstance(each, Unreachable) for each in both)
+
+
+async def write_twice(store: Store) -> None:
+    for _ in range(2):
+        await write(store)
+
+
+PUTS = (nothing, an_empty_file, an_old_copy, garbage)
+NOTICES = (ask, read, read_twice, write, write_twice, nobody)
 
 
 @pytest.mark.parametrize("notice", NOTICES)

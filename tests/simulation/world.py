@@ -401,7 +401,10 @@ class World:
 
     async def mend_files(self) -> None:
         for cell, outage in list(self.outages.items()):
-            await outage.end(self.on)
+            is_older = isinstance(outage, Gone) and outage.is_copied and epoch_of(outage.kept) < self.epoch(cell)
+            if not is_older:
+                # Else an old copy and the log that was left beside it were all of the cell, and it has gone on there.
+                await outage.end(self.on)
             del self.outages[cell]
             await self.app.cloud.store.ask(cell)
 
