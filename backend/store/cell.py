@@ -396,6 +396,10 @@ class CellTransaction(CellForgettingTransaction):
         """How many commits the file has had."""
         return int(self._do("SELECT epoch FROM identity").fetchone()[0])
 
+    def file_epoch(self) -> int:
+        """The epoch that was in the file itself when its log was begun anew."""
+        return int(self._do("SELECT file_epoch FROM identity").fetchone()[0])
+
     # How full the hosts are
 
     def loads(self) -> list[HostLoad]:

@@ -33,8 +33,10 @@ CHECKPOINT_ROWS = 2000
 CACHE_KIBIBYTES = 2_000
 """What each connection keeps of its file in memory: two of them for each cell, and for cloud.db."""
 LOG_PAGES_MAX = 16_000
-"""At this length SQLite does so by itself, in the middle of a commit: one transaction may write many rows."""
+"""At this length it is tried after each commit, if whoever reads has kept some of its pages out of the file."""
 
+_FILE_EPOCH_SINCE = 8
+"""The schema of a cell's file that has it."""
 _HEADER = b"SQLite format 3\0"
 
 _NOUN: dict[FileKind, str] = {"cloud": "cloud.db", "cell": "cell file"}
@@ -224,6 +226,8 @@ class Opened:
     epoch: int
     """Of a cell: how many group commits it has had. 0 for cloud.db."""
     is_writer: bool = False
+    file_epoch: int = 0
+    """Of a cell: the last epoch that is known to be in the file itself, and not only in its log."""
     run: Callable[..., sqlite3.Cursor] = field(init=False)
     """Executes what no rows are asked of: by one cursor, which need not be made for each."""
     rows_in_file: int = 0
@@ -235,12 +239,16 @@ class Opened:
     def checkpoint(self) -> None:
         """Copy the log's pages into the file, if it has grown long. Readers are not waited for. Raises sqlite3.Error.
 
-        Pages that are written again and again are copied once in several hundred commits.
+        Pages that are written again and again are copied once in several hundred commits. The log is begun anew by the
+        commit after one that has copied all of them; nobody else copies any, so each log says to what it was added.
         """
         written = self.connection.total_changes
         if written - self.rows_in_file >= CHECKPOINT_ROWS:
-            self.rows_in_file = written
-            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            _, pages, copied = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if copied == pages:
+                self.file_epoch = self.epoch
+            if copied == pages or pages < LOG_PAGES_MAX:
+                self.rows_in_file = written
 
     def close(self) -> None:
         """A writer leaves nothing in the log of a file that has lost its name: whatever has the name next would be
@@ -301,13 +309,14 @@ def open_file(
     """
     identity = Identity(place)
     connection: sqlite3.Connection | None = None
+    has_log = _has_log(place)
     try:
         connection = _begun(place, opened)
         _check_version(connection, place, is_writer=is_writer)
         if is_writer:
             # The pages that a savepoint keeps go to a temporary file otherwise, a new one for each.
             connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
         else:
             connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
@@ -328,7 +337,11 @@ def open_file(
         raise
     transaction = CloudTransaction(connection) if place.cell is None else CellTransaction(connection, place.cell)
     transaction.wall = wall
-    return Opened(connection, transaction, identity, epoch, is_writer)
+    opened_now = Opened(connection, transaction, identity, epoch, is_writer, file_epoch=epoch)
+    if is_writer and has_log and isinstance(transaction, CellTransaction):
+        # Without a log all of it is in the file.
+        opened_now.file_epoch = transaction.file_epoch()
+    return opened_now
 
 
 def _check_version(connection: sqlite3.Connection, place: Place, *, is_writer: bool) -> None:
@@ -358,13 +371,15 @@ def _check_identity(connection: sqlite3.Connection, place: Place, epoch_min: int
 
 
 def _begun(place: Place, opened: Sequence[Identity]) -> sqlite3.Connection:
-    """A connection to what others have `opened`, or to what is at least a database.
+    """A connection to what others have `opened`, or to what is at least a database, and the one of the log beside it.
 
     Any other file would be read through the log that lies there, and closing it would write that log into it and take
     it away. Raises FileFault, sqlite3.Error.
     """
     if not opened:
         _check_header(place)
+        if place.kind == "cell" and _has_log(place):
+            _check_log(place)
     # SQLite opens the file now, and its log with the first statement.
     connection = connect(place.path)
     for identity in opened:
@@ -374,6 +389,37 @@ def _begun(place: Place, opened: Sequence[Identity]) -> sqlite3.Connection:
             connection.close()
             raise FileFault(fault.reason, is_replaced=True) from None
     return connection
+
+
+def _has_log(place: Place) -> bool:
+    """Whether a process that was killed has left commits beside the file, or somebody has it open."""
+    try:
+        return os.lstat(f"{place.path}-wal").st_size > 0
+    except OSError:
+        return False
+
+
+def _check_log(place: Place) -> None:
+    """Find out that a cell's file is older than what the log beside it was added to: an old copy, put there before the
+    log of a killed process was taken in. Read through that log it would be a mixture that nobody has ever written.
+
+    A copy that is not older than that is all of the cell, with the log. Only while nobody in this process has the file
+    open, as for the header. Raises FileFault, sqlite3.Error.
+    """
+    uri = f"file:{quote(str(place.path))}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{uri}&immutable=1", uri=True, timeout=BUSY_SECONDS)) as alone:
+            (in_file,) = alone.execute("SELECT epoch FROM identity").fetchone()
+    except (sqlite3.Error, TypeError):
+        # A crash in the middle of copying has left half of a page, and the log has all of it.
+        return
+    # Who only reads leaves the log as it is on closing.
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as whole:
+        if whole.execute("PRAGMA user_version").fetchone()[0] < _FILE_EPOCH_SINCE:
+            return
+        row = whole.execute("SELECT file_epoch FROM identity").fetchone()
+    if row is not None and in_file < row[0]:
+        raise FileFault(f"{place.noun} is older than the log beside it")
 
 
 def probe_file(place: Place, *, epoch_min: int, opened: Sequence[Identity] = ()) -> None:

@@ -448,7 +448,7 @@ class WriteLane(FileLane):
         epoch = opened.epoch
         if self._kind == "cell":
             epoch += 1
-            run("UPDATE identity SET epoch = ?", (epoch,))
+            run("UPDATE identity SET epoch = ?, file_epoch = ?", (epoch, opened.file_epoch))
         commit = Commit(self.name, opened.transaction.last_event_number(), opened.transaction.next_due())
         open_tasks = opened.transaction.open_tasks_after_batch()
         opened.transaction.before_commit(epoch)

@@ -1,7 +1,7 @@
 """One cell as the store reaches it: its lanes, whether it answers, and when it is asked again.
 
-A cell is declared down when its file is missing, corrupt, locked, replaced, or older than what was
-acknowledged: the lane or the probe says so. It is declared hung only when a lane has been silent past the
+A cell is declared down when its file is missing, corrupt, locked, replaced, or older than what was acknowledged or than
+the log beside it: the lane or the probe says so. It is declared hung only when a lane has been silent past the
 deadline *and* a separate probe, with a connection of its own, gets no answer either. Time in a queue and a late
 event loop never count: otherwise load would make healthy cells unreachable. Once declared it is refused at
 once, and asked again with back-off; it is back when a fresh connection and both of its lanes have answered and

@@ -40,6 +40,7 @@ _MIGRATIONS: Mapping[FileKind, Sequence[tuple[str, Sequence[str]]]] = {
         ("0005_cheaper_writes", ("schema_cell_0005.sql",)),
         ("0006_tasks_in_the_log", ("schema_shared_0003.sql",)),
         ("0007_beginning_of_the_log", ("schema_shared_0004.sql", "schema_cell_0007.sql")),
+        ("0008_what_the_file_holds", ("schema_cell_0008.sql",)),
     ),
 }
 """By kind of file, in order: what each is called in the files that have had it, and the files of its statements."""

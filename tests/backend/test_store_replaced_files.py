@@ -16,6 +16,7 @@ from backend.cloud.errors import OutcomeUnknown, Unreachable
 from backend.cloud.model import ReachabilityState
 from backend.store import CellTransaction, Store
 from tests.backend.store_support import cell_file, make_folder, note, noted, opened, with_store
+from tests.outages import copy_database
 
 UP, DOWN = ReachabilityState.UP, ReachabilityState.DOWN
 
@@ -68,6 +69,47 @@ async def read_twice(store: Store) -> None:
 async def write_twice(store: Store) -> None:
     for _ in range(2):
         await write(store)
+
+
+async def write_many(store: Store, count: int, text: str) -> None:
+    for number in range(count):
+        await store.cell_write("cell-1", lambda tx, name=f"{text}{number}": note(tx, name))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("lives", "copied_in"), [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)])
+def test_an_old_copy_beside_the_log_of_a_killed_process_is_the_cell_or_is_refused(
+    folder: Path, lives: int, copied_in: int
+) -> None:
+    """It is the cell if all that it lacks is in the log. Each life that ends well takes its log into the file."""
+    path, old, image = cell_file(folder, "cell-1"), folder / "old.db", folder.with_name("image")
+
+    for life in range(1, lives + 1):
+
+        async def live(store: Store, life: int = life) -> None:
+            await write_many(store, 40, f"life {life}: ".ljust(400, "x"))
+            if life == copied_in:
+                copy_database(path, old)
+            await write_many(store, 2, f"end of life {life}: ")
+            if life == lives:
+                shutil.copytree(folder, image)
+
+        with_store(folder, live)
+    shutil.copyfile(old, cell_file(image, "cell-1"))
+
+    async def look(store: Store) -> tuple[ReachabilityState, str, int]:
+        reachability = store.reachability("cell-1")
+        count = len(await store.cell_read("cell-1", noted)) if reachability.state is UP else 0
+        return reachability.state, reachability.reason, count
+
+    if copied_in == lives:
+        assert with_store(image, look) == (UP, "", 42 * lives)
+    else:
+        refused = (DOWN, "cell file is older than the log beside it", 0)
+        assert with_store(image, look) == refused
+        assert with_store(image, look) == refused, "and stays what it is"
+        shutil.copyfile(path, cell_file(image, "cell-1"))
+        # What lies in the folder now was closed well, and has all of the log.
+        assert with_store(image, look) == (UP, "", 42 * lives)
 
 
 PUTS = (nothing, an_empty_file, an_old_copy, garbage)
