@@ -400,8 +400,9 @@ def _has_log(place: Place) -> bool:
 
 
 def _check_log(place: Place) -> None:
-    """Find out that a cell's file is older than what the log beside it was added to: an old copy, put there before the
-    log of a killed process was taken in. Read through that log it would be a mixture that nobody has ever written.
+    """Find out that a cell's file is another's, or older than what the log beside it was added to: an old copy, put
+    there before the log of a killed process was taken in. Read through that log it would be a mixture that nobody has
+    ever written.
 
     A copy that is not older than that is all of the cell, with the log. Only while nobody in this process has the file
     open, as for the header. Raises FileFault, sqlite3.Error.
@@ -409,8 +410,10 @@ def _check_log(place: Place) -> None:
     uri = f"file:{quote(str(place.path))}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(f"{uri}&immutable=1", uri=True, timeout=BUSY_SECONDS)) as alone:
-            (in_file,) = alone.execute("SELECT epoch FROM identity").fetchone()
-    except (sqlite3.Error, TypeError):
+            in_file = _check_identity(alone, place, epoch_min=0)
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            raise FileFault(f"{place.noun} is not of this cloud: {error}") from error
         # A crash in the middle of copying has left half of a page, and the log has all of it.
         return
     # Who only reads leaves the log as it is on closing.

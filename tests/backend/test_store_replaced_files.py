@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,10 +56,6 @@ async def write(store: Store) -> None:
 
 async def nobody(store: Store) -> None:
     """The file is back before anybody has noticed."""
-
-
-def garbage(path: Path) -> None:
-    path.write_bytes(b"not a database at all" * 400)
 
 
 async def read_twice(store: Store) -> None:
@@ -110,6 +108,53 @@ def test_an_old_copy_beside_the_log_of_a_killed_process_is_the_cell_or_is_refuse
         shutil.copyfile(path, cell_file(image, "cell-1"))
         # What lies in the folder now was closed well, and has all of the log.
         assert with_store(image, look) == (UP, "", 42 * lives)
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 400)
+
+
+def another_cell(path: Path) -> None:
+    shutil.copyfile(path.with_name("cell-2.db"), path)
+
+
+def another_database(path: Path) -> None:
+    # Made elsewhere: SQLite takes away a log that lies beside a file which is new.
+    elsewhere = path.with_name("elsewhere.db")
+    with closing(sqlite3.connect(elsewhere)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    elsewhere.rename(path)
+
+
+@pytest.mark.parametrize(
+    ("put", "reason"),
+    [
+        (another_cell, "cell file belongs to cell cell-2"),
+        (another_database, "cell file is not of this cloud: no such table: identity"),
+        (garbage, "cell file is not a database"),
+    ],
+)
+def test_the_log_of_a_killed_process_is_kept_from_any_other_file(
+    folder: Path, put: Callable[[Path], None], reason: str
+) -> None:
+    image, kept = folder.with_name("image"), folder.with_name("kept.db")
+
+    async def live(store: Store) -> None:
+        await write_many(store, 3, "n")
+        shutil.copytree(folder, image)
+
+    with_store(folder, live)
+    path = cell_file(image, "cell-1")
+    path.rename(kept)
+    put(path)
+
+    async def look(store: Store) -> tuple[ReachabilityState, str]:
+        found = await store.ask("cell-1")
+        return found.state, found.reason
+
+    assert with_store(image, look) == (DOWN, reason)
+    kept.replace(path)
+    assert with_store(image, lambda store: store.cell_read("cell-1", noted)) == ["n0", "n1", "n2"]
 
 
 PUTS = (nothing, an_empty_file, an_old_copy, garbage)
