@@ -96,6 +96,18 @@ def end_create(tx: CellTransaction, task: Task, *, at: datetime) -> None:
     tx.end_task(task, TaskState.DONE, at=at)
 
 
+def state_when_attached(drive: Drive, server_id: str | None) -> DriveState:
+    """What it is then: one that is still being made becomes `mounted` when it is ready. Raises WrongState."""
+    if drive.server_id is not None:
+        if drive.server_id == server_id:
+            return drive.state
+        raise WrongState("drive", drive.id, "attach", "attached to another server", ("unmounted",))
+    if drive.state in (DriveState.CREATING, DriveState.CLONING_DST):
+        return drive.state
+    lifecycle.begin("drive", drive.id, "attach", drive.state)
+    return DriveState.MOUNTED
+
+
 def attach_in_cell(
     tx: CellTransaction,
     drive_id: str,
@@ -108,18 +120,10 @@ def attach_in_cell(
     actor: str,
     if_version: int | None = None,
 ) -> Drive:
-    """A drive that is still being made becomes `mounted` when it is ready. Raises WrongState, Conflict."""
+    """Raises WrongState, Conflict."""
     drive = tx.drive(drive_id)
     check_version(drive.version, if_version)
-    if drive.server_id == server_id:
-        state = drive.state
-    elif drive.server_id is not None:
-        raise WrongState("drive", drive.id, "attach", "attached to another server", ("unmounted",))
-    elif drive.state in (DriveState.CREATING, DriveState.CLONING_DST):
-        state = drive.state
-    else:
-        lifecycle.begin("drive", drive.id, "attach", drive.state)
-        state = DriveState.MOUNTED
+    state = state_when_attached(drive, server_id)
     attached = replace(
         drive,
         state=state,

@@ -18,6 +18,10 @@ async def look(on: Wired, drive: dict[str, Any]) -> dict[str, Any]:
     return good(await on.sigma.get(f"/drives/{drive['uuid']}/"))
 
 
+async def look_at_server(on: Wired, server: dict[str, Any]) -> dict[str, Any]:
+    return good(await on.sigma.get(f"/servers/{server['uuid']}/"))
+
+
 async def quota_used(on: Wired) -> int:
     project = next(iter(await on.app.cloud.store.cloud_read(lambda tx: tx.drive_entries()))).project_id
     used = await on.app.cloud.store.cloud_read(lambda tx: tx.usage(project))
@@ -290,6 +294,26 @@ def test_a_library_drive_is_not_attached_nor_changed(tell: Tell) -> None:
         assert attached["error_type"] == "permission"
         for method in ("PUT", "DELETE"):
             assert (await on.sigma.request(method, path, json=image)).status_code == 403
+
+    tell(story)
+
+
+def test_a_drive_that_is_being_copied_is_mounted_on_no_server_and_none_is_made_for_it(tell: Tell) -> None:
+    async def story(on: Wired) -> None:
+        drive = await a_drive(on, size=10 * GIB)
+        server = await look_at_server(on, await a_server(on))
+        good(await on.sigma.post(f"/drives/{drive['uuid']}/action/", params={"do": "clone"}), 202)
+        log = good(await on.ops.get("/events"))["events"]
+        wanted = {"drives": [{"drive": drive["uuid"]}]}
+
+        made = error_of(await on.sigma.post("/servers/", json={**MINIMAL, **wanted}), 403)
+        edited = error_of(await on.sigma.put(f"/servers/{server['uuid']}/", json={**server, **wanted}), 403)
+
+        assert made == edited
+        assert 'Cannot attach drive in state "cloning_src"' in made["error_message"]
+        assert good(await on.ops.get("/events"))["events"] == log, "nothing was made and deleted again"
+        await on.advance(20)
+        good(await on.sigma.post("/servers/", json={**MINIMAL, **wanted}), 201)
 
     tell(story)
 

@@ -358,6 +358,7 @@ async def _require_free(call: Call, drive_id: str, *, server_id: str | None) -> 
         raise Unreachable(drive.cell, call.cloud.store.reachability(drive.cell).reason)
     if drive.server_id not in (None, server_id):
         raise WrongState("drive", drive_id, "mount", "mounted", ("unmounted",))
+    drive_operations.state_when_attached(drive, server_id)
 
 
 async def _attach(call: Call, server_id: str, mounts: Sequence[tuple[Mount, str]]) -> None:
