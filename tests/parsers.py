@@ -428,7 +428,12 @@ def check_filter(text: str, _: Path) -> None:
             # What is left out is left out as it stands, whether or not that was asked for.
             assert [(each.text, each.is_inverted) for each in again if isinstance(each, Word)] == [
                 (term.text.removeprefix("'") if term.is_inverted else term.text, term.is_inverted)
-            ] or "'" in term.text or "!" in term.text  # fmt: skip
+            ] or "'" in term.text or "!" in term.text or has_sign_that_folds_to_letters(text)  # fmt: skip
+
+
+def has_sign_that_folds_to_letters(text: str) -> bool:
+    """Such as ß, which is looked for as ss: what begins with it names no column, and what it is looked for as may."""
+    return any(not sign.isascii() and sign.casefold().isascii() for sign in text)
 
 
 def many(piece: str) -> Callable[[int], str]:

@@ -64,6 +64,10 @@ class Recording(NamedTuple):
     answers: Mapping[Request, Answer]
     places: tuple[Place, ...]
 
+    def __repr__(self) -> str:
+        """Hypothesis shows it with the name that was found to be wrong."""
+        return f"{len(self.answers)} answers, {len(self.places)} places"
+
 
 @pytest.fixture(scope="module")
 def recording(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Recording:
