@@ -10,7 +10,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from console.presentation import event_words, figures
-from console.presentation.lines import Frame, Line, Span, Tone, at, blank, compose, fit_name, fit_sentence, left, right
+from console.presentation.lines import (
+    Frame,
+    Line,
+    Span,
+    Tone,
+    at,
+    blank,
+    cells,
+    compose,
+    fit_name,
+    fit_sentence,
+    left,
+    right,
+)
 from console.presentation.mirror import Mirror
 from console.records import EventRecord, ServerRecord
 
@@ -99,7 +112,7 @@ def preview(mirror: Mirror, frame: Frame, server: ServerRecord) -> tuple[Line, .
         words += f", known since {since:%H:%M:%S}"
     lines = [
         blank(width),
-        compose(width, left(1, name, Tone.BACKFILL), left(3 + len(name), fit_sentence(words, width, glyphs), muted)),
+        compose(width, left(1, name, Tone.BACKFILL), left(3 + cells(name), fit_sentence(words, width, glyphs), muted)),
     ]
     for label, which in (("CPU", "cpu"), ("memory", "memory")):
         share = None if server.perf_factor is None else getattr(server.perf_factor, which)

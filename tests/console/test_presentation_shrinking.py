@@ -71,6 +71,13 @@ def test_full_is_the_highest_sign_and_less_than_full_never_has_it() -> None:
     assert text_of(shrinking.sparkline([1.0, 0.99, 0.01], a_frame(glyphs=ASCII))) == "#=_"
 
 
+@pytest.mark.parametrize("name", ["batch", "ba\u0300\u0301tch", "b亜tch", "👩‍💻tch"])
+def test_the_hour_stands_two_cells_after_the_name_however_many_signs_it_has(name: str) -> None:
+    title = text_of(shrinking.preview(the_cloud(), a_frame(100, 36), batch(0.5, name=name))[1])
+
+    assert title.startswith(f" {name}  {ago(hours=1):%H:%M} to ")
+
+
 def test_the_row_under_the_cursor_has_its_last_hour_below_with_who_took_what_and_when() -> None:
     view = backfill.view(the_cloud(), a_frame(100, 36))
     assert view.preview is not None
