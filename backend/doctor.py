@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Literal
 
 from backend import folder, tokens
-from backend.store import CLOUD_FILE, DISK_FULL, SCHEMA_VERSIONS, FolderError, check_copy, is_made, snapshot_of
+from backend.store import (
+    CLOUD_FILE,
+    DISK_FULL,
+    OLDER_THAN_LOG,
+    SCHEMA_VERSIONS,
+    FolderError,
+    check_copy,
+    is_made,
+    snapshot_of,
+)
 
 Level = Literal["ok", "warn", "bad"]
 
@@ -215,6 +224,8 @@ def _files(path: Path, now: datetime) -> Iterator[Finding]:
 def _advice(problem: str, otherwise: str) -> str:
     if DISK_FULL in problem:
         return "Make room, and ask again: the file itself may be whole."
+    if problem.endswith(OLDER_THAN_LOG):
+        return "Put the file back that was there: all that was acknowledged is in it and its log. Leave the log."
     return "Install that version, or a newer one." if "newer version" in problem else otherwise
 
 

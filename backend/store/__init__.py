@@ -45,7 +45,7 @@ from backend.store.entries import (
     ServerGroup,
     Usage,
 )
-from backend.store.files import DISK_FULL, FolderError, name_of_cell
+from backend.store.files import DISK_FULL, OLDER_THAN_LOG, FolderError, name_of_cell
 from backend.store.fleet import LIST_DEADLINE_SECONDS, FileFigures, Store
 from backend.store.forgetting import ForgottenRows
 from backend.store.lane import Commit
@@ -65,6 +65,7 @@ __all__ = [
     "FIREWALL_POLICY",
     "KEY_PAIR",
     "LIST_DEADLINE_SECONDS",
+    "OLDER_THAN_LOG",
     "SCHEMA_VERSIONS",
     "STEPS",
     "TAG",

@@ -23,7 +23,16 @@ from urllib.parse import quote
 
 from backend.store.cloud import CloudTransaction
 from backend.store.creation import is_made
-from backend.store.files import FolderError, fault_of, name_of_cell, newer, path_of_cell
+from backend.store.files import (
+    FileFault,
+    FolderError,
+    Place,
+    check_log,
+    fault_of,
+    name_of_cell,
+    newer,
+    path_of_cell,
+)
 from backend.store.looking import LOOK_BUSY_SECONDS, unreadable
 from backend.store.migrations import SCHEMA_VERSIONS, FileKind
 
@@ -116,10 +125,12 @@ def snapshot_of(path: Path) -> Iterator[FolderSnapshot]:
             cloud = _Watched(path / CLOUD_FILE, "cloud", stack)
             cells: dict[str, _Watched] = {}
             left_out: dict[str, str] = {}
+            ((cloud_id,),) = cloud.reader.execute("SELECT cloud_id FROM cloud").fetchall()
             for (cell,) in cloud.reader.execute("SELECT name FROM cell ORDER BY position").fetchall():
                 try:
+                    check_log(Place(path_of_cell(path, cell), "cell", cloud_id, cell))
                     cells[cell] = _Watched(path_of_cell(path, cell), "cell", stack)
-                except (FolderError, sqlite3.Error) as error:
+                except (FolderError, FileFault, sqlite3.Error) as error:
                     left_out[name_of_cell(cell)] = _reason(error, path_of_cell(path, cell))
             _begin_together(path, cloud, cells)
             transaction = CloudTransaction(cloud.reader)
@@ -223,8 +234,8 @@ def _caution(
     return None, False
 
 
-def _reason(error: FolderError | sqlite3.Error, place: Path) -> str:
-    if isinstance(error, FolderError):
+def _reason(error: FolderError | FileFault | sqlite3.Error, place: Path) -> str:
+    if isinstance(error, FolderError | FileFault):
         return str(error).rstrip(".")
     fault = fault_of(error, "cell", place)
     return fault.reason if fault is not None else str(error)

@@ -41,6 +41,8 @@ _HEADER = b"SQLite format 3\0"
 
 _NOUN: dict[FileKind, str] = {"cloud": "cloud.db", "cell": "cell file"}
 
+OLDER_THAN_LOG = "is older than the log beside it"
+"""How that reason ends."""
 DISK_FULL = "the disk is full"
 """How every reason ends of which that is the cause."""
 
@@ -378,8 +380,7 @@ def _begun(place: Place, opened: Sequence[Identity]) -> sqlite3.Connection:
     """
     if not opened:
         _check_header(place)
-        if place.kind == "cell" and _has_log(place):
-            _check_log(place)
+        check_log(place)
     # SQLite opens the file now, and its log with the first statement.
     connection = connect(place.path)
     for identity in opened:
@@ -399,7 +400,7 @@ def _has_log(place: Place) -> bool:
         return False
 
 
-def _check_log(place: Place) -> None:
+def check_log(place: Place) -> None:
     """Find out that a cell's file is another's, or older than what the log beside it was added to: an old copy, put
     there before the log of a killed process was taken in. Read through that log it would be a mixture that nobody has
     ever written.
@@ -407,6 +408,8 @@ def _check_log(place: Place) -> None:
     A copy that is not older than that is all of the cell, with the log. Only while nobody in this process has the file
     open, as for the header. Raises FileFault, sqlite3.Error.
     """
+    if place.kind != "cell" or not _has_log(place):
+        return
     uri = f"file:{quote(str(place.path))}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(f"{uri}&immutable=1", uri=True, timeout=BUSY_SECONDS)) as alone:
@@ -422,7 +425,7 @@ def _check_log(place: Place) -> None:
             return
         row = whole.execute("SELECT file_epoch FROM identity").fetchone()
     if row is not None and in_file < row[0]:
-        raise FileFault(f"{place.noun} is older than the log beside it")
+        raise FileFault(f"{place.noun} {OLDER_THAN_LOG}")
 
 
 def probe_file(place: Place, *, epoch_min: int, opened: Sequence[Identity] = ()) -> None:

@@ -39,6 +39,14 @@ def execute(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
+def leave_log_of_a_newer_file(place: Path) -> None:
+    """As a process that was killed leaves it; then an old copy was put there."""
+    with closing(sqlite3.connect(place, isolation_level=None)) as connection:
+        connection.execute("UPDATE identity SET epoch = epoch + 1, file_epoch = epoch + 100")
+        log = Path(f"{place}-wal").read_bytes()
+    Path(f"{place}-wal").write_bytes(log)
+
+
 def tear(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 2)
@@ -99,6 +107,12 @@ CASES: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
         "bad",
         "cells/cell-1.db",
         "Import an export",
+    ),
+    "an old copy beside a log": (
+        lambda path: leave_log_of_a_newer_file(path / "cells/cell-1.db"),
+        "bad",
+        "cells/cell-1.db",
+        "Put the file back that was there",
     ),
     "a newer file": (
         lambda path: execute(path / "cells/cell-1.db", "PRAGMA user_version = 99"),
