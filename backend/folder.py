@@ -196,7 +196,11 @@ def unsafe(path: Path) -> Iterator[str]:
             yield f"Others can write to the folder {path}. Take that from them: chmod go-w {shlex.quote(str(path))}"
         for inside in (path, path / "cells"):
             for found in sorted(inside.iterdir()) if inside.is_dir() else ():
-                mode = found.lstat().st_mode
+                try:
+                    mode = found.lstat().st_mode
+                except FileNotFoundError:
+                    # Whoever has the folder replaces files, and takes logs away, at any time.
+                    continue
                 if stat.S_ISLNK(mode):
                     yield f"{found} is a symbolic link. Put what it leads to in its place: a data folder holds none."
                 elif (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and exposed(mode, top) & 0o022:

@@ -284,3 +284,18 @@ def test_the_log_goes_on_until_it_has_grown_too_large(tmp_path: Path) -> None:
         os.truncate(tmp_path / folder.LOG, folder.LOG_BYTES_MAX + 1)
         os.close(claim.open_log())
         assert (tmp_path / folder.LOG).stat().st_size == 0
+
+
+# Others at work in it
+
+
+def test_a_file_that_goes_while_the_folder_is_looked_at_is_no_problem_of_it(tmp_path: Path) -> None:
+    """As the file that is written first where another is to be replaced, or the log of a cloud that is closed."""
+    (tmp_path / "a").symlink_to("elsewhere")
+    (tmp_path / "b").touch()
+    problems = folder.unsafe(tmp_path)
+    assert "a is a symbolic link" in next(problems)
+
+    (tmp_path / "b").unlink()
+
+    assert list(problems) == []
