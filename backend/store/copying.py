@@ -125,7 +125,8 @@ def snapshot_of(path: Path) -> Iterator[FolderSnapshot]:
             cloud = _Watched(path / CLOUD_FILE, "cloud", stack)
             cells: dict[str, _Watched] = {}
             left_out: dict[str, str] = {}
-            ((cloud_id,),) = cloud.reader.execute("SELECT cloud_id FROM cloud").fetchall()
+            transaction = CloudTransaction(cloud.reader)
+            cloud_id = transaction.identity()[0]
             for (cell,) in cloud.reader.execute("SELECT name FROM cell ORDER BY position").fetchall():
                 try:
                     check_log(Place(path_of_cell(path, cell), "cell", cloud_id, cell))
@@ -133,7 +134,6 @@ def snapshot_of(path: Path) -> Iterator[FolderSnapshot]:
                 except (FolderError, FileFault, sqlite3.Error) as error:
                     left_out[name_of_cell(cell)] = _reason(error, path_of_cell(path, cell))
             _begin_together(path, cloud, cells)
-            transaction = CloudTransaction(cloud.reader)
             files = {CLOUD_FILE: FileCopied(CLOUD_FILE, cloud.version)}
             readers = {CLOUD_FILE: cloud.reader}
             # Not by the transaction, which reads the columns of today: a folder that is older is copied as it is.
@@ -141,7 +141,7 @@ def snapshot_of(path: Path) -> Iterator[FolderSnapshot]:
                 if cell in cells:
                     name, watched = name_of_cell(cell), cells[cell]
                     try:
-                        caution, is_wrong = _caution(watched.reader, transaction.identity()[0], cell, *known)
+                        caution, is_wrong = _caution(watched.reader, cloud_id, cell, *known)
                     except sqlite3.Error as error:
                         left_out[name] = _reason(error, path / name)
                         continue
